@@ -1,0 +1,22 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample_bodies() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each sample's inner backup objects with a name that tells them apart."""
+    for file in sorted(SAMPLES.glob("*.json")):
+        content = json.loads(file.read_text())
+        for at, body in enumerate(content.get("backups") or [content["backup"]]):
+            yield f"{file.stem}_{at}", body
+
+
+@pytest.fixture(params=list(sample_bodies()), ids=lambda named: named[0])
+def sample(request: pytest.FixtureRequest) -> dict[str, Any]:
+    body: dict[str, Any] = request.param[1]
+    return body
