@@ -177,7 +177,24 @@ JSON = st.recursive(
 )
 METADATA = st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(payload.METADATA_KEYS), JSON))
 TEXTS = st.text() | METADATA.map(json.dumps) | METADATA.map(lambda m: f" {json.dumps(m)[:-3]}") | JSON
-KEYS = ["id", "status", "name", "size", "volume_id", "availability_zone", "fail_reason", "object_count", "container", "created_at", "updated_at", "data_timestamp", "snapshot_id", "is_incremental", "has_dependent_backups", "links"]
+KEYS = [
+    "id",
+    "status",
+    "name",
+    "size",
+    "volume_id",
+    "availability_zone",
+    "fail_reason",
+    "object_count",
+    "container",
+    "created_at",
+    "updated_at",
+    "data_timestamp",
+    "snapshot_id",
+    "is_incremental",
+    "has_dependent_backups",
+    "links",
+]
 BODIES = st.fixed_dictionaries(
     {}, optional={**dict.fromkeys(KEYS, JSON), "description": TEXTS, "service_metadata": TEXTS}
 )

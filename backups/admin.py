@@ -1,0 +1,33 @@
+from django.contrib import admin
+
+from backups.models import ApiToken, Backup, Cloud
+
+
+@admin.register(Backup)
+class BackupAdmin(admin.ModelAdmin[Backup]):
+    list_display = ("id", "cloud", "status", "name", "volume_id", "created_at")
+    list_filter = ("cloud", "kind")
+    search_fields = ("id", "name", "volume_id")
+    readonly_fields = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in ("note", "tags"))
+    show_full_result_count = False
+
+    def has_add_permission(self, request: object) -> bool:
+        return False
+
+
+@admin.register(Cloud)
+class CloudAdmin(admin.ModelAdmin[Cloud]):
+    list_display = ("name", "last_good_at", "attempted_at")
+    readonly_fields = tuple(f.name for f in Cloud._meta.concrete_fields)
+
+    def has_add_permission(self, request: object) -> bool:
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
+    list_display = ("user", "name", "read_only", "created_at", "expires_at", "last_used_at")
+    readonly_fields = ("hashed", "created_at", "last_used_at")
+
+    def has_add_permission(self, request: object) -> bool:
+        return False

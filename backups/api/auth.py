@@ -1,0 +1,55 @@
+"""`Authorization: Token KEY` or `Bearer KEY`; a read-only token may not write."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from backups.models import ApiToken
+
+USED_STEP = timedelta(minutes=1)  # "last used" is written at most this often
+
+
+class TokenAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() not in (b"token", b"bearer"):
+            return None
+        if len(parts) != 2:
+            raise AuthenticationFailed("Write: Authorization: Token KEY.")
+        now = timezone.now()
+        key = parts[1].decode("latin-1")
+        token = ApiToken.objects.usable(key, now).select_related("user").first()
+        if token is None:
+            raise AuthenticationFailed("This token is not known, has run out or was revoked.")
+        if token.last_used_at is None or now - token.last_used_at > USED_STEP:
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class MayWrite(BasePermission):
+    """Signed in; and for anything but a read not with a read-only token."""
+
+    message = "This token may only read."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not (request.user and request.user.is_authenticated):
+            return False
+        token = request.auth
+        return request.method in SAFE_METHODS or not (isinstance(token, ApiToken) and token.read_only)
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "backups.api.auth.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "`Bearer KEY` or `Token KEY`"}

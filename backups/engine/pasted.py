@@ -1,0 +1,93 @@
+"""Backup IDs in what people paste: bare IDs, self-links, JSON, CSV or a client's table. Pure."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
+MAX_SHOWN = 200  # characters of a line that is no ID
+
+
+@dataclass(frozen=True)
+class Line:
+    """`id` in lower case with hyphens, or None and the reason."""
+
+    value: str
+    id: str | None
+    reason: str | None = None
+
+
+def read_ids(text: str) -> list[Line]:
+    """Every ID in the text, in order; of JSON, CSV and tables only the key or column `id` counts."""
+    return [_line(value) for value in _values(text.strip().lstrip("\ufeff"))]
+
+
+def _values(text: str) -> Iterator[str]:
+    if text[:1] in ("{", "["):
+        try:
+            yield from _json_ids(json.loads(text))
+            return
+        except (ValueError, RecursionError):
+            pass  # no JSON after all: read it word by word
+    rows = _table(text)
+    if rows is not None:
+        yield from rows
+        return
+    yield from (word for word in re.split(r"[\s,;]+", text) if word)
+
+
+def _json_ids(value: Any) -> Iterator[str]:
+    """The `id` of each object on the way down, not of what an object with an ID holds; texts in lists count too."""
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, str | int | float):
+                yield str(item)
+            else:
+                yield from _json_ids(item)
+    elif isinstance(value, dict):
+        own = next((item for key, item in value.items() if key.lower() == "id"), None)
+        if own is not None:
+            yield str(own)
+        else:
+            for item in value.values():
+                if isinstance(item, dict | list):
+                    yield from _json_ids(item)
+
+
+def _table(text: str) -> list[str] | None:
+    """The column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None when it is neither."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and lines[0].lstrip().startswith(("+-", "|")):
+        lines = [line.strip().strip("|") for line in lines if line.lstrip().startswith("|")]
+        rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+        if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:  # `… backup show`
+            return [row[1] for row in rows[1:] if row[0].lower() == "id"]
+    else:
+        separator = next((one for one in ",;\t" if lines and one in lines[0]), None)
+        if separator is None:
+            return [line.strip() for line in lines[1:]] if lines and lines[0].strip().lower() == "id" else None
+        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    if "id" not in header:
+        return None
+    column = header.index("id")
+    return [row[column].strip() for row in rows[1:] if len(row) > column and row[column].strip()]
+
+
+def _line(value: str) -> Line:
+    word = value.strip("\"'<>()[]{}")
+    link = _LINK.fullmatch(word)
+    candidate = link[1] if link else word
+    if _UUID.fullmatch(candidate):
+        return Line(value[:MAX_SHOWN], candidate.lower())
+    if _HEX.fullmatch(candidate):
+        c = candidate.lower()
+        return Line(value[:MAX_SHOWN], f"{c[:8]}-{c[8:12]}-{c[12:16]}-{c[16:20]}-{c[20:]}")
+    reason = "The link does not end in a backup ID." if link else "Not a backup ID: a UUID has 32 hexadecimal digits."
+    return Line(value[:MAX_SHOWN].replace("\x00", "�"), None, reason)

@@ -1,0 +1,145 @@
+"""Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+
+from backups.engine import clouds
+from backups.engine.pasted import Line, read_ids
+from backups.models import Backup, Cloud
+
+CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+
+class UnknownCloud(ValueError):
+    """No such cloud is configured; the text is a sentence for a person."""
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(sorted(clouds.configured())) or "none"
+        super().__init__(f"“{name[:80]}” is no configured cloud. Configured: {known}.")
+
+
+@dataclass(frozen=True)
+class Invalid:
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Added:
+    added: list[str]
+    already_tracked: list[str]
+    invalid: list[Invalid]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What adding a pasted line would do."""
+
+    value: str
+    state: Literal["new", "already_tracked", "duplicate", "invalid"]
+    reason: str | None
+    id: str | None
+
+
+def add(*, cloud: str, values: Iterable[str], now: datetime) -> Added:
+    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud."""
+    lines = [line for value in values for line in read_ids(value)]
+    _check(cloud)
+    ids = list(dict.fromkeys(line.id for line in lines if line.id is not None))
+    invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
+    with transaction.atomic():
+        Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
+        known = _known(ids)
+        fresh = [one for one in ids if one not in known]
+        moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
+        rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
+        Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+        for part in _chunks(moved):
+            Backup.objects.filter(pk__in=part).update(
+                cloud=cloud, next_refresh_at=now, error=None, missed_at=None, gone_at=None, attempted_at=None
+            )
+    new = {*fresh, *moved}
+    return Added([one for one in ids if one in new], [one for one in ids if one not in new], invalid)
+
+
+def preview(*, cloud: str, text: str) -> list[Verdict]:
+    """What `add` would do with each line, writing nothing. Raises UnknownCloud."""
+    _check(cloud)
+    lines = read_ids(text)
+    known = _known([line.id for line in lines if line.id is not None])
+    seen: set[str] = set()
+    found = []
+    for line in lines:
+        found.append(_verdict(line, known, seen))
+        if line.id is not None:
+            seen.add(line.id)
+    return found
+
+
+def untrack(ids: Sequence[str]) -> int:
+    """Forget these backups and all that was known of them; how many there were."""
+    with transaction.atomic():
+        return sum(Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0) for part in _chunks(ids))
+
+
+def refresh_now(ids: Sequence[str], now: datetime) -> int:
+    """Make these due at once; how many there are."""
+    return sum(Backup.objects.filter(pk__in=part).update(next_refresh_at=now) for part in _chunks(ids))
+
+
+def follow(cloud: str, now: datetime) -> list[str]:
+    """Track new backups out of the cloud's own list, as `vbs_follow` says; the IDs that are new. Raises VBSError."""
+    wanted = clouds.configured()[cloud].follow
+    if wanted == "none":
+        return []
+    listed = {str(entry["id"]).lower(): entry for entry in clouds.client(cloud).iter_backups() if is_listed(entry)}
+    if wanted == "disks":
+        disks = set(Backup.objects.filter(cloud=cloud).values_list("volume_id", flat=True).distinct())
+        listed = {one: entry for one, entry in listed.items() if entry.get("volume_id") in disks}
+    return add(cloud=cloud, values=listed, now=now).added if listed else []
+
+
+def is_listed(entry: Any) -> bool:
+    """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
+    return isinstance(entry, dict) and _UUID.fullmatch(str(entry.get("id"))) is not None
+
+
+@dataclass(frozen=True)
+class _Known:
+    seen: bool
+    cloud: str
+
+
+def _known(ids: Sequence[str]) -> dict[str, _Known]:
+    rows = (
+        row
+        for part in _chunks(ids)
+        for row in Backup.objects.filter(pk__in=part).values_list("pk", "refreshed_at", "cloud")
+    )
+    return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
+
+
+def _verdict(line: Line, known: dict[str, _Known], seen: set[str]) -> Verdict:
+    if line.id is None:
+        return Verdict(line.value, "invalid", line.reason, None)
+    if line.id in seen:
+        return Verdict(line.value, "duplicate", "It stands above already.", line.id)
+    if line.id in known:
+        return Verdict(line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id)
+    return Verdict(line.value, "new", None, line.id)
+
+
+def _check(cloud: str) -> None:
+    if cloud not in clouds.configured():
+        raise UnknownCloud(cloud)
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

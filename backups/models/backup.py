@@ -1,0 +1,128 @@
+"""A tracked backup. The columns are the words of the JSON API; what time alone changes is never stored."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Case, CharField, Count, F, Q, Value, When
+from django.db.models.functions import Coalesce
+
+from backups.models.cloud import SILENT_AFTER, Cloud
+
+TRACKING_STATES = ("pending", "fresh", "stale", "gone")
+KINDS = ("full", "incremental", "unknown")
+
+
+class BackupQuerySet(models.QuerySet["Backup"]):
+    def with_tracking_state(self, now: datetime) -> "BackupQuerySet":
+        """Annotate `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
+        known = Q(stale_at__gt=now, cloud__last_good_at__gt=now - SILENT_AFTER)
+        return self.annotate(
+            tracking_state=Case(
+                When(gone_at__isnull=False, then=Value("gone")),
+                When(refreshed_at__isnull=True, then=Value("pending")),
+                When(known, then=Value("fresh")),
+                default=Value("stale"),
+                output_field=CharField(),
+            )
+        )
+
+    def due(self, cloud: str, now: datetime) -> "BackupQuerySet":
+        """What may be claimed, the longest due first."""
+        free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+        return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by("next_refresh_at", "id")
+
+    def tally(self, word: str) -> dict[str | None, int]:
+        """How many rows there are of each value of a word."""
+        return dict(self.order_by().values_list(word).annotate(n=Count("pk")))
+
+    def newest_first(self) -> "BackupQuerySet":
+        when = Coalesce(F("created_at"), F("tracked_at"))
+        return self.order_by(when.desc(), "id")
+
+
+class Backup(models.Model):
+    id = models.UUIDField(primary_key=True)
+    cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", related_name="backups")
+    # as the API gives them
+    status = models.TextField(null=True)
+    name = models.TextField(null=True)
+    size = models.BigIntegerField(null=True)
+    volume_id = models.TextField(null=True)
+    availability_zone = models.TextField(null=True)
+    fail_reason = models.TextField(null=True)
+    object_count = models.BigIntegerField(null=True)
+    container = models.TextField(null=True)
+    created_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(null=True)
+    data_timestamp = models.DateTimeField(null=True)
+    snapshot_id = models.TextField(null=True)
+    is_incremental = models.BooleanField(null=True)
+    has_dependent_backups = models.BooleanField(null=True)
+    links = models.JSONField(default=list)
+    tenant_id = models.TextField(null=True)
+    # decoded from description
+    description = models.TextField(null=True)
+    inc = models.PositiveSmallIntegerField(null=True)
+    # decoded from service_metadata
+    progress = models.PositiveSmallIntegerField(null=True)
+    chain_size_mb = models.BigIntegerField(null=True)
+    throughput_mb_s = models.FloatField(null=True)
+    space_saving_percent = models.PositiveSmallIntegerField(null=True)
+    deduplicated = models.BooleanField(null=True)
+    compressed = models.BooleanField(null=True)
+    service_type = models.CharField(max_length=16, null=True)
+    bootable = models.BooleanField(null=True)
+    type = models.BigIntegerField(null=True)
+    encrypted = models.BooleanField(null=True)
+    cmk_id = models.TextField(null=True)
+    backup_image_id = models.TextField(null=True)
+    storage_path = models.TextField(null=True)
+    storage_unit_path = models.TextField(null=True)
+    storage_type = models.BigIntegerField(null=True)
+    volume_type = models.TextField(null=True)
+    vm_id = models.TextField(null=True)
+    host_id = models.TextField(null=True)
+    job_id = models.TextField(null=True)
+    unmapped = models.JSONField(null=True)
+    decode_problems = models.JSONField(default=list)
+    # derived
+    kind = models.CharField(max_length=16, default="unknown")
+    kind_source = models.CharField(max_length=16, null=True)
+    kind_conflict = models.BooleanField(default=False)
+    # tracking
+    tracked_at = models.DateTimeField()
+    refreshed_at = models.DateTimeField(null=True)
+    attempted_at = models.DateTimeField(null=True)
+    next_refresh_at = models.DateTimeField(null=True)
+    error = models.JSONField(null=True)
+    note = models.TextField(default="", blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    # of the engine: when the knowledge turns old, when the cloud first and finally denied the backup, who holds it
+    stale_at = models.DateTimeField(null=True)
+    missed_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(null=True)
+    unchanged_looks = models.PositiveSmallIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True)
+    digest = models.CharField(max_length=32, null=True)
+
+    objects = BackupQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(inc__isnull=True) | Q(inc__lte=1), name="backup_inc_is_0_or_1"),
+            models.CheckConstraint(
+                condition=Q(progress__isnull=True) | Q(progress__lte=100), name="backup_progress_is_a_percentage"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=KINDS), name="backup_kind_is_known"),
+        )
+        indexes = (
+            models.Index("cloud", "next_refresh_at", "id", name="backup_due"),
+            models.Index("status", "id", name="backup_status"),
+            models.Index("volume_id", "created_at", name="backup_volume"),
+            models.Index(Coalesce(F("created_at"), F("tracked_at")).desc(), "id", name="backup_newest_first"),
+        )
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)

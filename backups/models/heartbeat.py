@@ -1,0 +1,11 @@
+"""When a part of vbsdash last showed that it works."""
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    part = models.CharField(max_length=32, primary_key=True)  # "scheduler", "worker"
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.part

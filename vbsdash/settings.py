@@ -1,0 +1,183 @@
+"""All settings, from the environment and `.env`. A wrong value stops the start with one sentence."""
+
+import os
+import sys
+from pathlib import Path
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+
+from backups.vbs.clouds import load_clouds
+from backups.vbs.errors import ConfigurationError
+from vbsdash import env as read
+from vbsdash import log
+
+django_stubs_ext.monkeypatch()
+BASE_DIR = Path(__file__).resolve().parent.parent
+try:
+    ENV = read.read(os.environ, dotenv=BASE_DIR / ".env")
+    DEBUG = read.flag(ENV, "DEBUG")
+    LISTEN_HOST, LISTEN_PORT = ENV.get("VBSDASH_HOST") or "127.0.0.1", read.port(ENV)
+    DATA_DIR = read.data_dir(ENV, BASE_DIR / "var")
+    SECRET_KEY = read.secret_key(ENV, DATA_DIR / "secret_key")
+    ALLOWED_HOSTS = read.names(ENV, "ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+    CSRF_TRUSTED_ORIGINS = read.origins(ENV)
+    _home = Path(ENV.get("HOME") or "/nonexistent")
+    CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=read.names(ENV, "VBSDASH_CLOUDS"))
+    # Without a cloud and a database of one's own there is a demo: a simulated cloud with a database file of its own.
+    DEMO = not CLOUDS and not ENV.get("DATABASE_URL")
+    DEMO_CLOUDS_FILE = DATA_DIR / "demo" / "clouds.yaml"
+    if DEMO and DEMO_CLOUDS_FILE.is_file():
+        CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(DEMO_CLOUDS_FILE)}, cwd=BASE_DIR, home=_home)
+    DATABASES = {"default": read.database(ENV, DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3"))}
+    _broker = read.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
+    EMBEDDED_BROKER = _broker is None
+    BROKER_URL_FILE = DATA_DIR / "broker" / "url"
+    if _broker is None:  # the runner starts one and writes its address down
+        _broker = BROKER_URL_FILE.read_text().strip() if BROKER_URL_FILE.is_file() else "redis://127.0.0.1:6379/0"
+    REDIS_URL = read.url(ENV, "REDIS_URL", ("redis", "rediss")) or (_broker if _broker.startswith("redis") else None)
+except ConfigurationError as e:
+    sys.exit(f"vbsdash: {e}")
+
+ROOT_URLCONF = "vbsdash.urls"
+WSGI_APPLICATION = "vbsdash.wsgi.application"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
+    "axes",
+    "backups",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "backups.web.context.frame",
+            ],
+            "builtins": ["backups.templatetags.vbs"],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = True
+
+USE_TZ, TIME_ZONE, LANGUAGE_CODE = True, "UTC", "en"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes; 10,000 IDs as links are about 2 MB
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "backups.web.wheels.WheelFinder",
+]
+WHITENOISE_USE_FINDERS = True
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "backups.api.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "backups.api.problem.handle",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "vbsdash",
+    "DESCRIPTION": "Volume backups: what a Volume Backup Service says of them, decoded and kept.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+CELERY_BROKER_URL = _broker
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "bulk"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
+CELERY_BEAT_SCHEDULER = "vbsdash.celery:BeatWithHeartbeat"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = {
+    "dispatch what is due": {"task": "backups.tasks.dispatch", "schedule": 5.0, "options": {"expires": 30}},
+    "follow what is new": {"task": "backups.tasks.follow", "schedule": 60.0, "options": {"expires": 50}},
+}
+if _broker.startswith("redis"):  # options that survive half-open connections
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "visibility_timeout": 600,
+    }
+
+LOGGING = log.config(debug=DEBUG)
