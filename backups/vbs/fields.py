@@ -1,4 +1,4 @@
-"""Reads one value of an answer as text, number, flag, time or links; what it cannot read it reports and gives as None."""
+"""Reads one value of an answer as text, number, flag, time or links; what it cannot read becomes None and a report."""
 
 import json
 import math

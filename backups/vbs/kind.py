@@ -44,7 +44,7 @@ def full_type(votes: Votes) -> Literal[0, 1]:
 
 
 def judge(*, inc: int | None, type_: int | None, is_incremental: bool | None, reading: Reading) -> KindVerdict:
-    """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true (it is not kept there)."""
+    """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true: it is not kept there."""
     by_inc = _kind(inc, full=0)
     by_flag = _kind(is_incremental, full=False)
     if reading == "cinder":

@@ -46,8 +46,9 @@ def _parse(text: str) -> Any:
 
 def _mask(text: str) -> str:
     """Replace each value; one that is cut off or no plain string takes the rest of the text with it."""
-    parts, at = [], 0
-    for key in iter(lambda: _KEY.search(text, at), None):
+    parts: list[str] = []
+    at = 0
+    while key := _KEY.search(text, at):
         value = _VALUE.match(text, key.end())
         parts.append(text[at : key.end()])
         if value is None:

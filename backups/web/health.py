@@ -16,7 +16,6 @@ from backups.engine import clouds
 from backups.engine.heartbeat import SILENCE
 from backups.models import Heartbeat
 
-
 LAG = timedelta(minutes=5)
 
 

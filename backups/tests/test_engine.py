@@ -1,0 +1,171 @@
+"""The engine against the simulator over loopback HTTP."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from backups.engine import clouds, refresh, tracking
+from backups.engine.schedule import CONFIRM_GONE, interval, look
+from backups.models import Backup, Body, Cloud
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Fault, Simulator
+
+pytestmark = pytest.mark.django_db
+DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+
+
+@pytest.fixture
+def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
+    """A simulated cloud `otc`, configured."""
+    with Simulator(clock=timezone.now) as running:
+        file = tmp_path / "clouds.yaml"
+        file.write_text(running.clouds_yaml("otc"))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        yield running
+        clouds.forget_clients()
+
+
+def ask(*ids: str) -> None:
+    """Track these and let a worker's round happen."""
+    now = timezone.now()
+    tracking.add(cloud="otc", values=ids, now=now)
+    tracking.refresh_now(ids, now)
+    claimed = refresh.claim_due("otc", timezone.now(), most=100)
+    refresh.refresh("otc", claimed)
+
+
+def cloud_error() -> dict[str, Any]:
+    """What is wrong with the cloud; empty when nothing is."""
+    return Cloud.objects.get(pk="otc").error or {}
+
+
+def one(backup_id: str) -> Any:
+    return Backup.objects.with_tracking_state(timezone.now()).get(pk=backup_id)
+
+
+def test_the_pages_example_is_fetched_decoded_and_kept(sim: Simulator) -> None:
+    ask(sim.seed_example_id)
+    row = one(sim.seed_example_id)
+    assert (row.status, row.size, row.chain_size_mb, row.progress) == ("error", 1, None, 0)
+    assert (row.description, row.inc, row.service_type, row.encrypted) == (None, None, "disk", False)
+    assert (row.tracking_state, row.error, row.claimed_until) == ("fresh", None, None)
+    assert [link["rel"] for link in row.links] == ["self", "bookmark"]
+    assert json.loads(Body.objects.get(pk=row.pk).text)["id"] == sim.seed_example_id
+    cloud = Cloud.objects.get(pk="otc")
+    assert (cloud.error, cloud.seen_vbs, cloud.catalog_type) == (None, True, "vbsv2")
+
+
+def test_each_sample_survives_the_whole_way(sim: Simulator, sample: dict[str, Any]) -> None:
+    sim.add(sample)
+    ask(sample["id"])
+    assert one(sample["id"]).status == sample["status"]
+    assert json.loads(Body.objects.get(pk=sample["id"]).text)["id"] == sample["id"]
+
+
+def test_a_backup_is_gone_only_after_a_second_look(sim: Simulator) -> None:
+    missing = str(uuid.uuid4())
+    ask(missing)
+    first = one(missing)
+    assert (first.tracking_state, first.error, first.status) == ("pending", None, None)
+    assert timedelta(0) < first.next_refresh_at - first.attempted_at <= CONFIRM_GONE
+    ask(missing)
+    second = one(missing)
+    assert (second.tracking_state, second.error["class"], second.error["http_status"]) == ("gone", "gone", 404)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        *[(code, "unavailable") for code in (408, 429, 500, 501, 502, 503, 504)],
+        *[(code, "rejected") for code in (400, 403, 405, 406, 407, 409, 413)],
+        (401, "unauthorized"),
+    ],
+)
+def test_every_status_code_leaves_what_was_known_and_says_why(sim: Simulator, status: int, expected: str) -> None:
+    ask(sim.seed_example_id)
+    sim.fault(Fault(kind="status", status=status, path="/backups/"))
+    ask(sim.seed_example_id)
+    row = one(sim.seed_example_id)
+    assert (row.status, row.claimed_until) == ("error", None)
+    assert row.next_refresh_at > timezone.now()
+    error = row.error or cloud_error()
+    assert (error["class"], error["http_status"]) == (expected, status)
+    assert error["message"]
+    sim.clear_faults()
+    ask(sim.seed_example_id)
+    assert (one(sim.seed_example_id).error, Cloud.objects.get(pk="otc").error) == (None, None)
+
+
+def test_a_cloud_that_is_down_loses_nothing(sim: Simulator) -> None:
+    sim.stop()
+    ask(sim.seed_example_id, str(uuid.uuid4()))
+    assert set(Backup.objects.values_list("status", "claimed_until", "refreshed_at")) == {(None, None, None)}
+    assert cloud_error()["class"] == "unavailable"
+
+
+def test_a_refused_sign_in_is_not_repeated(sim: Simulator) -> None:
+    sim.fault(Fault(kind="refused_sign_in"))
+    for _ in range(3):
+        ask(sim.seed_example_id)
+    assert len([call for call in sim.requests if call.method == "POST"]) == 1
+    cloud = Cloud.objects.get(pk="otc")
+    assert (cloud_error()["class"], one(sim.seed_example_id).error) == ("unauthorized", None)
+    assert clouds.must_wait(cloud, timezone.now())
+    assert not clouds.must_wait(cloud, timezone.now() + timedelta(hours=1, seconds=1))
+
+
+def test_an_expired_token_is_renewed_once(sim: Simulator) -> None:
+    ask(sim.seed_example_id)
+    sim.fault(Fault(kind="expired_token"))
+    ask(sim.seed_example_id)
+    assert one(sim.seed_example_id).error is None
+    assert len([call for call in sim.requests if call.method == "POST"]) == 2
+
+
+def test_a_claim_is_taken_once_and_runs_out(sim: Simulator) -> None:
+    now = timezone.now()
+    tracking.add(cloud="otc", values=[sim.seed_example_id], now=now)
+    assert [str(one) for one in refresh.claim_due("otc", now, most=5)] == [sim.seed_example_id]
+    assert refresh.claim_due("otc", now, most=5) == []
+    later = now + refresh.CLAIM + timedelta(seconds=1)
+    assert [str(one) for one in refresh.claim_due("otc", later, most=5)] == [sim.seed_example_id]
+
+
+def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
+    ask(sim.seed_example_id)
+    received = Body.objects.get().received_at
+    ask(sim.seed_example_id)
+    assert Body.objects.get().received_at == received
+    assert one(sim.seed_example_id).unchanged_looks == 1
+
+
+def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) -> None:
+    made = sim.create(DISK, seconds=60)
+    assert tracking.follow("otc", timezone.now()) == []
+    settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], follow="all")}
+    assert sorted(tracking.follow("otc", timezone.now())) == sorted([made, sim.seed_example_id])
+
+
+def test_looks_slow_down_as_backups_settle() -> None:
+    now = timezone.now()
+    made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
+    flying = [interval(status="creating", unchanged_looks=n, **made).total_seconds() for n in range(6)]
+    assert flying == [10, 20, 40, 80, 120, 120]
+    assert interval(status="available", unchanged_looks=9, **made) == timedelta(minutes=15)
+    assert interval(status="odd", unchanged_looks=9, **made) == timedelta(minutes=2)
+    old = {**made, "created_at": now - timedelta(days=2), "changed_at": now - timedelta(days=2)}
+    assert interval(status="odd", unchanged_looks=0, **old) == timedelta(hours=6)
+
+
+def test_jitter_stays_within_a_fifth() -> None:
+    now, every = timezone.now(), timedelta(minutes=15)
+    waits = [(look(uuid.uuid4(), every, now).next_refresh_at or now) - now for _ in range(200)]
+    assert min(waits) >= every * 0.8
+    assert max(waits) <= every * 1.2
+    assert max(waits) > min(waits)

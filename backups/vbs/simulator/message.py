@@ -1,0 +1,54 @@
+"""What goes in and out of the simulator, apart from sockets: one question, one answer, one list of JSON bytes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request as it arrived. `path` is decoded, `raw_path` is as sent; `headers` have lower-case names."""
+
+    method: str
+    path: str
+    raw_path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> "Question":
+        parts = urlsplit(target)
+        return cls(method, unquote(parts.path), parts.path, parts.query, headers, body)
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The query's words; of a repeated word the last counts, as in the old server."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def wants_xml(self) -> bool:
+        """The old server picks by Accept and knows XML too (`backups/vbs/API.md` §1)."""
+        accept = self.headers.get("accept", "*/*")
+        return "xml" in accept and "json" not in accept and "*/*" not in accept
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def answer_json(value: Any, status: int = 200, **headers: str) -> Answer:
+    """An underscore in the name of a header stands for a hyphen."""
+    return Answer(status, encode(value), JSON, {name.replace("_", "-"): text for name, text in headers.items()})

@@ -1,0 +1,222 @@
+"""The paths of the simulated cloud: who may ask, and what is answered (`backups/vbs/API.md` §5, §7, §8, §9)."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from .account import Account
+from .body import INTERNAL_HOST, Form
+from .errors import error, gateway, no_such_api, no_such_backup
+from .faults import Fault
+from .keystone import Keystone, Verdict
+from .listing import Paging
+from .lists import ListCall, backup_list, volume_list, written
+from .message import Answer, Question, answer_json
+from .quota import quota_body
+from .signing import KeyGuard, is_signed
+from .store import Given, Store
+from .volumes import Volumes
+from .xml import as_xml
+
+Resource = Literal["backup", "backups", "volumes", "quota"]
+_PREFIXES = {
+    "vbs": ((r"/v2", "backup backups quota"), (r"/evs/v[23]", "volumes")),
+    "cinder": ((r"/volume/v3", "backup backups volumes"),),
+}
+_PATHS: dict[Resource, str] = {
+    "quota": r"/cloudbackups/quota/?",
+    "backups": r"/backups(?P<detail>/detail)?/?",
+    "volumes": r"/volumes(?P<detail>/detail)?/?",
+    "backup": r"/backups/(?P<id>[^/]+)/?",
+}
+_MICROVERSION = re.compile(r"volume 3\.(\d+)")
+NEWEST_MINOR = 71
+LISTS = re.compile(_PATHS["backups"] + "$|" + _PATHS["volumes"].replace("<detail>", "<more>") + "$")
+
+
+def _routes(flavor: str) -> list[tuple[Resource, re.Pattern[str]]]:
+    return [
+        (resource, re.compile(rf"{prefix}/(?P<project>[^/]+){path}"))
+        for prefix, resources in _PREFIXES[flavor]
+        for resource, path in _PATHS.items()
+        if resource in resources.split()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What this cloud allows and how it behaves."""
+
+    flavor: str
+    paging: Paging
+    type_full: int
+    volumes_allowed: bool
+    quota_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A GET of a sender who may ask."""
+
+    question: Question
+    parts: Mapping[str, str | None]
+    form: Form
+    faults: Mapping[str, Fault]
+    now: float
+
+
+def backup_id_of(path: str) -> str | None:
+    """The ID, in lower case, in the path of a single GET."""
+    parts = path.rstrip("/").split("/")
+    single = len(parts) > 2 and parts[-2] == "backups" and parts[-1] != "detail"
+    return parts[-1].lower() if single else None
+
+
+class Service:
+    """Answers questions; knows nothing of sockets. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        keystone: Keystone,
+        guard: KeyGuard,
+        store: Store,
+        volumes: Volumes,
+        switches: Switches,
+    ) -> None:
+        self._account, self._keystone, self._guard = account, keystone, guard
+        self._store, self._volumes, self._switches = store, volumes, switches
+        self._routes = _routes(switches.flavor)
+        self._handlers: dict[Resource, Callable[[Call], Answer]] = {
+            "backup": self._backup,
+            "backups": self._backups,
+            "volumes": self._volume_list,
+            "quota": self._quota,
+        }
+
+    def refusal(self, question: Question, *, now: datetime) -> Answer | None:
+        """Why the sender is not known, as the answer to give; None for a good token or signature. Ask it once a request."""
+        if is_signed(question.headers):
+            why = self._guard.refusal(question, now=now)
+            return gateway(401, "0301", f"Incorrect IAM authentication information: {why}") if why else None
+        verdict = self._keystone.check(question.headers.get("x-auth-token"))
+        return None if verdict == "good" else _refused(verdict, flavor=self._switches.flavor)
+
+    def answer(
+        self, question: Question, faults: Mapping[str, Fault], *, refusal: Answer | None, now: datetime
+    ) -> Answer:
+        if question.path.startswith("/v3"):
+            return self._identity(question, faults)
+        if self._switches.flavor == "cinder" and question.path.rstrip("/") in ("/volume", "/volume/v3"):
+            return self._cinder_versions()
+        answer = self._routed(question, faults, refusal)
+        return as_xml(answer) if question.wants_xml else answer
+
+    def _identity(self, question: Question, faults: Mapping[str, Fault]) -> Answer:
+        path = question.path.rstrip("/")
+        if path == "/v3" and question.method == "GET":
+            return self._keystone.version()
+        if path == "/v3/auth/tokens" and question.method == "POST":
+            return error(401, "keystone") if "refused_sign_in" in faults else self._keystone.sign_in(question)
+        return error(404, "keystone", message="Could not find the requested resource.")
+
+    def _cinder_versions(self) -> Answer:
+        link = {"rel": "self", "href": f"{self._keystone.url}/volume/v3/"}
+        numbers = {"version": f"3.{NEWEST_MINOR}", "min_version": "3.0"}
+        return answer_json({"versions": [{"id": "v3.0", "status": "CURRENT", **numbers, "links": [link]}]})
+
+    def _routed(self, question: Question, faults: Mapping[str, Fault], refusal: Answer | None) -> Answer:
+        """The gateway looks for the path first, then at the sender, then the service at the rest."""
+        matches = ((resource, pattern.fullmatch(question.path)) for resource, pattern in self._routes)
+        resource, match = next(((r, m) for r, m in matches if m), (None, None))
+        if resource is None or match is None:
+            return no_such_api() if self._switches.flavor == "vbs" else error(404, "text", message="Not found.")
+        parts = match.groupdict()
+        refusal = refusal or self._foreign(parts["project"])
+        if refusal:
+            return refusal
+        if question.method != "GET":
+            return error(405)
+        form = self._form(question)
+        if isinstance(form, Answer):
+            return form
+        answer = self._handlers[resource](Call(question, parts, form, faults, self._store.now()))
+        return _versioned(answer, form) if form.flavor == "cinder" else answer
+
+    def _foreign(self, project: str) -> Answer | None:
+        """The path's project must be the token's (§11, trap 21)."""
+        if project == self._account.project_id:
+            return None
+        if self._switches.flavor == "cinder":
+            return error(400, message="Malformed request url")
+        return gateway(403, "0302", "The project of the token is not the project of the URL")
+
+    def _form(self, question: Question) -> Form | Answer:
+        switches = self._switches
+        form = Form(switches.flavor, self._account.project_id, self._keystone.url, switches.type_full)
+        asked = question.headers.get("openstack-api-version", "").strip()
+        if switches.flavor != "cinder" or not asked:
+            return form
+        match = _MICROVERSION.fullmatch(asked)
+        minor = NEWEST_MINOR if asked == "volume latest" else int(match[1]) if match else -1
+        if not 0 <= minor <= NEWEST_MINOR:
+            return error(406, message=f"Version {asked} is not supported by the API. Maximum is 3.{NEWEST_MINOR}.")
+        return replace(form, minor=minor)
+
+    def _backup(self, call: Call) -> Answer:
+        backup_id = call.parts["id"] or ""
+        row = self._store.find(backup_id) if _is_uuid(backup_id) else None
+        if row is None:
+            return no_such_backup(backup_id)
+        if isinstance(row, Given) and row.text and call.form.flavor == "vbs":
+            return Answer(200, row.text)
+        return Answer(200, b'{"backup": ' + written(row, call.now, call.form) + b"}")
+
+    def _backups(self, call: Call) -> Answer:
+        return backup_list(self._store.rows(), self._list_call(call))
+
+    def _volume_list(self, call: Call) -> Answer:
+        if not self._switches.volumes_allowed:
+            return error(403, message="Policy doesn't allow volume:get_all to be performed.")
+        return volume_list(self._volumes.all(call.form), self._list_call(call))
+
+    def _list_call(self, call: Call) -> ListCall:
+        base = f"{INTERNAL_HOST}/{self._account.project_id}"
+        if self._switches.flavor == "cinder":
+            base = f"{self._keystone.url}/volume/v3/{self._account.project_id}"
+        detail = call.parts["detail"] is not None
+        return ListCall(call.question.arguments, detail, call.form, base, self._switches.paging, call.faults, call.now)
+
+    def _quota(self, call: Call) -> Answer:
+        if not self._switches.quota_allowed:
+            return error(403, message="Policy doesn't allow backup:quota to be performed.")
+        return answer_json(quota_body(self._store.rows(), call.now, call.form))
+
+
+def _versioned(answer: Answer, form: Form) -> Answer:
+    headers = {"OpenStack-API-Version": f"volume 3.{form.minor}", "Vary": "OpenStack-API-Version"}
+    return replace(answer, headers={**answer.headers, **headers})
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _refused(verdict: Verdict, *, flavor: str) -> Answer:
+    """401 has several bodies, one for each layer that may refuse (§8.1, trap 18)."""
+    if verdict == "domain":
+        return error(403, message="Policy doesn't allow backup:get to be performed with a token of a domain.")
+    if flavor == "cinder" or verdict == "unscoped":
+        return error(401)
+    if verdict == "missing":
+        return gateway(401, "0301", "Incorrect IAM authentication information: x-auth-token not found")
+    if verdict == "unknown":
+        return gateway(401, "0301", "Incorrect IAM authentication information: decrypt token fail")
+    return error(401, "iam")

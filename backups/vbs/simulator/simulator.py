@@ -1,0 +1,298 @@
+"""The simulator as one object: start it, ask it over HTTP, look at what was asked, break it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from . import seed_example
+from .account import Account, cloud_entry, clouds_yaml
+from .body import Facts
+from .distort import distort
+from .faults import OF_LISTS, Fault, Faults
+from .keystone import Clock, Keystone
+from .listing import Paging
+from .message import Answer, Question
+from .plan import names_of
+from .record import Log, Request, without_secrets
+from .server import Server
+from .service import LISTS, Service, Switches, backup_id_of
+from .signing import KeyGuard
+from .store import Given, Store
+from .timeline import AVAILABLE
+from .volumes import Volumes
+
+STOP_SECONDS = 1.0
+
+
+def utc_now() -> datetime:
+    """The machine's clock: a server is an edge, and this is where it reads the time unless it is handed in."""
+    return datetime.now(UTC)
+
+
+class _Reply:
+    """One request on its way through the simulator."""
+
+    def __init__(self, answer: Answer, fault: Fault | None, leave: Callable[[int | None], None]) -> None:
+        self.answer, self.fault, self._leave = answer, fault, leave
+        self._left = False
+
+    def done(self, status: int | None) -> None:
+        """Only the first call counts."""
+        if not self._left:
+            self._left = True
+            self._leave(status)
+
+
+class Simulator:
+    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager; all methods are thread-safe.
+
+    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC. `paging`: which of the
+    two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder" for stock Cinder v3. `type_full`: which value
+    of Type means full (§3.1). `token_seconds`: how long a token lives.
+    """
+
+    seed_example_id = seed_example.ID
+
+    def __init__(
+        self,
+        *,
+        backups: int = 0,
+        seed: int = 1,
+        clock: Clock = utc_now,
+        latency_ms: float = 0,
+        paging: Paging = "marker",
+        port: int = 0,
+        volumes_allowed: bool = True,
+        quota_allowed: bool = True,
+        flavor: str = "vbs",
+        type_full: int = 0,
+        token_seconds: float = 86_400,
+    ) -> None:
+        if flavor not in ("vbs", "cinder") or paging not in ("marker", "offset"):
+            raise ValueError("flavor is vbs or cinder, paging is marker or offset.")
+        self.account, self.flavor, self.now, self.latency_ms = Account(), flavor, clock, latency_ms
+        self.stopping = threading.Event()
+        self._log, self._faults = Log(), Faults(seed=seed)
+        self._server = Server(port, self)
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._keystone = Keystone(self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor)
+        self._store = Store(seed=seed, backups=backups, clock=lambda: clock().timestamp(), space=names_of(seed))
+        self._volumes = Volumes(self._store.world)
+        guard = KeyGuard(access_key=self.account.access_key, secret_key=self.account.secret_key)
+        self._service = Service(
+            account=self.account,
+            keystone=self._keystone,
+            guard=guard,
+            store=self._store,
+            volumes=self._volumes,
+            switches=Switches(flavor, paging, type_full, volumes_allowed, quota_allowed),
+        )
+        self._thread: threading.Thread | None = None
+
+    # Life
+
+    def start(self) -> Self:
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="vbs-simulator", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close everything within about a second; calling it twice does no harm."""
+        self.stopping.set()
+        if self._thread:
+            self._server.shutdown()
+            self._thread.join(STOP_SECONDS)
+            self._thread = None
+        self._server.server_close()
+        self._server.cut(seconds=STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # Addresses and accounts
+
+    @property
+    def auth_url(self) -> str:
+        return f"{self.url}/v3"
+
+    @property
+    def vbs_endpoint(self) -> str:
+        """Base URL of the backups, the project ID included."""
+        return f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'v2'}/{self.project_id}"
+
+    @property
+    def volume_endpoint(self) -> str:
+        return f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'evs/v2'}/{self.project_id}"
+
+    @property
+    def project_id(self) -> str:
+        return self.account.project_id
+
+    @property
+    def username(self) -> str:
+        return self.account.username
+
+    @property
+    def password(self) -> str:
+        return self.account.password
+
+    @property
+    def access_key(self) -> str:
+        return self.account.access_key
+
+    @property
+    def secret_key(self) -> str:
+        return self.account.secret_key
+
+    @property
+    def application_credential_id(self) -> str:
+        return self.account.application_credential_id
+
+    @property
+    def application_credential_secret(self) -> str:
+        return self.account.application_credential_secret
+
+    def issue_token(self) -> str:
+        """A good token of the project, without a sign-in."""
+        return self._keystone.issue()
+
+    def cloud_entry(self, *, auth: str = "password", **extra: Any) -> dict[str, Any]:
+        """One entry of clouds.yaml; `auth`: password, v3applicationcredential, token or aksk."""
+        token = self.issue_token() if auth == "token" else ""
+        return cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor) | extra
+
+    def clouds_yaml(self, name: str = "demo", *, auth: str = "password", **extra: Any) -> str:
+        return clouds_yaml({name: self.cloud_entry(auth=auth, **extra)})
+
+    # Content
+
+    def add(self, body: dict[str, Any], *, vanish: bool = False, listed: bool = True) -> str:
+        """Serve this inner backup object as it is under its `id`; the ID is returned.
+
+        `vanish`: the single GET finds it once, then it is gone. `listed`: whether list calls name it.
+        """
+        self._store.add(Given(body, vanish=vanish, listed=listed))
+        return str(body["id"])
+
+    def add_envelope(self, envelope: dict[str, Any], *, vanish: bool = False, listed: bool = True) -> str:
+        return self.add(envelope["backup"], vanish=vanish, listed=listed)
+
+    def remove(self, backup_id: str) -> None:
+        """From now on it is 404 itemNotFound and in no list, be it added, created or generated."""
+        self._store.remove(backup_id)
+
+    def create(
+        self,
+        volume_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        incremental: bool = True,
+        seconds: float = 10,
+        fail: str | None = None,
+        size_gb: int = 10,
+    ) -> str:
+        """Begin a backup that takes `seconds` by the clock and ends available, or in error with `fail` as its reason."""
+
+        def facts(backup_id: str, now: float) -> Facts:
+            return Facts(
+                id=backup_id,
+                volume_id=volume_id,
+                size_gb=size_gb,
+                phase=AVAILABLE,
+                created=now,
+                ended=now,
+                name=name,
+                description=description,
+                full=not incremental,
+                inc=int(incremental),
+            )
+
+        return self._store.create(facts, seconds=seconds, fail=fail)
+
+    def add_volume(self, body: dict[str, Any]) -> None:
+        """Put this object into the volume list as it is."""
+        self._volumes.add(body)
+
+    def remove_volume(self, volume_id: str) -> None:
+        self._volumes.remove(volume_id)
+
+    @property
+    def ids(self) -> list[str]:
+        """The IDs of all listed backups now, newest first."""
+        self._store.now()
+        return [row.id for row in reversed(self._store.rows())]
+
+    # Faults and records
+
+    def fault(self, fault: Fault) -> None:
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        self._faults.clear()
+
+    @property
+    def requests(self) -> list[Request]:
+        """Records of what was asked, oldest first (a copy; the last 50,000)."""
+        return self._log.requests
+
+    @property
+    def request_count(self) -> int:
+        return self._log.count
+
+    @property
+    def max_in_flight(self) -> int:
+        """The most requests that were being answered at once."""
+        return self._log.max_in_flight
+
+    @property
+    def max_in_flight_per_backup(self) -> int:
+        return max(self._log.max_in_flight_of.values(), default=0)
+
+    @property
+    def max_in_flight_of(self) -> Counter[str]:
+        """By backup ID: the most single GETs of it that were being answered at once."""
+        return self._log.max_in_flight_of
+
+    def forget_requests(self) -> None:
+        self._log.forget()
+
+    # The server's side
+
+    def reply(self, question: Question) -> _Reply:
+        """Answer one request; called by the server's threads."""
+        backup_id = backup_id_of(question.path) if question.method == "GET" else None
+        self._log.enter(backup_id)
+        if self.latency_ms:
+            self.stopping.wait(self.latency_ms / 1000)
+        now = self.now()
+        target = question.path + (f"?{question.query}" if question.query else "")
+        sign_in = question.method == "POST" and question.path.rstrip("/") == "/v3/auth/tokens"
+        is_list = LISTS.search(question.path) is not None and backup_id is None
+        taken = {fault.kind: fault for fault in self._faults.take(target=target, sign_in=sign_in, is_list=is_list)}
+        single = next((fault for fault in taken.values() if fault.kind not in OF_LISTS), None)
+        if "expired_token" in taken:
+            self._keystone.revoke_all()
+        refusal = self._service.refusal(question, now=now)
+        answer = self._service.answer(question, taken, refusal=refusal, now=now)
+        if single:
+            answer = distort(answer, single, question, now=now)
+
+        def leave(status: int | None) -> None:
+            headers = without_secrets(question.headers)
+            known = refusal is None
+            record = Request(question.method, question.path, question.query, headers, known, now, status)
+            self._log.leave(backup_id, record)
+
+        return _Reply(answer, single, leave)

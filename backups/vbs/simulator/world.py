@@ -1,0 +1,172 @@
+"""The generated cloud: a function of (seed, now). The same seed gives the same backups at the same moment, after any restart."""
+
+import heapq
+import threading
+from bisect import bisect_left, insort
+from collections import deque
+from typing import Any
+from uuid import UUID, uuid5
+
+from .body import Facts, Form, stamp, write
+from .look import dress
+from .plan import Plan, make_plan, names_of
+from .stream import DAY, Disk, Stream
+from .timeline import AVAILABLE, ERROR, Phase, phase_at
+
+Key = tuple[float, str]
+
+
+class Slot:
+    """One occurrence of a stream. Bodies of settled ones are kept as bytes, for pages of 1,000."""
+
+    __slots__ = ("_memo", "id", "key", "n", "queue", "start", "stream")
+
+    def __init__(self, stream: Stream, n: int, space: UUID, queue: "deque[Slot]") -> None:
+        self.stream, self.n, self.queue = stream, n, queue
+        self.id = str(uuid5(space, f"{stream.key}/{n}"))
+        self.start = stream.begins(n) + (stream.dice(n, "micro") % 1_000_000) / 1e6
+        self.key: Key = (self.start, self.id)
+        self._memo: tuple[tuple[str, bool, Form], bytes] | None = None
+
+    @property
+    def volume_id(self) -> str:
+        return self.stream.disk.volume_id
+
+    def phase(self, now: float) -> Phase:
+        stream, n = self.stream, self.n
+        seconds = stream.takes(n)
+        phase = phase_at(now - self.start, seconds=seconds, fails=stream.fails(n), frozen_at=stream.frozen_at)
+        if phase is not AVAILABLE:
+            return phase
+        worn = stream.newest if self.queue[-1] is self else stream.oldest if self.queue[0] is self else None
+        return Phase(worn, None, "full") if worn else phase
+
+    def status(self, now: float) -> str:
+        return self.phase(now).status
+
+    def name(self, now: float) -> str | None:
+        return self.facts(self.phase(now)).name
+
+    def encode(self, now: float, form: Form) -> bytes:
+        phase = self.phase(now)
+        if phase.progress is not None or phase.metadata == "none":
+            return write(self.facts(phase), form)
+        tag = (phase.status, self.queue[-1] is self, form)
+        memo = self._memo
+        if memo is None or memo[0] != tag:
+            memo = self._memo = (tag, write(self.facts(phase), form))
+        return memo[1]
+
+    def facts(self, phase: Phase) -> Facts:
+        stream, n, disk = self.stream, self.n, self.stream.disk
+        seconds, full = stream.takes(n), stream.is_full(n)
+        facts = Facts(
+            id=self.id,
+            volume_id=disk.volume_id,
+            size_gb=disk.size_gb,
+            phase=phase,
+            created=self.start,
+            ended=self.start + seconds * (0.4 if phase is ERROR else 1),
+            full=full,
+            inc=0 if full else 1,
+            chain_mb=0 if phase.metadata == "none" else stream.chain_mb(n),
+            speed=round(5 + stream.dice(n, "speed") % 900 / 10, 1),
+            has_dependent=self.queue[-1] is not self and (n + 1) % stream.full_every != 0,
+            bootable=disk.bootable,
+            zone=f"eu-de-0{1 + disk.index % 3}",
+        )
+        dress(stream, n, facts)
+        return facts
+
+
+class World:
+    """The backups that exist now, in the order of their beginnings. Safe to use from many threads."""
+
+    def __init__(self, *, seed: int, backups: int) -> None:
+        self._space = names_of(seed)
+        self._plan: Plan = make_plan(seed=seed, backups=backups)
+        self._lock = threading.Lock()
+        self._now = float("-inf")
+        self.slots: dict[str, Slot] = {}
+        self.keys: list[Key] = []
+        self._due: list[tuple[float, int]] = []
+        self._queues: list[deque[Slot]] = []
+        self.version = 0
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        return self._plan.disks
+
+    def advance(self, now: float) -> None:
+        """Bring the world to `now`, which may also lie in the past."""
+        with self._lock:
+            if not 0 <= now - self._now <= DAY:
+                self._build(now)
+            while self._due and self._due[0][0] <= now:
+                self._begin_next()
+            self._now = now
+
+    def _build(self, now: float) -> None:
+        self.slots, self._queues, self._due = {}, [], []
+        for index, stream in enumerate(self._plan.streams):
+            queue: deque[Slot] = deque()
+            n = newest = stream.newest_at(now)
+            for _ in range(stream.keep):
+                slot = Slot(stream, n, self._space, queue)
+                queue.appendleft(slot)
+                self.slots[slot.id] = slot
+                n = stream.before(n)
+            self._queues.append(queue)
+            self._wait_for(index, newest)
+        heapq.heapify(self._due)
+        self.keys = sorted(slot.key for slot in self.slots.values())
+        self.version += 1
+
+    def _wait_for(self, index: int, n: int) -> None:
+        stream = self._plan.streams[index]
+        heapq.heappush(self._due, (stream.begins(stream.after(n)) + stream.delay, index))
+
+    def _begin_next(self) -> None:
+        """The next backup of some stream begins; its oldest one goes."""
+        index = heapq.heappop(self._due)[1]
+        stream, queue = self._plan.streams[index], self._queues[index]
+        slot = Slot(stream, stream.after(queue[-1].n), self._space, queue)
+        queue.append(slot)
+        old = queue.popleft()
+        self.slots[slot.id] = slot
+        del self.slots[old.id]
+        insort(self.keys, slot.key)
+        del self.keys[bisect_left(self.keys, old.key)]
+        self._wait_for(index, slot.n)
+        self.version += 1
+
+    def volumes(self, form: Form) -> list[dict[str, Any]]:
+        """The volume list, newest first: without removed disks, with those that no backup was ever made of."""
+        return [volume_body(disk, form) for disk in self.disks if disk.listed]
+
+
+def volume_body(disk: Disk, form: Form) -> dict[str, Any]:
+    """A volume as EVS and Cinder list it in detail."""
+    return {
+        "id": disk.volume_id,
+        "name": disk.name,
+        "status": "in-use",
+        "size": disk.size_gb,
+        "bootable": "true" if disk.bootable else "false",
+        "encrypted": disk.encrypted,
+        "multiattach": False,
+        "volume_type": "SAS",
+        "availability_zone": f"eu-de-0{1 + disk.index % 3}",
+        "description": None,
+        "snapshot_id": None,
+        "source_volid": None,
+        "metadata": {},
+        "attachments": [],
+        "created_at": stamp(1735689600 + 3600.0 * disk.index),
+        "updated_at": stamp(1735689600 + 3600.0 * disk.index + 60),
+        "os-vol-tenant-attr:tenant_id": form.project_id,
+        "links": [
+            {"href": f"{form.url}/v2/{form.project_id}/volumes/{disk.volume_id}", "rel": "self"},
+            {"href": f"{form.url}/{form.project_id}/volumes/{disk.volume_id}", "rel": "bookmark"},
+        ],
+    }
