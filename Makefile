@@ -1,43 +1,100 @@
-# vbsdash: `make help` lists the verbs.
-VENV ?= .venv
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PY = $(VENV)/bin/python
-SHELL = /bin/bash
+# The verbs of vbsdash; `make help` lists them. ARGS="…" reaches the tool behind a verb.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser
 
-help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+VENV ?= .venv
+BIN := $(VENV)/bin
+CHROMIUM := chromium chromium-browser google-chrome
 
-$(VENV)/run.stamp: requirements.txt
-	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "vbsdash needs Python 3.11 or newer with venv: apt-get install python3.11 python3.11-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@touch $@
+# Tests and linters see nothing of the operator: no settings, no clouds.yaml, a home and a data folder of their own.
+ALONE = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && \
+	env -i PATH="$$PATH" LANG=C.UTF-8 HOME="$$home" VBSDASH_DATA_DIR="$$home/var" TERM="$${TERM:-dumb}" \
+	$${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"} $$(cat $(VENV)/.browser 2>/dev/null)
 
-$(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@touch $@
+# Installs one requirements file when its checksum is not the one installed last.
+define install
+	@now=$$(sha256sum < $(1)); stamp=$(VENV)/.installed-$(1); \
+	if [ "$$now" != "$$(cat $$stamp 2>/dev/null)" ]; then \
+		echo "installing $(1) into $(VENV) ..."; rm -f $$stamp; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(1) && \
+		echo "$$now" > $$stamp; \
+	fi
+endef
 
-run: $(VENV)/run.stamp ## start everything; Ctrl-C stops it
-	@exec $(PY) manage.py up
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: $(VENV)/test.stamp ## run all tests, on SQLite and on PostgreSQL
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	env -i PATH="$$PATH" LANG=C.UTF-8 HOME="$$home" CI="$$CI" TERM="$$TERM" \
-	  $(PY) -m pytest -n 2 --dist each -q $(ARGS)
+run: venv ## start everything: web, worker, scheduler, broker if none is configured; Ctrl-C stops it
+	@exec $(BIN)/python manage.py up --stop-with-parent $(ARGS)
 
-lint: $(VENV)/test.stamp ## ruff, mypy, djlint, migrations
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy .
-	@$(VENV)/bin/djlint templates --lint --quiet
-	@DATABASE_URL=sqlite://:memory: $(PY) manage.py makemigrations --check --dry-run
+# --dist each: both workers run every test, the first on SQLite, the second on PostgreSQL.
+test: dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
+	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m "not soak" $(ARGS)
 
-lock: $(VENV)/test.stamp ## pin requirements*.in again
-	@for name in requirements requirements-dev; do $(VENV)/bin/uv pip compile --quiet --generate-hashes --universal \
-	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt; done
+lint: dev ## style, types, templates, missing migrations, Django's own checks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(ALONE) $(BIN)/mypy .
+	@$(BIN)/djlint templates --check --lint --quiet
+	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 
-clean: ## remove the environment and the caches; data in var/ stays
+format: dev ## put code and templates into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/djlint templates --reformat --quiet
+
+lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes newer versions)
+	@for name in requirements requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+			--no-emit-index-url --no-emit-find-links --no-header $(ARGS) $$name.in -o $$name.txt || exit 1; \
+	done
+
+bench: dev ## measure the refresh engine and the pages
+	@$(ALONE) $(BIN)/python manage.py bench $(ARGS)
+
+soak: dev browser ## the long tests: more generated bodies, kills, memory
+	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m soak $(ARGS)
+
+screenshots: dev browser ## take the pictures of the README anew
+	@$(ALONE) VBSDASH_SCREENSHOTS=1 $(BIN)/python -m pytest -q -k screenshot $(ARGS)
+
+clean: ## remove .venv and caches; the data in ./var stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment of Python 3.11 or newer with what vbsdash runs on.
+venv:
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		python=$$(command -v python3.11 || command -v python3) || \
+			{ echo "vbsdash needs Python 3.11 or newer: apt-get install python3.11 python3.11-venv" >&2; exit 1; }; \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+			{ echo "vbsdash needs Python 3.11 or newer, $$python is older: install python3.11" >&2; exit 1; }; \
+		"$$python" -c 'import venv, ensurepip' 2>/dev/null || \
+			{ echo "$$python cannot make virtual environments: apt-get install python3.11-venv" >&2; exit 1; }; \
+		echo "making $(VENV) with $$python ..."; rm -rf $(VENV); "$$python" -m venv $(VENV); \
+	fi
+	$(call install,requirements.txt)
+
+dev: venv
+	$(call install,requirements-dev.txt)
+
+# Finds a Chromium, or installs Debian's where that is possible. Without one: a failure in CI, else a loud line.
+browser:
+	@: > $(VENV)/.browser; \
+	found() { for name in $(CHROMIUM); do command -v $$name >/dev/null && return; done; return 1; }; \
+	as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo -n "$$@"; fi; }; \
+	install() { \
+		command -v apt-get >/dev/null && as_root true 2>/dev/null && echo "installing chromium ..." && \
+		as_root apt-get update -qq && \
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	}; \
+	if found; then :; \
+	elif [ -z "$$VBSDASH_NO_BROWSER" ] && install </dev/null && found; then :; \
+	elif [ -n "$$CI" ]; then echo "no Chromium, and none can be installed: CI never skips its tests" >&2; exit 1; \
+	else \
+		echo "VBSDASH_NO_BROWSER=1" > $(VENV)/.browser; \
+		echo "!!! NO CHROMIUM: THE BROWSER TESTS ARE SKIPPED (apt-get install chromium) !!!" >&2; \
+	fi

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import django_stubs_ext
@@ -29,6 +30,7 @@ try:
     DEMO_CLOUDS_FILE = DATA_DIR / "demo" / "clouds.yaml"
     if DEMO and DEMO_CLOUDS_FILE.is_file():
         CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(DEMO_CLOUDS_FILE)}, cwd=BASE_DIR, home=_home)
+        CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}  # live data without a paste
     DATABASES = {"default": read.database(ENV, DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3"))}
     _broker = read.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
     EMBEDDED_BROKER = _broker is None
@@ -169,7 +171,7 @@ CELERY_BEAT_SCHEDULER = "vbsdash.celery:BeatWithHeartbeat"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "dispatch what is due": {"task": "backups.tasks.dispatch", "schedule": 5.0, "options": {"expires": 30}},
-    "follow what is new": {"task": "backups.tasks.follow", "schedule": 60.0, "options": {"expires": 50}},
+    "follow what is new": {"task": "backups.tasks.follow", "schedule": 30.0, "options": {"expires": 25}},
 }
 if _broker.startswith("redis"):  # options that survive half-open connections
     CELERY_BROKER_TRANSPORT_OPTIONS = {

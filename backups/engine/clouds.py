@@ -19,7 +19,7 @@ from backups.vbs.kind import Reading, Votes, full_type
 VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
 AFTER_REFUSAL = timedelta(hours=1)  # a refused sign-in is repeated neither sooner nor elsewhere: it locks accounts
 
-_clients: dict[str, Client] = {}
+_clients: dict[str, tuple[CloudConfig, Client]] = {}
 _lock = threading.Lock()
 
 
@@ -54,16 +54,21 @@ def configured() -> Mapping[str, CloudConfig]:
 
 def client(name: str) -> Client:
     """The one client of this process for a configured cloud; it keeps connections and the token."""
+    config = configured()[name]
     with _lock:
-        if name not in _clients:
-            _clients[name] = Client(configured()[name], clock=timezone.now)
-        return _clients[name]
+        known = _clients.get(name)
+        if known is not None and known[0] is config:
+            return known[1]
+        if known is not None:  # another configuration than the one it was made for
+            known[1].close()
+        _clients[name] = (config, Client(config, clock=timezone.now))
+        return _clients[name][1]
 
 
 def forget_clients() -> None:
     """Close all connections; the next call signs in anew."""
     with _lock:
-        for one in _clients.values():
+        for _, one in _clients.values():
             one.close()
         _clients.clear()
 

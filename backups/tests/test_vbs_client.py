@@ -29,6 +29,7 @@ from backups.vbs.errors import (
     VBSError,
     WrongAddress,
     from_response,
+    from_transport,
 )
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)
@@ -195,7 +196,9 @@ def test_the_catalog_gives_the_endpoint_with_one_project_id(cloud: Cloud, type_:
 
 def test_stock_cinder_is_asked_with_a_microversion_until_it_refuses_it(cloud: Cloud) -> None:
     service(cloud, "volumev3", f"/v3/{PROJECT}")
-    answers: Iterator[tuple[int, bytes, dict[str, str]]] = iter([(406, b"", {}), (200, ENVELOPE, {}), (200, ENVELOPE, {})])
+    answers: Iterator[tuple[int, bytes, dict[str, str]]] = iter(
+        [(406, b"", {}), (200, ENVELOPE, {}), (200, ENVELOPE, {})]
+    )
     cloud.reply = lambda path: next(answers)
     with opened(keystone_config(cloud.url)) as one:
         one.get_backup(ID)
@@ -383,9 +386,12 @@ def test_a_broken_exchange_is_a_clear_sentence(answer: bytes, kind: type[VBSErro
 
 def test_nobody_at_the_address_is_unavailable() -> None:
     refused = failure(replace(config(""), vbs_endpoint_override="http://127.0.0.1:1/v2"))
-    unknown = failure(replace(config(""), vbs_endpoint_override="http://no-such-host.invalid/v2"))
     assert (refused.class_name, refused.message) == ("unavailable", "127.0.0.1:1 refused the connection.")
-    assert unknown.message == "no-such-host.invalid: the host name could not be resolved."
+
+
+def test_a_name_that_cannot_be_resolved_is_said_to_be_one() -> None:
+    error = from_transport(socket.gaierror(-2, "Name or service not known"), "no.example")
+    assert (type(error), error.message) == (Unavailable, "no.example: the host name could not be resolved.")
 
 
 def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:

@@ -116,6 +116,13 @@ class DeadlineAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
+    def close(self) -> None:
+        """Close the idle connections now; the pool manager alone leaves that to the garbage collector."""
+        for key in self.poolmanager.pools.keys():  # noqa: SIM118 — the container refuses to be iterated
+            if (pool := self.poolmanager.pools.get(key)) is not None:
+                pool.close()
+        super().close()
+
 
 @dataclass(frozen=True)
 class SDKHMACAuth(requests.auth.AuthBase):

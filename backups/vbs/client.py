@@ -220,9 +220,9 @@ class Client:
         while True:
             token = self._sign_in.token() if self._sign_in else None
             reply = self._send(endpoint, path, token, deadline, limits)
+            if token and self._sign_in and reply.status < 500 and reply.status != 401:
+                self._sign_in.served(token)
             if reply.status == 200:
-                if token and self._sign_in:
-                    self._sign_in.served(token)
                 return parse_object(reply.content)
             if reply.status == 406 and reply.versioned:
                 self._microversion = False

@@ -143,6 +143,8 @@ def _option_names(auth_type: str) -> dict[str, str]:
         return {}
     names = {old.dest: option.dest for option in options for old in option.deprecated}
     names |= {option.dest: option.dest for option in options}
+    if "project_id" in names:
+        names |= {"tenant_id": "project_id", "tenant_name": "project_name"}  # as older tools call them
     return {**names, "default_domain_id": "", "default_domain_name": ""}
 
 
@@ -159,6 +161,10 @@ def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> Any:
             for owner in ("user", "project"):
                 if not options.keys() & {f"{owner}_domain_id", f"{owner}_domain_name"}:
                     options[f"{owner}_domain_{kind}"] = domain
+    if "project_name" in options and not options.keys() & {"project_domain_id", "project_domain_name"}:
+        for kind in ("id", "name"):  # a project lives in its user's domain unless told otherwise
+            if domain := options.get(f"user_domain_{kind}"):
+                options[f"project_domain_{kind}"] = domain
     url = str(options.get("auth_url", "")).rstrip("/")
     options["auth_url"] = url if re.search(r"/v3$", url) else f"{url}/v3"
     options = {key: value for key, value in options.items() if key in names.values()}

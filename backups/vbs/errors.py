@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import BadStatusLine, RemoteDisconnected
+from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
 from typing import Any, ClassVar, NoReturn
 
 import requests
@@ -219,7 +219,7 @@ def from_transport(error: BaseException, host: str) -> VBSError:
         return Unavailable(f"{host} refused the connection.")
     if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return Unavailable(f"{host} did not answer in time.")
-    if has(urllib3.exceptions.IncompleteRead, urllib3.exceptions.InvalidChunkLength):
+    if has(IncompleteRead, urllib3.exceptions.InvalidChunkLength):
         return Unavailable(f"{host}: the answer was cut off.")
     if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
         return Unavailable(f"{host} closed the connection before it had answered.")

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from .errors import error, html
-from .faults import Fault
-from .message import Answer, Question, encode
+from backups.vbs.simulator.errors import error, html
+from backups.vbs.simulator.faults import Fault
+from backups.vbs.simulator.message import Answer, Question, encode
 
 DEPTH = 100_000
 

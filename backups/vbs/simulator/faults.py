@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .errors import FORMS
+from backups.vbs.simulator.errors import FORMS
 
 KINDS = {
     "status": "answer with status=CODE, optionally body=FORM and retry_after=VALUE",
@@ -60,8 +60,9 @@ class Fault(_Options):
     """One fault. Options come by name.
 
     `times`: how often, None = until cleared. `path`: a regular expression searched in path and query; without it a
-    fault touches everything but the sign-in. `probability`: 0 to 1. `body`: one of `errors.FORMS`. `retry_after`: seconds,
-    or "date+SECONDS" for an HTTP date that much later than the simulator's clock, or any other text as it is.
+    fault touches everything but the sign-in, and a fault of lists only those of backups. `probability`: 0 to 1.
+    `body`: one of `errors.FORMS`. `retry_after`: seconds, or "date+SECONDS" for an HTTP date that much later than the
+    simulator's clock, or any other text as it is.
     """
 
     kind: str

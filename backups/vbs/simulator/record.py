@@ -12,7 +12,7 @@ SECRET_HEADERS = frozenset({"x-auth-token", "x-subject-token", "authorization", 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was given. `at`: the clock's time."""
+    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was given. `at`: the clock's."""
 
     method: str
     path: str

@@ -27,4 +27,4 @@ TEXT = r"""{
 "os-bak-tenant-attr:tenant_id": "b23b579f08c84228b9b4673c46f0c442",
 "service_metadata": " {\"bootable\": false, \"backupurl\": \"58d94782-6509-45ad-9442-970d2a005050\", \"BackupSize\": 0, \"progress\": \"0\", \"snap_id\": \"665e411f5d87431ca98c199fbd4a64fd\", \"Type\": 0} "
 }
-}"""
+}"""  # noqa: E501

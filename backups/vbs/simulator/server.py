@@ -11,9 +11,9 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
-from .errors import REASONS
-from .faults import Fault
-from .message import Answer, Question
+from backups.vbs.simulator.errors import REASONS
+from backups.vbs.simulator.faults import Fault
+from backups.vbs.simulator.message import Answer, Question
 
 CHUNK = 64 * 1024
 DRIPS = 100  # into how many pieces a slow answer is cut
@@ -21,7 +21,7 @@ Pieces = Iterator[tuple[bytes, float]]  # bytes, and the seconds to wait after t
 
 
 class Reply(Protocol):
-    """What the simulator says to one request. `done` is called just before the last byte, or when there will be none."""
+    """What the simulator says to one request. `done` is called just before the last byte, or when none will come."""
 
     answer: Answer
     fault: Fault | None

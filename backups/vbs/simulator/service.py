@@ -7,19 +7,19 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from .account import Account
-from .body import INTERNAL_HOST, Form
-from .errors import error, gateway, no_such_api, no_such_backup
-from .faults import Fault
-from .keystone import Keystone, Verdict
-from .listing import Paging
-from .lists import ListCall, backup_list, volume_list, written
-from .message import Answer, Question, answer_json
-from .quota import quota_body
-from .signing import KeyGuard, is_signed
-from .store import Given, Store
-from .volumes import Volumes
-from .xml import as_xml
+from backups.vbs.simulator.account import Account
+from backups.vbs.simulator.body import INTERNAL_HOST, Form
+from backups.vbs.simulator.errors import error, gateway, no_such_api, no_such_backup
+from backups.vbs.simulator.faults import Fault
+from backups.vbs.simulator.keystone import Keystone, Verdict
+from backups.vbs.simulator.listing import Paging
+from backups.vbs.simulator.lists import ListCall, backup_list, volume_list, written
+from backups.vbs.simulator.message import Answer, Question, answer_json
+from backups.vbs.simulator.quota import quota_body
+from backups.vbs.simulator.signing import KeyGuard, is_signed
+from backups.vbs.simulator.store import Given, Store
+from backups.vbs.simulator.volumes import Volumes
+from backups.vbs.simulator.xml import as_xml
 
 Resource = Literal["backup", "backups", "volumes", "quota"]
 _PREFIXES = {
@@ -99,7 +99,7 @@ class Service:
         }
 
     def refusal(self, question: Question, *, now: datetime) -> Answer | None:
-        """Why the sender is not known, as the answer to give; None for a good token or signature. Ask it once a request."""
+        """The answer to a sender who is not known; None for a good token or signature. To be asked once a request."""
         if is_signed(question.headers):
             why = self._guard.refusal(question, now=now)
             return gateway(401, "0301", f"Incorrect IAM authentication information: {why}") if why else None

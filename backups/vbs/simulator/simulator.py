@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from . import seed_example
-from .account import Account, cloud_entry, clouds_yaml
-from .body import Facts
-from .distort import distort
-from .faults import OF_LISTS, Fault, Faults
-from .keystone import Clock, Keystone
-from .listing import Paging
-from .message import Answer, Question
-from .plan import names_of
-from .record import Log, Request, without_secrets
-from .server import Server
-from .service import LISTS, Service, Switches, backup_id_of
-from .signing import KeyGuard
-from .store import Given, Store
-from .timeline import AVAILABLE
-from .volumes import Volumes
+from backups.vbs.simulator import seed_example
+from backups.vbs.simulator.account import Account, cloud_entry, clouds_yaml
+from backups.vbs.simulator.body import Facts
+from backups.vbs.simulator.distort import distort
+from backups.vbs.simulator.faults import OF_LISTS, Fault, Faults
+from backups.vbs.simulator.keystone import Clock, Keystone
+from backups.vbs.simulator.listing import Paging
+from backups.vbs.simulator.message import Answer, Question
+from backups.vbs.simulator.plan import names_of
+from backups.vbs.simulator.record import Log, Request, without_secrets
+from backups.vbs.simulator.server import Server
+from backups.vbs.simulator.service import LISTS, Service, Switches, backup_id_of
+from backups.vbs.simulator.signing import KeyGuard
+from backups.vbs.simulator.store import Given, Store
+from backups.vbs.simulator.timeline import AVAILABLE
+from backups.vbs.simulator.volumes import Volumes
 
 STOP_SECONDS = 1.0
 
@@ -49,9 +49,9 @@ class _Reply:
 class Simulator:
     """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager; all methods are thread-safe.
 
-    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC. `paging`: which of the
-    two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder" for stock Cinder v3. `type_full`: which value
-    of Type means full (§3.1). `token_seconds`: how long a token lives.
+    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC. `paging`: which of
+    the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder" for stock Cinder v3. `type_full`: which
+    value of Type means full (§3.1). `token_seconds`: how long a token lives.
     """
 
     seed_example_id = seed_example.ID
@@ -203,7 +203,7 @@ class Simulator:
         fail: str | None = None,
         size_gb: int = 10,
     ) -> str:
-        """Begin a backup that takes `seconds` by the clock and ends available, or in error with `fail` as its reason."""
+        """Begin a backup that takes `seconds` by the clock and ends available, or in error for the reason `fail`."""
 
         def facts(backup_id: str, now: float) -> Facts:
             return Facts(

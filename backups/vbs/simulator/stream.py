@@ -26,9 +26,10 @@ class Disk:
 class Stream:
     """Occurrence `n` begins at phase + n × period (+ jitter); the newest `keep` that exist are kept.
 
-    All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`: how much later than its
-    beginning a backup first appears. `wobble`: by which share durations differ. `fail_one_in`: share of failures (0 = none), `cause` picks their text. `newest` and
-    `oldest` are statuses that the newest and the oldest wear. `look` names what is odd about it (`look.py`).
+    All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`: how much later than
+    its beginning a backup first appears. `wobble`: by which share durations differ. `fail_one_in`: share of failures
+    (0 = none), `cause` picks their text. `newest` and `oldest` are statuses that the newest and the oldest wear.
+    `frozen_at`: the percentage at which progress stands still. `look` names what is odd about it (`look.py`).
     """
 
     key: str

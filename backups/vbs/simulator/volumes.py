@@ -3,8 +3,8 @@
 import threading
 from typing import Any
 
-from .body import Form
-from .world import World
+from backups.vbs.simulator.body import Form
+from backups.vbs.simulator.world import World
 
 
 class Volumes:

@@ -1,4 +1,4 @@
-"""The generated cloud: a function of (seed, now). The same seed gives the same backups at the same moment, after any restart."""
+"""The generated cloud: a function of (seed, now), so the same backups are there after any restart."""
 
 import heapq
 import threading
@@ -7,11 +7,11 @@ from collections import deque
 from typing import Any
 from uuid import UUID, uuid5
 
-from .body import Facts, Form, stamp, write
-from .look import dress
-from .plan import Plan, make_plan, names_of
-from .stream import DAY, Disk, Stream
-from .timeline import AVAILABLE, ERROR, Phase, phase_at
+from backups.vbs.simulator.body import Facts, Form, stamp, write
+from backups.vbs.simulator.look import dress
+from backups.vbs.simulator.plan import Plan, make_plan, names_of
+from backups.vbs.simulator.stream import DAY, Disk, Stream
+from backups.vbs.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
 
 Key = tuple[float, str]
 

@@ -1,0 +1,76 @@
+"""Runs the VBS simulator as a process: the demo cloud, and a cloud to try vbsdash against."""
+
+import os
+import signal
+import tempfile
+import threading
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from backups.vbs.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
+
+FAULTS = "\n".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
+
+
+class Command(BaseCommand):
+    help = "Serve a simulated VBS, Keystone and volume list on 127.0.0.1 until SIGTERM or Ctrl-C; prints a clouds.yaml."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way of saying it
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+        parser.add_argument("--backups", type=int, default=300, help="how many to generate")
+        parser.add_argument("--latency-ms", type=float, default=20)
+        parser.add_argument("--fault", action="append", default=[], metavar="KIND,WORD=VALUE,…", help=FAULTS)
+        parser.add_argument("--paging", choices=["marker", "offset"], default="marker")
+        parser.add_argument("--flavor", choices=["vbs", "cinder"], default="vbs")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--type-full", type=int, choices=[0, 1], default=0)
+        parser.add_argument("--clouds-file", type=Path, help="write the clouds.yaml here (mode 0600), not to stdout")
+        parser.add_argument("--name", default="demo", help="name of the cloud in clouds.yaml")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        faults = _faults(options["fault"])
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with _simulator(options) as simulator:
+            for fault in faults:
+                simulator.fault(fault)
+            self._announce(simulator, options["clouds_file"], options["name"])
+            stop.wait()
+
+    def _announce(self, simulator: Simulator, path: Path | None, name: str) -> None:
+        text = simulator.clouds_yaml(name)
+        if path is None:
+            self.stdout.write(text, ending="")
+        else:
+            _write_secret(path, text)
+            self.stdout.write(f"Simulated VBS at {simulator.url}, cloud {name!r} in {path}")
+        self.stdout.flush()
+
+
+def _faults(texts: list[str]) -> list[Fault]:
+    try:
+        return [parse_fault(text) for text in texts]
+    except FaultError as problem:
+        raise CommandError(f"--fault: {problem}", returncode=2) from problem
+
+
+def _simulator(options: dict[str, Any]) -> Simulator:
+    words = ("port", "backups", "latency_ms", "paging", "flavor", "seed", "type_full")
+    try:
+        return Simulator(**{word: options[word] for word in words})
+    except OSError as problem:
+        message = f"Port {options['port']} cannot be used ({problem.strerror}); choose another with --port."
+        raise CommandError(message, returncode=2) from problem
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """All or nothing, and readable by its owner alone from the first moment."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(temporary).replace(path)

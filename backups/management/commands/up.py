@@ -1,0 +1,113 @@
+"""`manage.py up`: prepares database and first account, then becomes the runner of all parts."""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
+from django.http.request import validate_host
+
+from backups.runner import lock
+from backups.runner.plan import Plan
+from backups.runner.ports import CannotListen, listen
+from backups.runner.process import die_with_parent
+from backups.runner.supervisor import STOP_SIGNALS
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 and o, no 1, i and l
+OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets a new one)"  # noqa: S105
+GIVEN_PASSWORD = "the one in DJANGO_SUPERUSER_PASSWORD"  # noqa: S105
+
+
+class Command(BaseCommand):
+    help = "Starts web, worker, scheduler and, if none is configured, an embedded broker; restarts what dies."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--stop-with-parent", action="store_true", help="stop when the starting process ends")
+
+    def handle(self, *args: Any, stop_with_parent: bool, **options: Any) -> None:
+        for signum in STOP_SIGNALS:
+            signal.signal(signum, _leave)
+        if stop_with_parent:
+            die_with_parent(signal.SIGTERM, parent=os.getppid())
+        try:
+            lock_fd = lock.take(settings.DATA_DIR)
+            listener = listen(settings.LISTEN_HOST, settings.LISTEN_PORT)
+        except (lock.AlreadyRunning, CannotListen) as e:
+            sys.exit(f"vbsdash: {e}")
+        _prepare_database()
+        user, password = first_account(settings.ENV)
+        plan = _plan(listener, user=user, password=password)
+        for fd in (lock_fd, plan.listen_fd):
+            os.set_inheritable(fd, True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until the runner can take them
+        plan.hand_over(folder=Path(settings.BASE_DIR))
+
+
+def _leave(_signum: int, _frame: FrameType | None) -> None:
+    """Stopped while nothing is started yet."""
+    sys.exit(0)
+
+
+def _prepare_database() -> None:
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    except DatabaseError as e:
+        reason = str(e).strip().splitlines()[0]
+        sys.exit(f"vbsdash: the database of DATABASE_URL cannot be used ({reason}): start it, or correct the address.")
+    if not settings.WHITENOISE_USE_FINDERS:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns when it is missing
+
+
+def first_account(env: Mapping[str, str]) -> tuple[str, str]:
+    """Name of an account and what the banner says of its password. Makes one only when there is none at all."""
+    accounts = get_user_model().objects
+    name = env.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+    old = accounts.order_by("-is_superuser", "pk").first()
+    if old is not None:
+        user = name if accounts.filter(username=name).exists() else old.get_username()
+        return user, OLD_PASSWORD.format(user=user)
+    given = env.get("DJANGO_SUPERUSER_PASSWORD")
+    password = given or "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4))
+    email = env.get("DJANGO_SUPERUSER_EMAIL", "")
+    try:
+        get_user_model()(username=name, email=email).clean_fields(exclude=["password"])
+    except ValidationError as e:
+        field, reasons = next(iter(e.message_dict.items()))
+        sys.exit(f"vbsdash: DJANGO_SUPERUSER_{field.upper()} cannot be used: {reasons[0]}")
+    accounts.create_superuser(username=name, email=email, password=password)
+    return name, GIVEN_PASSWORD if given else f"{password}   (shown only this once)"
+
+
+def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
+    connection.close()
+    return Plan(
+        data_dir=str(settings.DATA_DIR),
+        host=settings.LISTEN_HOST,
+        port=listener.getsockname()[1],
+        listen_fd=listener.detach(),
+        host_header=_host_header(),
+        broker_url_file=str(settings.BROKER_URL_FILE) if settings.EMBEDDED_BROKER else None,
+        demo_clouds_file=str(settings.DEMO_CLOUDS_FILE) if settings.DEMO else None,
+        clouds=() if settings.DEMO else tuple(settings.CLOUDS),
+        user=user,
+        password=password,
+    )
+
+
+def _host_header() -> str:
+    """A Host header that the runner's own questions get in with."""
+    allowed: list[str] = settings.ALLOWED_HOSTS
+    return "127.0.0.1" if validate_host("127.0.0.1", allowed) else allowed[0].removeprefix(".")

@@ -1,0 +1,333 @@
+"""The simulator against the API page, the API facts and the samples (`backups/vbs/API.md`)."""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import requests
+
+from backups.tests.conftest import SAMPLES
+from backups.vbs.simulator import Fault, Simulator
+from backups.vbs.simulator.errors import FORMS
+
+SEED_PAGE = Path(__file__).parents[1] / "vbs" / "seed_page.md"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+ERRORS = sorted((SAMPLES / "errors").glob("*.json"))
+
+
+class Asker:
+    """A plain HTTP client with a good token."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.session = requests.Session()
+        self.token = simulator.issue_token()
+
+    def get(self, path: str, *, base: str | None = None, **headers: str) -> requests.Response:
+        headers = {"X-Auth-Token": self.token} | {name.replace("_", "-"): text for name, text in headers.items()}
+        url = (self.simulator.vbs_endpoint if base is None else base) + path
+        return self.session.get(url, headers=headers, timeout=5, allow_redirects=False)
+
+    def ids(self, query: str) -> list[str]:
+        return [entry["id"] for entry in self.get(f"/backups/detail?{query}").json()["backups"]]
+
+
+@pytest.fixture(params=[{}])
+def ask(request: pytest.FixtureRequest) -> Iterator[Asker]:
+    with Simulator(clock=lambda: NOW, **request.param) as simulator:
+        asker = Asker(simulator)
+        yield asker
+        asker.session.close()
+
+
+def options(**words: Any) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("ask", [words], indirect=True, ids=[""])
+
+
+def body(number: int, **more: Any) -> dict[str, Any]:
+    created = f"2026-11-{number:02d}T01:00:00.000000"
+    return {"id": f"a0b1c2d3-0000-4000-8000-{number:012d}", "created_at": created, "volume_id": DISK, **more}
+
+
+def fill(ask: Asker, count: int) -> list[str]:
+    """Add backups of the days 1 to `count`; their IDs, newest first, in the order of the list."""
+    return [ask.simulator.add(body(number)) for number in range(1, count + 1)][::-1]
+
+
+def page_example() -> str:
+    page = SEED_PAGE.read_text()
+    start = page.index("    ```\n    {\n") + len("    ```\n")
+    return textwrap.dedent(page[start : page.index("    ```", start)]).strip()
+
+
+def test_the_pages_example_is_served_byte_for_byte(ask: Asker) -> None:
+    answer = ask.get(f"/backups/{ask.simulator.seed_example_id}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.text == page_example()
+
+
+def test_the_pages_example_stands_in_the_list_too(ask: Asker) -> None:
+    assert ask.get("/backups/detail").json() == {"backups": [json.loads(page_example())["backup"]]}
+
+
+def test_an_added_sample_comes_back_as_it_is(ask: Asker, sample: dict[str, Any]) -> None:
+    ask.simulator.add_envelope({"backup": sample})
+    assert ask.get(f"/backups/{sample['id']}").json() == {"backup": sample}
+    assert sample in ask.get("/backups/detail").json()["backups"]
+
+
+@pytest.mark.parametrize("file", ERRORS, ids=lambda file: file.stem)
+def test_every_sample_of_an_error_is_among_the_forms(ask: Asker, file: Path) -> None:
+    expected = json.loads(file.read_text())
+    shapes = []
+    for form in FORMS:
+        ask.simulator.fault(Fault("status", status=expected["status"], body=form, times=1))
+        answer = ask.get("/backups/a0b1c2d3-0000-4000-8000-000000000099")
+        assert answer.status_code == expected["status"]
+        shapes.append(answer.text if isinstance(expected["body"], str) else shape(_json(answer)))
+    assert shape(expected["body"]) in shapes
+
+
+def shape(value: Any) -> Any:
+    """Keys and types: the form of a body."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return value if isinstance(value, str) and value.startswith("<") else type(value).__name__
+
+
+def _json(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return answer.text
+
+
+@pytest.mark.parametrize(
+    ("status", "key"),
+    [
+        (400, "badRequest"),
+        (401, "error"),
+        (403, "forbidden"),
+        (404, "itemNotFound"),
+        (405, "badMethod"),
+        (406, "computeFault"),
+        (407, "<html>"),
+        (408, "408 Request Timeout"),
+        (409, "conflictingRequest"),
+        (413, "overLimit"),
+        (429, "error_msg"),
+        (500, "computeFault"),
+        (501, "notImplemented"),
+        (502, "<html>"),
+        (503, "serviceUnavailable"),
+        (504, "error_msg"),
+    ],
+)
+def test_every_documented_status_has_its_natural_form(ask: Asker, status: int, key: str) -> None:
+    ask.simulator.fault(Fault("status", status=status))
+    answer = ask.get(f"/backups/{ask.simulator.seed_example_id}")
+    assert answer.status_code == status
+    assert (
+        next(iter(answer.json())) if answer.text.startswith("{") else answer.text.split("\r\n")[0].split("\n")[0]
+    ) == key
+
+
+def test_a_backup_that_is_not_there_is_named_in_the_404(ask: Asker) -> None:
+    for missing in ("a0b1c2d3-0000-4000-8000-000000000099", "no-uuid"):
+        answer = ask.get(f"/backups/{missing}")
+        message = f"Backup {missing} could not be found."
+        assert (answer.status_code, answer.json()) == (404, {"itemNotFound": {"message": message, "code": 404}})
+        assert answer.headers["X-Compute-Request-Id"].startswith("req-")
+
+
+def test_a_removed_backup_is_gone_for_good(ask: Asker) -> None:
+    backup_id = ask.simulator.add(body(1))
+    assert ask.get(f"/backups/{backup_id}").status_code == 200
+    ask.simulator.remove(backup_id)
+    assert "itemNotFound" in ask.get(f"/backups/{backup_id}").json()
+    assert ask.ids("volume_id=" + DISK) == []
+
+
+def test_a_vanishing_backup_is_found_once_and_an_unlisted_one_by_its_id_only(ask: Asker) -> None:
+    vanishing, unlisted = ask.simulator.add(body(1), vanish=True), ask.simulator.add(body(2), listed=False)
+    assert ask.ids("volume_id=" + DISK) == [vanishing]
+    assert [ask.get(f"/backups/{vanishing}").status_code for _ in range(2)] == [200, 404]
+    assert ask.get(f"/backups/{unlisted}").json() == {"backup": body(2)}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v2", "/v2/", "/v2/{p}", "/v2/{p}/nothing", "/v2/{p}/volumes/detail", "/volume/v3/{p}/backups"]
+)
+def test_an_unknown_path_is_the_gateways_404(ask: Asker, path: str) -> None:
+    answer = ask.get(path.replace("{p}", ask.simulator.project_id), base=ask.simulator.url)
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "APIGW.0101")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_whoever_does_more_than_reading_is_refused_and_recorded(ask: Asker, method: str) -> None:
+    url = f"{ask.simulator.vbs_endpoint}/backups/{ask.simulator.seed_example_id}"
+    answer = ask.session.request(method, url, headers={"X-Auth-Token": ask.token}, timeout=5)
+    assert (answer.status_code, next(iter(answer.json()))) == (405, "badMethod")
+    assert [(record.method, record.status) for record in ask.simulator.requests] == [(method, 405)]
+
+
+def test_a_foreign_project_is_forbidden(ask: Asker) -> None:
+    answer = ask.get("/v2/0123456789abcdef0123456789abcdef/backups", base=ask.simulator.url)
+    assert (answer.status_code, answer.json()["error_code"]) == (403, "APIGW.0302")
+
+
+def test_who_asks_for_xml_alone_gets_xml(ask: Asker) -> None:
+    answer = ask.get(f"/backups/{ask.simulator.seed_example_id}", Accept="application/xml")
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert ElementTree.fromstring(answer.text).findtext("id") == ask.simulator.seed_example_id
+    assert ask.get("/backups", Accept="application/xml, application/json").headers["Content-Type"] == "application/json"
+
+
+def test_pages_are_cut_by_offset_and_limit_and_the_summary_is_short(ask: Asker) -> None:
+    ids = [*fill(ask, 4), ask.simulator.seed_example_id]
+    assert ask.ids("limit=2") == ids[:2]
+    assert ask.ids("limit=2&offset=3") == ids[3:]
+    assert ask.ids("limit=2&offset=7") == []
+    assert ask.ids("limit=0") == []
+    assert ask.ids("sort_key=created_at&sort_dir=asc") == ids[::-1]
+    assert {tuple(entry) for entry in ask.get("/backups").json()["backups"]} == {("id",), ("id", "name", "links")}
+
+
+def test_filters_are_exact(ask: Asker) -> None:
+    one = ask.simulator.add(body(1, name="a", status="available"))
+    two = ask.simulator.add(body(2, name="ab", status="error") | {"volume_id": "other"})
+    assert ask.ids("name=a") == [one]
+    assert ask.ids("status=error&volume_id=other") == [two]
+    assert ask.ids("sort_key=name&sort_dir=asc") == [ask.simulator.seed_example_id, one, two]
+    assert ask.ids("sort_key=size&limit=1") == [ask.simulator.seed_example_id]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=-1", "limit=x", "offset=-1", "offset=x", f"offset={10**30}", "sort_key=x", "sort_dir=x"]
+)
+def test_a_senseless_query_is_a_bad_request(ask: Asker, query: str) -> None:
+    answer = ask.get(f"/backups/detail?{query}")
+    assert (answer.status_code, answer.json()["badRequest"]["code"]) == (400, 400)
+
+
+@options(backups=1100)
+def test_a_page_never_has_more_than_a_thousand(ask: Asker) -> None:
+    everything = ask.get("/backups/detail").json()
+    assert (len(everything["backups"]), everything["backups_links"][0]["rel"]) == (1000, "next")
+    assert len(ask.ids("limit=5000")) == 1000
+    assert len(ask.ids("limit=5000&offset=1000")) == 101
+
+
+@options(paging="offset")
+def test_the_old_generation_ignores_the_marker_so_that_its_link_repeats_the_page(ask: Asker) -> None:
+    ids = fill(ask, 4)
+    first = ask.get("/backups/detail?limit=2&offset=1").json()
+    query = f"limit=2&offset=1&marker={ids[2]}"
+    href = f"http://192.0.2.22:8776/{ask.simulator.project_id}/backups?{query}"
+    assert first["backups_links"] == [{"href": href, "rel": "next"}]
+    assert ask.ids(query) == ids[1:3]
+
+
+@options(paging="marker")
+def test_the_new_generation_copies_the_offset_so_that_its_link_skips_rows(ask: Asker) -> None:
+    ids = fill(ask, 6)
+    first = ask.get("/backups/detail?limit=2&offset=1").json()
+    query = f"limit=2&offset=1&marker={ids[2]}"
+    assert first["backups_links"][0]["href"].endswith(f"/backups?{query}")
+    assert ask.ids(query) == ids[4:6]
+    assert ask.ids(f"limit=2&marker={ids[2]}") == ids[3:5]
+
+
+@pytest.mark.parametrize("ask", [{"paging": "marker"}, {"paging": "offset"}], indirect=True)
+def test_a_full_last_page_names_a_next_one_that_is_empty(ask: Asker) -> None:
+    fill(ask, 3)
+    last = ask.get("/backups/detail?limit=2&offset=2").json()
+    assert (len(last["backups"]), "backups_links" in last) == (2, True)
+    assert ask.get("/backups/detail?limit=2&offset=4").json() == {"backups": []}
+    assert "backups_links" not in ask.get("/backups/detail?limit=2&offset=3").json()
+
+
+@options(backups=300)
+def test_the_volume_list_names_disks_by_pages(ask: Asker) -> None:
+    base = ask.simulator.volume_endpoint
+    volumes = ask.get("/volumes/detail", base=base).json()["volumes"]
+    paged = [ask.get(f"/volumes/detail?limit=10&offset={at}", base=base).json() for at in range(0, len(volumes), 10)]
+    assert [volume for page in paged for volume in page["volumes"]] == volumes
+    assert "&marker=" in paged[0]["volumes_links"][0]["href"]
+    assert {"db-prod-02-data", "jump-host-root"} <= {volume["name"] for volume in volumes}
+
+
+def test_a_volume_can_be_put_in_and_taken_out(ask: Asker) -> None:
+    ask.simulator.add_volume({"id": DISK, "name": "mine"})
+    assert ask.get("/volumes/detail", base=ask.simulator.volume_endpoint).json() == {
+        "volumes": [{"id": DISK, "name": "mine"}]
+    }
+    ask.simulator.remove_volume(DISK)
+    assert ask.get("/volumes/detail", base=ask.simulator.volume_endpoint).json() == {"volumes": []}
+
+
+@options(volumes_allowed=False, quota_allowed=False)
+def test_what_the_cloud_does_not_allow_is_forbidden(ask: Asker) -> None:
+    assert "forbidden" in ask.get("/volumes/detail", base=ask.simulator.volume_endpoint).json()
+    assert "forbidden" in ask.get("/cloudbackups/quota").json()
+
+
+@options(backups=10)
+def test_the_quota_counts_backups_and_gigabytes(ask: Asker) -> None:
+    gigabytes = sum(entry["size"] for entry in ask.get("/backups/detail").json()["backups"])
+    resources = ask.get("/cloudbackups/quota").json()["quotas"]["resources"]
+    assert [(one["type"], one["used"]) for one in resources] == [("backups", 11), ("backup_ gigabytes", gigabytes)]
+
+
+@options(flavor="cinder", backups=200)
+@pytest.mark.parametrize(
+    ("minor", "added"),
+    [
+        (None, set()),
+        (18, {"os-backup-project-attr:project_id"}),
+        (43, {"os-backup-project-attr:project_id", "metadata"}),
+        (56, {"os-backup-project-attr:project_id", "metadata", "user_id"}),
+        (64, {"os-backup-project-attr:project_id", "metadata", "user_id", "encryption_key_id"}),
+    ],
+)
+def test_stock_cinder_gives_the_keys_of_its_microversion(ask: Asker, minor: int | None, added: set[str]) -> None:
+    newest = json.loads((SAMPLES / "23_cinder_v3_microversion_3_64.json").read_text())["backup"]
+    headers = {"OpenStack_API_Version": f"volume 3.{minor}"} if minor else {}
+    answer = ask.get("/backups/detail", **headers)
+    entries = [entry for entry in answer.json()["backups"] if entry["id"] != ask.simulator.seed_example_id]
+    late = {"os-backup-project-attr:project_id", "metadata", "user_id", "encryption_key_id"}
+    assert set().union(*entries) == set(newest) - late | added
+    assert answer.headers["OpenStack-API-Version"] == f"volume 3.{minor or 0}"
+    assert {entry["is_incremental"] for entry in entries} == {True, False}
+    assert {entry["has_dependent_backups"] for entry in entries} == {True, False}
+
+
+@options(flavor="cinder")
+def test_stock_cinder_knows_neither_metadata_nor_too_new_versions(ask: Asker) -> None:
+    example = ask.get(f"/backups/{ask.simulator.seed_example_id}").json()["backup"]
+    page = json.loads(page_example())["backup"]
+    assert example == {
+        key: value for key, value in page.items() if key not in ("service_metadata", "os-bak-tenant-attr:tenant_id")
+    }
+    assert ask.get("/backups", OpenStack_API_Version="volume 3.999").status_code == 406
+    assert ask.get("/backups/detail?with_count=1", OpenStack_API_Version="volume 3.45").json()["count"] == 1
+
+
+def test_records_name_what_was_asked_without_the_token(ask: Asker) -> None:
+    ask.get("/backups?limit=1", Accept="application/json")
+    (record,) = ask.simulator.requests
+    assert (record.method, record.query, record.token_valid, record.at, record.status) == (
+        "GET",
+        "limit=1",
+        True,
+        NOW,
+        200,
+    )
+    assert (record.headers["accept"], "x-auth-token" in record.headers) == ("application/json", False)
+    assert ask.token not in repr(record)
