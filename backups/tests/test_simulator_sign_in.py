@@ -1,4 +1,4 @@
-"""The simulator’s Keystone and signature check (API.md §7), the former asked by the real keystoneauth1."""
+"""The simulator's Keystone and signature check (`backups/vbs/API.md` §7), asked by the real keystoneauth1."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backups.vbs.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 
+KEPT_REQUESTS = 100  # nobody reads them here
 FAULTS = "\n".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
 
 
@@ -62,7 +63,7 @@ def _faults(texts: list[str]) -> list[Fault]:
 def _simulator(options: dict[str, Any]) -> Simulator:
     words = ("port", "backups", "latency_ms", "paging", "flavor", "seed", "type_full")
     try:
-        return Simulator(**{word: options[word] for word in words})
+        return Simulator(**{word: options[word] for word in words}, keep_requests=KEPT_REQUESTS)
     except OSError as problem:
         message = f"Port {options['port']} cannot be used ({problem.strerror}); choose another with --port."
         raise CommandError(message, returncode=2) from problem

@@ -9,7 +9,7 @@ from typing import Any
 
 from backups.vbs.simulator.errors import error, html
 from backups.vbs.simulator.faults import Fault
-from backups.vbs.simulator.message import Answer, Question, encode
+from backups.vbs.simulator.message import JSON, Answer, Question, encode
 
 DEPTH = 100_000
 
@@ -48,6 +48,7 @@ def _wrong_envelope(body: bytes) -> bytes:
     return encode({"shared" if key == "backup" else f"{key}_of_project": value for key, value in whole.items()})
 
 
+_OF_JSON = frozenset({"duplicate_keys", "wrong_envelope"})
 _BODIES: dict[str, Callable[[Answer], Answer]] = {
     "wrong_content_type": lambda answer: replace(answer, content_type="text/plain"),
     "html": lambda answer: Answer(200, html(200), "text/html"),
@@ -65,6 +66,6 @@ def distort(answer: Answer, fault: Fault, question: Question, *, now: datetime) 
         return _status(fault, question, now)
     if fault.kind == "redirect":
         return _redirect(fault, question)
-    if fault.kind in _BODIES:
+    if fault.kind in _BODIES and (fault.kind not in _OF_JSON or answer.content_type == JSON):
         answer = _BODIES[fault.kind](answer)
     return replace(answer, content_type=fault.content_type) if fault.content_type else answer

@@ -76,6 +76,8 @@ class Fault(_Options):
             raise FaultError(f"A status lies between 100 and 599, not at {self.status}.")
         if not 0 <= self.probability <= 1:
             raise FaultError(f"A probability lies between 0 and 1, not at {self.probability}.")
+        if self.kind == "redirect" and not self.url:
+            raise FaultError("A redirect needs url=, the address it leads to.")
         if self.times is not None and self.times < 1:
             raise FaultError(f"A fault happens at least once; times={self.times} makes no sense.")
         try:

@@ -16,7 +16,7 @@ from backups.vbs.simulator.keystone import Clock, Keystone
 from backups.vbs.simulator.listing import Paging
 from backups.vbs.simulator.message import Answer, Question
 from backups.vbs.simulator.plan import names_of
-from backups.vbs.simulator.record import Log, Request, without_secrets
+from backups.vbs.simulator.record import Log, Request, carries_secret, without_secrets
 from backups.vbs.simulator.server import Server
 from backups.vbs.simulator.service import LISTS, Service, Switches, backup_id_of
 from backups.vbs.simulator.signing import KeyGuard
@@ -25,6 +25,7 @@ from backups.vbs.simulator.timeline import AVAILABLE
 from backups.vbs.simulator.volumes import Volumes
 
 STOP_SECONDS = 1.0
+POLL_SECONDS = 0.02  # how soon the server notices that it is to stop
 
 
 def utc_now() -> datetime:
@@ -51,7 +52,8 @@ class Simulator:
 
     `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC. `paging`: which of
     the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder" for stock Cinder v3. `type_full`: which
-    value of Type means full (§3.1). `token_seconds`: how long a token lives.
+    value of Type means full (§3.1). `token_seconds`: how long a token lives. `keep_requests`: how many records to keep.
+    IDs come from the seed: two clouds need two seeds.
     """
 
     seed_example_id = seed_example.ID
@@ -70,34 +72,43 @@ class Simulator:
         flavor: str = "vbs",
         type_full: int = 0,
         token_seconds: float = 86_400,
+        keep_requests: int = 50_000,
     ) -> None:
         if flavor not in ("vbs", "cinder") or paging not in ("marker", "offset"):
             raise ValueError("flavor is vbs or cinder, paging is marker or offset.")
         self.account, self.flavor, self.now, self.latency_ms = Account(), flavor, clock, latency_ms
+        account = self.account
+        self.project_id, self.username, self.password = account.project_id, account.username, account.password
+        self.access_key, self.secret_key = account.access_key, account.secret_key
+        self.application_credential_id = account.application_credential_id
+        self.application_credential_secret = account.application_credential_secret
         self.stopping = threading.Event()
-        self._log, self._faults = Log(), Faults(seed=seed)
+        self._log, self._faults = Log(keep=keep_requests), Faults(seed=seed)
         self._server = Server(port, self)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._keystone = Keystone(self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor)
         self._store = Store(seed=seed, backups=backups, clock=lambda: clock().timestamp(), space=names_of(seed))
         self._volumes = Volumes(self._store.world)
-        guard = KeyGuard(access_key=self.account.access_key, secret_key=self.account.secret_key)
-        self._service = Service(
+        self._service = self._make_service(Switches(flavor, paging, type_full, volumes_allowed, quota_allowed))
+        self._thread: threading.Thread | None = None
+
+    def _make_service(self, switches: Switches) -> Service:
+        guard = KeyGuard(access_key=self.access_key, secret_key=self.secret_key)
+        return Service(
             account=self.account,
             keystone=self._keystone,
             guard=guard,
             store=self._store,
             volumes=self._volumes,
-            switches=Switches(flavor, paging, type_full, volumes_allowed, quota_allowed),
+            switches=switches,
         )
-        self._thread: threading.Thread | None = None
 
     # Life
 
     def start(self) -> Self:
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="vbs-simulator", daemon=True
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="vbs-simulator", daemon=True
         )
         self._thread.start()
         return self
@@ -134,34 +145,6 @@ class Simulator:
     @property
     def volume_endpoint(self) -> str:
         return f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'evs/v2'}/{self.project_id}"
-
-    @property
-    def project_id(self) -> str:
-        return self.account.project_id
-
-    @property
-    def username(self) -> str:
-        return self.account.username
-
-    @property
-    def password(self) -> str:
-        return self.account.password
-
-    @property
-    def access_key(self) -> str:
-        return self.account.access_key
-
-    @property
-    def secret_key(self) -> str:
-        return self.account.secret_key
-
-    @property
-    def application_credential_id(self) -> str:
-        return self.account.application_credential_id
-
-    @property
-    def application_credential_secret(self) -> str:
-        return self.account.application_credential_secret
 
     def issue_token(self) -> str:
         """A good token of the project, without a sign-in."""
@@ -244,7 +227,7 @@ class Simulator:
 
     @property
     def requests(self) -> list[Request]:
-        """Records of what was asked, oldest first (a copy; the last 50,000)."""
+        """Records of what was asked, oldest first (a copy)."""
         return self._log.requests
 
     @property
@@ -290,9 +273,16 @@ class Simulator:
             answer = distort(answer, single, question, now=now)
 
         def leave(status: int | None) -> None:
-            headers = without_secrets(question.headers)
-            known = refusal is None
-            record = Request(question.method, question.path, question.query, headers, known, now, status)
+            record = Request(
+                method=question.method,
+                path=question.path,
+                query=question.query,
+                headers=without_secrets(question.headers),
+                token_sent=carries_secret(question.headers),
+                token_valid=refusal is None,
+                at=now,
+                status=status,
+            )
             self._log.leave(backup_id, record)
 
         return _Reply(answer, single, leave)

@@ -112,6 +112,7 @@ class Store:
         self._order: tuple[tuple[int, int], list[Row]] = ((-1, -1), [])
         seed_text = seed_example.TEXT.encode()
         self.add(Given(json.loads(seed_text)["backup"], text=seed_text))
+        self.now()  # the world is made here and not while the first request waits
 
     def now(self) -> float:
         """The clock's time; the world is brought to it."""

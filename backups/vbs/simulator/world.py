@@ -107,19 +107,22 @@ class World:
             self._now = now
 
     def _build(self, now: float) -> None:
-        self.slots, self._queues, self._due = {}, [], []
+        slots: dict[str, Slot] = {}
+        self._queues, self._due = [], []
         for index, stream in enumerate(self._plan.streams):
             queue: deque[Slot] = deque()
             n = newest = stream.newest_at(now)
             for _ in range(stream.keep):
                 slot = Slot(stream, n, self._space, queue)
                 queue.appendleft(slot)
-                self.slots[slot.id] = slot
+                slots[slot.id] = slot
                 n = stream.before(n)
             self._queues.append(queue)
             self._wait_for(index, newest)
         heapq.heapify(self._due)
-        self.keys = sorted(slot.key for slot in self.slots.values())
+        # Whole at once: other threads read without the lock.
+        self.keys = sorted(slot.key for slot in slots.values())
+        self.slots = slots
         self.version += 1
 
     def _wait_for(self, index: int, n: int) -> None:
