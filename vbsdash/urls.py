@@ -1,18 +1,19 @@
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from backups.web import health, pages
+from backups.web import add, backups, clouds, health, home
+from backups.web.signin import SignIn
 
 urlpatterns = [
-    path("", pages.home, name="home"),
-    path("backups/", pages.index, name="backups"),
-    path("backups/add/", pages.add, name="add"),
-    path("backups/<uuid:backup_id>/", pages.detail, name="backup"),
-    path("backups/<uuid:backup_id>/refresh/", pages.refresh, name="refresh"),
-    path("backups/<uuid:backup_id>/untrack/", pages.untrack, name="untrack"),
-    path("clouds/", pages.cloud_list, name="clouds"),
-    path("accounts/login/", LoginView.as_view(), name="login"),
+    path("", home.home, name="home"),
+    path("backups/", backups.backup_list, name="backups"),
+    path("backups/add/", add.add, name="add"),
+    path("backups/<uuid:backup_id>/", backups.backup, name="backup"),
+    path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
+    path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
+    path("clouds/", clouds.cloud_list, name="clouds"),
+    path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/", include("backups.api.urls")),

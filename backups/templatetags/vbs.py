@@ -1,61 +1,152 @@
-"""Filters of the pages: times, sizes, states, and what was not supplied."""
+"""Words, times and sizes as pages show them. What a cloud gave is escaped and set apart for right-to-left text."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.timesince import timesince
+from lucide.templatetags.lucide import lucide
 
-from backups.web.status import look
+from backups.web import status as words
+from backups.web.status import Look
 
 register = template.Library()
-NONE = mark_safe('<span class="none">not supplied</span>')
+_NONE = mark_safe('<span class="none" title="not supplied">–</span>')
+_STEPS = ((timedelta(days=730), 365 * 86400, "y"), (timedelta(days=2), 86400, "d"), (timedelta(hours=2), 3600, "h"))
+
+
+@register.simple_tag
+def none() -> SafeString:
+    """Not supplied: that is not 0 and not “no”."""
+    return _NONE
 
 
 @register.filter
 def given(value: Any) -> Any:
-    """The value, or *not supplied*, which is neither 0 nor "no"."""
-    if value is None:
-        return NONE
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value
-
-
-@register.filter
-def age(value: datetime | None) -> Any:
-    """`4 minutes ago`, the exact UTC time on hover."""
-    if value is None:
-        return NONE
-    exact, now = value.astimezone(UTC), timezone.now()
-    away = timesince(min(value, now), now, depth=1) if value <= now else timesince(now, value, depth=1)
-    words = "just now" if away.startswith("0") else f"{away} ago" if value <= now else f"in {away}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', f"{exact:%FT%TZ}", f"{exact:%F %T} UTC", words)
-
-
-@register.filter
-def mb(value: int | None) -> Any:
-    """Megabytes as given, large ones also scaled."""
-    if value is None:
-        return NONE
-    if value < 10_240:
-        return f"{value:,} MB"
-    scaled, unit = (value / 1024, "GB") if value < 10 * 2**20 else (value / 2**20, "TB")
-    return f"{value:,} MB ({scaled:,.1f} {unit})"
+    """The value in a <bdi>, or “–”; 0 and false are values."""
+    return _NONE if value is None or value == "" else format_html("<bdi>{}</bdi>", value)
 
 
 @register.simple_tag
-def state(row: dict[str, Any]) -> SafeString:
-    """Shape, word and colour of a backup row."""
-    found = look(row["status"], row["tracking_state"])
+@lru_cache(maxsize=64)
+def icon(name: str) -> SafeString:
+    """A Lucide icon, inlined."""
+    return mark_safe(lucide(name, size=None, **{"class": "i", "aria-hidden": "true"}))  # noqa: S308 - out of the wheel
+
+
+@register.simple_tag
+def glyph(look: Look) -> SafeString:
+    return format_html('<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>', look.tone, look.glyph)
+
+
+@register.simple_tag
+def state(look: Look) -> SafeString:
+    """Shape, word and colour, in that order."""
     return format_html(
-        '<span class="st st-{}" title="{}"><svg class="g" aria-hidden="true"><use href="#g-{}"/></svg>'
+        '<span class="st st-{}" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>'
         "<span>{}</span></span>",
-        found.tone,
-        found.tip,
-        found.glyph,
-        found.text,
+        look.tone,
+        look.tooltip,
+        look.glyph,
+        look.text,
     )
+
+
+@register.simple_tag
+def status(row: Mapping[str, Any]) -> SafeString:
+    """The status of a row that holds `status`, `tracking_state` and `progress`."""
+    return state(_look(row))
+
+
+@register.simple_tag
+def status_look(row: Mapping[str, Any]) -> Look:
+    return _look(row)
+
+
+@register.simple_tag
+def kind(row: Mapping[str, Any]) -> SafeString:
+    """Full or incremental; a pending backup has neither."""
+    look = words.KINDS[row["kind"]]
+    if row["tracking_state"] == "pending":
+        return _NONE
+    mark = format_html(
+        '<span class="kind" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>{}</span>',
+        look.tooltip,
+        look.glyph,
+        look.text,
+    )
+    if not row["kind_conflict"]:
+        return mark
+    why = "Two signals that should agree on the kind do not"
+    return format_html(
+        '{} <span class="is-warn" title="{}"><svg class="g" aria-hidden="true"><use href="#g-late"></use></svg>'
+        '<span class="visually-hidden">{}</span></span>',
+        mark,
+        why,
+        why,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Mapping[str, Any], at: datetime | None) -> SafeString:
+    """“5 h ago” or “in 6 s”, with the exact UTC in the title."""
+    return _NONE if at is None else _time(at, relative(at, _now(context)))
+
+
+@register.simple_tag(takes_context=True)
+def age(context: Mapping[str, Any], at: datetime | None, tracking_state: str = "fresh") -> SafeString:
+    """How old knowledge is, in short; violet and dashed when it is too old."""
+    tone = "age age-stale" if tracking_state == "stale" else "age"
+    if at is None:
+        return format_html('<span class="{}">never</span>', tone)
+    return format_html('<span class="{}">{}</span>', tone, _time(at, span(_now(context) - at)))
+
+
+@register.filter
+def number(value: float | None) -> Any:
+    return _NONE if value is None else f"{value:,}"
+
+
+@register.filter
+def scaled(mb: int | None) -> str:
+    """A large number of MB in GB or TB, steps of 1024; a small one needs no second form."""
+    if mb is None or mb < 1024:
+        return ""
+    return f"{mb / 1024:.3g} GB" if mb < 1000 * 1024 else f"{mb / 1024**2:,.2f} TB"
+
+
+def relative(at: datetime, now: datetime) -> str:
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+
+
+def span(length: timedelta) -> str:
+    """A length of time with its unit, rounded down: 4 s, 21 min, 1 h 50 min, 5 h, 3 d."""
+    seconds = max(0, int(length.total_seconds()))
+    for least, unit, name in _STEPS:
+        if length >= least:
+            return f"{seconds // unit} {name}"
+    minutes = seconds // 60
+    if minutes >= 60 and length < timedelta(hours=2):
+        return f"1 h {minutes - 60} min" if minutes > 60 else "1 h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def _time(at: datetime, text: str) -> SafeString:
+    utc = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
+    )
+
+
+def _now(context: Mapping[str, Any]) -> datetime:
+    """The instant that the view read; a page without one has no times that differ."""
+    now: datetime = context["now"] if "now" in context else timezone.now()
+    return now
+
+
+def _look(row: Mapping[str, Any]) -> Look:
+    return words.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])

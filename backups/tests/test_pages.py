@@ -1,139 +1,353 @@
 import re
 import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from html import escape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.engine import tracking
 from backups.engine.plan import Fetched
 from backups.engine.refresh import apply
-from backups.models import Backup
+from backups.models import Backup, Cloud
+from backups.tests.conftest import sample_bodies
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 
 pytestmark = pytest.mark.django_db
-ENTRY = """
+CLOUD = """
 clouds:
   otc:
+    vbs_endpoint_override: https://vbs.eu-de.example/v2/p
     auth: {auth_url: "http://127.0.0.1:9/v3", username: u, password: p, user_domain_name: d, project_id: p}
 """
-A, B = "2ef47aee-8844-490c-804d-2a8efe561c65", "5b2f0c9e-1a6d-4c43-8f7e-2d9a0b1c3e4f"
+ONE, TWO = "2ef47aee-8844-490c-804d-2a8efe561c65", "7e8f9a0b-1c2d-4e3f-8a4b-5c6d7e8f9a0b"
+
+
+@pytest.fixture(autouse=True)
+def otc(settings: Any, tmp_path: Any) -> None:
+    """One configured cloud that nobody asks anything here."""
+    file = tmp_path / "clouds.yaml"
+    file.write_text(CLOUD)
+    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
 
 
 @pytest.fixture
-def operator(client: Client, settings: Any, tmp_path: Any) -> Client:
-    """Signed in, one cloud configured."""
-    file = tmp_path / "clouds.yaml"
-    file.write_text(ENTRY)
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+def web(client: Client) -> Client:
     client.force_login(User.objects.create_user("operator"))
     return client
 
 
 def track(*bodies: dict[str, Any]) -> None:
+    """Add these bodies' IDs and store the bodies as answers of the cloud."""
     now = timezone.now()
     tracking.add(cloud="otc", values=[body["id"] for body in bodies], now=now)
     apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.decode(body)) for body in bodies])
 
 
-def test_every_page_wants_a_sign_in(client: Client) -> None:
-    for path in ("/", "/backups/", "/backups/add/", f"/backups/{A}/", "/clouds/"):
-        answer = client.get(path)
-        assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={path}")
+def body(number: int = 1, **words: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid.UUID(int=number)),
+        "name": f"b{number}",
+        "status": "available",
+        "service_metadata": None,
+    } | words
 
 
-def test_the_process_answers_without_a_sign_in(client: Client) -> None:
-    assert client.get("/healthz").status_code == 200
-    ready = client.get("/readyz")
-    assert (ready.status_code, ready.json()["parts"]["worker"]) == (503, "No worker has taken a message yet.")
+def shown(page: Any) -> list[str]:
+    """The IDs of the list's rows, in order."""
+    return re.findall(r'<tr role="row" id="b-([0-9a-f-]{36})"', page.content.decode())
 
 
-def test_each_page_shows_every_sample(operator: Client, sample: dict[str, Any]) -> None:
+def matching(page: Any) -> str:
+    return str(re.findall(r'id="matching"[^>]*>([^<]*)<', page.content.decode())[0])
+
+
+def test_every_sample_renders_on_the_list_and_on_its_own_page(web: Client, sample: dict[str, Any]) -> None:
     track(sample)
-    for path in ("/", "/backups/", "/clouds/", f"/backups/{sample['id']}/"):
-        assert operator.get(path).status_code == 200
-    assert sample["id"] in operator.get("/backups/").content.decode()
+    listed = web.get("/backups/")
+    assert (listed.status_code, shown(listed)) == (200, [sample["id"].lower()])
+    assert web.get(f"/backups/{sample['id'].lower()}/").status_code == 200
 
 
-def test_foreign_text_is_escaped(operator: Client) -> None:
-    nasty = "<script>alert(1)</script>\u202e" + "x" * 5000
-    track({"id": A, "status": nasty, "name": nasty, "description": nasty, "fail_reason": nasty})
-    for path in ("/backups/", f"/backups/{A}/", "/"):
-        assert "<script>alert" not in operator.get(path).content.decode()
+def test_a_backup_page_gives_each_word_of_a_full_answer(web: Client) -> None:
+    sample = dict(sample_bodies())["01_available_full_all_keys_0"]
+    track(sample)
+    text = web.get(f"/backups/{sample['id']}/").content.decode()
+    facts = re.sub(r"<[^>]+>", " ", "".join(re.findall(r"<dl class=\"facts\">.*?</dl>", text, re.DOTALL)))
+    row = Backup.objects.get()
+    for word in ("volume_id", "availability_zone", "container", "storage_path", "job_id", "volume_type", "host_id"):
+        value = getattr(row, word)
+        assert (word, value is None or escape(value) in facts) == (word, True)
 
 
-def test_the_list_costs_the_same_queries_for_one_row_and_for_three(
-    operator: Client, django_assert_num_queries: Any
+@pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", "/clouds/"])
+def test_a_page_asks_the_database_as_often_for_none_as_for_three(web: Client, path: str) -> None:
+    Cloud.objects.create(name="otc")
+    counted = []
+    for number in (0, 1, 3):
+        if number:
+            track(*(body(n, status="creating", service_metadata='{"progress": 5}') for n in range(1, number + 1)))
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert web.get(path).status_code == 200
+        counted.append(len(queries))
+    assert counted == [counted[0]] * 3
+
+
+@pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", f"/backups/{ONE}/", "/clouds/"])
+def test_a_stranger_is_sent_to_the_sign_in_page(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={path}")
+
+
+def test_a_name_from_the_cloud_is_text_and_never_markup(web: Client) -> None:
+    hostile = '<script>alert("x")</script> نسخة'
+    track(body(name=hostile, fail_reason=hostile, description=hostile, volume_id=hostile, status=hostile))
+    for path in ("/backups/", f"/backups/{uuid.UUID(int=1)}/", "/"):
+        text = web.get(path).content.decode()
+        assert (path, "<script>alert" in text, escape(hostile) in text) == (path, False, True)
+
+
+def test_an_unknown_status_keeps_the_clouds_own_word(web: Client) -> None:
+    track(body(status="frozen_by_admin"))
+    found = re.findall(r'st st-(\w+)" title="([^"]*)">.*?<span>([^<]*)</span>', web.get("/backups/").content.decode())
+    assert found == [("unk", "A status that vbsdash does not know, in the cloud&#x27;s own word.", "frozen_by_admin")]
+
+
+def test_what_is_stale_was_available_and_what_is_gone_is_gone(web: Client) -> None:
+    track(body(1), body(2))
+    Backup.objects.filter(pk=uuid.UUID(int=1)).update(stale_at=timezone.now() - timedelta(hours=1))
+    Backup.objects.filter(pk=uuid.UUID(int=2)).update(gone_at=timezone.now())
+    found = re.findall(r'st st-(\w+)"[^>]*>.*?<span>([^<]*)</span>', web.get("/backups/").content.decode())
+    assert sorted(found) == [("mute", "gone"), ("unk", "was available")]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status=error", [2]),
+        ("status=error&status=creating", [2, 3]),
+        ("cloud=otc&status=creating", [3]),
+        ("cloud=elsewhere", []),
+        ("tracking_state=fresh", [1, 2, 3]),
+        ("tracking_state=gone", []),
+        ("volume_id=v-3", [3]),
+        ("kind=incremental", [1]),
+        ("q=NIGHTLY", [1]),
+        ("q=quota", [2]),
+        (f"q={uuid.UUID(int=3)}", [3]),
+        ("status=&cloud=&kind=&q=", [1, 2, 3]),
+    ],
+)
+def test_the_list_shows_what_its_filters_leave(web: Client, query: str, expected: list[int]) -> None:
+    track(
+        body(1, name="nightly-db", description='{"INC": 1, "DESC": ""}'),
+        body(2, status="error", fail_reason="Quota used up"),
+        body(3, status="creating", volume_id="v-3"),
+    )
+    page = web.get(f"/backups/?{query}")
+    assert (sorted(uuid.UUID(one).int for one in shown(page)), matching(page)) == (
+        expected,
+        f"{len(expected)} matching",
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "word", "rest"),
+    [
+        ("colour=red&status=error", "colour", "status=error"),
+        ("kind=sideways&status=error", "kind", "status=error"),
+        ("tracking_state=asleep&q=db", "tracking_state", "q=db"),
+        ("cursor=nonsense&q=db", "cursor", "q=db"),
+        ("status=%00", "status", ""),
+    ],
+)
+def test_a_filter_that_is_not_understood_is_named_and_the_rest_kept(
+    web: Client, query: str, word: str, rest: str
 ) -> None:
-    for count in (1, 3):
-        tracking.add(cloud="otc", values=[str(uuid.uuid4()) for _ in range(count)], now=timezone.now())
-        with django_assert_num_queries(4):  # session, user, count, rows
-            operator.get("/backups/")
+    page = web.get(f"/backups/?{query}")
+    text = page.content.decode()
+    named = re.findall(r"<code>([^<]*)</code>: ", text)
+    kept = re.findall(r'btn-primary" href="([^"]*)"', text)
+    assert (page.status_code, named, kept) == (400, [word], ["/backups/" + (f"?{rest}" if rest else "")])
 
 
-def test_adding_one_leads_to_its_page_and_adding_several_to_the_list(operator: Client) -> None:
-    one = operator.post("/backups/add/", {"cloud": "otc", "backup_ids": A})
-    assert (one.status_code, one["Location"]) == (302, f"/backups/{A}/")
-    two = operator.post("/backups/add/", {"cloud": "otc", "backup_ids": f"{A}\n{B}"})
-    assert (two.status_code, two["Location"]) == (302, "/backups/")
+def test_pages_by_cursor_hold_every_row_once_forwards_and_backwards(web: Client) -> None:
+    now = timezone.now()
+    cloud = Cloud.objects.create(name="otc")
+    ids = [uuid.UUID(int=n) for n in range(1, 121)]
+    Backup.objects.bulk_create(Backup(id=one, cloud=cloud, tracked_at=now) for one in ids)
+    walked, address = [], "/backups/?cloud=otc"
+    sizes = []
+    while address:
+        page = web.get(address)
+        sizes.append(len(shown(page)))
+        walked += shown(page)
+        following = re.findall(r'rel="next" href="([^"]*)"', page.content.decode())
+        address = "/backups/" + following[0].replace("&amp;", "&") if following else ""
+    assert (sizes, walked) == ([50, 50, 20], [str(one) for one in ids])
+    previous = re.findall(r'rel="prev" href="([^"]*)"', page.content.decode())[0].replace("&amp;", "&")
+    assert shown(web.get(f"/backups/{previous}")) == [str(one) for one in ids[50:100]]
+    last = re.findall(r'href="([^"]*)">Last<', web.get("/backups/?cloud=otc").content.decode())[0]
+    assert shown(web.get("/backups/" + last.replace("&amp;", "&"))) == [str(one) for one in ids[70:]]
 
 
-def test_adding_writes_what_is_valid_and_keeps_the_text_of_the_rest(operator: Client) -> None:
-    answer = operator.post("/backups/add/", {"cloud": "otc", "backup_ids": f"{A} nonsense"})
-    assert answer.status_code == 200
-    assert "nonsense" in re.search(r"<textarea.*?</textarea>", answer.content.decode(), re.DOTALL)[0]  # type: ignore[index]
-    assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [A]
+def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: Client) -> None:
+    track(body(1))
+    calm = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
+    track(body(2, status="creating"))
+    moving = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
+    assert [calm.lstrip()[:6], "<html" in calm] == ["<tbody", False]
+    assert [re.findall(r"every (\d+)s", text) for text in (calm, moving)] == [["30"], ["3"]]
 
 
-def test_a_preview_writes_nothing(operator: Client) -> None:
-    answer = operator.post("/backups/add/", {"cloud": "otc", "backup_ids": f"{A} {A} x", "preview": "1"})
-    assert answer.status_code == 200
-    assert [verdict.state for verdict in answer.context["verdicts"]] == ["new", "duplicate", "invalid"]
-    assert Backup.objects.count() == 0
+def test_the_numbers_of_home_equal_the_lists_they_lead_to(web: Client) -> None:
+    track(body(1), body(2), body(3, status="error"), body(4, status="creating"), body(5, status="odd"))
+    tracking.add(cloud="otc", values=[ONE], now=timezone.now())
+    Backup.objects.filter(pk=uuid.UUID(int=2)).update(gone_at=timezone.now())
+    text = web.get("/").content.decode()
+    tiles = re.findall(r'<li><a href="([^"]*)"><b>([\d,]+)</b>', text)
+    assert [(path, n) for path, n in tiles if matching(web.get(path.replace("&amp;", "&"))) != f"{n} matching"] == []
+    assert [path for path, _ in tiles] == [
+        *(f"/backups/?status={word}" for word in ("available", "creating", "error", "odd")),
+        "/backups/?tracking_state=pending",
+        "/backups/?tracking_state=gone",
+    ]
+    assert (
+        re.sub(r"<[^>]+>", "", re.findall(r'<h1 id="say">(.*?)</h1>', text)[0])
+        == "1 of 6 backups is available. 1 failed."
+    )
 
 
-def test_an_unknown_cloud_is_said_beside_the_field(operator: Client) -> None:
-    answer = operator.post("/backups/add/", {"cloud": "nowhere", "backup_ids": A})
-    assert answer.status_code == 200
-    assert "“nowhere” is no configured cloud. Configured: otc." in answer.content.decode()
-    assert Backup.objects.count() == 0
+def post(web: Client, text: str, **more: str) -> Any:
+    return web.post("/backups/add/", {"cloud": "otc", "backup_ids": text, **more})
 
 
-def test_five_thousand_ids_are_added_at_once(operator: Client) -> None:
-    text = "\n".join(str(uuid.uuid4()) for _ in range(5000))
-    assert operator.post("/backups/add/", {"cloud": "otc", "backup_ids": text}).status_code == 302
-    assert Backup.objects.count() == 5000
+def verdicts(page: Any) -> list[str]:
+    section = page.content.decode().split('id="verdicts"')[1].split("</section>")[0]
+    return re.findall(r'title="[^"]*"><svg.*?<span>([^<]*)</span>', section)
 
 
-@pytest.mark.parametrize("query", ["colour=red", "kind=big", "tracking_state=old", "cursor=x"])
-def test_a_bad_filter_is_named(operator: Client, query: str) -> None:
-    answer = operator.get(f"/backups/?{query}")
-    assert answer.status_code == 400
-    assert f"{query.partition('=')[0]}:" in answer.content.decode()
+def test_a_preview_gives_each_line_its_verdict_and_writes_nothing(web: Client) -> None:
+    track(body(1))
+    page = post(web, f"{ONE} {ONE} {uuid.UUID(int=1)} tuesday", preview="1")
+    assert (page.status_code, verdicts(page)) == (200, ["new", "twice in your text", "already tracked", "not an ID"])
+    assert Backup.objects.count() == 1
 
 
-def test_an_untracked_id_is_a_404_that_says_so(operator: Client) -> None:
-    answer = operator.get(f"/backups/{A}/")
-    assert answer.status_code == 404
-    assert f"{A} is not tracked." in answer.content.decode()
+@pytest.mark.parametrize(
+    ("text", "leads_to"),
+    [(ONE, f"/backups/{ONE}/"), (f"{ONE}\n{ONE}", f"/backups/{ONE}/"), (f"{ONE},{TWO}", "/backups/")],
+)
+def test_adding_what_is_all_valid_leads_on(web: Client, text: str, leads_to: str) -> None:
+    answer = post(web, text)
+    assert (answer.status_code, answer["Location"]) == (302, leads_to)
+    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == set(re.findall(r"[0-9a-f-]{36}", text))
 
 
-def test_pages_hold_every_row_once(operator: Client) -> None:
-    tracking.add(cloud="otc", values=[str(uuid.uuid4()) for _ in range(120)], now=timezone.now())
-    seen, url = [], "/backups/"
-    while url:
-        answer = operator.get(url)
-        seen += [str(row["id"]) for row in answer.context["rows"]]
-        url = f"/backups/{answer.context['next']}" if answer.context["next"] else ""
-    assert seen == sorted(str(pk) for pk in Backup.objects.values_list("pk", flat=True))
+def test_adding_something_invalid_writes_the_rest_and_keeps_the_text(web: Client) -> None:
+    page = post(web, f"{ONE}\n<b>tuesday")
+    kept = re.findall(r"<textarea.*?>\n(.*?)</textarea>", page.content.decode(), re.DOTALL)
+    assert (page.status_code, verdicts(page), kept) == (200, ["added", "not an ID"], [f"{ONE}\n&lt;b&gt;tuesday"])
+    assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [ONE]
 
 
-def test_refresh_and_untrack_are_posts(operator: Client) -> None:
-    track({"id": A, "status": "available"})
-    assert operator.get(f"/backups/{A}/refresh/").status_code == 405
-    assert operator.post(f"/backups/{A}/refresh/")["Location"] == f"/backups/{A}/"
-    assert operator.post(f"/backups/{A}/untrack/")["Location"] == "/backups/"
-    assert operator.post(f"/backups/{A}/untrack/").status_code == 404
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"cloud": "nowhere", "backup_ids": ONE}, "cloud-error"),
+        ({"backup_ids": ONE}, "cloud-error"),
+        ({"cloud": "otc", "backup_ids": " \n"}, "ids-error"),
+        ({"cloud": "otc"}, "ids-error"),
+    ],
+)
+def test_a_wrong_field_has_its_sentence_beside_it_and_keeps_the_input(
+    web: Client, data: dict[str, str], field: str
+) -> None:
+    page = web.post("/backups/add/", data)
+    text = page.content.decode()
+    assert (page.status_code, re.findall(r'invalid-feedback" id="([^"]*)"', text)) == (200, [field])
+    assert (data.get("backup_ids", "").strip() in text, Backup.objects.count()) == (True, 0)
+
+
+def test_an_untracked_id_has_a_page_with_a_way_to_add_it(web: Client) -> None:
+    page = web.get(f"/backups/{ONE}/")
+    assert (page.status_code, page.content.decode().count(f"/backups/add/?backup_ids={ONE}")) == (404, 1)
+    assert ONE in web.get(f"/backups/add/?backup_ids={ONE}").content.decode().split("<textarea")[1]
+
+
+def test_refresh_makes_it_due_and_untrack_forgets_it(web: Client) -> None:
+    track(body(1))
+    path = f"/backups/{uuid.UUID(int=1)}/"
+    before = timezone.now()
+    refreshed = web.post(f"{path}refresh/")
+    due = Backup.objects.get().next_refresh_at
+    assert (refreshed.status_code, refreshed["Location"]) == (302, path)
+    assert due is not None
+    assert before <= due <= timezone.now()
+    assert (web.post(f"{path}untrack/")["Location"], Backup.objects.count()) == ("/backups/", 0)
+    assert [web.post(f"{path}{verb}/").status_code for verb in ("refresh", "untrack")] == [404, 404]
+    assert [web.get(f"{path}{verb}/").status_code for verb in ("refresh", "untrack")] == [405, 405]
+
+
+def test_only_a_link_to_the_configured_host_can_be_followed(web: Client) -> None:
+    hrefs = ["https://vbs.eu-de.example/v2/p/b", "https://evil.example/b", "javascript:alert(1)", "http://[bad"]
+    track(body(links=[{"rel": "self", "href": href} for href in hrefs]))
+    text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
+    assert re.findall(r'<a class="id"[^>]*href="([^"]*)"', text) == hrefs[:1]
+    assert re.findall(r'<span class="id" id="link-\d"[^>]*>([^<]*)<', text) == hrefs[1:]
+
+
+def test_a_failed_backup_gives_its_reason_and_the_next_step(web: Client) -> None:
+    track(body(status="error", fail_reason="fsp said no"))
+    text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
+    assert re.findall(r'<blockquote class="quote"><bdi>([^<]*)', text) == ["fsp said no"]
+    assert re.findall(r"<b>Next:</b> ([^<]*)<", text) == [
+        "Back up the disk again; if it fails twice, give support the reason below and the job ID."
+    ]
+
+
+def sign_in(client: Client, password: str) -> Any:
+    return client.post("/accounts/login/", {"username": "operator", "password": password})
+
+
+def test_signing_in_leads_home_and_out_leads_back(client: Client) -> None:
+    User.objects.create_user("operator", password="right-horse")
+    assert sign_in(client, "right-horse")["Location"] == "/"
+    assert client.post("/accounts/logout/")["Location"] == "/accounts/login/"
+
+
+def test_too_many_wrong_passwords_are_answered_with_a_sentence(client: Client) -> None:
+    User.objects.create_user("operator", password="right-horse")
+    answers = [sign_in(client, "wrong") for _ in range(10)]
+    notes = [re.findall(r'role="alert">([^<]*)<', one.content.decode())[0].split(".")[0] for one in answers]
+    assert [one.status_code for one in answers] == [200] * 9 + [429]
+    assert notes[8:] == [
+        "Name and password do not match, or the account is switched off",
+        "Too many wrong passwords for this name from here",
+    ]
+    assert sign_in(client, "right-horse").status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/nothing/here/", "/backups/not-an-id/"])
+def test_an_address_that_leads_nowhere_has_a_page(web: Client, path: str) -> None:
+    page = web.get(path)
+    assert (page.status_code, re.findall("<h1>([^<]*)<", page.content.decode())) == (404, ["There is no such page"])
+
+
+def test_no_page_holds_inline_style_or_script(web: Client) -> None:
+    track(body(1), body(2, status="creating"))
+    read: Callable[[str], str] = lambda path: web.get(path).content.decode()  # noqa: E731
+    found = {
+        path: re.findall(r"<style|<script(?! src)|\sstyle=|\son[a-z]+=", read(path))
+        for path in ("/", "/backups/", "/backups/add/", f"/backups/{uuid.UUID(int=1)}/", "/clouds/")
+    }
+    assert {path: hits for path, hits in found.items() if hits} == {}

@@ -1,4 +1,4 @@
-"""What every page shows around its content."""
+"""What every page needs, without a query."""
 
 from typing import Any
 
@@ -7,4 +7,6 @@ from django.http import HttpRequest
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    return {"demo": settings.DEMO}
+    """`here`: the name of the page, for the navigation; `path`: this very address, for the live update."""
+    match = request.resolver_match
+    return {"demo": settings.DEMO, "here": match.url_name if match else None, "path": request.get_full_path()}

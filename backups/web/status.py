@@ -1,39 +1,81 @@
-"""The one table of states: word → tone, shape, text and tooltip. Templates never choose a colour."""
+"""One table: word → tone, glyph, text, tooltip. Templates never choose a colour.
 
-from dataclasses import dataclass
+Tones are the roles of `tokens.css`: ok, fail, warn, flight, unk (we do not know), mute (known, needs nothing).
+"""
+
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Look:
-    """`tone` names a role of `tokens.css`, `glyph` a symbol of the sprite."""
-
     tone: str
     glyph: str
     text: str
-    tip: str
+    tooltip: str
 
 
 STATUSES = {
-    "available": Look("ok", "ok", "available", "Complete; it can be restored."),
-    "error": Look("fail", "fail", "error", "It failed; the reason stands on its page."),
-    "error_deleting": Look("fail", "fail", "error deleting", "Deleting it failed."),
-    "error_restoring": Look("fail", "fail", "error restoring", "Restoring it failed."),
-    "creating": Look("flight", "creating", "creating", "Data is being copied."),
-    "restoring": Look("flight", "restoring", "restoring", "It is being written to a disk."),
-    "deleting": Look("flight", "deleting", "deleting", "It is being removed."),
-    "deleted": Look("mute", "gone", "deleted", "The cloud has removed it."),
+    "available": Look("ok", "g-ok", "available", "The backup is complete and can be restored."),
+    "creating": Look("flight", "g-creating", "creating", "The backup is being written."),
+    "restoring": Look("flight", "g-restoring", "restoring", "Its data is being written back to a disk."),
+    "deleting": Look("flight", "g-deleting", "deleting", "The cloud is removing it."),
+    "error": Look("fail", "g-fail", "error", "The backup failed; nothing can be restored from it."),
+    "error_deleting": Look("fail", "g-failo", "error deleting", "The cloud could not delete it."),
+    "error_restoring": Look("fail", "g-fail", "error restoring", "Restoring from it failed."),
+    "deleted": Look("mute", "g-gone", "deleted", "The cloud says that it is deleted."),
 }
-PENDING = Look("mute", "pending", "no answer yet", "Added; the cloud has not answered for it yet.")
-GONE = Look("mute", "gone", "gone", "The cloud said twice that it does not exist. What was known is kept.")
+TRACKING_STATES = {
+    "pending": Look("mute", "g-pending", "no answer yet", "Added; the cloud has not answered for it yet."),
+    "fresh": Look("ok", "g-ok", "fresh", "The last good answer is recent."),
+    "stale": Look("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "gone": Look(
+        "mute", "g-gone", "gone", "The cloud said twice that this backup does not exist. Kept with all that was known."
+    ),
+}
+KINDS = {
+    "full": Look("mute", "g-full", "full", "Holds the whole disk."),
+    "incremental": Look("mute", "g-inc", "incremental", "Holds what changed; it can be restored by itself."),
+    "unknown": Look("unk", "g-kunk", "unknown", "The cloud gave no sign by which full and incremental differ."),
+}
+REACHABLE = {
+    True: Look("ok", "g-ok", "reachable", "Its last call was answered."),
+    False: Look("fail", "g-unplug", "not reachable", "Its last call failed."),
+    None: Look("mute", "g-pending", "not asked yet", "No call has been made yet."),
+}
+NOT_CONFIGURED = Look("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
+VERDICTS = {
+    "new": Look("flight", "g-plus", "new", "It will be tracked."),
+    "added": Look("ok", "g-ok", "added", "It is tracked from now on."),
+    "already_tracked": Look("mute", "g-ok", "already tracked", "Nothing to do."),
+    "duplicate": Look("mute", "g-exempt", "twice in your text", "Counted once."),
+    "invalid": Look("warn", "g-late", "not an ID", "Nothing can be tracked by it."),
+}
+FAILED = tuple(word for word, look in STATUSES.items() if look.tone == "fail")
+IN_FLIGHT = tuple(word for word, look in STATUSES.items() if look.tone == "flight")
+_NO_STATUS = Look("unk", "g-unknown", "no status", "The cloud's answer held no status.")
+_UNKNOWN = Look("unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word.")
 
 
-def look(status: str | None, tracking_state: str) -> Look:
-    """How a backup is shown. What is old never looks healthy; an unknown status keeps the cloud's own word."""
-    if tracking_state == "gone":
-        return GONE
-    if tracking_state == "pending" or status is None:
-        return PENDING
-    known = STATUSES.get(status) or Look("unk", "unknown", status[:60], "A status that vbsdash does not know.")
+def of_status(status: str | None) -> Look:
+    """A status by itself; one that nobody knows keeps the cloud's own word."""
+    if status is None:
+        return _NO_STATUS
+    return STATUSES.get(status) or replace(_UNKNOWN, text=status)
+
+
+def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None) -> Look:
+    """What may be said of a backup now: old knowledge never looks healthy."""
+    if tracking_state in ("pending", "gone"):
+        return TRACKING_STATES[tracking_state]
+    look = of_status(status)
     if tracking_state == "stale":
-        return Look("unk", "stale", f"was {known.text}", "Too old to be believed: no good answer in time.")
-    return known
+        was = f"was {look.text}" if status else "not known now"
+        return Look("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
+    if status in IN_FLIGHT and progress:
+        return replace(look, text=f"{look.text} {progress} %")
+    return look
+
+
+def is_moving(*, status: str | None, tracking_state: str) -> bool:
+    """Worth a look every few seconds: no answer yet, or in flight."""
+    return tracking_state == "pending" or (status in IN_FLIGHT and tracking_state == "fresh")

@@ -1,0 +1,90 @@
+"""Add backups: paste anything that holds IDs."""
+
+from dataclasses import dataclass, replace
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from backups import tasks
+from backups.engine import clouds, tracking
+from backups.engine.tracking import Verdict
+from backups.web import status
+from backups.web.status import Look
+
+MAX_IDS = 10_000
+
+
+class AddForm(forms.Form):
+    cloud = forms.CharField(error_messages={"required": "Choose the cloud that holds these backups."})
+    backup_ids = forms.CharField(
+        strip=False, error_messages={"required": "Paste at least one backup ID, or anything that holds some."}
+    )
+    preview = forms.CharField(required=False)
+
+    def verdicts(self) -> list[Verdict]:
+        """A verdict for each line; what is wrong with the whole stands as an error beside its field."""
+        try:
+            found = tracking.preview(cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"])
+        except tracking.UnknownCloud as e:
+            self.add_error("cloud", str(e))
+            return []
+        if not found:
+            self.add_error("backup_ids", "There is no backup ID in this text.")
+        if len(found) > MAX_IDS:
+            self.add_error("backup_ids", f"{len(found):,} IDs at once; at most {MAX_IDS:,} are taken.")
+            return []
+        return found
+
+
+@dataclass(frozen=True)
+class Line:
+    at: int
+    verdict: Verdict
+    look: Look
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        given = {key: request.GET.get(key, "") for key in ("cloud", "backup_ids")}
+        return _page(request, AddForm(initial=given), [], written=False)
+    form = AddForm(request.POST)
+    verdicts = form.verdicts() if form.is_valid() else []
+    if form.errors or form.cleaned_data["preview"]:
+        return _page(request, form, verdicts, written=False)
+    added = tracking.add(cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=timezone.now())
+    tasks.refresh_soon(added.added)
+    if added.invalid:
+        new = [
+            replace(one, state="new") if one.id in added.added and one.state != "duplicate" else one for one in verdicts
+        ]
+        return _page(request, form, new, written=True)
+    ids = [*added.added, *added.already_tracked]
+    messages.success(request, _sentence(len(added.added), len(added.already_tracked)))
+    return redirect("backup", ids[0]) if len(ids) == 1 else redirect("backups")
+
+
+def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool) -> HttpResponse:
+    counts = {state: sum(one.state == state for one in verdicts) for state in status.VERDICTS}
+    page = {
+        "form": form,
+        "clouds": list(clouds.configured().values()),
+        "lines": [Line(at, one, _look(one, written)) for at, one in enumerate(verdicts, 1)],
+        "counts": counts,
+        "written": written,
+    }
+    return render(request, "backups/add.html", page)
+
+
+def _look(verdict: Verdict, written: bool) -> Look:
+    return status.VERDICTS["added" if written and verdict.state == "new" else verdict.state]
+
+
+def _sentence(new: int, known: int) -> str:
+    tracked = f"{new:,} {'backup is' if new == 1 else 'backups are'} tracked from now on."
+    before = f"{known:,} {'was' if known == 1 else 'were'} tracked already."
+    return " ".join([*([tracked] if new else []), *([before] if known else [])])

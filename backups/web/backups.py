@@ -1,0 +1,134 @@
+"""The list of backups, and one backup."""
+
+import json
+import uuid
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from backups import tasks
+from backups.engine import clouds, tracking
+from backups.models import Backup, Body, Cloud
+from backups.models.backup import KINDS, TRACKING_STATES
+from backups.web import filters, paging, status
+from backups.web.facts import Link, groups
+from backups.web.filters import BadFilter
+from backups.web.paging import BadCursor, Cursor
+from backups.web.verdict import verdict
+
+ROW = (
+    *("id", "status", "tracking_state", "progress", "name", "volume_id", "cloud", "kind", "kind_conflict", "size"),
+    *("chain_size_mb", "throughput_mb_s", "space_saving_percent", "description", "created_at", "tracked_at"),
+    *("refreshed_at", "fail_reason", "error", "tags"),
+)
+
+ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state")
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def backup_list(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    try:
+        wanted = filters.parse(request.GET)
+        cursor = Cursor.read(request.GET["cursor"]) if request.GET.get("cursor") else None
+    except BadFilter as e:
+        return _refuse(request, e.problems, e.rest)
+    except BadCursor as e:
+        return _refuse(request, {"cursor": str(e)}, filters.without(request.GET))
+    rows = filters.apply(Backup.objects.with_tracking_state(now), wanted)
+    page = paging.page(rows, cursor, *ROW)
+    moving = any(status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows)
+    context = {
+        "now": now,
+        "filters": wanted,
+        "page": page,
+        "matching": rows.count(),
+        "every": 3 if moving else 30,
+        "live": request.GET.get("live") != "off",
+        "rest": filters.without(request.GET),
+        "still": filters.without(request.GET, "live"),
+        "last": paging.LAST,
+    }
+    if "HX-Request" in request.headers:
+        return render(request, "backups/partials/_rows.html", context)
+    return render(request, "backups/list.html", context | _choices())
+
+
+@require_safe
+def backup(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    now = timezone.now()
+    row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL).first()
+    if row is None:
+        return _not_tracked(request, backup_id)
+    moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
+    body = Body.objects.filter(pk=backup_id).first()
+    context = {
+        "now": now,
+        "row": row,
+        "say": verdict(row, now),
+        "groups": groups(row, _links(row["cloud"], row["links"])),
+        "flying": moving and row["tracking_state"] == "fresh",
+        "every": 3 if moving else 30,
+        "configured": row["cloud"] in clouds.configured(),
+        "body": body,
+        "raw": json.dumps({"backup": json.loads(body.text)}, indent=2, ensure_ascii=False) if body else "",
+    }
+    return render(request, "backups/backup.html", context)
+
+
+@require_POST
+def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    if not tracking.refresh_now([str(backup_id)], timezone.now()):
+        return _not_tracked(request, backup_id)
+    tasks.refresh_soon([str(backup_id)])
+    messages.success(request, "The cloud is being asked about this backup now.")
+    return redirect("backup", backup_id)
+
+
+@require_POST
+def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    if not tracking.untrack([str(backup_id)]):
+        return _not_tracked(request, backup_id)
+    messages.success(request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud.")
+    return redirect("backups")
+
+
+def _choices() -> dict[str, list[str]]:
+    """What the selects offer; two queries, whatever the rows."""
+    found = Backup.objects.order_by().values_list("status", flat=True).distinct()
+    return {
+        "statuses": sorted({*status.STATUSES, *(word for word in found if word)}),
+        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+        "kinds": list(KINDS),
+        "tracking_states": list(TRACKING_STATES),
+    }
+
+
+def _refuse(request: HttpRequest, problems: dict[str, str], rest: str) -> HttpResponse:
+    return render(request, "backups/bad_filter.html", {"problems": problems, "rest": rest}, status=400)
+
+
+def _not_tracked(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    return render(request, "backups/not_tracked.html", {"id": str(backup_id)}, status=404)
+
+
+def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
+    """A link can be followed only when it leads to the configured endpoint's own host; else it is text."""
+    config = clouds.configured().get(cloud)
+    endpoint = config.vbs_endpoint_override if config else None
+    host = urlsplit(endpoint).hostname if endpoint else None
+    return [Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host)) for one in links]
+
+
+def _leads_to(link: dict[str, str], host: str | None) -> bool:
+    try:
+        parts = urlsplit(str(link.get("href", "")))
+        return host is not None and parts.scheme in ("http", "https") and parts.hostname == host
+    except ValueError:
+        return False

@@ -1,0 +1,60 @@
+"""One backup's state as a sentence, with what to do next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backups.web import status
+from backups.web.status import Look
+
+_ERRORS = {
+    "unavailable": "The cloud does not answer.",
+    "unauthorized": "The cloud refuses the sign-in.",
+    "gone": "The cloud says that this backup does not exist; a second look decides.",
+    "wrong_address": "The address of the backup API is wrong for this cloud.",
+    "rejected": "The cloud refuses the question.",
+    "malformed": "The cloud's answer could not be read.",
+}
+_NEXT = {
+    "error": "Back up the disk again; if it fails twice, give support the reason below and the job ID.",
+    "error_deleting": "See whether later backups depend on it, then delete it again.",
+    "error_restoring": "Restore again; if it fails twice, give support the reason below.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    look: Look
+    sentence: str
+    next: str
+    trouble: str  # why the last look failed, in words; empty when it did not
+
+
+def verdict(row: Mapping[str, Any], now: datetime) -> Verdict:
+    look = status.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])
+    trouble = _ERRORS.get((row["error"] or {}).get("class", ""), "The last look failed.") if row["error"] else ""
+    return Verdict(look, _sentence(row, look), _next(row), trouble)
+
+
+def _sentence(row: Mapping[str, Any], look: Look) -> str:
+    state, word = row["tracking_state"], row["status"]
+    if state == "pending":
+        return "No answer yet."
+    if state == "gone":
+        return (
+            f"Gone from the cloud; it was {status.of_status(word).text}." if word else "Gone: the cloud never had it."
+        )
+    if state == "stale":
+        return f"{look.text.capitalize()}; nobody knows now."
+    if word in status.IN_FLIGHT and row["progress"]:
+        return f"{status.of_status(word).text.capitalize()}, {row['progress']} % done."
+    return f"{look.text.capitalize()}."
+
+
+def _next(row: Mapping[str, Any]) -> str:
+    if row["tracking_state"] == "fresh":
+        return _NEXT.get(row["status"] or "", "")
+    if row["tracking_state"] == "stale":
+        return "Look at the cloud's state, then refresh."
+    return "Untrack it when it is no longer needed here." if row["tracking_state"] == "gone" else ""
