@@ -37,7 +37,7 @@ lint: dev ## style, types, templates, missing migrations, Django's own checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(ALONE) $(BIN)/mypy .
-	@$(BIN)/djlint templates --check --lint --quiet
+	@$(BIN)/djlint templates --lint --quiet
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 
