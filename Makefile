@@ -10,8 +10,8 @@ CHROMIUM := chromium chromium-browser google-chrome
 
 # Tests and linters see nothing of the operator: no settings, no clouds.yaml, a home and a data folder of their own.
 ALONE = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && \
-	env -i PATH="$$PATH" LANG=C.UTF-8 HOME="$$home" VBSDASH_DATA_DIR="$$home/var" TERM="$${TERM:-dumb}" \
-	$${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"} $$(cat $(VENV)/.browser 2>/dev/null)
+	env -i PATH="$$PATH" LANG=C.UTF-8 HOME="$$home" XDG_RUNTIME_DIR="$$home" VBSDASH_DATA_DIR="$$home/var" \
+	TERM="$${TERM:-dumb}" $${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"} $$(cat $(VENV)/.browser 2>/dev/null)
 
 # Installs one requirements file when its checksum is not the one installed last.
 define install

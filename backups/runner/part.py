@@ -16,13 +16,17 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Part:
-    """`stops_last`: stopped only when the others have ended, since they need it until then."""
+    """`stops_last`: stopped only when the others have ended, since they need it until then.
+
+    `not_said`: lines that hold this text are not printed.
+    """
 
     name: str
     argv: tuple[str, ...]
     stops_last: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    not_said: str | None = None
     last_signal: signal.Signals = signal.SIGKILL  # sent by the kernel when the runner itself is killed
 
 

@@ -68,15 +68,15 @@ class Readiness:
                 self._question = Question.ask(self.address, self.port, self.host_header, self._path)
             answer = self._question.answer()
         except OSError:
-            self._close()
+            self.close()
             self.missing = {"web": f"{self._path} does not answer"}
             return False
         if answer is None:
             return False
-        self._close()
+        self.close()
         return self._weigh(answer)
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._question:
             self._question.connection.close()
         self._question, self._next_at = None, time.monotonic() + PAUSE_SECONDS

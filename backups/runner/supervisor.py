@@ -128,12 +128,15 @@ class Supervisor:
         lines = child.read()
         if lines is None:  # it closed its pipe; it may live on
             self._selector.unregister(child.pipe)
-        for line in lines or []:
-            self._console.line(child.part.name, line)
+        self._say_lines(child, lines or [])
+
+    def _say_lines(self, child: Child, lines: list[str]) -> None:
+        for line in lines:
+            if child.part.not_said is None or child.part.not_said not in line:
+                self._console.line(child.part.name, line)
 
     def _bury(self, child: Child, code: int) -> None:
-        for line in child.last_words():
-            self._console.line(child.part.name, line)
+        self._say_lines(child, child.last_words())
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.pipe)
         child.bury()

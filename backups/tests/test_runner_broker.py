@@ -25,10 +25,6 @@ class Server:
         self.url_file = folder / "url"
         self.prepared = broker.prepare(folder, self.url_file)
         self.process = subprocess.Popen(self.prepared.argv, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 10
-        while not self.prepared.answers():
-            assert time.monotonic() < until, "the broker does not answer"
-            time.sleep(0.02)
 
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url_file.read_text().strip(), decode_responses=True)
@@ -44,6 +40,10 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Server]]:
 
     def one() -> Server:
         servers.append(Server(tmp_path / 'a "deep" folder' / "broker"))
+        until = time.monotonic() + 10
+        while not servers[-1].prepared.answers():
+            assert time.monotonic() < until, "the broker does not answer"
+            time.sleep(0.02)
         return servers[-1]
 
     yield one

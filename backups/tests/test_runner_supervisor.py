@@ -111,6 +111,15 @@ def test_each_line_carries_the_name_of_its_part(run: Callable[[str], Runner]) ->
     runner.wait_for("web    | out", "web    | err", "web    | no end")
 
 
+def test_a_line_that_is_not_to_be_said_is_dropped_and_its_neighbours_stay(run: Callable[[str], Runner]) -> None:
+    runner = run("""
+        code = "import time; print('one'); print('WARNING noise'); print('two'); time.sleep(100)"
+        start("web", code, not_said="noise")
+    """)
+    runner.wait_for("web    | two")
+    assert runner.lines == ["web    | one", "web    | two"]
+
+
 def test_a_part_starts_only_when_what_is_awaited_has_come(run: Callable[[str], Runner], tmp_path: Path) -> None:
     mark = str(tmp_path / "mark")
     runner = run(f"""

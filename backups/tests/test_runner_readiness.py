@@ -1,0 +1,92 @@
+"""How the runner finds out that the web part is ready, asked over real HTTP."""
+
+import json
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from backups.runner import ports
+from backups.runner.readiness import Readiness
+
+
+class Web(ThreadingHTTPServer):
+    """Answers each path with the status and body in `said`; `asked` are (path, Host)."""
+
+    said: dict[str, tuple[int, str]]
+    asked: list[tuple[str, str]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Web)
+        self.server.asked.append((self.path, self.headers["Host"]))
+        status, body = self.server.said[self.path]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with Web(("127.0.0.1", 0), Handler) as server:
+        server.said, server.asked = {"/healthz": (200, "ok"), "/readyz": (200, "{}")}, []
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def look_for(readiness: Readiness, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if readiness.look():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_ready_is_healthz_and_readyz_asked_with_the_host_that_is_let_in(web: Web) -> None:
+    readiness = Readiness("127.0.0.1", web.server_port, "dash.example.org")
+    assert look_for(readiness, 5) is True
+    assert readiness.missing == {}
+    assert web.asked == [("/healthz", "dash.example.org"), ("/readyz", "dash.example.org")]
+
+
+def test_what_is_not_ready_is_named_until_it_is(web: Web) -> None:
+    parts = {"database": "ok", "worker": "No worker has answered yet."}
+    web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": parts}))
+    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    assert look_for(readiness, 0.5) is False
+    assert readiness.missing == {"worker": "No worker has answered yet."}
+    web.said["/readyz"] = (200, "{}")
+    assert look_for(readiness, 5) is True
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[]", '{"parts": 3}'])
+def test_an_error_without_parts_is_named_by_its_status(web: Web, body: str) -> None:
+    web.said["/healthz"] = (500, body)
+    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    assert look_for(readiness, 0.3) is False
+    assert readiness.missing == {"web": "/healthz answers 500"}
+
+
+def test_looking_never_waits_for_a_server_that_accepts_and_says_nothing() -> None:
+    with ports.listen("127.0.0.1", 0) as silent:
+        readiness = Readiness("127.0.0.1", silent.getsockname()[1], "localhost")
+        began = time.monotonic()
+        assert [readiness.look() for _ in range(5)] == [False] * 5
+        assert time.monotonic() - began < 0.5
+        readiness.close()
+
+
+def test_a_closed_port_is_not_ready() -> None:
+    readiness = Readiness("127.0.0.1", ports.free_port(), "localhost")
+    assert readiness.look() is False
+    assert readiness.missing == {"web": "/healthz does not answer"}
