@@ -12,6 +12,7 @@ FLOORS = (  # the first that fits
     ("backups.web", 4),
     ("backups.api", 4),
     ("backups.management", 4),
+    ("backups.bench", 4),
     ("backups.runner", 4),
     ("backups.templatetags", 4),
     ("backups.admin", 4),

@@ -70,15 +70,15 @@ def names_of(seed: int) -> UUID:
     return uuid5(NAMESPACE_URL, f"https://vbs-simulator.example/{seed}")
 
 
-def make_plan(*, seed: int, backups: int) -> Plan:
-    """Disks and streams that hold exactly `backups` backups at any time; none at all for 0."""
+def make_plan(*, seed: int, backups: int, keep: int = FILL_KEEP) -> Plan:
+    """Disks and streams that hold exactly `backups` backups at any time; none at all for 0. `keep`: of a plain disk."""
     if not backups:
         return Plan((), ())
     space = names_of(seed)
     disks: list[Disk] = []
     streams: list[Stream] = []
     left = backups
-    for disk, plans in _disks_and_streams(space):
+    for disk, plans in _disks_and_streams(space, keep):
         disks.append(disk)
         for stream in plans:
             streams.append(replace(stream, keep=min(stream.keep, left)))
@@ -89,7 +89,7 @@ def make_plan(*, seed: int, backups: int) -> Plan:
     raise AssertionError("the stream of disks never ends")
 
 
-def _disks_and_streams(space: UUID) -> Iterator[tuple[Disk, list[Stream]]]:
+def _disks_and_streams(space: UUID, keep: int) -> Iterator[tuple[Disk, list[Stream]]]:
     for index, (name, options) in enumerate(_ROLES):
         disk = _disk(space, index=index, name=name)
         given = [
@@ -100,7 +100,7 @@ def _disks_and_streams(space: UUID) -> Iterator[tuple[Disk, list[Stream]]]:
     index = len(_ROLES)
     while True:
         disk = _disk(space, index=index, name=_name(index))
-        yield disk, [replace(_nightly(disk, space, keep=FILL_KEEP), fail_one_in=80, cause=index)]
+        yield disk, [replace(_nightly(disk, space, keep=keep), fail_one_in=80, cause=index)]
         index += 1
 
 

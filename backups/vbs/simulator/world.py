@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from backups.vbs.simulator.body import Facts, Form, stamp, write
 from backups.vbs.simulator.look import dress
-from backups.vbs.simulator.plan import Plan, make_plan, names_of
+from backups.vbs.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
 from backups.vbs.simulator.stream import DAY, Disk, Stream
 from backups.vbs.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
 
@@ -82,9 +82,9 @@ class Slot:
 class World:
     """The backups that exist now, in the order of their beginnings. Safe to use from many threads."""
 
-    def __init__(self, *, seed: int, backups: int) -> None:
+    def __init__(self, *, seed: int, backups: int, keep: int = FILL_KEEP) -> None:
         self._space = names_of(seed)
-        self._plan: Plan = make_plan(seed=seed, backups=backups)
+        self._plan: Plan = make_plan(seed=seed, backups=backups, keep=keep)
         self._lock = threading.Lock()
         self._now = float("-inf")
         self.slots: dict[str, Slot] = {}

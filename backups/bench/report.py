@@ -1,0 +1,70 @@
+"""The table that `make bench` prints, row by row, and small clocks to fill it with."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the wall and of this process's processors."""
+
+    wall: float
+    cpu: float
+
+
+def spent(work: Callable[[], object]) -> Spent:
+    """What one call took."""
+    wall, cpu = time.perf_counter(), _cpu()
+    work()
+    return Spent(time.perf_counter() - wall, _cpu() - cpu)
+
+
+def p95(work: Callable[[], object], *, times: int = 40) -> float:
+    """95th percentile of the wall time of a call, in milliseconds, after three calls to warm up."""
+    for _ in range(3):
+        work()
+    walls = sorted(spent(work).wall for _ in range(times))
+    return walls[math.ceil(0.95 * times) - 1] * 1000
+
+
+class Report:
+    """`most`/`least`: the figure to reach, of the ratio where there is a reference, else of the value."""
+
+    def __init__(self, out: IO[str], *, where: str) -> None:
+        self._out, self._where, self.missed = out, where, list[str]()
+
+    def head(self, title: str) -> None:
+        self._out.write(f"\n{title} ({self._where})\n")
+
+    def row(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        reference: float | None = None,
+        most: float | None = None,
+        least: float | None = None,
+    ) -> None:
+        """`reference`: what the bare thing took in this run, in the same unit."""
+        judged = value / reference if reference else value
+        text = f"  {name:<58} {value:>10,.3g} {unit:<6}"
+        if reference is not None:
+            text += f" = {judged:>6.2f} × {reference:,.3g} {unit}"
+        good = (most is None or judged <= most) and (least is None or judged >= least)
+        if most is not None or least is not None:
+            goal = f"≤ {most:g}" if most is not None else f"≥ {least:g}"
+            text += f"   {goal} {'ok' if good else 'MISSED'}"
+        if not good:
+            self.missed.append(f"{self._where}: {name}")
+        self._out.write(text.rstrip() + "\n")
+        self._out.flush()
+
+
+def _cpu() -> float:
+    times = os.times()
+    return times.user + times.system
