@@ -26,7 +26,7 @@ class CloudAdmin(admin.ModelAdmin[Cloud]):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
-    list_display = ("user", "name", "read_only", "created_at", "expires_at", "last_used_at")
+    list_display = ("user", "name", "read_only", "clouds", "created_at", "expires_at", "last_used_at", "revoked_at")
     readonly_fields = ("hashed", "created_at", "last_used_at")
 
     def has_add_permission(self, request: object) -> bool:

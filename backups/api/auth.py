@@ -1,6 +1,5 @@
 """`Authorization: Token KEY` or `Bearer KEY`; a read-only token may not write."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -10,9 +9,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from backups.engine import tokens
 from backups.models import ApiToken
-
-USED_STEP = timedelta(minutes=1)  # "last used" is written at most this often
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -22,13 +20,10 @@ class TokenAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise AuthenticationFailed("Write: Authorization: Token KEY.")
-        now = timezone.now()
-        key = parts[1].decode("latin-1")
-        token = ApiToken.objects.usable(key, now).select_related("user").first()
-        if token is None:
-            raise AuthenticationFailed("This token is not known, has run out or was revoked.")
-        if token.last_used_at is None or now - token.last_used_at > USED_STEP:
-            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        try:
+            token = tokens.recognise(parts[1].decode("latin-1"), timezone.now())
+        except tokens.Refused as e:
+            raise AuthenticationFailed(str(e)) from e
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,14 +1,12 @@
-"""`manage.py create_token USER [--read-only] [--days N]` prints a key once; only its hash is kept."""
+"""`manage.py create_token USER [--read-only] [--days N] [--cloud NAME …]` prints a key once; only its hash is kept."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from backups.models import ApiToken
-from backups.models.token import digest, new_key
+from backups.engine import tokens
 
 
 class Command(BaseCommand):
@@ -16,22 +14,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
+        parser.add_argument("--name", default="", help="what it is for, as the account page shows it")
         parser.add_argument("--read-only", action="store_true")
         parser.add_argument("--days", type=int, help="valid for so many days; without it until revoked")
+        parser.add_argument("--cloud", action="append", default=[], help="opens this cloud only; may be repeated")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=options["user"]).first()
+        user = User.objects.filter(username=options["user"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['user']!r}: `manage.py createsuperuser` makes one.")
-        days = options["days"]
-        if days is not None and not 1 <= days <= 36_500:
-            raise CommandError("--days takes a number from 1 to 36500.")
-        now, key = timezone.now(), new_key()
-        ApiToken.objects.create(
-            user=user,
-            hashed=digest(key),
-            read_only=options["read_only"],
-            created_at=now,
-            expires_at=now + timedelta(days=days) if days else None,
-        )
-        self.stdout.write(key)
+        try:
+            created = tokens.create(
+                user=user,
+                name=options["name"],
+                read_only=options["read_only"],
+                days=options["days"],
+                clouds=options["cloud"],
+                now=timezone.now(),
+            )
+        except tokens.BadToken as e:
+            raise CommandError(f"--{e.field.removesuffix('s') if e.field == 'clouds' else e.field}: {e}") from e
+        self.stdout.write(created.key)
