@@ -2,8 +2,11 @@
 
 from backups.models.backup import Backup
 from backups.models.body import Body
+from backups.models.budget_window import BudgetWindow
 from backups.models.cloud import Cloud
+from backups.models.cloud_calls import CloudCalls
 from backups.models.heartbeat import Heartbeat
+from backups.models.revision import Revision
 from backups.models.token import ApiToken
 
-__all__ = ["ApiToken", "Backup", "Body", "Cloud", "Heartbeat"]
+__all__ = ["ApiToken", "Backup", "Body", "BudgetWindow", "Cloud", "CloudCalls", "Heartbeat", "Revision"]

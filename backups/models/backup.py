@@ -99,11 +99,14 @@ class Backup(models.Model):
     tags = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1)
     # of the engine: when the knowledge turns old, when the cloud first and finally denied the backup, who holds it
-    stale_at = models.DateTimeField(null=True)
+    refresh_interval = models.PositiveIntegerField(null=True)  # seconds, before jitter
+    stale_at = models.DateTimeField(null=True)  # refreshed_at + 2 × refresh_interval
     missed_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(null=True)
     unchanged_looks = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)  # looks in a row that failed
+    unlisted_at = models.DateTimeField(null=True)  # a whole list did not serve it then: it is asked for singly
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
 

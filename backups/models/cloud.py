@@ -18,8 +18,28 @@ class Cloud(models.Model):
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)  # {class, http_status, code, message, since}
-    refused_at = models.DateTimeField(null=True)  # a refused sign-in is not repeated for an hour …
-    refused_fingerprint = models.CharField(max_length=64, null=True)  # … unless the configuration changed
+    # sign-in: a refused one is not repeated for an hour unless the configuration changed; one process tries at a time
+    refused_at = models.DateTimeField(null=True)
+    refused_fingerprint = models.CharField(max_length=64, null=True)
+    signing_in_until = models.DateTimeField(null=True)
+    # pauses: asked for by the cloud, or by the breaker after repeated failures; one probe closes the breaker
+    paused_until = models.DateTimeField(null=True)
+    pause_reason = models.CharField(max_length=16, null=True)  # "retry_after" or "breaker"
+    failures = models.PositiveIntegerField(default=0)  # calls in a row that the cloud is at fault for
+    openings = models.PositiveSmallIntegerField(default=0)  # times in a row that the breaker opened
+    probe_until = models.DateTimeField(null=True)
+    # lists: what they can do here, and how far they have been read
+    sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
+    walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
+    backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
+    listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
+    page_size = models.PositiveIntegerField(null=True)  # the server's own cap, when it is below 1,000
+    list_lacks = models.JSONField(null=True)  # keys of the single answer that list entries lack; null = not known
+    list_checked_at = models.DateTimeField(null=True)
+    # use of the budget: calls in the running minute and in the one before
+    minute = models.DateTimeField(null=True)
+    calls_this_minute = models.PositiveIntegerField(default=0)
+    calls_last_minute = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name
