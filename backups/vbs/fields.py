@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,13 +13,22 @@ BIGINT: Final = 2**63 - 1  # the largest integer that both databases hold
 SHORT: Final = 500  # characters of an indexed word; PostgreSQL refuses longer index rows
 LONG: Final = 65_536  # characters of a reason or description
 MAX_LINKS: Final = 20
+HREF: Final = 2048  # characters, as browsers take them
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,400}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,4})?")  # no 1_000, no "infinity"
 _YEARS: Final = range(1970, 3000)  # beyond lie placeholders such as 0001-01-01, and overflows in time zones
 
 
 def refuse(problems: Problems, key: str, value: Any, why: str) -> None:
     """Note in words why `key` became null; the value is quoted short, never a VK (redacted before decoding)."""
-    shown = clean(json.dumps(value, default=str, ensure_ascii=False))
+    shown = clean(_as_json(value))
     problems.append(f"{clean(key)} {shown[:60]}{'…' if len(shown) > 60 else ''} was not read: {why}")
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str, ensure_ascii=False)
+    except (RecursionError, ValueError):  # nested deeper, or a number longer, than Python writes
+        return f"({type(value).__name__})"
 
 
 def clean(value: str) -> str:
@@ -46,9 +56,11 @@ def number(source: Mapping[str, Any], key: str, problems: Problems) -> float | N
     value = source.get(key)
     if value is None or value == "":
         return None
-    try:
-        found = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
+    if isinstance(value, str):
+        found = float(value) if _NUMBER.fullmatch(value.strip()) else math.nan
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found = float(value) if abs(value) < BIGINT else math.nan
+    else:
         found = math.nan
     if not math.isfinite(found) or found < 0:
         return refuse(problems, key, value, "it is no number from 0 on")
@@ -74,12 +86,9 @@ def _whole(value: Any) -> int | None:
         return None
     if isinstance(value, str):
         digits = value.strip()
-        if len(digits) > 40:
+        if len(digits) > 40 or not _NUMBER.fullmatch(digits):
             return None
-        try:
-            return int(digits) if digits.lstrip("+-").isdecimal() else _whole(float(digits))
-        except ValueError:
-            return None
+        return int(digits) if digits.lstrip("+-").isdecimal() else _whole(float(digits))
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value.is_integer() else None
     return value if isinstance(value, int) else None
@@ -115,14 +124,16 @@ def links(source: Mapping[str, Any], problems: Problems) -> list[dict[str, str]]
     if value is None:
         return []
     given = value if isinstance(value, list) else [value]
-    good = [
-        {"rel": clean(str(item["rel"]))[:SHORT], "href": clean(item["href"])[:2048]}
-        for item in given[:MAX_LINKS]
-        if isinstance(item, dict) and isinstance(item.get("href"), str) and isinstance(item.get("rel"), str)
-    ]
-    if len(good) != len(given):
-        refuse(problems, "links", value, f"{len(given) - len(good)} of them are not pairs of rel and href")
-    return good
+    pairs = [item for item in given if _is_link(item)]
+    if len(pairs) != len(given):
+        refuse(problems, "links", value, f"{len(given) - len(pairs)} of them are not pairs of rel and href")
+    elif len(pairs) > MAX_LINKS:
+        problems.append(f"links has {len(pairs):,} entries; the first {MAX_LINKS} are shown")
+    return [{"rel": clean(i["rel"])[:SHORT], "href": clean(i["href"])[:HREF]} for i in pairs[:MAX_LINKS]]
+
+
+def _is_link(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("href"), str) and isinstance(item.get("rel"), str)
 
 
 def parse_json(value: str) -> Any:

@@ -25,8 +25,9 @@ SERVICE_TYPES: Final = {0: "disk", 1: "vm", 4: "disk_copy", 5: "vm_copy"}
 METADATA_KEYS: Final = frozenset(
     "DL VK bootable SP backupurl VMID ST BT SS BP CMKID progress CS VT OMID Type ebk_T_I AT".split()  # noqa: SIM905
 )
+_NOTHING: Final = (None, "")  # a key with one of these says as little as no key
 MAX_INNER_TEXT: Final = 65_536  # characters; the longest text seen has about 430
-_MAPPING = re.compile(r"\s*mapping_uuid:[^;{]*;")  # put in front by the cascading layer (API.md §3, form 4)
+_MAPPING = re.compile(r"\A\s*mapping_uuid:[^;{]*;")  # put in front by the cascading layer (API.md §3, form 4)
 
 
 @dataclass(frozen=True)
@@ -128,16 +129,16 @@ def decode(raw: Mapping[str, Any]) -> Backup:
         inc=fields.integer(wrapper or {}, "INC", problems, most=1),
         metadata=_metadata(found, wrapper or {}, problems),
         decode_problems=tuple(problems),
-        is_vbs="service_metadata" in body or TENANT_KEYS[0] in body,
+        is_vbs=any(key == "service_metadata" or key.startswith("os-bak-tenant-attr") for key in body),
         raw=body,
     )
 
 
 def _wrapper(value: Any) -> dict[str, Any] | None:
     """The object that VBS wraps a description in, if it is one: decoded once, never twice (API.md §4)."""
-    if not isinstance(value, str) or not value.strip().startswith("{") or len(value) > MAX_INNER_TEXT:
-        return None
-    inner = fields.parse_json(value)
+    if isinstance(value, str) and value.strip().startswith("{") and len(value) <= MAX_INNER_TEXT:
+        value = fields.parse_json(value)
+    inner = value  # a server might send the object itself (API.md §11.3)
     is_wrapper = isinstance(inner, dict) and bool({"DESC", "INC"} & inner.keys())
     return inner if is_wrapper else None
 
@@ -166,8 +167,8 @@ def _metadata_object(value: Any, problems: Problems) -> dict[str, Any] | None:
 
 def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: Problems) -> Metadata:
     if found is None:
-        return Metadata(service_type=_service_type(wrapper, problems) if "ST" in wrapper else None)
-    saving = fields.integer(found, "DL", problems, most=3) if found.get("DL") not in (None, "") else 0
+        return Metadata(service_type=_service_type(wrapper, problems) if wrapper.get("ST") not in _NOTHING else None)
+    saving = fields.integer(found, "DL", problems, most=3) if found.get("DL") not in _NOTHING else 0
     cmk_id = fields.text(found, "CMKID", problems) or None
     return Metadata(
         progress=fields.integer(found, "progress", problems, most=100),
@@ -176,7 +177,7 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
         space_saving_percent=fields.integer(found, "SS", problems, most=100),
         deduplicated=None if saving is None else bool(saving & 1),
         compressed=None if saving is None else bool(saving & 2),
-        service_type=_service_type(found if found.get("ST") not in (None, "") else wrapper, problems),
+        service_type=_service_type(found if found.get("ST") not in _NOTHING else wrapper, problems),
         bootable=fields.flag(found, "bootable", problems),
         type=fields.integer(found, "Type", problems, least=-fields.BIGINT),
         encrypted=bool(found.get("VK")) or bool(found.get("CMKID")),
@@ -195,7 +196,7 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
 
 def _service_type(source: dict[str, Any], problems: Problems) -> str | None:
     """ST; absent means a disk (seed page). In a description it counts only when the metadata has none."""
-    if source.get("ST") in (None, ""):
+    if source.get("ST") in _NOTHING:
         return SERVICE_TYPES[0]
     value = fields.integer(source, "ST", problems)
     if value is not None and value not in SERVICE_TYPES:

@@ -5,23 +5,27 @@ import re
 from typing import Any
 
 REDACTED = "[redacted]"
-MAX_DEPTH = 100  # deeper than any answer; what is nested deeper is replaced by its absence of meaning, null
-# A VK key in JSON text, its quotes escaped or single; the key's letters may be written as \u escapes.
-_KEY = re.compile(r"""\\*["'](?:V|\\+u0056)(?:K|\\+u004[bB])\\*["']\s*:\s*""")
+MAX_DEPTH = 300  # levels, far deeper than any answer; what is nested deeper cannot be written as JSON and becomes null
+# A VK key in JSON text, its quotes escaped, single or left out; its letters may be written as \u escapes.
+_KEY = re.compile(r"""(?:\\*["'](?:V|\\+u0056)(?:K|\\+u004[bB])\\*["']|(?<=[{,])\s*VK)\s*:\s*""")
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|null\b', re.DOTALL)
 
 
-def redact(value: Any, depth: int = 0) -> Any:
+def redact(value: Any) -> Any:
     """The same JSON value with every non-empty VK replaced; everything else is equal to what came."""
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list | dict) and depth > MAX_DEPTH:
-        return None
-    if isinstance(value, list):
-        return [redact(item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {k: REDACTED if k == "VK" and _filled(v) else redact(v, depth + 1) for k, v in value.items()}
-    return value
+    holder: list[Any] = [value]
+    waiting: list[tuple[Any, int]] = [(holder, 0)]  # copies whose values are not looked at yet, and their level
+    while waiting:  # not by recursion: a body may be nested deeper than Python calls may be
+        copy, depth = waiting.pop()
+        for key, found in list(copy.items()) if isinstance(copy, dict) else enumerate(copy):
+            if isinstance(found, str):
+                copy[key] = _text(found)
+            elif isinstance(found, list | dict):
+                copy[key] = None if depth > MAX_DEPTH else found.copy()
+                waiting += [(copy[key], depth + 1)] if copy[key] else []
+        if isinstance(copy, dict) and _filled(copy.get("VK")):
+            copy["VK"] = REDACTED
+    return holder[0]
 
 
 def _filled(value: Any) -> bool:
@@ -29,10 +33,12 @@ def _filled(value: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    if not _KEY.search(text):
+    if ("VK" not in text and "\\u00" not in text) or not _KEY.search(text):
         return text
     masked, whole = _mask(text), _parse(text)
     clean = redact(whole)
+    if whole is not None and clean == whole:
+        return text  # only empty ones
     # A text that parses stays as it was written; where the mask took more than the value, it is written anew.
     return masked if whole is None or _parse(masked) == clean else json.dumps(clean)
 

@@ -77,9 +77,15 @@ def backup(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
         "every": 3 if moving else 30,
         "configured": row["cloud"] in clouds.configured(),
         "body": body,
-        "raw": json.dumps({"backup": json.loads(body.text)}, indent=2, ensure_ascii=False) if body else "",
+        "raw": _formatted(body.text) if body else "",
     }
     return render(request, "backups/backup.html", context)
+
+
+def _formatted(text: str) -> str:
+    """The body for reading; a lone surrogate, which is JSON but no UTF-8, stays an escape."""
+    formatted = json.dumps({"backup": json.loads(text)}, indent=2, ensure_ascii=False)
+    return formatted.encode("utf-8", "backslashreplace").decode()
 
 
 @require_POST
