@@ -86,7 +86,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "backups.web.context.frame",
             ],
-            "builtins": ["backups.templatetags.vbs"],
+            "builtins": ["backups.templatetags.vbs", "backups.templatetags.charts"],
         },
     }
 ]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
     path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
     path("clouds/", clouds.cloud_list, name="clouds"),
+    path("clouds/<str:name>/test/", clouds.test_connection, name="connection_test"),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
@@ -104,6 +105,18 @@ def age(context: Mapping[str, Any], at: datetime | None, tracking_state: str = "
     if at is None:
         return format_html('<span class="{}">never</span>', tone)
     return format_html('<span class="{}">{}</span>', tone, _time(at, span(_now(context) - at)))
+
+
+@register.filter
+def until(at: datetime, now: datetime) -> str:
+    """How long it is from one instant to the other: 1 h 50 min."""
+    return span(now - at)
+
+
+@register.filter
+def instant(text: str) -> datetime | None:
+    """A time that was kept as text."""
+    return parse_datetime(text)
 
 
 @register.filter

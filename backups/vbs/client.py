@@ -125,6 +125,11 @@ class Client:
         """When the token in use was issued; None before the first call and with AK/SK."""
         return self._sign_in.issued_at if self._sign_in else None
 
+    def sign_in(self) -> None:
+        """Get a token unless one is in force. With AK/SK there is none: each call is signed."""
+        if self._sign_in:
+            self._sign_in.token()
+
     def get_backup(self, backup_id: str) -> Answer:
         if not _ID.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")

@@ -1,17 +1,44 @@
-"""The clouds: reachable or why not, how far behind, and which reading of Type is in force."""
+"""The clouds: reachable or why not, how far behind, which reading of Type is in force; and the connection test."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_POST, require_safe
 
-from backups.engine import clouds
+from backups.engine import clouds, connection_test
 from backups.engine.clouds import CloudState
+from backups.engine.tracking import UnknownCloud
+from backups.vbs.clouds import AKSK
 from backups.web import status
 from backups.web.status import Look
+
+TESTS = "connection_tests"  # in the session: the last test of each cloud that this person made
+
+
+@dataclass(frozen=True)
+class Line:
+    """A step of a connection test as shown."""
+
+    name: str
+    look: Look
+    detail: str
+    milliseconds: int | None
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Tested:
+    at: datetime | None
+    lines: tuple[Line, ...]
+    next: str
+    ok: bool
 
 
 @dataclass(frozen=True)
@@ -19,24 +46,64 @@ class Shown:
     state: CloudState
     look: Look
     paused: bool
+    signs_each_call: bool
+    test: Tested | None = None
 
 
-def shown(now: datetime) -> list[Shown]:
+def shown(now: datetime, tests: Mapping[str, Any] | None = None) -> list[Shown]:
     """Every cloud with its look, the worst first."""
-    found = [_shown(state, now) for state in clouds.states(now)]
+    found = [_shown(state, now, (tests or {}).get(state.name)) for state in clouds.states(now)]
     return sorted(found, key=lambda one: (one.look.tone != "fail", not one.state.configured, one.state.name))
 
 
 @require_safe
 def cloud_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    found = shown(now)
+    found = shown(now, request.session.get(TESTS))
     silent = [one for one in found if one.look.tone == "fail"]
     asked = [one for one in found if one.state.configured]
-    page = {"now": now, "clouds": found, "silent": silent, "asked": asked, "answering": len(asked) - len(silent)}
+    page = {
+        "now": now,
+        "clouds": found,
+        "silent": silent,
+        "asked": asked,
+        "answering": sum(one.look.tone == "ok" for one in asked),
+        "mark": (silent or asked)[0].look if asked else status.NOT_CONFIGURED,
+    }
     return render(request, "backups/clouds.html", page)
 
 
-def _shown(state: CloudState, now: datetime) -> Shown:
+@require_POST
+def test_connection(request: HttpRequest, name: str) -> HttpResponse:
+    """A few seconds at most: each step has a deadline. The result stays with the session until the next test."""
+    try:
+        found = connection_test.run(name, timezone.now(), clock=timezone.now)
+    except UnknownCloud as e:
+        raise Http404(str(e)) from e
+    kept = asdict(found) | {"at": found.at.isoformat()}
+    request.session[TESTS] = request.session.get(TESTS, {}) | {name: kept}
+    return redirect(f"{reverse('clouds')}#test-{name}")
+
+
+def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     look = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
-    return Shown(state, look, state.paused_until is not None and state.paused_until > now)
+    paused = state.paused_until is not None and state.paused_until > now
+    config = clouds.configured().get(state.name)
+    signs = config is not None and config.auth_type == AKSK
+    return Shown(state, look, paused, signs, _tested(test) if test else None)
+
+
+def _tested(kept: Mapping[str, Any]) -> Tested:
+    steps = kept["steps"]
+    lines = tuple(
+        Line(
+            status.STEPS[one["step"]],
+            status.STEP_OUTCOMES[one["outcome"]],
+            one["detail"],
+            one["milliseconds"],
+            one["outcome"] == "failed",
+        )
+        for one in steps
+    )
+    cure = next((one["next"] for one in steps if one["outcome"] == "failed"), "")
+    return Tested(parse_datetime(kept["at"]), lines, cure, kept["ok"])

@@ -14,6 +14,16 @@ class Look:
     tooltip: str
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A day of the disk × day grid: a shape of its own, so that it reads in grey and on paper."""
+
+    shape: str
+    mark: str
+    text: str
+    tooltip: str
+
+
 STATUSES = {
     "available": Look("ok", "g-ok", "available", "The backup is complete and can be restored."),
     "creating": Look("flight", "g-creating", "creating", "The backup is being written."),
@@ -49,6 +59,51 @@ VERDICTS = {
     "already_tracked": Look("mute", "g-ok", "already tracked", "Nothing to do."),
     "duplicate": Look("mute", "g-exempt", "twice in your text", "Counted once."),
     "invalid": Look("warn", "g-late", "not an ID", "Nothing can be tracked by it."),
+}
+PROTECTION = {
+    "overdue": Look(
+        "fail", "g-overdue", "overdue", "The newest good backup is older than the rule and its grace allow."
+    ),
+    "never": Look("fail", "g-never", "never", "No good backup of this disk has been seen."),
+    "late": Look("warn", "g-late", "late", "One is due by the rule, but its grace is not used up yet."),
+    "unknown": Look("unk", "g-unknown", "unknown", "The evidence is old, or nobody follows its new backups."),
+    "protected": Look("ok", "g-ok", "protected", "The newest good backup is younger than the rule allows."),
+    "exempt": Look("mute", "g-exempt", "exempt", "Somebody said why this disk needs no backup."),
+    "deleted": Look("mute", "g-gone", "deleted", "It left the cloud's list of disks; kept, and it needs nothing."),
+}
+DAYS = {
+    "full": Cell("c-full", "", "full", "A full backup of this day is good."),
+    "incremental": Cell("c-inc", "", "incremental", "An incremental backup of this day is good."),
+    "flight": Cell("c-flight", "", "in flight", "A backup is being written."),
+    "failed": Cell("c-fail", "×", "failed", "Backups of this day failed and none is good."),
+    "missed": Cell("c-over", "", "missed: due, none seen", "By the rule one was due, and none was seen."),
+    "unknown": Cell("c-unk", "?", "not known", "The evidence does not reach this day."),
+    "idle": Cell("c-idle", "·", "nothing was due", "By the rule nothing was due, and nothing came."),
+    "none": Cell("c-none", "", "not known here yet", "The disk was not known to vbsdash on this day."),
+}
+STUCK = Look("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
+ATTENTION = {
+    **{word: PROTECTION[word] for word in ("overdue", "never", "late")},
+    "unreachable": Look("fail", "g-unplug", "not reachable", "The cloud's last call failed."),
+    "error": Look("fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."),
+    "error_restoring": Look("fail", "g-fail", "restore failed", "Restoring from it failed."),
+    "error_deleting": Look("warn", "g-failo", "could not be deleted", "The cloud could not delete it."),
+    "stuck": STUCK,
+    "stale": Look("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "unknown": PROTECTION["unknown"],
+}
+STEPS = {
+    "name": "Name",
+    "tls": "TLS",
+    "sign_in": "Sign-in",
+    "catalog": "Catalog",
+    "permission": "Permission",
+    "path": "Path",
+}
+STEP_OUTCOMES = {
+    "ok": Look("ok", "g-ok", "works", "This step works."),
+    "failed": Look("fail", "g-fail", "fails", "This is what fails."),
+    "not_tried": Look("mute", "g-pending", "not tried", "A step before it fails."),
 }
 FAILED = tuple(word for word, look in STATUSES.items() if look.tone == "fail")
 IN_FLIGHT = tuple(word for word, look in STATUSES.items() if look.tone == "flight")

@@ -1,0 +1,69 @@
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from backups.engine import clouds
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Simulator
+
+pytestmark = pytest.mark.django_db
+DEAD = {
+    "auth_url": "http://127.0.0.1:1/v3",
+    "username": "u",
+    "password": "hunter2",
+    "user_domain_name": "d",
+    "project_id": "p",
+}
+
+
+@pytest.fixture(autouse=True)
+def two_clouds(settings: Any, tmp_path: Any) -> Iterator[None]:
+    """`otc` answers, `dead` refuses every connection."""
+    with Simulator(clock=timezone.now) as running:
+        file = tmp_path / "clouds.yaml"
+        file.write_text(json.dumps({"clouds": {"otc": running.cloud_entry(), "dead": {"auth": DEAD}}}))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        yield
+        clouds.forget_clients()
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def steps(html: str, cloud: str) -> list[str]:
+    """The looks of a cloud's connection test, in order; empty when none was made."""
+    found = re.search(rf'id="test-{cloud}".*?</ol>', html, re.DOTALL)
+    return re.findall(r'<svg class="g is-(\w+)"', found[0]) if found else []
+
+
+def test_pressing_the_button_shows_each_step_until_the_next_press(web: Client) -> None:
+    answer = web.post("/clouds/otc/test/")
+    assert (answer.status_code, answer["Location"]) == (302, "/clouds/#test-otc")
+    for _ in range(2):
+        page = web.get("/clouds/").content.decode()
+        assert (steps(page, "otc"), steps(page, "dead")) == (["ok"] * 6, [])
+
+
+def test_the_step_that_fails_is_named_with_what_to_do(web: Client) -> None:
+    web.post("/clouds/dead/test/")
+    page = web.get("/clouds/").content.decode()
+    assert steps(page, "dead") == ["ok", "fail", "mute", "mute", "mute", "mute"]
+    assert "127.0.0.1:1 refuses the connection." in page
+    assert "<b>Next:</b> Check the port in clouds.yaml" in page
+    assert "hunter2" not in page
+
+
+def test_a_test_needs_a_press_and_a_configured_cloud(web: Client, client: Client) -> None:
+    assert web.get("/clouds/otc/test/").status_code == 405
+    assert web.post("/clouds/nowhere/test/").status_code == 404
+    client.logout()
+    assert client.post("/clouds/otc/test/")["Location"].startswith("/accounts/login/")

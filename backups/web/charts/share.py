@@ -1,0 +1,38 @@
+"""One bar that holds every disk: parts by protection, the small ones wide enough to be seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backups.web import status
+from backups.web.charts.scale import Rect
+from backups.web.status import Look
+
+WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
+
+
+@dataclass(frozen=True)
+class Part:
+    word: str
+    n: int
+    look: Look
+    shape: Rect
+
+
+@dataclass(frozen=True)
+class Share:
+    title: str
+    parts: tuple[Part, ...]
+
+
+def share(counts: Mapping[str, int]) -> Share:
+    """`counts` by protection; a state without a disk takes no room."""
+    there = [(word, counts[word], look) for word, look in status.PROTECTION.items() if counts.get(word)]
+    total = sum(n for _, n, _ in there)
+    room = WIDTH - _GAP * max(len(there) - 1, 0) - _LEAST * len(there)
+    parts, x = [], 0.0
+    for word, n, look in there:
+        width = round(_LEAST + room * n / total, 1)
+        role = "calm" if look.tone == "ok" else look.tone
+        parts.append(Part(word, n, look, Rect(role, round(x, 1), 0, width, HEIGHT)))
+        x += width + _GAP
+    return Share(", ".join(f"{n:,} {look.text}" for _, n, look in there) or "no disk yet", tuple(parts))
