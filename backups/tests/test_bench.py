@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import requests
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backups.bench.fill import fill
 from backups.bench.report import Report
+from backups.bench.rig import bare
+from backups.bench.rig.cloud import CloudProcess
 from backups.management.commands.bench import CLOUDS_FILE
 from backups.models import Backup
 from backups.vbs.clouds import CloudConfig, load_clouds
@@ -49,3 +53,23 @@ def test_a_figure_is_judged_by_its_ratio_where_there_is_a_reference() -> None:
 def test_a_measurement_that_does_not_exist_is_named() -> None:
     with pytest.raises(CommandError, match="There is no measurement 'nothing'"):
         call_command("bench", "nothing")
+
+
+def test_a_cloud_in_a_process_of_its_own_is_asked_through_a_pipe() -> None:
+    with CloudProcess(backups=30) as cloud:
+        url, token, ids = cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), cloud.ask("ids")
+        assert bare.single_gets(url, token, ids) > 0
+        assert bare.list_pages(url, token, len(ids), page=10) > 0
+        assert cloud.ask("max_in_flight_per_backup") == 1
+        cloud.refuse_lists()
+        assert requests.get(f"{url}/backups/detail", headers={"X-Auth-Token": token}).status_code == 403
+        pid = cloud.pid
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of openstacksdk itself
+def test_the_sdk_loops_read_stock_cinder() -> None:
+    with CloudProcess(backups=30, flavor="cinder") as cloud:
+        single, listed = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
+    assert single > 0
+    assert listed > 0

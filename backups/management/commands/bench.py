@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from backups import bench
 from backups.bench.report import Report
 
-MODULES = [m.name for m in pkgutil.iter_modules(bench.__path__) if m.name not in ("fill", "report")]
+MODULES = [m.name for m in pkgutil.iter_modules(bench.__path__) if not m.ispkg and m.name not in ("fill", "report")]
 CLOUDS_FILE = """clouds:
   bench:
     auth:

@@ -1,0 +1,1 @@
+"""What the measurements stand on: cloud, broker and workers in processes of their own, and bare loops to compare."""

@@ -1,0 +1,53 @@
+"""The simulator in a process of its own, so that its CPU time is not counted as ours."""
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+from backups.vbs.simulator import Fault, Simulator
+
+
+class CloudProcess:
+    """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a method. A context manager."""
+
+    def __init__(self, **options: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._line, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, options), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.port: int = self.ask("port")
+        self.url: str = self.ask("url")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def ask(self, word: str, *args: Any, **options: Any) -> Any:
+        self._line.send((word, args, options))
+        return self._line.recv()
+
+    def refuse_lists(self) -> None:
+        """From now on only single GETs are answered."""
+        self.ask("fault", Fault("status", status=403, path="/backups/detail"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._line.close()  # the other side stops by that
+        self._process.join(5)
+
+
+def _serve(line: Connection, options: dict[str, Any]) -> None:
+    with Simulator(**options) as simulator:
+        while True:
+            try:
+                word, args, named = line.recv()
+            except (EOFError, KeyboardInterrupt):
+                return
+            found = getattr(simulator, word)
+            line.send(found(*args, **named) if callable(found) else found)

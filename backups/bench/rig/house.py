@@ -1,0 +1,129 @@
+"""One installation to measure: a simulated cloud, a broker, workers, and rounds in which they refresh what is due."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from django.conf import settings
+from django.utils import timezone
+
+from backups.bench.rig.cloud import CloudProcess
+from backups.bench.rig.processes import LOG, Process
+from backups.engine import tracking
+from backups.models import Backup, Cloud
+from backups.vbs.clouds import load_clouds
+
+NAME = "measured"
+DISPATCH_SECONDS, LOOK_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 0.5, 0.1, 20.0, 600.0
+LOOKED_UP = 1_000  # IDs in one query
+
+
+@dataclass(frozen=True)
+class Round:
+    """`cpu`, `wall`: seconds; of the workers and of the wall."""
+
+    cpu: float
+    wall: float
+    backups: int
+
+    @property
+    def microseconds(self) -> float:
+        """Of CPU per backup."""
+        return self.cpu / self.backups * 1e6
+
+
+class House:
+    """`env` is what its workers start with."""
+
+    def __init__(self, folder: Path, broker_url: str) -> None:
+        self._file, self._log = folder / "clouds.yaml", folder / "log"
+        self._sender = Celery("bench", broker=broker_url, set_as_current=False)
+        self.env = {
+            "CELERY_BROKER_URL": broker_url,
+            "REDIS_URL": broker_url,
+            "OS_CLIENT_CONFIG_FILE": str(self._file),
+            "DATABASE_URL": _database_url(),
+            LOG: str(self._log),
+        }
+
+    def connect(self, cloud: CloudProcess, *, requests_per_second: float = 0) -> None:
+        """Make `cloud` the one that this process and workers started from now on know."""
+        words: dict[str, Any] = {"vbs_requests_per_second": requests_per_second, "vbs_type_full": 0}
+        self._file.write_text(cloud.ask("clouds_yaml", NAME, **words))
+        found = load_clouds({"OS_CLIENT_CONFIG_FILE": str(self._file)}, cwd=self._file.parent, home=self._file.parent)
+        settings.CLOUDS = found
+
+    def track(self, ids: Sequence[str]) -> None:
+        """Track these and nothing else."""
+        Backup.objects.filter(cloud=NAME).delete()
+        Cloud.objects.filter(name=NAME).delete()
+        tracking.add(cloud=NAME, values=ids, now=timezone.now())
+
+    def dispatch(self) -> None:
+        self._sender.send_task("backups.tasks.dispatch", queue="bulk")
+
+    def round(self, workers: Sequence[Process], ids: Sequence[str]) -> Round:
+        """Make these due and let the workers refresh them."""
+        return self.measured(workers, ids, lambda: tracking.refresh_now(ids, timezone.now()), dispatch=True)
+
+    def measured(
+        self, workers: Sequence[Process], ids: Sequence[str], begin: Callable[[], object], *, dispatch: bool = False
+    ) -> Round:
+        """What the workers spend until each of these was asked about. With `dispatch` they are told to begin."""
+        began, cpu, wall, sent = timezone.now(), sum(one.cpu for one in workers), time.perf_counter(), 0.0
+        begin()
+        while left := _not_asked_since(began, wanted=ids):
+            now = time.perf_counter()
+            if now - wall > ROUND_SECONDS:
+                said = self._log.read_text()[-2000:]
+                raise TimeoutError(f"{left} of {len(ids)} backups were not refreshed in {ROUND_SECONDS:.0f} s: {said}")
+            if dispatch and now - sent >= DISPATCH_SECONDS:
+                self.dispatch()
+                sent = now
+            time.sleep(LOOK_SECONDS)
+        return Round(sum(one.cpu for one in workers) - cpu, time.perf_counter() - wall, len(ids))
+
+    def saturate(self, cloud: CloudProcess, *, seconds: float) -> float:
+        """Calls per second that the cloud saw in a span of `seconds` while far more was due all the time."""
+        self._dispatch_for(BEFORE_SECONDS)
+        cloud.ask("forget_requests")
+        began = time.perf_counter()
+        self._dispatch_for(seconds)
+        count: int = cloud.ask("request_count")
+        return count / (time.perf_counter() - began)
+
+    def _dispatch_for(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
+        while (left := until - time.perf_counter()) > 0:
+            self.dispatch()
+            time.sleep(min(DISPATCH_SECONDS, left))
+
+
+def _not_asked_since(began: datetime, *, wanted: Sequence[str]) -> int:
+    """How many of `wanted` are left; of a few each is looked up, of many the whole table is counted."""
+    asked = Backup.objects.filter(cloud=NAME, attempted_at__gt=began)
+    if len(wanted) <= LOOKED_UP:
+        asked = asked.filter(pk__in=wanted)
+    return max(0, len(wanted) - asked.count())
+
+
+def _database_url() -> str:
+    """As given; a file in the data folder otherwise, which the workers find by themselves."""
+    return str(settings.ENV.get("DATABASE_URL", ""))
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Leave neither rows nor configuration behind."""
+    before = settings.CLOUDS
+    try:
+        yield
+    finally:
+        Backup.objects.filter(cloud=NAME).delete()
+        Cloud.objects.filter(name=NAME).delete()
+        settings.CLOUDS = before
