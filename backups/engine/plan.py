@@ -31,6 +31,11 @@ class Change:
     values: dict[str, Any]
     body: str | None = None
 
+    @property
+    def is_news(self) -> bool:
+        """Something of the backup is not as it was; else only times moved."""
+        return "digest" in self.values or self.values.get("gone_at") is not None
+
 
 def plan(stored: Backup, fetched: Fetched, *, reading: Reading) -> Change | None:
     """None when the stored knowledge is newer than this answer."""

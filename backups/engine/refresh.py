@@ -9,13 +9,14 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from backups.engine import clouds
+from backups.engine import clouds, readings
+from backups.engine.derive import derive
 from backups.engine.plan import Change, Fetched, described, plan
 from backups.models import Backup, Body, Cloud
 from backups.vbs import payload
 from backups.vbs.client import Client
 from backups.vbs.errors import SignInRefused, VBSError
-from backups.vbs.kind import Votes, judge, vote
+from backups.vbs.kind import Votes, vote
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def fetch(client: Client, ids: Sequence[uuid.UUID]) -> list[Fetched]:
 
 def apply(cloud_name: str, fetched: Sequence[Fetched]) -> int:
     """Write a batch in one transaction; idempotent, and an answer older than the stored one is ignored."""
+    now = max((one.asked_at for one in fetched), default=timezone.now())
     with transaction.atomic():
         cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
         _note_cloud(cloud, fetched)
@@ -94,16 +96,17 @@ def apply(cloud_name: str, fetched: Sequence[Fetched]) -> int:
         reading = clouds.reading(cloud, clouds.configured().get(cloud_name))
         changes = [plan(stored[one.id], one, reading=reading) for one in fetched if one.id in stored]
         received = {one.id: one for one in fetched}
+        changed = {change.id for change in changes if change is not None and change.is_news}
+        disks = {row.volume_id for row in stored.values() if row.pk in changed}
         for change in changes:
             if change is not None:
                 _write(change, stored[change.id], received[change.id])
         after = [vote(inc=row.inc, type_=row.type) for row in stored.values()]
         _count_votes(cloud, before, after)
-        if reading != (now_reading := clouds.reading(cloud, clouds.configured().get(cloud_name))):
-            logger.info("%s: kinds are derived again, by %s", cloud_name, now_reading)
-        if cloud.reading != now_reading:
-            rederive(cloud)
         cloud.save()
+        disks |= {row.volume_id for row in stored.values() if row.pk in changed}
+        derive(cloud_name, disks, now)
+    readings.ensure(cloud_name, now)
     return sum(1 for one in fetched if one.answer is not None)
 
 
@@ -138,18 +141,6 @@ def _note_cloud(cloud: Cloud, fetched: Sequence[Fetched]) -> None:
 def _count_votes(cloud: Cloud, before: Sequence[Votes], after: Sequence[Votes]) -> None:
     cloud.type_votes_0 = max(0, cloud.type_votes_0 + sum(v.zero for v in after) - sum(v.zero for v in before))
     cloud.type_votes_1 = max(0, cloud.type_votes_1 + sum(v.one for v in after) - sum(v.one for v in before))
-
-
-def rederive(cloud: Cloud) -> None:
-    """Judge every backup of a cloud again; the signals are columns, so each distinct set of them is one UPDATE."""
-    cloud.reading = clouds.reading(cloud, clouds.configured().get(cloud.name))
-    mine = Backup.objects.filter(cloud=cloud)
-    signals = mine.order_by().values_list("inc", "type", "is_incremental").distinct()
-    for inc, type_, is_incremental in list(signals):
-        verdict = judge(inc=inc, type_=type_, is_incremental=is_incremental, reading=cloud.reading)
-        same = {"inc": inc, "type": type_, "is_incremental": is_incremental}
-        where = {k if v is not None else f"{k}__isnull": True if v is None else v for k, v in same.items()}
-        mine.filter(**where).update(kind=verdict.kind, kind_source=verdict.source, kind_conflict=verdict.conflict)
 
 
 def release(ids: Sequence[uuid.UUID]) -> None:

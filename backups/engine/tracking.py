@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils import timezone
 
-from backups.engine import clouds
+from backups.engine import clouds, derive
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud
 
@@ -84,9 +86,14 @@ def preview(*, cloud: str, text: str) -> list[Verdict]:
 
 
 def untrack(ids: Sequence[str]) -> int:
-    """Forget these backups and all that was known of them; how many there were."""
+    """Forget these backups and all that was known of them; how many there were. Their disks are judged anew."""
     with transaction.atomic():
-        return sum(Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0) for part in _chunks(ids))
+        parts = [Backup.objects.filter(pk__in=part, volume_id__isnull=False) for part in _chunks(ids)]
+        disks = sorted({disk for part in parts for disk in part.order_by().values_list("cloud", "volume_id")})
+        gone = sum(Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0) for part in _chunks(ids))
+        for cloud, some in groupby(disks, key=lambda disk: disk[0]):
+            derive.forget_backups(cloud, [volume_id for _, volume_id in some if volume_id], timezone.now())
+        return gone
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:

@@ -5,8 +5,25 @@ from backups.models.body import Body
 from backups.models.budget_window import BudgetWindow
 from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
+from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
 from backups.models.revision import Revision
+from backups.models.rule import CloudRule, TagRule
 from backups.models.token import ApiToken
+from backups.models.volume import Volume, VolumeTag
 
-__all__ = ["ApiToken", "Backup", "Body", "BudgetWindow", "Cloud", "CloudCalls", "Heartbeat", "Revision"]
+__all__ = [
+    "ApiToken",
+    "Backup",
+    "Body",
+    "BudgetWindow",
+    "Cloud",
+    "CloudCalls",
+    "CloudRule",
+    "Edit",
+    "Heartbeat",
+    "Revision",
+    "TagRule",
+    "Volume",
+    "VolumeTag",
+]

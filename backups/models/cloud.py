@@ -36,6 +36,10 @@ class Cloud(models.Model):
     page_size = models.PositiveIntegerField(null=True)  # the server's own cap, when it is below 1,000
     list_lacks = models.JSONField(null=True)  # keys of the single answer that list entries lack; null = not known
     list_checked_at = models.DateTimeField(null=True)
+    follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
+    # the list of disks: optional, a cloud may refuse it
+    volumes_listed_at = models.DateTimeField(null=True)
+    volumes_error = models.TextField(null=True)  # why it was not read, as a sentence
     # use of the budget: calls in the running minute and in the one before
     minute = models.DateTimeField(null=True)
     calls_this_minute = models.PositiveIntegerField(default=0)

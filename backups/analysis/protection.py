@@ -1,0 +1,116 @@
+"""Is a disk safe? One word and one sentence, from its last good backup, its rule, and how much is known now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from backups.analysis.facts import Fact, Moment, moment
+from backups.analysis.rules import InForce, span
+
+Protection = Literal["protected", "late", "overdue", "never", "exempt", "unknown", "deleted"]
+PROTECTIONS: tuple[Protection, ...] = ("protected", "late", "overdue", "never", "exempt", "unknown", "deleted")
+OUTSIDE: tuple[Protection, ...] = ("exempt", "deleted")  # not in the total of disks
+
+
+@dataclass(frozen=True)
+class Good:
+    """A backup that can be restored, and the moment it goes back to."""
+
+    fact: Fact
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """How much is known of a disk; each instant is the one until which the knowledge counts, None if there is none.
+
+    `heard_until`: its cloud answers; `listed_until`: its list of backups was read; `good_until`: the cloud answered for
+    the last good backup. `good_until` asks for nothing when there is no such backup.
+    """
+
+    heard_until: datetime | None
+    listed_until: datetime | None
+    good_until: datetime | None
+    followed: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a disk's word is derived from; every instant is aware."""
+
+    good_at: datetime | None
+    good_source: str | None
+    late_at: datetime | None
+    overdue_at: datetime | None
+    rule: InForce
+    knowledge: Knowledge
+    deleted_at: datetime | None = None
+    exempt_reason: str | None = None
+    exempt_until: datetime | None = None
+
+
+def last_good(facts: Iterable[Fact], now: datetime) -> Good | None:
+    """The newest backup that can be restored and whose moment can be believed."""
+    found = [Good(fact, at) for fact in facts if fact.is_good and (at := moment(fact, now)) is not None]
+    return max(found, key=lambda good: (good.moment.at, good.fact.id), default=None)
+
+
+def protection(disk: Standing, now: datetime) -> Protection:
+    """The twin of `VolumeQuerySet.with_protection`, which says the same in SQL; a test proves them equal."""
+    if disk.deleted_at is not None:
+        return "deleted"
+    if disk.exempt_reason is not None and (disk.exempt_until is None or disk.exempt_until > now):
+        return "exempt"
+    if doubt(disk, now) is not None:
+        return "unknown"
+    if disk.good_at is None:
+        return "never"
+    if disk.late_at is not None and disk.late_at > now:
+        return "protected"
+    return "late" if disk.overdue_at is not None and disk.overdue_at > now else "overdue"
+
+
+def doubt(disk: Standing, now: datetime) -> str | None:
+    """Why nothing can be said now, as a sentence; None when something can."""
+    known = disk.knowledge
+    if known.heard_until is None or known.heard_until <= now:
+        return "Its cloud has not given a good answer lately."
+    if not known.followed:
+        return "New backups are not followed, so a newer one may be there without being known."
+    if known.listed_until is None or known.listed_until <= now:
+        return "The cloud's list of backups was not read lately, so a newer one may be there."
+    if disk.good_at is not None and (known.good_until is None or known.good_until <= now):
+        return "What is known of its last good backup is too old to rely on."
+    return None
+
+
+def why(disk: Standing, now: datetime) -> str:
+    """The word's reason, in one sentence that stays the same as long as the word does."""
+    word = protection(disk, now)
+    if word == "deleted" and disk.deleted_at is not None:
+        return f"It is not in the cloud's list of disks since {clock(disk.deleted_at)}; its backups are kept."
+    if word == "exempt":
+        until = f" until {clock(disk.exempt_until)}" if disk.exempt_until else ""
+        return f"It is exempt{until}: {disk.exempt_reason}"
+    if word == "unknown":
+        return doubt(disk, now) or ""
+    if word == "never" or disk.good_at is None or disk.late_at is None or disk.overdue_at is None:
+        return "No backup that could be restored is known, and the cloud's list was read."
+    last = f"The last good backup holds {clock(disk.good_at)} ({disk.good_source})"
+    if word == "protected":
+        return f"{last}; the next is expected by {clock(disk.late_at)}: {_rule(disk.rule)}."
+    if word == "late":
+        return f"{last}; the next was expected by {clock(disk.late_at)} and has grace until {clock(disk.overdue_at)}."
+    return f"{last}; the next is overdue since {clock(disk.overdue_at)}: {_rule(disk.rule)}."
+
+
+def _rule(in_force: InForce) -> str:
+    rule = in_force.rule
+    when = f"every {span(rule.period)}" if rule.cron is None else f"by cron “{rule.cron}” in {rule.zone}"
+    return f"{when} with {span(rule.grace)} of grace, {in_force.source}"
+
+
+def clock(at: datetime) -> str:
+    """A time as sentences have it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,127 @@
+"""Recompute what is stored of disks from their backups: the last good one, when it turns late, what its chains hold.
+
+Only instants are stored; the word that they make at a given time is `VolumeQuerySet.with_protection`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db import connection, transaction
+
+from backups.analysis import chains, protection, rules
+from backups.analysis.facts import Fact
+from backups.analysis.rules import InForce, Rule
+from backups.models import Backup, CloudRule, TagRule, Volume
+from backups.models.rule import RuleColumns
+
+CHUNK = 500  # disks in one query
+DERIVED = (
+    *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "late_at", "overdue_at", "chain_size_mb"),
+    *("rule_from", "rule_tag", "force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
+)
+
+
+def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
+    """Bring these disks of a cloud up to date, new ones included; how many changed. Six queries for 500 disks."""
+    ids = sorted({one for one in volume_ids if one})
+    if not ids:
+        return 0
+    tags, cloud_rule = _rules(cloud)
+    return sum(_derive(cloud, ids[at : at + CHUNK], tags, cloud_rule, now) for at in range(0, len(ids), CHUNK))
+
+
+def derive_all(cloud: str, now: datetime) -> int:
+    """The same for every disk of a cloud, known from its backups or not."""
+    known = Volume.objects.filter(cloud=cloud).values_list("volume_id", flat=True)
+    seen = Backup.objects.filter(cloud=cloud, volume_id__isnull=False).order_by().values_list("volume_id", flat=True)
+    return derive(cloud, {*known, *seen.distinct()}, now)
+
+
+def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
+    """After backups were untracked: a disk that only they made known, and nobody set anything on, goes with them."""
+    derive(cloud, volume_ids, now)
+    for at in range(0, len(volume_ids), CHUNK):
+        some = volume_ids[at : at + CHUNK]
+        Volume.objects.filter(
+            cloud=cloud, volume_id__in=some, tracked=0, listed_at__isnull=True, edits__isnull=True
+        ).delete()
+
+
+def rule_of(row: RuleColumns) -> Rule | None:
+    """The rule that a row was given, None when it has none of its own."""
+    if row.rule_period_seconds is None:
+        return None
+    period, grace = timedelta(seconds=row.rule_period_seconds), timedelta(seconds=row.rule_grace_seconds or 0)
+    return Rule(period, grace, row.rule_cron, row.rule_zone or "UTC")
+
+
+def _rules(cloud: str) -> tuple[dict[str, Rule], Rule | None]:
+    tags = {row.tag: rule for row in TagRule.objects.all() if (rule := rule_of(row)) is not None}
+    mine = CloudRule.objects.filter(cloud=cloud).first()
+    return tags, rule_of(mine) if mine else None
+
+
+def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: Rule | None, now: datetime) -> int:
+    """The rows are locked before the backups are read: who waits here sees what the one before has committed."""
+    with transaction.atomic():
+        fresh = [Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids]
+        rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
+        if rows.count() < len(ids):
+            Volume.objects.bulk_create(fresh, ignore_conflicts=True)
+        if connection.features.has_select_for_update:
+            rows = rows.select_for_update(of=("self",))
+        found = list(rows)
+        facts = dict(_facts(cloud, ids))
+        changed = []
+        for row in found:
+            mine = {tag: tags[tag] for tag in row.tags if tag in tags}
+            in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
+            if _note(row, facts.get(row.volume_id, []), in_force, now):
+                changed.append(row)
+        Volume.objects.bulk_create(
+            changed, update_conflicts=True, unique_fields=["cloud", "volume_id"], update_fields=_FIELDS, batch_size=250
+        )
+    return len(changed)
+
+
+_FIELDS = [column.removesuffix("_id") for column in DERIVED]
+
+
+def _facts(cloud: str, ids: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
+    rows = Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id").values_list(*Fact._fields)
+    for volume_id, some in groupby(map(Fact._make, rows.iterator(chunk_size=5000)), key=lambda fact: fact.volume_id):
+        yield volume_id or "", list(some)
+
+
+def _note(row: Volume, facts: Sequence[Fact], in_force: InForce, now: datetime) -> bool:
+    """Write onto the row what its backups say; was anything of it new?"""
+    good, rule = protection.last_good(facts, now), in_force.rule
+    late_at = rule.late_at(good.moment.at) if good else None
+    values: dict[str, Any] = {
+        "size": row.size if row.listed_at or not facts else _size(facts),
+        "tracked": len(facts),
+        "last_good_id": good.fact.id if good else None,
+        "last_good_at": good.moment.at if good else None,
+        "last_good_source": good.moment.source if good else None,
+        "late_at": late_at,
+        "overdue_at": late_at + rule.grace if late_at else None,
+        "chain_size_mb": chains.total_mb(chains.chains(facts)),
+        "rule_from": in_force.origin,
+        "rule_tag": in_force.tag,
+        "force_period_seconds": int(rule.period.total_seconds()),
+        "force_grace_seconds": int(rule.grace.total_seconds()),
+        "force_cron": rule.cron,
+        "force_zone": rule.zone if rule.cron else None,
+    }
+    new = [column for column, value in values.items() if getattr(row, column) != value]
+    for column in new:
+        setattr(row, column, values[column])
+    return bool(new)
+
+
+def _size(facts: Sequence[Fact]) -> int | None:
+    """GB as the newest backup that says it."""
+    told = [fact for fact in facts if fact.size is not None]
+    return max(told, key=lambda fact: (fact.created_at or fact.tracked_at, fact.id)).size if told else None

@@ -1,0 +1,115 @@
+"""A disk: what the cloud's list says of it, what operators set, and the instants at which its protection changes."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import BooleanField, Case, CharField, F, Q, Value, When
+
+from backups.models.backup import Backup
+from backups.models.cloud import SILENT_AFTER, Cloud
+from backups.models.columns import CodePointText
+from backups.models.rule import RuleColumns
+
+LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there is none beside the known ones
+
+
+class VolumeQuerySet(models.QuerySet["Volume"]):
+    def with_protection(self, now: datetime) -> "VolumeQuerySet":
+        """Annotate `protection` as it is at `now`, and `followed`. The twin of `analysis.protection.protection`."""
+        known = Q(
+            Q(last_good=None) | Q(last_good__stale_at__gt=now),
+            cloud__last_good_at__gt=now - SILENT_AFTER,
+            cloud__backups_listed_at__gt=now - LISTED_FOR,
+        )
+        return self.with_followed().annotate(
+            protection=Case(
+                When(deleted_at__isnull=False, then=Value("deleted")),
+                When(_exempt(now), then=Value("exempt")),
+                When(followed=False, then=Value("unknown")),
+                When(~known, then=Value("unknown")),
+                When(last_good_at__isnull=True, then=Value("never")),
+                When(late_at__gt=now, then=Value("protected")),
+                When(overdue_at__gt=now, then=Value("late")),
+                default=Value("overdue"),
+                output_field=CharField(),
+            )
+        )
+
+    def with_followed(self) -> "VolumeQuerySet":
+        """Annotate `followed`: is every new backup of it found? As set for the disk, else as `vbs_follow` says.
+
+        `disks` follows those with a tracked backup; where the cloud lists none at all there is none to miss.
+        """
+        by_disk = Q(cloud__follow="disks") & (Q(tracked__gt=0) | Q(listed_backups=0))
+        return self.annotate(
+            followed=Case(
+                When(follow__isnull=False, then=F("follow")),
+                When(Q(cloud__follow="all") | by_disk, then=Value(True)),
+                default=Value(False),
+                output_field=BooleanField(),
+            )
+        )
+
+
+def _exempt(now: datetime) -> Q:
+    return Q(exempt_reason__isnull=False) & (Q(exempt_until__isnull=True) | Q(exempt_until__gt=now))
+
+
+class Volume(RuleColumns):
+    cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", related_name="volumes")
+    volume_id = CodePointText()
+    first_seen_at = models.DateTimeField()
+    # as the cloud's list of disks gives them; `size` in GB, of the newest backup where no list says it
+    name = CodePointText(null=True)
+    size = models.BigIntegerField(null=True)
+    listed_at = models.DateTimeField(null=True)  # the last whole list that named it
+    deleted_at = models.DateTimeField(null=True)  # the first whole list that did not
+    listed_backups = models.PositiveIntegerField(null=True)  # in the cloud's last whole list of backups, tracked or not
+    # set by operators; `version` rises with each of them
+    label = CodePointText(null=True)
+    note = models.TextField(default="", blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    follow = models.BooleanField(null=True)  # null: as `vbs_follow` of its cloud says
+    exempt_reason = models.TextField(null=True)
+    exempt_until = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+    # derived from its backups by engine.derive; "good" is what can be restored
+    tracked = models.PositiveIntegerField(default=0)
+    last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
+    last_good_at = models.DateTimeField(null=True)
+    last_good_source = models.CharField(max_length=16, null=True)  # data_timestamp or created_at
+    late_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)
+    chain_size_mb = models.BigIntegerField(null=True)
+    rule_from = models.CharField(max_length=8, default="default")
+    rule_tag = CodePointText(null=True)
+    force_period_seconds = models.PositiveIntegerField(default=86_400)  # the rule in force
+    force_grace_seconds = models.PositiveIntegerField(default=7200)
+    force_cron = models.CharField(max_length=100, null=True)
+    force_zone = models.CharField(max_length=64, null=True)
+
+    objects = VolumeQuerySet.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("cloud", "volume_id", name="volume_once_in_a_cloud"),)
+        indexes = (
+            models.Index("late_at", "id", name="volume_late"),
+            models.Index("overdue_at", "id", name="volume_overdue"),
+            models.Index("name", "id", name="volume_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.label or self.name or self.volume_id
+
+
+class VolumeTag(models.Model):
+    """Which tags lie on which disks, for the filter and for rules; the list on the row is what is shown."""
+
+    volume = models.ForeignKey(Volume, models.CASCADE, related_name="tagged")
+    tag = CodePointText()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("tag", "volume", name="volume_tag_once"),)
+
+    def __str__(self) -> str:
+        return self.tag

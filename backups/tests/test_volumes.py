@@ -1,0 +1,242 @@
+"""Disks as they are stored and told."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from backups.analysis.protection import protection
+from backups.analysis.rules import by_cron, by_period
+from backups.engine import tracking, volume_edits, volumes
+from backups.engine.derive import derive, derive_all
+from backups.engine.volume_edits import Hand
+from backups.models import Backup, Cloud, Edit, Volume
+from backups.tests.facts import NOON
+
+pytestmark = pytest.mark.django_db
+H = timedelta(hours=1)
+DISK = ("otc", "disk")
+ANNA = Hand("anna", NOON)
+
+
+@pytest.fixture(autouse=True)
+def otc() -> Cloud:
+    """A cloud that was just heard and follows all."""
+    return Cloud.objects.create(name="otc", last_good_at=NOON, backups_listed_at=NOON, follow="all")
+
+
+def backup(n: int, at: datetime = NOON, **words: Any) -> Backup:
+    plain: dict[str, Any] = {"volume_id": "disk", "status": "available", "kind": "full", "created_at": at}
+    known = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + 12 * H}
+    return Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", **{**plain, **known, **words})
+
+
+def disk(now: datetime = NOON, volume_id: str = "disk") -> volumes.VolumeDetail:
+    found = volumes.volume_detail("otc", volume_id, now)
+    assert found is not None
+    return found
+
+
+def test_a_disk_is_known_from_its_backups() -> None:
+    backup(1, NOON - 2 * H, chain_size_mb=500, size=10)
+    backup(2, NOON - H, chain_size_mb=540, kind="incremental", size=12)
+    assert derive("otc", ["disk", None], NOON) == 1
+    found = disk()
+    assert (found.protection, found.last_good_id, found.last_good_at) == ("protected", str(uuid.UUID(int=2)), NOON - H)
+    assert (found.late_at, found.overdue_at) == (NOON + 23 * H, NOON + 25 * H)
+    assert (found.size, found.chain_size_mb, found.tracked, found.changes_at) == (
+        12,
+        540,
+        2,
+        NOON + timedelta(minutes=30),
+    )
+    assert [(one.start_tracked, len(one.members)) for one in found.chains] == [(True, 2)]
+    assert (found.rule["period_seconds"], found.rule["grace_seconds"], found.rule["from"]) == (86_400, 7200, "default")
+
+
+def test_deriving_twice_changes_nothing() -> None:
+    backup(1)
+    assert (derive_all("otc", NOON), derive_all("otc", NOON)) == (1, 0)
+
+
+def test_a_new_cloud_answer_makes_a_new_last_good(otc: Cloud) -> None:
+    backup(1, NOON - 30 * H)
+    derive("otc", ["disk"], NOON)
+    assert disk().protection == "overdue"
+    backup(2, NOON)
+    derive("otc", ["disk"], NOON)
+    assert disk().protection == "protected"
+
+
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None:
+    times = st.none() | st.integers(-30, 30).map(lambda n: NOON + n * timedelta(minutes=10))
+    ups = {word: data.draw(times) for word in ("last_good_at", "backups_listed_at")}
+    Cloud.objects.filter(pk="otc").update(follow=data.draw(st.sampled_from(["none", "disks", "all"])))
+    Cloud.objects.filter(pk="otc").update(last_good_at=ups["last_good_at"], backups_listed_at=ups["backups_listed_at"])
+    Volume.objects.all().delete()
+    Backup.objects.all().delete()
+    good = backup(1, stale_at=data.draw(times)) if data.draw(st.booleans()) else None
+    late = data.draw(times) if good else None
+    Volume.objects.create(
+        cloud_id="otc",
+        volume_id="disk",
+        first_seen_at=NOON,
+        follow=data.draw(st.none() | st.booleans()),
+        tracked=data.draw(st.integers(0, 1)),
+        listed_backups=data.draw(st.none() | st.integers(0, 1)),
+        deleted_at=data.draw(st.none() | times),
+        exempt_reason=data.draw(st.none() | st.just("why not")),
+        exempt_until=data.draw(times),
+        last_good=good,
+        last_good_at=NOON if late else None,
+        late_at=late,
+        overdue_at=late + H if late else None,
+    )
+    row = Volume.objects.with_protection(NOON).values(*volumes.COLUMNS).get()
+    assert row["protection"] == protection(volumes.standing_of(row), NOON)
+
+
+@pytest.mark.parametrize(
+    ("cloud_follow", "disk_follow", "expected"),
+    [
+        ("none", None, "unknown"),
+        ("disks", None, "protected"),
+        ("all", None, "protected"),
+        ("none", True, "protected"),
+        ("all", False, "unknown"),
+    ],
+)
+def test_a_disk_that_nobody_follows_is_unknown(
+    otc: Cloud, cloud_follow: str, disk_follow: bool | None, expected: str
+) -> None:
+    Cloud.objects.update(follow=cloud_follow)
+    backup(1)
+    derive("otc", ["disk"], NOON)
+    volume_edits.set_follow([DISK], disk_follow, hand=ANNA)
+    assert disk().protection == expected
+
+
+def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
+    for n, volume_id in enumerate(["disk", "two", "three"]):
+        backup(n, volume_id=volume_id)
+        derive("otc", [volume_id], NOON)
+        with CaptureQueriesContext(connection) as asked:
+            found = volumes.volume_states(Volume.objects.order_by("volume_id")[:10], NOON)
+        assert (len(found), len(asked), [len(one.chains) for one in found]) == (n + 1, 2, [1] * (n + 1))
+    with CaptureQueriesContext(connection) as asked:
+        disk()
+    assert len(asked) == 3
+
+
+def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
+    backup(1, NOON - 30 * H)
+    derive("otc", ["disk"], NOON)
+    assert (disk().protection, disk().rule["from"]) == ("overdue", "default")
+    volume_edits.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
+    assert (disk().protection, disk().rule["from"], disk().late_at) == ("late", "cloud", NOON - H)
+    volume_edits.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
+    volume_edits.set_tags([DISK], [" weekly", "odd"], hand=ANNA)
+    assert (disk().protection, disk().rule["from"], disk().rule["tag"]) == ("protected", "tag", "weekly")
+    rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
+    volume_edits.set_rule([DISK], rule, hand=ANNA)
+    assert (disk().protection, disk().rule["from"], disk().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
+    assert (disk().own_rule, disk().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
+    volume_edits.set_rule([DISK], None, hand=ANNA)
+    volume_edits.set_tag_rule("weekly", None, hand=ANNA)
+    assert disk().rule["from"] == "cloud"
+    volume_edits.set_cloud_rule("otc", None, hand=ANNA)
+    assert disk().rule["from"] == "default"
+
+
+def test_an_exemption_ends_by_itself() -> None:
+    backup(1, NOON - 30 * H)
+    derive("otc", ["disk"], NOON)
+    volume_edits.exempt([DISK], "scratch", NOON + timedelta(minutes=5), hand=ANNA)
+    assert (disk().protection, disk().exempt) == ("exempt", {"reason": "scratch", "until": NOON + timedelta(minutes=5)})
+    assert disk(NOON + timedelta(minutes=5)).protection == "overdue"
+    volume_edits.end_exemption([DISK], hand=ANNA)
+    assert (disk().protection, disk().exempt) == ("overdue", None)
+
+
+def test_who_changed_what_and_when_is_kept() -> None:
+    backup(1)
+    derive("otc", ["disk"], NOON)
+    volume_edits.set_label([DISK], "  the ledger ", hand=ANNA)
+    volume_edits.set_label([DISK], "the ledger", hand=Hand("ben", NOON + H))
+    volume_edits.set_note([DISK], "ask Ben", hand=Hand("ben", NOON + H))
+    found = disk()
+    assert (found.label, found.note, found.title, found.version) == ("the ledger", "ask Ben", "the ledger", 3)
+    assert {word: (one.by, one.at) for word, one in found.edited.items()} == {
+        "label": ("anna", NOON),
+        "note": ("ben", NOON + H),
+    }
+    assert list(Edit.objects.values_list("word", "before", "after")) == [
+        ("label", None, "the ledger"),
+        ("note", "", "ask Ben"),
+    ]
+
+
+def test_of_two_people_the_second_is_told_and_nothing_is_lost() -> None:
+    backup(1)
+    derive("otc", ["disk"], NOON)
+    seen = disk().version
+    volume_edits.set_tags([DISK], ["prod"], hand=ANNA, version=seen)
+    with pytest.raises(volume_edits.Conflict, match="anna changed this meanwhile") as told:
+        volume_edits.set_tags([DISK], ["test"], hand=Hand("ben", NOON), version=seen)
+    assert (told.value.version, disk().tags) == (seen + 1, ["prod"])
+    volume_edits.add_tags([DISK], ["test"], hand=Hand("ben", NOON))
+    assert disk().tags == ["prod", "test"]
+    volume_edits.add_tags([DISK], [], ["prod"], hand=Hand("ben", NOON))
+    assert disk().tags == ["test"]
+
+
+def test_many_disks_are_set_at_once_or_not_at_all() -> None:
+    for n, volume_id in enumerate(["a", "b", "c"]):
+        backup(n, NOON - 30 * H, volume_id=volume_id)
+    derive_all("otc", NOON)
+    weekly = by_period(period_seconds=7 * 86_400, grace_seconds=0)
+    with pytest.raises(volume_edits.UnknownDisk):
+        volume_edits.set_rule([("otc", "a"), ("otc", "nowhere")], weekly, hand=ANNA)
+    assert {disk(volume_id=one).protection for one in "abc"} == {"overdue"}
+    assert volume_edits.set_rule([("otc", "a"), ("otc", "b")], weekly, hand=ANNA) == 2
+    assert [disk(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
+
+
+def test_a_disk_registered_by_hand_was_never_backed_up() -> None:
+    assert volume_edits.register("otc", "vol-9", label="by hand", hand=ANNA)
+    assert not volume_edits.register("otc", "vol-9", hand=ANNA)
+    found = disk(volume_id="vol-9")
+    assert (found.protection, found.label, found.edited["registered"].by) == ("never", "by hand", "anna")
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "a\x00b"])
+def test_an_exemption_needs_a_reason_that_can_be_stored(reason: str) -> None:
+    with pytest.raises(volume_edits.BadValue):
+        volume_edits.exempt([DISK], reason, None, hand=ANNA)
+    with pytest.raises(volume_edits.BadValue):
+        volume_edits.exempt([DISK], "fine", NOON, hand=ANNA)
+
+
+def test_an_untracked_backup_protects_no_longer() -> None:
+    first, second = backup(1, NOON - 30 * H), backup(2)
+    derive("otc", ["disk"], NOON)
+    tracking.untrack([str(second.pk)])
+    assert (disk().protection, disk().last_good_id) == ("overdue", str(first.pk))
+    tracking.untrack([str(first.pk)])
+    assert volumes.volume_detail("otc", "disk", NOON) is None
+
+
+def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:
+    one = backup(1)
+    derive("otc", ["disk"], NOON)
+    volume_edits.set_label([DISK], "mine", hand=ANNA)
+    tracking.untrack([str(one.pk)])
+    assert (disk().protection, disk().last_good_id, disk().late_at) == ("never", None, None)
