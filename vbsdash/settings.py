@@ -21,7 +21,7 @@ try:
     LISTEN_HOST, LISTEN_PORT = ENV.get("VBSDASH_HOST") or "127.0.0.1", read.port(ENV)
     DATA_DIR = read.data_dir(ENV, BASE_DIR / "var")
     SECRET_KEY = read.secret_key(ENV, DATA_DIR / "secret_key")
-    ALLOWED_HOSTS = read.names(ENV, "ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+    ALLOWED_HOSTS = read.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
     CSRF_TRUSTED_ORIGINS = read.origins(ENV)
     _home = Path(ENV.get("HOME") or "/nonexistent")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=read.names(ENV, "VBSDASH_CLOUDS"))

@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from backups.vbs.clouds import CloudConfig, load_plugin
+from backups.vbs.clouds import CloudConfig
 from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
@@ -36,6 +36,7 @@ from backups.vbs.errors import (
     from_response,
     from_transport,
 )
+from backups.vbs.plugin import load_plugin
 
 CONNECT_SECONDS = 4.0
 SIGN_IN_SECONDS = 8.0
@@ -195,12 +196,9 @@ class KeystoneSignIn:
 
     def _load(self) -> BaseIdentityPlugin:
         try:
-            plugin = load_plugin(self._config.auth_type, self._config.auth)
+            return load_plugin(self._config.auth_type, self._config.auth)
         except ValueError as e:
             raise ConfigurationError(f"Cloud {self._config.name}: {e}.") from e
-        if not isinstance(plugin, BaseIdentityPlugin):
-            raise ConfigurationError(f"Cloud {self._config.name}: auth_type has no catalog; write password or aksk.")
-        return plugin
 
     def token(self) -> str:
         """The token in force; costs a sign-in when there is none or it is about to end."""

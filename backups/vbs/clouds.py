@@ -8,6 +8,7 @@ import hmac
 import json
 import math
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +16,24 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import yaml
-from keystoneauth1 import exceptions as ks_exceptions
-from keystoneauth1 import loading
 
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.plugin import load_plugin, option_names, plugin_name
 
 AKSK = "aksk"
 ENVVARS = "envvars"
 _SUFFIXES = (".yaml", ".yml", ".json")
 _VBS_KEYS = {"vbs_endpoint_override", "vbs_type_full", "vbs_api", "vbs_requests_per_second", "vbs_follow"}
 _AKSK_KEYS = {"ak", "sk", "project_id", "security_token"}
-# The generic plugins ask auth_url for a version list and then send the password to an address found in it
-# (API.md §10); the v3 plugins send it to auth_url only.
-_V3_PLUGINS = {"password": "v3password", "token": "v3token"}
+# Whoever has set one of these means to sign in by variables; a missing OS_AUTH_URL is then a mistake.
+_OS_SIGN_IN = (
+    *("OS_AUTH_URL", "OS_AUTH_TYPE", "OS_USERNAME", "OS_PASSWORD", "OS_TOKEN", "OS_AK", "OS_SK"),
+    *("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET"),
+)
 _OS_SETTINGS = {
     "OS_REGION_NAME": "region_name",
-    "OS_ENDPOINT_TYPE": "interface",
     "OS_INTERFACE": "interface",
+    "OS_ENDPOINT_TYPE": "interface",
     "OS_AUTH_TYPE": "auth_type",
     "OS_CACERT": "cacert",
     "OS_VERIFY": "verify",
@@ -74,24 +76,32 @@ def load_clouds(
     path = _config_file(environ, cwd, home)
     if path is not None:
         entries = {str(name): (f"{path}, cloud {name}", entry) for name, entry in _read_file(path).items()}
-    if environ.get("OS_AUTH_URL") or environ.get("OS_AUTH_TYPE") == AKSK:
+    if any(environ.get(name) for name in _OS_SIGN_IN):
         entries[ENVVARS] = ("The OS_* variables", _from_environ(environ))
     for name in only:
         if name not in entries:
             there = ", ".join(sorted(entries)) or "no cloud at all"
             raise ConfigurationError(f"VBSDASH_CLOUDS names {name!r}, but there is {there}: correct the name.")
     wanted = only or entries
-    return {name: _Entry(*entries[name]).config(name) for name in wanted}
+    return {name: _Entry(*entries[name], variables=name == ENVVARS).config(name) for name in wanted}
 
 
 def _config_file(environ: Mapping[str, str], cwd: Path, home: Path) -> Path | None:
     if given := environ.get("OS_CLIENT_CONFIG_FILE"):
-        path = cwd / Path(given).expanduser()
+        path = cwd / _expanded(given)
         if not path.is_file():
             raise ConfigurationError(f"OS_CLIENT_CONFIG_FILE names {path}, which is no file: correct the path.")
         return path
     folders = (cwd, home / ".config" / "openstack", Path("/etc/openstack"))
     return next((p for f in folders for s in _SUFFIXES if (p := f / f"clouds{s}").is_file()), None)
+
+
+def _expanded(given: str) -> Path:
+    """With `~` replaced; a user that does not exist leaves it as it is."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        return Path(given)
 
 
 def _read_file(path: Path) -> dict[Any, Any]:
@@ -106,14 +116,15 @@ def _parse(path: Path) -> dict[Any, Any]:
         whole = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(f"{path} cannot be read: make it a readable UTF-8 file.") from e
-    except yaml.YAMLError as e:
+    except (yaml.YAMLError, ValueError, RecursionError) as e:  # ValueError: 2026-13-45 is taken for a date
         mark = getattr(e, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path} is not valid YAML{place}: correct it there.") from None
-    found = (whole or {}).get("clouds", {}) if isinstance(whole or {}, dict) else None
-    if not isinstance(found or {}, dict):
+    whole = {} if whole is None else whole
+    found = (whole.get("clouds") or {}) if isinstance(whole, dict) else None
+    if not isinstance(found, dict):
         raise ConfigurationError(f"{path} has no mapping under the key clouds: write clouds: and each cloud below it.")
-    return found or {}
+    return found
 
 
 def _merge(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
@@ -130,48 +141,9 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     if given.get("OS_INSECURE", "").lower() in {"1", "true", "yes", "on"}:
         entry["verify"] = False
     auth_type = entry.get("auth_type", "password")
-    known = _AKSK_KEYS if auth_type == AKSK else _option_names(auth_type)
+    known = _AKSK_KEYS if auth_type == AKSK else option_names(auth_type)
     entry["auth"] = {key: value for name, value in given.items() if (key := name[3:].lower()) in known}
     return entry
-
-
-def _option_names(auth_type: str) -> dict[str, str]:
-    """Every accepted key of `auth` and the plugin's own word for it; empty for an unknown type."""
-    try:
-        options = loading.get_plugin_loader(_V3_PLUGINS.get(auth_type, auth_type)).get_options()
-    except ks_exceptions.NoMatchingPlugin:
-        return {}
-    names = {old.dest: option.dest for option in options for old in option.deprecated}
-    names |= {option.dest: option.dest for option in options}
-    if "project_id" in names:
-        names |= {"tenant_id": "project_id", "tenant_name": "project_name"}  # as older tools call them
-    return {**names, "default_domain_id": "", "default_domain_name": ""}
-
-
-def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> Any:
-    """A keystoneauth1 identity plugin; ValueError says which key of `auth` is wrong."""
-    names = _option_names(auth_type)
-    if not names:
-        raise ValueError(f"auth_type {auth_type!r} is unknown: write password, v3applicationcredential, token or aksk")
-    if unknown := sorted(set(auth) - set(names)):
-        raise ValueError(f"auth holds the unknown key {unknown[0]!r}: remove or correct it")
-    options = {names[key]: value for key, value in auth.items() if names[key] and value is not None}
-    for kind in ("id", "name"):
-        if domain := auth.get(f"default_domain_{kind}"):
-            for owner in ("user", "project"):
-                if not options.keys() & {f"{owner}_domain_id", f"{owner}_domain_name"}:
-                    options[f"{owner}_domain_{kind}"] = domain
-    if "project_name" in options and not options.keys() & {"project_domain_id", "project_domain_name"}:
-        for kind in ("id", "name"):  # a project lives in its user's domain unless told otherwise
-            if domain := options.get(f"user_domain_{kind}"):
-                options[f"project_domain_{kind}"] = domain
-    url = str(options.get("auth_url", "")).rstrip("/")
-    options["auth_url"] = url if re.search(r"/v3$", url) else f"{url}/v3"
-    options = {key: value for key, value in options.items() if key in names.values()}
-    try:
-        return loading.get_plugin_loader(_V3_PLUGINS.get(auth_type, auth_type)).load_from_options(**options)
-    except (ks_exceptions.AuthPluginException, TypeError) as e:
-        raise ValueError(f"auth is not complete for auth_type {auth_type} ({' '.join(str(e).split())})") from e
 
 
 @dataclass(frozen=True)
@@ -180,6 +152,13 @@ class _Entry:
 
     place: str
     entry: Any
+    variables: bool = False  # from OS_* variables
+
+    def key(self, key: str, *, auth: bool = False) -> str:
+        """The key as the operator wrote it."""
+        if not self.variables:
+            return f"{key} in auth" if auth else key
+        return next((name for name, own in _OS_SETTINGS.items() if own == key), f"OS_{key.upper()}")
 
     def refuse(self, sentence: str) -> NoReturn:
         raise ConfigurationError(f"{self.place}: {sentence}.")
@@ -197,7 +176,7 @@ class _Entry:
         self._check_auth(auth_type, auth, endpoint)
         interface = str(self.entry.get("interface") or "public").removesuffix("URL")
         if interface not in {"public", "internal", "admin"}:
-            self.refuse("interface is unknown: write public, internal or admin")
+            self.refuse(f"{self.key('interface')} is unknown: write public, internal or admin")
         region = self.entry.get("region_name")
         return CloudConfig(
             name=name,
@@ -224,26 +203,34 @@ class _Entry:
             self.refuse(f"the key {unknown[0]} is unknown: write one of {', '.join(sorted(_VBS_KEYS))}")
 
     def _check_auth(self, auth_type: str, auth: Mapping[str, Any], endpoint: str | None) -> None:
+        if odd := [key for key, value in auth.items() if not isinstance(value, str | None)]:
+            self.refuse(f"{self.key(str(odd[0]), auth=True)} is no text: put the value in quotes")
         if auth_type == AKSK:
             if missing := sorted({"ak", "sk", "project_id"} - {k for k, v in auth.items() if v}):
-                self.refuse(f"auth lacks {missing[0]}: add it, or choose another auth_type")
+                self._missing(missing[0], "or choose another auth_type")
             if unknown := sorted(set(auth) - _AKSK_KEYS):
                 self.refuse(f"auth holds the unknown key {unknown[0]!r}: remove or correct it")
             if endpoint is None:
-                self.refuse("auth_type aksk has no service catalog: add vbs_endpoint_override")
+                self.refuse(f"auth_type aksk has no service catalog: set {self.key('vbs_endpoint_override')}")
             return
+        if not option_names(auth_type):
+            known = "password, v3applicationcredential, token or aksk"
+            self.refuse(f"{self.key('auth_type')} {auth_type!r} is unknown: write {known}")
         if not auth.get("auth_url"):
-            self.refuse("auth lacks auth_url: add the address of the identity service")
+            self._missing("auth_url", "it is the address of the identity service")
         self._check_url("auth_url", str(auth["auth_url"]))
-        if _V3_PLUGINS.get(auth_type, auth_type) == "v3password":
+        if plugin_name(auth_type) == "v3password":
             if not auth.get("password"):
-                self.refuse("auth lacks password: add it there or in secure.yaml")
+                self._missing("password", "" if self.variables else "here or in secure.yaml")
             if not {"project_id", "project_name", "tenant_id", "tenant_name"} & auth.keys():
-                self.refuse("auth lacks project_name or project_id: add one, a token must belong to a project")
+                self._missing("project_name", f"or {self.key('project_id')}: a token must belong to a project")
         try:
             load_plugin(auth_type, auth)
         except ValueError as e:
             self.refuse(str(e).rstrip("."))
+
+    def _missing(self, key: str, advice: str) -> NoReturn:
+        self.refuse(f"{self.key(key, auth=True)} is missing: set it{advice and ', '}{advice}")
 
     def _url(self, key: str) -> str | None:
         value = self.entry.get(key)
@@ -256,7 +243,7 @@ class _Entry:
         except ValueError:
             good = False
         if not good or parts.username or parts.query or parts.fragment or re.search(r"\s", value):
-            self.refuse(f"{key} is no address: write https://host/path without a user, query or fragment")
+            self.refuse(f"{self.key(key)} is no address: write https://host/path without a user, query or fragment")
         return value
 
     def _verify(self) -> bool | str:
@@ -264,17 +251,23 @@ class _Entry:
         words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
         chosen = words.get(str(verify).lower())
         if chosen is None:
-            self.refuse("verify is neither true nor false: write one of them, and a file under cacert")
+            self.refuse(f"{self.key('verify')} is neither true nor false: write one of them, and a file under cacert")
         cacert = self.entry.get("cacert")
         if not chosen or not cacert:
             return chosen
-        path = Path(str(cacert)).expanduser()
-        return str(path) if path.exists() else self.refuse(f"cacert names {path}, which is not there: correct the path")
+        path = _expanded(str(cacert))
+        if not path.exists():
+            self.refuse(f"{self.key('cacert')} names {path}, which is not there: correct the path")
+        try:
+            ssl.create_default_context(cafile=path if path.is_file() else None, capath=path if path.is_dir() else None)
+        except (ssl.SSLError, OSError):
+            self.refuse(f"{self.key('cacert')} names {path}, which holds no certificate: name a PEM file")
+        return str(path)
 
     def _choice(self, key: str, *choices: str) -> str:
         """One of the choices; the first is the default."""
         value = str(self.entry.get(key, choices[0])).lower()
-        return value if value in choices else self.refuse(f"{key} is unknown: write {', '.join(choices)}")
+        return value if value in choices else self.refuse(f"{self.key(key)} is unknown: write {', '.join(choices)}")
 
     def _rate(self) -> float:
         value = self.entry.get("vbs_requests_per_second", 5)
@@ -283,4 +276,6 @@ class _Entry:
         except (TypeError, ValueError):
             rate = math.nan
         good = math.isfinite(rate) and rate >= 0
-        return rate if good else self.refuse("vbs_requests_per_second is no rate: write 0 (none) or a positive number")
+        return (
+            rate if good else self.refuse(f"{self.key('vbs_requests_per_second')} is no rate: write 0 (none) or more")
+        )
