@@ -15,6 +15,7 @@ import requests
 from backups.vbs.auth import KeystoneSignIn, SDKHMACAuth
 from backups.vbs.clouds import CloudConfig, load_clouds
 from backups.vbs.errors import ConfigurationError, SignInRefused, Unavailable, WrongAddress
+from backups.vbs.plugin import load_plugin
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)
 PROJECT = "b23b579f08c84228b9b4673c46f0c442"
@@ -290,3 +291,29 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
         load_clouds({}, cwd=tmp_path, home=tmp_path, only=["x"])
     with pytest.raises(ConfigurationError, match="OS_CLIENT_CONFIG_FILE names"):
         load_clouds({"OS_CLIENT_CONFIG_FILE": "gone.yaml"}, cwd=tmp_path, home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"domain_name": "D"}, [None, "D", None, "D", None]),
+        ({"domain_id": "1"}, ["1", None, "1", None, None]),
+        ({"domain_id": "1", "user_domain_name": "U"}, [None, "U", "1", None, None]),
+        ({"user_domain_name": "U"}, [None, "U", None, "U", None]),
+        ({"default_domain": "default"}, ["default", None, "default", None, None]),
+        ({"default_domain_name": "D", "project_domain_id": "2"}, [None, "D", "2", None, None]),
+    ],
+)
+def test_a_domain_is_written_once_as_other_tools_take_it(given: dict[str, str], expected: list[str | None]) -> None:
+    auth = {"auth_url": "https://i.example", "username": "u", "password": "p", "project_name": "n", **given}
+    plugin: Any = load_plugin("password", auth)
+    method = plugin.auth_methods[0]
+    found = [method.user_domain_id, method.user_domain_name, plugin.project_domain_id, plugin.project_domain_name]
+    assert [*found, plugin.domain_id] == expected
+
+
+def test_sign_in_keys_may_stand_beside_auth(tmp_path: Path) -> None:
+    entry = 'username: u, domain_name: d, auth: {auth_url: "https://i.example", password: p, project_name: n}'
+    (tmp_path / "clouds.yaml").write_text(f"clouds: {{otc: {{{entry}}}}}")
+    auth = load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"].auth
+    assert (auth["username"], auth["domain_name"], auth["password"]) == ("u", "d", "p")

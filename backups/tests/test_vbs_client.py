@@ -174,6 +174,12 @@ def test_a_project_id_that_is_there_is_not_appended(cloud: Cloud) -> None:
         assert one.endpoint == f"{cloud.url}/v2/{PROJECT}"
 
 
+@pytest.mark.parametrize("template", ["%(project_id)s", "$(tenant_id)s"])
+def test_a_project_id_that_an_address_leaves_open_is_filled_in(cloud: Cloud, template: str) -> None:
+    with opened(replace(config(cloud.url), vbs_endpoint_override=f"{cloud.url}/v2/{template}")) as one:
+        assert one.endpoint == f"{cloud.url}/v2/{PROJECT}"
+
+
 @pytest.mark.parametrize("wrong", ["detail", "../secrets", ID.replace("-", ""), f"{ID}\n", ""])
 def test_an_id_that_is_no_uuid_is_never_asked_for(cloud: Cloud, wrong: str) -> None:
     with opened(config(cloud.url)) as one, pytest.raises(ValueError, match="no hyphenated UUID"):

@@ -40,6 +40,8 @@ _MICROVERSION = "volume 3.64"  # the last that adds a key to a backup (API.md §
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PROJECT = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")
 
+_TEMPLATE = re.compile(r"[%$]\((?:project|tenant)_id\)s")  # as catalogs are written, left for the caller to fill in
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -211,6 +213,7 @@ class Client:
         if not base.startswith(("http://", "https://")):
             raise WrongAddress("The catalog's address is not http(s): set an endpoint override in clouds.yaml.")
         project_id = self._signer.project_id if self._signer else self._sign_in and self._sign_in.project_id
+        base = _TEMPLATE.sub(project_id, base) if project_id else base
         if not _PROJECT.search(base) and not (project_id and base.endswith(f"/{project_id}")):
             if not project_id:
                 raise WrongAddress("The token belongs to no project: add project_name or project_id in clouds.yaml.")

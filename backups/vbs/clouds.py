@@ -172,6 +172,8 @@ class _Entry:
         auth_type, auth = str(self.entry.get("auth_type") or "password"), self.entry.get("auth") or {}
         if not isinstance(auth, dict):
             self.refuse("auth is no mapping: write auth_url, username and so on below it")
+        own = _AKSK_KEYS if auth_type == AKSK else option_names(auth_type)
+        auth = {**{key: self.entry[key] for key in own if key in self.entry}, **auth}  # beside auth, as some write it
         endpoint = self._url("vbs_endpoint_override")
         self._check_auth(auth_type, auth, endpoint)
         interface = str(self.entry.get("interface") or "public").removesuffix("URL")

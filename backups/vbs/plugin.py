@@ -29,7 +29,7 @@ def option_names(auth_type: str) -> dict[str, str]:
         return {}  # signs in nowhere, so there is no catalog and no project: none, admin_token, http_basic
     if "project_id" in names:
         names |= {"tenant_id": "project_id", "tenant_name": "project_name"}  # as older tools call them
-    return {**names, "default_domain_id": "", "default_domain_name": ""}
+    return {**names, "default_domain": "", "default_domain_id": "", "default_domain_name": ""}
 
 
 def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> BaseIdentityPlugin:
@@ -40,15 +40,7 @@ def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> BaseIdentityPlugin:
     if unknown := sorted(set(auth) - set(names)):
         raise ValueError(f"auth holds the unknown key {unknown[0]!r}: remove or correct it")
     options = {names[key]: value for key, value in auth.items() if names[key] and value is not None}
-    for kind in ("id", "name"):
-        if domain := auth.get(f"default_domain_{kind}"):
-            for owner in ("user", "project"):
-                if not options.keys() & {f"{owner}_domain_id", f"{owner}_domain_name"}:
-                    options[f"{owner}_domain_{kind}"] = domain
-    if "project_name" in options and not options.keys() & {"project_domain_id", "project_domain_name"}:
-        for kind in ("id", "name"):  # a project lives in its user's domain unless told otherwise
-            if domain := options.get(f"user_domain_{kind}"):
-                options[f"project_domain_{kind}"] = domain
+    _fill_domains(options, auth)
     url = str(options.get("auth_url", "")).rstrip("/")
     options["auth_url"] = url if re.search(r"/v3$", url) else f"{url}/v3"
     options = {key: value for key, value in options.items() if key in names.values()}
@@ -59,3 +51,20 @@ def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> BaseIdentityPlugin:
     if not isinstance(plugin, BaseIdentityPlugin):
         raise ValueError(f"auth_type {auth_type!r} signs in nowhere: write password, v3applicationcredential or token")
     return plugin
+
+
+def _fill_domains(options: dict[str, Any], auth: Mapping[str, Any]) -> None:
+    """Name the domain of user and project where it is missing, by the first of these that is there, as other tools do:
+    `domain_*` beside a project, `default_domain*`; and a project lives in its user's domain unless told otherwise.
+    """
+    scoped = options.keys() & {"project_id", "project_name"}
+    one = {kind: options.pop(f"domain_{kind}", None) if scoped else None for kind in ("id", "name")}
+    default = {
+        "id": auth.get("default_domain_id") or auth.get("default_domain"),
+        "name": auth.get("default_domain_name"),
+    }
+    for owner in ("user", "project"):
+        users = {kind: options.get(f"user_domain_{kind}") for kind in ("id", "name")} if owner == "project" else {}
+        for kind, domain in [*one.items(), *default.items(), *users.items()]:
+            if domain and not options.keys() & {f"{owner}_domain_id", f"{owner}_domain_name"}:
+                options[f"{owner}_domain_{kind}"] = domain
