@@ -6,13 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from backups.models import Backup
+from backups.models.backup import HIDDEN
 
-HIDDEN = frozenset(
-    [
-        *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_looks", "claimed_until", "digest"),
-        *("refresh_interval", "failures", "unlisted_at"),
-    ]
-)  # of the engine, no words of the API
 WORDS = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in HIDDEN)
 
 

@@ -1,14 +1,9 @@
 """The JSON API: parse input, one call down, render."""
 
-import base64
 import json
 import uuid
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
-from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,12 +16,14 @@ from backups import tasks
 from backups.api import serializers as shape
 from backups.api.problem import TooLarge, Unprocessed
 from backups.engine import clouds, schedule, tracking
+from backups.listing.backups import BACKUPS
+from backups.listing.cursor import BadCursor, read_cursor
+from backups.listing.page import Pages
+from backups.listing.selection import BadFilter, parse
 from backups.models import Backup, Body
-from backups.models.backup import KINDS, TRACKING_STATES
 
 DEFAULT_LIMIT, MAX_LIMIT, MAX_IDS = 100, 1000, 10_000
-FILTERS = ("status", "cloud", "kind", "tracking_state", "volume_id")
-PARAMETERS = frozenset({*FILTERS, "limit", "cursor", "fields", "format"})
+BESIDE = ("limit", "cursor", "fields", "format")  # keys of the address that filter nothing
 _WORDS = (*shape.WORDS, "tracking_state")
 
 
@@ -37,26 +34,27 @@ class Backups(APIView):
             OpenApiParameter("limit", int),
             OpenApiParameter("cursor", str),
             OpenApiParameter("fields", str),
-            *[OpenApiParameter(word, str, many=True) for word in FILTERS],
+            *[OpenApiParameter(word, str, many=True) for word in BACKUPS.keys],
         ],
         responses=shape.PageSerializer,
     )
     def get(self, request: Request) -> Response:
         """Tracked backups, newest first, in cursor pages."""
-        unknown = sorted(set(request.query_params) - PARAMETERS)
-        if unknown:
-            raise Unprocessed({word[:80]: ["No such parameter."] for word in unknown})
-        limit, words = _limit(request), _fields(request)
-        rows = _filtered(request, timezone.now()).annotate(at=Coalesce("created_at", "tracked_at"))
-        if cursor := request.query_params.get("cursor"):
-            at, last = _read_cursor(cursor)
-            rows = rows.filter(Q(at__lt=at) | Q(at=at, id__gt=last))
-        page = list(rows.order_by("-at", "id").values(*_WORDS, "at")[: limit + 1])
-        more = len(page) > limit
-        page = page[:limit]
-        following = _link(request, page[-1]["at"], page[-1]["id"]) if more else None
-        results = [shape.plain({word: row[word] for word in words}) for row in page]
-        return Response({"next": following, "previous": None, "results": results})
+        limit, words, now = _limit(request), _fields(request), timezone.now()
+        try:
+            wanted = parse(request.query_params, BACKUPS, beside=BESIDE)
+            given = request.query_params.get("cursor")
+            cursor = read_cursor(given, BACKUPS, wanted) if given is not None else None
+        except BadFilter as e:
+            raise Unprocessed({key: [sentence] for key, sentence in e.problems.items()}) from e
+        except BadCursor as e:
+            raise Unprocessed({"cursor": [str(e)]}) from e
+        pages = Pages(BACKUPS, wanted, now, rows=Backup.objects.with_tracking_state(now))
+        page = pages.page(cursor, limit, *words)
+        results = [shape.plain(row) for row in page.rows]
+        return Response(
+            {"next": _link(request, page.next), "previous": _link(request, page.previous), "results": results}
+        )
 
     @extend_schema(
         request=shape.NewBackupsSerializer, responses={201: shape.AddedSerializer, 200: shape.AddedSerializer}
@@ -157,40 +155,9 @@ def _fields(request: Request) -> list[str]:
     return words
 
 
-def _filtered(request: Request, now: datetime) -> Any:
-    rows = Backup.objects.with_tracking_state(now)
-    domain = {"kind": KINDS, "tracking_state": TRACKING_STATES}
-    for word in FILTERS:
-        values = request.query_params.getlist(word)
-        if not values:
-            continue
-        if bad := [value for value in values if word in domain and value not in domain[word]]:
-            raise Unprocessed({word: [f"{bad[0][:80]!r} is none of {', '.join(domain[word])}."]})
-        if any("\x00" in value for value in values):
-            raise Unprocessed({word: ["A NUL is no part of a value."]})
-        rows = rows.filter(_either(word, values))
-    return rows
-
-
-def _either(word: str, values: list[str]) -> Any:
-    given = [value for value in values if value != "null"]
-    found = Q(**{f"{word}__in": given})
-    return found | Q(**{f"{word}__isnull": True}) if len(given) < len(values) else found
-
-
-def _link(request: Request, at: datetime, last: uuid.UUID) -> str:
-    token = base64.urlsafe_b64encode(f"{at.isoformat()} {last}".encode()).decode()
+def _link(request: Request, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
     query = request.query_params.copy()
-    query["cursor"] = token
+    query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-
-
-def _read_cursor(token: str) -> tuple[datetime, uuid.UUID]:
-    try:
-        at, last = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        found = datetime.fromisoformat(at)
-        if found.tzinfo is None:
-            raise ValueError("no zone")
-        return found, uuid.UUID(last)
-    except ValueError as e:
-        raise Unprocessed({"cursor": ["This cursor is not one of ours."]}) from e

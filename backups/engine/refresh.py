@@ -12,7 +12,7 @@ from django.utils import timezone
 from backups.engine import clouds, readings
 from backups.engine.derive import derive
 from backups.engine.plan import Change, Fetched, described, plan
-from backups.models import Backup, Body, Cloud
+from backups.models import Backup, Body, Cloud, SearchText
 from backups.vbs import payload
 from backups.vbs.client import Client
 from backups.vbs.errors import SignInRefused, VBSError
@@ -117,6 +117,7 @@ def _write(change: Change, row: Backup, fetched: Fetched) -> None:
     if change.body is not None:
         defaults = {"received_at": fetched.asked_at, "http_status": fetched.http_status, "text": change.body}
         Body.objects.update_or_create(backup=row, defaults=defaults)
+        SearchText.objects.put([vars(row)])
 
 
 def _note_cloud(cloud: Cloud, fetched: Sequence[Fetched]) -> None:

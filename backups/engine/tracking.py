@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backups.engine import clouds, derive
 from backups.engine.pasted import Line, read_ids
-from backups.models import Backup, Cloud
+from backups.models import Backup, Cloud, SearchText
 
 CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -63,6 +63,7 @@ def add(*, cloud: str, values: Iterable[str], now: datetime) -> Added:
         moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+        SearchText.objects.put({"id": row.pk} for row in rows)
         for part in _chunks(moved):
             Backup.objects.filter(pk__in=part).update(
                 cloud=cloud, next_refresh_at=now, error=None, missed_at=None, gone_at=None, attempted_at=None

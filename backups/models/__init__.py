@@ -9,12 +9,15 @@ from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
+from backups.models.search import SearchText
+from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
 from backups.models.volume import Volume, VolumeTag
 
 __all__ = [
     "ApiToken",
     "Backup",
+    "BackupTag",
     "Body",
     "BudgetWindow",
     "Cloud",
@@ -23,6 +26,7 @@ __all__ = [
     "Edit",
     "Heartbeat",
     "Revision",
+    "SearchText",
     "TagRule",
     "Volume",
     "VolumeTag",

@@ -7,20 +7,30 @@ from django.db.models import Case, CharField, Count, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from backups.models.cloud import SILENT_AFTER, Cloud
+from backups.models.columns import CodePointText
 
 TRACKING_STATES = ("pending", "fresh", "stale", "gone")
 KINDS = ("full", "incremental", "unknown")
+SERVICE_TYPES = ("disk", "vm", "disk_copy", "vm_copy")
+IN_FLIGHT = ("creating", "restoring", "deleting")
+FAILED = ("error", "error_deleting", "error_restoring")
+HIDDEN = frozenset(  # columns of the engine, no words
+    [
+        *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_looks", "claimed_until", "digest"),
+        *("refresh_interval", "failures", "unlisted_at"),
+    ]
+)
+ORDERED = ("created_at", "name", "status", "cloud", "volume_id", "size", "chain_size_mb", "refreshed_at")
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
     def with_tracking_state(self, now: datetime) -> "BackupQuerySet":
         """Annotate `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
-        known = Q(stale_at__gt=now, cloud__last_good_at__gt=now - SILENT_AFTER)
         return self.annotate(
             tracking_state=Case(
                 When(gone_at__isnull=False, then=Value("gone")),
                 When(refreshed_at__isnull=True, then=Value("pending")),
-                When(known, then=Value("fresh")),
+                When(_known(now), then=Value("fresh")),
                 default=Value("stale"),
                 output_field=CharField(),
             )
@@ -40,14 +50,31 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         return self.order_by(when.desc(), "id")
 
 
+def in_tracking_state(state: str, now: datetime) -> Q:
+    """The condition of one state, by the instants at which it changes."""
+    seen = Q(gone_at__isnull=True, refreshed_at__isnull=False)
+    return {
+        "gone": Q(gone_at__isnull=False),
+        "pending": Q(gone_at__isnull=True, refreshed_at__isnull=True),
+        "fresh": seen & _known(now),
+        "stale": seen & ~_known(now),
+    }[state]
+
+
+def _known(now: datetime) -> Q:
+    """The clouds are few, so asking for those that were heard is cheaper than joining them to every row."""
+    heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
+    return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=heard)
+
+
 class Backup(models.Model):
     id = models.UUIDField(primary_key=True)
     cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", related_name="backups")
     # as the API gives them
-    status = models.TextField(null=True)
-    name = models.TextField(null=True)
+    status = CodePointText(null=True)
+    name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
-    volume_id = models.TextField(null=True)
+    volume_id = CodePointText(null=True)
     availability_zone = models.TextField(null=True)
     fail_reason = models.TextField(null=True)
     object_count = models.BigIntegerField(null=True)
@@ -122,9 +149,10 @@ class Backup(models.Model):
         )
         indexes = (
             models.Index("cloud", "next_refresh_at", "id", name="backup_due"),
-            models.Index("status", "id", name="backup_status"),
+            # each order of the list, both ways: a page begins where the last one ended, whatever its place
+            *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
+            *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),
             models.Index("volume_id", "created_at", name="backup_volume"),
-            models.Index(Coalesce(F("created_at"), F("tracked_at")).desc(), "id", name="backup_newest_first"),
         )
 
     def __str__(self) -> str:

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
+from backups.models.columns import CodePointText
+
 SILENT_AFTER = timedelta(minutes=30)  # a cloud without a good answer for so long makes everything in it stale
 
 
 class Cloud(models.Model):
-    name = models.CharField(max_length=255, primary_key=True)
+    name = CodePointText(primary_key=True)
     catalog_type = models.CharField(max_length=64, null=True)  # service type its endpoint was found under
     seen_vbs = models.BooleanField(default=False)  # a body had what stock Cinder never sends
     type_votes_0 = models.PositiveIntegerField(default=0)

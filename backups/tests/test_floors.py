@@ -18,6 +18,7 @@ FLOORS = (  # the first that fits
     ("backups.admin", 4),
     ("backups.tasks", 3),
     ("backups.engine", 2),
+    ("backups.listing", 2),
     ("backups.models", 1),
     ("backups.analysis", 0),
     ("backups.vbs", 0),

@@ -13,14 +13,18 @@ from django.views.decorators.vary import vary_on_headers
 
 from backups import tasks
 from backups.engine import clouds, tracking
+from backups.listing.backups import BACKUPS
+from backups.listing.cursor import LAST, BadCursor, read_cursor
+from backups.listing.page import Pages
+from backups.listing.selection import BadFilter, parse, without
 from backups.models import Backup, Body, Cloud
 from backups.models.backup import KINDS, TRACKING_STATES
-from backups.web import filters, paging, status
+from backups.web import status
 from backups.web.facts import Link, groups
-from backups.web.filters import BadFilter
-from backups.web.paging import BadCursor, Cursor
 from backups.web.verdict import verdict
 
+SIZE = 50
+BESIDE = ("cursor", "live")  # keys of the address that filter nothing
 ROW = (
     *("id", "status", "tracking_state", "progress", "name", "volume_id", "cloud", "kind", "kind_conflict", "size"),
     *("chain_size_mb", "throughput_mb_s", "space_saving_percent", "description", "created_at", "tracked_at"),
@@ -35,25 +39,27 @@ ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state"
 def backup_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     try:
-        wanted = filters.parse(request.GET)
-        cursor = Cursor.read(request.GET["cursor"]) if request.GET.get("cursor") else None
+        wanted = parse(request.GET, BACKUPS, beside=BESIDE, blank_is_any=True)
+        given = request.GET.get("cursor")
+        cursor = read_cursor(given, BACKUPS, wanted) if given else None
     except BadFilter as e:
         return _refuse(request, e.problems, e.rest)
     except BadCursor as e:
-        return _refuse(request, {"cursor": str(e)}, filters.without(request.GET))
-    rows = filters.apply(Backup.objects.with_tracking_state(now), wanted)
-    page = paging.page(rows, cursor, *ROW)
+        return _refuse(request, {"cursor": str(e)}, without(request.GET))
+    pages = Pages(BACKUPS, wanted, now, rows=Backup.objects.with_tracking_state(now))
+    page = pages.page(cursor, SIZE, *ROW, count=True)
     moving = any(status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows)
     context = {
         "now": now,
         "filters": wanted,
+        "chosen": wanted.given,
         "page": page,
-        "matching": rows.count(),
+        "matching": page.matching,
         "every": 3 if moving else 30,
         "live": request.GET.get("live") != "off",
-        "rest": filters.without(request.GET),
-        "still": filters.without(request.GET, "live"),
-        "last": paging.LAST,
+        "rest": without(request.GET),
+        "still": without(request.GET, "live"),
+        "last": LAST.write(BACKUPS, wanted.ordering),
     }
     if "HX-Request" in request.headers:
         return render(request, "backups/partials/_rows.html", context)

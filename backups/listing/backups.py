@@ -1,0 +1,58 @@
+"""What the list of backups can be asked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Q
+
+from backups.listing.listing import Derived, Listing
+from backups.listing.words import Word, words_of
+from backups.models import Backup, BackupTag, SearchText
+from backups.models.backup import (
+    FAILED,
+    HIDDEN,
+    IN_FLIGHT,
+    KINDS,
+    ORDERED,
+    SERVICE_TYPES,
+    TRACKING_STATES,
+    in_tracking_state,
+)
+
+
+def _tracked(states: Sequence[str], now: datetime) -> Q:
+    found = Q()
+    for state in dict.fromkeys(states):
+        found |= in_tracking_state(state, now)
+    return found
+
+
+def _tagged(tags: Sequence[str]) -> Q:
+    return Q(pk__in=BackupTag.objects.filter(tag__in=tags).values("backup"))
+
+
+def _holding(text: str) -> Q:
+    return Q(pk__in=SearchText.objects.holding(text).values("backup"))
+
+
+BACKUPS: Final = Listing(
+    name="backups",
+    model=Backup,
+    columns={
+        word.name: word
+        for word in words_of(Backup, hidden=HIDDEN, choices={"kind": KINDS, "service_type": SERVICE_TYPES})
+    },
+    derived={"tracking_state": Derived(Word("tracking_state", "choice", False, TRACKING_STATES), _tracked)},
+    orders=(*ORDERED, "attention"),
+    default_order="-created_at",
+    ranks=(
+        lambda now: Q(status__in=FAILED, gone_at__isnull=True),
+        lambda now: in_tracking_state("stale", now),
+        lambda now: in_tracking_state("pending", now),
+        lambda now: Q(status__in=IN_FLIGHT, gone_at__isnull=True),
+        lambda now: Q(gone_at__isnull=True),
+    ),
+    tagged=_tagged,
+    search=_holding,
+)

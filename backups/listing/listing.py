@@ -1,0 +1,58 @@
+"""What one list can be asked: its words, its orders, its free text. Pages and API read the same."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from backups.listing.words import Word
+
+Rank = Callable[[datetime], Q]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A state that time changes: never a column, so it is asked for by the instants at which it changes."""
+
+    word: Word
+    where: Callable[[Sequence[str], datetime], Q]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first.
+
+    `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a text, case folded.
+    """
+
+    name: str
+    model: type[models.Model]
+    columns: Mapping[str, Word]
+    derived: Mapping[str, Derived]
+    orders: tuple[str, ...]
+    default_order: str
+    ranks: tuple[Rank, ...]
+    tagged: Callable[[Sequence[str]], Q]
+    search: Callable[[str], Q]
+
+    @cached_property
+    def words(self) -> Mapping[str, Word]:
+        """Every word that a row can be asked by."""
+        return {**self.columns, **{name: one.word for name, one in self.derived.items()}}
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Every key of a query that filters, as the documentation lists them."""
+        spans = (word.name + end for word in self.columns.values() for end in word.ends or ())
+        return (*self.words, *spans, "tag", "q")
+
+    @cached_property
+    def orderings(self) -> tuple[str, ...]:
+        return tuple(sign + word for word in self.orders for sign in ("", "-"))
+
+    def rows(self) -> "models.QuerySet[Any]":
+        return self.model._default_manager.all()

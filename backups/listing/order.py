@@ -1,0 +1,94 @@
+"""An order as segments that follow each other: nulls come last whichever way the rest goes, then the ID decides.
+
+Within a segment a place is found by an index that ends in the primary key, so the last page costs what the first does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+
+from backups.listing.cursor import Cursor, Place
+from backups.listing.listing import Listing
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows `where`, by `word` (or by the primary key alone), one way or the other."""
+
+    where: Q
+    word: str | None = None
+    descending: bool = False
+
+
+def segments(listing: Listing, ordering: str, now: datetime) -> list[Segment]:
+    word, descending = ordering.lstrip("-"), ordering.startswith("-")
+    if word == "attention":
+        ranks = [Segment(where) for where in rank_conditions(listing, now)]
+        return ranks[::-1] if descending else ranks
+    column = listing.columns[word]
+    ordered = Segment(Q(**{f"{word}__isnull": False}) if column.nullable else Q(), word, descending)
+    return [ordered, Segment(Q(**{f"{word}__isnull": True}))] if column.nullable else [ordered]
+
+
+def rank_conditions(listing: Listing, now: datetime) -> list[Q]:
+    """A condition for each rank that no other rank fulfils; what is left over comes last."""
+    found, before = [], Q()
+    for rank in listing.ranks:
+        own = rank(now)
+        found.append(own & ~before if before else own)
+        before |= own
+    return [*found, ~before]
+
+
+def rank(listing: Listing, ordering: str, now: datetime) -> Case:
+    """The number of the segment that a row belongs to, for the order by attention."""
+    last = len(listing.ranks)
+    numbered = [When(one(now), then=Value(at)) for at, one in enumerate(listing.ranks)]
+    found = Case(*numbered, default=Value(last), output_field=IntegerField())
+    if ordering.startswith("-"):
+        flipped = [When(one(now), then=Value(last - at)) for at, one in enumerate(listing.ranks)]
+        found = Case(*flipped, default=Value(0), output_field=IntegerField())
+    return found
+
+
+def walk(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor, most: int, *words: str) -> list[tuple[int, Row]]:
+    """At most `most` rows on from a cursor, each with the number of its segment, in the direction of the cursor."""
+    found: list[tuple[int, Row]] = []
+    for at, query in _queries(rows, order, cursor):
+        found += [(at, row) for row in query.values(*words)[: most - len(found)]]
+        if len(found) == most:
+            break
+    return found
+
+
+def _queries(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor) -> Iterator[tuple[int, "QuerySet[Any]"]]:
+    """First the rest of the rows that tie with the place, then what lies beyond, then the other segments."""
+    back, place = cursor.backwards, cursor.place
+    numbered = list(enumerate(order))
+    for at, segment in reversed(numbered) if back else numbered:
+        mine = rows.filter(segment.where)
+        if place is None or (at < place.segment if back else at > place.segment):
+            yield at, _sorted(mine, segment, back)
+        elif at == place.segment:
+            beside = mine.filter(pk__lt=place.pk) if back else mine.filter(pk__gt=place.pk)
+            if segment.word is None:
+                yield at, _sorted(beside, segment, back)
+            else:
+                yield at, beside.filter(**{segment.word: place.value}).order_by("-pk" if back else "pk")
+                beyond = "lt" if back != segment.descending else "gt"
+                yield at, _sorted(mine.filter(**{f"{segment.word}__{beyond}": place.value}), segment, back)
+
+
+def _sorted(rows: "QuerySet[Any]", segment: Segment, back: bool) -> "QuerySet[Any]":
+    word = [] if segment.word is None else [f"-{segment.word}" if back != segment.descending else segment.word]
+    return rows.order_by(*word, "-pk" if back else "pk")
+
+
+def place_of(segment: int, row: Row, order: list[Segment]) -> Place:
+    word = order[segment].word
+    return Place(segment, row[word] if word else None, row["pk"])

@@ -1,0 +1,160 @@
+"""One page of a list, at the cost of the page: few matches are gathered and sorted, many are walked along an index."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+
+from backups.listing.cursor import Cursor, Place
+from backups.listing.listing import Listing
+from backups.listing.order import Row, Segment, place_of, rank, segments, walk
+from backups.listing.selection import Selection
+from backups.listing.where import where, with_unindexed
+
+FEW = 2000  # so many matches are sorted here; of more than that an index of the order meets the next page soon
+
+
+@dataclass(frozen=True)
+class Page:
+    """`rows` hold the words asked for. `previous` and `next` are cursors as text, None at the ends."""
+
+    rows: list[Row]
+    previous: str | None
+    next: str | None
+    matching: int | None
+
+
+class Pages:
+    """The pages of one selection of a list; `now` decides what time alone changes.
+
+    `few`: so many matches at most are gathered and sorted; 0 walks the index always.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        selection: Selection,
+        now: datetime,
+        *,
+        rows: "QuerySet[Any] | None" = None,
+        few: int = FEW,
+    ) -> None:
+        self._listing, self._selection, self._now, self._most = listing, selection, now, few
+        self._rows = listing.rows() if rows is None else rows
+
+    @property
+    def matching(self) -> "QuerySet[Any]":
+        """All rows of the selection, in no order."""
+        return self._rows.filter(where(self._selection, self._listing, self._now)).order_by()
+
+    def page(self, cursor: Cursor | None, size: int, *words: str, count: bool = False) -> Page:
+        """`count`: say how many rows match in all."""
+        cursor = cursor or Cursor(backwards=False, place=None)
+        few = self._few if self._selection.any and self._most else None
+        if few is not None:
+            found, more = self._slice(few, cursor, size)
+            rows = self._fetch([place.pk for place in found], words)
+            return self._page(rows, found, cursor, more, len(few))
+        got = walk(self._dense, self._order, cursor, size + 1, "pk", *self._key, *words)
+        more, got = len(got) > size, got[:size]
+        if cursor.backwards:
+            got.reverse()
+        places = [place_of(at, row, self._order) for at, row in got]
+        rows = [{word: row[word] for word in words} for _, row in got]
+        return self._page(rows, places, cursor, more, self.matching.count() if count else None)
+
+    @cached_property
+    def _order(self) -> list[Segment]:
+        return segments(self._listing, self._selection.ordering, self._now)
+
+    @cached_property
+    def _key(self) -> list[str]:
+        word = self._selection.ordering.lstrip("-")
+        return [word] if word in self._listing.columns else []
+
+    @cached_property
+    def _dense(self) -> "QuerySet[Any]":
+        """The rows when many match: the index of the order leads."""
+        word = self._selection.ordering.lstrip("-")
+        rows, unindexed = with_unindexed(self._rows, self._selection, self._listing, but=word)
+        found: QuerySet[Any] = rows.filter(where(self._selection, self._listing, self._now, unindexed=unindexed))
+        return found
+
+    @cached_property
+    def _few(self) -> list[Place] | None:
+        """The places of all matches in order, or None when there are many."""
+        if self._key:
+            found = list(self.matching.values_list("pk", self._key[0])[: self._most + 1])
+        else:
+            ranked = self.matching.annotate(rank=rank(self._listing, self._selection.ordering, self._now))
+            found = list(ranked.values_list("pk", "rank")[: self._most + 1])
+        return None if len(found) > self._most else self._sort(found)
+
+    def _sort(self, found: list[tuple[Any, Any]]) -> list[Place]:
+        found.sort(key=lambda pair: pair[0])
+        if not self._key:
+            found.sort(key=lambda pair: pair[1])
+            return [Place(value, None, pk) for pk, value in found]
+        given = [pair for pair in found if pair[1] is not None]
+        given.sort(key=lambda pair: pair[1], reverse=self._selection.ordering.startswith("-"))
+        return [
+            *(Place(0, value, pk) for pk, value in given),
+            *(Place(1, None, pk) for pk, value in found if value is None),
+        ]
+
+    def _slice(self, places: list[Place], cursor: Cursor, size: int) -> tuple[list[Place], bool]:
+        key = self._position
+        if cursor.backwards:
+            end = len(places) if cursor.place is None else bisect_left(places, key(cursor.place), key=key)
+            return places[max(0, end - size) : end], end > size
+        start = 0 if cursor.place is None else bisect_right(places, key(cursor.place), key=key)
+        return places[start : start + size], start + size < len(places)
+
+    def _position(self, place: Place) -> tuple[Any, ...]:
+        if place.value is None:
+            return (place.segment, 0, place.pk)
+        return (
+            (place.segment, _Flipped(place.value), place.pk)
+            if self._descends
+            else (place.segment, place.value, place.pk)
+        )
+
+    @property
+    def _descends(self) -> bool:
+        return self._selection.ordering.startswith("-")
+
+    def _fetch(self, pks: Sequence[Any], words: Sequence[str]) -> list[Row]:
+        rows = {row["pk"]: row for row in self._rows.filter(pk__in=pks).order_by().values("pk", *words)}
+        return [{word: rows[pk][word] for word in words} for pk in pks if pk in rows]
+
+    def _page(self, rows: list[Row], places: list[Place], cursor: Cursor, more: bool, matching: int | None) -> Page:
+        """There is something before a page that began at a place, and behind one that was reached from behind."""
+        before = more if cursor.backwards else cursor.place is not None
+        behind = more if not cursor.backwards else cursor.place is not None
+        first, last = (places[0], places[-1]) if places else (cursor.place, cursor.place)
+        return Page(
+            rows,
+            self._write(Cursor(True, first)) if before else None,
+            self._write(Cursor(False, last)) if behind else None,
+            matching,
+        )
+
+    def _write(self, cursor: Cursor) -> str:
+        return cursor.write(self._listing, self._selection.ordering)
+
+
+class _Flipped:
+    """A value that sorts the other way round."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: "_Flipped") -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Flipped) and bool(self.value == other.value)
