@@ -41,10 +41,9 @@ lint: dev ## style, types, templates, missing migrations, Django's own checks
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 
-format: dev ## put code and templates into shape
+format: dev ## put code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/djlint templates --reformat --quiet
 
 lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes newer versions)
 	@for name in requirements requirements-dev; do \
