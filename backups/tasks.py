@@ -10,7 +10,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from backups.engine import clouds, refresh, tracking
+from backups.engine import clouds, readings, refresh, tracking
 from backups.engine.heartbeat import beat
 from backups.models import Backup
 from backups.vbs.errors import VBSError
@@ -26,6 +26,7 @@ def dispatch() -> None:
     beat("worker")
     clouds.ensure_rows()
     now = timezone.now()
+    readings.ensure_all(now)
     for name in clouds.configured():
         ids = refresh.claim_due(name, now, most=refresh.BATCH * TASKS_IN_ONE_DISPATCH)
         _send(name, ids, queue="bulk")

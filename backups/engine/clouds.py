@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from backups.models import Backup, Cloud
 from backups.vbs.client import Client
 from backups.vbs.clouds import CloudConfig
-from backups.vbs.kind import Reading, Votes, full_type
+from backups.vbs.kind import MIN_VOTES, Reading, Votes, full_type, proves
 
 VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
 AFTER_REFUSAL = timedelta(hours=1)  # a refused sign-in is repeated neither sooner nor elsewhere: it locks accounts
@@ -43,6 +43,7 @@ class CloudState:
     type_full_source: str
     type_votes: dict[str, int]
     type_sentence: str
+    conflicts: int
     signed_in_at: datetime | None
     follow: str
 
@@ -74,8 +75,11 @@ def forget_clients() -> None:
 
 
 def ensure_rows() -> None:
-    """A row for each configured cloud."""
-    Cloud.objects.bulk_create([Cloud(name=name) for name in configured()], ignore_conflicts=True)
+    """A row for each configured cloud, with `follow` as it is configured now; queries compare it."""
+    there = dict(Cloud.objects.filter(name__in=configured()).values_list("name", "follow"))
+    wanted = [Cloud(name=name, follow=config.follow) for name, config in configured().items()]
+    if differing := [cloud for cloud in wanted if there.get(cloud.name) != cloud.follow]:
+        Cloud.objects.bulk_create(differing, update_conflicts=True, unique_fields=["name"], update_fields=["follow"])
 
 
 def fingerprint(config: CloudConfig) -> str:
@@ -115,17 +119,20 @@ def states(now: datetime) -> list[CloudState]:
     """Every cloud that is configured or has rows, by name, in two queries."""
     ensure_rows()
     free = Q(next_refresh_at__lte=now) & (Q(claimed_until=None) | Q(claimed_until__lt=now))
-    rows = Backup.objects.values("cloud").annotate(n=Count("id"), due=Min("next_refresh_at", filter=free))
+    odd = Count("id", filter=Q(kind_conflict=True))
+    rows = Backup.objects.values("cloud").annotate(
+        n=Count("id"), due=Min("next_refresh_at", filter=free), conflicts=odd
+    )
     counts: dict[str, dict[str, Any]] = {row["cloud"]: dict(row) for row in rows}
     return [
-        _state(cloud, configured().get(cloud.name), counts.get(cloud.name, {"n": 0, "due": None}), now)
+        _state(cloud, configured().get(cloud.name), counts.get(cloud.name, {"n": 0, "due": None, "conflicts": 0}), now)
         for cloud in Cloud.objects.order_by("name")
         if cloud.name in configured() or cloud.name in counts
     ]
 
 
 def _state(cloud: Cloud, config: CloudConfig | None, counts: dict[str, Any], now: datetime) -> CloudState:
-    full, source, sentence = _explain(cloud, config)
+    full, source, sentence = _explain(cloud, config, counts["conflicts"])
     reachable = None if cloud.attempted_at is None else cloud.error is None
     return CloudState(
         name=cloud.name,
@@ -144,18 +151,31 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: dict[str, Any], now
         type_full_source=source,
         type_votes={"0": cloud.type_votes_0, "1": cloud.type_votes_1},
         type_sentence=sentence,
+        conflicts=counts["conflicts"],
         signed_in_at=cloud.signed_in_at,
         follow=config.follow if config else "none",
     )
 
 
-def _explain(cloud: Cloud, config: CloudConfig | None) -> tuple[int | None, str, str]:
+def _explain(cloud: Cloud, config: CloudConfig | None, conflicts: int) -> tuple[int | None, str, str]:
+    """Which Type means full, who says so (`setting`, `evidence`, `default`), and the same in words.
+
+    Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the API page says.
+    """
     if api(cloud, config) == "cinder":
-        return None, "default", "Stock Cinder: is_incremental tells full from incremental."
-    full, zero, one = _full(cloud, config), cloud.type_votes_0, cloud.type_votes_1
-    seen = f"{zero} answers speak for 0, {one} for 1."
+        told = "Stock Cinder: is_incremental tells full from incremental."
+        return None, "default", told + _contradict(conflicts)
+    full, votes = _full(cloud, config), Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)
+    seen = f"{votes.zero} answers speak for 0, {votes.one} for 1." + _contradict(conflicts)
     if config is not None and config.type_full != "auto":
         return full, "setting", f"Type {full} means full, as vbs_type_full says; {seen}"
-    if zero or one:
+    if proves(votes, full):
         return full, "evidence", f"Type {full} means full by the evidence: {seen}"
-    return full, "default", "Type 1 means full, as the API page has it; no answer has spoken for either yet."
+    told = "too few" if votes.zero + votes.one < MIN_VOTES else "too divided"
+    return full, "default", f"Type 1 means full, as the API page has it; the evidence is {told}: {seen}"
+
+
+def _contradict(conflicts: int) -> str:
+    if not conflicts:
+        return " No backup contradicts itself."
+    return f" {conflicts:,} backup{' contradicts itself' if conflicts == 1 else 's contradict themselves'}."

@@ -3,7 +3,7 @@
 Only instants are stored; the word that they make at a given time is `VolumeQuerySet.with_protection`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -37,6 +37,17 @@ def derive_all(cloud: str, now: datetime) -> int:
     known = Volume.objects.filter(cloud=cloud).values_list("volume_id", flat=True)
     seen = Backup.objects.filter(cloud=cloud, volume_id__isnull=False).order_by().values_list("volume_id", flat=True)
     return derive(cloud, {*known, *seen.distinct()}, now)
+
+
+def note_listing(cloud: str, listed: Mapping[str, int]) -> None:
+    """After the cloud's whole list of backups was read: how many it names of each disk, tracked here or not."""
+    news: dict[int, list[int]] = {}
+    for pk, volume_id, before in Volume.objects.filter(cloud=cloud).values_list("pk", "volume_id", "listed_backups"):
+        if (n := listed.get(volume_id, 0)) != before:
+            news.setdefault(n, []).append(pk)
+    for n, some in news.items():
+        for at in range(0, len(some), CHUNK):
+            Volume.objects.filter(pk__in=some[at : at + CHUNK]).update(listed_backups=n)
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
 from backups.engine import tracking, volume_edits, volumes
-from backups.engine.derive import derive, derive_all
+from backups.engine.derive import derive, derive_all, note_listing
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
 from backups.tests.facts import NOON
@@ -122,6 +122,17 @@ def test_a_disk_that_nobody_follows_is_unknown(
     derive("otc", ["disk"], NOON)
     volume_edits.set_follow([DISK], disk_follow, hand=ANNA)
     assert disk().protection == expected
+
+
+@pytest.mark.parametrize(("listed", "expected"), [({}, "never"), ({"vol-9": 1}, "unknown"), (None, "unknown")])
+def test_where_only_tracked_disks_are_followed_none_listed_means_never(
+    listed: dict[str, int] | None, expected: str
+) -> None:
+    Cloud.objects.update(follow="disks")
+    volume_edits.register("otc", "vol-9", hand=ANNA)
+    if listed is not None:
+        note_listing("otc", listed)
+    assert disk(volume_id="vol-9").protection == expected
 
 
 def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:

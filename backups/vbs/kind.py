@@ -40,7 +40,13 @@ def vote(*, inc: int | None, type_: int | None) -> Votes:
 
 def full_type(votes: Votes) -> Literal[0, 1]:
     """The Type value that means "full" by evidence; 1, the page's own reading, until there is enough against it."""
-    return 0 if votes.zero >= MIN_VOTES and votes.zero >= 2 * votes.one else 1
+    return 0 if proves(votes, 0) else 1
+
+
+def proves(votes: Votes, full: int) -> bool:
+    """At least three votes for this value, and twice as many as for the other."""
+    mine, others = (votes.zero, votes.one) if full == 0 else (votes.one, votes.zero)
+    return mine >= MIN_VOTES and mine >= 2 * others
 
 
 def judge(*, inc: int | None, type_: int | None, is_incremental: bool | None, reading: Reading) -> KindVerdict:
