@@ -1,5 +1,6 @@
 """One line of key=value pairs per event, with the ids that structlog's context holds."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -27,10 +28,12 @@ def config(*, debug: bool) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"not the readiness": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_readiness}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.db.backends": {"level": "INFO"},
+            "django.request": {"filters": ["not the readiness"]},
             "django.server": {"level": "INFO", "propagate": True, "handlers": []},
             "celery": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
@@ -40,3 +43,8 @@ def config(*, debug: bool) -> dict[str, Any]:
             "backups": {"level": "DEBUG" if debug else "INFO"},
         },
     }
+
+
+def _is_no_readiness(record: logging.LogRecord) -> bool:
+    """A 503 of /readyz is an answer, asked for every second while vbsdash starts, and no failure of a request."""
+    return getattr(getattr(record, "request", None), "path", None) != "/readyz"

@@ -32,6 +32,7 @@ class Group:
 # label, the API's key, the word, how it is written, unit
 _WHAT = (
     ("Status", "status", "status", "text", ""),
+    ("Progress", "progress", "progress", "number", "%"),  # as given: "0" on many finished backups
     ("Kind", "INC · Type", "kind", "kind", ""),
     ("Description", "DESC", "description", "text", ""),
     ("Created", "created_at", "created_at", "time", ""),
