@@ -1,0 +1,227 @@
+"""A whole installation: web, worker and scheduler as real processes; broker, database and cloud that tests break.
+
+Every second each backup of its cloud moves on, so the engine looks at each every 10 s and calls it stale after 20 s.
+What the tests hold on to is what an operator sees: the API, the pages, `/readyz`, and the cloud's record of requests.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backups.runner import broker, parts
+from backups.runner.part import Part as PartPlan
+from backups.runner.ports import listen
+from backups.tests.faults.bodies import in_flight
+from backups.tests.faults.parts import PROJECT, Part, database, wait_until
+from backups.tests.faults.proxy import Proxy
+from backups.vbs.simulator import Simulator
+
+BACKUPS = 40
+LOOK_SECONDS, OLD_SECONDS = 10.0, 20.0  # of a backup in flight: two looks, and when it is stale
+RECOVERY_SECONDS = 90.0
+START_SECONDS = 60.0
+CLOUD = "otc"
+PREPARE = """
+import django; django.setup()
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+call_command("migrate", interactive=False, verbosity=0)
+get_user_model().objects.create_superuser("admin", "", "word-for-tests")
+call_command("create_token", "admin")
+"""
+
+
+@dataclass
+class Seen:
+    """What the API said while a fault lasted; `lies`: a backup called fresh whose answer was too old for that."""
+
+    states: set[str] = field(default_factory=set)
+    lies: list[str] = field(default_factory=list)
+    looks: int = 0
+
+
+class House:
+    def __init__(self, folder: Path, *, postgresql: bool) -> None:
+        self.folder, self.ids = folder, [str(uuid.uuid4()) for _ in range(BACKUPS)]
+        self.sim = Simulator(latency_ms=20).start()
+        self.database = database(folder, postgresql=postgresql)
+        prepared = broker.prepare(folder / "broker", folder / "broker-url")
+        self.broker_port = prepared.port
+        self.proxy = Proxy(prepared.port)
+        self.broker_url = f"redis://:{prepared.password}@127.0.0.1:{self.proxy.port}/0"
+        self.env = self._environment()
+        self._listener = listen("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.broker = Part(prepared.argv, self.env, folder / "broker.log")
+        self.worker, self.beat = self.part(parts.worker_part()), self.part(parts.beat_part())
+        self.web = self.part(parts.web_part(self._listener.fileno()))
+        self._closing = threading.Event()
+        self._key = ""
+
+    def _environment(self) -> dict[str, str]:
+        clouds = self.folder / "clouds.yaml"
+        clouds.write_text(self.sim.clouds_yaml(CLOUD, vbs_requests_per_second=100))
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "DJANGO_SETTINGS_MODULE": "vbsdash.settings",
+            "OS_CLIENT_CONFIG_FILE": str(clouds),
+            "VBSDASH_DATA_DIR": str(self.folder / "data"),
+            "DATABASE_URL": self.database.url,
+            "CELERY_BROKER_URL": self.broker_url,
+        }
+
+    def part(self, plan: PartPlan) -> Part:
+        """One more of these processes, not yet started."""
+        log = self.folder / f"{plan.name}.log"
+        return Part(plan.argv, {**self.env, **plan.env}, log, plan.pass_fds)
+
+    def open(self) -> None:
+        self.broker.start()
+        argv = [sys.executable, "-c", PREPARE]
+        done = subprocess.run(argv, env=self.env, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+        self._key = done.stdout.split()[-1]
+        for one in (self.web, self.worker, self.beat):
+            one.start()
+        threading.Thread(target=self._keep, daemon=True).start()
+        threading.Thread(target=self._move_on, daemon=True).start()
+        wait_until(lambda: self.get("/healthz")[0] == 200, self.logs, seconds=START_SECONDS)
+        self.post("/api/backups/", {"cloud": CLOUD, "ids": self.ids})
+        self.recovers(datetime.now(UTC))
+
+    def close(self) -> None:
+        self._closing.set()
+        for one in (self.beat, self.worker, self.web, self.broker):
+            one.end()
+        self._listener.close()
+        self.proxy.close()
+        self.sim.stop()
+        self.database.close()
+
+    def _keep(self) -> None:
+        """Start anew what died by itself, as `make run`, systemd and Compose do; not what a test has ended."""
+        while not self._closing.wait(1):
+            for one in (self.web, self.worker, self.beat):
+                if one.died:
+                    one.start()
+
+    def _move_on(self) -> None:
+        while not self._closing.wait(1):
+            for one in self.ids:
+                self.sim.add(in_flight(one, datetime.now(UTC)))
+
+    # What an operator sees
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and text, or the value of JSON; status 0 when nobody answers."""
+        return self._ask(urllib.request.Request(self.url + path, headers={"Authorization": f"Token {self._key}"}))
+
+    def post(self, path: str, value: Any) -> tuple[int, Any]:
+        headers = {"Authorization": f"Token {self._key}", "Content-Type": "application/json"}
+        data = json.dumps(value).encode()
+        return self._ask(urllib.request.Request(self.url + path, data=data, headers=headers))
+
+    def _ask(self, request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return _read(answer)
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return _read(refusal)
+        except (OSError, TimeoutError):
+            return 0, ""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every tracked backup as the API has it; empty when the API does not answer."""
+        status, page = self.get("/api/backups/?limit=1000&fields=id,tracking_state,refreshed_at")
+        return list(page["results"]) if status == 200 else []
+
+    def failing(self) -> set[str]:
+        """The parts that /readyz calls unready."""
+        _, said = self.get("/readyz")
+        return {name for name, word in said["parts"].items() if word != "ok"} if isinstance(said, dict) else {"web"}
+
+    def says(self, part: str, *, within: float) -> None:
+        wait_until(lambda: part in self.failing(), lambda: f"/readyz never names {part}", seconds=within)
+
+    @contextmanager
+    def watched(self) -> Iterator[Seen]:
+        """Look at the API twice a second; at the end nothing untrue may have been seen."""
+        seen, stop = Seen(), threading.Event()
+        thread = threading.Thread(target=self._watch, args=(seen, stop))
+        thread.start()
+        try:
+            yield seen
+        finally:
+            stop.set()
+            thread.join()
+        assert seen.lies == []
+
+    def _watch(self, seen: Seen, stop: threading.Event) -> None:
+        while not stop.wait(0.5):
+            asked = datetime.now(UTC)
+            for row in self.rows():
+                seen.looks += 1
+                seen.states.add(row["tracking_state"])
+                age = (asked - datetime.fromisoformat(row["refreshed_at"])).total_seconds()
+                if row["tracking_state"] == "fresh" and age > OLD_SECONDS * 1.2:
+                    seen.lies.append(f"{row['id']} is called fresh after {age:.0f} s")
+
+    def recovers(self, since: datetime) -> float:
+        """Every backup is fresh again by an answer after `since`, none lost, none doubled; the seconds that it took."""
+        want = sorted(self.ids)
+
+        def fresh() -> bool:
+            rows = self.rows()
+            good = [row for row in rows if row["tracking_state"] == "fresh" and _at(row["refreshed_at"]) > since]
+            return sorted(row["id"] for row in rows) == want == sorted(row["id"] for row in good)
+
+        took = wait_until(fresh, self.logs, seconds=RECOVERY_SECONDS)
+        took += wait_until(lambda: not self.failing(), lambda: str(self.get("/readyz")), seconds=RECOVERY_SECONDS)
+        assert self.sim.max_in_flight_per_backup <= 1
+        return took
+
+    def logs(self) -> str:
+        """The end of what each process wrote, for the message of a failing test."""
+        states = {row["tracking_state"] for row in self.rows()}
+        texts = [f"{file.name}: {file.read_text()[-1500:]}" for file in sorted(self.folder.glob("*.log"))]
+        return "\n".join([f"states {states}, /readyz {self.get('/readyz')}", *texts])
+
+    def busy(self) -> None:
+        """Return while a question to the cloud is being answered, slowly."""
+        self.sim.latency_ms = 3000
+        self.sim.forget_requests()
+        wait_until(lambda: self.sim.max_in_flight > 0, lambda: "nothing was asked", seconds=30)
+        self.sim.latency_ms = 20
+
+    def freeze(self, one: Part, seconds: float) -> None:
+        one.send(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            one.send(signal.SIGCONT)
+
+
+def _read(answer: Any) -> tuple[int, Any]:
+    text = answer.read().decode()
+    if "json" in answer.headers.get("Content-Type", ""):
+        return answer.status, json.loads(text)
+    return answer.status, text
+
+
+def _at(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)

