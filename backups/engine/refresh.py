@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from backups.engine import clouds, readings
+from backups.engine import clouds, findings, readings
 from backups.engine.derive import derive
 from backups.engine.plan import Change, Fetched, described, plan
 from backups.models import Backup, Body, Cloud, SearchText
@@ -105,6 +105,7 @@ def apply(cloud_name: str, fetched: Sequence[Fetched]) -> int:
         _count_votes(cloud, before, after)
         cloud.save()
         disks |= {row.volume_id for row in stored.values() if row.pk in changed}
+        findings.note(changed, now)
         derive(cloud_name, disks, now)
     readings.ensure(cloud_name, now)
     return sum(1 for one in fetched if one.answer is not None)

@@ -28,6 +28,10 @@ def _tracked(states: Sequence[str], now: datetime) -> Q:
     return found
 
 
+def _caused(keys: Sequence[str], now: datetime) -> Q:
+    return Q(cause__in=keys)
+
+
 def _tagged(tags: Sequence[str]) -> Q:
     return Q(pk__in=BackupTag.objects.filter(tag__in=tags).values("backup"))
 
@@ -43,7 +47,10 @@ BACKUPS: Final = Listing(
         word.name: word
         for word in words_of(Backup, hidden=HIDDEN, choices={"kind": KINDS, "service_type": SERVICE_TYPES})
     },
-    derived={"tracking_state": Derived(Word("tracking_state", "choice", False, TRACKING_STATES), _tracked)},
+    derived={
+        "tracking_state": Derived(Word("tracking_state", "choice", False, TRACKING_STATES), _tracked),
+        "cause": Derived(Word("cause", "text", False), _caused),  # a key of engine.failures
+    },
     orders=(*ORDERED, "attention"),
     default_order="-created_at",
     ranks=(

@@ -3,6 +3,7 @@
 from backups.models.backup import Backup
 from backups.models.body import Body
 from backups.models.budget_window import BudgetWindow
+from backups.models.cause import Cause
 from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
 from backups.models.edit import Edit
@@ -20,6 +21,7 @@ __all__ = [
     "BackupTag",
     "Body",
     "BudgetWindow",
+    "Cause",
     "Cloud",
     "CloudCalls",
     "CloudRule",

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Case, CharField, Count, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
+from backups.models.cause import Cause
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText
 
@@ -18,6 +19,7 @@ HIDDEN = frozenset(  # columns of the engine, no words
     [
         *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_looks", "claimed_until", "digest"),
         *("refresh_interval", "failures", "unlisted_at"),
+        *("cause", "outcome", "flight", "stuck_at"),
     ]
 )
 ORDERED = ("created_at", "name", "status", "cloud", "volume_id", "size", "chain_size_mb", "refreshed_at")
@@ -136,6 +138,11 @@ class Backup(models.Model):
     unlisted_at = models.DateTimeField(null=True)  # a whole list did not serve it then: it is asked for singly
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
+    # found by engine.findings
+    cause = models.ForeignKey(Cause, models.SET_NULL, null=True, related_name="backups")  # of what there is to explain
+    outcome = models.CharField(max_length=8, null=True)  # "good" or "failed": what came of making it, kept when deleted
+    flight = models.JSONField(null=True)  # while in flight: analysis.flight.Flight
+    stuck_at = models.DateTimeField(null=True)  # stuck from then on, unless an answer brings progress
 
     objects = BackupQuerySet.as_manager()
 
@@ -153,6 +160,7 @@ class Backup(models.Model):
             *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
             *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),
             models.Index("volume_id", "created_at", name="backup_volume"),
+            models.Index("stuck_at", name="backup_stuck", condition=Q(stuck_at__isnull=False)),
         )
 
     def __str__(self) -> str:

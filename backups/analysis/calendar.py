@@ -1,0 +1,26 @@
+"""Days as a reader's zone has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """From `begin` up to, not including, `end`: 23 or 25 hours where the clocks change."""
+
+    day: date
+    begin: datetime
+    end: datetime
+
+
+def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
+    """`count` days, the last one being the day of `now`."""
+    today = now.astimezone(zone).date()
+    days = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    return tuple(Day(day, _midnight(day, zone), _midnight(day + timedelta(days=1), zone)) for day in days)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """The first moment of a day; where the clocks skip midnight, the moment at which they do."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
