@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
+from celery.signals import task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
@@ -21,3 +22,18 @@ class BeatWithHeartbeat(Scheduler):
 
         super().apply_entry(entry, producer)
         beat("scheduler")
+        _note("scheduler")
+
+
+@task_prerun.connect
+def _before_a_task(**_: Any) -> None:
+    _note("worker")
+
+
+def _note(part: str) -> None:
+    """What this process costs, for /metrics."""
+    from django.utils import timezone
+
+    from backups.engine import processes
+
+    processes.note(part, timezone.now())

@@ -23,6 +23,7 @@ try:
     SECRET_KEY = read.secret_key(ENV, DATA_DIR / "secret_key")
     ALLOWED_HOSTS = read.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
     CSRF_TRUSTED_ORIGINS = read.origins(ENV)
+    METRICS_PER_DISK = read.flag({"VBSDASH_METRICS_PER_DISK": "1", **ENV}, "VBSDASH_METRICS_PER_DISK")
     _home = Path(ENV.get("HOME") or "/nonexistent")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=read.names(ENV, "VBSDASH_CLOUDS"))
     # Without a cloud and a database of one's own there is a demo: a simulated cloud with a database file of its own.

@@ -15,13 +15,11 @@ from backups.models import ApiToken
 
 class TokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
-        parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() not in (b"token", b"bearer"):
-            return None
-        if len(parts) != 2:
-            raise AuthenticationFailed("Write: Authorization: Token KEY.")
         try:
-            token = tokens.recognise(parts[1].decode("latin-1"), timezone.now())
+            key = tokens.key_of(get_authorization_header(request).decode("latin-1"))
+            if key is None:
+                return None
+            token = tokens.recognise(key, timezone.now())
         except tokens.Refused as e:
             raise AuthenticationFailed(str(e)) from e
         return token.user, token

@@ -94,6 +94,16 @@ def revoke(*, user: User, token_id: int, now: datetime) -> bool:
     return bool(ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).update(revoked_at=now))
 
 
+def key_of(authorization: str) -> str | None:
+    """The key in `Token KEY` or `Bearer KEY`, None for another way to sign in. Raises Refused."""
+    scheme, *rest = authorization.split()[:3] or [""]
+    if scheme.lower() not in ("token", "bearer"):
+        return None
+    if len(rest) != 1:
+        raise Refused("Write: Authorization: Token KEY.")
+    return rest[0]
+
+
 def recognise(key: str, now: datetime) -> ApiToken:
     """The usable token of `key` with its user; notes the use. Raises Refused."""
     token = ApiToken.objects.filter(hashed=digest(key)).select_related("user").first()

@@ -8,6 +8,7 @@ from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
 from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
+from backups.models.process import Process
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.search import SearchText
@@ -27,6 +28,7 @@ __all__ = [
     "CloudRule",
     "Edit",
     "Heartbeat",
+    "Process",
     "Revision",
     "SearchText",
     "TagRule",

@@ -11,6 +11,7 @@ FLOORS = (  # the first that fits
     ("vbsdash", 5),
     ("backups.web", 4),
     ("backups.api", 4),
+    ("backups.metrics", 4),
     ("backups.management", 4),
     ("backups.bench", 4),
     ("backups.runner", 4),

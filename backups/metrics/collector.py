@@ -1,0 +1,211 @@
+"""All that vbsdash knows as metrics, out of its own database: a scrape makes no call to a cloud.
+
+Names and labels are those of the contract; ages are given as instants, so that the alert rule does the subtraction.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from backups.analysis.protection import PROTECTIONS
+from backups.engine import clouds, figures, processes
+from backups.models.backup import FAILED, TRACKING_STATES
+
+MIB = 1024 * 1024  # the API's MB
+NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
+DISK = ("cloud", "volume_id", "name")
+PROCESS = {
+    "cpu_seconds_total": "Seconds of processor time that the process used.",
+    "resident_memory_bytes": "Memory of the process, in bytes.",
+    "start_time_seconds": "When the process was started.",
+    "open_fds": "Files and connections that the process holds open.",
+}
+
+
+class Metrics(Collector):
+    """`only`: the clouds that the asker may see, None for all. `per_disk`: series for each disk too."""
+
+    def __init__(self, now: datetime, *, only: frozenset[str] | None, per_disk: bool) -> None:
+        self._now, self._only, self._per_disk = now, only, per_disk
+
+    def collect(self) -> Iterator[Metric]:
+        states = [state for state in clouds.states(self._now) if self._sees(state.name)]
+        names = [state.name for state in states]
+        yield from self._backups(names)
+        yield from self._volumes(names)
+        yield from self._clouds(states)
+        yield from self._calls()
+        if self._per_disk:
+            yield from self._disks()
+        if self._only is None:
+            yield from self._parts()
+
+    def _sees(self, cloud: str) -> bool:
+        return self._only is None or cloud in self._only
+
+    def _backups(self, names: list[str]) -> Iterator[Metric]:
+        statuses = [one for one in figures.by_status() if self._sees(one.cloud)]
+        yield _gauge(
+            "vbsdash_backups",
+            "Tracked backups by status.",
+            ("cloud", "status"),
+            (((one.cloud, one.status or NOT_SEEN), one.count) for one in statuses),
+        )
+        yield _gauge(
+            "vbsdash_backups_tracking",
+            "Tracked backups by how well they are known.",
+            ("cloud", "tracking_state"),
+            self._zeroed(names, TRACKING_STATES, figures.by_tracking_state(self._now)),
+        )
+        outcomes = [(one, _outcome(one.status)) for one in statuses if one.newest_at]
+        yield _gauge(
+            "vbsdash_last_backup_timestamp_seconds",
+            "When the newest backup with this outcome was made.",
+            ("cloud", "outcome"),
+            _newest(
+                [((one.cloud, word), one.newest_at.timestamp()) for one, word in outcomes if word and one.newest_at]
+            ),
+        )
+        flights = {one.cloud: one for one in figures.in_flight()}
+        yield _gauge(
+            "vbsdash_backups_in_flight",
+            "Backups that are being made, restored or deleted.",
+            ("cloud",),
+            (((name,), flights[name].count if name in flights else 0) for name in names),
+        )
+        oldest = [(name, flights[name].oldest_at) for name in names if name in flights]
+        yield _gauge(
+            "vbsdash_in_flight_oldest_age_seconds",
+            "How long the oldest backup in flight has existed.",
+            ("cloud",),
+            (((name,), (self._now - at).total_seconds()) for name, at in oldest if at),
+        )
+
+    def _volumes(self, names: list[str]) -> Iterator[Metric]:
+        yield _gauge(
+            "vbsdash_volumes",
+            "Disks by protection.",
+            ("cloud", "protection"),
+            self._zeroed(names, PROTECTIONS, figures.by_protection(self._now)),
+        )
+        yield _gauge(
+            "vbsdash_chain_size_bytes",
+            "Stored backup data: the sum of the newest size of every chain.",
+            ("cloud",),
+            (((cloud,), mb * MIB) for cloud, mb in figures.chain_sizes().items() if self._sees(cloud)),
+        )
+
+    def _clouds(self, states: list[clouds.CloudState]) -> Iterator[Metric]:
+        def each(name: str, text: str, value: Callable[[clouds.CloudState], float | None]) -> Metric:
+            found = ((state.name, value(state)) for state in states if state.configured)
+            return _gauge(name, text, ("cloud",), (((cloud,), one) for cloud, one in found if one is not None))
+
+        def paused(state: clouds.CloudState) -> float:
+            return float(state.paused_until is not None and state.paused_until > self._now)
+
+        yield each("vbsdash_cloud_up", "Did the cloud answer last?", lambda s: _flag(s.reachable))
+        yield each("vbsdash_cloud_last_good_timestamp_seconds", "Last good answer.", lambda s: _stamp(s.last_good_at))
+        yield each("vbsdash_refresh_lag_seconds", "How long the longest due backup waits.", lambda s: s.lag_seconds)
+        yield each(
+            "vbsdash_cloud_budget_requests_per_second", "Call budget, 0 = none.", lambda s: s.requests_per_second
+        )
+        yield each(
+            "vbsdash_cloud_budget_used_ratio",
+            "Part of the call budget that the last minute used.",
+            lambda s: None if s.used_percent is None else s.used_percent / 100,
+        )
+        yield each("vbsdash_cloud_paused", "Is nothing asked just now (breaker, Retry-After, sign-in)?", paused)
+
+    def _calls(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "vbsdash_cloud_requests", "Calls to the cloud by how they ended.", labels=("cloud", "class")
+        )
+        for cloud, class_name, count in figures.calls():
+            if self._sees(cloud):
+                family.add_metric((cloud, class_name), count)
+        yield family
+
+    def _disks(self) -> Iterator[Metric]:
+        disks = [(disk, (disk.cloud, disk.volume_id, disk.title)) for disk in figures.disks(self._now)]
+        disks = [(disk, labels) for disk, labels in disks if self._sees(disk.cloud)]
+        yield _gauge(
+            "vbsdash_volume_last_good_timestamp_seconds",
+            "State of the disk that can be restored.",
+            DISK,
+            ((labels, disk.last_good_at.timestamp()) for disk, labels in disks if disk.last_good_at),
+        )
+        yield _gauge(
+            "vbsdash_volume_protected",
+            "1 = protected; 0 = late, overdue or never; no series while it is unknown.",
+            DISK,
+            ((labels, float(disk.protection == "protected")) for disk, labels in disks if disk.protection != "unknown"),
+        )
+        yield _gauge(
+            "vbsdash_volume_never_backed_up",
+            "A disk that has no backup at all.",
+            DISK,
+            ((labels, 1.0) for disk, labels in disks if disk.last_good_at is None),
+        )
+        yield _gauge(
+            "vbsdash_volume_last_outcome_good",
+            "Did the newest backup that has ended succeed?",
+            DISK,
+            ((labels, float(disk.last_was_good)) for disk, labels in disks if disk.last_was_good is not None),
+        )
+
+    def _parts(self) -> Iterator[Metric]:
+        beats = figures.heartbeats().items()
+        yield _gauge(
+            "vbsdash_heartbeat_timestamp_seconds",
+            "When a part last showed that it works.",
+            ("part",),
+            (((part,), at.timestamp()) for part, at in beats),
+        )
+        running = processes.running(self._now)
+        for name, text in PROCESS.items():
+            labels = ("part", "host", "pid")
+            rows = [((one.part, one.host, str(one.pid)), one.figures[name]) for one in running if name in one.figures]
+            if name.endswith("_total"):
+                family = CounterMetricFamily(f"vbsdash_process_{name.removesuffix('_total')}", text, labels=labels)
+                for values, value in rows:
+                    family.add_metric(values, value)
+                yield family
+            else:
+                yield _gauge(f"vbsdash_process_{name}", text, labels, rows)
+
+    def _zeroed(
+        self, names: list[str], words: Iterable[str], rows: list[tuple[str, str, int]]
+    ) -> Iterator[tuple[tuple[str, str], float]]:
+        """A row for each word of each cloud: a series that comes and goes cannot be alerted on."""
+        counts = {(cloud, word): n for cloud, word, n in rows}
+        return (((name, word), counts.get((name, word), 0)) for name in names for word in words)
+
+
+def _gauge(
+    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in rows:
+        family.add_metric(values, value)
+    return family
+
+
+def _newest(rows: list[tuple[tuple[str, str], float]]) -> list[tuple[tuple[str, str], float]]:
+    found: dict[tuple[str, str], float] = {}
+    for labels, at in rows:
+        found[labels] = max(at, found.get(labels, at))
+    return sorted(found.items())
+
+
+def _outcome(status: str | None) -> str | None:
+    return "good" if status == figures.GOOD else "failed" if status in FAILED else None
+
+
+def _flag(value: bool | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _stamp(value: datetime | None) -> float | None:
+    return value.timestamp() if value else None

@@ -1,0 +1,50 @@
+"""`/metrics` for Prometheus: OpenMetrics, or the older text format for who asks for that alone; a token is needed."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from backups.engine import processes, tokens
+from backups.metrics.collector import Metrics
+
+PLAIN = "text/plain; charset=utf-8"
+
+
+@login_not_required
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    try:
+        key = tokens.key_of(request.headers.get("Authorization", ""))
+        if key is None:
+            raise tokens.Refused(
+                "Write: Authorization: Bearer KEY. `manage.py create_token USER --read-only` makes one."
+            )
+        token = tokens.recognise(key, now)
+        processes.note("web", now)
+        registry = CollectorRegistry()
+        registry.register(Metrics(now, only=tokens.scope(token), per_disk=settings.METRICS_PER_DISK))
+        ProcessCollector(registry=registry)
+        return _answer(request, registry)
+    except tokens.Refused as e:
+        refusal = HttpResponse(f"{e}\n", status=401, content_type=PLAIN)
+        refusal["WWW-Authenticate"] = "Bearer"
+        return refusal
+    except DatabaseError:
+        return HttpResponse("The database does not answer.\n", status=503, content_type=PLAIN)
+
+
+def _answer(request: HttpRequest, registry: CollectorRegistry) -> HttpResponse:
+    accept = request.headers.get("Accept", "")
+    if "text/plain" in accept and "openmetrics" not in accept:
+        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    text: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(text, content_type=openmetrics.CONTENT_TYPE_LATEST)
