@@ -12,12 +12,13 @@ from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from backups.engine import processes, tokens
-from backups.models import Backup, Cloud, CloudCalls, Process, Volume
+from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Process, Volume
 from backups.vbs.clouds import load_clouds
 
 pytestmark = pytest.mark.django_db
 LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
 DAY = timedelta(days=1)
+COSTS = {"cpu_seconds_total": 2.5, "resident_memory_bytes": 6e7, "start_time_seconds": 1.7e9, "open_fds": 20.0}
 LABELS = (
     *("cloud", "volume_id", "name", "status", "protection", "tracking_state", "outcome", "class"),
     *("part", "host", "pid"),
@@ -69,6 +70,8 @@ def known(now: datetime) -> datetime:
     volume("disk-2", now, last_good_at=now - 3 * DAY, late_at=now - 2 * DAY, chain_size_mb=8)
     volume("disk-3", now, label="never", name="web")
     volume("disk-4", now, exempt_reason="scratch")
+    Process.objects.create(host="h", pid=2, part="worker", at=now, figures=COSTS)
+    Heartbeat.objects.create(part="scheduler", at=now)
     return now
 
 
@@ -164,7 +167,6 @@ def test_disks_can_be_switched_off(client: Client, known: datetime, settings: An
 def test_processes_are_those_that_were_heard_of_lately(client: Client, known: datetime) -> None:
     ended = Process(host="h", pid=1, part="worker", at=known - DAY, figures={"cpu_seconds_total": 1.0})
     ended.save()
-    Process.objects.create(host="h", pid=2, part="worker", at=known, figures={"cpu_seconds_total": 2.5})
     found = scrape(client)
     assert found["vbsdash_process_cpu_seconds_total"]["worker", "h", "2"] == 2.5
     assert ("worker", "h", "1") not in found["vbsdash_process_cpu_seconds_total"]
