@@ -3,7 +3,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
-from backups.web import add, backups, clouds, health, home
+from backups.web import add, backups, clouds, disk, disks, health, home
 from backups.web.signin import SignIn
 
 urlpatterns = [
@@ -13,6 +13,11 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/", backups.backup, name="backup"),
     path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
     path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
+    path("volumes/", disks.disk_list, name="volumes"),
+    path("volumes/set/", disks.set_many, name="volumes_set"),
+    path("volumes/<str:cloud>/<path:volume_id>/set/", disk.set_one, name="volume_set"),
+    path("volumes/<str:cloud>/<path:volume_id>/refresh/", disk.refresh, name="volume_refresh"),
+    path("volumes/<str:cloud>/<path:volume_id>/", disk.disk, name="volume"),
     path("clouds/", clouds.cloud_list, name="clouds"),
     path("clouds/<str:name>/test/", clouds.test_connection, name="connection_test"),
     path("accounts/login/", SignIn.as_view(), name="login"),

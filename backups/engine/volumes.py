@@ -33,7 +33,16 @@ COLUMNS = (
         "version",
     ),
     *("last_good_id", "last_good_at", "last_good_source", "late_at", "overdue_at", "chain_size_mb", "tracked"),
-    *("exempt_reason", "exempt_until", "deleted_at", "listed_at", "rule_from", "rule_tag", "rule_period_seconds"),
+    *(
+        "exempt_reason",
+        "exempt_until",
+        "deleted_at",
+        "listed_at",
+        "first_seen_at",
+        "rule_from",
+        "rule_tag",
+        "rule_period_seconds",
+    ),
     *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
     *("cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
 )
@@ -71,6 +80,8 @@ class VolumeState:
     tracked: int
     deleted_at: datetime | None
     listed: bool
+    first_seen_at: datetime
+    known_until: datetime | None
     changes_at: datetime | None
 
     @property
@@ -129,7 +140,7 @@ def facts_of(disks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fac
 def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict[str, Any]:
     standing = standing_of(row)
     same = ("cloud", "volume_id", "name", "label", "size", "protection", "last_good_at", "last_good_source", "late_at")
-    more = ("overdue_at", "tags", "chain_size_mb", "note", "version", "tracked", "deleted_at")
+    more = ("overdue_at", "tags", "chain_size_mb", "note", "version", "tracked", "deleted_at", "first_seen_at")
     exempt = (
         {"reason": row["exempt_reason"], "until": row["exempt_until"]} if row["exempt_reason"] is not None else None
     )
@@ -143,6 +154,7 @@ def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict
         "exempt": exempt,
         "chains": chaining.chains(facts),
         "listed": row["listed_at"] is not None and row["deleted_at"] is None,
+        "known_until": _known_until(row, facts),
         "changes_at": _changes_at(standing, now),
     }
 
@@ -182,6 +194,14 @@ def rule_words(in_force: InForce) -> dict[str, Any]:
         "tag": in_force.tag,
         "sentence": rule.sentence,
     }
+
+
+def _known_until(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | None:
+    """When its cloud was last heard and its backups last listed; unfollowed, only what was tracked by hand tells."""
+    if not row["followed"]:
+        return max((fact.tracked_at for fact in facts), default=None)
+    heard, listed = row["cloud__last_good_at"], row["cloud__backups_listed_at"]
+    return min(heard, listed) if heard and listed else None
 
 
 def _changes_at(disk: Standing, now: datetime) -> datetime | None:

@@ -29,14 +29,17 @@ def growth_chart(
 
 
 @register.inclusion_tag("backups/partials/_chain_strip.html")
-def chain_strip(chains: Sequence[Sequence[Member]], of: str, key: str, here: str = "") -> dict[str, Any]:
-    """`key` makes the IDs of a strip its own, when a page has several."""
-    return {"strip": chain.strip(chains, of=of, here=here or None), "key": key, "height": chain.HEIGHT}
+def chain_strip(
+    chains: Sequence[Sequence[Member]], of: str, key: str, here: Any = None, known: bool = True
+) -> dict[str, Any]:
+    """`key` makes the IDs of a strip its own, when a page has several; `here`: the ID of the backup to point at."""
+    strip = chain.strip(chains, of=of, here=str(here) if here else None, known=known)
+    return {"strip": strip, "key": key, "height": chain.HEIGHT}
 
 
 @register.inclusion_tag("backups/partials/_protection_bar.html")
 def protection_bar(counts: Mapping[str, int], rest: str = "") -> dict[str, Any]:
-    """`rest`: what else the links keep in the query string."""
+    """`rest`: what else the links keep of the query string."""
     return {"share": share.share(counts), "rest": rest}
 
 
@@ -63,12 +66,21 @@ def day_heads(days: Sequence[date]) -> SafeString:
 
 
 @register.simple_tag
-def day_cells(days: Sequence[date], words: Sequence[str], href: str = "") -> SafeString:
-    """One cell a day. `href` ends where the day goes; failed and missed days are links to the backups of that day."""
-    return format_html_join("", "{}", ((_cell(day, words[at], href, at, len(days)),) for at, day in enumerate(days)))
+def day_keys() -> SafeString:
+    """What the shapes mean; one that looks like another stands once."""
+    cells = {cell.shape: cell for cell in reversed(status.DAYS.values()) if cell.shape != "c-none"}
+    key = '<li class="c {}" title="{}"><i aria-hidden="true">{}</i>{}</li>'
+    return format_html_join("", key, ((c.shape, c.tooltip, c.mark, c.text) for c in reversed(cells.values())))
 
 
-def _cell(day: date, word: str, href: str, at: int, n: int) -> SafeString:
+@register.simple_tag
+def day_cells(days: Sequence[date], words: Sequence[str], hrefs: Mapping[date, str]) -> SafeString:
+    """One cell a day; a day in `hrefs` is a link to what proves it."""
+    cells = (_cell(day, words[at], hrefs.get(day, ""), at, len(days)) for at, day in enumerate(days))
+    return format_html_join("", "{}", ((cell,) for cell in cells))
+
+
+def _cell(day: date, word: str, link: str, at: int, n: int) -> SafeString:
     cell = status.DAYS[word]
     kind = f"{cell.shape}{'' if at >= n - PHONE_DAYS else ' old'}{' c-today' if at == n - 1 else ''}"
     title = f"{scale.day_words(day)}: {cell.text}"
@@ -77,7 +89,6 @@ def _cell(day: date, word: str, href: str, at: int, n: int) -> SafeString:
         return format_html(
             '<td class="c {}" title="{}"><span class="visually-hidden">{}</span></td>', kind, title, cell.text
         )
-    if href and word in ("failed", "missed"):
-        link = f"{href}{day.isoformat()}"
+    if link:
         return format_html('<td class="c {}"><a href="{}" title="{}">{}</a></td>', kind, link, title, inner)
     return format_html('<td class="c {}" title="{}">{}</td>', kind, title, inner)

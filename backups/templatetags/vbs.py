@@ -107,6 +107,12 @@ def age(context: Mapping[str, Any], at: datetime | None, tracking_state: str = "
     return format_html('<span class="{}">{}</span>', tone, _time(at, span(_now(context) - at)))
 
 
+@register.simple_tag(takes_context=True)
+def ago(context: Mapping[str, Any], at: datetime) -> SafeString:
+    """How long ago, without the word, for a column that says so: 3 d 6 h."""
+    return _time(at, span(_now(context) - at))
+
+
 @register.filter
 def until(at: datetime, now: datetime) -> str:
     """How long it is from one instant to the other: 1 h 50 min."""

@@ -24,7 +24,7 @@ class One:
     id: str
     kind: str = "incremental"
     status: str | None = "available"
-    tracking_state: str = "fresh"
+    gone: bool = False
 
 
 def days(*counts: tuple[int, int, int]) -> list[Day]:
@@ -99,16 +99,23 @@ def test_a_chain_strip_has_a_shape_for_each_state_and_points_at_one() -> None:
         One("b"),
         One("c", status="error"),
         One("d", "unknown"),
-        One("e", tracking_state="gone"),
+        One("e", gone=True),
         One("f", status="creating"),
-        One("g", tracking_state="stale"),
     ]
     strip = chain.strip([members], of="Chain", here="b")
     drawn = [(link.shape, link.box.role) for link in strip.links]
     blocks = [("block", "ok"), ("block", "ok"), ("hole", "fail"), ("ask", "unk")]
-    assert drawn == [*blocks, ("block", "line"), ("block", "flight"), ("block", "unk")]
-    assert [link.here for link in strip.links] == [False, True, *[False] * 5]
-    assert strip.description == "full + 4 incremental + 1 of unknown kind, 1 failed"
+    assert drawn == [*blocks, ("block", "line"), ("block", "flight")]
+    assert [link.here for link in strip.links] == [False, True, *[False] * 4]
+    assert strip.description == "full + 3 incremental + 1 of unknown kind, 1 failed"
+
+
+def test_a_chain_that_nobody_knows_now_is_not_drawn_as_good() -> None:
+    links = chain.strip([[One("a", "full"), One("b")]], of="Chain", known=False).links
+    assert [(link.box.role, link.title) for link in links] == [
+        ("unk", "full, was available"),
+        ("unk", "incremental, was available"),
+    ]
 
 
 def test_a_long_chain_is_drawn_around_the_backup_that_is_looked_at() -> None:
@@ -121,8 +128,9 @@ def test_a_long_chain_is_drawn_around_the_backup_that_is_looked_at() -> None:
 
 def test_the_protection_bar_is_full_and_shows_a_single_disk_among_thousands() -> None:
     bar = share.share({"protected": 7_999, "never": 1, "late": 0})
-    assert [(part.word, part.n) for part in bar.parts] == [("never", 1), ("protected", 7_999)]
-    assert bar.parts[0].shape.width >= 9.5
+    assert [(part.word, part.n) for part in bar.parts] == [("protected", 7_999), ("never", 1)]
+    assert bar.parts[-1].shape.width >= 9.5
+    assert set(share.ORDER) == set(status.PROTECTION)
     end = bar.parts[-1].shape
     assert end.x + end.width == pytest.approx(1000, abs=0.2)
 
@@ -134,12 +142,12 @@ def test_a_spark_is_as_high_as_its_worst_day() -> None:
 
 def test_each_word_of_a_day_has_a_cell_with_words_for_those_who_do_not_see_it() -> None:
     dates = [FIRST + timedelta(at) for at in range(len(status.DAYS))]
-    context = Context({"days": dates, "words": list(status.DAYS)})
-    html = Template('{% day_cells days words "/backups/?day=" %}').render(context)
+    context = Context({"days": dates, "words": list(status.DAYS), "hrefs": {dates[4]: "/failed/"}})
+    html = Template("{% day_cells days words hrefs %}").render(context)
     assert re.findall(r"\b(c-[a-z]+)", html) == [
-        *("c-full", "c-inc", "c-flight", "c-fail", "c-over", "c-unk", "c-idle", "c-none", "c-today")
+        *("c-full", "c-inc", "c-inc", "c-flight", "c-fail", "c-over", "c-unk", "c-idle", "c-none", "c-today")
     ]
-    assert re.findall(r'href="([^"]*)"', html) == ["/backups/?day=2026-10-28", "/backups/?day=2026-10-29"]
+    assert re.findall(r'href="([^"]*)"', html) == ["/failed/"]
     assert all(cell.text in html for cell in status.DAYS.values())
 
 

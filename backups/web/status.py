@@ -74,6 +74,7 @@ PROTECTION = {
 DAYS = {
     "full": Cell("c-full", "", "full", "A full backup of this day is good."),
     "incremental": Cell("c-inc", "", "incremental", "An incremental backup of this day is good."),
+    "good": Cell("c-inc", "", "backed up, kind unknown", "A backup of this day is good; nobody knows its kind."),
     "flight": Cell("c-flight", "", "in flight", "A backup is being written."),
     "failed": Cell("c-fail", "×", "failed", "Backups of this day failed and none is good."),
     "missed": Cell("c-over", "", "missed: due, none seen", "By the rule one was due, and none was seen."),

@@ -6,7 +6,7 @@ one whose kind nobody knows is dashed.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from backups.web import status
 from backups.web.charts.scale import Rect
@@ -17,16 +17,16 @@ Shape = Literal["block", "hole", "ask"]
 
 
 class Member(Protocol):
-    """A backup as the strip needs it: `tracking_state` tells gone and stale ones."""
+    """A backup as the strip needs it."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> Any: ...
     @property
     def kind(self) -> str: ...
     @property
     def status(self) -> str | None: ...
     @property
-    def tracking_state(self) -> str: ...
+    def gone(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,17 @@ class Strip:
     left_out: int
 
 
-def strip(chains: Sequence[Sequence[Member]], *, of: str, here: str | None = None) -> Strip:
-    """`chains` and their members oldest first; `here` is the ID of the backup to point at."""
+def strip(chains: Sequence[Sequence[Member]], *, of: str, here: str | None = None, known: bool = True) -> Strip:
+    """`chains` and their members oldest first; `here` is the ID of the backup to point at.
+
+    Not `known`: what is known of them is too old to look healthy.
+    """
     everything = [(chain, member) for chain, members in enumerate(chains) for member in members]
     kept = _kept(everything, here)
     links, x, last = [], 2.0, kept[0][0] if kept else 0
     for chain, member in kept:
         x += _BETWEEN if chain != last else 0
-        link = _link(member, x, here=member.id == here)
+        link = _link(member, x, here=str(member.id) == here, known=known)
         links.append(link)
         x, last = x + link.box.width + _GAP, chain
     counted = summary(member for _, member in everything)
@@ -93,18 +96,19 @@ def summary(members: Iterable[Member]) -> str:
 
 def _kept(everything: list[tuple[int, Member]], here: str | None) -> list[tuple[int, Member]]:
     """The newest, moved back as far as it takes to hold the one to point at."""
-    at = next((n for n, (_, member) in enumerate(everything) if member.id == here), len(everything))
+    at = next((n for n, (_, member) in enumerate(everything) if str(member.id) == here), len(everything))
     first = min(max(len(everything) - MOST, 0), max(at - MOST // 2, 0))
     return everything[first : first + MOST]
 
 
-def _link(member: Member, x: float, *, here: bool) -> Link:
-    look = status.of_backup(status=member.status, tracking_state=member.tracking_state)
+def _link(member: Member, x: float, *, here: bool, known: bool) -> Link:
+    tracking_state = "gone" if member.gone else "fresh" if known else "stale"
+    look = status.of_backup(status=member.status, tracking_state=tracking_state)
     title = f"{status.KINDS[member.kind].text}, {look.text}"
-    if member.status in status.FAILED and member.tracking_state != "gone":
+    if member.status in status.FAILED and not member.gone:
         return Link("hole", Rect("fail", x + 0.75, 12, 8.5, _FLOOR - 12), title, here)
     if member.kind == "unknown":
         return Link("ask", Rect("unk", x + 0.75, 9, 8.5, _FLOOR - 9), title, here)
-    role = "line" if member.tracking_state == "gone" else look.tone
+    role = "line" if member.gone else look.tone
     wide, top = (16.0, 3) if member.kind == "full" else (7.0, 12)
     return Link("block", Rect(role, x, top, wide, _FLOOR - top), title, here)

@@ -7,6 +7,7 @@ from backups.web import status
 from backups.web.charts.scale import Rect
 from backups.web.status import Look
 
+ORDER = ("protected", "late", "overdue", "never", "unknown", "exempt", "deleted")
 WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
 
 
@@ -26,7 +27,7 @@ class Share:
 
 def share(counts: Mapping[str, int]) -> Share:
     """`counts` by protection; a state without a disk takes no room."""
-    there = [(word, counts[word], look) for word, look in status.PROTECTION.items() if counts.get(word)]
+    there = [(word, counts[word], status.PROTECTION[word]) for word in ORDER if counts.get(word)]
     total = sum(n for _, n, _ in there)
     room = WIDTH - _GAP * max(len(there) - 1, 0) - _LEAST * len(there)
     parts, x = [], 0.0

@@ -1,0 +1,108 @@
+"""What operators set on disks, one or many: rule, exemption, following, label, note, tags. One form for all input."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django import forms
+
+from backups.analysis.rules import BadRule, Rule, by_cron, by_period
+from backups.engine import volume_edits
+from backups.engine.volume_edits import BadValue, Disk, Hand
+
+WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
+FOLLOW = {"yes": True, "no": False, "cloud": None}
+_HOUR = 3600
+_FIELDS = {"period_seconds": "period_hours", "grace_seconds": "grace_hours", "exempt": "reason"}
+
+
+@dataclass(frozen=True)
+class Many:
+    """The disks that a change is for, by whom, and (for one disk) the version that was on the screen."""
+
+    disks: Sequence[Disk]
+    hand: Hand
+    version: int | None
+    zone: ZoneInfo
+
+
+class DiskForm(forms.Form):
+    what = forms.ChoiceField(choices=[(one, one) for one in WHAT])
+    version = forms.IntegerField(required=False)
+    period_hours = forms.FloatField(required=False, error_messages={"invalid": "Write a number of hours."})
+    grace_hours = forms.FloatField(required=False, error_messages={"invalid": "Write a number of hours."})
+    cron = forms.CharField(required=False, max_length=200)
+    cron_zone = forms.CharField(required=False, max_length=64)
+    reason = forms.CharField(required=False)
+    until = forms.DateField(required=False, error_messages={"invalid": "Write a date such as 2027-01-31."})
+    follow = forms.ChoiceField(required=False, choices=[(one, one) for one in FOLLOW])
+    label = forms.CharField(required=False)
+    note = forms.CharField(required=False)
+    tags = forms.CharField(required=False)
+
+    def change(self, many: Many) -> int | None:
+        """Write it; how many disks really changed. None: the errors say what is wrong. Raises Conflict, UnknownDisk."""
+        if not self.is_valid():
+            return None
+        try:
+            return _CHANGES[self.cleaned_data["what"]](self, many)
+        except (BadRule, BadValue) as e:
+            field = _FIELDS.get(e.word, e.word)
+            self.add_error(field if field in self.fields else None, str(e))
+            return None
+
+    def rule(self, zone: ZoneInfo) -> Rule:
+        """By cron when an expression is given. Raises BadRule."""
+        given = self.cleaned_data
+        grace = round((2 if given["grace_hours"] is None else given["grace_hours"]) * _HOUR)
+        if given["cron"].strip():
+            return by_cron(cron=given["cron"], zone=given["cron_zone"].strip() or zone.key, grace_seconds=grace)
+        if given["period_hours"] is None:
+            raise BadRule("period_seconds", "Write how often in hours, or a cron expression.")
+        return by_period(period_seconds=round(given["period_hours"] * _HOUR), grace_seconds=grace)
+
+    def until_end(self, zone: ZoneInfo) -> datetime | None:
+        """The end of the last day, in the reader's zone."""
+        day = self.cleaned_data["until"]
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC) if day else None
+
+    def tag_list(self) -> list[str]:
+        return str(self.cleaned_data["tags"]).replace("\n", ",").split(",")
+
+
+def _rule(form: DiskForm, many: Many) -> int:
+    return volume_edits.set_rule(many.disks, form.rule(many.zone), hand=many.hand, version=many.version)
+
+
+def _exempt(form: DiskForm, many: Many) -> int:
+    reason, until = form.cleaned_data["reason"], form.until_end(many.zone)
+    return volume_edits.exempt(many.disks, reason, until, hand=many.hand, version=many.version)
+
+
+def _follow(form: DiskForm, many: Many) -> int:
+    follow = FOLLOW.get(form.cleaned_data["follow"])
+    return volume_edits.set_follow(many.disks, follow, hand=many.hand, version=many.version)
+
+
+def _label(form: DiskForm, many: Many) -> int:
+    """Label, note and tags stand in one form: one change, so that it raises the version once."""
+    given = form.cleaned_data
+    columns = {
+        "label": volume_edits.text("label", given["label"], most=255) or None,
+        "note": volume_edits.text("note", given["note"], most=volume_edits.LONGEST_TEXT),
+        "tags": volume_edits.clean_tags(form.tag_list()),
+    }
+    return volume_edits.change(many.disks, columns, hand=many.hand, version=many.version)
+
+
+_CHANGES: dict[str, Callable[[DiskForm, Many], int]] = {
+    "rule": _rule,
+    "no_rule": lambda form, many: volume_edits.set_rule(many.disks, None, hand=many.hand, version=many.version),
+    "exempt": _exempt,
+    "end_exemption": lambda form, many: volume_edits.end_exemption(many.disks, hand=many.hand, version=many.version),
+    "follow": _follow,
+    "label": _label,
+    "add_tags": lambda form, many: volume_edits.add_tags(many.disks, form.tag_list(), hand=many.hand),
+    "remove_tags": lambda form, many: volume_edits.add_tags(many.disks, (), form.tag_list(), hand=many.hand),
+}

@@ -1,0 +1,141 @@
+"""The disks: how many are protected, and each of them day by day; what many of them are to be set to at once."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from backups.analysis.days import last_days
+from backups.analysis.protection import OUTSIDE
+from backups.engine import clouds
+from backups.engine.volume_edits import Hand, UnknownDisk
+from backups.engine.volumes import volume_states
+from backups.listing.cursor import LAST, BadCursor, read_cursor
+from backups.listing.page import Pages
+from backups.listing.selection import BadFilter, Selection, parse, without
+from backups.listing.volumes import VOLUMES
+from backups.models import Cloud, Volume
+from backups.web import status
+from backups.web.disk_forms import DiskForm, Many
+from backups.web.disk_words import disk_of
+from backups.web.zone import zone
+
+SIZE = 25
+BESIDE = ("cursor", "live")  # keys of the address that filter nothing
+_UNSAFE = ("overdue", "never")
+
+
+@require_safe
+def disk_list(request: HttpRequest) -> HttpResponse:
+    return _page(request, request.GET, None, [])
+
+
+@require_POST
+def set_many(request: HttpRequest) -> HttpResponse:
+    """Set something on the picked disks, or on all that match the query; what is wrong is said on the same page."""
+    query = QueryDict(request.POST.get("query", ""))
+    form = DiskForm(request.POST)
+    picked = request.POST.getlist("disk")
+    try:
+        disks = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
+        if not disks:
+            form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
+        many = Many(disks, Hand(request.user.get_username(), timezone.now()), None, zone(request))
+        changed = form.change(many) if disks else None
+    except BadFilter as e:
+        return _refuse(request, e.problems, e.rest)
+    except UnknownDisk as e:
+        form.add_error(None, str(e))
+        changed = None
+    if changed is None:
+        return _page(request, query, form, picked)
+    messages.success(request, _changed(changed, len(disks)))
+    return redirect(f"{reverse('volumes')}{'?' if query else ''}{query.urlencode()}")
+
+
+def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked: list[str]) -> HttpResponse:
+    now = timezone.now()
+    try:
+        wanted = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+        given = query.get("cursor")
+        cursor = read_cursor(given, VOLUMES, wanted) if given else None
+    except BadFilter as e:
+        return _refuse(request, e.problems, e.rest)
+    except BadCursor as e:
+        return _refuse(request, {"cursor": str(e)}, without(query))
+    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(cursor, SIZE, "id", count=True)
+    order = {row["id"]: at for at, row in enumerate(page.rows)}
+    some = Volume.objects.filter(pk__in=order)
+    here = zone(request)
+    days = last_days(now, here)
+    disks = [disk_of(state, days, here, now) for state in volume_states(some, now)]
+    place = {(cloud, volume_id): order[pk] for pk, cloud, volume_id in some.values_list("pk", "cloud", "volume_id")}
+    disks.sort(key=lambda disk: place[disk.state.cloud, disk.state.volume_id])
+    context = {
+        "now": now,
+        "disks": disks,
+        "days": days,
+        "page": page,
+        "filters": wanted,
+        "chosen": wanted.given,
+        "query": query.urlencode(),
+        "rest": without(query),
+        "last": LAST.write(VOLUMES, wanted.ordering),
+        "form": form,
+        "picked": picked,
+        "zone": here,
+    }
+    return render(request, "backups/disks.html", context | summary(now) | _choices(), status=400 if form else 200)
+
+
+def summary(now: Any) -> dict[str, Any]:
+    """How many disks are in each state of protection; exempt and deleted ones stand outside the total. One query."""
+    found = _rows(now).order_by().values("protection").annotate(n=Count("pk"))
+    counts = {row["protection"]: row["n"] for row in found}
+    unsafe = sum(counts.get(word, 0) for word in _UNSAFE)
+    worst = next((word for word in (*_UNSAFE, "late", "unknown") if counts.get(word)), "protected")
+    return {
+        "by_protection": counts,
+        "total": sum(n for word, n in counts.items() if word not in OUTSIDE),
+        "protected": counts.get("protected", 0),
+        "unsafe": unsafe,
+        "mark": status.PROTECTION[worst],
+    }
+
+
+def _rows(now: Any) -> Any:
+    return Volume.objects.with_protection(now)
+
+
+def _all_of(query: QueryDict) -> list[tuple[str, str]]:
+    wanted: Selection = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+    now = timezone.now()
+    return list(Pages(VOLUMES, wanted, now, rows=_rows(now)).matching.values_list("cloud", "volume_id"))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """A picked disk: its cloud, a slash, its ID. A cloud's name holds no slash."""
+    cloud, _, volume_id = text.partition("/")
+    return cloud, volume_id
+
+
+def _choices() -> dict[str, list[str]]:
+    return {
+        "protections": list(status.PROTECTION),
+        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+    }
+
+
+def _refuse(request: HttpRequest, problems: dict[str, str], rest: str) -> HttpResponse:
+    page = {"problems": problems, "rest": rest, "list_url": reverse("volumes")}
+    return render(request, "backups/bad_filter.html", page, status=400)
+
+
+def _changed(changed: int, asked: int) -> str:
+    done = f"{changed:,} disk{'s' if changed != 1 else ''} changed."
+    return done if changed == asked else f"{done} {asked - changed:,} had it already."
