@@ -140,6 +140,6 @@ def _notes(*, tracked: bool, odd: bool, there: int, gone: int) -> tuple[str, ...
         "start not tracked": not tracked,
         "odd: larger than this disk's backups can be, so it is in no total": odd,
         f"{gone} of its backups {'is' if gone == 1 else 'are'} gone": bool(gone),
-        "none of its backups is left": not there,
+        "nothing of it is stored now": not there,
     }
     return tuple(text for text, so in told.items() if so)

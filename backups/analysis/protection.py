@@ -37,7 +37,7 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a disk's word is derived from; every instant is aware."""
+    """What a disk's word is derived from. `undated`: what can be restored of it has no time that can be believed."""
 
     good_at: datetime | None
     good_source: str | None
@@ -45,6 +45,7 @@ class Standing:
     overdue_at: datetime | None
     rule: InForce
     knowledge: Knowledge
+    undated: bool = False
     deleted_at: datetime | None = None
     exempt_reason: str | None = None
     exempt_until: datetime | None = None
@@ -54,6 +55,12 @@ def last_good(facts: Iterable[Fact], now: datetime) -> Good | None:
     """The newest backup that can be restored and whose moment can be believed."""
     found = [Good(fact, at) for fact in facts if fact.is_good and (at := moment(fact, now)) is not None]
     return max(found, key=lambda good: (good.moment.at, good.fact.id), default=None)
+
+
+def undated(facts: Iterable[Fact], now: datetime) -> bool:
+    """Something can be restored, and nobody can say of when."""
+    good = [fact for fact in facts if fact.is_good]
+    return bool(good) and all(moment(fact, now) is None for fact in good)
 
 
 def protection(disk: Standing, now: datetime) -> Protection:
@@ -82,6 +89,8 @@ def doubt(disk: Standing, now: datetime) -> str | None:
         return "The cloud's list of backups was not read lately, so a newer one may be there."
     if disk.good_at is not None and (known.good_until is None or known.good_until <= now):
         return "What is known of its last good backup is too old to rely on."
+    if disk.good_at is None and disk.undated:
+        return "It has backups that can be restored, but none with a time that can be believed."
     return None
 
 

@@ -44,6 +44,8 @@ class CloudState:
     type_votes: dict[str, int]
     type_sentence: str
     conflicts: int
+    volumes_listed_at: datetime | None
+    volumes_error: str | None
     signed_in_at: datetime | None
     follow: str
 
@@ -152,6 +154,8 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: dict[str, Any], now
         type_votes={"0": cloud.type_votes_0, "1": cloud.type_votes_1},
         type_sentence=sentence,
         conflicts=counts["conflicts"],
+        volumes_listed_at=cloud.volumes_listed_at,
+        volumes_error=cloud.volumes_error,
         signed_in_at=cloud.signed_in_at,
         follow=config.follow if config else "none",
     )

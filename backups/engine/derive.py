@@ -18,8 +18,9 @@ from backups.models.rule import RuleColumns
 
 CHUNK = 500  # disks in one query
 DERIVED = (
-    *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "late_at", "overdue_at", "chain_size_mb"),
-    *("rule_from", "rule_tag", "force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
+    *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
+    *("chain_size_mb", "rule_from", "rule_tag"),
+    *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
 )
 
 
@@ -116,6 +117,7 @@ def _note(row: Volume, facts: Sequence[Fact], in_force: InForce, now: datetime) 
         "last_good_id": good.fact.id if good else None,
         "last_good_at": good.moment.at if good else None,
         "last_good_source": good.moment.source if good else None,
+        "undated": good is None and protection.undated(facts, now),
         "late_at": late_at,
         "overdue_at": late_at + rule.grace if late_at else None,
         "chain_size_mb": chains.total_mb(chains.chains(facts)),

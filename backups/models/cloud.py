@@ -40,6 +40,7 @@ class Cloud(models.Model):
     list_checked_at = models.DateTimeField(null=True)
     follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
     # the list of disks: optional, a cloud may refuse it
+    volumes_due_at = models.DateTimeField(null=True)
     volumes_listed_at = models.DateTimeField(null=True)
     volumes_error = models.TextField(null=True)  # why it was not read, as a sentence
     # use of the budget: calls in the running minute and in the one before

@@ -17,7 +17,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
         """Annotate `protection` as it is at `now`, and `followed`. The twin of `analysis.protection.protection`."""
         known = Q(
-            Q(last_good=None) | Q(last_good__stale_at__gt=now),
+            Q(last_good_at=None) | Q(last_good__stale_at__gt=now),
             cloud__last_good_at__gt=now - SILENT_AFTER,
             cloud__backups_listed_at__gt=now - LISTED_FOR,
         )
@@ -27,6 +27,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
                 When(_exempt(now), then=Value("exempt")),
                 When(followed=False, then=Value("unknown")),
                 When(~known, then=Value("unknown")),
+                When(last_good_at__isnull=True, undated=True, then=Value("unknown")),
                 When(last_good_at__isnull=True, then=Value("never")),
                 When(late_at__gt=now, then=Value("protected")),
                 When(overdue_at__gt=now, then=Value("late")),
@@ -78,6 +79,7 @@ class Volume(RuleColumns):
     last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
     last_good_at = models.DateTimeField(null=True)
     last_good_source = models.CharField(max_length=16, null=True)  # data_timestamp or created_at
+    undated = models.BooleanField(default=False)  # what can be restored has no time that can be believed
     late_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)

@@ -50,6 +50,7 @@ def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(after: timed
     ("words", "expected"),
     [
         ({"good_at": None}, "never"),
+        ({"good_at": None, "undated": True}, "unknown"),
         ({"deleted_at": NOON}, "deleted"),
         ({"exempt_reason": "a test disk"}, "exempt"),
         ({"exempt_reason": "a test disk", "exempt_until": NOON + S}, "exempt"),

@@ -132,9 +132,9 @@ def test_everything_can_be_derived_again_by_hand(sim: Simulator) -> None:
     before = list(Volume.objects.values()), kinds()
     Backup.objects.update(kind="unknown", kind_source=None)
     Volume.objects.all().delete()
-    assert run() == "otc: 2 kinds and 1 disks changed\n"
+    assert run() == "otc: 2 kinds, 0 findings and 1 disks changed\n"
     assert (kinds(), Volume.objects.get().chain_size_mb) == (before[1], 200)
-    assert run("otc") == "otc: 0 kinds and 0 disks changed\n"
+    assert run("otc") == "otc: 0 kinds, 0 findings and 0 disks changed\n"
     with pytest.raises(CommandError, match="no cloud 'nowhere' here; there are: otc"):
         run("nowhere")
 
@@ -144,7 +144,7 @@ def test_stored_answers_can_be_read_anew(sim: Simulator) -> None:
     asked = sim.request_count
     Backup.objects.update(inc=None, size=None, chain_size_mb=None)
     Cloud.objects.update(type_votes_0=7, type_votes_1=7)
-    assert run("--decode") == "otc: 0 kinds and 0 disks changed, 2 answers read differently\n"
+    assert run("--decode") == "otc: 0 kinds, 0 findings and 0 disks changed, 2 answers read differently\n"
     assert list(Backup.objects.order_by("id").values_list("inc", "size", "chain_size_mb")) == [
         (0, 10, 100),
         (1, 10, 200),

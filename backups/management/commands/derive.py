@@ -5,14 +5,14 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from backups.engine import readings, redecode
+from backups.engine import findings, readings, redecode
 from backups.engine.clouds import ensure_rows
 from backups.engine.derive import derive_all
 from backups.models import Cloud
 
 
 class Command(BaseCommand):
-    help = "Derive kinds, chains and protection again from what is stored; no cloud is asked."
+    help = "Derive kinds, causes, chains and protection again from what is stored; no cloud is asked."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("clouds", nargs="*", metavar="CLOUD", help="all without one")
@@ -31,5 +31,5 @@ class Command(BaseCommand):
     def _derive(self, name: str, *, decode: bool) -> None:
         now = timezone.now()
         decoded = f", {redecode.redecode(name):,} answers read differently" if decode else ""
-        kinds, disks = readings.judge_again(name), derive_all(name, now)
-        self.stdout.write(f"{name}: {kinds:,} kinds and {disks:,} disks changed{decoded}")
+        kinds, found, disks = readings.judge_again(name), findings.note_all(name, now), derive_all(name, now)
+        self.stdout.write(f"{name}: {kinds:,} kinds, {found:,} findings and {disks:,} disks changed{decoded}")

@@ -1,0 +1,97 @@
+"""How long it takes to judge everything again, and after one batch; and what a page of disks costs."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from backups.analysis.facts import Fact
+from backups.bench.fill import CLOUD, fill
+from backups.bench.report import Report, p95, spent
+from backups.engine import findings, readings, volumes
+from backups.engine.derive import derive, derive_all
+from backups.models import Backup, Cloud, Volume
+
+BACKUPS, BATCH = 100_000, 1000
+PAGE = 50
+
+
+def run(report: Report) -> None:
+    now = timezone.now()
+    fill(BACKUPS, now=now)
+    Cloud.objects.filter(pk=CLOUD).update(last_good_at=now, backups_listed_at=now, follow="all")
+    derive_all(CLOUD, now)
+    disks = Volume.objects.count()
+    report.head(f"Analysis of {Backup.objects.count():,} backups on {disks:,} disks")
+    _all(report, now)
+    _batch(report, now)
+    _pages(report, now)
+    _crowded(report, now)
+
+
+def core(work: Callable[[], object]) -> float:
+    """Seconds of one core. SQLite works in this process; what PostgreSQL's takes is within the wall time."""
+    took = spent(work)
+    return took.cpu if connection.vendor == "sqlite" else took.wall
+
+
+def _all(report: Report, now: datetime) -> None:
+    """From nothing: each kind is wrong and no disk is known, so everything is computed and written."""
+    bare = core(lambda: sum(1 for _ in Backup.objects.values_list(*Fact._fields).iterator()))
+    Backup.objects.update(kind="unknown", kind_source=None, cause=None, outcome=None, flight=None, stuck_at=None)
+    Volume.objects.all().delete()
+    kinds = core(lambda: readings.judge_again(CLOUD))
+    found = core(lambda: findings.note_all(CLOUD, now))
+    disks = core(lambda: derive_all(CLOUD, now))
+    report.row("every kind, from nothing", kinds, "s")
+    report.row("every cause, outcome and flight, from nothing", found, "s")
+    report.row("every chain, rule and protection, from nothing", disks, "s")
+    report.row("all of it", kinds + found + disks, "s", most=10)
+    report.row("… against reading the same rows, computing nothing", kinds + found + disks, "s", reference=bare)
+    report.row("disks again, nothing to change", core(lambda: derive_all(CLOUD, now)), "s")
+
+
+def _batch(report: Report, now: datetime) -> None:
+    """After 1,000 changed backups: of as few disks as they can be of, and each of another disk."""
+    few = list(Backup.objects.order_by("volume_id").values_list("volume_id", flat=True)[:BATCH])
+    many = list(islice(Volume.objects.order_by("pk").values_list("volume_id", flat=True), BATCH))
+    _after(report, "few disks", few, now)
+    _after(report, "1,000 disks", many, now)
+
+
+def _after(report: Report, name: str, disks: Sequence[str | None], now: datetime) -> None:
+    ids: list[UUID] = []
+    for at in range(0, len(disks), 500):
+        mine = Backup.objects.filter(volume_id__in=disks[at : at + 500])
+        mine.update(chain_size_mb=F("chain_size_mb") + 1)
+        ids += mine.order_by("-created_at").values_list("pk", flat=True)[:500]
+    took = core(lambda: findings.note(ids, now)) + core(lambda: derive(CLOUD, disks, now))
+    report.row(f"after a batch of 1,000 on {name}", took, "s", most=1.3)
+
+
+def _pages(report: Report, now: datetime) -> None:
+    rows = Volume.objects.order_by("overdue_at", "pk")
+    with CaptureQueriesContext(connection) as asked:
+        volumes.volume_states(rows[:PAGE], now)
+    report.row(f"queries of a page of {PAGE} disks with their chains", len(asked), "", most=3)
+    report.row("… its time, p95", p95(lambda: volumes.volume_states(rows[:PAGE], now)), "ms")
+    one = rows.values_list("volume_id", flat=True)[0]
+    with CaptureQueriesContext(connection) as asked:
+        volumes.volume_detail(CLOUD, one, now)
+    report.row("queries of one disk's page", len(asked), "", most=3)
+    report.row("… its time, p95", p95(lambda: volumes.volume_detail(CLOUD, one, now)), "ms")
+    words = p95(lambda: volumes.volume_states(rows, now, chains=False), times=5)
+    report.row("the word of every disk, p95", words, "ms")
+
+
+def _crowded(report: Report, now: datetime) -> None:
+    """A disk that half of all backups are of: derived after a batch, and told."""
+    crowd = Backup.objects.order_by("pk").values("pk")[: BACKUPS // 2]
+    Backup.objects.filter(pk__in=crowd).update(volume_id="crowded")
+    report.row(f"a disk with {BACKUPS // 2:,} backups, derived", core(lambda: derive(CLOUD, ["crowded"], now)), "s")
+    report.row("… and told", core(lambda: volumes.volume_detail(CLOUD, "crowded", now)), "s")
