@@ -116,8 +116,8 @@ def _naive(house: House, url: str, token: str, ids: Sequence[str]) -> float:
             for one in some:
                 sender.send_task(refresh.name, (one, url, token))
 
-        house.measured([worker], ids[:20], lambda: send(ids[:20]))
-        return house.measured([worker], ids, lambda: send(ids)).microseconds
+        house.measured([worker], ids[:20], send)
+        return house.measured([worker], ids, send).microseconds
 
 
 def _latency(report: Report, house: House) -> None:

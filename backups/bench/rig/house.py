@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from backups.bench.rig.cloud import CloudProcess
@@ -19,7 +20,7 @@ from backups.models import Backup, Cloud
 from backups.vbs.clouds import load_clouds
 
 NAME = "measured"
-DISPATCH_SECONDS, LOOK_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 0.5, 0.1, 20.0, 600.0
+DISPATCH_SECONDS, LOOK_SECONDS, AGAIN_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 1.0, 0.1, 10.0, 20.0, 600.0
 LOOKED_UP = 1_000  # IDs in one query
 
 
@@ -69,14 +70,20 @@ class House:
 
     def round(self, workers: Sequence[Process], ids: Sequence[str]) -> Round:
         """Make these due and let the workers refresh them."""
-        return self.measured(workers, ids, lambda: tracking.refresh_now(ids, timezone.now()), dispatch=True)
+        return self.measured(workers, ids, lambda left: tracking.refresh_now(left, timezone.now()), dispatch=True)
 
     def measured(
-        self, workers: Sequence[Process], ids: Sequence[str], begin: Callable[[], object], *, dispatch: bool = False
+        self,
+        workers: Sequence[Process],
+        ids: Sequence[str],
+        begin: Callable[[Sequence[str]], object],
+        *,
+        dispatch: bool = False,
     ) -> Round:
-        """What the workers spend until each of these was asked about. With `dispatch` they are told to begin."""
-        began, cpu, wall, sent = timezone.now(), sum(one.cpu for one in workers), time.perf_counter(), 0.0
-        begin()
+        """What the workers spend until each was asked about. With `dispatch` they are called again and again."""
+        began, cpu, wall = timezone.now(), sum(one.cpu for one in workers), time.perf_counter()
+        begin(ids)
+        sent, again = 0.0, wall + AGAIN_SECONDS
         while left := _not_asked_since(began, wanted=ids):
             now = time.perf_counter()
             if now - wall > ROUND_SECONDS:
@@ -85,6 +92,10 @@ class House:
             if dispatch and now - sent >= DISPATCH_SECONDS:
                 self.dispatch()
                 sent = now
+            if dispatch and now > again:  # an answer that was under way at the beginning may have put some off
+                asked = set(map(str, _asked_since(began).values_list("pk", flat=True)))
+                begin([one for one in ids if one not in asked])
+                again = now + AGAIN_SECONDS
             time.sleep(LOOK_SECONDS)
         return Round(sum(one.cpu for one in workers) - cpu, time.perf_counter() - wall, len(ids))
 
@@ -104,9 +115,13 @@ class House:
             time.sleep(min(DISPATCH_SECONDS, left))
 
 
+def _asked_since(began: datetime) -> QuerySet[Backup]:
+    return Backup.objects.filter(cloud=NAME, attempted_at__gt=began)
+
+
 def _not_asked_since(began: datetime, *, wanted: Sequence[str]) -> int:
     """How many of `wanted` are left; of a few each is looked up, of many the whole table is counted."""
-    asked = Backup.objects.filter(cloud=NAME, attempted_at__gt=began)
+    asked = _asked_since(began)
     if len(wanted) <= LOOKED_UP:
         asked = asked.filter(pk__in=wanted)
     return max(0, len(wanted) - asked.count())

@@ -1,5 +1,7 @@
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -8,25 +10,22 @@ from backups.tests.faults.house import House
 
 
 @pytest.fixture(scope="session")
-def _one_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Built once: a test that passes leaves it whole, that is what it tests."""
-    postgresql = connection.vendor == "postgresql"
-    house = House(tmp_path_factory.mktemp("house"), postgresql=postgresql)
-    try:
-        house.open()
-        yield house
-    finally:
-        house.close()
+def _one_house() -> Iterator[House]:
+    """Built once: a test that passes leaves it whole, that is what it tests. PostgreSQL needs a folder it may enter."""
+    with tempfile.TemporaryDirectory(prefix="vbs", ignore_cleanup_errors=True) as folder:
+        house = House(Path(folder), postgresql=connection.vendor == "postgresql")
+        try:
+            house.open()
+            yield house
+        finally:
+            house.close()
 
 
 @pytest.fixture
 def house(_one_house: House) -> House:
-    """A whole installation in which everything works; after a test that failed its dead parts are started anew."""
-    for part in (_one_house.broker, _one_house.web, _one_house.worker, _one_house.beat):
-        if part.process is None:
-            part.start()
-    _one_house.proxy.open.set()
-    _one_house.sim.clear_faults()
+    """A whole installation in which everything works; what a failed test left broken is mended first."""
     _one_house.sim.forget_requests()
-    _one_house.recovers(datetime.now(UTC))
+    if not _one_house.is_whole():
+        _one_house.mend()
+        _one_house.recovers(datetime.now(UTC))
     return _one_house

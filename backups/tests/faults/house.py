@@ -195,6 +195,17 @@ class House:
         assert self.sim.max_in_flight_per_backup <= 1
         return took
 
+    def is_whole(self) -> bool:
+        good = sorted(row["id"] for row in self.rows() if row["tracking_state"] == "fresh")
+        return good == sorted(self.ids) and not self.failing()
+
+    def mend(self) -> None:
+        for part in (self.broker, self.web, self.worker, self.beat):
+            if part.process is None:
+                part.start()
+        self.proxy.open.set()
+        self.sim.clear_faults()
+
     def logs(self) -> str:
         """The end of what each process wrote, for the message of a failing test."""
         states = {row["tracking_state"] for row in self.rows()}

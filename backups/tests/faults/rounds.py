@@ -1,5 +1,6 @@
 """The engine in this process, driven as the scheduler drives it, with a clock that tests move."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ class Rounds:
             tasks.dispatch.delay()
             self.travel(seconds=every)
 
+    def wait_for_the_cloud(self) -> None:
+        """Until it has given up on answers that nobody waits for any more."""
+        self.sim.forget_requests()
+        while self.sim.max_in_flight:
+            time.sleep(0.2)
+            self.sim.forget_requests()
+
     def states(self) -> list[str]:
         """The tracking state of each backup, as pages and API have it, without repetition."""
         rows: Any = Backup.objects.with_tracking_state(timezone.now())
@@ -57,7 +65,7 @@ class Rounds:
             good = Backup.objects.filter(pk__in=self.ids, refreshed_at__gt=since).count()
             if good == len(self.ids) and self.states() == ["fresh"]:
                 break
-        assert (self.states(), Backup.objects.count()) == (["fresh"], len(self.ids))
+        assert (self.states(), Backup.objects.filter(pk__in=self.ids).count()) == (["fresh"], len(self.ids))
         assert self.sim.max_in_flight_per_backup <= 1
 
 

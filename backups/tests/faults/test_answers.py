@@ -31,16 +31,17 @@ def said() -> dict[str, Any]:
     return row.error or Cloud.objects.get(pk=CLOUD).error or {}
 
 
-def suffers(house: Rounds, fault: Fault, *, why: str) -> None:
+def suffers(house: Rounds, fault: Fault, *, why: str, times: int = 3) -> None:
     """The fault lasts for two minutes; then, in time, everything is as before."""
     house.sim.fault(fault)
-    house.round(times=3)
+    house.round(times=times)
     house.travel(minutes=2)
     assert house.states() == ["stale"], why
     assert {row.status for row in Backup.objects.all()} == {"creating"}
     assert said()["class"] in CLASSES
     assert said()["message"]
     house.sim.clear_faults()
+    house.wait_for_the_cloud()
     house.travel(hours=1)
     house.recovers()
     assert said() == {}
@@ -63,11 +64,16 @@ def test_every_broken_answer(house: Rounds, kind: str) -> None:
     suffers(house, Fault(kind), why=kind)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["slow_body", "slow_header", "hang"])
+def test_every_answer_that_does_not_come_in_time(house: Rounds, kind: str) -> None:
+    suffers(house, Fault(kind, seconds=12), why=kind, times=2)
+
+
 @pytest.mark.parametrize("kind", ["wrong_content_type", "duplicate_keys"])
 def test_an_odd_answer_that_can_be_read_is_read(house: Rounds, kind: str) -> None:
     house.sim.fault(Fault(kind))
-    house.round()
-    assert house.states() == ["fresh"]
+    house.recovers()
     assert house.row().status == "creating"
 
 
