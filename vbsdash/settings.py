@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "backups",
 ]
 MIDDLEWARE = [
+    "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -137,6 +138,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+API_RATE = "6000/minute"  # calls of one token, or of one signed-in user
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "backups.api.auth.TokenAuthentication",
@@ -146,7 +148,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
     "UNICODE_JSON": False,  # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8
+    "DEFAULT_THROTTLE_CLASSES": ["backups.api.throttle.TokenThrottle"],
     "EXCEPTION_HANDLER": "backups.api.problem.handle",
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
@@ -155,6 +159,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

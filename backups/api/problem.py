@@ -1,61 +1,91 @@
 """Every 4xx and 5xx under /api/ as application/problem+json (RFC 9457)."""
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, JsonResponse
-from rest_framework import exceptions, status
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from backups.api.errors import DatabaseAway, TooLarge
+
 CONTENT_TYPE = "application/problem+json"
+_KEPT = ("Allow", "Retry-After", "WWW-Authenticate", "Vary")
+_SENTENCES = {
+    400: "This request cannot be read.",
+    403: "Not allowed.",
+    404: "There is nothing at this address.",
+    500: "vbsdash failed on this; its log holds the reason.",
+    503: "The database does not answer.",
+}
 
 
-class Unprocessed(exceptions.ValidationError):
-    """400 with `{"field": ["sentence", …]}`."""
-
-
-class TooLarge(exceptions.APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-
-
-def body(code: int, detail: str, errors: dict[str, Any] | None = None) -> dict[str, Any]:
+def body(code: int, detail: str, errors: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "title": HTTPStatus(code).phrase,
         "status": code,
         "detail": detail,
-        "errors": errors or {},
+        "errors": dict(errors or {}),
     }
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler; what it does not know goes on to Django's 500, answered by `server_error`."""
+    """DRF's exception handler; what it does not know becomes Django's 500, which `Problems` puts into shape."""
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge("The body is larger than 5 MiB.")
+    if isinstance(exc, OperationalError | InterfaceError):
+        exc = DatabaseAway(_SENTENCES[503])
     response = exception_handler(exc, context)
     if response is None:
         return None
-    data = response.data
+    errors: dict[str, list[str]] = {}
     if isinstance(exc, exceptions.ValidationError):
-        errors = data if isinstance(data, dict) else {"body": data}
-        errors = {key: value if isinstance(value, list) else [str(value)] for key, value in errors.items()}
-        detail = " ".join(f"{key}: {' '.join(str(v) for v in value)}" for key, value in errors.items())
+        errors = dict(_flat("", response.data))
+        detail = " ".join(f"{key}: {' '.join(sentences)}" for key, sentences in errors.items())
     else:
-        errors, detail = {}, str(data.get("detail", "")) if isinstance(data, dict) else str(data)
+        detail = str(response.data.get("detail", "")) if isinstance(response.data, dict) else str(response.data)
     response.data = body(response.status_code, detail, errors)
     response.content_type = CONTENT_TYPE
+    request = context["request"]  # whatever the call itself answers in: CSV, YAML, a page
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     return response
 
 
-def page(code: int, detail: str) -> JsonResponse:
-    return JsonResponse(body(code, detail), status=code, content_type=CONTENT_TYPE)
+def _flat(key: str, found: Any) -> list[tuple[str, list[str]]]:
+    """`{"ids": {3: ["…"]}}` as `("ids.3", ["…"])`: one level of fields, each with its sentences."""
+    if isinstance(found, dict):
+        named = [(name if name != "non_field_errors" else "body", inner) for name, inner in found.items()]
+        return [pair for name, inner in named for pair in _flat(f"{key}.{name}" if key else str(name), inner)]
+    if isinstance(found, list) and any(isinstance(one, dict) for one in found):
+        return [pair for at, inner in enumerate(found) if inner for pair in _flat(f"{key}.{at}", inner)]
+    return [(key or "body", [str(one) for one in found] if isinstance(found, list) else [str(found)])]
 
 
-def not_found(request: HttpRequest, *_: Any, **__: Any) -> JsonResponse:
-    return page(404, f"There is nothing at {request.path[:200]}.")
+class Problems:
+    """Middleware: what Django itself refuses under /api/ gets the same shape."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        code = response.status_code
+        if code < 400 or not request.path.startswith("/api/") or response.get("Content-Type") == CONTENT_TYPE:
+            return response
+        return _shaped(response, code)
 
 
-def server_error() -> JsonResponse:
-    return page(500, "vbsdash failed on this; the log holds the reason.")
+def _shaped(response: HttpResponseBase, code: int) -> HttpResponse:
+    answer = JsonResponse(body(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code)
+    for header in _KEPT:
+        if header in response:
+            answer[header] = response[header]
+    answer["Content-Type"] = CONTENT_TYPE
+    return answer

@@ -1,14 +1,44 @@
 """The shapes of the JSON API. Lists are served from `.values()`; these describe them, and a test proves both equal."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from backups.models import Backup
-from backups.models.backup import HIDDEN
+from backups.models.backup import HIDDEN, KINDS, TRACKING_STATES
 
 WORDS = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in HIDDEN)
+BACKUP_WORDS = (*WORDS, "tracking_state")
+TIMES = frozenset(f.name for f in Backup._meta.concrete_fields if f.get_internal_type() == "DateTimeField")
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body in which a key that nobody knows is a mistake, not a wish to be forgotten."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
+            there = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {key[:80]: [f"There is no such key. There are: {there}."] for key in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+class Page(serializers.Serializer[Any]):
+    next = serializers.CharField(allow_null=True, help_text="Address of the next page.")
+    previous = serializers.CharField(allow_null=True)
+
+
+def read(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """The body of a request in this shape. Raises ValidationError."""
+    data = shape(data=request.data)
+    data.is_valid(raise_exception=True)
+    found: dict[str, Any] = data.validated_data
+    return found
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -27,7 +57,8 @@ class LinkSerializer(serializers.Serializer[Any]):
 
 
 class BackupSerializer(serializers.ModelSerializer[Backup]):
-    tracking_state = serializers.CharField()
+    tracking_state = serializers.ChoiceField(TRACKING_STATES)
+    kind = serializers.ChoiceField(KINDS)
     links = LinkSerializer(many=True)
     error = ErrorSerializer(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
@@ -36,18 +67,95 @@ class BackupSerializer(serializers.ModelSerializer[Backup]):
 
     class Meta:
         model = Backup
-        fields = (*WORDS, "tracking_state")
+        fields = BACKUP_WORDS
 
 
-class PageSerializer(serializers.Serializer[Any]):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+class BackupPage(Page):
     results = BackupSerializer(many=True)
 
 
-class NewBackupsSerializer(serializers.Serializer[Any]):
+class NewBackupsSerializer(Strict):
     cloud = serializers.CharField()
     ids = serializers.ListField(child=serializers.CharField(max_length=4096), allow_empty=False)
+
+
+class BackupEditSerializer(Strict):
+    note = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    tags = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
+
+
+class IdsSerializer(Strict):
+    ids = serializers.ListField(required=False, child=serializers.UUIDField(), allow_empty=False)
+
+
+class RetagSerializer(IdsSerializer):
+    add = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
+    remove = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
+
+
+class ChangedSerializer(serializers.Serializer[Any]):
+    changed = serializers.IntegerField()
+
+
+class UntrackedSerializer(serializers.Serializer[Any]):
+    untracked = serializers.IntegerField()
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    word = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class RevisionSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    changes = ChangeSerializer(many=True)
+
+
+class RevisionPage(Page):
+    results = RevisionSerializer(many=True)
+
+
+class ListedSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField(allow_null=True)
+    status = serializers.CharField(allow_null=True)
+    volume_id = serializers.CharField(allow_null=True)
+    size = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField(allow_null=True)
+    tracked = serializers.BooleanField()
+
+
+class ListedPage(Page):
+    results = ListedSerializer(many=True)
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    step = serializers.CharField()
+    outcome = serializers.ChoiceField(["ok", "failed", "not_tried"])
+    detail = serializers.CharField()
+    next = serializers.CharField(help_text="What to do; empty unless the step failed.")
+    milliseconds = serializers.IntegerField(allow_null=True)
+
+
+class ConnectionTestSerializer(serializers.Serializer[Any]):
+    cloud = serializers.CharField()
+    at = serializers.DateTimeField()
+    ok = serializers.BooleanField()
+    fails = serializers.CharField(allow_null=True)
+    steps = StepSerializer(many=True)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457: every 4xx and 5xx."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField())
+    )
 
 
 class InvalidSerializer(serializers.Serializer[Any]):
@@ -89,20 +197,51 @@ class CloudSerializer(serializers.Serializer[Any]):
     type_votes = serializers.DictField(child=serializers.IntegerField())
 
 
+class CauseSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(help_text="The value of the list's filter `cause`.")
+    code = serializers.CharField(allow_null=True)
+    text = serializers.CharField()
+    meaning = serializers.CharField(allow_null=True)
+    advice = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField()
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+    ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest hundred.")
+
+
 class SummarySerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
     backups = serializers.DictField()
     in_flight = serializers.ListField(child=serializers.UUIDField())
 
 
-def plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A `.values()` row as JSON has it: IDs as text, times with Z."""
-    return {key: _plain(value) if key != "id" else str(value) for key, value in row.items()}
+def plain_backups(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[dict[str, Any]]:
+    """`.values()` rows as JSON has them; a thousand of them at once, so only what needs it is touched."""
+    times = [word for word in words if word in TIMES]
+    found = []
+    for given in rows:
+        row = {word: given[word] for word in words}
+        if "id" in row:
+            row["id"] = str(row["id"])
+        for word in times:
+            value = row[word]
+            if value is not None:
+                row[word] = z(value)
+        found.append(row)
+    return found
 
 
-def _plain(value: Any) -> Any:
-    return z(value) if isinstance(value, datetime) else value
+def plain(value: Any) -> Any:
+    """Dataclasses made to dicts, and rows, as JSON has them: IDs as text, times with Z."""
+    if isinstance(value, datetime):
+        return z(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def z(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """UTC with Z; what the database gives is UTC already."""
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")

@@ -1,16 +1,30 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from backups.api import problem, views
+from backups.api import backups, bulk, overview, table, volumes
+from backups.api.base import Nothing
 
 urlpatterns = [
-    path("backups/", views.Backups.as_view(), name="api-backups"),
-    path("backups/<uuid:backup_id>/", views.OneBackup.as_view(), name="api-backup"),
-    path("backups/<uuid:backup_id>/refresh/", views.Refresh.as_view()),
-    path("backups/<uuid:backup_id>/raw/", views.Raw.as_view()),
-    path("clouds/", views.Clouds.as_view()),
-    path("summary/", views.Summary.as_view()),
+    path("backups/", backups.Backups.as_view(), name="api-backups"),
+    path("backups.csv", table.Table.as_view(), name="api-csv"),
+    path("backups/refresh/", bulk.RefreshMany.as_view()),
+    path("backups/tag/", bulk.TagMany.as_view()),
+    path("backups/untrack/", bulk.UntrackMany.as_view()),
+    path("backups/<uuid:backup_id>/", backups.OneBackup.as_view(), name="api-backup"),
+    path("backups/<uuid:backup_id>/refresh/", bulk.RefreshOne.as_view()),
+    path("backups/<uuid:backup_id>/revisions/", backups.Revisions.as_view()),
+    path("backups/<uuid:backup_id>/raw/", backups.Raw.as_view()),
+    path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
+    path("volumes/<str:cloud>/<str:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"),
+    path("rules/", volumes.Rules.as_view()),
+    path("rules/tags/<str:tag>/", volumes.RuleOfTag.as_view()),
+    path("rules/clouds/<str:cloud>/", volumes.RuleOfCloud.as_view()),
+    path("failures/", overview.Failures.as_view()),
+    path("clouds/", overview.Clouds.as_view()),
+    path("clouds/<str:cloud>/backups/", overview.CloudBackups.as_view()),
+    path("clouds/<str:cloud>/test/", overview.CloudTest.as_view()),
+    path("summary/", overview.Summary.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    re_path("", problem.not_found),
+    re_path("", Nothing.as_view()),
 ]

@@ -55,6 +55,7 @@ BACKUPS: Final = Listing(
     default_order="-created_at",
     ranks=(
         lambda now: Q(status__in=FAILED, gone_at__isnull=True),
+        lambda now: Q(stuck_at__isnull=False, stuck_at__lte=now, status__in=IN_FLIGHT, gone_at__isnull=True),
         lambda now: in_tracking_state("stale", now),
         lambda now: in_tracking_state("pending", now),
         lambda now: Q(status__in=IN_FLIGHT, gone_at__isnull=True),

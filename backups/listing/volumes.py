@@ -1,7 +1,8 @@
-"""What the list of disks can be asked. Its rows carry `protection`: `Volume.objects.with_protection(now)`."""
+"""What the list of disks can be asked. Its rows must carry `protection` and `followed` (`with_protection`)."""
 
 from collections.abc import Sequence
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from django.db.models import Q
 
@@ -10,8 +11,27 @@ from backups.listing.listing import Derived, Listing, Rank
 from backups.listing.words import Word, words_of
 from backups.models import Volume, VolumeTag
 
+RULES = ("disk", "tag", "cloud", "default")
+ORDERED = ("name", "label", "volume_id", "cloud", "size", "chain_size_mb", "last_good_at", "late_at", "overdue_at")
 WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt")
-_HIDDEN = frozenset({"id", "note", "version", "last_good", "listed_backups"} | set(Volume.RULE))
+_HIDDEN = frozenset(
+    [
+        *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),
+        *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone", "listed_backups"),
+    ]
+)
+
+
+def _is(word: str) -> Rank:
+    return lambda now: Q(protection=word)
+
+
+def _protected(words: Sequence[str], now: datetime) -> Q:
+    return Q(protection__in=words)
+
+
+def _followed(values: Sequence[Any], now: datetime) -> Q:
+    return Q(followed__in=values)
 
 
 def _tagged(tags: Sequence[str]) -> Q:
@@ -19,35 +39,26 @@ def _tagged(tags: Sequence[str]) -> Q:
 
 
 def _holding(text: str) -> Q:
-    return Q(name__icontains=text) | Q(label__icontains=text) | Q(volume_id__icontains=text)
-
-
-def _standing(word: str) -> Rank:
-    return lambda now: Q(protection=word)
+    """Disks are few, so they are folded here, as Python folds: the databases disagree beyond ASCII."""
+    wanted = text.casefold()
+    rows = Volume.objects.order_by().values_list("pk", "name", "label", "volume_id", "note")
+    return Q(pk__in=[pk for pk, *texts in rows if any(wanted in one.casefold() for one in texts if one)])
 
 
 VOLUMES: Final = Listing(
     name="volumes",
     model=Volume,
-    columns={word.name: word for word in words_of(Volume, hidden=_HIDDEN, choices={})},
-    derived={
-        "protection": Derived(
-            Word("protection", "choice", False, PROTECTIONS), lambda words, now: Q(protection__in=words)
-        )
+    columns={
+        **{word.name: word for word in words_of(Volume, hidden=_HIDDEN, choices={"rule_from": RULES})},
+        "last_good_id": Word("last_good_id", "id", True),
     },
-    orders=(
-        "name",
-        "cloud",
-        "volume_id",
-        "size",
-        "chain_size_mb",
-        "last_good_at",
-        "late_at",
-        "overdue_at",
-        "attention",
-    ),
+    derived={
+        "protection": Derived(Word("protection", "choice", False, PROTECTIONS), _protected),
+        "follow": Derived(Word("follow", "flag", False), _followed),
+    },
+    orders=(*ORDERED, "attention"),
     default_order="attention",
-    ranks=tuple(_standing(word) for word in WORST_FIRST),
+    ranks=tuple(_is(word) for word in WORST_FIRST),
     tagged=_tagged,
     search=_holding,
 )

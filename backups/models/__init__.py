@@ -12,6 +12,7 @@ from backups.models.process import Process
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.search import SearchText
+from backups.models.stamp import Stamp
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
 from backups.models.volume import Volume, VolumeTag
@@ -31,6 +32,7 @@ __all__ = [
     "Process",
     "Revision",
     "SearchText",
+    "Stamp",
     "TagRule",
     "Volume",
     "VolumeTag",

@@ -97,6 +97,7 @@ class Volume(RuleColumns):
         indexes = (
             models.Index("late_at", "id", name="volume_late"),
             models.Index("overdue_at", "id", name="volume_overdue"),
+            models.Index("exempt_until", name="volume_exempt"),
             models.Index("name", "id", name="volume_name"),
         )
 

@@ -46,6 +46,7 @@ def rows() -> list[dict[str, Any]]:
                 refreshed_at=NOW if seen else None,
                 stale_at=NOW + timedelta(minutes=dice.choice([-1, 0, 1, 1])) if seen else None,
                 gone_at=NOW if dice.random() < 0.1 else None,
+                stuck_at=dice.choice([None, NOW, NOW + timedelta(seconds=1)]),
             )
         )
     Backup.objects.bulk_create(made)
@@ -82,10 +83,12 @@ def backwards(query: str, *, few: int = FEW, size: int = 7) -> list[uuid.UUID]:
 def need(row: dict[str, Any]) -> int:
     state, status = row["tracking_state"], row["status"]
     if state == "gone":
-        return 5
+        return 6
     if status in FAILED:
         return 0
-    return {"stale": 1, "pending": 2}.get(state, 3 if status in IN_FLIGHT else 4)
+    if row["stuck_at"] is not None and row["stuck_at"] <= NOW and status in IN_FLIGHT:
+        return 1
+    return {"stale": 2, "pending": 3}.get(state, 4 if status in IN_FLIGHT else 5)
 
 
 def in_order(rows: list[dict[str, Any]], ordering: str) -> list[uuid.UUID]:

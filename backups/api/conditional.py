@@ -1,0 +1,25 @@
+"""ETag and If-None-Match for pages and API, decided before anything is rendered."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
+
+from backups.engine.version import data_version
+
+
+def etag(request: HttpRequest, now: datetime, *more: Any) -> str:
+    """Differs with the data, the time where it matters, reader and token; `more`: what else the answer shows."""
+    reader = (request.user.pk, getattr(getattr(request, "auth", None), "pk", None))
+    seed = repr((data_version(now), reader, more))
+    return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
+
+
+def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
+    """304 when the reader has this version already; only GET and HEAD are ever conditional on it."""
+    if request.method not in ("GET", "HEAD"):
+        return None
+    answer = get_conditional_response(request, etag=tag)
+    return answer if answer is not None and answer.status_code == 304 else None

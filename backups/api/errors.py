@@ -1,0 +1,30 @@
+"""What a call can be refused with; each becomes a problem (`backups/api/problem.py`)."""
+
+from rest_framework import exceptions, status
+
+AGAIN_AFTER = 10  # seconds, when the database is away
+
+
+class Unprocessed(exceptions.ValidationError):
+    """400 with `{"field": ["sentence", …]}`."""
+
+
+class TooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
+class Changed(exceptions.APIException):
+    """What `If-Match` names is not there any more."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+
+
+class CloudFailed(exceptions.APIException):
+    """The cloud behind the answer did not give one."""
+
+    status_code = status.HTTP_502_BAD_GATEWAY
+
+
+class DatabaseAway(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = AGAIN_AFTER

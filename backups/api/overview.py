@@ -1,0 +1,123 @@
+"""Clouds, failures, the numbers of the home page."""
+
+import base64
+from dataclasses import asdict
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backups.api import describe, query
+from backups.api import serializers as shape
+from backups.api.backups import tracked
+from backups.api.base import Call
+from backups.api.errors import CloudFailed, Unprocessed
+from backups.engine import clouds, connection_test, discover, schedule, tokens
+from backups.engine.failures import causes
+from backups.engine.tracking import UnknownCloud
+from backups.listing.cursor import BadCursor
+from backups.vbs.errors import VBSError
+
+
+class Clouds(Call):
+    @extend_schema(operation_id="clouds_list", responses=shape.CloudSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Every cloud that is configured or has rows."""
+        query.only(request)
+        states = [one for one in clouds.states(self.now) if query.opens(request, one.name)]
+        return Response([shape.plain(asdict(state)) for state in states])
+
+
+class Failures(Call):
+    @extend_schema(
+        operation_id="failures", parameters=[OpenApiParameter("cloud", str)], responses=shape.CauseSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """Causes of failures, each once, the one seen last first; `key` is the list's filter `cause`."""
+        query.only(request, "cloud")
+        cloud = request.query_params.get("cloud")
+        if cloud is not None and "\x00" in cloud:
+            raise Unprocessed({"cloud": ["A NUL is no part of a name."]})
+        found = causes(self.now, cloud=cloud, clouds=tokens.scope(request.auth))
+        return Response([shape.plain(asdict(one)) for one in found])
+
+
+class CloudBackups(Call):
+    """Asks the cloud, so nothing here can tell whether the answer changed."""
+
+    conditional = False
+
+    @extend_schema(
+        operation_id="cloud_backups",
+        parameters=[
+            *describe.PAGE,
+            OpenApiParameter("status", str),
+            OpenApiParameter("volume_id", str),
+            OpenApiParameter("name", str),
+        ],
+        responses=shape.ListedPage,
+    )
+    def get(self, request: Request, cloud: str) -> Response:
+        """What the cloud lists itself, the newest first, tracked or not."""
+        query.only(request, "limit", "cursor", "status", "volume_id", "name")
+        filters = {word: request.query_params[word] for word in ("status", "volume_id", "name") if word in request.GET}
+        if bad := next((word for word, value in filters.items() if "\x00" in value or len(value) > 500), None):
+            raise Unprocessed({bad: ["It holds what no backup can hold."]})
+        limit, offset = query.limit(request), _offset(request)
+        _check(request, cloud)
+        try:
+            found = discover.listed(cloud, limit=limit, offset=offset, **filters)
+        except VBSError as e:
+            raise CloudFailed(f"{cloud}: {e.message}") from e
+        following = None if found.next_offset is None else _cursor(found.next_offset)
+        previous = _cursor(max(0, offset - limit)) if offset else None
+        results = [shape.plain(asdict(one)) for one in found.backups]
+        return Response(
+            {"next": query.link(request, following), "previous": query.link(request, previous), "results": results}
+        )
+
+
+class CloudTest(Call):
+    @extend_schema(operation_id="cloud_test", request=None, responses=shape.ConnectionTestSerializer)
+    def post(self, request: Request, cloud: str) -> Response:
+        """Try the way to a cloud step by step: name, TLS, sign-in, catalog, permission, path."""
+        query.only(request)
+        _check(request, cloud)
+        return Response(shape.plain(asdict(connection_test.run(cloud, self.now, clock=timezone.now))))
+
+
+class Summary(Call):
+    @extend_schema(operation_id="summary", responses=shape.SummarySerializer)
+    def get(self, request: Request) -> Response:
+        """The numbers of the home page."""
+        query.only(request)
+        now, rows = self.now, tracked(request, self)
+        states = rows.tally("tracking_state")
+        by_status = {status or "": n for status, n in rows.tally("status").items()}
+        flying = rows.filter(status__in=schedule.IN_FLIGHT, gone_at=None).order_by("id").values_list("id", flat=True)
+        counted = {"by_status": by_status, "by_tracking_state": states, "total": sum(states.values())}
+        return Response({"as_of": shape.z(now), "backups": counted, "in_flight": [str(one) for one in flying[:1000]]})
+
+
+def _check(request: Request, cloud: str) -> None:
+    if cloud not in clouds.configured() or not query.opens(request, cloud):
+        raise NotFound(str(UnknownCloud(cloud)))
+
+
+def _cursor(offset: int) -> str:
+    return base64.urlsafe_b64encode(f"offset {offset}".encode()).decode().rstrip("=")
+
+
+def _offset(request: Request) -> int:
+    given = request.query_params.get("cursor")
+    if given is None:
+        return 0
+    try:
+        word, number = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(" ")
+        if word != "offset" or not number.isdecimal() or len(number) > 9:
+            raise BadCursor
+        return int(number)
+    except ValueError as e:
+        raise Unprocessed({"cursor": [str(BadCursor())]}) from e
