@@ -3,7 +3,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
-from backups.web import add, backups, clouds, disk, disks, health, home
+from backups.web import add, backups, clouds, disk, disks, failures, health, home
 from backups.web.signin import SignIn
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("volumes/<str:cloud>/<path:volume_id>/set/", disk.set_one, name="volume_set"),
     path("volumes/<str:cloud>/<path:volume_id>/refresh/", disk.refresh, name="volume_refresh"),
     path("volumes/<str:cloud>/<path:volume_id>/", disk.disk, name="volume"),
+    path("failures/", failures.cause_list, name="failures"),
     path("clouds/", clouds.cloud_list, name="clouds"),
     path("clouds/<str:name>/test/", clouds.test_connection, name="connection_test"),
     path("accounts/login/", SignIn.as_view(), name="login"),

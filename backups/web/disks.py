@@ -1,5 +1,6 @@
 """The disks: how many are protected, and each of them day by day; what many of them are to be set to at once."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -61,7 +62,7 @@ def set_many(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked: list[str]) -> HttpResponse:
     now = timezone.now()
     try:
-        wanted = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+        wanted = _selection(query)
         given = query.get("cursor")
         cursor = read_cursor(given, VOLUMES, wanted) if given else None
     except BadFilter as e:
@@ -108,12 +109,18 @@ def summary(now: Any) -> dict[str, Any]:
     }
 
 
+def _selection(query: QueryDict) -> Selection:
+    """Worst first, unless the address says otherwise. Raises BadFilter."""
+    wanted = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+    return wanted if query.get("ordering") else replace(wanted, ordering="attention")
+
+
 def _rows(now: Any) -> Any:
     return Volume.objects.with_protection(now)
 
 
 def _all_of(query: QueryDict) -> list[tuple[str, str]]:
-    wanted: Selection = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+    wanted = _selection(query)
     now = timezone.now()
     return list(Pages(VOLUMES, wanted, now, rows=_rows(now)).matching.values_list("cloud", "volume_id"))
 
