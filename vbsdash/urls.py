@@ -3,14 +3,15 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
-from backups.web import add, backups, clouds, disk, disks, failures, health, home
+from backups.web import add, backup, backups, clouds, disk, disks, failures, health, home
 from backups.web.signin import SignIn
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("backups/", backups.backup_list, name="backups"),
     path("backups/add/", add.add, name="add"),
-    path("backups/<uuid:backup_id>/", backups.backup, name="backup"),
+    path("backups/<uuid:backup_id>/", backup.backup, name="backup"),
+    path("backups/<uuid:backup_id>/labels/", backup.set_labels, name="backup_labels"),
     path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
     path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
     path("volumes/", disks.disk_list, name="volumes"),

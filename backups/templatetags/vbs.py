@@ -1,6 +1,8 @@
 """Words, times and sizes as pages show them. What a cloud gave is escaped and set apart for right-to-left text."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -64,6 +66,12 @@ def status(row: Mapping[str, Any]) -> SafeString:
 
 
 @register.simple_tag
+def status_word(word: str) -> SafeString:
+    """A status by itself, as the cloud writes it."""
+    return state(replace(words.of_status(word), text=word))
+
+
+@register.simple_tag
 def status_look(row: Mapping[str, Any]) -> Look:
     return _look(row)
 
@@ -123,6 +131,13 @@ def until(at: datetime, now: datetime) -> str:
 def instant(text: str) -> datetime | None:
     """A time that was kept as text."""
     return parse_datetime(text)
+
+
+@register.filter
+def told(value: Any) -> str:
+    """A value of a change in a few words; null is said, a list or an object is JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 @register.filter

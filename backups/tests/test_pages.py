@@ -2,7 +2,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from backups.analysis.causes import explain
 from backups.engine import tracking
 from backups.engine.plan import Fetched
 from backups.engine.refresh import apply
@@ -310,8 +311,8 @@ def test_a_failed_backup_gives_its_reason_and_the_next_step(web: Client) -> None
     track(body(status="error", fail_reason="fsp said no"))
     text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
     assert re.findall(r'<blockquote class="quote"><bdi>([^<]*)', text) == ["fsp said no"]
-    assert re.findall(r"<b>Next:</b> ([^<]*)<", text) == [
-        "Back up the disk again; if it fails twice, give support the reason below and the job ID."
+    assert [unescape(one) for one in re.findall(r"<dt>What to do</dt><dd>([^<]*)<", text)] == [
+        explain(status="error", reason="fsp said no").advice
     ]
 
 

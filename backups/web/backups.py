@@ -1,8 +1,6 @@
-"""The list of backups, and one backup."""
+"""The list of backups, and what is done with some of them."""
 
-import json
 import uuid
-from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,11 +15,10 @@ from backups.listing.backups import BACKUPS
 from backups.listing.cursor import LAST, BadCursor, read_cursor
 from backups.listing.page import Pages
 from backups.listing.selection import BadFilter, parse, without
-from backups.models import Backup, Body, Cloud
+from backups.models import Backup, Cloud
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.web import status
-from backups.web.facts import Link, groups
-from backups.web.verdict import verdict
+from backups.web.backup import not_tracked
 
 SIZE = 50
 BESIDE = ("cursor", "live")  # keys of the address that filter nothing
@@ -30,8 +27,6 @@ ROW = (
     *("chain_size_mb", "throughput_mb_s", "space_saving_percent", "description", "created_at", "tracked_at"),
     *("refreshed_at", "fail_reason", "error", "tags"),
 )
-
-ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state")
 
 
 @require_safe
@@ -66,38 +61,10 @@ def backup_list(request: HttpRequest) -> HttpResponse:
     return render(request, "backups/list.html", context | _choices())
 
 
-@require_safe
-def backup(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    now = timezone.now()
-    row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL).first()
-    if row is None:
-        return _not_tracked(request, backup_id)
-    moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
-    body = Body.objects.filter(pk=backup_id).first()
-    context = {
-        "now": now,
-        "row": row,
-        "say": verdict(row, now),
-        "groups": groups(row, _links(row["cloud"], row["links"])),
-        "flying": moving and row["tracking_state"] == "fresh",
-        "every": 3 if moving else 30,
-        "configured": row["cloud"] in clouds.configured(),
-        "body": body,
-        "raw": _formatted(body.text) if body else "",
-    }
-    return render(request, "backups/backup.html", context)
-
-
-def _formatted(text: str) -> str:
-    """The body for reading; a lone surrogate, which is JSON but no UTF-8, stays an escape."""
-    formatted = json.dumps({"backup": json.loads(text)}, indent=2, ensure_ascii=False)
-    return formatted.encode("utf-8", "backslashreplace").decode()
-
-
 @require_POST
 def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     if not tracking.refresh_now([str(backup_id)], timezone.now()):
-        return _not_tracked(request, backup_id)
+        return not_tracked(request, backup_id)
     tasks.refresh_soon([str(backup_id)])
     messages.success(request, "The cloud is being asked about this backup now.")
     return redirect("backup", backup_id)
@@ -106,7 +73,7 @@ def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     if not tracking.untrack([str(backup_id)]):
-        return _not_tracked(request, backup_id)
+        return not_tracked(request, backup_id)
     messages.success(request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud.")
     return redirect("backups")
 
@@ -124,23 +91,3 @@ def _choices() -> dict[str, list[str]]:
 
 def _refuse(request: HttpRequest, problems: dict[str, str], rest: str) -> HttpResponse:
     return render(request, "backups/bad_filter.html", {"problems": problems, "rest": rest}, status=400)
-
-
-def _not_tracked(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    return render(request, "backups/not_tracked.html", {"id": str(backup_id)}, status=404)
-
-
-def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
-    """A link can be followed only when it leads to the configured endpoint's own host; else it is text."""
-    config = clouds.configured().get(cloud)
-    endpoint = config.vbs_endpoint_override if config else None
-    host = urlsplit(endpoint).hostname if endpoint else None
-    return [Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host)) for one in links]
-
-
-def _leads_to(link: dict[str, str], host: str | None) -> bool:
-    try:
-        parts = urlsplit(str(link.get("href", "")))
-        return host is not None and parts.scheme in ("http", "https") and parts.hostname == host
-    except ValueError:
-        return False

@@ -31,7 +31,7 @@ class Group:
 
 # label, the API's key, the word, how it is written, unit
 _WHAT = (
-    ("Status", "status", "status", "text", ""),
+    ("Status", "status", "status", "status", ""),
     ("Progress", "progress", "progress", "number", "%"),  # as given: "0" on many finished backups
     ("Kind", "INC · Type", "kind", "kind", ""),
     ("Description", "DESC", "description", "text", ""),
@@ -71,7 +71,7 @@ _CHAIN = (
     ("Request was incremental", "INC", "inc", "number", ""),
     ("Type", "Type", "type", "number", ""),
     ("Objects", "object_count", "object_count", "number", ""),
-    ("Job", "ebk_T_I", "job_id", "id", ""),
+    ("Job", "ebk_T_I", "job_id", "copy", ""),
     ("Backup image", "backupurl", "backup_image_id", "id", ""),
     ("Other keys", "unmapped", "unmapped", "object", ""),
 )
@@ -89,6 +89,8 @@ _TRACKING = (
 
 def groups(row: Mapping[str, Any], links: Sequence[Link]) -> list[Group]:
     """What · where · how stored · chain · tracking."""
+    if row["tracking_state"] == "pending":  # nothing is supplied yet, so nothing can be missing
+        return [Group("Tracking", [*_facts(row, _WHERE[:1]), *_facts(row, _TRACKING)])]
     where = [*_facts(row, _WHERE), Fact("Links", "links", "links", links)]
     return [
         Group("What", _facts(row, _WHAT)),

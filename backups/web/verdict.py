@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from backups.analysis.rules import span
 from backups.web import status
 from backups.web.status import Look
 
+_DAY = timedelta(days=1)
 _ERRORS = {
     "unavailable": "The cloud does not answer.",
     "unauthorized": "The cloud refuses the sign-in.",
@@ -15,11 +17,6 @@ _ERRORS = {
     "wrong_address": "The address of the backup API is wrong for this cloud.",
     "rejected": "The cloud refuses the question.",
     "malformed": "The cloud's answer could not be read.",
-}
-_NEXT = {
-    "error": "Back up the disk again; if it fails twice, give support the reason below and the job ID.",
-    "error_deleting": "See whether later backups depend on it, then delete it again.",
-    "error_restoring": "Restore again; if it fails twice, give support the reason below.",
 }
 
 
@@ -49,12 +46,20 @@ def _sentence(row: Mapping[str, Any], look: Look) -> str:
         return f"{look.text.capitalize()}; nobody knows now."
     if word in status.IN_FLIGHT and row["progress"]:
         return f"{status.of_status(word).text.capitalize()}, {row['progress']} % done."
-    return f"{look.text.capitalize()}."
+    if word == "error" and (length := _length(row)) is not None:
+        return f"Failed after {span(length)}."
+    return "Failed." if word == "error" else f"{look.text.capitalize()}."
+
+
+def _length(row: Mapping[str, Any]) -> timedelta | None:
+    """How long it was worked on, as far as its own times tell."""
+    created, updated = row["created_at"], row["updated_at"]
+    length = updated - created if created and updated else None
+    return length if length is not None and timedelta() < length < _DAY else None
 
 
 def _next(row: Mapping[str, Any]) -> str:
-    if row["tracking_state"] == "fresh":
-        return _NEXT.get(row["status"] or "", "")
+    """What to do about a failure stands beside its reason."""
     if row["tracking_state"] == "stale":
         return "Look at the cloud's state, then refresh."
     return "Untrack it when it is no longer needed here." if row["tracking_state"] == "gone" else ""

@@ -1,0 +1,30 @@
+"""How long a thing was in each status, from what was seen to change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Span:
+    """`status` was seen at `since` first; until `until`, or still, when that is None."""
+
+    status: str | None
+    since: datetime
+    until: datetime | None
+
+    def seconds(self, now: datetime) -> int:
+        return max(0, int(((self.until or now) - self.since).total_seconds()))
+
+
+def spans(revisions: Iterable[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> tuple[Span, ...]:
+    """`revisions`: instant and changes `{word, before, after}`, oldest first; others count for nothing."""
+    found: list[Span] = []
+    for at, changes in revisions:
+        for change in changes:
+            if change["word"] == "status":
+                if found:
+                    found[-1] = Span(found[-1].status, found[-1].since, at)
+                found.append(Span(change["after"], at, None))
+    return tuple(found)
