@@ -1,51 +1,67 @@
-"""Celery tasks: fetch by id, one verb of the engine, record, enqueue what follows."""
+"""Celery tasks: one verb of the engine each. Messages name clouds and kinds of work; the database says what is due."""
 
 import logging
 import uuid
 from collections.abc import Sequence
+from typing import Any, cast
 
-from celery import shared_task
+from celery import Task, shared_task
+from celery.signals import worker_shutting_down
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from backups.engine import clouds, readings, refresh, tracking
+from backups.engine import clouds, readings, retention, rounds
+from backups.engine import dispatch as dispatching
+from backups.engine.dispatch import DO, Work
+from backups.engine.fetch import stopping
 from backups.engine.heartbeat import beat
+from backups.engine.room import room
 from backups.models import Backup
-from backups.vbs.errors import VBSError
 
 logger = logging.getLogger(__name__)
 
-TASKS_IN_ONE_DISPATCH = 15  # of one cloud: 300 single GETs, what 5 per second serve before the claims end
+AT_ONCE = 100  # backups asked about at once when a person wants to know
 
 
 @shared_task
 def dispatch() -> None:
-    """Hand out what is due, cloud by cloud."""
-    beat("worker")
+    """Call workers for what there is to do, cloud by cloud."""
     clouds.ensure_rows()
     now = timezone.now()
     readings.ensure_all(now)
-    for name in clouds.configured():
-        ids = refresh.claim_due(name, now, most=refresh.BATCH * TASKS_IN_ONE_DISPATCH)
-        _send(name, ids, queue="bulk")
+    for need in dispatching.needs(now):
+        for _ in range(need.workers):
+            if not _send(work, need.cloud, need.work, queue="bulk", expires=20):
+                return
 
 
 @shared_task
-def follow() -> None:
-    """Track new backups of the clouds that ask for it, out of their own lists."""
-    for name in clouds.configured():
-        try:
-            refresh_soon(tracking.follow(name, timezone.now()))
-        except VBSError as e:
-            logger.warning("%s: its list was not read: %s", name, e.message)
+def work(cloud: str, kind: str) -> None:
+    """Do one kind of work for a cloud, if this worker has room."""
+    with room(cloud) as free:
+        if free and cloud in clouds.configured():
+            DO[cast(Work, kind)](cloud)
 
 
 @shared_task
 def refresh_backups(cloud: str, ids: list[str]) -> None:
-    """Ask about claimed backups."""
-    refresh.refresh(cloud, [uuid.UUID(one) for one in ids])
+    """Ask about these now: a person waits. Without room they stay due, for the next dispatch."""
+    with room(cloud, interactive=True) as free:
+        if free:
+            rounds.refresh_these(cloud, [uuid.UUID(one) for one in ids])
+
+
+@shared_task
+def alive(queue: str) -> None:
+    """The sign of life of a queue: sent by the scheduler, consumed by a worker."""
+    beat(queue)
+
+
+@shared_task
+def prune_revisions() -> None:
+    retention.prune(timezone.now())
 
 
 def refresh_soon(ids: Sequence[str]) -> None:
@@ -54,21 +70,25 @@ def refresh_soon(ids: Sequence[str]) -> None:
 
 
 def _refresh_first(ids: Sequence[str]) -> None:
-    mine = Backup.objects.filter(pk__in=[uuid.UUID(one) for one in ids[:100]], cloud__in=clouds.configured())
-    by_cloud: dict[str, list[uuid.UUID]] = {}
+    mine = Backup.objects.filter(pk__in=[uuid.UUID(one) for one in ids[:AT_ONCE]], cloud__in=clouds.configured())
+    by_cloud: dict[str, list[str]] = {}
     for pk, cloud in mine.values_list("pk", "cloud"):
-        by_cloud.setdefault(cloud, []).append(pk)
+        by_cloud.setdefault(cloud, []).append(str(pk))
     for cloud, some in by_cloud.items():
-        _send(cloud, refresh.claim(some, timezone.now()), queue="interactive")
+        _send(refresh_backups, cloud, some, queue="interactive", expires=55)
 
 
-def _send(cloud: str, ids: Sequence[uuid.UUID], *, queue: str) -> None:
-    """Publish in batches. When the broker is away nothing is lost: the claims are given back and the rows are due."""
-    for at in range(0, len(ids), refresh.BATCH):
-        batch = ids[at : at + refresh.BATCH]
-        try:
-            refresh_backups.apply_async((cloud, [str(one) for one in batch]), queue=queue, expires=55)
-        except (OperationalError, RedisError, OSError) as e:
-            logger.warning("broker away, %d backups stay due: %s", len(ids) - at, e)
-            refresh.release(ids[at:])
-            return
+def _send(task: Task[Any, None], *words: Any, queue: str, expires: int) -> bool:
+    """Publish. When the broker is away nothing is lost: what is due stays due."""
+    try:
+        task.apply_async(words, queue=queue, expires=expires)
+    except (OperationalError, RedisError, OSError) as e:
+        logger.warning("broker away, what is due stays due: %s", e)
+        return False
+    return True
+
+
+@worker_shutting_down.connect
+def _finish(**_: Any) -> None:
+    """Begin no further questions: those under way end within their deadlines."""
+    stopping.set()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import load_clouds
@@ -176,9 +177,26 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
 CELERY_BEAT_SCHEDULER = "vbsdash.celery:BeatWithHeartbeat"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {
-    "dispatch what is due": {"task": "backups.tasks.dispatch", "schedule": 5.0, "options": {"expires": 30}},
-    "follow what is new": {"task": "backups.tasks.follow", "schedule": 30.0, "options": {"expires": 25}},
+CELERY_BEAT_SCHEDULE = {  # two schedulers do no harm: every message may come twice
+    "dispatch what is due": {
+        "task": "backups.tasks.dispatch",
+        "schedule": 5.0,
+        "options": {"queue": "interactive", "expires": 30},
+    },
+    **{
+        f"sign of life of {queue}": {
+            "task": "backups.tasks.alive",
+            "schedule": 5.0,
+            "args": [queue],
+            "options": {"queue": queue, "expires": 30},
+        }
+        for queue in ("interactive", "bulk")
+    },
+    "forget old changes": {
+        "task": "backups.tasks.prune_revisions",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"queue": "bulk", "expires": 3600},
+    },
 }
 if _broker.startswith("redis"):  # options that survive half-open connections
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -187,6 +205,7 @@ if _broker.startswith("redis"):  # options that survive half-open connections
         "socket_keepalive": True,
         "health_check_interval": 10,
         "visibility_timeout": 600,
+        "queue_order_strategy": "priority",  # as listed after -Q: people before bulk
     }
 
 LOGGING = log.config(debug=DEBUG)

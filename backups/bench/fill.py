@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import islice
 
 from backups.engine import tracking
+from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.engine.refresh import apply
 from backups.models import Backup
 from backups.vbs import payload
 from backups.vbs.simulator.body import Form
@@ -26,4 +26,4 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
     while ids := list(islice(missing, BATCH)):
         tracking.add(cloud=CLOUD, values=ids, now=now)
         bodies = (json.loads(world.slots[one].encode(moment, form)) for one in ids)
-        apply(CLOUD, [Fetched(uuid.UUID(body["id"]), now, answer=payload.decode(body)) for body in bodies])
+        apply(CLOUD, [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])

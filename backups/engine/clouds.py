@@ -3,23 +3,37 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
+from backups.engine import breaker, calls, signing_in
+from backups.engine.meter import Meter
+from backups.engine.signing_in import AFTER_REFUSAL, fingerprint
 from backups.models import Backup, Cloud
 from backups.vbs.client import Client
 from backups.vbs.clouds import CloudConfig
 from backups.vbs.kind import MIN_VOTES, Reading, Votes, full_type, proves
 
 VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
-AFTER_REFUSAL = timedelta(hours=1)  # a refused sign-in is repeated neither sooner nor elsewhere: it locks accounts
 
-_clients: dict[str, tuple[CloudConfig, Client]] = {}
+__all__ = ["CloudState", "client", "configured", "fingerprint", "must_wait", "reading", "states"]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What this process keeps of a cloud: connections, the token, the way to its budget."""
+
+    config: CloudConfig
+    client: Client
+    meter: Meter
+
+
+_lines: dict[str, _Line] = {}
 _lock = threading.Lock()
 
 
@@ -35,10 +49,18 @@ class CloudState:
     last_good_at: datetime | None
     error: dict[str, Any] | None
     paused_until: datetime | None
+    pause_reason: str | None  # "refused", "retry_after" or "breaker"
+    breaker: breaker.State
     requests_per_second: float | None
     used_percent: int | None
     lag_seconds: int
     tracked: int
+    due: int  # waiting for a worker
+    claimed: int  # in a worker's hands
+    list_lacks: list[str] | None  # keys that its lists do not have; None while that is not known
+    list_error: str | None  # why its list could not be used
+    walked_at: datetime | None  # when its whole list was last read
+    calls: dict[str, int]  # since ever, by how they ended
     type_full: int | None
     type_full_source: str
     type_votes: dict[str, int]
@@ -57,23 +79,34 @@ def configured() -> Mapping[str, CloudConfig]:
 
 def client(name: str) -> Client:
     """The one client of this process for a configured cloud; it keeps connections and the token."""
+    return _line(name).client
+
+
+def meter(name: str) -> Meter:
+    """What admits and counts the calls of this process to a configured cloud."""
+    return _line(name).meter
+
+
+def _line(name: str) -> _Line:
     config = configured()[name]
     with _lock:
-        known = _clients.get(name)
-        if known is not None and known[0] is config:
-            return known[1]
+        known = _lines.get(name)
+        if known is not None and known.config is config:
+            return known
         if known is not None:  # another configuration than the one it was made for
-            known[1].close()
-        _clients[name] = (config, Client(config, clock=timezone.now))
-        return _clients[name][1]
+            known.client.close()
+        meter = Meter(name, config.requests_per_second)
+        made = Client(config, clock=timezone.now, meter=meter, guard=partial(signing_in.turn, config))
+        _lines[name] = _Line(config, made, meter)
+        return _lines[name]
 
 
 def forget_clients() -> None:
     """Close all connections; the next call signs in anew."""
     with _lock:
-        for _, one in _clients.values():
-            one.close()
-        _clients.clear()
+        for one in _lines.values():
+            one.client.close()
+        _lines.clear()
 
 
 def ensure_rows() -> None:
@@ -84,17 +117,13 @@ def ensure_rows() -> None:
         Cloud.objects.bulk_create(differing, update_conflicts=True, unique_fields=["name"], update_fields=["follow"])
 
 
-def fingerprint(config: CloudConfig) -> str:
-    """Changes with the sign-in settings and tells nothing of them."""
-    return config.fingerprint(salted_hmac("backups.engine.clouds", config.name).digest())
-
-
 def must_wait(cloud: Cloud, now: datetime) -> bool:
     """Was the sign-in refused, with this very configuration, less than an hour ago?"""
-    if cloud.refused_at is None or cloud.refused_at < now - AFTER_REFUSAL:
-        return False
-    config = configured().get(cloud.name)
-    return config is not None and cloud.refused_fingerprint == fingerprint(config)
+    return signing_in.must_wait(cloud, configured().get(cloud.name), now)
+
+
+def health(cloud: Cloud) -> breaker.Health:
+    return breaker.Health(cloud.failures, cloud.openings, cloud.paused_until, cloud.pause_reason)
 
 
 def api(cloud: Cloud, config: CloudConfig | None) -> str:
@@ -118,24 +147,46 @@ def _full(cloud: Cloud, config: CloudConfig | None) -> int:
 
 
 def states(now: datetime) -> list[CloudState]:
-    """Every cloud that is configured or has rows, by name, in two queries."""
+    """Every cloud that is configured or has rows, by name, in five queries."""
     ensure_rows()
-    free = Q(next_refresh_at__lte=now) & (Q(claimed_until=None) | Q(claimed_until__lt=now))
-    odd = Count("id", filter=Q(kind_conflict=True))
-    rows = Backup.objects.values("cloud").annotate(
-        n=Count("id"), due=Min("next_refresh_at", filter=free), conflicts=odd
-    )
-    counts: dict[str, dict[str, Any]] = {row["cloud"]: dict(row) for row in rows}
+    counts = _counts(now)
     return [
-        _state(cloud, configured().get(cloud.name), counts.get(cloud.name, {"n": 0, "due": None, "conflicts": 0}), now)
-        for cloud in Cloud.objects.order_by("name")
+        _state(cloud, configured().get(cloud.name), counts.get(cloud.name, _NO_ROWS), now)
+        for cloud in Cloud.objects.prefetch_related("calls").order_by("name")
         if cloud.name in configured() or cloud.name in counts
     ]
 
 
-def _state(cloud: Cloud, config: CloudConfig | None, counts: dict[str, Any], now: datetime) -> CloudState:
-    full, source, sentence = _explain(cloud, config, counts["conflicts"])
+@dataclass(frozen=True)
+class _Counts:
+    tracked: int = 0
+    due: int = 0
+    claimed: int = 0
+    conflicts: int = 0
+    oldest_due: datetime | None = None
+
+
+_NO_ROWS = _Counts()
+
+
+def _counts(now: datetime) -> dict[str, _Counts]:
+    rows = Backup.objects.order_by().values("cloud")
+    held = Count("pk", filter=Q(claimed_until__gte=now))
+    waiting = rows.filter(next_refresh_at__lte=now).annotate(n=Count("pk"), held=held, oldest=Min("next_refresh_at"))
+    due = {name: (n, held, oldest) for name, n, held, oldest in waiting.values_list("cloud", "n", "held", "oldest")}
+    tracked = rows.annotate(n=Count("pk"), odd=Count("pk", filter=Q(kind_conflict=True)))
+    found = {}
+    for name, n, odd in tracked.values_list("cloud", "n", "odd"):
+        waits, claimed, oldest = due.get(name, (0, 0, None))
+        found[name] = _Counts(n, waits - claimed, claimed, odd, oldest)
+    return found
+
+
+def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datetime) -> CloudState:
+    full, source, sentence = _explain(cloud, config, counts.conflicts)
     reachable = None if cloud.attempted_at is None else cloud.error is None
+    until, reason = _pause(cloud, now)
+    rate = config.requests_per_second if config else None
     return CloudState(
         name=cloud.name,
         region=config.region if config else None,
@@ -144,21 +195,37 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: dict[str, Any], now
         reachable=reachable if config else None,
         last_good_at=cloud.last_good_at,
         error=cloud.error,
-        paused_until=cloud.refused_at + AFTER_REFUSAL if cloud.refused_at and must_wait(cloud, now) else None,
-        requests_per_second=config.requests_per_second if config else None,
-        used_percent=None,
-        lag_seconds=max(0, int((now - counts["due"]).total_seconds())) if counts["due"] else 0,
-        tracked=counts["n"],
+        paused_until=until,
+        pause_reason=reason,
+        breaker=breaker.state(health(cloud), now),
+        requests_per_second=rate,
+        used_percent=round(100 * calls.in_last_minute(cloud, now) / (60 * rate)) if rate else None,
+        lag_seconds=max(0, int((now - counts.oldest_due).total_seconds())) if counts.oldest_due else 0,
+        tracked=counts.tracked,
+        due=counts.due,
+        claimed=counts.claimed,
+        list_lacks=cloud.list_lacks,
+        list_error=cloud.list_error,
+        walked_at=cloud.walked_at,
+        calls={row.class_name: row.n for row in cloud.calls.all()},
         type_full=full,
         type_full_source=source,
         type_votes={"0": cloud.type_votes_0, "1": cloud.type_votes_1},
         type_sentence=sentence,
-        conflicts=counts["conflicts"],
+        conflicts=counts.conflicts,
         volumes_listed_at=cloud.volumes_listed_at,
         volumes_error=cloud.volumes_error,
         signed_in_at=cloud.signed_in_at,
         follow=config.follow if config else "none",
     )
+
+
+def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:
+    if cloud.refused_at is not None and must_wait(cloud, now):
+        return cloud.refused_at + AFTER_REFUSAL, "refused"
+    if cloud.paused_until is not None and cloud.paused_until > now:
+        return cloud.paused_until, cloud.pause_reason
+    return None, None
 
 
 def _explain(cloud: Cloud, config: CloudConfig | None, conflicts: int) -> tuple[int | None, str, str]:

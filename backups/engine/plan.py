@@ -1,35 +1,66 @@
 """What an answer changes in a stored backup: a pure comparison, no clock, no database."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from backups.engine import schedule
-from backups.models import Backup
+from backups.engine.diff import Difference, difference, moved
 from backups.vbs import payload
 from backups.vbs.errors import Gone, VBSError
 from backups.vbs.kind import Reading, judge
 
+GOOD = (  # columns that every good answer writes
+    *("refreshed_at", "attempted_at", "next_refresh_at", "refresh_interval", "stale_at", "unchanged_looks"),
+    *("changed_at", "failures", "error", "missed_at", "gone_at"),
+)
+FAILED = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", "missed_at", "gone_at")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """One question to a cloud and its outcome: a decoded answer or an error of ours."""
+    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of a list."""
 
     id: uuid.UUID
     asked_at: datetime
-    answer: payload.Backup | None = None
+    answer: payload.Received | None = None
     error: VBSError | None = None
     http_status: int = 200
+    listed: bool = False
 
 
-@dataclass(frozen=True)
-class Change:
-    """`values` are the columns to write; `body` is the new text of the answer, None when it did not change."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a backup, as far as every answer needs it."""
+
+    id: uuid.UUID
+    digest: str | None
+    attempted_at: datetime | None
+    refreshed_at: datetime | None
+    status: str | None
+    created_at: datetime | None
+    changed_at: datetime | None
+    unchanged_looks: int
+    failures: int
+    error: dict[str, Any] | None
+    missed_at: datetime | None
+    gone_at: datetime | None
+
+
+KNOWN = tuple(Known.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`values` are the columns to write, `body` the text of the answer."""
 
     id: uuid.UUID
     values: dict[str, Any]
-    body: str | None = None
+    body: str
+    difference: Difference | None
+    is_vbs: bool
 
     @property
     def is_news(self) -> bool:
@@ -37,69 +68,90 @@ class Change:
         return "digest" in self.values or self.values.get("gone_at") is not None
 
 
-def plan(stored: Backup, fetched: Fetched, *, reading: Reading) -> Change | None:
-    """None when the stored knowledge is newer than this answer."""
-    if stored.attempted_at is not None and stored.attempted_at > fetched.asked_at:
-        return None
-    if fetched.answer is not None:
-        return _good(stored, fetched, fetched.answer, reading)
-    return _failed(stored, fetched, fetched.error)
+def is_late(known: Known, fetched: Fetched) -> bool:
+    """Is the stored knowledge newer than this answer?"""
+    return known.attempted_at is not None and known.attempted_at > fetched.asked_at
 
 
-def _good(stored: Backup, fetched: Fetched, answer: payload.Backup, reading: Reading) -> Change:
-    now, digest = fetched.asked_at, answer.digest
-    changed = digest != stored.digest or stored.gone_at is not None
-    looks = 0 if changed else stored.unchanged_looks + 1
-    changed_at = now if changed or stored.changed_at is None else stored.changed_at
-    every = schedule.interval(
-        status=answer.status, created_at=answer.created_at, changed_at=changed_at, unchanged_looks=looks, now=now
-    )
-    look = schedule.look(stored.id, every, now)
-    times: dict[str, Any] = {
-        "refreshed_at": now,
-        "attempted_at": now,
-        "next_refresh_at": look.next_refresh_at,
-        "stale_at": look.stale_at,
-        "unchanged_looks": min(looks, 30_000),
-        "changed_at": changed_at,
-        "error": None,
-        "missed_at": None,
-        "gone_at": None,
-        "claimed_until": None,
-    }
-    if not changed:
-        return Change(stored.id, times)
+def is_news(known: Known, answer: payload.Received) -> bool:
+    return answer.digest != known.digest or known.gone_at is not None
+
+
+def touched(known: Known, fetched: Fetched) -> list[Any]:
+    """The columns of GOOD after an answer that says nothing new."""
+    looks = min(known.unchanged_looks + 1, 30_000)
+    times = _times(known.id, fetched.asked_at, known.status, known.created_at, known.changed_at, looks)
+    return [*times, 0, None, None, None]
+
+
+def news(
+    known: Known, before: Mapping[str, Any] | None, fetched: Fetched, answer: payload.Backup, *, reading: Reading
+) -> News:
+    """An answer that differs from the one before. `before`: the stored words; None when there was no answer yet."""
     kind = judge(inc=answer.inc, type_=answer.metadata.type, is_incremental=answer.is_incremental, reading=reading)
     derived = {"kind": kind.kind, "kind_source": kind.source, "kind_conflict": kind.conflict}
-    return Change(stored.id, {**answer.words(), **derived, **times, "digest": digest}, answer.body_text)
-
-
-def _failed(stored: Backup, fetched: Fetched, error: VBSError | None) -> Change:
+    words = {**answer.words(), **derived}
     now = fetched.asked_at
-    values: dict[str, Any] = {"attempted_at": now, "claimed_until": None}
+    times = _times(known.id, now, answer.status, answer.created_at, now, 0)
+    found = difference(before, words)
+    if known.gone_at is not None and before is not None:
+        back = moved("gone", "fresh")
+        found = Difference([*back.changes, *(found.changes if found else [])], kept=True, whole=True)
+    digest = fetched.answer.digest if fetched.answer else None
+    values = {**words, **dict(zip(GOOD, [*times, 0, None, None, None], strict=True)), "digest": digest}
+    return News(known.id, values, answer.body_text, found, answer.is_vbs)
+
+
+def _times(
+    backup_id: uuid.UUID,
+    now: datetime,
+    status: str | None,
+    created_at: datetime | None,
+    changed_at: datetime | None,
+    looks: int,
+) -> list[Any]:
+    """The columns of GOOD up to `changed_at`."""
+    changed_at = changed_at or now
+    every = schedule.interval(
+        status=status, created_at=created_at, changed_at=changed_at, unchanged_looks=looks, now=now
+    )
+    look = schedule.look(backup_id, every, now)
+    return [now, now, look.next_refresh_at, look.interval, look.stale_at, looks, changed_at]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`row` holds the columns of FAILED."""
+
+    id: uuid.UUID
+    row: list[Any]
+    difference: Difference | None = None
+
+
+def failed(known: Known, fetched: Fetched) -> Failure:
+    now, error = fetched.asked_at, fetched.error
+    kept = [known.error, known.missed_at, known.gone_at]
     if error is None or error.class_name == "unauthorized":
         # The cloud is at fault, not the backup: it stays due and its cloud says why.
-        return Change(stored.id, {**values, "next_refresh_at": now + schedule.FIRST_LOOK * 3})
+        return Failure(known.id, [now, now + schedule.LATER, known.changed_at, known.failures, *kept])
     if isinstance(error, Gone):
-        return Change(stored.id, {**values, **_missing(stored, error, now)})
-    since = stored.error["since"] if stored.error and stored.error["class"] == error.class_name else now.isoformat()
-    every = schedule.SLOWEST_LOOK if error.class_name == "unavailable" else schedule.YOUNG_LOOK
-    look = schedule.look(stored.id, every, now)
-    return Change(stored.id, {**values, "next_refresh_at": look.next_refresh_at, "error": described(error, since)})
+        return _missing(known, error, now)
+    failures = min(known.failures + 1, 30_000)
+    again = now + schedule.jittered(known.id, schedule.later(error.class_name, failures))
+    since = known.error["since"] if known.error and known.error["class"] == error.class_name else now.isoformat()
+    row = [now, again, known.changed_at, failures, described(error, since), known.missed_at, known.gone_at]
+    return Failure(known.id, row)
 
 
-def _missing(stored: Backup, error: Gone, now: datetime) -> dict[str, Any]:
+def _missing(known: Known, error: Gone, now: datetime) -> Failure:
     """The first itemNotFound asks for a second look, the second makes it gone; what was known is kept."""
-    if stored.gone_at is not None:
-        return {"next_refresh_at": schedule.gone_look(stored.gone_at, now)}
-    if stored.missed_at is None:
-        return {"missed_at": now, "next_refresh_at": now + schedule.CONFIRM_GONE}
-    return {
-        "gone_at": now,
-        "changed_at": now,
-        "error": described(error, now.isoformat()),
-        "next_refresh_at": now + schedule.GONE_LOOK,
-    }
+    if known.gone_at is not None:
+        again = schedule.gone_look(known.gone_at, now)
+        return Failure(known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at])
+    if known.missed_at is None:
+        return Failure(known.id, [now, now + schedule.CONFIRM_GONE, known.changed_at, 0, known.error, now, None])
+    row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now.isoformat()), known.missed_at, now]
+    return Failure(known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone"))
 
 
 def described(error: VBSError, since: str) -> dict[str, Any]:

@@ -11,14 +11,17 @@ SLOWEST_LOOK = timedelta(seconds=120)  # of a backup in flight
 YOUNG, YOUNG_LOOK, OLD_LOOK = timedelta(hours=24), timedelta(minutes=15), timedelta(hours=6)
 GONE_LOOK, GONE_FOR = timedelta(days=1), timedelta(days=7)
 CONFIRM_GONE = timedelta(seconds=30)  # the second look before "gone" is believed
+LATER, LATEST = timedelta(seconds=10), timedelta(seconds=60)  # after an answer that says "later", doubling
+REFUSED, REFUSED_LATEST = timedelta(seconds=30), timedelta(minutes=15)  # after one that says "not like this"
 JITTER = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Look:
-    """`next_refresh_at` None: never again by itself. `stale_at`: twice the interval after the last good answer."""
+    """`interval` in seconds, before jitter. `stale_at`: twice the interval after the good answer, exactly."""
 
-    next_refresh_at: datetime | None
+    interval: int
+    next_refresh_at: datetime
     stale_at: datetime
 
 
@@ -27,20 +30,28 @@ def interval(
 ) -> timedelta:
     """In flight: 10 s, doubling to 120 s while nothing changes. Settled: 15 min in the first day, then 6 h.
 
-    A status nobody knows is watched like one in flight, at the cap, and after a day like a settled one.
+    A status nobody knows is watched like one in flight, and after a day without a change like a settled one.
     """
-    if status in IN_FLIGHT:
+    if status not in SETTLED and (status in IN_FLIGHT or now - changed_at < YOUNG):
         doubled: timedelta = FIRST_LOOK * 2 ** min(unchanged_looks, 4)
         return min(doubled, SLOWEST_LOOK)
-    if status not in SETTLED and now - changed_at < YOUNG:
-        return SLOWEST_LOOK
     return YOUNG_LOOK if now - (created_at or changed_at) < YOUNG else OLD_LOOK
 
 
 def look(backup_id: uuid.UUID, every: timedelta, now: datetime) -> Look:
+    return Look(int(every.total_seconds()), now + jittered(backup_id, every), now + 2 * every)
+
+
+def jittered(backup_id: uuid.UUID, every: timedelta) -> timedelta:
     """±20 % by the ID's own bits, so that backups added together do not stay together."""
-    spread = (backup_id.int % 1000) / 999 * 2 * JITTER - JITTER
-    return Look(now + every * (1 + spread), now + 2 * every * (1 + JITTER))
+    return every * (1 - JITTER + 2 * JITTER * (backup_id.int % 1000) / 999)
+
+
+def later(class_name: str, failures: int) -> timedelta:
+    """How long a look that failed for the `failures`-th time in a row puts off the next one."""
+    first, most = (LATER, LATEST) if class_name in ("unavailable", "unauthorized") else (REFUSED, REFUSED_LATEST)
+    doubled: timedelta = first * 2 ** min(max(failures - 1, 0), 10)
+    return min(doubled, most)
 
 
 def gone_look(gone_at: datetime, now: datetime) -> datetime | None:

@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import Any, Literal
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from backups.engine import clouds, derive
+from backups.engine import clouds, derive, signing_in
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud, SearchText
 
@@ -98,20 +99,16 @@ def untrack(ids: Sequence[str]) -> int:
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
-    """Make these due at once; how many there are."""
+    """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
+    left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
+    names = set(left_alone.values_list("pk", flat=True))
+    wanted = {
+        name
+        for part in (_chunks(ids) if names else ())
+        for name in Backup.objects.filter(pk__in=part, cloud__in=names).order_by().values_list("cloud", flat=True)
+    }
+    signing_in.try_again(sorted(wanted))
     return sum(Backup.objects.filter(pk__in=part).update(next_refresh_at=now) for part in _chunks(ids))
-
-
-def follow(cloud: str, now: datetime) -> list[str]:
-    """Track new backups out of the cloud's own list, as `vbs_follow` says; the IDs that are new. Raises VBSError."""
-    wanted = clouds.configured()[cloud].follow
-    if wanted == "none":
-        return []
-    listed = {str(entry["id"]).lower(): entry for entry in clouds.client(cloud).iter_backups() if is_listed(entry)}
-    if wanted == "disks":
-        disks = set(Backup.objects.filter(cloud=cloud).values_list("volume_id", flat=True).distinct())
-        listed = {one: entry for one, entry in listed.items() if entry.get("volume_id") in disks}
-    return add(cloud=cloud, values=listed, now=now).added if listed else []
 
 
 def is_listed(entry: Any) -> bool:

@@ -156,6 +156,10 @@ class Backup(models.Model):
         )
         indexes = (
             models.Index("cloud", "next_refresh_at", "id", name="backup_due"),
+            # in flight and due: a few rows, found without reading through a backlog of settled ones
+            models.Index("cloud", "next_refresh_at", name="backup_in_flight", condition=Q(refresh_interval__lte=120)),
+            # asked for singly and due, while a list serves the rest
+            models.Index("cloud", "next_refresh_at", name="backup_unlisted", condition=Q(unlisted_at__isnull=False)),
             # each order of the list, both ways: a page begins where the last one ended, whatever its place
             *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
             *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),

@@ -34,9 +34,11 @@ class Cloud(models.Model):
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
     walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
+    newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
     listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
     page_size = models.PositiveIntegerField(null=True)  # the server's own cap, when it is below 1,000
     list_lacks = models.JSONField(null=True)  # keys of the single answer that list entries lack; null = not known
+    list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence
     list_checked_at = models.DateTimeField(null=True)
     follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
     # the list of disks: optional, a cloud may refuse it

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backups.engine import tracking
+from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.engine.refresh import apply
 from backups.models import Backup, Body
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
@@ -118,7 +118,7 @@ def stored(settings: Any, tmp_path: Any, client: Client) -> Callable[[dict[str, 
     def send(body: dict[str, Any]) -> tuple[Backup, Any, Any]:
         envelope = parse_object(json.dumps({"backup": body}).encode())
         at = now + timedelta(milliseconds=next(times))
-        assert apply("otc", [Fetched(FOUND, at, answer=payload.decode(envelope["backup"]))]) == 1
+        assert apply("otc", [Fetched(FOUND, at, answer=payload.receive(envelope["backup"]))]).good == 1
         row = Backup.objects.get(pk=FOUND)
         assert row.refreshed_at == at
         paths = [f"/backups/{FOUND}/", f"/api/backups/{FOUND}/", f"/api/backups/{FOUND}/raw/"]

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.engine import tracking
+from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.engine.refresh import apply
 from backups.models import ApiToken, Backup, Cloud
 from backups.models.token import digest
 from backups.vbs import payload
@@ -53,7 +53,7 @@ def track(*bodies: dict[str, Any]) -> None:
     """Add these bodies' IDs and store the bodies as answers of the cloud."""
     now = timezone.now()
     tracking.add(cloud="otc", values=[body["id"] for body in bodies], now=now)
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.decode(body)) for body in bodies])
+    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
 
 
 def test_every_sample_is_listed_and_shown_with_the_same_words(api: Client, sample: dict[str, Any]) -> None:

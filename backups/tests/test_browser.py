@@ -10,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backups.engine import tracking
+from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.engine.refresh import apply
 from backups.models import Backup
 from backups.tests.conftest import sample_bodies
 from backups.vbs import payload
@@ -69,7 +69,7 @@ def track_samples(settings: Any) -> list[str]:
     bodies = [body for _, body in sample_bodies()]
     tracking.add(cloud="otc", values=[*(body["id"] for body in bodies), str(uuid.UUID(int=1))], now=now)
     settings.CLOUDS = {}
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.decode(body)) for body in bodies])
+    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
     return [str(pk) for pk in Backup.objects.newest_first().values_list("pk", flat=True)]
 
 
@@ -90,7 +90,7 @@ def test_a_row_that_is_answered_changes_by_itself(watched: Watched, settings: An
     track_samples(settings)
     watched.page.goto("/backups/?tracking_state=pending")
     expect(watched.page.locator("#rows .st")).to_have_text("no answer yet")
-    apply("otc", [Fetched(uuid.UUID(int=1), timezone.now(), answer=payload.decode({"id": str(uuid.UUID(int=1))}))])
+    apply("otc", [Fetched(uuid.UUID(int=1), timezone.now(), answer=payload.receive({"id": str(uuid.UUID(int=1))}))])
     expect(watched.page.locator("#matching")).to_have_text("0 matching", timeout=8_000)
     assert watched.complaints == []
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from backups.engine import clouds, refresh, tracking
+from backups.engine import clouds, rounds, sweep, tracking
+from backups.engine.claims import CLAIM, claim_due
 from backups.engine.schedule import CONFIRM_GONE, interval, look
 from backups.models import Backup, Body, Cloud
 from backups.vbs.clouds import load_clouds
@@ -25,7 +26,7 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     """A simulated cloud `otc`, configured."""
     with Simulator(clock=timezone.now) as running:
         file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc"))
+        file.write_text(running.clouds_yaml("otc", vbs_requests_per_second=0))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
         yield running
         clouds.forget_clients()
@@ -36,8 +37,7 @@ def ask(*ids: str) -> None:
     now = timezone.now()
     tracking.add(cloud="otc", values=ids, now=now)
     tracking.refresh_now(ids, now)
-    claimed = refresh.claim_due("otc", timezone.now(), most=100)
-    refresh.refresh("otc", claimed)
+    rounds.refresh_due("otc")
 
 
 def cloud_error() -> dict[str, Any]:
@@ -111,8 +111,10 @@ def test_a_cloud_that_is_down_loses_nothing(sim: Simulator) -> None:
 
 def test_a_refused_sign_in_is_not_repeated(sim: Simulator) -> None:
     sim.fault(Fault(kind="refused_sign_in"))
+    tracking.add(cloud="otc", values=[sim.seed_example_id], now=timezone.now())
     for _ in range(3):
-        ask(sim.seed_example_id)
+        rounds.refresh_due("otc")
+        Backup.objects.update(next_refresh_at=timezone.now())
     assert len([call for call in sim.requests if call.method == "POST"]) == 1
     cloud = Cloud.objects.get(pk="otc")
     assert (cloud_error()["class"], one(sim.seed_example_id).error) == ("unauthorized", None)
@@ -131,10 +133,10 @@ def test_an_expired_token_is_renewed_once(sim: Simulator) -> None:
 def test_a_claim_is_taken_once_and_runs_out(sim: Simulator) -> None:
     now = timezone.now()
     tracking.add(cloud="otc", values=[sim.seed_example_id], now=now)
-    assert [str(one) for one in refresh.claim_due("otc", now, most=5)] == [sim.seed_example_id]
-    assert refresh.claim_due("otc", now, most=5) == []
-    later = now + refresh.CLAIM + timedelta(seconds=1)
-    assert [str(one) for one in refresh.claim_due("otc", later, most=5)] == [sim.seed_example_id]
+    assert [str(one) for one in claim_due("otc", now, most=5).ids] == [sim.seed_example_id]
+    assert claim_due("otc", now, most=5).ids == []
+    later = now + CLAIM + timedelta(seconds=1)
+    assert [str(one) for one in claim_due("otc", later, most=5).ids] == [sim.seed_example_id]
 
 
 def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
@@ -147,9 +149,12 @@ def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
 
 def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) -> None:
     made = sim.create(DISK, seconds=60)
-    assert tracking.follow("otc", timezone.now()) == []
+    clouds.ensure_rows()
+    sweep.sweep("otc")
+    assert Backup.objects.count() == 0
     settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], follow="all")}
-    assert sorted(tracking.follow("otc", timezone.now())) == sorted([made, sim.seed_example_id])
+    sweep.sweep("otc")
+    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, sim.seed_example_id}
 
 
 def test_looks_slow_down_as_backups_settle() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backups.engine import clouds, refresh, tracking, volumes
+from backups.engine import clouds, rounds, tracking, volumes
 from backups.engine.derive import derive
 from backups.models import Backup, Cloud, Volume
 from backups.tests.facts import NOON
@@ -38,7 +38,7 @@ def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:
     ids = [sim.add(one) for one in bodies]
     now = timezone.now()
     tracking.add(cloud="otc", values=ids, now=now)
-    refresh.refresh("otc", refresh.claim([uuid.UUID(one) for one in ids], now))
+    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
     Cloud.objects.update(backups_listed_at=timezone.now())
 
 

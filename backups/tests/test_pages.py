@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from backups.analysis.causes import explain
 from backups.engine import tracking
+from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.engine.refresh import apply
 from backups.models import Backup, Cloud
 from backups.tests.conftest import sample_bodies
 from backups.vbs import payload
@@ -49,7 +49,7 @@ def track(*bodies: dict[str, Any]) -> None:
     """Add these bodies' IDs and store the bodies as answers of the cloud."""
     now = timezone.now()
     tracking.add(cloud="otc", values=[body["id"] for body in bodies], now=now)
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.decode(body)) for body in bodies])
+    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
 
 
 def body(number: int = 1, **words: Any) -> dict[str, Any]:

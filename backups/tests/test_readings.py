@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backups import tasks
-from backups.engine import clouds, refresh, tracking
+from backups.engine import clouds, rounds, tracking
 from backups.models import Backup, Body, Cloud, Volume
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
@@ -26,7 +26,7 @@ DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     with Simulator(clock=timezone.now) as running:
         file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc"))
+        file.write_text(running.clouds_yaml("otc", vbs_requests_per_second=0))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
         yield running
         clouds.forget_clients()
@@ -47,7 +47,7 @@ def body(inc: int, type_: int, n: int) -> dict[str, Any]:
 def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:
     ids = [sim.add(one) for one in bodies]
     tracking.add(cloud="otc", values=ids, now=timezone.now())
-    refresh.refresh("otc", refresh.claim([uuid.UUID(one) for one in ids], timezone.now()))
+    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
 
 
 def kinds() -> list[tuple[str, str | None, bool]]:

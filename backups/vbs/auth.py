@@ -1,18 +1,16 @@
-"""Proving who asks: AK/SK signatures and Keystone tokens, over connections that keep a total deadline.
+"""Proving who asks: AK/SK signatures and Keystone tokens.
 
 Sources: backups/vbs/API.md §7.1 (tokens), §7.2 (catalog), §7.3 (signatures), §10 (unsafe library defaults).
 """
 
 import hashlib
 import hmac
-import io
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -20,11 +18,9 @@ import requests
 from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1.identity.base import BaseIdentityPlugin
 from keystoneauth1.session import Session
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from backups.vbs.clouds import CloudConfig
+from backups.vbs.deadline import DeadlineAdapter, set_deadline
 from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
@@ -38,91 +34,9 @@ from backups.vbs.errors import (
 )
 from backups.vbs.plugin import load_plugin
 
-CONNECT_SECONDS = 4.0
 SIGN_IN_SECONDS = 8.0
 _RENEW_BEFORE = timedelta(seconds=120)  # of the end of a token's life
 _QUIET = timedelta(seconds=60)  # after a refused sign-in, or a renewal that did not help, nothing is tried
-
-
-class _Deadline(threading.local):
-    """When the running call of this thread must have ended, in time.monotonic() seconds."""
-
-    at: float = 0.0
-
-
-_deadline = _Deadline()
-
-
-def set_deadline(at: float) -> tuple[float, float]:
-    """Bind this thread's next exchange to `at`; gives its connect and read timeouts in seconds."""
-    _deadline.at = at
-    left = max(at - time.monotonic(), 0.001)
-    return min(CONNECT_SECONDS, left), left
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Gives every read of a socket only what is left until the deadline, so that drops cannot prolong it."""
-
-    def __init__(self, sock: socket.socket, raw: Any) -> None:
-        self._sock, self._raw = sock, raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = _deadline.at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("total deadline")
-        self._sock.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineResponse(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
-
-
-class _Plain(HTTPConnection):
-    response_class = _DeadlineResponse
-
-
-class _Tls(HTTPSConnection):
-    response_class = _DeadlineResponse
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _Tls
-
-
-_POOLS = {"http": _PlainPool, "https": _TlsPool}
-
-
-class DeadlineAdapter(HTTPAdapter):
-    """Keeps one connection alive per host and holds each exchange to set_deadline()."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def close(self) -> None:
-        """Close the idle connections now; the pool manager alone leaves that to the garbage collector."""
-        for key in self.poolmanager.pools.keys():  # noqa: SIM118 — the container refuses to be iterated
-            if (pool := self.poolmanager.pools.get(key)) is not None:
-                pool.close()
-        super().close()
 
 
 @dataclass(frozen=True)
@@ -173,12 +87,19 @@ class _SignedIn:
 class KeystoneSignIn:
     """One token for all threads, signed in when first needed and renewed shortly before it ends.
 
-    Raises SignInRefused, Unavailable, WrongAddress, Rejected or Malformed; a refusal is remembered for a minute,
-    so that threads that waited for it do not repeat it: repeated tries lock accounts.
+    Raises SignInRefused, Unavailable, WrongAddress, Rejected or Malformed. Without a `guard`, which surrounds each
+    sign-in, a refusal is remembered for a minute, so that threads that waited for it do not repeat it: repeated tries
+    lock accounts.
     """
 
-    def __init__(self, config: CloudConfig, *, clock: Callable[[], datetime]) -> None:
-        self._config, self._clock = config, clock
+    def __init__(
+        self,
+        config: CloudConfig,
+        *,
+        clock: Callable[[], datetime],
+        guard: Callable[[], AbstractContextManager[None]] | None = None,
+    ) -> None:
+        self._config, self._clock, self._guard = config, clock, guard
         self._host = urlsplit(str(config.auth.get("auth_url", ""))).netloc
         self._secrets = [str(config.auth[k]) for k in config.auth if k in {"password", "token"} or "secret" in k]
         self._plugin = self._load()
@@ -186,6 +107,7 @@ class KeystoneSignIn:
         self._now: _SignedIn | None = None
         self._refused: tuple[SignInRefused, datetime] | None = None
         self._unproved: str | None = None  # a renewed token that has not served yet
+        self._doubted: str | None = None  # a token that was answered with 401
         self._http = requests.Session()
         self._http.trust_env = False
         for scheme in ("http://", "https://"):
@@ -233,6 +155,28 @@ class KeystoneSignIn:
                 self._unproved = self._sign_in().token
             return True
 
+    def doubt(self, token: str) -> None:
+        """A token was answered with 401; the next renew() replaces it."""
+        self._doubted = token
+
+    @property
+    def is_good(self) -> bool:
+        """Is there a token that nobody doubts and that lasts for some minutes?"""
+        now = self._now
+        return now is not None and now.token != self._doubted and self._clock() < now.expires_at - 2 * _RENEW_BEFORE
+
+    def renew(self) -> bool:
+        """Have a token that nobody doubts, once for all threads. False: there was one, or a new one would not help."""
+        now = self._now
+        if now is not None and now.token == self._doubted:
+            self._doubted = None
+            return self.invalidate(now.token)
+        with self._lock:
+            if self.is_good:
+                return False
+            self._sign_in()
+            return True
+
     def close(self) -> None:
         self._http.close()
 
@@ -248,6 +192,10 @@ class KeystoneSignIn:
             return self._now
 
     def _sign_in(self) -> _SignedIn:
+        if self._guard is not None:  # it remembers refusals, for all processes
+            with self._guard():
+                self._now = self._ask()
+            return self._now
         if self._refused is not None and self._clock() < self._refused[1] + _QUIET:
             raise SignInRefused(self._refused[0].message, http_status=self._refused[0].http_status)
         try:

@@ -1,46 +1,40 @@
 """Questions to one cloud, GET only; each ends within its deadline in an answer or in an error of errors.py.
 
 Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer is followed and no redirect either.
-One kept-alive connection per thread and host; the request is prepared by hand because a whole `requests` call
-costs more than the rest of this module.
 """
 
 import re
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import RemoteDisconnected
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import requests
-import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
-from backups.vbs.auth import DeadlineAdapter, KeystoneSignIn, SDKHMACAuth, set_deadline
+from backups.vbs.auth import KeystoneSignIn, SDKHMACAuth
 from backups.vbs.clouds import AKSK, CloudConfig
+from backups.vbs.endpoints import BACKUP_TYPES, VOLUME_TYPES, Endpoint, find
 from backups.vbs.errors import (
     Malformed,
     SignInRefused,
     Unauthorized,
-    WrongAddress,
+    VBSError,
     from_response,
-    from_transport,
     parse_object,
 )
+from backups.vbs.paging import Page, Walk
+from backups.vbs.wire import Limits, Reply, Wire
 
-BACKUP_TYPES = ("vbsv2", "vbs", "volumev3", "block-storage", "volumev2")
-VOLUME_TYPES = ("evs", "volumev3", "block-storage", "volumev2")
-MAX_PAGES = 1000
-_V3_TYPES = frozenset({"volumev3", "block-storage"})
-_MICROVERSION = "volume 3.64"  # the last that adds a key to a backup (API.md §9)
+PAGE = 1000  # entries: the most that servers give (API.md §6)
+_MICROVERSION = "3.64"  # the last that adds a key to a backup (API.md §9)
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PROJECT = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")
-
-_TEMPLATE = re.compile(r"[%$]\((?:project|tenant)_id\)s")  # as catalogs are written, left for the caller to fill in
+_ONE = Limits(8.0, 1 << 20)
+_PAGE = Limits(30.0, 8 << 20)
+_OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
 
 
 @dataclass(frozen=True)
@@ -51,50 +45,39 @@ class Answer:
     body: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Limits:
-    """Of one call: seconds in all, bytes of its body."""
+class Meter(Protocol):
+    """Admits calls and counts how they ended; `ended` gets "ok" or the class of the error."""
 
-    seconds: float
-    size: int
-
-
-_ONE = _Limits(8.0, 1 << 20)
-_PAGE = _Limits(30.0, 8 << 20)
+    def admit(self) -> None: ...
+    def ended(self, class_name: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class _Endpoint:
-    """`type` is the catalog type used, None for an override; `base` ends with the project ID."""
+class _NoMeter:
+    def admit(self) -> None:
+        return
 
-    type: str | None
-    base: str
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.base).netloc
-
-
-@dataclass(frozen=True)
-class _Reply:
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    versioned: bool  # asked with a microversion
-
-
-class _Connection(threading.local):
-    """What one thread keeps: its adapter, and whether the open connection has served before."""
-
-    adapter: DeadlineAdapter | None = None
-    served: bool = False
+    def ended(self, class_name: str) -> None:
+        return
 
 
 class Client:
-    """Thread-safe. `clock` gives the time, aware, in UTC. Raises VBSError; ValueError for an ID that is none."""
+    """Thread-safe. `clock` gives the time, aware, in UTC. Raises VBSError; ValueError for an ID that is none.
 
-    def __init__(self, config: CloudConfig, *, clock: Callable[[], datetime]) -> None:
+    `guard` surrounds each sign-in, and with AK/SK each call until one was accepted: it may wait, and refuse by
+    raising SignInRefused.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        *,
+        clock: Callable[[], datetime],
+        meter: Meter | None = None,
+        guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.config, self._clock = config, clock
+        self._meter, self._guard = meter or _NoMeter(), guard
+        self._accepted = False  # AK/SK: the service took a signature, and has refused none since
         auth = config.auth
         self._signer: SDKHMACAuth | None = None
         self._sign_in: KeystoneSignIn | None = None
@@ -103,13 +86,11 @@ class Client:
             self._signer = SDKHMACAuth(*keys, clock=clock)
             self._secrets = [str(key) for key in (auth["ak"], auth["sk"], auth.get("security_token")) if key]
         else:
-            self._sign_in = KeystoneSignIn(config, clock=clock)
+            self._sign_in = KeystoneSignIn(config, clock=clock, guard=None if guard is nullcontext else guard)
             self._secrets = []
-        self._endpoints: dict[str, _Endpoint] = {}
-        self._microversion = True  # until the service answers that it has not got it
-        self._connection = _Connection()
-        self._adapters: weakref.WeakSet[DeadlineAdapter] = weakref.WeakSet()
-        self._adapters_lock = threading.Lock()
+        self._endpoints: dict[str, Endpoint] = {}
+        self._microversion: str | None = _MICROVERSION  # or the newest that the service has
+        self._wire = Wire(config.verify)
 
     @property
     def endpoint(self) -> str:
@@ -132,10 +113,22 @@ class Client:
         if self._sign_in:
             self._sign_in.token()
 
-    def get_backup(self, backup_id: str) -> Answer:
+    @property
+    def is_ready(self) -> bool:
+        """May calls be made with `alone`?"""
+        return self._sign_in.is_good if self._sign_in else self._accepted
+
+    def make_ready(self) -> bool:
+        """Sign in if there is no token, or the one there was refused meanwhile; was there a sign-in? AK/SK: never."""
+        renewed = self._sign_in.renew() if self._sign_in else False
+        self._backups()
+        return renewed
+
+    def get_backup(self, backup_id: str, *, alone: bool = False) -> Answer:
+        """`alone`: without a sign-in; a 401 is noted for the next make_ready() and raised."""
         if not _ID.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
-        body = self._get(self._backups(), f"/backups/{backup_id}", _ONE)
+        body = self._get(self._backups(), f"/backups/{backup_id}", _ONE, alone=alone)
         backup = body.get("backup")
         if not isinstance(backup, dict):
             raise Malformed('The answer has no object under "backup".', http_status=200)
@@ -144,111 +137,122 @@ class Client:
         return Answer(200, body)
 
     def list_backups(
-        self, *, limit: int = 1000, offset: int = 0, sort_dir: str = "asc", sort_key: str = "created_at", **filters: str
+        self,
+        *,
+        limit: int = PAGE,
+        offset: int = 0,
+        sort_dir: str = "asc",
+        sort_key: str = "created_at",
+        **filters: str,
     ) -> list[Any]:
         """One page of raw entries; `filters` go into the query as they are (status, volume_id, name)."""
         query = {"limit": limit, "offset": offset, "sort_key": sort_key, "sort_dir": sort_dir, **filters}
-        return self._page(self._backups(), "backups", query)[0]
+        return self._page(self._backups(), "backups", query).entries
 
-    def list_volumes(self, *, limit: int = 1000, offset: int = 0) -> list[Any]:
+    def list_volumes(self, *, limit: int = PAGE, offset: int = 0) -> list[Any]:
         """One page of raw disks, from the volume service."""
-        return self._page(self._volumes(), "volumes", {"limit": limit, "offset": offset})[0]
+        return self._page(self._volumes(), "volumes", {"limit": limit, "offset": offset}).entries
 
-    def iter_backups(self, page: int = 1000) -> Iterator[Any]:
+    def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
+        """The whole list, page by page."""
+        return self._walk(self._backups(), "backups", page, {**_OLDEST_FIRST, "sort_dir": sort_dir})
+
+    def iter_backups(self, page: int = PAGE) -> Iterator[Any]:
         """Every backup the cloud lists, oldest first, each once; entries without an ID come as they are."""
-        query = {"sort_key": "created_at", "sort_dir": "asc"}
-        return self._iterate(self._backups(), "backups", page, query)
+        return (entry for entries in self.walk_backups(page) for entry in entries)
 
-    def iter_volumes(self, page: int = 1000) -> Iterator[Any]:
+    def walk_volumes(self, page: int = PAGE) -> Walk:
+        """All disks, page by page, from the volume service."""
+        return self._walk(self._volumes(), "volumes", page, {})
+
+    def iter_volumes(self, page: int = PAGE) -> Iterator[Any]:
         """Every disk the volume service lists, each once."""
-        return self._iterate(self._volumes(), "volumes", page, {})
+        return (entry for entries in self.walk_volumes(page) for entry in entries)
 
     def close(self) -> None:
         """Close the connections of all threads; a later call opens new ones."""
-        with self._adapters_lock:
-            for adapter in list(self._adapters):
-                adapter.close()
+        self._wire.close()
         if self._sign_in:
             self._sign_in.close()
 
-    def _iterate(self, endpoint: _Endpoint, word: str, page: int, query: dict[str, Any]) -> Iterator[Any]:
-        """By own offset (API.md §6). A short page that names a next one was cut by the server's own limit."""
-        seen: set[Any] = set()
-        offset = 0
-        for _ in range(MAX_PAGES):
-            entries, more = self._page(endpoint, word, {**query, "limit": page, "offset": offset})
-            known = len(seen)
-            for entry in entries:
-                key = entry.get("id") if isinstance(entry, dict) else None
-                if not isinstance(key, str) or key not in seen:
-                    yield entry
-                if isinstance(key, str):
-                    seen.add(key)
-            offset += len(entries)
-            if len(seen) == known or (len(entries) < page and not more):
-                return
+    def _walk(self, endpoint: Endpoint, word: str, page: int, query: dict[str, Any]) -> Walk:
+        return Walk(lambda offset: self._page(endpoint, word, {**query, "limit": page, "offset": offset}), limit=page)
 
-    def _page(self, endpoint: _Endpoint, word: str, query: Mapping[str, Any]) -> tuple[list[Any], bool]:
+    def _page(self, endpoint: Endpoint, word: str, query: Mapping[str, Any]) -> Page:
         body = self._get(endpoint, f"/{word}/detail?{urlencode(query)}", _PAGE)
         entries = body.get(word)
         if not isinstance(entries, list):
             raise Malformed(f'The answer has no list under "{word}".', http_status=200)
-        return entries, bool(body.get(f"{word}_links"))
+        return Page(entries, bool(body.get(f"{word}_links")))
 
-    def _backups(self) -> _Endpoint:
+    def _backups(self) -> Endpoint:
         return self._endpoints.get("backups") or self._find("backups", self.config.vbs_endpoint_override, BACKUP_TYPES)
 
-    def _volumes(self) -> _Endpoint:
+    def _volumes(self) -> Endpoint:
         override = self.config.volume_endpoint_override
         return self._endpoints.get("volumes") or self._find("volumes", override, VOLUME_TYPES)
 
-    def _find(self, word: str, override: str | None, types: tuple[str, ...]) -> _Endpoint:
-        """Resolve a base URL once; blind joining would double the project ID or drop it (API.md §11 trap 20)."""
-        kind, url = None, override
-        if url is None:
-            if self._sign_in is None:
-                raise WrongAddress("auth_type aksk has no catalog: set volume_endpoint_override in clouds.yaml.")
-            kind, url = self._sign_in.endpoint(types)
-        base = url.rstrip("/")
-        if not base.startswith(("http://", "https://")):
-            raise WrongAddress("The catalog's address is not http(s): set an endpoint override in clouds.yaml.")
-        project_id = self._signer.project_id if self._signer else self._sign_in and self._sign_in.project_id
-        base = _TEMPLATE.sub(project_id, base) if project_id else base
-        if not _PROJECT.search(base) and not (project_id and base.endswith(f"/{project_id}")):
-            if not project_id:
-                raise WrongAddress("The token belongs to no project: add project_name or project_id in clouds.yaml.")
-            base = f"{base}/{project_id}"
-        self._endpoints[word] = _Endpoint(kind, base)
+    def _find(self, word: str, override: str | None, types: tuple[str, ...]) -> Endpoint:
+        project_id = self._signer.project_id if self._signer else None
+        self._endpoints[word] = find(override, types, catalog=self._sign_in, project_id=project_id)
         return self._endpoints[word]
 
-    def _get(self, endpoint: _Endpoint, path: str, limits: _Limits) -> dict[str, Any]:
-        """One GET; on 401 once more with a renewed token, on 406 once more without a microversion."""
-        deadline = time.monotonic() + limits.seconds
+    def _get(self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool = False) -> dict[str, Any]:
+        """One GET; on 401 once more with a renewed token, on 406 once more with the server's own microversion."""
+        if self._signer and not self._accepted:
+            if alone:
+                raise SignInRefused("The keys were refused just now; nothing was asked.")
+            with self._guard():
+                return self._ask(endpoint, path, limits, alone=False)
+        return self._ask(endpoint, path, limits, alone=alone)
+
+    def _ask(self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool) -> dict[str, Any]:
         renewed = False
         while True:
             token = self._sign_in.token() if self._sign_in else None
-            reply = self._send(endpoint, path, token, deadline, limits)
+            reply, outcome = self._outcome(endpoint, path, token, limits)
             if token and self._sign_in and reply.status < 500 and reply.status != 401:
                 self._sign_in.served(token)
-            if reply.status == 200:
-                return parse_object(reply.content)
-            if reply.status == 406 and reply.versioned:
-                self._microversion = False
+            if not isinstance(outcome, VBSError):
+                self._accepted = True
+                return outcome
+            if reply.status == 406 and reply.version:
+                self._microversion = _newest(reply, below=reply.version)
                 continue
-            secrets = [*self._secrets, token] if token else self._secrets
-            error = from_response(reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets)
-            if not isinstance(error, Unauthorized):
-                raise error
+            if not isinstance(outcome, Unauthorized):
+                raise outcome
             if self._sign_in is None or token is None:
-                raise SignInRefused(error.message, http_status=error.http_status, code=error.code)
+                self._accepted = False
+                raise SignInRefused(outcome.message, http_status=outcome.http_status, code=outcome.code)
+            if alone:
+                self._sign_in.doubt(token)
+                raise outcome
             if renewed or not self._sign_in.invalidate(token):
-                raise error
+                raise outcome
             renewed = True
 
-    def _send(self, endpoint: _Endpoint, path: str, token: str | None, deadline: float, limits: _Limits) -> _Reply:
+    def _outcome(
+        self, endpoint: Endpoint, path: str, token: str | None, limits: Limits
+    ) -> tuple[Reply, dict[str, Any] | VBSError]:
+        """One admitted and counted call: its body, or the error that its status stands for."""
+        self._meter.admit()
+        try:
+            reply = self._send(endpoint, path, token, time.monotonic() + limits.seconds, limits)
+            found = parse_object(reply.content) if reply.status == 200 else self._error(reply, token)
+        except VBSError as e:
+            self._meter.ended(e.class_name)
+            raise
+        self._meter.ended(found.class_name if isinstance(found, VBSError) else "ok")
+        return reply, found
+
+    def _error(self, reply: Reply, token: str | None) -> VBSError:
+        secrets = [*self._secrets, token] if token else self._secrets
+        return from_response(reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets)
+
+    def _send(self, endpoint: Endpoint, path: str, token: str | None, deadline: float, limits: Limits) -> Reply:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vbsdash"}
-        if self._microversion and self.config.api != "vbs" and self._is_v3(endpoint):
-            headers["OpenStack-API-Version"] = _MICROVERSION
+        if self._microversion and self.config.api != "vbs" and endpoint.is_v3:
+            headers["OpenStack-API-Version"] = f"volume {self._microversion}"
         if token:
             headers["X-Auth-Token"] = token
         request = requests.PreparedRequest()
@@ -256,56 +260,10 @@ class Client:
         request.headers, request.hooks = CaseInsensitiveDict(headers), {}
         if self._signer:
             self._signer(request)
-        return self._exchange(request, endpoint.host, deadline, limits)
-
-    def _is_v3(self, endpoint: _Endpoint) -> bool:
-        if endpoint.type is not None:
-            return endpoint.type in _V3_TYPES
-        return self.config.api == "cinder" and "/v3/" in endpoint.base
-
-    def _exchange(self, request: requests.PreparedRequest, host: str, deadline: float, limits: _Limits) -> _Reply:
-        """One answer, read whole. A kept connection that the server closed meanwhile is opened anew, once."""
-        mine = self._connection
-        adapter = mine.adapter or self._adapter()
-        try:
-            while True:
-                kept, mine.served = mine.served, False
-                try:
-                    reply = self._read(adapter, request, deadline, limits)
-                except requests.ConnectionError as e:
-                    if not (kept and _was_closed(e)):
-                        raise
-                else:
-                    mine.served = True
-                    return reply
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-            raise from_transport(e, host) from e
-
-    def _read(
-        self, adapter: DeadlineAdapter, request: requests.PreparedRequest, deadline: float, limits: _Limits
-    ) -> _Reply:
-        timeout = set_deadline(deadline)
-        response = adapter.send(request, stream=True, timeout=timeout, verify=self.config.verify)
-        try:
-            content = response.raw.read(limits.size + 1, decode_content=True)
-        except BaseException:
-            response.close()
-            raise
-        if len(content) > limits.size:
-            response.close()
-            raise Malformed(f"The answer is longer than {limits.size} bytes.", http_status=response.status_code)
-        response.raw.release_conn()
-        versioned = "OpenStack-API-Version" in request.headers
-        return _Reply(response.status_code, response.headers, content, versioned)
-
-    def _adapter(self) -> DeadlineAdapter:
-        adapter = self._connection.adapter = DeadlineAdapter()
-        with self._adapters_lock:
-            self._adapters.add(adapter)
-        return adapter
+        return self._wire.send(request, deadline, limits)
 
 
-def _was_closed(error: requests.ConnectionError) -> bool:
-    cause = error.args[0] if error.args else None
-    inner = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) and cause.args else None
-    return isinstance(inner, RemoteDisconnected | ConnectionResetError | BrokenPipeError)
+def _newest(reply: Reply, *, below: str) -> str | None:
+    """The newest microversion that a 406 names ("… Minimum is 3.0 and maximum is 3.59."), None when it names none."""
+    found = re.search(rb"aximum is 3\.(\d{1,4})\b", reply.content)
+    return f"3.{int(found[1])}" if found and int(found[1]) < int(below.partition(".")[2]) else None

@@ -3,6 +3,7 @@
     ConfigurationError          a setting is wrong: one sentence with its name and the cure
     VBSError
     ├── Unavailable             "unavailable"     later: timeouts, resets, 408, 425, 429, 5xx
+    │   └── OutOfBudget                           our own budget is used up; nothing was asked
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
     │   └── SignInRefused                         the credentials themselves; never repeated at once
     ├── Gone                    "gone"            404 whose body says itemNotFound
@@ -65,6 +66,10 @@ class VBSError(Exception):
 
 class Unavailable(VBSError):
     class_name = "unavailable"
+
+
+class OutOfBudget(Unavailable):
+    """The cloud is not at fault and was not asked."""
 
 
 class Unauthorized(VBSError):

@@ -1,5 +1,6 @@
 """`/healthz`: the process answers. `/readyz`: every part works, or a sentence says which does not."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from celery import current_app
@@ -13,8 +14,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from backups.engine import clouds
-from backups.engine.heartbeat import SILENCE
-from backups.models import Heartbeat
+from backups.engine.heartbeat import QUEUES, SILENCE, signs
 
 LAG = timedelta(minutes=5)
 
@@ -37,12 +37,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _parts(now: datetime) -> dict[str, str]:
     parts = {"database": "ok", "broker": _broker(), "worker": "ok", "scheduler": "ok", "lag": "ok"}
     try:
-        seen = dict(Heartbeat.objects.values_list("part", "at"))
+        seen = signs()
         late = [state.name for state in clouds.states(now) if state.configured and _late(state, now)]
     except DatabaseError:
         unknown = "Not known: the database does not answer."
         return {**parts, "database": "The database does not answer.", "worker": unknown, "scheduler": unknown}
-    parts["worker"] = _alive(seen.get("worker"), now, "No worker has taken a message")
+    parts["worker"] = _workers(seen, now)
     parts["scheduler"] = _alive(seen.get("scheduler"), now, "The scheduler has sent nothing")
     if late:
         parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
@@ -52,6 +52,14 @@ def _parts(now: datetime) -> dict[str, str]:
 def _late(state: clouds.CloudState, now: datetime) -> bool:
     """A cloud that does not answer is the cloud's fault, said on its page; this is about ourselves."""
     return state.reachable is not False and state.lag_seconds > LAG.total_seconds()
+
+
+def _workers(seen: Mapping[str, datetime], now: datetime) -> str:
+    """Each queue must have had a message consumed lately; a worker may take from one of them only."""
+    if not any(queue in seen for queue in QUEUES):
+        return "No worker has taken a message yet."
+    said = {queue: _alive(seen.get(queue), now, f"No worker has taken a message of queue {queue}") for queue in QUEUES}
+    return next((word for word in said.values() if word != "ok"), "ok")
 
 
 def _alive(at: datetime | None, now: datetime, sentence: str) -> str:

@@ -1,0 +1,173 @@
+"""Write what a batch of questions brought: one transaction, idempotent; an answer older than the stored one is ignored.
+
+Unchanged backups cost one UPDATE of their times for the whole batch. Changed ones cost one more, one upsert of their
+bodies and one INSERT of their revisions.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from backups.engine import bulk, clouds, findings, hearing, plan, readings
+from backups.engine.claims import Claim, release
+from backups.engine.derive import derive
+from backups.engine.diff import WORDS, Difference
+from backups.engine.hearing import Heard
+from backups.engine.plan import FAILED, GOOD, KNOWN, Failure, Fetched, Known, News
+from backups.models import Backup, Body, Cloud, Revision, SearchText
+from backups.models.search import folded
+from backups.vbs.kind import Votes, vote
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 500  # IDs in one query
+REVISION = ("backup", "at", "changes", "body", "keep")
+BODY = ("backup", "received_at", "http_status", "text")
+LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # entries may have them empty, the single answer full
+
+
+@dataclass
+class Applied:
+    """`good` answers came; `doubtful`: entries of a list that would have erased what is known: ask singly."""
+
+    good: int = 0
+    doubtful: list[uuid.UUID] = field(default_factory=list)
+
+
+def apply(
+    cloud_name: str, fetched: Sequence[Fetched], *, claim: Claim | None = None, heard: Iterable[Heard] | None = None
+) -> Applied:
+    """`heard`: the calls behind it, where one call brought many answers. `claim` is given back in the same breath."""
+    applied = Applied()
+    outcomes = [Heard(one.asked_at, one.error) for one in fetched] if heard is None else list(heard)
+    if not outcomes and not fetched:
+        return applied
+    now = max([*(one.asked_at for one in outcomes), *(one.asked_at for one in fetched)])
+    with transaction.atomic():
+        cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
+        hearing.note(cloud, outcomes, now)
+        batch = _Batch(cloud, fetched, applied)
+        batch.write()
+        if claim is not None:
+            release(claim, [one.id for one in fetched])
+        cloud.save(update_fields=[*hearing.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"])
+        if batch.changed:
+            findings.note(batch.changed, now)
+            derive(cloud_name, batch.disks, now)
+    readings.ensure(cloud_name, now)
+    return applied
+
+
+class _Batch:
+    """One transaction's work, table by table."""
+
+    def __init__(self, cloud: Cloud, fetched: Sequence[Fetched], applied: Applied) -> None:
+        self._cloud, self._applied = cloud, applied
+        self._fetched = {one.id: one for one in fetched}
+        self._reading = clouds.reading(cloud, clouds.configured().get(cloud.name))
+        self.changed: list[uuid.UUID] = []  # backups that are not as they were …
+        self.disks: set[str | None] = set()  # … and the disks they are and were of
+
+    def write(self) -> None:
+        touched: list[list[Any]] = []
+        failures: list[Failure] = []
+        changed: list[Known] = []
+        for known in self._known():
+            one = self._fetched[known.id]
+            if plan.is_late(known, one):
+                continue
+            if one.answer is None:
+                failures.append(plan.failed(known, one))
+            elif plan.is_news(known, one.answer):
+                changed.append(known)
+            else:
+                touched.append([known.id, *plan.touched(known, one)])
+        bulk.update(Backup, GOOD, touched)
+        self._applied.good += len(touched)
+        self._fail(failures)
+        for at in range(0, len(changed), CHUNK):
+            self._change(changed[at : at + CHUNK])
+
+    def _known(self) -> Iterable[Known]:
+        ids = list(self._fetched)
+        for at in range(0, len(ids), CHUNK):
+            rows = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
+            if connection.features.has_select_for_update:
+                rows = rows.select_for_update(of=("self",))
+            yield from (Known(*row) for row in rows.values_list(*KNOWN))
+
+    def _fail(self, failures: Sequence[Failure]) -> None:
+        bulk.update(Backup, FAILED, [[one.id, *one.row] for one in failures])
+        told = [(one.id, one.difference, None) for one in failures if one.difference is not None]
+        self._revise(told)
+        if told:
+            self.changed += [pk for pk, _, _ in told]
+            gone = Backup.objects.filter(pk__in=self.changed)
+            self.disks |= set(gone.order_by().values_list("volume_id", flat=True))
+
+    def _change(self, changed: Sequence[Known]) -> None:
+        before = {row["pk"]: row for row in Backup.objects.filter(pk__in=[k.id for k in changed]).values("pk", *WORDS)}
+        bodies = self._bodies(changed)
+        found: list[News] = []
+        for known in changed:
+            one = self._fetched[known.id]
+            if one.answer is None or (one.listed and _erases(one.answer.raw, bodies.get(known.id))):
+                self._applied.doubtful.append(known.id)
+                continue
+            words = before[known.id] if known.refreshed_at is not None else None
+            found.append(plan.news(known, words, one, one.answer.decode(), reading=self._reading))
+        if found:
+            self._write_news(found, before)
+            self._applied.good += len(found)
+
+    def _bodies(self, changed: Sequence[Known]) -> dict[uuid.UUID, str]:
+        """The stored bodies that an entry of a list must not fall short of."""
+        ids = [known.id for known in changed if self._fetched[known.id].listed and known.refreshed_at is not None]
+        return dict(Body.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
+
+    def _write_news(self, found: Sequence[News], before: dict[uuid.UUID, dict[str, Any]]) -> None:
+        columns = list(found[0].values)
+        bulk.update(Backup, columns, [[one.id, *one.values.values()] for one in found])
+        rows = [(one.id, self._fetched[one.id], one.body) for one in found]
+        bulk.insert(Body, BODY, [[pk, got.asked_at, got.http_status, text] for pk, got, text in rows], replace=True)
+        texts = [[one.id, text] for one in found if (text := _searched(one, before[one.id])) is not None]
+        bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
+        told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
+        self._revise(told)
+        self.disks |= {one.values["volume_id"] for one in found} | {before[one.id]["volume_id"] for one in found}
+        self.changed += [one.id for one in found]
+        self._cloud.seen_vbs = self._cloud.seen_vbs or any(one.is_vbs for one in found)
+        was = [vote(inc=row["inc"], type_=row["type"]) for row in (before[one.id] for one in found)]
+        _count_votes(self._cloud, was, [vote(inc=one.values["inc"], type_=one.values["type"]) for one in found])
+
+    def _revise(self, told: Sequence[tuple[uuid.UUID, Difference, str | None]]) -> None:
+        rows = []
+        for pk, what, body in told:
+            at: datetime = self._fetched[pk].asked_at
+            rows.append([pk, at, what.changes, body if what.whole else None, what.kept])
+        bulk.insert(Revision, REVISION, rows)
+
+
+def _erases(entry: Any, body: str | None) -> bool:
+    """Has a list entry less than the stored answer had? Lists may lack keys, or fill them later (API.md §1.1, §6)."""
+    if body is None:
+        return False
+    known: dict[str, Any] = json.loads(body)
+    return not known.keys() <= entry.keys() or any(known.get(key) and not entry.get(key) for key in LATE_KEYS)
+
+
+def _searched(one: News, before: dict[str, Any]) -> str | None:
+    """The text that free search looks through, if it changed."""
+    after = folded({**one.values, "id": one.id})
+    return after if after != folded({**before, "id": one.id}) else None
+
+
+def _count_votes(cloud: Cloud, before: Sequence[Votes], after: Sequence[Votes]) -> None:
+    cloud.type_votes_0 = max(0, cloud.type_votes_0 + sum(v.zero for v in after) - sum(v.zero for v in before))
+    cloud.type_votes_1 = max(0, cloud.type_votes_1 + sum(v.one for v in after) - sum(v.one for v in before))

@@ -1,0 +1,92 @@
+"""What there is to do now, cloud by cloud, told in a few words; workers claim the backups themselves.
+
+A message names a cloud and a kind of work, so it may be lost, doubled or late without harm, and a broker that was
+away holds no heap of stale IDs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Literal
+
+from django.db.models import Q
+
+from backups.engine import breaker, clouds, cost, following, lists, rounds, sweep
+from backups.models import Backup, Cloud
+
+Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new"]
+DO: dict[Work, Callable[[str], int]] = {
+    "refresh": rounds.refresh_due,
+    "refresh_singly": lambda cloud: rounds.refresh_due(cloud, singly=True),
+    "sweep": sweep.sweep,
+    "look_for_new": sweep.look_for_new,
+}
+LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
+WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
+COUNTED = 5_000  # due backups: more make no difference
+ONE_WORKER = 400  # due backups that one worker is called for …
+MOST_WORKERS = 8  # … and no more than so many at once
+
+
+@dataclass(frozen=True)
+class Need:
+    cloud: str
+    work: Work
+    workers: int = 1
+
+
+def needs(now: datetime) -> list[Need]:
+    """Of all configured clouds that may be asked now."""
+    rows = Cloud.objects.filter(pk__in=clouds.configured()).order_by("name")
+    return [need for cloud in rows for need in _needs(cloud, now)]
+
+
+def _needs(cloud: Cloud, now: datetime) -> list[Need]:
+    if (cloud.paused_until is not None and cloud.paused_until > now) or clouds.must_wait(cloud, now):
+        return []
+    if breaker.state(clouds.health(cloud), now) == "half_open":
+        return [Need(cloud.name, "refresh")]
+    found = _lists(cloud, now)
+    due = Backup.objects.due(cloud.name, now).order_by()
+    walking = cloud.sweep_until is not None and cloud.sweep_until >= now
+    if walking or any(need.work == "sweep" for need in found):
+        in_need = due.filter(Q(unlisted_at__isnull=False) | Q(refresh_interval__lte=120))
+        return [*found, Need(cloud.name, "refresh_singly")] if in_need.exists() else found
+    count = due[:COUNTED].count()
+    if count and lists.serve(cloud, now):
+        listable = due.filter(unlisted_at=None)[:COUNTED].count()
+        if _is_list_cheaper(cloud, listable):
+            singly = [Need(cloud.name, "refresh_singly")] if listable < count else []
+            return [Need(cloud.name, "sweep"), *singly]
+    silent = cloud.attempted_at is None or cloud.attempted_at < now - rounds.ASK_EVERY
+    if count or (silent and not found):
+        found.append(Need(cloud.name, "refresh", _workers(cloud.name, count)))
+    return found
+
+
+def _lists(cloud: Cloud, now: datetime) -> list[Need]:
+    """Looks at the list for the sake of new backups."""
+    if not following.is_anything(cloud.name) or (cloud.list_error and not lists.serve(cloud, now)):
+        return []
+    if cloud.walked_at is None or cloud.walked_at < now - WALK_EVERY:
+        return [Need(cloud.name, "sweep")]
+    if cloud.backups_listed_at is None or cloud.backups_listed_at < now - LOOK_EVERY:
+        return [Need(cloud.name, "look_for_new")]
+    return []
+
+
+def _is_list_cheaper(cloud: Cloud, due: int) -> bool:
+    if due < cost.FEWEST:
+        return False
+    listed = cloud.listed if cloud.listed is not None else Backup.objects.filter(cloud=cloud).count()
+    rate = clouds.configured()[cloud.name].requests_per_second
+    size = cloud.page_size or 1000
+    return cost.cheaper(due=due, listed=max(listed, due), page_size=size, per_second=rate) == "list"
+
+
+def _workers(name: str, due: int) -> int:
+    """As many as have something to do: one keeps a budget of some tens of calls a second busy."""
+    rate = clouds.configured()[name].requests_per_second
+    useful = ceil(rate / 50) if rate else MOST_WORKERS
+    return max(1, min(ceil(due / ONE_WORKER), useful, MOST_WORKERS))

@@ -1,0 +1,134 @@
+"""Single GETs, many at once: threads bounded per cloud and in all, none of which touches the database.
+
+An error that the whole cloud is to blame for, several times in a row, ends the round: the rest is given back.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from math import ceil
+
+from django.utils import timezone
+
+from backups.engine import breaker, clouds
+from backups.engine.plan import Fetched
+from backups.vbs import payload
+from backups.vbs.client import Client
+from backups.vbs.errors import SignInRefused, Unauthorized, VBSError
+
+THREADS = 64  # of one cloud: 200 answers a second at 200 ms
+SLOWEST = 8.0  # seconds that one answer may take
+WORTH_STORING = 100  # answers in one transaction
+IN_A_ROW = breaker.THRESHOLD  # failures of the cloud that end a round
+
+stopping = threading.Event()  # set when this process is told to end
+
+
+@dataclass
+class Round:
+    """One round of questions to a cloud; `ends` in time.monotonic() seconds: no question is begun later."""
+
+    cloud: str
+    ends: float
+    urgent: bool = False
+    _in_a_row: int = 0
+    _over: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self._over or stopping.is_set() or time.monotonic() >= self.ends
+
+    def heard(self, error: VBSError | None) -> None:
+        blamed = error is not None and breaker.blames_the_cloud(error)
+        self._in_a_row = self._in_a_row + 1 if blamed else 0
+        throttled = error is not None and error.http_status == 429
+        if self._in_a_row >= IN_A_ROW or throttled or isinstance(error, Unauthorized):
+            self._over = True
+
+    def fetch(self, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
+        """Answers and errors as they come, in lists worth storing; IDs left out were not asked about."""
+        client = clouds.client(self.cloud)
+        left = list(ids)
+        try:
+            client.make_ready()
+        except VBSError as e:
+            self._over = True
+            yield [Fetched(pk, timezone.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]]
+            return
+        if left and not client.is_ready:  # AK/SK that nobody knows to be good: one alone, in this thread
+            yield [self._ask(client, left.pop(0), alone=False)]
+        refused: list[Fetched] = []
+        for batch in self._many(client, left):
+            refused += [one for one in batch if _is_401(one)]
+            if good := [one for one in batch if not _is_401(one)]:
+                yield good
+            left = [pk for pk in left if pk not in {one.id for one in batch}]
+        if refused:
+            yield from self._again(client, refused, left)
+
+    def _again(self, client: Client, refused: Sequence[Fetched], left: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
+        """After one sign-in for all threads together; a second 401 stands."""
+        try:
+            renewed = client.make_ready()
+        except VBSError as e:
+            yield [Fetched(refused[0].id, timezone.now(), error=e, http_status=e.http_status or 0)]
+            return
+        if not renewed:
+            yield list(refused[:1])  # one is enough to say what ails the cloud
+            return
+        self._over = False
+        yield from self._many(client, [*(one.id for one in refused), *left])
+
+    def _many(self, client: Client, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
+        pool = _pool(self.cloud)
+        meter = clouds.meter(self.cloud)
+        running: set[Future[Fetched | None]] = set()
+        at = 0
+        while at < len(ids) and not self.is_over:
+            paid = meter.budget.wait(len(ids) - at, until=self.ends, urgent=self.urgent)
+            running |= {pool.submit(self._prepaid, client, pk) for pk in ids[at : at + paid]}
+            at += paid
+            done = {future for future in running if future.done()}
+            if len(done) >= WORTH_STORING:
+                running -= done
+                yield [found for future in done if (found := future.result())]
+        rest = [found for future in as_completed(running) if (found := future.result())]
+        if rest:
+            yield rest
+
+    def _prepaid(self, client: Client, pk: uuid.UUID) -> Fetched | None:
+        if self.is_over:
+            return None
+        with clouds.meter(self.cloud).prepaid():
+            return self._ask(client, pk, alone=True)
+
+    def _ask(self, client: Client, pk: uuid.UUID, *, alone: bool) -> Fetched:
+        asked_at = timezone.now()
+        try:
+            answer = client.get_backup(str(pk), alone=alone)
+        except VBSError as error:
+            self.heard(error)
+            return Fetched(pk, asked_at, error=error, http_status=error.http_status or 0)
+        self.heard(None)
+        return Fetched(pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status)
+
+
+def _is_401(one: Fetched) -> bool:
+    return isinstance(one.error, Unauthorized) and not isinstance(one.error, SignInRefused)
+
+
+_pools: dict[str, ThreadPoolExecutor] = {}
+_lock = threading.Lock()
+
+
+def _pool(cloud: str) -> ThreadPoolExecutor:
+    """No more threads than the cloud's budget can keep busy; they come as they are needed."""
+    with _lock:
+        if cloud not in _pools:
+            rate = clouds.configured()[cloud].requests_per_second
+            most = max(1, THREADS if not rate else min(THREADS, ceil(rate * SLOWEST)))
+            _pools[cloud] = ThreadPoolExecutor(most, thread_name_prefix=f"ask-{cloud}")
+        return _pools[cloud]

@@ -1,0 +1,55 @@
+"""What calls to a cloud tell of the cloud itself: heard or not, since when, and how long it is to be left alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backups.engine import breaker, calls, clouds
+from backups.engine.plan import described
+from backups.models import Cloud
+from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
+
+COLUMNS = (
+    *("attempted_at", "last_good_at", "error", "refused_at", "refused_fingerprint", "signed_in_at", "catalog_type"),
+    *("failures", "openings", "paused_until", "pause_reason", "probe_until", *calls.MINUTES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One call: when it was made, and its error; None for a good answer, a 404 of one backup is one too."""
+
+    asked_at: datetime
+    error: VBSError | None = None
+
+
+def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
+    """Onto the row, which the caller has locked and saves (COLUMNS). One good answer of many clears the cloud."""
+    real = [one for one in outcomes if not isinstance(one.error, OutOfBudget)]
+    good = [one.asked_at for one in real if one.error is None or not breaker.blames_the_cloud(one.error)]
+    if real:
+        cloud.attempted_at = max(*(one.asked_at for one in real), cloud.attempted_at or real[0].asked_at)
+    for one in real:
+        if one.error is not None and (not good or isinstance(one.error, SignInRefused)):
+            _note_error(cloud, one.error, one.asked_at)
+    if good:
+        cloud.last_good_at = max(*good, cloud.last_good_at or good[0])
+        cloud.error = None
+    health = breaker.after(clouds.health(cloud), [one.error for one in real], now)
+    cloud.failures, cloud.openings = health.failures, min(health.openings, 30_000)
+    cloud.paused_until, cloud.pause_reason, cloud.probe_until = health.paused_until, health.reason, None
+    if cloud.name in clouds.configured():
+        client = clouds.client(cloud.name)
+        cloud.catalog_type, cloud.signed_in_at = client.endpoint_type, client.signed_in_at or cloud.signed_in_at
+        calls.count(cloud, clouds.meter(cloud.name).drain(), now)
+
+
+def _note_error(cloud: Cloud, error: VBSError, asked_at: datetime) -> None:
+    same = cloud.error is not None and cloud.error["class"] == error.class_name
+    since = cloud.error["since"] if cloud.error and same else asked_at.isoformat()
+    cloud.error = described(error, since)
+    config = clouds.configured().get(cloud.name)
+    if isinstance(error, SignInRefused) and config is not None:
+        fresh = cloud.refused_at is None or not clouds.must_wait(cloud, asked_at)
+        cloud.refused_at = asked_at if fresh else cloud.refused_at
+        cloud.refused_fingerprint = clouds.fingerprint(config)

@@ -1,0 +1,178 @@
+"""Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that one is gone."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from backups.engine import clouds, derive, following, lists
+from backups.engine.apply import apply
+from backups.engine.fetch import stopping
+from backups.engine.hearing import Heard
+from backups.engine.plan import Fetched
+from backups.engine.rounds import may_ask
+from backups.models import Backup, Cloud
+from backups.vbs import fields, payload
+from backups.vbs.errors import OutOfBudget, VBSError
+from backups.vbs.paging import Walk
+
+CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
+PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
+NEWEST = 100  # entries of a look for new backups
+BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
+CHUNK = 500
+
+
+def sweep(name: str) -> int:
+    """Walk through the whole list of a cloud, unless somebody does or it may not be asked; answers that were good."""
+    return _run(name, whole=True)
+
+
+def look_for_new(name: str) -> int:
+    """Read the list from its newest entry on, as far as there may be backups that nobody has seen."""
+    return _run(name, whole=False)
+
+
+def _run(name: str, *, whole: bool) -> int:
+    began = timezone.now()
+    cloud = may_ask(name, began)
+    if cloud is None or cloud.failures:
+        return 0
+    whole = whole or cloud.newest_created_at is None
+    free = Q(sweep_until=None) | Q(sweep_until__lt=began)
+    if not Cloud.objects.filter(free, pk=name).update(sweep_until=began + CLAIM):
+        return 0
+    try:
+        return _Sweep(cloud, began, whole=whole).run()
+    finally:
+        Cloud.objects.filter(pk=name).update(sweep_until=None)
+
+
+class _Sweep:
+    def __init__(self, cloud: Cloud, began: datetime, *, whole: bool) -> None:
+        self._name, self._cloud, self._began, self._whole = cloud.name, cloud, began, whole
+        self._wanted = following.wanted(cloud.name)
+        self._check = lists.is_to_be_checked(cloud, began)
+        self._trusted = not self._check and not cloud.list_lacks
+        self._asked_at = began
+        self._good = 0
+        self._newest = cloud.newest_created_at
+        self._disks: Counter[str] = Counter()
+
+    def run(self) -> int:
+        client = clouds.client(self._name)
+        try:
+            with self._patient():
+                walk = client.walk_backups() if self._whole else client.walk_backups(NEWEST, sort_dir="desc")
+                finished = self._walk(walk)
+        except OutOfBudget:
+            return self._good
+        except VBSError as e:
+            apply(self._name, [], heard=[Heard(self._asked_at, e)])
+            lists.failed(self._name, e.message, timezone.now())
+            return self._good
+        if finished:
+            self._note_end(walk)
+        if self._check and not self._trusted:
+            lists.failed(self._name, "Its entries could not be compared with single answers.", timezone.now())
+        return self._good
+
+    def _walk(self, walk: Walk) -> bool:
+        """Was everything read that was to be read?"""
+        self._asked_at = timezone.now()
+        for entries in walk:
+            self._page({pk: entry for entry in entries if (pk := _id(entry)) is not None})
+            if stopping.is_set() or (self._whole and not self._trusted and not self._wanted.anything):
+                return False
+            if not self._whole and self._is_old(entries):
+                return True
+            Cloud.objects.filter(pk=self._name).update(sweep_until=timezone.now() + CLAIM)
+            self._asked_at = timezone.now()
+        return walk.complete
+
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        with clouds.meter(self._name).bulk(until=time.monotonic() + PAGE_WAIT):
+            yield
+
+    def _page(self, entries: dict[uuid.UUID, Any]) -> None:
+        """Answers of one page. Its call is told to the cloud's row even when nothing on it is tracked."""
+        heard = [Heard(self._asked_at)]
+        tracked = self._tracked(entries)
+        new = {pk: entry for pk, entry in entries.items() if pk not in tracked}
+        if self._check and entries:
+            shown = {pk: entry for pk, entry in entries.items() if pk in tracked} or entries
+            lacks = lists.compare(self._name, shown)
+            self._trusted, self._check = lacks == [], lacks is None
+        if self._wanted.anything:
+            tracked |= set(following.track(self._name, new, self._wanted, self._asked_at))
+        fetched = [
+            Fetched(pk, self._asked_at, payload.receive(entry), listed=True)
+            for pk, entry in entries.items()
+            if self._trusted and pk in tracked
+        ]
+        applied = apply(self._name, fetched, heard=heard)
+        self._good += applied.good
+        self._unlist(applied.doubtful)
+        self._disks.update(d for entry in entries.values() if isinstance(d := entry.get("volume_id"), str))
+        self._note_newest(entries)
+
+    def _tracked(self, entries: dict[uuid.UUID, Any]) -> set[uuid.UUID]:
+        """Those that this cloud's rows name; they are served by a list again."""
+        ids, found = list(entries), set[uuid.UUID]()
+        for at in range(0, len(ids), CHUNK):
+            mine = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._name)
+            rows = list(mine.values_list("pk", "unlisted_at"))
+            found |= {pk for pk, _ in rows}
+            again = [pk for pk, unlisted_at in rows if unlisted_at is not None]
+            if again and self._trusted:
+                mine.filter(pk__in=again).update(unlisted_at=None)
+        return found
+
+    def _unlist(self, ids: list[uuid.UUID]) -> None:
+        for at in range(0, len(ids), CHUNK):
+            Backup.objects.filter(pk__in=ids[at : at + CHUNK]).update(unlisted_at=self._asked_at)
+
+    def _is_old(self, entries: list[Any]) -> bool:
+        """Were all of these there at the last look, an hour's delay allowed?"""
+        edge = self._cloud.newest_created_at
+        made = [_made(entry) for entry in entries if _id(entry) is not None]
+        return edge is not None and all(at is not None and at < edge - BACK for at in made[-1:])
+
+    def _note_newest(self, entries: dict[uuid.UUID, Any]) -> None:
+        ends = [entry for at, entry in enumerate(entries.values()) if at in (0, len(entries) - 1)]
+        made = [at for entry in ends if (at := _made(entry)) is not None and at <= timezone.now()]
+        self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
+
+    def _note_end(self, walk: Walk) -> None:
+        values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
+        if self._whole and not walk.listed:
+            self._trusted, self._check = True, False  # an empty list lacks nothing
+            lists.note_lacks(self._name, [], timezone.now())
+        if self._whole:
+            derive.note_listing(self._name, self._disks)
+            values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}
+        Cloud.objects.filter(pk=self._name).update(**values)
+        if self._whole and self._trusted:
+            not_asked = Q(attempted_at=None) | Q(attempted_at__lt=self._began)
+            missing = Backup.objects.filter(not_asked, cloud=self._name, unlisted_at=None, tracked_at__lt=self._began)
+            missing.update(unlisted_at=self._began)
+
+
+def _id(entry: Any) -> uuid.UUID | None:
+    """Of an entry that can be asked for; a broken one never hides its neighbours."""
+    found = entry.get("id") if isinstance(entry, dict) else None
+    try:
+        return uuid.UUID(found) if isinstance(found, str) and len(found) == 36 else None
+    except ValueError:
+        return None
+
+
+def _made(entry: Any) -> datetime | None:
+    return fields.instant(entry, "created_at", [])

@@ -1,0 +1,21 @@
+"""`manage.py prune_revisions`: forget old observed changes; beat does it daily."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from backups.engine import retention
+
+
+class Command(BaseCommand):
+    help = "Forget observed changes older than 90 days; the first, the last and every change of status are kept."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=int, default=retention.KEPT.days, help="how long to keep (default 90)")
+
+    def handle(self, *, days: int, **options: Any) -> None:
+        gone = retention.prune(timezone.now(), keep=timedelta(days=days))
+        self.stdout.write(f"{gone} changes forgotten")
