@@ -52,7 +52,7 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 	done
 
 bench: dev ## measure the refresh engine and the pages
-	@$(ALONE) $(BIN)/python manage.py bench $(ARGS)
+	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
 soak: dev browser ## the long tests: more generated bodies, kills, memory
 	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m soak $(ARGS)

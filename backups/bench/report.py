@@ -1,10 +1,16 @@
 """The table that `make bench` prints, row by row, and small clocks to fill it with."""
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
+
+
+def size() -> int:
+    """How many backups the large measurements are made with."""
+    return int(os.environ.get("VBSDASH_BENCH_BACKUPS") or 100_000)
 
 
 @dataclass(frozen=True)

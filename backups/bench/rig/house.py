@@ -61,8 +61,7 @@ class House:
 
     def track(self, ids: Sequence[str]) -> None:
         """Track these and nothing else."""
-        Backup.objects.filter(cloud=NAME).delete()
-        Cloud.objects.filter(name=NAME).delete()
+        _forget()
         tracking.add(cloud=NAME, values=ids, now=timezone.now())
 
     def dispatch(self) -> None:
@@ -115,6 +114,14 @@ class House:
             time.sleep(min(DISPATCH_SECONDS, left))
 
 
+def _forget() -> None:
+    """The cloud and every row that hangs on it, backups first."""
+    Backup.objects.filter(cloud=NAME).delete()
+    for relation in Cloud._meta.related_objects:
+        relation.related_model._default_manager.filter(**{relation.field.name: NAME}).delete()
+    Cloud.objects.filter(name=NAME).delete()
+
+
 def _asked_since(began: datetime) -> QuerySet[Backup]:
     return Backup.objects.filter(cloud=NAME, attempted_at__gt=began)
 
@@ -139,6 +146,5 @@ def forgotten() -> Iterator[None]:
     try:
         yield
     finally:
-        Backup.objects.filter(cloud=NAME).delete()
-        Cloud.objects.filter(name=NAME).delete()
+        _forget()
         settings.CLOUDS = before
