@@ -132,7 +132,7 @@ def _note(fact: Fact, grown: int | None) -> str:
 
 def _most_mb(size_gb: int | None) -> int:
     """More than this no chain of such a disk can hold: the whole disk in each of its backups, and once more."""
-    return (size_gb or LARGEST_DISK_GB) * 1024 * (MOST_BACKUPS + 1)
+    return min(size_gb or LARGEST_DISK_GB, LARGEST_DISK_GB) * 1024 * (MOST_BACKUPS + 1)
 
 
 def _notes(*, tracked: bool, odd: bool, there: int, gone: int) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class Fact(NamedTuple):
     gone_at: datetime | None
     chain_size_mb: int | None
     has_dependent_backups: bool | None
+    outcome: str | None = None  # analysis.outcomes
 
     @property
     def is_good(self) -> bool:

@@ -1,6 +1,6 @@
 """How often a disk should be backed up: a period or a cron expression, and a grace; the nearest rule is in force."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -36,6 +36,15 @@ class Rule:
         if self.cron is None:
             return moment + self.period
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
+
+    def times_after(self, moment: datetime) -> Iterator[datetime]:
+        """When one backup after the other should be there, were none of them made; without end."""
+        if self.cron is None:
+            while True:
+                moment += self.period
+                yield moment
+        for at in CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone))):
+            yield at.astimezone(UTC)
 
     @property
     def sentence(self) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from backups.analysis import chains, protection, rules
+from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.rules import InForce, Rule
-from backups.models import Backup, CloudRule, TagRule, Volume
+from backups.engine import ledger
+from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.rule import RuleColumns
 
 CHUNK = 500  # disks in one query
@@ -85,17 +87,30 @@ def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: R
         if connection.features.has_select_for_update:
             rows = rows.select_for_update(of=("self",))
         found = list(rows)
+        follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
-        changed = []
+        changed, entries = [], []
         for row in found:
             mine = {tag: tags[tag] for tag in row.tags if tag in tags}
             in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
-            if _note(row, facts.get(row.volume_id, []), in_force, now):
+            its = facts.get(row.volume_id, [])
+            hangs = chains.chains(its)
+            if _note(row, its, hangs, in_force, now):
                 changed.append(row)
+            expected = in_force.rule if _asks(row, follow) else None
+            entries.append(ledger.Entry(row.pk, its, hangs, expected, row.first_seen_at))
         Volume.objects.bulk_create(
             changed, update_conflicts=True, unique_fields=["cloud", "volume_id"], update_fields=_FIELDS, batch_size=250
         )
+        ledger.record(cloud, entries, now)
     return len(changed)
+
+
+def _asks(row: Volume, follow: str) -> bool:
+    """Can a backup of this disk be missed? Not where new ones are not found, nor where none is asked for."""
+    if row.deleted_at is not None or row.exempt_reason is not None:
+        return False
+    return row.follow if row.follow is not None else follow == "all" or (follow == "disks" and row.tracked > 0)
 
 
 _FIELDS = [column.removesuffix("_id") for column in DERIVED]
@@ -107,7 +122,7 @@ def _facts(cloud: str, ids: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
         yield volume_id or "", list(some)
 
 
-def _note(row: Volume, facts: Sequence[Fact], in_force: InForce, now: datetime) -> bool:
+def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: InForce, now: datetime) -> bool:
     """Write onto the row what its backups say; was anything of it new?"""
     good, rule = protection.last_good(facts, now), in_force.rule
     late_at = rule.late_at(good.moment.at) if good else None
@@ -120,7 +135,7 @@ def _note(row: Volume, facts: Sequence[Fact], in_force: InForce, now: datetime) 
         "undated": good is None and protection.undated(facts, now),
         "late_at": late_at,
         "overdue_at": late_at + rule.grace if late_at else None,
-        "chain_size_mb": chains.total_mb(chains.chains(facts)),
+        "chain_size_mb": chains.total_mb(hangs),
         "rule_from": in_force.origin,
         "rule_tag": in_force.tag,
         "force_period_seconds": int(rule.period.total_seconds()),

@@ -9,12 +9,15 @@ from backups.models.cloud_calls import CloudCalls
 from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
 from backups.models.process import Process
+from backups.models.quarter import Quarter
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.search import SearchText
 from backups.models.stamp import Stamp
+from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
+from backups.models.trace import Trace
 from backups.models.volume import Volume, VolumeTag
 
 __all__ = [
@@ -30,10 +33,13 @@ __all__ = [
     "Edit",
     "Heartbeat",
     "Process",
+    "Quarter",
     "Revision",
     "SearchText",
     "Stamp",
+    "StoredDay",
     "TagRule",
+    "Trace",
     "Volume",
     "VolumeTag",
 ]

@@ -1,0 +1,14 @@
+"""What one disk has brought into the tables of its cloud (Quarter, StoredDay), so that it can be taken out again."""
+
+from django.db import models
+
+from backups.models.volume import Volume
+
+
+class Trace(models.Model):
+    volume = models.OneToOneField(Volume, models.CASCADE, primary_key=True, related_name="trace")
+    quarters = models.JSONField(default=dict)  # quarter: [good, failed, missed]
+    days = models.JSONField(default=dict)  # day since 0001-01-01: [MB, backups, GB]
+
+    def __str__(self) -> str:
+        return str(self.volume_id)
