@@ -5,7 +5,7 @@ import uuid
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.analysis.catalogue import CODES, PHRASES, STATES
@@ -170,6 +170,7 @@ def test_a_backup_that_cannot_be_deleted_is_left_to_the_cloud() -> None:
     assert explain(status="error_deleting", reason="timed out").advice == STATES["error_deleting"].advice
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_one_pattern_that_stays_what_it_is(text: str) -> None:
     found = cause(status="error", reason=text)
@@ -178,6 +179,7 @@ def test_any_text_has_one_pattern_that_stays_what_it_is(text: str) -> None:
     assert found.text == text.strip()
 
 
+@settings(deadline=None)
 @given(st.uuids(), st.uuids(), st.ip_addresses(), st.datetimes(), st.integers(0, 10**9))
 def test_no_id_address_time_or_number_makes_another_cause(a: object, b: object, ip: object, at: object, n: int) -> None:
     text = f"disk {a} of {b} at {ip} since {at} lost {n} blocks"

@@ -1,0 +1,127 @@
+"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks. Four queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from backups.analysis import outcomes
+from backups.analysis.calendar import last_days
+from backups.analysis.growth import Change, Jump, Point, Trend, jump, points, trend
+from backups.analysis.outcomes import DayOutcomes
+from backups.analysis.protection import OUTSIDE
+from backups.engine import attention, clouds, flights, numbers
+from backups.engine.attention import Item
+from backups.engine.flights import FlightState
+from backups.engine.numbers import Numbers
+from backups.models import Cloud
+
+DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backups:
+    """A number equals the row count of the list that asks for the word. The status that none gave is called "null"."""
+
+    by_status: dict[str, int]
+    by_tracking_state: dict[str, int]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """Exempt and deleted ones stand beside the total."""
+
+    by_protection: dict[str, int]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """What is stored at the end of each day of UTC. `sentence` says where it leads, or that nobody can say yet."""
+
+    points: tuple[Point, ...]
+    trend: Trend | None
+    jump: Jump | None
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`, `flights`, `growth`.
+
+    `in_flight` names those of which the knowledge is fresh, at most 1,000.
+    """
+
+    as_of: datetime
+    backups: Backups
+    volumes: Volumes
+    attention: tuple[Item, ...]
+    in_flight: tuple[str, ...]
+    chain_size_mb: int
+    outcomes_by_day: tuple[DayOutcomes, ...]
+    in_flight_total: int
+    flights: tuple[FlightState, ...]
+    growth: Growth
+
+
+def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = None) -> Summary:
+    """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all with None."""
+    rows = list(Cloud.objects.order_by("name") if only is None else Cloud.objects.filter(name__in=list(only)))
+    names, heard = [row.name for row in rows], [row.name for row in rows if row.is_heard(now)]
+    asked = [name for name in names if name in clouds.configured()]
+    days = last_days(now, zone, count=DAYS)
+    first = outcomes.quarter(days[0].begin)
+    listed = {row.name: outcomes.quarter(min(row.backups_listed_at, now)) for row in rows if row.backups_listed_at}
+    mine = None if only is None else names
+    counted = numbers.count(now, heard=heard, clouds=mine, first_quarter=first, listed=listed)
+    found = attention.found(now, counted, clouds=asked, heard=heard)
+    flying = flights.flights(now, heard=heard)
+    items = attention.items(found, counted, flights.stuck_items(flying, now), heard=heard)
+    by_protection = _by_protection(counted)
+    return Summary(
+        as_of=now,
+        backups=Backups(
+            by_status={word if word is not None else "null": n for word, n in counted.by_status.items()},
+            by_tracking_state=counted.by_tracking_state,
+            total=counted.total,
+        ),
+        volumes=Volumes(
+            by_protection=by_protection,
+            total=sum(n for word, n in by_protection.items() if word not in OUTSIDE),
+        ),
+        attention=tuple(items),
+        in_flight=tuple(str(one.id) for one in flying),
+        chain_size_mb=counted.chain_size_mb,
+        outcomes_by_day=tuple(outcomes.by_day(counted.quarters, days)),
+        in_flight_total=counted.in_flight,
+        flights=tuple(flying),
+        growth=growth_of(counted.days, now),
+    )
+
+
+def growth_of(changed: dict[int, Change], now: datetime) -> Growth:
+    """From changes by day, as `StoredDay` counts days."""
+    today = now.astimezone(UTC).date()
+    by_date = {date.fromordinal(day): change for day, change in sorted(changed.items())}
+    found = points(by_date, first=today - timedelta(days=DAYS - 1), last=today)
+    line = trend([(point.day, point.mb) for point in found])
+    odd = jump(found)
+    return Growth(points=tuple(found), trend=line, jump=odd, sentence=_sentence(line, odd))
+
+
+def _sentence(line: Trend | None, odd: Jump | None) -> str:
+    if line is None:
+        return "Not enough data: a trend needs three days."
+    by = f"{abs(line.slope):,.0f} ± {line.margin:,.0f} MB a day"
+    if not line.is_sure:
+        text = f"Neither growing nor shrinking for sure: {by}."
+    else:
+        text = f"{'Growing' if line.slope > 0 else 'Shrinking'} by {by}."
+    return f"{text} {odd.sentence}" if odd else text
+
+
+def _by_protection(counted: Numbers) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (_, word), mine in counted.volumes.items():
+        found[word] = found.get(word, 0) + mine.count
+    return found
