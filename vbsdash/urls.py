@@ -3,13 +3,30 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
-from backups.web import add, backup, backups, clouds, disk, disks, failures, health, home
+from backups.web import (
+    account,
+    add,
+    added,
+    backup,
+    backups,
+    bulk,
+    clouds,
+    disk,
+    disks,
+    failures,
+    health,
+    home,
+    listing,
+    saved_views,
+)
 from backups.web.signin import SignIn
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("backups/", backups.backup_list, name="backups"),
+    path("backups/", listing.backup_list, name="backups"),
     path("backups/add/", add.add, name="add"),
+    path("backups/bulk/", bulk.bulk, name="bulk"),
+    path("backups/follow-added/", added.follow, name="follow_added"),
     path("backups/<uuid:backup_id>/", backup.backup, name="backup"),
     path("backups/<uuid:backup_id>/labels/", backup.set_labels, name="backup_labels"),
     path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
@@ -22,6 +39,15 @@ urlpatterns = [
     path("failures/", failures.cause_list, name="failures"),
     path("clouds/", clouds.cloud_list, name="clouds"),
     path("clouds/<str:name>/test/", clouds.test_connection, name="connection_test"),
+    path("account/", account.account, name="account"),
+    path("account/look/", account.look, name="account_look"),
+    path("account/keys/", account.keys, name="account_keys"),
+    path("account/tokens/", account.create_token, name="create_token"),
+    path("account/tokens/<int:token_id>/revoke/", account.revoke_token, name="revoke_token"),
+    path("account/views/", saved_views.save, name="save_view"),
+    path("account/views/no-default/", saved_views.no_default, name="no_default_view"),
+    path("account/views/<int:view_id>/default/", saved_views.make_default, name="default_view"),
+    path("account/views/<int:view_id>/remove/", saved_views.remove, name="remove_view"),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -8,10 +8,12 @@ from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
 from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
+from backups.models.preferences import Preferences
 from backups.models.process import Process
 from backups.models.quarter import Quarter
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
+from backups.models.saved_view import SavedView
 from backups.models.search import SearchText
 from backups.models.stamp import Stamp
 from backups.models.stored_day import StoredDay
@@ -32,9 +34,11 @@ __all__ = [
     "CloudRule",
     "Edit",
     "Heartbeat",
+    "Preferences",
     "Process",
     "Quarter",
     "Revision",
+    "SavedView",
     "SearchText",
     "Stamp",
     "StoredDay",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
@@ -59,10 +59,10 @@ def state(look: Look) -> SafeString:
     )
 
 
-@register.simple_tag
-def status(row: Mapping[str, Any]) -> SafeString:
-    """The status of a row that holds `status`, `tracking_state` and `progress`."""
-    return state(_look(row))
+@register.simple_tag(takes_context=True)
+def status(context: Mapping[str, Any], row: Mapping[str, Any]) -> SafeString:
+    """The status of a row that holds `status`, `tracking_state`, `progress` and perhaps `stuck_at`."""
+    return state(_look(context, row))
 
 
 @register.simple_tag
@@ -71,9 +71,9 @@ def status_word(word: str) -> SafeString:
     return state(replace(words.of_status(word), text=word))
 
 
-@register.simple_tag
-def status_look(row: Mapping[str, Any]) -> Look:
-    return _look(row)
+@register.simple_tag(takes_context=True)
+def status_look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Look:
+    return _look(context, row)
 
 
 @register.simple_tag
@@ -102,8 +102,8 @@ def kind(row: Mapping[str, Any]) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def when(context: Mapping[str, Any], at: datetime | None) -> SafeString:
-    """“5 h ago” or “in 6 s”, with the exact UTC in the title."""
-    return _NONE if at is None else _time(at, relative(at, _now(context)))
+    """“5 h ago” or “in 6 s”, with the exact UTC and the reader's own time in the title."""
+    return _NONE if at is None else _time(context, at, relative(at, _now(context)), "ago")
 
 
 @register.simple_tag(takes_context=True)
@@ -112,13 +112,27 @@ def age(context: Mapping[str, Any], at: datetime | None, tracking_state: str = "
     tone = "age age-stale" if tracking_state == "stale" else "age"
     if at is None:
         return format_html('<span class="{}">never</span>', tone)
-    return format_html('<span class="{}">{}</span>', tone, _time(at, span(_now(context) - at)))
+    return format_html('<span class="{}">{}</span>', tone, _time(context, at, span(_now(context) - at), "span"))
+
+
+@register.simple_tag(takes_context=True)
+def live(context: Mapping[str, Any], every: int = 30, etag: str = "") -> SafeString:
+    """What makes an element the page's live region: asked again every so many seconds, only changes are put in."""
+    if not context.get("live", True):
+        return mark_safe('id="live"')
+    return format_html(
+        'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="look" hx-select="#live" '
+        'hx-swap="morph" hx-ext="morph"',
+        every,
+        etag,
+        context["path"],
+    )
 
 
 @register.simple_tag(takes_context=True)
 def ago(context: Mapping[str, Any], at: datetime) -> SafeString:
     """How long ago, without the word, for a column that says so: 3 d 6 h."""
-    return _time(at, span(_now(context) - at))
+    return _time(context, at, span(_now(context) - at), "span")
 
 
 @register.filter
@@ -169,10 +183,26 @@ def span(length: timedelta) -> str:
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
-def _time(at: datetime, text: str) -> SafeString:
-    utc = at.astimezone(UTC)
+def exact(at: datetime, zone: tzinfo) -> str:
+    """2026-11-23 01:50:00 UTC · 02:50:00 Berlin; with the day where it is another one there."""
+    utc, own = at.astimezone(UTC), at.astimezone(zone)
+    text = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    if own.utcoffset() == utc.utcoffset():
+        return text
+    city = str(zone).rsplit("/", 1)[-1].replace("_", " ")
+    return f"{text} · {own:{'%H:%M:%S' if own.date() == utc.date() else '%Y-%m-%d %H:%M:%S'}} {city}"
+
+
+def _time(context: Mapping[str, Any], at: datetime, text: str, form: str) -> SafeString:
+    """`form`: how live.js keeps the text true between two answers. In a row it is no stop of the Tab key."""
+    zone = context["reader"].zone if "reader" in context else UTC
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
+        '<time datetime="{}" title="{}" data-t="{}" tabindex="{}">{}</time>',
+        f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        exact(at, zone),
+        form,
+        -1 if "row_keys" in context else 0,
+        text,
     )
 
 
@@ -182,5 +212,11 @@ def _now(context: Mapping[str, Any]) -> datetime:
     return now
 
 
-def _look(row: Mapping[str, Any]) -> Look:
-    return words.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])
+def _look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Look:
+    stuck_at = row.get("stuck_at")
+    return words.of_backup(
+        status=row["status"],
+        tracking_state=row["tracking_state"],
+        progress=row["progress"],
+        stuck=stuck_at is not None and stuck_at <= _now(context),
+    )

@@ -206,8 +206,8 @@ def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: 
     calm = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
     track(body(2, status="creating"))
     moving = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
-    assert [calm.lstrip()[:6], "<html" in calm] == ["<tbody", False]
-    assert [re.findall(r"every (\d+)s", text) for text in (calm, moving)] == [["30"], ["3"]]
+    assert [calm.lstrip()[:14], "<html" in calm] == ['<div id="live"', False]
+    assert [re.findall(r'data-every="(\d+)"', text) for text in (calm, moving)] == [["30"], ["3"]]
 
 
 def test_the_numbers_of_home_equal_the_lists_they_lead_to(web: Client) -> None:

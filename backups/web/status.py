@@ -53,6 +53,11 @@ REACHABLE = {
     None: Look("mute", "g-pending", "not asked yet", "No call has been made yet."),
 }
 NOT_CONFIGURED = Look("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
+TOKENS = {
+    "usable": Look("ok", "g-ok", "in use", "It opens what it may."),
+    "expired": Look("mute", "g-gone", "ran out", "Its days are over."),
+    "revoked": Look("mute", "g-exempt", "revoked", "It was ended by hand."),
+}
 VERDICTS = {
     "new": Look("flight", "g-plus", "new", "It will be tracked."),
     "added": Look("ok", "g-ok", "added", "It is tracked from now on."),
@@ -119,7 +124,7 @@ def of_status(status: str | None) -> Look:
     return STATUSES.get(status) or replace(_UNKNOWN, text=status)
 
 
-def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None) -> Look:
+def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False) -> Look:
     """What may be said of a backup now: old knowledge never looks healthy."""
     if tracking_state in ("pending", "gone"):
         return TRACKING_STATES[tracking_state]
@@ -127,6 +132,8 @@ def of_backup(*, status: str | None, tracking_state: str, progress: int | None =
     if tracking_state == "stale":
         was = f"was {look.text}" if status else "not known now"
         return Look("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
+    if stuck and status in IN_FLIGHT:
+        return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{look.text}, stuck")
     if status in IN_FLIGHT and progress:
         return replace(look, text=f"{look.text} {progress} %")
     return look

@@ -1,4 +1,4 @@
-// Small help for pages that work without it.
+// Small help for pages that work without it: copy, exact times, what was said.
 "use strict";
 
 // Copy buttons: the text of the element that data-copy names.
@@ -10,50 +10,54 @@ document.addEventListener("click", async (event) => {
   button.dataset.done = "1";
   button.setAttribute("aria-label", "Copied");
   button.title = "Copied";
+  say("Copied");
 });
 
-// A hidden tab asks nothing; when it is looked at again, it asks at once.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden) event.preventDefault();
-});
-document.addEventListener("visibilitychange", () => {
-  const live = document.querySelector("[data-live]");
-  if (!document.hidden && live) htmx.trigger(live, "look");
-});
+// The browser's zone: the server writes times in it, unless the account names one.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`tz=${zone};`)) {
+  document.cookie = `tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+}
 
-// A session that ran out leads to the sign-in page: show that page, do not swap it into this one.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const answered = new URL(event.detail.xhr.responseURL || location.href, location.href);
-  const asked = new URL(event.detail.pathInfo.requestPath, location.href);
-  if (answered.pathname !== asked.pathname) {
-    event.detail.shouldSwap = false;
-    location.reload();
+// One sentence for everybody: seen for a while, read out once.
+function say(text) {
+  const said = document.getElementById("said");
+  if (!said) return;
+  said.textContent = text;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { said.textContent = ""; }, 6000);
+}
+document.addEventListener("said", (event) => say(event.detail.value));
+
+// Exact times also on focus and tap: the title in a box beside the time.
+const tip = document.getElementById("tip");
+function hide() {
+  if (!tip || tip.hidden) return;
+  tip.hidden = true;
+  document.querySelector("[aria-describedby=tip]")?.removeAttribute("aria-describedby");
+}
+document.addEventListener("focusin", (event) => {
+  hide();
+  const time = event.target.closest && event.target.closest("time[title]");
+  if (!time || !tip) return;
+  tip.textContent = time.title;
+  tip.hidden = false;
+  time.setAttribute("aria-describedby", "tip");
+  const at = time.getBoundingClientRect();
+  const left = Math.min(at.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
+  tip.style.left = `${Math.max(8, left) + scrollX}px`;
+  tip.style.top = `${at.bottom + 4 + scrollY}px`;
+});
+document.addEventListener("focusout", hide);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+
+// A menu closes with Escape and when something else is pressed.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
   }
 });
-
-// "updated 4 s ago", without a live region.
-let updated = Date.now();
-const age = document.getElementById("updated");
-document.addEventListener("htmx:afterSwap", () => { updated = Date.now(); });
-if (age && document.querySelector("[data-live]")) {
-  setInterval(() => {
-    if (!document.hidden) age.textContent = `updated ${Math.round((Date.now() - updated) / 1000)} s ago`;
-  }, 1000);
-}
-
-// Exact times also in the reader's zone.
-function local(event) {
-  const time = event.target.closest && event.target.closest("time[title]");
-  if (!time || time.dataset.local) return;
-  time.dataset.local = "1";
-  time.title += ` · ${new Date(time.dateTime).toLocaleString()} here`;
-}
-document.addEventListener("pointerover", local);
-document.addEventListener("focusin", local);
-
-// "/" goes to the search.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
-  const search = document.getElementById("q");
-  if (search) { event.preventDefault(); search.focus(); }
+  const menu = event.key === "Escape" && document.activeElement.closest("details.menu[open]");
+  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });

@@ -1,0 +1,24 @@
+"""A list that somebody wants to see again."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class SavedView(models.Model):
+    """A name for a query string of the list: filters, columns and order in one."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.TextField(blank=True)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("name", "id")
+        constraints = (
+            models.UniqueConstraint("user", "name", name="saved_view_name_is_taken_once"),
+            models.UniqueConstraint("user", condition=Q(is_default=True), name="saved_view_default_is_one"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,90 @@
+"""The cells of a row of the list: one small function for each way of writing a value."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from backups.templatetags.vbs import kind, none, number, when
+from backups.web.columns import Column
+
+register = template.Library()
+Context = Mapping[str, Any]
+Row = Mapping[str, Any]
+_NOTHING = mark_safe('<span class="none">none</span>')
+_YES, _NO = mark_safe("yes"), mark_safe("no")
+
+
+@register.simple_tag(takes_context=True)
+def cell(context: Context, column: Column, row: Row) -> SafeString:
+    """One <td> with the value of this column in it."""
+    inner = _WRITERS.get(column.word, _text)(context, column.word, row)
+    return format_html('<td role="cell" class="{}">{}</td>', column.classes, inner)
+
+
+@register.simple_tag(takes_context=True)
+def disk(context: Context, row: Row) -> SafeString:
+    """The disk by its label, its name in the cloud or the first part of its ID, leading to its page."""
+    volume_id = row["volume_id"]
+    if not volume_id:
+        return none()
+    name = context.get("disk_names", {}).get((row["cloud"], volume_id))
+    shown = name or (volume_id if len(volume_id) <= 8 else f"{volume_id[:8]}…")
+    tone = "" if name else " id"
+    try:
+        href = reverse("volume", args=(row["cloud"], volume_id))
+    except NoReverseMatch:
+        return format_html('<bdi class="cut short{}" title="{}">{}</bdi>', tone, volume_id, shown)
+    return format_html('<a class="cut short{}" href="{}" title="{}"><bdi>{}</bdi></a>', tone, href, volume_id, shown)
+
+
+def _text(_context: Context, word: str, row: Row) -> SafeString:
+    value = row[word]
+    if value is None or value == "":
+        return none()
+    return format_html('<span class="cut short" title="{}"><bdi>{}</bdi></span>', value, value)
+
+
+def _long(_context: Context, word: str, row: Row) -> SafeString:
+    value = row[word]
+    if row["tracking_state"] == "pending":
+        return none()
+    if value is None or value == "":
+        return _NOTHING
+    shown = value[:300]
+    return format_html('<span class="cut" title="{}"><bdi>{}</bdi></span>', value[:2000], shown)
+
+
+def _number(_context: Context, word: str, row: Row) -> SafeString:
+    return format_html("{}", number(row[word]))
+
+
+def _flag(_context: Context, word: str, row: Row) -> SafeString:
+    return none() if row[word] is None else _YES if row[word] else _NO
+
+
+def _when(context: Context, word: str, row: Row) -> SafeString:
+    at: datetime | None = row[word]
+    return when(context, at)
+
+
+def _disk(context: Context, _word: str, row: Row) -> SafeString:
+    return format_html('{}<div class="sub">{}</div>', disk(context, row), row["cloud"])
+
+
+def _kind(_context: Context, _word: str, row: Row) -> SafeString:
+    return kind(row)
+
+
+_WRITERS: Mapping[str, Callable[[Context, str, Row], SafeString]] = {
+    "volume_id": _disk,
+    "kind": _kind,
+    **dict.fromkeys(("size", "chain_size_mb", "throughput_mb_s", "space_saving_percent", "object_count"), _number),
+    **dict.fromkeys(("created_at", "updated_at", "data_timestamp", "tracked_at"), _when),
+    **dict.fromkeys(("encrypted", "has_dependent_backups"), _flag),
+    **dict.fromkeys(("description", "note"), _long),
+}

@@ -1,0 +1,131 @@
+"""The account page: how its owner reads, tokens, saved views."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from backups.models import ApiToken, Preferences, SavedView
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def html_tag(page: Any) -> str:
+    return str(re.findall(r"<html[^>]*>", page.content.decode())[0])
+
+
+def test_a_theme_is_rendered_by_the_server_so_that_nothing_flashes(web: Client) -> None:
+    assert html_tag(web.get("/account/")) == '<html lang="en">'
+    assert web.post("/account/look/", {"theme": "dark", "time_zone": ""})["Location"] == "/account/"
+    assert html_tag(web.get("/account/")) == '<html lang="en" data-bs-theme="dark">'
+
+
+@pytest.mark.parametrize(
+    ("kept", "cookie", "expected"),
+    [
+        ("Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"),
+        ("", "Europe/Berlin", "Europe/Berlin, from your browser"),
+        ("", "../../etc/passwd", "UTC, as your browser names none"),
+        ("", "Europe", "UTC, as your browser names none"),
+        ("", "", "UTC, as your browser names none"),
+    ],
+)
+def test_the_zone_is_the_accounts_else_the_browsers_else_utc(
+    web: Client, kept: str, cookie: str, expected: str
+) -> None:
+    web.post("/account/look/", {"theme": "system", "time_zone": kept})
+    web.cookies["tz"] = cookie
+    assert f"Now used: {expected}." in web.get("/account/").content.decode()
+
+
+def test_a_zone_that_is_none_keeps_the_input_and_says_so(web: Client) -> None:
+    page = web.post("/account/look/", {"theme": "light", "time_zone": "Mars/Olympus"})
+    said = re.findall(r'id="zone-error">([^<]*)<', page.content.decode())
+    assert (page.status_code, said, Preferences.objects.count()) == (
+        400,
+        ["“Mars/Olympus” is no time zone. Write one like Europe/Berlin, or nothing."],
+        0,
+    )
+    assert 'value="Mars/Olympus"' in page.content.decode()
+
+
+def test_single_keys_can_be_switched_off_and_on(web: Client) -> None:
+    web.post("/account/keys/", {})
+    assert 'data-keys="off"' in web.get("/account/").content.decode()
+    web.post("/account/keys/", {"single_keys": "on"})
+    assert 'data-keys="off"' not in web.get("/account/").content.decode()
+
+
+def test_a_new_token_is_shown_once_and_opens_the_api(web: Client, client: Client) -> None:
+    page = web.post("/account/tokens/", {"name": "cron", "read_only": "on", "days": "30"})
+    [key] = re.findall(r'id="made-key">([^<]+)<', page.content.decode())
+    assert (page["Cache-Control"].count("no-store"), key in web.get("/account/").content.decode()) == (1, False)
+    assert Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 200
+    token = ApiToken.objects.get()
+    assert (token.name, token.read_only) == ("cron", True)
+    web.post(f"/account/tokens/{token.pk}/revoke/")
+    assert Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 401
+
+
+@pytest.mark.parametrize("days", ["0", "-3", "soon", "99999999"])
+def test_a_token_with_days_that_are_none_is_refused_beside_the_field(web: Client, days: str) -> None:
+    page = web.post("/account/tokens/", {"name": "cron", "days": days})
+    assert (page.status_code, ApiToken.objects.count()) == (400, 0)
+    assert len(re.findall(r'id="token-days-error"', page.content.decode())) == 1
+
+
+def test_nobody_revokes_the_token_of_another(web: Client) -> None:
+    other = Client()
+    other.force_login(User.objects.create_user("other"))
+    other.post("/account/tokens/", {"name": "theirs"})
+    web.post(f"/account/tokens/{ApiToken.objects.get().pk}/revoke/")
+    assert ApiToken.objects.get().revoked_at is None
+
+
+def test_a_view_keeps_filters_columns_and_order_and_nothing_of_the_moment(web: Client) -> None:
+    query = "status=error&kind=&columns=size&ordering=name&cursor=abc&live=off&all=1"
+    web.post("/account/views/", {"name": " Failed  ones ", "query": query})
+    view = SavedView.objects.get()
+    assert (view.name, view.query) == ("Failed ones", "status=error&columns=size&ordering=name")
+    page = web.get(f"/backups/?{view.query}").content.decode()
+    assert re.findall(r'aria-current="page"><bdi>([^<]*)<', page) == ["Failed ones"]
+
+
+def test_the_default_view_is_what_the_bare_list_leads_to(web: Client) -> None:
+    web.post("/account/views/", {"name": "Failed", "query": "status=error", "default": "on"})
+    web.post("/account/views/", {"name": "Small", "query": "ordering=size", "default": "on"})
+    assert web.get("/backups/")["Location"] == "/backups/?ordering=size"
+    assert web.get("/backups/?view=all").status_code == 200
+    assert list(SavedView.objects.filter(is_default=True).values_list("name", flat=True)) == ["Small"]
+    web.post("/account/views/no-default/")
+    assert web.get("/backups/").status_code == 200
+
+
+def test_a_view_whose_column_is_gone_is_shown_with_a_sentence(web: Client) -> None:
+    web.post("/account/views/", {"name": "Old", "query": "columns=size&columns=colour"})
+    page = web.get(f"/backups/?{SavedView.objects.get().query}")
+    assert (page.status_code, re.findall(r"There is no column <code>([^<]*)<", page.content.decode())) == (
+        200,
+        ["colour"],
+    )
+    assert re.findall(r'id="col-(\w+)" name="columns" value="\w+" checked', page.content.decode()) == ["size"]
+
+
+def test_nobody_touches_the_views_of_another(web: Client) -> None:
+    theirs = SavedView.objects.create(user=User.objects.create_user("other"), name="x", query="")
+    answers = [web.post(f"/account/views/{theirs.pk}/{verb}/").status_code for verb in ("default", "remove")]
+    assert (answers, SavedView.objects.filter(is_default=False).count()) == ([404, 404], 1)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61])
+def test_a_view_without_a_fitting_name_is_not_saved(web: Client, name: str) -> None:
+    assert web.post("/account/views/", {"name": name, "query": "status=error"})["Location"] == "/backups/?status=error"
+    assert SavedView.objects.count() == 0

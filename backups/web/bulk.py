@@ -1,0 +1,124 @@
+"""Many backups at once, from the list: those that are ticked, or all that its address finds."""
+
+import uuid
+from collections.abc import Callable, Mapping
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
+from django_htmx.http import trigger_client_event
+
+from backups import tasks
+from backups.engine import backup_edits, tracking
+from backups.engine.volume_edits import BadValue, Hand
+from backups.listing.backups import BACKUPS
+from backups.listing.page import Pages
+from backups.listing.selection import BadFilter, parse
+from backups.models import Backup
+from backups.web import listing, saved_views
+
+MAX_TICKED = 1000
+
+
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """`query`, the list's own, says what "all" is; `do` what is to be done."""
+    do = _DO.get(request.POST.get("do", ""))
+    query = QueryDict(request.POST.get("query", ""))
+    try:
+        selection = parse(query, BACKUPS, beside=listing.BESIDE, blank_is_any=True)
+    except BadFilter as e:
+        return listing.refuse(request, e.problems, e.rest)
+    everything = request.POST.get("all") == "1"
+    ticked = _ids(request.POST.getlist("id"))
+    if request.POST.get("do") == "export":
+        return _export(query, [] if everything else ticked)
+    if do is None or not (everything or ticked):
+        return _say(request, "Nothing is selected: tick some backups first.", good=False)
+    if everything:
+        pages = Pages(BACKUPS, selection, timezone.now(), rows=Backup.objects.all())
+        ticked = [str(pk) for pk in pages.matching.values_list("pk", flat=True)]
+    return do(request, ticked)
+
+
+def _refresh(request: HttpRequest, ids: list[str]) -> HttpResponse:
+    n = tracking.refresh_now(ids, timezone.now())
+    tasks.refresh_soon(ids)
+    return _say(request, f"{n:,} {'backup is' if n == 1 else 'backups are'} asked about now.")
+
+
+def _tag(request: HttpRequest, ids: list[str]) -> HttpResponse:
+    tags = [tag for tag in request.POST.get("tag", "").split(",") if tag.strip()]
+    if not tags:
+        return _say(request, "Write a tag first; nothing was changed.", good=False)
+    off = request.POST.get("do") == "untag"
+    add, remove = ([], [tag.strip() for tag in tags]) if off else (tags, [])
+    try:
+        hand = Hand(by=request.user.get_username(), now=timezone.now())
+        n = backup_edits.add_tags([uuid.UUID(one) for one in ids], add, remove, hand=hand)
+    except BadValue as e:
+        return _say(request, f"Nothing was changed. {e}", good=False)
+    shown = ", ".join(tag.strip() for tag in tags)
+    return _say(request, f"{shown}: {'taken off' if off else 'put on'} {n:,} {'backup' if n == 1 else 'backups'}.")
+
+
+def _untrack(request: HttpRequest, ids: list[str]) -> HttpResponse:
+    """Asked twice: what is known of them here is forgotten."""
+    if request.POST.get("sure") != "1":
+        everything = request.POST.get("all") == "1"
+        page = {
+            "n": len(ids),
+            "ids": [] if everything else ids,
+            "all": everything,
+            "query": request.POST.get("query", ""),
+        }
+        return render(request, "backups/untrack.html", page)
+    n = tracking.untrack(ids)
+    word = "backup is" if n == 1 else "backups are"
+    return _say(request, f"{n:,} {word} not tracked any more. Nothing was changed in a cloud.")
+
+
+def _export(given: QueryDict, ids: list[str]) -> HttpResponse:
+    """As CSV: the ticked ones, else all that match."""
+    query = urlencode({"id": ids}, doseq=True) if ids else _filters(given)
+    return redirect(f"{reverse('api-csv')}{'?' if query else ''}{query}")
+
+
+def _filters(given: QueryDict) -> str:
+    rest = given.copy()
+    for word in listing.BESIDE:
+        rest.pop(word, None)
+    for word in [word for word in rest if not any(rest.getlist(word))]:
+        del rest[word]
+    return rest.urlencode()
+
+
+def _say(request: HttpRequest, sentence: str, *, good: bool = True) -> HttpResponse:
+    """Back to the same list; a script gets the sentence alone and looks again by itself."""
+    if "HX-Request" in request.headers:
+        answer = trigger_client_event(HttpResponse(status=204), "said", {"value": sentence})
+        return trigger_client_event(answer, "boost", {}) if good else answer
+    (messages.success if good else messages.error)(request, sentence)
+    return redirect(saved_views.address(request.POST.get("query", "")))
+
+
+def _ids(values: list[str]) -> list[str]:
+    found = []
+    for value in values[:MAX_TICKED]:
+        try:
+            found.append(str(uuid.UUID(value)))
+        except ValueError:
+            continue
+    return found
+
+
+_DO: Mapping[str, Callable[[HttpRequest, list[str]], HttpResponse]] = {
+    "refresh": _refresh,
+    "tag": _tag,
+    "untag": _tag,
+    "untrack": _untrack,
+}

@@ -1,0 +1,139 @@
+"""The list of backups: everything it shows is in its address."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from backups.api.conditional import etag, unchanged
+from backups.engine import clouds
+from backups.listing.backups import BACKUPS
+from backups.listing.cursor import LAST, BadCursor, Cursor, read_cursor
+from backups.listing.page import Pages
+from backups.listing.selection import BadFilter, Selection, parse, without
+from backups.models import Backup, Cloud, SavedView, Volume
+from backups.models.backup import KINDS, TRACKING_STATES
+from backups.web import added, columns, listed, saved_views, status
+from backups.web.zone import owner, zone
+
+SIZE = 50
+BESIDE = ("cursor", "live", "columns", "view", "all", "added")  # keys of the address that filter nothing
+ROW = (
+    *("id", "status", "tracking_state", "progress", "name", "volume_id", "cloud", "kind", "kind_conflict"),
+    *("chain_size_mb", "refreshed_at", "fail_reason", "error", "tags", "stuck_at"),
+)
+_STATUSES = (
+    "WITH RECURSIVE there(status) AS (SELECT min(status) FROM {table} UNION ALL "
+    "SELECT (SELECT min(one.status) FROM {table} one WHERE one.status > there.status) FROM there "
+    "WHERE there.status IS NOT NULL) SELECT status FROM there"
+)
+Row = dict[str, Any]
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def backup_list(request: HttpRequest) -> HttpResponse:
+    partial = "HX-Request" in request.headers
+    views = [] if partial else list(SavedView.objects.filter(user=owner(request)))
+    if not request.GET and (first := next((view for view in views if view.is_default and view.query), None)):
+        return redirect(saved_views.address(first.query))
+    now = timezone.now()
+    tag = etag(request, now, request.get_full_path(), str(zone(request)))
+    if partial and (same := unchanged(request, tag)) is not None:
+        return same  # nothing is parsed, found or rendered
+    try:
+        wanted, cursor = read(request)
+    except BadFilter as e:
+        return refuse(request, e.problems, e.rest)
+    context = _rows(request, wanted, cursor, now) | {"etag": tag.strip('"')}
+    if partial:
+        return render(request, "backups/partials/_list.html", context)
+    return render(request, "backups/list.html", context | _around(request, wanted, views))
+
+
+def read(request: HttpRequest) -> tuple[Selection, Cursor | None]:
+    """What the address asks for. Raises BadFilter."""
+    wanted = parse(request.GET, BACKUPS, beside=BESIDE, blank_is_any=True)
+    given = request.GET.get("cursor")
+    try:
+        return wanted, read_cursor(given, BACKUPS, wanted) if given else None
+    except BadCursor as e:
+        raise BadFilter({"cursor": str(e)}, without(request.GET)) from e
+
+
+def refuse(request: HttpRequest, problems: Mapping[str, str], rest: str) -> HttpResponse:
+    return render(request, "backups/bad_filter.html", {"problems": problems, "rest": rest}, status=400)
+
+
+def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: datetime) -> dict[str, Any]:
+    """What the live region shows."""
+    shown = columns.chosen(request.GET)
+    pages = Pages(BACKUPS, wanted, now, rows=Backup.objects.with_tracking_state(now))
+    words = dict.fromkeys((*ROW, *shown.words))
+    page = pages.page(cursor, SIZE, *words, count=True)
+    moving = any(status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows)
+    status_head, name_head, other_heads, known_head = listed.heads(request.GET, wanted, shown)
+    return {
+        "now": now,
+        "row_keys": True,
+        "filters": wanted,
+        "page": page,
+        "columns": shown,
+        "order_words": listed.ORDERS.get(wanted.ordering, wanted.ordering),
+        "heads": {"status": status_head, "name": name_head, "others": other_heads, "known": known_head},
+        "span": len(shown.columns) + 4,
+        "disk_names": disk_names(page.rows),
+        "matching": page.matching,
+        "every": 3 if moving else 30,
+        "all": request.GET.get("all") == "1",
+        "rest": without(request.GET),
+        "select_all": listed.replaced(request.GET, all="1"),
+        "select_none": listed.replaced(request.GET),
+        "last": LAST.write(BACKUPS, wanted.ordering),
+        "just": added.note(request.GET.get("added", "")),
+    }
+
+
+def _around(request: HttpRequest, wanted: Selection, views: list[SavedView]) -> dict[str, Any]:
+    """What surrounds the rows: fields, tabs, chips; two queries, whatever the rows."""
+    return {
+        "chosen": wanted.given,
+        "field_keys": listed.FIELDS,
+        "chips": listed.chips(request.GET, wanted),
+        "tabs": listed.tabs(request.GET, views),
+        "keep": saved_views.kept(request.GET),
+        "all_columns": columns.COLUMNS,
+        "orders": listed.ORDERS,
+        "statuses": sorted({*status.STATUSES, *(word for word in _stored_statuses() if word)}),
+        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+        "kinds": list(KINDS),
+        "tracking_states": list(TRACKING_STATES),
+    }
+
+
+def _stored_statuses() -> list[str | None]:
+    """Each status that there is, by one step along the index per status: a DISTINCT would read every row."""
+    table = connection.ops.quote_name(Backup._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_STATUSES.format(table=table))
+        return [status for (status,) in cursor.fetchall()]
+
+
+def disk_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
+    """Label, else name in the cloud, of the disks of these rows; one query."""
+    wanted = {(row["cloud"], row["volume_id"]) for row in rows if row["volume_id"]}
+    named = Volume.objects.filter(volume_id__in=[volume_id for _, volume_id in wanted]).exclude(
+        Q(label=None) & Q(name=None)
+    )
+    found = {(cloud, disk): label or name for cloud, disk, label, name in named.values_list(*_NAMED)}
+    return {key: name for key, name in found.items() if key in wanted and name}
+
+
+_NAMED = ("cloud", "volume_id", "label", "name")
