@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Sum
 
 from backups.analysis.protection import OUTSIDE
 from backups.models import Backup, CloudCalls, Heartbeat, Volume
@@ -15,11 +15,12 @@ GOOD = "available"
 
 
 @dataclass(frozen=True)
-class StatusFigures:
-    """The backups of one cloud with one status; `newest_at` is when the newest of them was made."""
+class BackupFigures:
+    """The backups of one cloud with one status and tracking state; `newest_at`: when the newest of them was made."""
 
     cloud: str
     status: str | None
+    tracking_state: str
     count: int
     newest_at: datetime | None
 
@@ -45,16 +46,11 @@ class DiskFigures:
     last_was_good: bool | None
 
 
-def by_status() -> list[StatusFigures]:
-    rows = Backup.objects.order_by().values("cloud", "status").annotate(n=Count("pk"), newest=Max("created_at"))
-    return [StatusFigures(row["cloud"], row["status"], row["n"], row["newest"]) for row in rows]
-
-
-def by_tracking_state(now: datetime) -> list[tuple[str, str, int]]:
-    """Cloud, state and how many."""
+def backups(now: datetime) -> list[BackupFigures]:
+    """All of them in one walk over the table."""
     rows: Any = Backup.objects.with_tracking_state(now).order_by()
-    rows = rows.values_list("cloud", "tracking_state")
-    return list(rows.annotate(n=Count("pk")))
+    found = rows.values("cloud", "status", "tracking_state").annotate(n=Count("pk"), newest=Max("created_at"))
+    return [BackupFigures(row["cloud"], row["status"], row["tracking_state"], row["n"], row["newest"]) for row in found]
 
 
 def in_flight() -> list[FlightFigures]:
@@ -87,14 +83,13 @@ def heartbeats() -> dict[str, datetime]:
 
 def disks(now: datetime) -> Iterator[DiskFigures]:
     """Every disk that counts, in two queries."""
-    ended = Backup.objects.filter(status__in=[GOOD, *FAILED]).order_by().values_list("cloud", "volume_id")
-    last = ended.annotate(good=Max("created_at", filter=Q(status=GOOD)), bad=Max("created_at", filter=~Q(status=GOOD)))
-    outcomes = {(cloud, volume_id): _was_good(good, bad) for cloud, volume_id, good, bad in last}
+    failed = Backup.objects.filter(status__in=FAILED).order_by().values_list("cloud", "volume_id")
+    failures = {(cloud, volume_id): at for cloud, volume_id, at in failed.annotate(at=Max("created_at"))}
     rows: Any = Volume.objects.with_protection(now)
     rows = rows.exclude(protection__in=OUTSIDE).order_by("cloud", "volume_id")
-    words = ("cloud", "volume_id", "label", "name", "protection", "last_good_at")
-    for cloud, volume_id, label, name, protection, last_good_at in rows.values_list(*words):
-        was_good = outcomes.get((cloud, volume_id))
+    words = ("cloud", "volume_id", "label", "name", "protection", "last_good_at", "last_good__created_at")
+    for cloud, volume_id, label, name, protection, last_good_at, made_at in rows.values_list(*words):
+        was_good = _was_good(made_at, failures.get((cloud, volume_id)))
         yield DiskFigures(cloud, volume_id, label or name or "", protection, last_good_at, was_good)
 
 

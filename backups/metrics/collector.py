@@ -3,7 +3,7 @@
 Names and labels are those of the contract; ages are given as instants, so that the alert rule does the subtraction.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -46,27 +46,29 @@ class Metrics(Collector):
         return self._only is None or cloud in self._only
 
     def _backups(self, names: list[str]) -> Iterator[Metric]:
-        statuses = [one for one in figures.by_status() if self._sees(one.cloud)]
+        found = [one for one in figures.backups(self._now) if self._sees(one.cloud)]
         yield _gauge(
             "vbsdash_backups",
             "Tracked backups by status.",
             ("cloud", "status"),
-            (((one.cloud, one.status or NOT_SEEN), one.count) for one in statuses),
+            sorted(_summed(((one.cloud, one.status or NOT_SEEN), one.count) for one in found).items()),
         )
+        states = _summed(((one.cloud, one.tracking_state), one.count) for one in found)
         yield _gauge(
             "vbsdash_backups_tracking",
             "Tracked backups by how well they are known.",
             ("cloud", "tracking_state"),
-            self._zeroed(names, TRACKING_STATES, figures.by_tracking_state(self._now)),
+            _zeroed(names, TRACKING_STATES, states),
         )
-        outcomes = [(one, _outcome(one.status)) for one in statuses if one.newest_at]
+        newest: dict[tuple[str, str], float] = {}
+        for one in found:
+            if one.newest_at and (word := _outcome(one.status)):
+                newest[one.cloud, word] = max(newest.get((one.cloud, word), 0.0), one.newest_at.timestamp())
         yield _gauge(
             "vbsdash_last_backup_timestamp_seconds",
             "When the newest backup with this outcome was made.",
             ("cloud", "outcome"),
-            _newest(
-                [((one.cloud, word), one.newest_at.timestamp()) for one, word in outcomes if word and one.newest_at]
-            ),
+            sorted(newest.items()),
         )
         flights = {one.cloud: one for one in figures.in_flight()}
         yield _gauge(
@@ -88,7 +90,7 @@ class Metrics(Collector):
             "vbsdash_volumes",
             "Disks by protection.",
             ("cloud", "protection"),
-            self._zeroed(names, PROTECTIONS, figures.by_protection(self._now)),
+            _zeroed(names, PROTECTIONS, {(cloud, word): n for cloud, word, n in figures.by_protection(self._now)}),
         )
         yield _gauge(
             "vbsdash_chain_size_bytes",
@@ -175,12 +177,19 @@ class Metrics(Collector):
             else:
                 yield _gauge(f"vbsdash_process_{name}", text, labels, rows)
 
-    def _zeroed(
-        self, names: list[str], words: Iterable[str], rows: list[tuple[str, str, int]]
-    ) -> Iterator[tuple[tuple[str, str], float]]:
-        """A row for each word of each cloud: a series that comes and goes cannot be alerted on."""
-        counts = {(cloud, word): n for cloud, word, n in rows}
-        return (((name, word), counts.get((name, word), 0)) for name in names for word in words)
+
+def _zeroed(
+    names: list[str], words: Iterable[str], counts: Mapping[tuple[str, str], float]
+) -> Iterator[tuple[tuple[str, str], float]]:
+    """A row for each word of each cloud: a series that comes and goes cannot be alerted on."""
+    return (((name, word), counts.get((name, word), 0)) for name in names for word in words)
+
+
+def _summed(rows: Iterable[tuple[tuple[str, str], int]]) -> dict[tuple[str, str], float]:
+    found: dict[tuple[str, str], float] = {}
+    for labels, count in rows:
+        found[labels] = found.get(labels, 0) + count
+    return found
 
 
 def _gauge(
@@ -190,13 +199,6 @@ def _gauge(
     for values, value in rows:
         family.add_metric(values, value)
     return family
-
-
-def _newest(rows: list[tuple[tuple[str, str], float]]) -> list[tuple[tuple[str, str], float]]:
-    found: dict[tuple[str, str], float] = {}
-    for labels, at in rows:
-        found[labels] = max(at, found.get(labels, at))
-    return sorted(found.items())
 
 
 def _outcome(status: str | None) -> str | None:

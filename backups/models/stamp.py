@@ -12,7 +12,7 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 SHARDS = 64
-_SILENT = ("stamp", "heartbeat", "apitoken", "budgetwindow", "cloudcalls", "body", "searchtext", "edit")
+_SILENT = ("stamp", "heartbeat", "process", "apitoken", "budgetwindow", "cloudcalls", "body", "searchtext", "edit")
 _WRITE = re.compile(r'(?:INSERT(?: OR IGNORE)? INTO|UPDATE|DELETE FROM) "backups_(?P<table>\w+)"')
 _CLAIM = re.compile(r'UPDATE "backups_backup" SET "claimed_until" = (?:%s|NULL) WHERE')
 _RAISE = "UPDATE backups_stamp SET n = n + 1 WHERE shard = {}"
