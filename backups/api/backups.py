@@ -60,7 +60,8 @@ class Backups(Call):
         if not query.opens(request, data["cloud"]):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
-            added = tracking.add(cloud=data["cloud"], values=data["ids"], now=self.now)
+            mine = tokens.scope(request.auth)
+            added = tracking.add(cloud=data["cloud"], values=data["ids"], now=self.now, may_touch=mine)
         except tracking.UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         tasks.refresh_soon(added.added)

@@ -51,8 +51,11 @@ class Verdict:
     id: str | None
 
 
-def add(*, cloud: str, values: Iterable[str], now: datetime) -> Added:
-    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud."""
+def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None) -> Added:
+    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud.
+
+    `may_touch`: out of these clouds only, None for all of them.
+    """
     lines = [line for value in values for line in read_ids(value)]
     _check(cloud)
     ids = list(dict.fromkeys(line.id for line in lines if line.id is not None))
@@ -62,6 +65,7 @@ def add(*, cloud: str, values: Iterable[str], now: datetime) -> Added:
         known = _known(ids)
         fresh = [one for one in ids if one not in known]
         moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
+        moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
         SearchText.objects.put({"id": row.pk} for row in rows)

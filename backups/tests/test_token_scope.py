@@ -1,0 +1,119 @@
+"""A token that opens some clouds neither sees nor touches what belongs to another."""
+
+import json
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from backups.engine import tokens
+from backups.models import Backup, Body, Cloud, Volume
+from backups.vbs.clouds import load_clouds
+
+pytestmark = pytest.mark.django_db
+LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
+MINE, THEIRS = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
+
+
+@pytest.fixture(autouse=True)
+def two_clouds(settings: Any, tmp_path: Path) -> datetime:
+    """`mine` and `secret`, each with a failed backup of a disk; the token of the tests opens `mine` alone."""
+    file = tmp_path / "clouds.yaml"
+    file.write_text(f"clouds:\n  mine:\n    {LOGIN}\n  secret:\n    {LOGIN}\n")
+    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    now = timezone.now()
+    for cloud, backup_id in (("mine", MINE), ("secret", THEIRS)):
+        words = dict.fromkeys(("name", "volume_id", "description"), f"belongs-to-{cloud}")
+        Cloud.objects.create(name=cloud, last_good_at=now, attempted_at=now)
+        times = {"tracked_at": now, "refreshed_at": now, "created_at": now}
+        row = Backup.objects.create(id=backup_id, cloud_id=cloud, status="error", **words, **times)
+        Body.objects.create(backup=row, received_at=now, http_status=200, text=json.dumps({"name": words["name"]}))
+        Volume.objects.create(cloud_id=cloud, volume_id=words["volume_id"], first_seen_at=now)
+    return now
+
+
+@pytest.fixture
+def scoped(client: Client, two_clouds: datetime) -> Client:
+    user = User.objects.create_user("robot")
+    key = tokens.create(user=user, clouds=["mine"], now=two_clouds).key
+    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    return client
+
+
+def state() -> list[Any]:
+    """Everything that is stored of the other cloud."""
+    return [
+        *Backup.objects.filter(cloud="secret").values_list(),
+        *Volume.objects.filter(cloud="secret").values_list(),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/backups/", "/api/backups/?q=belongs", "/api/backups/?cloud=secret", "/api/backups.csv"),
+        *("/api/volumes/", "/api/failures/", "/api/clouds/", "/api/summary/", "/metrics"),
+    ],
+)
+def test_no_list_names_what_belongs_to_another_cloud(scoped: Client, path: str) -> None:
+    answer = scoped.get(path)
+    assert answer.status_code == 200
+    said = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode()  # type: ignore[attr-defined]
+    assert [word for word in (SECRET, THEIRS, '"secret"') if word in said] == []
+
+
+def test_what_is_open_is_there(scoped: Client) -> None:
+    assert [row["id"] for row in scoped.get("/api/backups/").json()["results"]] == [MINE]
+    assert [row["name"] for row in scoped.get("/api/clouds/").json()] == ["mine"]
+    assert scoped.get("/api/summary/").json()["backups"]["total"] == 1
+    assert scoped.get(f"/api/backups/{MINE}/raw/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/api/backups/{THEIRS}/", f"/api/backups/{THEIRS}/raw/", f"/api/backups/{THEIRS}/revisions/"),
+        *(f"/api/volumes/secret/{SECRET}/", "/api/clouds/secret/backups/"),
+    ],
+)
+def test_one_thing_of_another_cloud_is_not_there(scoped: Client, path: str) -> None:
+    answer = scoped.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("patch", f"/api/backups/{THEIRS}/", {"note": "seen"}),
+        ("delete", f"/api/backups/{THEIRS}/", None),
+        ("post", f"/api/backups/{THEIRS}/refresh/", None),
+        ("post", "/api/backups/refresh/", {"ids": [THEIRS]}),
+        ("post", "/api/backups/refresh/?status=error", None),
+        ("post", "/api/backups/tag/", {"ids": [THEIRS], "add": ["seen"]}),
+        ("post", "/api/backups/untrack/", {"ids": [THEIRS]}),
+        ("post", "/api/backups/untrack/?status=error", None),
+        ("post", "/api/backups/", {"cloud": "secret", "ids": [str(uuid.UUID(int=9))]}),
+        ("post", "/api/volumes/", {"cloud": "secret", "volume_id": "disk"}),
+        ("patch", f"/api/volumes/secret/{SECRET}/", {"label": "seen"}),
+        ("post", "/api/clouds/secret/test/", None),
+    ],
+)
+def test_no_write_reaches_another_cloud(scoped: Client, method: str, path: str, body: Any) -> None:
+    before = state()
+    answer = getattr(scoped, method)(path, body, content_type="application/json")
+    assert answer.status_code < 500
+    assert state() == before
+
+
+def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_open(scoped: Client) -> None:
+    pending = str(uuid.UUID(int=7))
+    Backup.objects.create(id=pending, cloud_id="secret", tracked_at=timezone.now())
+    answer = scoped.post("/api/backups/", {"cloud": "mine", "ids": [pending]}, content_type="application/json")
+    assert answer.status_code == 200
+    assert Backup.objects.get(pk=pending).cloud_id == "secret"
