@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, Sum
 
 from backups.analysis.protection import OUTSIDE
-from backups.models import Backup, CloudCalls, Heartbeat, Volume
+from backups.models import Backup, Heartbeat, Volume
 from backups.models.backup import FAILED, IN_FLIGHT
 
 GOOD = "available"
@@ -70,11 +70,6 @@ def chain_sizes() -> dict[str, int]:
     """MB of stored data by cloud: the newest size of every chain."""
     rows = Volume.objects.order_by().values_list("cloud").annotate(mb=Sum("chain_size_mb"))
     return {cloud: mb for cloud, mb in rows if mb is not None}
-
-
-def calls() -> list[tuple[str, str, int]]:
-    """Cloud, class ("ok" or that of the error) and how many calls ended so."""
-    return list(CloudCalls.objects.order_by("cloud", "class_name").values_list("cloud", "class_name", "n"))
 
 
 def heartbeats() -> dict[str, datetime]:

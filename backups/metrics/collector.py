@@ -36,7 +36,7 @@ class Metrics(Collector):
         yield from self._backups(names)
         yield from self._volumes(names)
         yield from self._clouds(states)
-        yield from self._calls()
+        yield _calls(states)
         if self._per_disk:
             yield from self._disks()
         if self._only is None:
@@ -118,16 +118,9 @@ class Metrics(Collector):
             "Part of the call budget that the last minute used.",
             lambda s: None if s.used_percent is None else s.used_percent / 100,
         )
+        yield each("vbsdash_cloud_due", "Backups that wait to be asked about.", lambda s: s.due)
+        yield each("vbsdash_cloud_breaker_open", "Is the breaker open after repeated failures?", _breaker)
         yield each("vbsdash_cloud_paused", "Is nothing asked just now (breaker, Retry-After, sign-in)?", paused)
-
-    def _calls(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(
-            "vbsdash_cloud_requests", "Calls to the cloud by how they ended.", labels=("cloud", "class")
-        )
-        for cloud, class_name, count in figures.calls():
-            if self._sees(cloud):
-                family.add_metric((cloud, class_name), count)
-        yield family
 
     def _disks(self) -> Iterator[Metric]:
         disks = [(disk, (disk.cloud, disk.volume_id, disk.title)) for disk in figures.disks(self._now)]
@@ -192,6 +185,16 @@ def _summed(rows: Iterable[tuple[tuple[str, str], int]]) -> dict[tuple[str, str]
     return found
 
 
+def _calls(states: list[clouds.CloudState]) -> Metric:
+    family = CounterMetricFamily(
+        "vbsdash_cloud_requests", "Calls to the cloud by how they ended.", labels=("cloud", "class")
+    )
+    for state in states:
+        for class_name, count in sorted(state.calls.items()):
+            family.add_metric((state.name, class_name), count)
+    return family
+
+
 def _gauge(
     name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]
 ) -> GaugeMetricFamily:
@@ -207,6 +210,10 @@ def _outcome(status: str | None) -> str | None:
 
 def _flag(value: bool | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _breaker(state: clouds.CloudState) -> float:
+    return float(state.breaker != "closed")
 
 
 def _stamp(value: datetime | None) -> float | None:

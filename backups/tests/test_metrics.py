@@ -42,7 +42,8 @@ def now() -> datetime:
 def known(now: datetime) -> datetime:
     """Two clouds; `otc` answered a minute ago, `other` refuses; three disks with different fates."""
     heard = {"last_good_at": now, "attempted_at": now, "backups_listed_at": now, "follow": "all"}
-    Cloud.objects.create(name="otc", **heard)
+    budget = {"minute": now.replace(second=0, microsecond=0), "calls_this_minute": 150}
+    Cloud.objects.create(name="otc", **heard, **budget)
     error = {
         "class": "unauthorized",
         "http_status": 401,
@@ -54,7 +55,7 @@ def known(now: datetime) -> datetime:
     CloudCalls.objects.create(cloud_id="otc", class_name="ok", n=1234)
     CloudCalls.objects.create(cloud_id="other", class_name="unauthorized", n=7)
     good = backup(now, disk="disk-1", status="available", made=now - DAY / 2)
-    backup(now, disk="disk-2", status="available", made=now - 3 * DAY)
+    older = backup(now, disk="disk-2", status="available", made=now - 3 * DAY)
     backup(now, disk="disk-2", status="error", made=now - DAY)
     backup(now, disk="disk-1", status="creating", made=now - timedelta(minutes=5))
     Backup.objects.create(id=uuid.uuid4(), cloud_id="other", tracked_at=now)
@@ -67,7 +68,7 @@ def known(now: datetime) -> datetime:
         name='db "01"\n',
         chain_size_mb=642,
     )
-    volume("disk-2", now, last_good_at=now - 3 * DAY, late_at=now - 2 * DAY, chain_size_mb=8)
+    volume("disk-2", now, last_good=older, last_good_at=now - 3 * DAY, late_at=now - 2 * DAY, chain_size_mb=8)
     volume("disk-3", now, label="never", name="web")
     volume("disk-4", now, exempt_reason="scratch")
     Process.objects.create(host="h", pid=2, part="worker", at=now, figures=COSTS)
@@ -114,6 +115,7 @@ def test_the_names_of_the_contract_hold_what_the_database_holds(client: Client, 
     assert volumes == {("otc", word): 1 for word in ("protected", "overdue", "never", "exempt")}
     assert found["vbsdash_cloud_up"] == {("otc",): 1, ("other",): 0}
     assert found["vbsdash_cloud_requests_total"] == {("otc", "ok"): 1234, ("other", "unauthorized"): 7}
+    assert (found["vbsdash_cloud_breaker_open"]["otc",], found["vbsdash_cloud_paused"]["other",]) == (0, 0)
     assert found["vbsdash_refresh_lag_seconds"] == {("otc",): 0, ("other",): 0}
     assert found["vbsdash_chain_size_bytes"] == {("otc",): 650 * 1024 * 1024}
 
@@ -222,8 +224,4 @@ def test_a_scrape_asks_the_database_as_often_for_one_disk_as_for_four(
         Backup.objects.exclude(volume_id="disk-1").delete()
 
 
-<<<<<<< HEAD
-QUERIES = 16
-=======
-QUERIES = 13
->>>>>>> ac58faf (Measure the default set-up and a scrape)
+QUERIES = 14
