@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from backups.analysis.facts import GOOD as GOOD_STATUSES
+from backups.analysis.facts import Fact
 from backups.engine import bulk, clouds, findings, hearing, plan, readings
 from backups.engine.claims import Claim, release
 from backups.engine.derive import derive
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 500  # IDs in one query
 REVISION = ("backup", "at", "changes", "body", "keep")
 BODY = ("backup", "received_at", "http_status", "text")
+OF_DISKS = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
 LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # entries may have them empty, the single answer full
 
 
@@ -140,7 +143,8 @@ class _Batch:
         bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
         told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
         self._revise(told)
-        self.disks |= {one.values["volume_id"] for one in found} | {before[one.id]["volume_id"] for one in found}
+        moving = [one for one in found if _moves_its_disk(one)]
+        self.disks |= {one.values["volume_id"] for one in moving} | {before[one.id]["volume_id"] for one in moving}
         self.changed += [one.id for one in found]
         self._cloud.seen_vbs = self._cloud.seen_vbs or any(one.is_vbs for one in found)
         was = [vote(inc=row["inc"], type_=row["type"]) for row in (before[one.id] for one in found)]
@@ -160,6 +164,12 @@ def _erases(entry: Any, body: str | None) -> bool:
         return False
     known: dict[str, Any] = json.loads(body)
     return not known.keys() <= entry.keys() or any(known.get(key) and not entry.get(key) for key in LATE_KEYS)
+
+
+def _moves_its_disk(one: News) -> bool:
+    """Did a word change that disks are judged by? Not progress, of which a running one tells all the time."""
+    words = {change["word"] for change in one.difference.changes} if one.difference else set()
+    return bool(words & OF_DISKS) or ("updated_at" in words and one.values["status"] in GOOD_STATUSES)
 
 
 def _searched(one: News, before: dict[str, Any]) -> str | None:

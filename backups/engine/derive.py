@@ -14,7 +14,7 @@ from backups.analysis import chains, protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.rules import InForce, Rule
-from backups.engine import ledger
+from backups.engine import bulk, ledger
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.rule import RuleColumns
 
@@ -99,9 +99,7 @@ def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: R
                 changed.append(row)
             expected = in_force.rule if _asks(row, follow) else None
             entries.append(ledger.Entry(row.pk, its, hangs, expected, row.first_seen_at))
-        Volume.objects.bulk_create(
-            changed, update_conflicts=True, unique_fields=["cloud", "volume_id"], update_fields=_FIELDS, batch_size=250
-        )
+        bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in changed])
         ledger.record(cloud, entries, now)
     return len(changed)
 
@@ -111,9 +109,6 @@ def _asks(row: Volume, follow: str) -> bool:
     if row.deleted_at is not None or row.exempt_reason is not None:
         return False
     return row.follow if row.follow is not None else follow == "all" or (follow == "disks" and row.tracked > 0)
-
-
-_FIELDS = [column.removesuffix("_id") for column in DERIVED]
 
 
 def _facts(cloud: str, ids: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:

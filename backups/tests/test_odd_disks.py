@@ -113,6 +113,16 @@ def test_a_disk_with_fifty_thousand_backups_is_derived_and_told() -> None:
     assert sum(len(one.members) for one in found.chains) == 50_000
 
 
+def test_progress_alone_has_no_disk_judged_again(sim: Simulator) -> None:
+    running = body(status="creating", created_at="2026-11-24T02:00:00", metadata={"progress": "1"})
+    ask(sim, running)
+    Volume.objects.update(tracked=99)
+    ask(sim, {**running, "service_metadata": json.dumps({"Type": 0, "CS": 100, "progress": "50"})})
+    assert (Backup.objects.get().progress, Volume.objects.get().tracked) == (50, 99)
+    ask(sim, {**running, "status": "available"})
+    assert (Volume.objects.get().tracked, state().last_good_id) == (1, running["id"])
+
+
 TIMES = st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.text(max_size=12) | st.integers()
 ANY = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.floats(allow_nan=False, allow_infinity=False)
