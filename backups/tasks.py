@@ -8,11 +8,10 @@ from typing import Any, cast
 from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.db import transaction
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from backups.engine import clouds, readings, retention, rounds
+from backups.engine import clock, clouds, readings, retention, rounds
 from backups.engine import dispatch as dispatching
 from backups.engine.dispatch import DO, Work
 from backups.engine.fetch import stopping
@@ -29,7 +28,8 @@ AT_ONCE = 100  # backups asked about at once when a person wants to know
 def dispatch() -> None:
     """Call workers for what there is to do, cloud by cloud."""
     clouds.ensure_rows()
-    now = timezone.now()
+    now = clock.now()
+    clock.forget_the_future(now)
     readings.ensure_all(now)
     for need in dispatching.needs(now):
         for _ in range(need.workers):
@@ -61,7 +61,7 @@ def alive(queue: str) -> None:
 
 @shared_task
 def prune_revisions() -> None:
-    retention.prune(timezone.now())
+    retention.prune(clock.now())
 
 
 def refresh_soon(ids: Sequence[str]) -> None:

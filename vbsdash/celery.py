@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
-from celery.signals import task_prerun
+from celery.signals import beat_init, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
@@ -18,15 +18,28 @@ class BeatWithHeartbeat(Scheduler):
     """Beat's own in-memory scheduler (one static entry needs no file); `/readyz` reads the heartbeat."""
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        from backups.engine.heartbeat import beat  # models load after the app registry
+        from backups.engine import clock, heartbeat  # models load after the app registry
 
         super().apply_entry(entry, producer)
-        beat("scheduler")
+        clock.measure()
+        heartbeat.beat("scheduler")
         _note("scheduler")
+
+
+@worker_init.connect
+@beat_init.connect
+def _go_by_the_database(**_: Any) -> None:
+    """Hosts may disagree about the time; what they write must not."""
+    from backups.engine import clock
+
+    clock.follow_database()
 
 
 @task_prerun.connect
 def _before_a_task(**_: Any) -> None:
+    from backups.engine import clock
+
+    clock.measure()
     _note("worker")
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Min, Q
-from django.utils import timezone
 
-from backups.engine import breaker, calls, signing_in
+from backups.engine import breaker, calls, clock, signing_in
 from backups.engine.meter import Meter
 from backups.engine.signing_in import AFTER_REFUSAL, fingerprint
 from backups.models import Backup, Cloud
@@ -96,7 +95,7 @@ def _line(name: str) -> _Line:
         if known is not None:  # another configuration than the one it was made for
             known.client.close()
         meter = Meter(name, config.requests_per_second)
-        made = Client(config, clock=timezone.now, meter=meter, guard=partial(signing_in.turn, config))
+        made = Client(config, clock=clock.now, meter=meter, guard=partial(signing_in.turn, config))
         _lines[name] = _Line(config, made, meter)
         return _lines[name]
 

@@ -11,9 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import ceil
 
-from django.utils import timezone
-
-from backups.engine import breaker, clouds
+from backups.engine import breaker, clock, clouds
 from backups.engine.plan import Fetched
 from backups.vbs import payload
 from backups.vbs.client import Client
@@ -56,7 +54,7 @@ class Round:
             client.make_ready()
         except VBSError as e:
             self._over = True
-            yield [Fetched(pk, timezone.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]]
+            yield [Fetched(pk, clock.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]]
             return
         if left and not client.is_ready:  # AK/SK that nobody knows to be good: one alone, in this thread
             yield [self._ask(client, left.pop(0), alone=False)]
@@ -74,7 +72,7 @@ class Round:
         try:
             renewed = client.make_ready()
         except VBSError as e:
-            yield [Fetched(refused[0].id, timezone.now(), error=e, http_status=e.http_status or 0)]
+            yield [Fetched(refused[0].id, clock.now(), error=e, http_status=e.http_status or 0)]
             return
         if not renewed:
             yield list(refused[:1])  # one is enough to say what ails the cloud
@@ -106,7 +104,7 @@ class Round:
             return self._ask(client, pk, alone=True)
 
     def _ask(self, client: Client, pk: uuid.UUID, *, alone: bool) -> Fetched:
-        asked_at = timezone.now()
+        asked_at = clock.now()
         try:
             answer = client.get_backup(str(pk), alone=alone)
         except VBSError as error:

@@ -5,8 +5,7 @@ The message that proves a queue is sent through the broker by the scheduler, so 
 
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
+from backups.engine import clock
 from backups.models import Heartbeat
 
 SILENCE = timedelta(seconds=60)
@@ -14,7 +13,7 @@ QUEUES = ("interactive", "bulk")
 
 
 def beat(part: str) -> None:
-    Heartbeat.objects.update_or_create(part=part, defaults={"at": timezone.now()})
+    Heartbeat.objects.update_or_create(part=part, defaults={"at": clock.now()})
 
 
 def signs() -> dict[str, datetime]:

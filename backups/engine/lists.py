@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from backups.engine import claims, clouds
+from backups.engine import claims, clock, clouds
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Cloud
@@ -43,7 +41,7 @@ def compare(name: str, entries: Mapping[uuid.UUID, Any]) -> list[str] | None:
 
     None when no single answer came.
     """
-    now = timezone.now()
+    now = clock.now()
     ids = list(entries)
     chosen = list(dict.fromkeys([ids[0], ids[len(ids) // 2], ids[-1]]))[:COMPARED]
     lacks: set[str] = set()
@@ -65,7 +63,7 @@ def note_lacks(name: str, lacks: list[str], now: datetime) -> None:
 
 def _single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
     """The single answer, stored if its backup is tracked; None while somebody else asks about it, or on an error."""
-    asked_at = timezone.now()
+    asked_at = clock.now()
     claimed = claims.claim(name, [pk], asked_at)
     if not claimed.ids and claims.is_claimed(pk, asked_at):
         return None

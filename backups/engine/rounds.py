@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from django.db.models import Q
-from django.utils import timezone
 
-from backups.engine import breaker, clouds
+from backups.engine import breaker, clock, clouds
 from backups.engine.apply import apply
 from backups.engine.claims import CLAIM, Claim, claim, claim_due, claim_probe, release
 from backups.engine.fetch import SLOWEST, Round, stopping
@@ -41,7 +40,7 @@ def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> i
     """Ask about what is due in a cloud, at most for so long; how many good answers came. `singly` as in claim_due."""
     good, ends = 0, time.monotonic() + seconds
     while time.monotonic() < ends and not stopping.is_set():
-        now = timezone.now()
+        now = clock.now()
         cloud = may_ask(name, now)
         if cloud is None:
             break
@@ -58,7 +57,7 @@ def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> i
 
 def refresh_these(name: str, ids: Sequence[uuid.UUID]) -> int:
     """Ask about these, due or not, before the work in bulk: somebody waits. What is left out stays due."""
-    now = timezone.now()
+    now = clock.now()
     cloud = may_ask(name, now)
     if cloud is None:
         return 0
@@ -95,7 +94,7 @@ def _probe(cloud: Cloud, now: datetime, ids: Sequence[uuid.UUID] = ()) -> int:
 
 def _ask_anything(name: str) -> int:
     """The shortest list there is: a sign of life of a cloud in which nothing is due."""
-    asked_at, error = timezone.now(), None
+    asked_at, error = clock.now(), None
     try:
         with clouds.meter(name).bulk(until=time.monotonic() + LASTS):
             clouds.client(name).list_backups(limit=1)

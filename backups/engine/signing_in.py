@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from backups.engine import clock
 from backups.models import Cloud
 from backups.vbs.clouds import CloudConfig
 from backups.vbs.errors import SignInRefused, Unavailable
@@ -48,7 +48,7 @@ def turn(config: CloudConfig) -> Iterator[None]:
     try:
         yield
     except SignInRefused as e:
-        now = timezone.now()
+        now = clock.now()
         Cloud.objects.filter(pk=config.name).update(refused_at=now, refused_fingerprint=fingerprint(config))
         raise e
     else:
@@ -61,7 +61,7 @@ def _wait_for_turn(config: CloudConfig) -> datetime:
     """Take the cloud's one turn; its end is what it is known by."""
     began = time.monotonic()
     while True:
-        now = timezone.now()
+        now = clock.now()
         cloud = Cloud.objects.filter(pk=config.name).first() or Cloud.objects.create(name=config.name)
         if must_wait(cloud, config, now):
             message = (cloud.error or {}).get("message") or "Sign-in refused."

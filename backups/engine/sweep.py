@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
-from backups.engine import clouds, derive, following, lists
+from backups.engine import clock, clouds, derive, following, lists
 from backups.engine.apply import apply
 from backups.engine.fetch import stopping
 from backups.engine.hearing import Heard
@@ -40,7 +39,7 @@ def look_for_new(name: str) -> int:
 
 
 def _run(name: str, *, whole: bool) -> int:
-    began = timezone.now()
+    began = clock.now()
     cloud = may_ask(name, began)
     if cloud is None or cloud.failures:
         return 0
@@ -75,25 +74,25 @@ class _Sweep:
             return self._good
         except VBSError as e:
             apply(self._name, [], heard=[Heard(self._asked_at, e)])
-            lists.failed(self._name, e.message, timezone.now())
+            lists.failed(self._name, e.message, clock.now())
             return self._good
         if finished:
             self._note_end(walk)
         if self._check and not self._trusted:
-            lists.failed(self._name, "Its entries could not be compared with single answers.", timezone.now())
+            lists.failed(self._name, "Its entries could not be compared with single answers.", clock.now())
         return self._good
 
     def _walk(self, walk: Walk) -> bool:
         """Was everything read that was to be read?"""
-        self._asked_at = timezone.now()
+        self._asked_at = clock.now()
         for entries in walk:
             self._page({pk: entry for entry in entries if (pk := _id(entry)) is not None})
             if stopping.is_set() or (self._whole and not self._trusted and not self._wanted.anything):
                 return False
             if not self._whole and self._is_old(entries):
                 return True
-            Cloud.objects.filter(pk=self._name).update(sweep_until=timezone.now() + CLAIM)
-            self._asked_at = timezone.now()
+            Cloud.objects.filter(pk=self._name).update(sweep_until=clock.now() + CLAIM)
+            self._asked_at = clock.now()
         return walk.complete
 
     @contextmanager
@@ -147,14 +146,14 @@ class _Sweep:
 
     def _note_newest(self, entries: dict[uuid.UUID, Any]) -> None:
         ends = [entry for at, entry in enumerate(entries.values()) if at in (0, len(entries) - 1)]
-        made = [at for entry in ends if (at := _made(entry)) is not None and at <= timezone.now()]
+        made = [at for entry in ends if (at := _made(entry)) is not None and at <= clock.now()]
         self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
 
     def _note_end(self, walk: Walk) -> None:
         values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
         if self._whole and not walk.listed:
             self._trusted, self._check = True, False  # an empty list lacks nothing
-            lists.note_lacks(self._name, [], timezone.now())
+            lists.note_lacks(self._name, [], clock.now())
         if self._whole:
             derive.note_listing(self._name, self._disks)
             values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}

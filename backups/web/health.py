@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from backups.engine import clouds
+from backups.engine import clock, clouds
 from backups.engine.heartbeat import QUEUES, SILENCE, signs
 
 LAG = timedelta(minutes=5)
+CLOCKS = timedelta(seconds=30)  # by which this host and the database may disagree
 
 
 @login_not_required
@@ -38,6 +39,7 @@ def _parts(now: datetime) -> dict[str, str]:
     parts = {"database": "ok", "broker": _broker(), "worker": "ok", "scheduler": "ok", "lag": "ok"}
     try:
         seen = signs()
+        parts["database"] = _clock(clock.offset())
         late = [state.name for state in clouds.states(now) if state.configured and _late(state, now)]
     except DatabaseError:
         unknown = "Not known: the database does not answer."
@@ -47,6 +49,12 @@ def _parts(now: datetime) -> dict[str, str]:
     if late:
         parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
     return parts
+
+
+def _clock(ahead: timedelta) -> str:
+    """Workers go by the database's clock; pages of a host whose own is wrong show wrong ages."""
+    off = f"{abs(ahead.total_seconds()):.0f} s {'behind' if ahead > timedelta(0) else 'ahead of'} the database's"
+    return "ok" if abs(ahead) <= CLOCKS else f"The clock of this host is {off}: synchronise both."
 
 
 def _late(state: clouds.CloudState, now: datetime) -> bool:

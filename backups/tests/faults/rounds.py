@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from backups import tasks
 from backups.engine import clouds, tracking
-from backups.models import Backup
+from backups.models import Backup, Cloud
 from backups.tests.faults.bodies import in_flight
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
@@ -65,7 +65,8 @@ class Rounds:
             good = Backup.objects.filter(pk__in=self.ids, refreshed_at__gt=since).count()
             if good == len(self.ids) and self.states() == ["fresh"]:
                 break
-        assert (self.states(), Backup.objects.filter(pk__in=self.ids).count()) == (["fresh"], len(self.ids))
+        found = (self.states(), Backup.objects.filter(pk__in=self.ids).count())
+        assert found == (["fresh"], len(self.ids)), (found, Cloud.objects.filter(pk=CLOUD).values())
         assert self.sim.max_in_flight_per_backup <= 1
 
 

@@ -1,0 +1,76 @@
+"""Hosts whose clocks disagree: the database's time is the time of all."""
+
+import re
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from backups.engine import clock
+from backups.models import Backup, Cloud
+
+pytestmark = pytest.mark.django_db
+TEN_MINUTES = timedelta(minutes=10)
+
+
+@pytest.fixture
+def follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process goes by the database, as workers do."""
+    for word, value in (("follows", True), ("offset", timedelta(0)), ("measured_at", float("-inf"))):
+        monkeypatch.setattr(clock._Shared, word, value)
+
+
+def test_a_worker_on_a_host_ten_minutes_ahead_goes_by_the_database(follows: None) -> None:
+    real = timezone.now()
+    with time_machine.travel(real + TEN_MINUTES):
+        clock.measure()
+        ahead = clock.now() - real
+    expected = timedelta(0) if connection.vendor == "postgresql" else TEN_MINUTES  # a file has no clock of its own
+    assert abs(ahead - expected) < timedelta(seconds=20)
+
+
+def test_a_process_that_does_not_follow_asks_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        clock.measure()
+        assert abs(clock.now() - timezone.now()) < timedelta(seconds=5)
+
+
+def test_the_database_is_asked_once_a_minute(follows: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 0):
+        clock.measure()
+        clock.measure()
+
+
+def test_readyz_names_a_host_whose_clock_is_wrong(client: Client) -> None:
+    with time_machine.travel(timezone.now() + TEN_MINUTES):
+        said = client.get("/readyz").json()["parts"]["database"]
+    if connection.vendor == "postgresql":
+        off = r"The clock of this host is (599|6\d\d) s ahead of the database's: synchronise both\."
+        assert re.fullmatch(off, said)
+    else:
+        assert said == "ok"
+
+
+def test_what_was_learned_in_the_future_is_old_and_asked_about_again() -> None:
+    now = timezone.now()
+    future = now + TEN_MINUTES
+    Cloud.objects.create(name="otc", attempted_at=future, last_good_at=future)
+    Cloud.objects.create(name="other", attempted_at=now)
+    mine, theirs = _row("otc", future), _row("other", now)
+    clock.forget_the_future(now)
+    row = Backup.objects.get(pk=mine)
+    assert (row.attempted_at, row.refreshed_at, row.stale_at) == (now, now, now)
+    assert (row.next_refresh_at, row.claimed_until) == (now, None)
+    assert Cloud.objects.get(pk="otc").last_good_at == now
+    assert Backup.objects.get(pk=theirs).next_refresh_at == now + timedelta(seconds=10)
+
+
+def _row(cloud: str, at: datetime) -> uuid.UUID:
+    times = {"attempted_at": at, "refreshed_at": at, "stale_at": at + timedelta(seconds=20), "tracked_at": at}
+    later = {"next_refresh_at": at + timedelta(seconds=10), "claimed_until": at + timedelta(minutes=1)}
+    return Backup.objects.create(id=uuid.uuid4(), cloud_id=cloud, **times, **later).pk
