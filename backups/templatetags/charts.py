@@ -49,6 +49,17 @@ def sparkline(days: Sequence[tuple[date, int]], key: str) -> dict[str, Any]:
 
 
 @register.simple_tag
+def meter(percent: int) -> SafeString:
+    """How much of a budget is used; the number stands beside it."""
+    used = max(0, min(percent, 100)) * 56 // 100
+    return format_html(
+        '<svg width="56" height="4" aria-hidden="true"><rect class="f-line" width="56" height="4" rx="2"/>'
+        '<rect class="f-mute" width="{}" height="4" rx="2"/></svg>',
+        used,
+    )
+
+
+@register.simple_tag
 def day_heads(days: Sequence[date]) -> SafeString:
     """The head of the grid: Sundays stand out, a month is named where it begins; a phone sees seven days."""
     cells = (

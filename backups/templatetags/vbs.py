@@ -130,6 +130,18 @@ def live(context: Mapping[str, Any], every: int = 30, etag: str = "") -> SafeStr
 
 
 @register.simple_tag(takes_context=True)
+def on(context: Mapping[str, Any], at: datetime) -> SafeString:
+    """The day, or the time of today, in the reader's zone: Sat 21 Nov, today 05:52."""
+    zone = context["reader"].zone if "reader" in context else UTC
+    here, today = at.astimezone(zone), _now(context).astimezone(zone).date()
+    day = f"{here:%a} {here.day} {here:%b}" if (today - here.date()).days < 300 else f"{here.day} {here:%b %Y}"
+    text = f"today {here:%H:%M}" if here.date() == today else day
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', at.astimezone(UTC).isoformat(), exact(at, zone), text
+    )
+
+
+@register.simple_tag(takes_context=True)
 def ago(context: Mapping[str, Any], at: datetime) -> SafeString:
     """How long ago, without the word, for a column that says so: 3 d 6 h."""
     return _time(context, at, span(_now(context) - at), "span")

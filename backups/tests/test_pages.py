@@ -100,7 +100,8 @@ def test_a_page_asks_the_database_as_often_for_none_as_for_three(web: Client, pa
         ) as queries:
             assert web.get(path).status_code == 200
         counted.append(len(queries))
-    assert counted == [counted[0]] * 3
+    assert counted[1:] == [counted[1]] * 2
+    assert counted[1] - counted[0] in (0, 1)  # home asks for what needs attention only when something can
 
 
 @pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", f"/backups/{ONE}/", "/clouds/"])
@@ -224,7 +225,7 @@ def test_the_numbers_of_home_equal_the_lists_they_lead_to(web: Client) -> None:
     ]
     assert (
         re.sub(r"<[^>]+>", "", re.findall(r'<h1 id="say">(.*?)</h1>', text)[0])
-        == "1 of 6 backups is available. 1 failed."
+        == "6 backups are tracked. 1 thing needs attention."
     )
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.engine import clouds, connection_test
 from backups.engine.clouds import CloudState
 from backups.engine.tracking import UnknownCloud
+from backups.models.cloud import SILENT_AFTER
 from backups.vbs.clouds import AKSK
 from backups.web import status
 from backups.web.status import Look
@@ -46,7 +47,9 @@ class Shown:
     state: CloudState
     look: Look
     paused: bool
+    pause: str  # why, in a sentence
     signs_each_call: bool
+    heard: bool  # else all that is known of its backups is stale
     test: Tested | None = None
 
 
@@ -90,7 +93,19 @@ def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     paused = state.paused_until is not None and state.paused_until > now
     config = clouds.configured().get(state.name)
     signs = config is not None and config.auth_type == AKSK
-    return Shown(state, look, paused, signs, _tested(test) if test else None)
+    heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
+    return Shown(state, look, paused, _pause(state), signs, heard, _tested(test) if test else None)
+
+
+_PAUSES = {
+    "refused": "The sign-in was refused, so it waits for an hour, a changed configuration or a person.",
+    "retry_after": "The cloud asked for fewer calls.",
+    "breaker": "It failed several times in a row; one call at a time tries whether it is back.",
+}
+
+
+def _pause(state: CloudState) -> str:
+    return _PAUSES.get(state.pause_reason or "", "")
 
 
 def _tested(kept: Mapping[str, Any]) -> Tested:

@@ -1,23 +1,30 @@
-"""Home: one sentence, then the numbers; each is a link to the list that proves it."""
+"""Home: one sentence, what needs attention, what is in flight, then the numbers; each links to the list behind it."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from backups.engine.attention import Item
+from backups.engine.flights import FlightState
+from backups.engine.summary import Summary, summary
 from backups.models import Backup
 from backups.web import status
 from backups.web.clouds import shown
 from backups.web.status import Look
+from backups.web.zone import zone
 
 FLYING_SHOWN = 20
-FLIGHT = ("id", "name", "cloud", "status", "progress", "throughput_mb_s", "refreshed_at", "created_at")
+TODO_SHOWN = 30
+LISTS = {"volume": "volumes", "backup": "backups"}
 
 
 @dataclass(frozen=True)
@@ -28,80 +35,107 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Rows by status and tracking state; `newest` is the newest good answer of all."""
+class Todo:
+    """An item that needs attention, as shown."""
 
-    cells: dict[tuple[str | None, str], int]
-    newest: datetime | None
+    item: Item
+    look: Look
+    href: str
+    title: str
 
-    def of(self, *, statuses: tuple[str | None, ...] | None = None, states: tuple[str, ...] | None = None) -> int:
-        return sum(
-            n
-            for (word, state), n in self.cells.items()
-            if (statuses is None or word in statuses) and (states is None or state in states)
-        )
 
-    @property
-    def statuses(self) -> list[str]:
-        known = list(status.STATUSES)
-        given = {word for word, _ in self.cells if word is not None}
-        return sorted(given, key=lambda word: (known.index(word) if word in known else len(known), word))
+@dataclass(frozen=True)
+class Flying:
+    state: FlightState
+    look: Look
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    counts = count(now)
-    rows: Any = Backup.objects.with_tracking_state(now)  # the annotation is no field that the checker knows
-    flying = rows.filter(status__in=status.IN_FLIGHT, tracking_state="fresh")
-    failed = counts.of(statuses=status.FAILED, states=("fresh",))
+    found = summary(now, zone(request))
     clouds = shown(now)
+    asked = [one for one in clouds if one.state.configured]
+    protection = found.volumes.by_protection
+    todo = [_todo(item) for item in found.attention]
     page = {
         "now": now,
-        "total": counts.of(),
-        "good": counts.of(statuses=("available",), states=("fresh",)),
-        "failed": failed,
-        "stale": counts.of(states=("stale",)),
-        "pending": counts.of(states=("pending",)),
-        "newest": counts.newest,
-        "flying": list(flying.newest_first().values(*FLIGHT, "tracking_state")[:FLYING_SHOWN]),
-        "flying_n": counts.of(statuses=status.IN_FLIGHT, states=("fresh",)),
+        "summary": found,
+        "total": found.volumes.total,
+        "protected": protection.get("protected", 0),
+        "by_protection": protection,
+        "stale": found.backups.by_tracking_state.get("stale", 0),
+        "pending": found.backups.by_tracking_state.get("pending", 0),
+        "newest": Backup.objects.order_by().aggregate(at=Max("refreshed_at"))["at"],
+        "todo": todo[:TODO_SHOWN],
+        "todo_n": len(todo),
+        "flying": [_flying(one) for one in found.flights[:FLYING_SHOWN]],
         "flying_query": query(status=list(status.IN_FLIGHT), tracking_state="fresh"),
-        "failed_query": query(status=list(status.FAILED), tracking_state="fresh"),
-        "tiles": tiles(counts),
+        "tiles": tiles(found),
         "clouds": clouds,
-        "silent": [one for one in clouds if one.look.tone == "fail"],
-        "mark": _mark(counts, failed, any(one.look.tone == "fail" for one in clouds)),
-        "every": 3 if counts.of(states=("pending",)) or counts.of(statuses=status.IN_FLIGHT, states=("fresh",)) else 30,
+        "asked": asked,
+        "answering": sum(one.look.tone == "ok" for one in asked),
+        "silent": [one for one in asked if one.look.tone == "fail"],
+        "mark": _mark(todo, found),
+        "every": 3 if found.flights or found.backups.by_tracking_state.get("pending") else 30,
+        "stored": _stored(found),
+        "outcome_sums": {
+            word: sum(getattr(day, word) for day in found.outcomes_by_day) for word in ("good", "failed", "missed")
+        },
     }
     return render(request, "backups/home.html", page)
 
 
-def count(now: datetime) -> Counts:
-    rows: Any = Backup.objects.with_tracking_state(now).order_by()
-    found = list(rows.values("status", "tracking_state").annotate(n=Count("pk"), newest=Max("refreshed_at")))
-    newest = max((row["newest"] for row in found if row["newest"]), default=None)
-    return Counts({(row["status"], row["tracking_state"]): row["n"] for row in found}, newest)
-
-
-def tiles(counts: Counts) -> list[Tile]:
+def tiles(found: Summary) -> list[Tile]:
     """A tile's number equals the row count of the list that it links to."""
-    found = [Tile(counts.of(statuses=(word,)), query(status=word), status.of_status(word)) for word in counts.statuses]
-    if counts.of(statuses=(None,), states=("fresh", "stale")):
-        found.append(Tile(counts.of(statuses=(None,)), query(status="null"), status.of_status(None)))
-    states = [(state, counts.of(states=(state,))) for state in ("pending", "stale", "gone")]
-    found += [Tile(n, query(tracking_state=state), status.TRACKING_STATES[state]) for state, n in states if n]
-    return found
+    counts, states = found.backups.by_status, found.backups.by_tracking_state
+    known = list(status.STATUSES)
+    words = sorted(counts, key=lambda word: (known.index(word) if word in known else len(known), word))
+    tiles = [
+        Tile(counts[word], query(status=word), status.of_status(word))
+        for word in words
+        if word != "null" and counts[word]
+    ]
+    if (n := counts.get("null", 0)) > states.get("pending", 0):
+        tiles.append(Tile(n, query(status="null"), status.of_status(None)))
+    more = [(state, states.get(state, 0)) for state in ("pending", "stale", "gone")]
+    return tiles + [Tile(n, query(tracking_state=state), status.TRACKING_STATES[state]) for state, n in more if n]
 
 
 def query(**words: str | list[str]) -> str:
     return urlencode(words, doseq=True)
 
 
-def _mark(counts: Counts, failed: int, silent: bool) -> Look:
+def _todo(item: Item) -> Todo:
+    """Several alike are one item, which leads to their list; one leads to its own page."""
+    look = status.ATTENTION[item.state]
+    title = item.title[:8] if item.what == "volume" and item.title == item.id else item.title
+    if item.what == "cloud" and item.state == "unreachable":
+        return Todo(item, look, f"{reverse('clouds')}#c-{item.id}", title)
+    if item.query:
+        page = "volumes" if item.state in status.PROTECTION else "backups"
+        return Todo(item, look, f"{reverse(page)}?{item.query}", title)
+    if item.what == "volume":
+        return Todo(item, look, reverse("volume", args=[item.cloud, item.id]), title)
+    return Todo(item, look, reverse("backup", args=[item.id]), title)
+
+
+def _flying(state: FlightState) -> Flying:
+    if state.stuck_at is not None:
+        return Flying(state, status.stuck(state.progress))
+    look = status.of_status(state.status)
+    return Flying(state, replace(look, text=f"{look.text} {state.progress} %") if state.progress else look)
+
+
+def _stored(found: Summary) -> list[tuple[date, int | None]]:
+    return [(point.day, point.mb) for point in found.growth.points]
+
+
+def _mark(todo: Sequence[Todo], found: Summary) -> Look:
     """The shape before the sentence: the worst of all."""
-    if failed or silent:
-        return status.STATUSES["error"]
-    if counts.of(states=("stale",)):
+    if todo:
+        return todo[0].look
+    states: dict[str, Any] = found.backups.by_tracking_state
+    if states.get("stale") or found.volumes.by_protection.get("unknown"):
         return status.TRACKING_STATES["stale"]
-    return status.STATUSES["available"] if counts.of(states=("fresh",)) else status.TRACKING_STATES["pending"]
+    return status.STATUSES["available"] if states.get("fresh") else status.TRACKING_STATES["pending"]

@@ -139,6 +139,10 @@ def of_backup(*, status: str | None, tracking_state: str, progress: int | None =
     return look
 
 
+def stuck(progress: int | None) -> Look:
+    return replace(STUCK, text=f"stuck at {progress} %") if progress else STUCK
+
+
 def is_moving(*, status: str | None, tracking_state: str) -> bool:
     """Worth a look every few seconds: no answer yet, or in flight."""
     return tracking_state == "pending" or (status in IN_FLIGHT and tracking_state == "fresh")

@@ -1,0 +1,201 @@
+"""Home, and a reader who finds the answers from there by clicking links that can be seen."""
+
+import re
+import uuid
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from backups.engine import derive, findings
+from backups.models import Backup, Cloud, Volume
+from backups.vbs.clouds import load_clouds
+
+pytestmark = pytest.mark.django_db
+CLOUD = """
+clouds:
+  otc:
+    vbs_follow: all
+    auth: {auth_url: "http://127.0.0.1:9/v3", username: u, password: p, user_domain_name: d, project_id: p}
+"""
+
+
+@pytest.fixture(autouse=True)
+def otc(settings: Any, tmp_path: Any) -> None:
+    """A configured cloud that answered a moment ago."""
+    file = tmp_path / "clouds.yaml"
+    file.write_text(CLOUD)
+    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    now = timezone.now()
+    Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all")
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def disk(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
+    """A disk with backups; `hours` is how long ago one was made."""
+    now = timezone.now()
+    rows = []
+    for words in backups:
+        made = now - timedelta(hours=words.get("hours", 1))
+        same = {"cloud_id": "otc", "volume_id": volume_id, "tracked_at": now, "refreshed_at": now, "kind": "full"}
+        same |= {"created_at": made, "updated_at": made, "stale_at": now + timedelta(hours=1), "status": "available"}
+        given = {word: value for word, value in words.items() if word != "hours"}
+        rows.append(Backup.objects.create(**({"id": uuid.uuid4()} | same | given)))
+    Volume.objects.get_or_create(
+        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now, "name": volume_id}
+    )
+    findings.note([row.pk for row in rows], now)
+    derive.derive("otc", [volume_id], now)
+    return rows
+
+
+def words(page: Any) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page.content.decode())).split())
+
+
+def todo(page: Any) -> list[tuple[str, str]]:
+    """Each item that needs attention: its name and its word, in order."""
+    found = re.findall(r'<li id="t-.*?</li>', page.content.decode(), re.DOTALL)
+    return [
+        (re.findall(r'class="what"><a[^>]*><bdi>([^<]*)', one)[0], re.findall(r'class="why"><b[^>]*>([^<]*)\.', one)[0])
+        for one in found
+    ]
+
+
+def some_of_everything() -> None:
+    disk("fine", {"hours": 2})
+    disk("db-01", {"hours": 80}, {"hours": 3, "status": "error", "fail_reason": "quota exceeded", "name": "nightly-7"})
+    disk("new-disk")
+    disk("mail", {"hours": 20}, {"hours": 2, "status": "error", "name": "mail-1"})
+    disk("big", {"hours": 5}, {"hours": 1, "status": "creating", "progress": 30, "name": "slow"})
+    Backup.objects.filter(name="slow").update(stuck_at=timezone.now() - timedelta(minutes=5))
+
+
+def test_what_needs_attention_stands_worst_first_with_reason_next_step_and_time(web: Client) -> None:
+    some_of_everything()
+    page = web.get("/")
+    assert todo(page) == [
+        ("db-01", "Overdue"),
+        ("new-disk", "Never"),
+        ("nightly-7", "Failed"),
+        ("mail-1", "Failed"),
+        ("slow", "Stuck"),
+    ]
+    text = words(page)
+    assert "3 of 5 disks are protected. 5 things need attention ." in text
+    assert "Worst: db-01 , overdue for 2 d" in text
+    assert "Failed. quota exceeded See which quota the reason names." in text
+
+
+def test_a_failure_that_a_good_backup_followed_asks_for_nothing(web: Client) -> None:
+    disk("mail", {"hours": 20, "status": "error"}, {"hours": 2})
+    assert todo(web.get("/")) == []
+
+
+def test_every_number_is_the_row_count_of_the_list_it_leads_to(web: Client) -> None:
+    some_of_everything()
+    disk(
+        "odd", {"status": "frozen_by_admin"}, {"status": None}, {"refreshed_at": None, "stale_at": None, "status": None}
+    )
+    disk("gone", {"gone_at": timezone.now()})
+    Backup.objects.filter(status="frozen_by_admin").update(stale_at=timezone.now() - timedelta(minutes=1))
+    page = web.get("/").content.decode()
+    tiles = re.findall(r'<li><a href="([^"]*)"><b>([\d,]+)</b>', page)
+    bar = re.findall(r'<li><a href="(/volumes/[^"]*)" title="[^"]*">.*?<b>(\d+)</b>', page)
+    assert len(tiles) >= 7
+    assert len(bar) >= 3
+    for link, n in [*tiles, *bar]:
+        listed = web.get(unescape(link)).content.decode()
+        rows = re.findall(r'<tr role="row"\s+id="b-|name="disk"', listed)
+        assert (link, len(rows)) == (link, int(n))
+
+
+def test_a_calm_day_has_nothing_red_on_it(web: Client) -> None:
+    disk("fine", {"hours": 2})
+    page = web.get("/")
+    assert "All 1 disk with a rule is protected. Nothing needs attention." in words(page)
+    assert not re.search(r"\b(is|st|note|f)-(fail|warn|unk)\b", page.content.decode())
+
+
+def test_a_cloud_that_does_not_answer_is_said_with_what_is_not_known(web: Client) -> None:
+    disk("fine", {"hours": 2})
+    since = timezone.now() - timedelta(hours=2)
+    error = {
+        "class": "unavailable",
+        "http_status": None,
+        "code": None,
+        "message": "It is silent.",
+        "since": since.isoformat(),
+    }
+    Cloud.objects.update(last_good_at=since, error=error)
+    page = web.get("/")
+    assert todo(page) == [("otc", "Not reachable")]
+    assert "1 backup not known now , because otc does not answer" in words(page)
+    assert "0 of 1 disk are protected" in words(page)
+
+
+def test_without_a_backup_the_first_steps_are_shown(web: Client) -> None:
+    assert "No backup is tracked yet." in words(web.get("/"))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_home_asks_the_same_number_of_questions_whatever_the_rows(web: Client, n: int) -> None:
+    for at in range(n):
+        disk(f"db-{at}", {"hours": 80}, {"hours": 3, "status": "error"})
+        disk(f"mail-{at}", {"hours": 20}, {"hours": 2, "status": "error"})
+        disk(f"big-{at}", {"hours": 5}, {"hours": 1, "status": "creating", "stuck_at": timezone.now()})
+    Backup.objects.filter(status="creating").update(stuck_at=timezone.now())
+    with CaptureQueriesContext(connection) as asked:
+        web.get("/")
+    assert len(asked) == 13
+
+
+class Reader:
+    """Sees a page's words and follows links by what they say, counting clicks."""
+
+    def __init__(self, web: Client) -> None:
+        self.web, self.clicks = web, 0
+        self.page = web.get("/").content.decode()
+
+    def click(self, text: str) -> "Reader":
+        links = re.findall(r'<a [^>]*href="([^"#][^"]*)"[^>]*>(.*?)</a>', self.page, re.DOTALL)
+        href = next(href for href, inner in links if text in " ".join(re.sub(r"<[^>]*>", " ", inner).split()))
+        self.clicks += 1
+        answer = self.web.get(unescape(href))
+        assert answer.status_code == 200
+        self.page = answer.content.decode()
+        return self
+
+    def reads(self, pattern: str) -> bool:
+        text = " ".join(unescape(re.sub(r"<[^>]*>", " ", self.page)).split())
+        return self.clicks <= 3 and re.search(pattern, text) is not None
+
+
+def test_a_reader_finds_which_disk_is_overdue_and_since_when(web: Client) -> None:
+    some_of_everything()
+    assert Reader(web).reads(r"db-01 disk · otc Overdue\. .* 2 d \w+ \d+ \w+")
+    assert Reader(web).click("db-01").reads(r"overdue since 2 d ago")
+
+
+def test_a_reader_finds_why_a_backup_failed_and_what_to_do(web: Client) -> None:
+    some_of_everything()
+    found = Reader(web).click("db-01").click("nightly-7")
+    assert found.reads(r"Reason quota exceeded .* In plain words A quota .* What to do See which quota")
+    assert found.clicks == 2
+
+
+def test_a_reader_finds_how_old_the_knowledge_is(web: Client) -> None:
+    some_of_everything()
+    assert Reader(web).reads(r"Newest answer \d+ s ago")
+    assert Reader(web).click("db-01").reads(r"Judged on answers of \d+ s ago")
