@@ -5,18 +5,19 @@ being the rest. Grouping all backups by a CASE takes three times as long as the 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, DateTimeField, F, Min, Q, QuerySet, Sum, TextField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Coalesce
 
 from backups.analysis.growth import Change
-from backups.analysis.outcomes import Tally
-from backups.models import Backup, Quarter, StoredDay, Volume
+from backups.analysis.outcomes import Tally, quarter
+from backups.models import Backup, Cloud, Quarter, StoredDay, Volume
 from backups.models.backup import IN_FLIGHT
+from backups.models.columns import unindexed
 
 
 @dataclass
@@ -52,20 +53,15 @@ class Numbers:
         return {state: n for state, n in given.items() if n}
 
 
-def count(
-    now: datetime,
-    *,
-    heard: Sequence[str],
-    clouds: Sequence[str] | None,
-    first_quarter: int,
-    listed: Mapping[str, int],
-) -> Numbers:
-    """`heard`: the clouds that gave a good answer lately; `clouds`: only these, all with None.
+def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter: int) -> Numbers:
+    """`clouds` are all that count; `only`: there are others, which do not.
 
-    `listed`: the quarter up to which every new backup of a cloud is known. What is later may not have been missed.
+    What is stale in a silent cloud is all that it ever answered for. A backup was only missed where the cloud's list of
+    backups was read later: until then it may be there.
     """
     numbers = Numbers()
-    parts = _parts(now, heard, clouds, first_quarter, listed)
+    heard = {cloud.name: cloud.is_heard(now) for cloud in clouds}
+    parts = _parts(now, clouds, first_quarter, only=only, silent=not all(heard.values()))
     for part, text, cloud, number, at, *sums in parts[0].union(*parts[1:], all=True):
         n, m, k = (int(one or 0) for one in sums)
         if part == "status":
@@ -77,61 +73,82 @@ def count(
             numbers.quarters[number] = Tally(n, m, k)
         elif part == "days":
             numbers.days[number] = Change(n, m, k)
-        elif part == "stale":
-            numbers.stale[cloud] += n
-        else:
+        elif part == "gone" or part == "pending":
             setattr(numbers, part, n)
+        elif heard.get(cloud) == (part != "answered"):
+            if part == "in_flight":
+                numbers.in_flight += n
+            else:
+                numbers.stale[cloud] += n
     return numbers
 
 
-def _parts(
-    now: datetime, heard: Sequence[str], clouds: Sequence[str] | None, first: int, listed: Mapping[str, int]
-) -> list[Any]:
-    mine = Q() if clouds is None else Q(cloud__in=clouds)
+def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, silent: bool) -> list[Any]:
+    """No part asks for the bare column `cloud` unless it must: its index is the wrong way to a few rows."""
+    mine = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
     backups = Backup.objects.filter(mine).order_by()
     there = backups.filter(gone_at__isnull=True)
-    seen = there.filter(stale_at__isnull=False)
-    volumes = Volume.objects.filter(mine).with_protection(now).order_by()
-    n, none = Count("pk"), Value(0)
-    by_word = {"text": F("protection"), "cloud": F("cloud")}
-    overdue = Min(Coalesce("overdue_at", "first_seen_at"))
-    quarters = Quarter.objects.filter(mine, quarter__gte=first).order_by()
-    proven = Q(pk__in=[])
-    for cloud, until in listed.items():
-        proven |= Q(cloud=cloud, quarter__lt=until)
-    missed = Coalesce(Sum("missed", filter=proven), 0)
-    days = StoredDay.objects.filter(mine).order_by()
+    flying = there.filter(status__in=IN_FLIGHT, stale_at__gt=now)
+    n = Count("pk")
     return [
-        _part(volumes, "volumes", **by_word, at=overdue, sums=(n, Sum("chain_size_mb"), none)),
-        _part(backups, "status", text=F("status"), sums=(n, none, none)),
-        _part(backups.filter(gone_at__isnull=False), "gone", sums=(n, none, none)),
-        _part(there.filter(refreshed_at__isnull=True), "pending", sums=(n, none, none)),
-        _part(seen.filter(status__in=IN_FLIGHT, stale_at__gt=now, cloud__in=heard), "in_flight", sums=(n, none, none)),
-        _part(seen.filter(stale_at__lte=now, cloud__in=heard), "stale", cloud=F("cloud"), sums=(n, none, none)),
-        _part(seen.exclude(cloud__in=heard), "stale", cloud=F("cloud"), sums=(n, none, none)),
-        _part(quarters, "quarters", number=F("quarter"), sums=(Sum("good"), Sum("failed"), missed)),
-        _part(days, "days", number=F("day"), sums=(Sum("mb"), Sum("backups"), Sum("gb"))),
+        _part(
+            Volume.objects.filter(mine).with_protection(now),
+            "volumes",
+            text="protection",
+            cloud=True,
+            at=Min(Coalesce("overdue_at", "first_seen_at")),
+            sums=(n, Sum("chain_size_mb")),
+        ),
+        _part(backups, "status", text="status", sums=(n,)),
+        _part(backups.filter(gone_at__isnull=False), "gone", sums=(n,)),
+        _part(there.filter(refreshed_at__isnull=True), "pending", sums=(n,)),
+        _part(flying, "in_flight", cloud=True, sums=(n,)),
+        _part(there.filter(stale_at__lte=now), "stale", cloud=True, sums=(n,)),
+        *([_part(there.filter(stale_at__isnull=False), "answered", cloud=True, sums=(n,))] if silent else []),
+        _part(
+            Quarter.objects.filter(mine, quarter__gte=first),
+            "quarters",
+            number="quarter",
+            sums=(Sum("good"), Sum("failed"), _missed(clouds, now)),
+        ),
+        _part(StoredDay.objects.filter(mine), "days", number="day", sums=(Sum("mb"), Sum("backups"), Sum("gb"))),
     ]
+
+
+def _missed(clouds: Sequence[Cloud], now: datetime) -> Any:
+    proven = Q(pk__in=[])
+    for cloud in clouds:
+        if cloud.backups_listed_at is not None:
+            proven |= Q(cloud=cloud.name, quarter__lt=quarter(min(cloud.backups_listed_at, now)))
+    return Coalesce(Sum("missed", filter=proven), 0)
 
 
 def _part(
     rows: "QuerySet[Any]",
     part: str,
     *,
-    sums: tuple[Any, Any, Any],
-    text: Any = None,
-    cloud: Any = None,
-    number: Any = None,
+    sums: tuple[Any, ...],
+    text: str | None = None,
+    cloud: bool = False,
+    number: str | None = None,
     at: Any = None,
 ) -> Any:
-    """Every part has the same columns, or a UNION is none."""
-    words = {
-        "part": Value(part, output_field=TextField()),
-        "text": text or Cast(Value(None), TextField()),
-        "of": cloud or Value("", output_field=TextField()),
-        "number": number or Value(0),
-    }
-    when = at or Cast(Value(None), DateTimeField())
-    grouped = rows.values(**{f"c_{name}": word for name, word in words.items()})
-    counted = grouped.annotate(c_at=when, c_n=sums[0], c_m=sums[1], c_k=sums[2])
-    return counted.values_list("c_part", "c_text", "c_of", "c_number", "c_at", "c_n", "c_m", "c_k")
+    """Every part has the same columns, or a UNION is none.
+
+    What is constant is a bare value: a cast one would be grouped by, which costs the index. The first part has words
+    for all columns, so that a database knows their types.
+    """
+    rows = rows.order_by()
+    by = {"of_cloud": unindexed("cloud")} if cloud else {"all": Value(0)}  # not the bare column: see _parts
+    grouped = rows.values(*(word for word in (text, number) if word), **by)
+    given = {f"c_{name}": one for name, one in zip("nmk", sums, strict=False)}
+    counted = grouped.annotate(**given, c_at=at or Value(None, output_field=DateTimeField()))
+    blank = {f"c_{name}": Value(0) for name in "nmk" if f"c_{name}" not in given}
+    told = counted.annotate(
+        **blank,
+        c_part=Value(part, output_field=TextField()),
+        c_text=F(text) if text else Value(None, output_field=TextField()),
+        c_cloud=F("of_cloud") if cloud else Value("", output_field=TextField()),
+        c_number=F(number) if number else Value(0),
+    )
+    return told.values_list("c_part", "c_text", "c_cloud", "c_number", "c_at", "c_n", "c_m", "c_k")

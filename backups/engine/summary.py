@@ -71,9 +71,7 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
     asked = [name for name in names if name in clouds.configured()]
     days = last_days(now, zone, count=DAYS)
     first = outcomes.quarter(days[0].begin)
-    listed = {row.name: outcomes.quarter(min(row.backups_listed_at, now)) for row in rows if row.backups_listed_at}
-    mine = None if only is None else names
-    counted = numbers.count(now, heard=heard, clouds=mine, first_quarter=first, listed=listed)
+    counted = numbers.count(now, clouds=rows, only=only is not None, first_quarter=first)
     found = attention.found(now, counted, clouds=asked, heard=heard)
     flying = flights.flights(now, heard=heard)
     items = attention.items(found, counted, flights.stuck_items(flying, now), heard=heard)
