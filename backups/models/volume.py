@@ -1,13 +1,14 @@
 """A disk: what the cloud's list says of it, what operators set, and the instants at which its protection changes."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import BooleanField, Case, CharField, F, Q, Value, When
 
 from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
-from backups.models.columns import CodePointText
+from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
 
 LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there is none beside the known ones
@@ -17,7 +18,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
         """Annotate `protection` as it is at `now`, and `followed`. The twin of `analysis.protection.protection`."""
         known = Q(
-            Q(last_good_at=None) | Q(last_good__stale_at__gt=now),
+            Q(last_good_at=None) | Q(last_good__isnull=False) & ~Q(last_good__in=_stale(now)),
             cloud__last_good_at__gt=now - SILENT_AFTER,
             cloud__backups_listed_at__gt=now - LISTED_FOR,
         )
@@ -50,6 +51,13 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
                 output_field=BooleanField(),
             )
         )
+
+
+def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
+    """In clouds that were heard: few, so finding them costs less than looking up the last good one of every disk."""
+    heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
+    old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
+    return Backup.objects.alias(of_cloud=unindexed("cloud")).filter(old, of_cloud__in=heard).order_by().values("pk")
 
 
 def _exempt(now: datetime) -> Q:
