@@ -42,6 +42,12 @@ def disk(context: Context, row: Row) -> SafeString:
     return format_html('<a class="cut short{}" href="{}" title="{}"><bdi>{}</bdi></a>', tone, href, volume_id, shown)
 
 
+@register.simple_tag(takes_context=True)
+def listed_disk(context: Context, cloud: str, listed: Any) -> SafeString:
+    """The disk of an entry that the cloud lists."""
+    return disk(context, {"cloud": cloud, "volume_id": listed.volume_id})
+
+
 def _text(_context: Context, word: str, row: Row) -> SafeString:
     value = row[word]
     if value is None or value == "":

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from backups import tasks
 from backups.engine import clouds, tracking
 from backups.engine.tracking import Verdict
+from backups.web import added as just_added
 from backups.web import status
 from backups.web.status import Look
 
@@ -50,22 +51,30 @@ class Line:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
+        if request.GET.get("discover"):
+            return redirect("discover")
         given = {key: request.GET.get(key, "") for key in ("cloud", "backup_ids")}
         return _page(request, AddForm(initial=given), [], written=False)
-    form = AddForm(request.POST)
+    given = request.POST.copy()  # the discover tab ticks many
+    given["backup_ids"] = "\n".join(request.POST.getlist("backup_ids"))
+    form = AddForm(given)
     verdicts = form.verdicts() if form.is_valid() else []
     if form.errors or form.cleaned_data["preview"]:
         return _page(request, form, verdicts, written=False)
-    added = tracking.add(cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=timezone.now())
+    now = timezone.now()
+    added = tracking.add(cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=now)
     tasks.refresh_soon(added.added)
     if added.invalid:
         new = [
             replace(one, state="new") if one.id in added.added and one.state != "duplicate" else one for one in verdicts
         ]
         return _page(request, form, new, written=True)
-    ids = [*added.added, *added.already_tracked]
-    messages.success(request, _sentence(len(added.added), len(added.already_tracked)))
-    return redirect("backup", ids[0]) if len(ids) == 1 else redirect("backups")
+    if not added.added:
+        messages.info(request, _sentence(0, len(added.already_tracked)))
+        return redirect("backup", added.already_tracked[0]) if len(added.already_tracked) == 1 else redirect("backups")
+    if added.already_tracked:
+        messages.success(request, _sentence(0, len(added.already_tracked)))
+    return redirect(just_added.address(now))
 
 
 def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool) -> HttpResponse:
@@ -76,6 +85,7 @@ def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, writt
         "lines": [Line(at, one, _look(one, written)) for at, one in enumerate(verdicts, 1)],
         "counts": counts,
         "written": written,
+        "tab": "paste",
     }
     return render(request, "backups/add.html", page)
 

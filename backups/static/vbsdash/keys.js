@@ -52,9 +52,10 @@ document.addEventListener("click", (event) => {
 });
 
 // Ticked rows: how many, and all of this page at once.
+const PICKS = "#rows input[name=id], #rows input[name=backup_ids]";
 function count() {
   const picked = document.getElementById("picked");
-  const boxes = [...document.querySelectorAll("#rows input[name=id]")];
+  const boxes = [...document.querySelectorAll(PICKS)];
   const n = boxes.filter((box) => box.checked).length;
   if (picked) picked.textContent = n ? `${n} selected` : "None selected";
   const all = document.getElementById("pick-all");
@@ -65,7 +66,7 @@ function count() {
 }
 document.addEventListener("change", (event) => {
   if (event.target.id === "pick-all") {
-    for (const box of document.querySelectorAll("#rows input[name=id]")) box.checked = event.target.checked;
+    for (const box of document.querySelectorAll(PICKS)) box.checked = event.target.checked;
   }
   count();
 });

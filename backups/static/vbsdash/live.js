@@ -31,7 +31,7 @@ function look() {
 document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else look(); });
 document.addEventListener("boost", boost);
 document.addEventListener("submit", (event) => { if (event.target.closest("[data-boost]")) boost(); });
-document.addEventListener("DOMContentLoaded", plan);
+document.addEventListener("DOMContentLoaded", () => { plan(); tick(); });
 
 document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden) event.preventDefault(); });
 document.addEventListener("htmx:configRequest", (event) => {

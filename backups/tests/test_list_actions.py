@@ -1,0 +1,179 @@
+"""What is done with many backups of the list, and with those that were just added."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from backups.engine import clouds, tracking
+from backups.engine.apply import apply
+from backups.engine.plan import Fetched
+from backups.models import Backup, Volume
+from backups.vbs import payload
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Simulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+IDS = [str(uuid.UUID(int=n)) for n in range(1, 5)]
+
+
+@pytest.fixture
+def web(client: Client, settings: Any) -> Client:
+    """Four tracked backups; two have failed."""
+    settings.CLOUDS = dict.fromkeys(["otc"])
+    now = timezone.now()
+    tracking.add(cloud="otc", values=IDS, now=now)
+    settings.CLOUDS = {}
+    bodies = [
+        {"id": one, "status": "error" if at < 2 else "available", "volume_id": f"v-{at}"} for at, one in enumerate(IDS)
+    ]
+    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in bodies])
+    Backup.objects.update(next_refresh_at=None)
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def bulk(web: Client, **words: Any) -> Any:
+    return web.post("/backups/bulk/", words)
+
+
+def due() -> list[str]:
+    return sorted(str(pk) for pk in Backup.objects.filter(next_refresh_at__isnull=False).values_list("pk", flat=True))
+
+
+def said(web: Client) -> list[str]:
+    return re.findall(r'<p class="note[^"]*" role="status">([^<]*)<', web.get("/account/").content.decode())
+
+
+def test_the_ticked_are_refreshed_and_no_other(web: Client) -> None:
+    answer = bulk(web, do="refresh", id=IDS[:3], query="ordering=name")
+    assert (answer.status_code, answer["Location"], due()) == (302, "/backups/?ordering=name", IDS[:3])
+    assert said(web) == ["3 backups are asked about now."]
+
+
+def test_all_that_match_are_refreshed_when_all_is_asked_for(web: Client) -> None:
+    bulk(web, do="refresh", all="1", query="status=error")
+    assert due() == IDS[:2]
+
+
+def test_nothing_selected_changes_nothing_and_says_so(web: Client) -> None:
+    for do in ("refresh", "untrack", "tag", "nonsense"):
+        bulk(web, do=do, tag="x", query="")
+    assert (due(), Backup.objects.count(), said(web)) == ([], 4, ["Nothing is selected: tick some backups first."] * 4)
+
+
+def test_a_script_gets_the_sentence_alone(web: Client) -> None:
+    answer = web.post("/backups/bulk/", {"do": "refresh", "id": IDS[:1]}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Trigger"]) == (
+        204,
+        '{"said": {"value": "1 backup is asked about now."}, "boost": {}}',
+    )
+
+
+def test_tags_are_put_on_and_taken_off(web: Client) -> None:
+    Backup.objects.filter(pk=IDS[0]).update(tags=["kept"])
+    bulk(web, do="tag", id=IDS[:2], tag="q4, legal", query="")
+    assert [sorted(Backup.objects.get(pk=one).tags) for one in IDS[:3]] == [
+        ["kept", "legal", "q4"],
+        ["legal", "q4"],
+        [],
+    ]
+    bulk(web, do="untag", all="1", tag="q4", query="tag=q4")
+    assert [sorted(Backup.objects.get(pk=one).tags) for one in IDS[:2]] == [["kept", "legal"], ["legal"]]
+
+
+def test_untracking_is_asked_twice(web: Client) -> None:
+    page = bulk(web, do="untrack", id=IDS[:2], query="status=error")
+    assert (page.status_code, re.findall("<h1>([^<]*)<", page.content.decode()), Backup.objects.count()) == (
+        200,
+        ["Untrack 2 backups?"],
+        4,
+    )
+    bulk(web, do="untrack", id=IDS[:2], query="status=error", sure="1")
+    assert sorted(str(pk) for pk in Backup.objects.values_list("pk", flat=True)) == IDS[2:]
+
+
+@pytest.mark.parametrize(
+    ("words", "leads_to"),
+    [
+        ({"id": IDS[:1], "query": "status=error"}, f"/api/backups.csv?id={IDS[0]}"),
+        ({"query": "status=error&kind=&columns=size&live=off"}, "/api/backups.csv?status=error"),
+        ({"all": "1", "query": "", "id": IDS[:1]}, "/api/backups.csv"),
+    ],
+)
+def test_an_export_holds_the_ticked_else_all_that_match(web: Client, words: dict[str, Any], leads_to: str) -> None:
+    answer = bulk(web, do="export", **words)
+    assert answer["Location"] == leads_to
+    assert web.get(leads_to).status_code == 200
+
+
+def test_a_query_that_is_not_understood_changes_nothing(web: Client) -> None:
+    answer = bulk(web, do="refresh", all="1", query="colour=red&status=error")
+    assert (answer.status_code, due()) == (400, [])
+
+
+def test_one_press_follows_the_disks_of_what_was_added(web: Client) -> None:
+    at = Backup.objects.values_list("tracked_at", flat=True)[0].isoformat()
+    page = web.get("/backups/", {"added": at}).content.decode()
+    assert re.findall(r"<b>(\d added)\.</b>", page) == ["4 added"]
+    assert page.count("Follow new backups of these disks from now on") == 1
+    web.post("/backups/follow-added/", {"added": at})
+    assert list(Volume.objects.values_list("follow", flat=True)) == [True] * 4
+    assert "Follow new backups" not in web.get("/backups/", {"added": at}).content.decode()
+
+
+@pytest.mark.parametrize("added", ["", "yesterday", "2026-11-24", "9999999999999"])
+def test_an_address_that_says_nothing_of_adding_is_a_list_like_any(web: Client, added: str) -> None:
+    assert web.get("/backups/", {"added": added}).status_code == 200
+    web.post("/backups/follow-added/", {"added": added})
+    assert set(Volume.objects.values_list("follow", flat=True)) == {None}
+
+
+@pytest.fixture
+def simulated(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
+    with Simulator(backups=30, clock=timezone.now) as running:
+        (tmp_path / "clouds.yaml").write_text(running.clouds_yaml("sim", vbs_requests_per_second=0))
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}, cwd=tmp_path, home=tmp_path
+        )
+        yield running
+        clouds.forget_clients()
+
+
+def listed(page: Any) -> list[str]:
+    return re.findall(r'<span class="id cut">([0-9a-f-]{36})</span>', page.content.decode())
+
+
+def test_what_the_cloud_lists_can_be_picked_and_is_tracked(web: Client, simulated: Simulator) -> None:
+    page = web.get("/backups/add/discover/?cloud=sim")
+    offered = re.findall(r'name="backup_ids" value="([^"]*)"', page.content.decode())
+    assert (len(offered), sorted(offered) == sorted(listed(page))) == (31, True)
+    answer = web.post("/backups/add/", {"cloud": "sim", "backup_ids": offered[:3]})
+    assert sorted(listed(web.get(answer["Location"]))) == sorted(offered[:3])
+    again = web.get("/backups/add/discover/?cloud=sim").content.decode()
+    assert (again.count("already tracked"), again.count('name="backup_ids"')) == (3, 28)
+
+
+def test_one_disk_of_the_cloud_is_found_by_its_id(web: Client, simulated: Simulator) -> None:
+    body = {"id": str(uuid.UUID(int=77)), "status": "available", "volume_id": "only-this"}
+    simulated.add(body)
+    assert listed(web.get("/backups/add/discover/?cloud=sim&volume_id=only-this")) == [body["id"]]
+
+
+def test_a_cloud_that_does_not_answer_is_said_in_words(web: Client, simulated: Simulator) -> None:
+    simulated.stop()
+    page = web.get("/backups/add/discover/?cloud=sim")
+    [said] = re.findall(r'role="alert"><bdi>([^<]*)<', page.content.decode())
+    assert (page.status_code, said.startswith("sim did not give its list.")) == (200, True)
+
+
+@pytest.mark.parametrize("query", ["cloud=nowhere", "cloud=sim&offset=-1", "cloud=sim&offset=x"])
+def test_what_cannot_be_asked_is_said_beside_the_form(web: Client, simulated: Simulator, query: str) -> None:
+    page = web.get(f"/backups/add/discover/?{query}")
+    assert (page.status_code, page.content.decode().count('role="alert"')) == (200, 1)
+    assert simulated.requests == []
