@@ -9,6 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Least
 
 from backups.analysis import chains, protection, rules
 from backups.analysis.chains import Chain
@@ -19,6 +21,7 @@ from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.rule import RuleColumns
 
 CHUNK = 500  # disks in one query
+NAMED_AFTER = timedelta(minutes=2)
 DERIVED = (
     *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
     *("chain_size_mb", "rule_from", "rule_tag"),
@@ -84,6 +87,7 @@ def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: R
         rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
         if rows.count() < len(ids):
             Volume.objects.bulk_create(fresh, ignore_conflicts=True)
+            _have_them_named(cloud)
         if connection.features.has_select_for_update:
             rows = rows.select_for_update(of=("self",))
         found = list(rows)
@@ -102,6 +106,12 @@ def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: R
         bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in changed])
         ledger.record(cloud, entries, now)
     return len(changed)
+
+
+def _have_them_named(cloud: str) -> None:
+    """The list of disks was read before these were known: let it be read again, two minutes after the last time."""
+    listed = Cloud.objects.filter(pk=cloud, volumes_listed_at__isnull=False, volumes_error__isnull=True)
+    listed.update(volumes_due_at=Least("volumes_due_at", F("volumes_listed_at") + NAMED_AFTER))
 
 
 def _asks(row: Volume, follow: str) -> bool:

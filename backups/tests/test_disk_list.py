@@ -139,6 +139,18 @@ def test_a_list_is_due_hourly_and_for_one_reader(sim: Simulator) -> None:
     assert disk_list.claim("otc", now + timedelta(hours=1))
 
 
+def test_a_disk_that_turns_up_later_has_the_list_read_again_soon(sim: Simulator) -> None:
+    now = timezone.now()
+    assert disk_list.claim("otc", now)
+    disk_list.read("otc", now)
+    derive("otc", ["later"], now)
+    assert Cloud.objects.get().volumes_due_at == now + timedelta(minutes=2)
+    derive("otc", ["later"], now)
+    assert disk_list.claim("otc", now + timedelta(minutes=2))
+    derive("otc", ["later"], now)
+    assert Cloud.objects.get().volumes_due_at == now + timedelta(minutes=62)
+
+
 def test_the_dispatcher_has_it_read_once(sim: Simulator) -> None:
     sim.add_volume(volume("a"))
     for expected in (1, 0):
