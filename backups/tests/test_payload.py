@@ -257,3 +257,13 @@ def test_links_are_pairs_and_what_is_none_is_said() -> None:
     assert (len(many.links), many.decode_problems) == (20, ("links has 21 entries; the first 20 are shown",))
     assert payload.decode({"links": good}).links == [good]
     assert payload.decode({"links": None}).decode_problems == ()
+
+
+@pytest.mark.parametrize("form", [lambda m: m, json.dumps, lambda m: json.dumps(json.dumps(m))])
+def test_a_key_that_came_or_went_is_a_change_and_another_key_is_none(form: Any) -> None:
+    none, empty, one, other = (
+        payload.receive({"service_metadata": form(metadata)}).digest
+        for metadata in ({}, {"VK": ""}, {"VK": SECRET}, {"VK": SECRET[::-1]})
+    )
+    assert len({none, empty, one}) == 3
+    assert one == other

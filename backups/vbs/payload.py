@@ -118,7 +118,7 @@ def receive(raw: Mapping[str, Any]) -> Received:
         canonical = _canonical(raw)
     except RecursionError:
         canonical = _canonical(redact(dict(raw)))
-    canonical = _VK.sub('"VK":"', canonical)
+    canonical = _VK.sub('"VK":"[redacted]', canonical)
     return Received(raw, hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest())
 
 
