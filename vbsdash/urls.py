@@ -34,6 +34,7 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/refresh/", backups.refresh, name="refresh"),
     path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
     path("volumes/", disks.disk_list, name="volumes"),
+    path("volumes/growing/", disks.growing, name="growing"),
     path("volumes/set/", disks.set_many, name="volumes_set"),
     path("volumes/<str:cloud>/<path:volume_id>/set/", disk.set_one, name="volume_set"),
     path("volumes/<str:cloud>/<path:volume_id>/refresh/", disk.refresh, name="volume_refresh"),

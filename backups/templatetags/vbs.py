@@ -167,6 +167,12 @@ def told(value: Any) -> str:
 
 
 @register.filter
+def rounded(value: float) -> str:
+    """Whole numbers with thousands set apart; small ones keep a digit."""
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+
+
+@register.filter
 def number(value: float | None) -> Any:
     return _NONE if value is None else f"{value:,}"
 

@@ -174,7 +174,7 @@ def test_the_page_asks_the_same_number_of_questions_whatever_its_disk_holds(web:
     rows = [backup(hours=24 * at + 1) for at in range(n)]
     with CaptureQueriesContext(connection) as asked:
         show(web, rows[0])
-    assert len(asked) == 9
+    assert len(asked) == 12
 
 
 def test_a_time_that_is_wrong_never_fails_the_page(web: Client) -> None:

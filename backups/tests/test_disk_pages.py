@@ -117,7 +117,7 @@ def test_the_pages_ask_the_same_number_of_questions_whatever_the_rows(web: Clien
         assert len(grid(web.get("/volumes/?protection=protected"))) == n
     with CaptureQueriesContext(connection) as one:
         web.get("/volumes/otc/disk-0/")
-    assert (len(listed), len(one)) == (10, 7)
+    assert (len(listed), len(one)) == (12, 9)
 
 
 def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:

@@ -115,4 +115,4 @@ def test_the_page_asks_the_same_number_of_questions_whatever_the_causes(web: Cli
         fail(f"cause {'abc'[at]} of {at}", hours=2, n=n)
     with CaptureQueriesContext(connection) as asked:
         web.get("/failures/")
-    assert len(asked) == 6
+    assert len(asked) == 9

@@ -158,7 +158,20 @@ def test_home_asks_the_same_number_of_questions_whatever_the_rows(web: Client, n
     Backup.objects.filter(status="creating").update(stuck_at=timezone.now())
     with CaptureQueriesContext(connection) as asked:
         web.get("/")
-    assert len(asked) == 13
+    assert len(asked) == 15
+
+
+@pytest.mark.parametrize("path", ["/", "/volumes/", "/volumes/otc/db-01/", "/failures/", "backup"])
+def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None:
+    [row] = disk("db-01", {"hours": 2})
+    address = f"/backups/{row.pk}/" if path == "backup" else path
+    [tag] = re.findall(r'data-etag="([^"]*)"', web.get(address).content.decode())
+    poll = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
+    with CaptureQueriesContext(connection) as asked:
+        assert web.get(address, headers=poll).status_code == 304
+    assert len(asked) <= 6
+    Backup.objects.update(status="error")
+    assert web.get(address, headers=poll).status_code == 200
 
 
 class Reader:
@@ -193,6 +206,23 @@ def test_a_reader_finds_why_a_backup_failed_and_what_to_do(web: Client) -> None:
     found = Reader(web).click("db-01").click("nightly-7")
     assert found.reads(r"Reason quota exceeded .* In plain words A quota .* What to do See which quota")
     assert found.clicks == 2
+
+
+def test_a_reader_finds_which_chain_grows_fastest(web: Client) -> None:
+    some_of_everything()
+    sizes = {"slow-grower": (100, 110, 120), "fast-grower": (100, 600, 1100), "shrinking": (900, 500, 100)}
+    for name, grown in sizes.items():
+        disk(
+            name,
+            *(
+                {"hours": 72 - 24 * at, "kind": "incremental" if at else "full", "chain_size_mb": mb}
+                for at, mb in enumerate(grown)
+            ),
+        )
+    found = Reader(web).click("Fastest growing")
+    assert found.reads(r"fast-grower has the chain that grows fastest: 500 MB a day\.")
+    assert found.reads(r"slow-grower otc 10 120")
+    assert "shrinking" not in found.page
 
 
 def test_a_reader_finds_how_old_the_knowledge_is(web: Client) -> None:

@@ -25,6 +25,7 @@ from backups.engine.volumes import VolumeState, volume_states
 from backups.models import Backup, Body, Edit, Volume
 from backups.web import status
 from backups.web.facts import Link, groups
+from backups.web.live import Live
 from backups.web.verdict import verdict
 
 ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state")
@@ -87,6 +88,9 @@ def _page(
     request: HttpRequest, backup_id: uuid.UUID, form: LabelForm | None, conflict: Conflict | None
 ) -> HttpResponse:
     now = timezone.now()
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer
     row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL).first()
     if row is None:
         return not_tracked(request, backup_id)
@@ -95,6 +99,7 @@ def _page(
     disk = _disk(row, now)
     context = {
         "now": now,
+        "etag": live.etag,
         "row": row,
         "say": verdict(row, now),
         "told": explain(status=row["status"], reason=row["fail_reason"]),

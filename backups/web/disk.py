@@ -21,6 +21,7 @@ from backups.web import status
 from backups.web.charts import chain as strips
 from backups.web.disk_forms import DiskForm, Many
 from backups.web.disk_words import advice, disk_of, sentence
+from backups.web.live import Live
 from backups.web.zone import zone
 
 NEWEST = 5
@@ -81,6 +82,9 @@ def _page(
     request: HttpRequest, cloud: str, volume_id: str, form: DiskForm | None, conflict: Conflict | None
 ) -> HttpResponse:
     now = timezone.now()
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer
     state = volume_detail(cloud, volume_id, now)
     if state is None:
         return _unknown(request, cloud, volume_id)
@@ -90,6 +94,7 @@ def _page(
     moving = any(member.status in status.IN_FLIGHT for chain in state.chains for member in chain.members[-1:])
     context = {
         "now": now,
+        "etag": live.etag,
         "disk": disk_of(state, days, here, now),
         "state": state,
         "days": days,

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.engine import clouds
+from backups.engine.growing import fastest
 from backups.engine.volume_edits import Hand, UnknownDisk
 from backups.engine.volumes import volume_states
 from backups.listing.cursor import LAST, BadCursor, read_cursor
@@ -24,6 +25,7 @@ from backups.models import Cloud, Volume
 from backups.web import status
 from backups.web.disk_forms import DiskForm, Many
 from backups.web.disk_words import disk_of
+from backups.web.live import Live
 from backups.web.zone import zone
 
 SIZE = 25
@@ -34,6 +36,13 @@ _UNSAFE = ("overdue", "never")
 @require_safe
 def disk_list(request: HttpRequest) -> HttpResponse:
     return _page(request, request.GET, None, [])
+
+
+@require_safe
+def growing(request: HttpRequest) -> HttpResponse:
+    """The chains that grow fastest."""
+    now = timezone.now()
+    return render(request, "backups/growing.html", {"now": now, "found": fastest(now)})
 
 
 @require_POST
@@ -61,6 +70,9 @@ def set_many(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked: list[str]) -> HttpResponse:
     now = timezone.now()
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer
     try:
         wanted = _selection(query)
         given = query.get("cursor")
@@ -79,6 +91,7 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
     disks.sort(key=lambda disk: place[disk.state.cloud, disk.state.volume_id])
     context = {
         "now": now,
+        "etag": live.etag,
         "disks": disks,
         "days": days,
         "page": page,

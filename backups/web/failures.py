@@ -17,6 +17,7 @@ from backups.engine.failures import CauseState
 from backups.listing.selection import without
 from backups.models import Cloud
 from backups.web import status
+from backups.web.live import Live
 from backups.web.zone import zone
 
 STILL = timedelta(hours=24)  # a cause seen within so long still happens
@@ -51,6 +52,9 @@ def cause_list(request: HttpRequest) -> HttpResponse:
     now, here = timezone.now(), zone(request)
     if unknown := [key for key in request.GET if key not in KEYS]:
         return _refuse(request, unknown)
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer
     cloud, q = request.GET.get("cloud", ""), request.GET.get("q", "").strip()
     days = last_days(now, here, failures.DAYS)
     found = failures.causes(now, cloud=cloud or None, zone=here)
@@ -59,6 +63,7 @@ def cause_list(request: HttpRequest) -> HttpResponse:
     failing = sum(one.failed for one in still)
     page = {
         "now": now,
+        "etag": live.etag,
         "still": still,
         "over": [one for one in shown if one.cause.last_seen_at <= now - STILL],
         "failing": failing,

@@ -19,6 +19,7 @@ from backups.engine.summary import Summary, summary
 from backups.models import Backup
 from backups.web import status
 from backups.web.clouds import shown
+from backups.web.live import Live
 from backups.web.status import Look
 from backups.web.zone import zone
 
@@ -53,6 +54,9 @@ class Flying:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer
     found = summary(now, zone(request))
     clouds = shown(now)
     asked = [one for one in clouds if one.state.configured]
@@ -60,6 +64,7 @@ def home(request: HttpRequest) -> HttpResponse:
     todo = [_todo(item) for item in found.attention]
     page = {
         "now": now,
+        "etag": live.etag,
         "summary": found,
         "total": found.volumes.total,
         "protected": protection.get("protected", 0),
