@@ -8,6 +8,7 @@ from uuid import UUID
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from backups.api.given import Id, Text
 from backups.models import Backup
 from backups.models.backup import HIDDEN, KINDS, TRACKING_STATES
 
@@ -75,22 +76,22 @@ class BackupPage(Page):
 
 
 class NewBackupsSerializer(Strict):
-    cloud = serializers.CharField()
-    ids = serializers.ListField(child=serializers.CharField(max_length=4096), allow_empty=False)
+    cloud = Text()
+    ids = serializers.ListField(child=Text(max_length=4096), allow_empty=False)
 
 
 class BackupEditSerializer(Strict):
-    note = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    tags = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
+    note = Text(required=False, allow_blank=True, max_length=10_000)
+    tags = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
 
 
 class IdsSerializer(Strict):
-    ids = serializers.ListField(required=False, child=serializers.UUIDField(), allow_empty=False)
+    ids = serializers.ListField(required=False, child=Id(), allow_empty=False)
 
 
 class RetagSerializer(IdsSerializer):
-    add = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
-    remove = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
+    add = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
+    remove = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
 
 
 class ChangedSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backups.analysis.protection import PROTECTIONS
+from backups.api.given import Flag, Text, Whole
 from backups.api.serializers import Page, Strict
 
 
@@ -65,30 +66,30 @@ class VolumePage(Page):
 
 
 class NewVolumeSerializer(Strict):
-    cloud = serializers.CharField()
-    volume_id = serializers.CharField(max_length=255)
-    label = serializers.CharField(required=False, allow_null=True, max_length=255)  # type: ignore[assignment]
+    cloud = Text()
+    volume_id = Text(max_length=255)
+    label = Text(required=False, allow_null=True, max_length=255)  # type: ignore[assignment]
 
 
 class RuleSerializer(Strict):
     """A period, or a cron expression in a zone; two hours of grace without `grace_seconds`."""
 
-    period_seconds = serializers.IntegerField(required=False, min_value=60, max_value=316_224_000)
-    cron = serializers.CharField(required=False, max_length=100)
-    zone = serializers.CharField(required=False, max_length=64)
-    grace_seconds = serializers.IntegerField(required=False, min_value=0, max_value=316_224_000)
+    period_seconds = Whole(required=False, min_value=60, max_value=316_224_000)
+    cron = Text(required=False, max_length=100)
+    zone = Text(required=False, max_length=64)
+    grace_seconds = Whole(required=False, min_value=0, max_value=316_224_000)
 
 
 class ExemptionSerializer(Strict):
-    reason = serializers.CharField(max_length=10_000)
+    reason = Text(max_length=10_000)
     until = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class VolumeEditSerializer(Strict):
-    label = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=255)  # type: ignore[assignment]
-    note = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    tags = serializers.ListField(required=False, child=serializers.CharField(max_length=64), max_length=50)
-    follow = serializers.BooleanField(required=False, allow_null=True)
+    label = Text(required=False, allow_null=True, allow_blank=True, max_length=255)  # type: ignore[assignment]
+    note = Text(required=False, allow_blank=True, max_length=10_000)
+    tags = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
+    follow = Flag(required=False, allow_null=True)
     rule = RuleSerializer(required=False, allow_null=True)
     exempt = ExemptionSerializer(required=False, allow_null=True)
 

@@ -14,6 +14,7 @@ from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import ApiToken, Backup, Cloud
 from backups.models.token import digest
+from backups.tests.described import DescribedClient
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 
@@ -35,7 +36,8 @@ def otc(settings: Any, tmp_path: Any) -> None:
 
 
 @pytest.fixture
-def api(client: Client) -> Client:
+def api() -> Client:
+    client = DescribedClient()
     client.force_login(User.objects.create_user("operator"))
     return client
 

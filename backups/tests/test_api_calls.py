@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from backups.engine import tokens, tracking
 from backups.models import Backup, Edit, Revision, Volume
+from backups.tests.described import DescribedClient
 from backups.tests.test_api import otc, track
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,8 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def api(client: Client) -> Client:
+def api() -> Client:
+    client = DescribedClient()
     client.force_login(User.objects.create_user("operator"))
     return client
 

@@ -1,0 +1,122 @@
+"""Lists, table and adding at 100,000 backups: what other tools wait for."""
+
+import math
+import time
+import tracemalloc
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from backups.bench.fill import CLOUD, fill
+from backups.bench.report import Report, p95, spent
+from backups.engine import tokens
+from backups.listing.backups import BACKUPS
+from backups.models import Backup, BackupTag
+
+ROWS = 100_000
+FILTERS = (
+    *("status=available", "status=error", "status=creating", f"cloud={CLOUD}", "kind=full", "tracking_state=fresh"),
+    *("tracking_state=stale", "tracking_state=gone", "bootable=true", "encrypted=true", "size_min=100", "size_max=1"),
+    *("storage_path=nowhere", "created_at_after=2026-01-01", "created_at_before=2026-01-01", "name=null"),
+    *("chain_size_mb_min=1000", "fail_reason=null", "tag=bench", "service_type=vm", "deduplicated=true"),
+)
+SEARCHES = ("autobk", "nothing of the kind", "quota", "ä")
+
+
+def run(report: Report) -> None:
+    fill(ROWS, now=timezone.now())
+    some = list(Backup.objects.order_by("id").values_list("pk", flat=True)[:500])
+    BackupTag.objects.bulk_create([BackupTag(backup_id=pk, tag="bench") for pk in some])
+    client = _client()
+    get = _reader(client)
+    report.head(f"Interfaces, {ROWS:,} backups")
+    bare = p95(lambda: get("/healthz"))
+    report.row("an empty view, p95", bare, "ms")
+    _lists(report, get, bare)
+    _pages(report, get)
+    _table(report, get)
+    _add(report, client)
+
+
+def _client() -> Client:
+    user = User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
+    key = tokens.create(user=user, now=timezone.now()).key
+    return Client(headers={"Authorization": f"Token {key}"}, SERVER_NAME="localhost")
+
+
+def _reader(client: Client) -> Callable[..., Any]:
+    def get(address: str, **headers: str) -> Any:
+        answer = client.get(address, headers=headers)
+        if answer.status_code not in (200, 304):
+            raise RuntimeError(f"{address}: {answer.status_code} {answer.content[:300]!r}")
+        return answer
+
+    return get
+
+
+def _p95_of(walls: list[float]) -> float:
+    return sorted(walls)[math.ceil(0.95 * len(walls)) - 1] * 1000
+
+
+def _lists(report: Report, get: Callable[..., Any], bare: float) -> None:
+    """Each filter in each order, the second call of two; and free text."""
+    slowest: dict[str, float] = {}
+    for where in FILTERS:
+        for order in BACKUPS.orderings:
+            address = f"/api/backups/?{where}&ordering={order}"
+            get(address)
+            slowest[address] = spent(partial(get, address)).wall
+    report.row("100 rows, any filter in any order, p95", _p95_of(list(slowest.values())), "ms", most=60)
+    worst = max(slowest, key=lambda address: slowest[address])
+    report.row(f"  the slowest: {worst.partition('?')[2]}"[:58], slowest[worst] * 1000, "ms")
+    texts = [p95(partial(get, f"/api/backups/?q={q}"), times=10) for q in SEARCHES]
+    report.row("100 rows, free text, p95", max(texts), "ms", most=150)
+    report.row("100 rows, no filter, p95", p95(lambda: get("/api/backups/")), "ms", reference=bare)
+    report.row("1,000 rows as JSON, p95", p95(lambda: get("/api/backups/?limit=1000"), times=20), "ms", most=150)
+    tag = get("/api/backups/")["ETag"]
+    same = p95(lambda: get("/api/backups/", **{"If-None-Match": tag}))
+    report.row("the list, nothing new (304), p95", same, "ms", most=8)
+
+
+def _pages(report: Report, get: Callable[..., Any]) -> None:
+    """Walk all pages of a thousand; the last tenth against the first."""
+    address, walls = "/api/backups/?limit=1000&fields=id,status,created_at", list[float]()
+    while address:
+        began = time.perf_counter()
+        following = get(address).json()["next"]
+        walls.append(time.perf_counter() - began)
+        address = following
+    tenth = max(1, len(walls) // 10)
+    first, last = sum(walls[1 : tenth + 1]) / tenth * 1000, sum(walls[-tenth - 1 : -1]) / tenth * 1000
+    report.row("a page at the end of the walk", last, "ms", reference=first, most=1.3)
+
+
+def _table(report: Report, get: Callable[..., Any]) -> None:
+    """All rows as CSV, in time and in memory: the peak over the first fifth against the peak over all."""
+    peaks = []
+    for most in (ROWS // 5, ROWS):
+        tracemalloc.start()
+        lines = 0
+        for chunk in get("/api/backups.csv?fields=id,status").streaming_content:
+            lines += chunk.count(b"\n")
+            if lines > most:
+                break
+        peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
+        tracemalloc.stop()
+    report.row("CSV, memory at its peak", peaks[1], "MiB", reference=peaks[0], most=1.2)
+    whole = spent(lambda: sum(len(chunk) for chunk in get("/api/backups.csv").streaming_content))
+    report.row(f"CSV of {ROWS:,} rows", whole.wall, "s", most=15)
+
+
+def _add(report: Report, client: Client) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(1000)]
+    body = {"cloud": CLOUD, "ids": ids}
+    took = spent(lambda: client.post("/api/backups/", body, content_type="application/json"))
+    if Backup.objects.filter(pk__in=ids).count() != len(ids):
+        raise RuntimeError("not all were added")
+    report.row("POST of 1,000 IDs", took.wall, "s", most=1)

@@ -1,0 +1,75 @@
+"""The description of the API is true: it is asked for without a warning, and its own promises are put to the test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from backups.api.openapi import backup_example
+from backups.engine import tokens
+from backups.tests.described import description
+from backups.tests.test_api import otc, track
+from backups.vbs.simulator import seed_example
+
+__all__ = ["otc"]
+NOT_CHECKED = {  # check: why it is left out
+    "positive_data_acceptance": "whether a cloud, a disk, a cron line or a cursor exists is no matter of shape: 400",
+    "ignored_auth": "a session is another way in, and which call it opens is tested in test_api_calls",
+    "use_after_free": "links between calls are not described, so it never runs",
+    "ensure_resource_availability": "links between calls are not described, so it never runs",
+}
+
+
+def test_the_description_is_made_without_a_warning(tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
+    assert description()["openapi"] == "3.1.0"
+
+
+def test_every_call_says_what_it_does_and_how_it_refuses() -> None:
+    for path, operations in description()["paths"].items():
+        for method, operation in operations.items():
+            told = bool(operation.get("description") or operation.get("summary"))
+            assert (path, method, told) == (path, method, True)
+            assert {"4XX", "5XX"} <= set(operation["responses"])
+
+
+@pytest.mark.django_db
+def test_the_example_is_what_the_demo_cloud_gives(client: Any) -> None:
+
+    track(json.loads(seed_example.TEXT)["backup"])
+    client.force_login(User.objects.create_user("operator"))
+    given, example = client.get(f"/api/backups/{seed_example.ID}/").json(), backup_example()
+    assert set(given) == set(example)
+    moving = {"tracked_at", "refreshed_at", "attempted_at", "next_refresh_at", "cloud"}
+    assert {k: v for k, v in given.items() if k not in moving} == {k: v for k, v in example.items() if k not in moving}
+
+
+# The coverage phase asks a list once or more for each of its 190 keys: minutes, so it runs with the long tests.
+LISTS = "/(schema|test|volumes|backups|backups.csv|refresh|tag|untrack)/?$"
+RUNS = [
+    pytest.param("examples,fuzzing", "/(schema|test)/$", id="generated"),
+    pytest.param("coverage", LISTS, id="every-edge-of-the-small-calls"),
+    pytest.param("coverage", "/(schema|test)/$", id="every-edge", marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("phases", "left_out"), RUNS)
+def test_schemathesis_finds_no_broken_promise(live_server: Any, phases: str, left_out: str) -> None:
+    """`left_out`: the description itself, a test that asks a cloud, and for time what RUNS says."""
+    track({"id": seed_example.ID, "status": "error", "volume_id": "v1"})
+    key = tokens.create(user=User.objects.create_user("robot"), now=timezone.now()).key
+    argv = [
+        *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{live_server.url}/api/schema/"),
+        *("--header", f"Authorization: Token {key}", "--checks", "all"),
+        *("--exclude-checks", ",".join(NOT_CHECKED), "--exclude-path-regex", left_out),
+        *("--phases", phases, "--max-examples", "5", "--request-timeout", "10", "--seed", "7", "--no-color"),
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
