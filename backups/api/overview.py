@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import asdict
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,11 +12,12 @@ from rest_framework.response import Response
 
 from backups.api import describe, query
 from backups.api import serializers as shape
-from backups.api.backups import tracked
 from backups.api.base import Call
+from backups.api.conditional import etag
 from backups.api.errors import CloudFailed, Unprocessed
-from backups.engine import clouds, connection_test, discover, schedule, tokens
+from backups.engine import clouds, connection_test, discover, tokens
 from backups.engine.failures import causes
+from backups.engine.summary import summary
 from backups.engine.tracking import UnknownCloud
 from backups.listing.cursor import BadCursor
 from backups.vbs.errors import VBSError
@@ -89,16 +91,24 @@ class CloudTest(Call):
 
 
 class Summary(Call):
-    @extend_schema(operation_id="summary", responses=shape.SummarySerializer)
+    def tag(self, request: Request) -> str:
+        """Days turn at midnight of the reader's zone, which is a full quarter of an hour everywhere."""
+        return etag(request, self.now, request.get_full_path(), int(self.now.timestamp()) // 900)
+
+    @extend_schema(
+        operation_id="summary",
+        parameters=[OpenApiParameter("zone", str, description="By which days are told: Europe/Berlin; else UTC.")],
+        responses=shape.SummarySerializer,
+    )
     def get(self, request: Request) -> Response:
         """The numbers of the home page."""
-        query.only(request)
-        now, rows = self.now, tracked(request, self)
-        states = rows.tally("tracking_state")
-        by_status = {status or "": n for status, n in rows.tally("status").items()}
-        flying = rows.filter(status__in=schedule.IN_FLIGHT, gone_at=None).order_by("id").values_list("id", flat=True)
-        counted = {"by_status": by_status, "by_tracking_state": states, "total": sum(states.values())}
-        return Response({"as_of": shape.z(now), "backups": counted, "in_flight": [str(one) for one in flying[:1000]]})
+        query.only(request, "zone")
+        given = request.query_params.get("zone", "UTC")
+        try:
+            zone = ZoneInfo(given)
+        except (ValueError, OSError, KeyError) as e:  # no such key, no such file, a path, a folder
+            raise Unprocessed({"zone": [f"{given[:60]!r} is no time zone."]}) from e
+        return Response(shape.plain(asdict(summary(self.now, zone, only=tokens.scope(request.auth)))))
 
 
 def _check(request: Request, cloud: str) -> None:

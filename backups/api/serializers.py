@@ -1,10 +1,11 @@
 """The shapes of the JSON API. Lists are served from `.values()`; these describe them, and a test proves both equal."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -102,10 +103,15 @@ class UntrackedSerializer(serializers.Serializer[Any]):
     untracked = serializers.IntegerField()
 
 
+@extend_schema_field({})
+class AnyValue(serializers.JSONField):
+    """Whatever the word holds: text, number, list, null."""
+
+
 class ChangeSerializer(serializers.Serializer[Any]):
     word = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = AnyValue()
+    after = AnyValue()
 
 
 class RevisionSerializer(serializers.Serializer[Any]):
@@ -210,10 +216,41 @@ class CauseSerializer(serializers.Serializer[Any]):
     ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest hundred.")
 
 
+class CountedBackupsSerializer(serializers.Serializer[Any]):
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_tracking_state = serializers.DictField(child=serializers.IntegerField())
+    total = serializers.IntegerField()
+
+
+class CountedVolumesSerializer(serializers.Serializer[Any]):
+    by_protection = serializers.DictField(child=serializers.IntegerField())
+    total = serializers.IntegerField(help_text="Without exempt and deleted ones.")
+
+
+class AttentionSerializer(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(["backup", "volume", "cloud"])
+    id = serializers.CharField()
+    state = serializers.CharField()
+    why = serializers.CharField()
+    next = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    good = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    missed = serializers.IntegerField()
+
+
 class SummarySerializer(serializers.Serializer[Any]):
     as_of = serializers.DateTimeField()
-    backups = serializers.DictField()
+    backups = CountedBackupsSerializer()
+    volumes = CountedVolumesSerializer()
+    attention = AttentionSerializer(many=True)
     in_flight = serializers.ListField(child=serializers.UUIDField())
+    chain_size_mb = serializers.IntegerField()
+    outcomes_by_day = DaySerializer(many=True)
 
 
 def plain_backups(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[dict[str, Any]]:
@@ -236,6 +273,8 @@ def plain(value: Any) -> Any:
     """Dataclasses made to dicts, and rows, as JSON has them: IDs as text, times with Z."""
     if isinstance(value, datetime):
         return z(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Mapping):

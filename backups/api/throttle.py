@@ -18,6 +18,8 @@ from rest_framework.throttling import BaseThrottle
 from backups.models import ApiToken
 
 logger = logging.getLogger(__name__)
+AWAY_FOR = 10  # seconds in which a Redis that did not answer is not asked again: it would slow every call
+_away = {"until": 0.0}  # by the process's monotonic clock
 
 
 class TokenThrottle(BaseThrottle):
@@ -25,11 +27,14 @@ class TokenThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limit, who = _limit(settings.API_RATE), _who(request)
+        if time.monotonic() < _away["until"]:
+            return True
         try:
             good = _limiter(settings.REDIS_URL).hit(limit, who)
             reset, left = _limiter(settings.REDIS_URL).get_window_stats(limit, who)
         except (StorageError, RedisError, OSError) as e:
-            logger.warning("calls are not counted: %s", e)
+            logger.warning("calls are not counted for %d s: %s", AWAY_FOR, e)
+            _away["until"] = time.monotonic() + AWAY_FOR
             return True
         self._wait = max(1, math.ceil(reset - time.time()))
         request._request.rate_limit = {  # type: ignore[attr-defined]

@@ -1,8 +1,11 @@
+from csp.decorators import csp_update
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from backups.api import backups, bulk, overview, table, volumes
+from backups.api import backups, bulk, overview, table, views, volumes
 from backups.api.base import Nothing
+
+DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
 
 urlpatterns = [
     path("backups/", backups.Backups.as_view(), name="api-backups"),
@@ -23,8 +26,10 @@ urlpatterns = [
     path("clouds/", overview.Clouds.as_view()),
     path("clouds/<str:cloud>/backups/", overview.CloudBackups.as_view()),
     path("clouds/<str:cloud>/test/", overview.CloudTest.as_view()),
+    path("views/", views.Views.as_view()),
+    path("views/<str:name>/", views.OneView.as_view()),
     path("summary/", overview.Summary.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("docs/", csp_update({"img-src": ["data:"]})(DOCS), name="docs"),
     re_path("", Nothing.as_view()),
 ]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from backups.listing.listing import Derived, Listing
+from backups.listing.listing import FEW, Derived, Listing
 from backups.listing.words import Word, words_of
 from backups.models import Backup, BackupTag, SearchText
 from backups.models.backup import (
@@ -37,7 +37,10 @@ def _tagged(tags: Sequence[str]) -> Q:
 
 
 def _holding(text: str) -> Q:
-    return Q(pk__in=SearchText.objects.holding(text).values("backup"))
+    """Few are named by their IDs; with many, each row that an order comes upon is asked for its own text."""
+    found = SearchText.objects.holding(text)
+    few = list(found.order_by().values_list("backup", flat=True)[: FEW + 1])
+    return Q(pk__in=few) if len(few) <= FEW else Q(Exists(found.filter(backup=OuterRef("pk"))))
 
 
 BACKUPS: Final = Listing(
@@ -60,6 +63,7 @@ BACKUPS: Final = Listing(
         lambda now: in_tracking_state("pending", now),
         lambda now: Q(status__in=IN_FLIGHT, gone_at__isnull=True),
         lambda now: Q(gone_at__isnull=True),
+        lambda now: Q(gone_at__isnull=False),
     ),
     tagged=_tagged,
     search=_holding,

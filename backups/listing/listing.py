@@ -12,6 +12,7 @@ from django.db.models import Q
 from backups.listing.words import Word
 
 Rank = Callable[[datetime], Q]
+FEW = 2000  # so many matches are sorted in Python; of more than that an index of the order meets the next page soon
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Listing:
-    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first.
+    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first, and leave none out.
 
     `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a text, case folded.
     """

@@ -36,18 +36,18 @@ def segments(listing: Listing, ordering: str, now: datetime) -> list[Segment]:
 
 
 def rank_conditions(listing: Listing, now: datetime) -> list[Q]:
-    """A condition for each rank that no other rank fulfils; what is left over comes last."""
+    """A condition for each rank that no other rank fulfils."""
     found, before = [], Q()
     for rank in listing.ranks:
         own = rank(now)
         found.append(own & ~before if before else own)
         before |= own
-    return [*found, ~before]
+    return found
 
 
 def rank(listing: Listing, ordering: str, now: datetime) -> Case:
     """The number of the segment that a row belongs to, for the order by attention."""
-    last = len(listing.ranks)
+    last = len(listing.ranks) - 1
     numbered = [When(one(now), then=Value(at)) for at, one in enumerate(listing.ranks)]
     found = Case(*numbered, default=Value(last), output_field=IntegerField())
     if ordering.startswith("-"):

@@ -7,15 +7,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from backups.listing.cursor import Cursor, Place
-from backups.listing.listing import Listing
+from backups.listing.listing import FEW, Listing
 from backups.listing.order import Row, Segment, place_of, rank, segments, walk
 from backups.listing.selection import Selection
 from backups.listing.where import where, with_unindexed
-
-FEW = 2000  # so many matches are sorted here; of more than that an index of the order meets the next page soon
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,12 @@ class Pages:
     @property
     def matching(self) -> "QuerySet[Any]":
         """All rows of the selection, in no order."""
-        return self._rows.filter(where(self._selection, self._listing, self._now)).order_by()
+        return self._rows.filter(where(self._selection, self._listing, self._now, held=self._held)).order_by()
+
+    @cached_property
+    def _held(self) -> Q:
+        """What holds the free text; looked for once."""
+        return self._listing.search(self._selection.q) if self._selection.q else Q()
 
     def page(self, cursor: Cursor | None, size: int, *words: str, count: bool = False) -> Page:
         """`count`: say how many rows match in all."""
@@ -81,7 +84,9 @@ class Pages:
         """The rows when many match: the index of the order leads."""
         word = self._selection.ordering.lstrip("-")
         rows, unindexed = with_unindexed(self._rows, self._selection, self._listing, but=word)
-        found: QuerySet[Any] = rows.filter(where(self._selection, self._listing, self._now, unindexed=unindexed))
+        found: QuerySet[Any] = rows.filter(
+            where(self._selection, self._listing, self._now, held=self._held, unindexed=unindexed)
+        )
         return found
 
     @cached_property

@@ -13,7 +13,7 @@ from backups.models import Volume, VolumeTag
 
 RULES = ("disk", "tag", "cloud", "default")
 ORDERED = ("name", "label", "volume_id", "cloud", "size", "chain_size_mb", "last_good_at", "late_at", "overdue_at")
-WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt")
+WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt", "deleted")
 _HIDDEN = frozenset(
     [
         *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),

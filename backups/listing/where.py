@@ -22,16 +22,14 @@ class Unindexed(Func):
         return super().as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
-def where(selection: Selection, listing: Listing, now: datetime, *, unindexed: Collection[str] = ()) -> Q:
-    """`unindexed`: words that `with_unindexed` gave a second name."""
-    found = Q()
+def where(selection: Selection, listing: Listing, now: datetime, *, held: Q, unindexed: Collection[str] = ()) -> Q:
+    """`held`: what holds the free text. `unindexed`: words that `with_unindexed` gave a second name."""
+    found = held
     for one in selection.conditions:
         derived = listing.derived.get(one.word)
         found &= derived.where(one.values, now) if derived else _compared(one, unindexed)
     if selection.tags:
         found &= listing.tagged(selection.tags)
-    if selection.q:
-        found &= listing.search(selection.q)
     return found
 
 

@@ -167,7 +167,7 @@ class Backup(models.Model):
             models.Index("stuck_at", name="backup_stuck", condition=Q(stuck_at__isnull=False)),
             # what the home page counts: stale and gone ones are few, so fresh ones are the rest
             models.Index("stale_at", "cloud", "gone_at", name="backup_stale"),
-            models.Index("gone_at", name="backup_gone", condition=Q(gone_at__isnull=False)),
+            models.Index("id", name="backup_gone", condition=Q(gone_at__isnull=False)),
         )
 
     def __str__(self) -> str:

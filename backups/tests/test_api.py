@@ -182,7 +182,7 @@ def test_clouds_summary_schema_and_unknown_paths_answer(api: Client) -> None:
     [cloud] = api.get("/api/clouds/").json()
     assert (cloud["name"], cloud["tracked"], cloud["api"], cloud["type_full"]) == ("otc", 1, "vbs", 1)
     summary = api.get("/api/summary/").json()
-    assert summary["backups"] == {"by_status": {"creating": 1}, "by_tracking_state": {"fresh": 1}, "total": 1}
+    assert (summary["backups"]["by_status"]["creating"], summary["backups"]["total"]) == (1, 1)
     assert summary["in_flight"] == [SEED_ID]
     assert api.get("/api/schema/").status_code == 200
     missing = api.get("/api/nothing/")

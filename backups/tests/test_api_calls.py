@@ -242,6 +242,25 @@ def test_rules_of_tags_and_clouds_are_set_listed_and_taken_away(api: Client) -> 
     problem(api.put("/api/rules/clouds/nowhere/", {"period_seconds": 7200}, content_type=JSON), 404)
 
 
+def test_views_are_saved_listed_and_removed_for_their_owner_alone(api: Client) -> None:
+    address = "/api/views/Failed%20ones/"
+    body = {"query": "status=error&columns=size&cursor=x&q=", "is_default": True}
+    saved = {"name": "Failed ones", "query": "status=error&columns=size", "is_default": True}
+    assert api.put(address, body, content_type=JSON).json() == saved
+    assert api.put("/api/views/All/", {"query": "", "is_default": True}, content_type=JSON).status_code == 200
+    assert [(one["name"], one["is_default"]) for one in api.get("/api/views/").json()] == [
+        ("All", True),
+        ("Failed ones", False),
+    ]
+    problem(api.put("/api/views/x/", {"query": "colour=red"}, content_type=JSON), 400, "query")
+    problem(api.put("/api/views/x/", {}, content_type=JSON), 400, "query")
+    other = DescribedClient()
+    other.force_login(User.objects.create_user("other"))
+    assert other.get("/api/views/").json() == []
+    problem(other.delete(address), 404)
+    assert api.delete(address).status_code == 204
+
+
 READS = (
     "/api/backups/?status=error",
     f"/api/backups/{ONE}/",
@@ -254,6 +273,7 @@ READS = (
     "/api/summary/",
     "/api/failures/",
     "/api/rules/",
+    "/api/views/",
 )
 
 

@@ -9,7 +9,8 @@ from django.http import QueryDict
 
 from backups.listing.backups import BACKUPS
 from backups.listing.cursor import LAST, BadCursor, read_cursor
-from backups.listing.page import FEW, Pages
+from backups.listing.listing import FEW
+from backups.listing.page import Pages
 from backups.listing.selection import BadFilter, parse, without
 from backups.models import Backup, BackupTag, Cloud, SearchText
 from backups.models.backup import FAILED, IN_FLIGHT

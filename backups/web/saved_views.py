@@ -47,14 +47,14 @@ def save(request: HttpRequest) -> HttpResponse:
         return redirect(address(query))
     view, _ = SavedView.objects.update_or_create(user=owner(request), name=name, defaults={"query": query})
     if request.POST.get("default"):
-        _make_default(view)
+        set_default(view)
     messages.success(request, f"“{name}” is saved. Its address shows the same list to everybody here.")
     return redirect(address(query))
 
 
 @require_POST
 def make_default(request: HttpRequest, view_id: int) -> HttpResponse:
-    _make_default(get_object_or_404(SavedView, pk=view_id, user=owner(request)))
+    set_default(get_object_or_404(SavedView, pk=view_id, user=owner(request)))
     return _back(request)
 
 
@@ -72,7 +72,7 @@ def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     return _back(request)
 
 
-def _make_default(view: SavedView) -> None:
+def set_default(view: SavedView) -> None:
     """Two at once: the constraint lets one win, and either is what somebody asked for."""
     try:
         with transaction.atomic():
