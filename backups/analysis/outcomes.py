@@ -3,20 +3,21 @@
 Quarters because the midnight of every time zone lies on one: days of any zone are sums of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import islice, pairwise
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from backups.analysis.calendar import Day
-from backups.analysis.facts import SKEW, Fact, moment
+from backups.analysis.facts import SKEW, Fact
 from backups.analysis.rules import Rule
 
 QUARTER = 900  # seconds
 KEPT = timedelta(days=32)  # 30 days of any zone, and some
-MOST_MISSED = 100  # of one disk, before its last good backup and after: a rule of minutes drowns nobody
 _GOOD = frozenset({"available", "restoring", "error_restoring"})
+_THERE = frozenset({"deleting", "deleted", "error_deleting"})  # was made, however it came out
+_DAY = timedelta(days=1)
 
 
 class Tally(NamedTuple):
@@ -49,22 +50,24 @@ def outcome(before: str | None, status: str | None) -> str | None:
 def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime) -> dict[int, Tally]:
     """Of one disk, by quarter (the number of those since 1970).
 
-    `rule` None: nothing is missed here. `since`: when the disk was first seen; gaps before it prove nothing, because
-    backups may have been pruned. The gap after the last good one is foretold as far as KEPT: when such a time passes
-    and no backup came, it was missed, and nothing has to be written for that.
+    `rule` None: nothing is missed here. `since`: when the disk was first seen; what is asked of it begins with its
+    first backup, if that was earlier. A day of UTC on which one was due is missed once, unless a backup was made on it,
+    good or not: then the day has its word, as in the grid of days (analysis.days). What comes after `now` is foretold
+    as far as KEPT: when such a time passes and no backup came, it was missed, and nothing has to be written for that.
     """
     found: dict[int, list[int]] = {}
     begin = now - KEPT
-    for fact in facts:
-        at = fact.created_at if fact.created_at and fact.created_at <= now + SKEW else fact.tracked_at
+    made = [(_made_at(fact, now), fact) for fact in facts]
+    for at, fact in made:
         if fact.outcome is not None and at >= begin:
             found.setdefault(quarter(at), [0, 0, 0])[0 if fact.outcome == "good" else 1] += 1
     if rule is not None:
-        good = sorted({held.at for fact in facts if fact.outcome == "good" and (held := moment(fact, now))})
-        begin = max(begin, since)
-        between, after = _missed(good, rule, begin), _missed([*good[-1:], now + KEPT], rule, begin)
-        for at in (*islice(between, MOST_MISSED), *islice(after, MOST_MISSED)):
-            found.setdefault(quarter(at), [0, 0, 0])[2] += 1
+        good = {at for at, fact in made if fact.outcome == "good" or fact.status in _THERE}
+        since = min([since, *(at for at, _ in made)])
+        busy = {at.date() for at, _ in made}
+        for before, after in pairwise(sorted({since, *good, now + KEPT})):
+            for at in _missed(before, after, rule, begin, busy, now):
+                found.setdefault(quarter(at), [0, 0, 0])[2] += 1
     return {at: Tally(*counted) for at, counted in found.items()}
 
 
@@ -83,17 +86,34 @@ def quarter(at: datetime) -> int:
     return int(at.timestamp()) // QUARTER
 
 
-def _missed(good: Sequence[datetime], rule: Rule, since: datetime) -> Iterator[datetime]:
-    """When the grace of a backup ran out that was due and did not come, the newest gap first."""
-    for before, after in reversed(list(pairwise(good))):
-        if after < since:
+def _made_at(fact: Fact, now: datetime) -> datetime:
+    at = fact.created_at if fact.created_at and fact.created_at <= now + SKEW else fact.tracked_at
+    return at.astimezone(UTC)
+
+
+def _missed(
+    before: datetime, after: datetime, rule: Rule, begin: datetime, busy: Set[date], now: datetime
+) -> Iterator[datetime]:
+    """The dues between two good backups whose grace ran out before the second; those to come, when it will run out."""
+    if after < begin or after - before <= rule.grace:
+        return
+    for due in _dues(rule, before, begin):
+        over = due + rule.grace
+        if over >= after:
             return
-        if after - before > rule.grace:
-            begin = before
-            if rule.cron is None and before < since:
-                begin += rule.period * ((since - before) // rule.period - 1)
-            for due in rule.times_after(max(begin, before)):
-                if due + rule.grace >= after:
-                    break
-                if due + rule.grace >= since:
-                    yield due + rule.grace
+        if due.date() not in busy:
+            yield due if over <= now else over
+
+
+def _dues(rule: Rule, last: datetime, begin: datetime) -> Iterator[datetime]:
+    """The first due of each day of UTC from `begin` on, without end, when the last good backup was made at `last`."""
+    if rule.cron is not None and rule.period >= _DAY:
+        yield from (due for due in rule.times_after(last) if due >= begin)
+    at = begin
+    while True:
+        if rule.cron is not None:
+            due = rule.late_at(max(last, at - timedelta(seconds=1)))
+        else:
+            due = last + rule.period * max(1, -((last - at) // rule.period))
+        yield due
+        at = datetime.combine(due.date() + _DAY, time(), UTC)

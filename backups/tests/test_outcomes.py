@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.analysis.calendar import last_days
-from backups.analysis.outcomes import KEPT, Tally, by_day, outcome, quarter, tallies
+from backups.analysis.chains import chains
+from backups.analysis.days import Watch, day_words
+from backups.analysis.days import last_days as grid_days
+from backups.analysis.outcomes import KEPT, by_day, outcome, quarter, tallies
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
 
@@ -37,9 +40,12 @@ def test_what_came_of_a_backup(before: str | None, status: str | None, after: st
     assert outcome(before, status) == after
 
 
-def missed_at(*hours: float, rule: Rule = DAILY, since: datetime = LONG_AGO, until: datetime = NOON) -> list[datetime]:
-    """When one was missed until noon, with good backups made at these hours before."""
+def missed_at(
+    *hours: float, rule: Rule = DAILY, since: datetime = NOON, until: datetime = NOON, failed: tuple[float, ...] = ()
+) -> list[datetime]:
+    """When one was missed until noon, with good (and failed) backups made at these hours before."""
     facts = [fact(n, NOON - back * H, outcome="good") for n, back in enumerate(hours, 1)]
+    facts += [fact(-n, NOON - back * H, outcome="failed", status="error") for n, back in enumerate(failed, -99)]
     found = tallies(facts, rule=rule, since=since, now=NOON)
     quarters = [at for at, one in sorted(found.items()) for _ in range(one.missed) if at <= quarter(until)]
     return [datetime.fromtimestamp(at * 900, UTC) for at in quarters]
@@ -47,30 +53,24 @@ def missed_at(*hours: float, rule: Rule = DAILY, since: datetime = LONG_AGO, unt
 
 @pytest.mark.parametrize("late", [-S, timedelta(0)])
 def test_what_comes_before_its_grace_is_over_is_not_missed(late: timedelta) -> None:
-    assert missed_at(30, 4 - late / H) == []
+    assert missed_at(38, 10 - late / H, rule=Rule(DAY, 4 * H)) == []
 
 
 def test_a_second_after_its_grace_it_is_missed() -> None:
-    assert missed_at(30, 4 - S / H) == [NOON - 4 * H]
+    assert missed_at(38, 10 - S / H, rule=Rule(DAY, 4 * H)) == [NOON - 14 * H]
+
+
+def test_a_day_on_which_one_came_late_or_failed_is_not_missed() -> None:
+    assert missed_at(35, 1) == []
+    assert missed_at(58, 4, failed=(30,)) == []
 
 
 def test_each_day_without_a_backup_is_missed_once() -> None:
-    assert missed_at(100, 10) == [NOON - 74 * H, NOON - 50 * H, NOON - 26 * H]
+    assert missed_at(100, 10) == [NOON - 76 * H, NOON - 52 * H, NOON - 28 * H]
 
 
-def test_gaps_before_the_disk_was_seen_prove_nothing() -> None:
-    assert missed_at(100, 10, since=NOON - 49 * H) == [NOON - 26 * H]
-
-
-def test_failed_backups_fill_no_gap() -> None:
-    facts = [
-        fact(1, NOON - 50 * H, outcome="good"),
-        fact(2, NOON - 26 * H, outcome="failed", status="error"),
-        fact(3, NOON - H, outcome="good"),
-    ]
-    found = tallies(facts, rule=DAILY, since=LONG_AGO, now=NOON)
-    assert [at for at, one in found.items() if one.missed and at <= quarter(NOON)] == [quarter(NOON - 24 * H)]
-    assert found[quarter(NOON - 26 * H)] == Tally(failed=1)
+def test_a_disk_that_never_had_one_misses_each_day_since_it_was_seen() -> None:
+    assert missed_at(since=NOON - 60 * H) == [NOON - 36 * H, NOON - 12 * H]
 
 
 def test_nothing_is_missed_where_nothing_is_asked_for() -> None:
@@ -80,18 +80,20 @@ def test_nothing_is_missed_where_nothing_is_asked_for() -> None:
 
 def test_a_rule_in_crons_words_is_missed_by_its_own_clock() -> None:
     nightly = by_cron(cron="0 2 * * *", zone="Europe/Berlin", grace_seconds=3600)
-    assert missed_at(60, 1, rule=nightly) == [NOON - 58 * H, NOON - 34 * H, NOON - 10 * H]
+    assert missed_at(60, 1, rule=nightly) == [NOON - 35 * H]
 
 
-def test_the_open_gap_is_foretold() -> None:
+def test_the_open_gap_is_foretold_to_the_end_of_its_grace() -> None:
     found = missed_at(50, until=NOON + 90 * DAY)
-    assert found[:3] == [NOON - 24 * H, NOON, NOON + 24 * H]
+    assert found[:3] == [NOON - 26 * H, NOON - 2 * H, NOON + 24 * H]
     assert (found[-1] <= NOON + KEPT, len(found)) == (True, 33)
 
 
-def test_a_rule_of_minutes_drowns_nobody() -> None:
-    often = Rule(timedelta(minutes=1), timedelta(0))
-    assert len(missed_at(700, 1, rule=often, until=NOON + 90 * DAY)) == 200
+@pytest.mark.parametrize(
+    "rule", [Rule(timedelta(minutes=1), timedelta(0)), by_cron(cron="* * * * *", zone="UTC", grace_seconds=0)]
+)
+def test_a_rule_of_minutes_misses_a_day_once(rule: Rule) -> None:
+    assert len(missed_at(700, 1, rule=rule, until=NOON)) == 28
 
 
 def test_what_is_older_than_a_month_is_not_counted() -> None:
@@ -126,3 +128,30 @@ def test_each_backup_is_in_exactly_one_day(seconds: list[int], zone: str) -> Non
     assert sum(day.good for day in days) == len(facts)
     mine = [(NOON + at * S).astimezone(ZoneInfo(zone)).date() for at in seconds]
     assert [day.good for day in days] == [mine.count(day.day) for day in days]
+
+
+HOURS = st.integers(-20 * 24 * 60, 0)
+
+
+@settings(deadline=None)
+@given(
+    made=st.lists(st.tuples(HOURS, st.sampled_from(["available", "error", "deleting"])), max_size=12),
+    period=st.sampled_from([6, 24, 26, 48, 24 * 7]),
+    grace=st.integers(0, 6),
+    first=st.integers(-25, -1),
+)
+def test_home_and_the_grid_of_days_miss_the_same_days(
+    made: list[tuple[int, str]], period: int, grace: int, first: int
+) -> None:
+    rule, since = Rule(period * H, grace * H), NOON + first * DAY
+    facts = [
+        fact(n, NOON + minutes * timedelta(minutes=1), status=status, outcome=outcome(None, status))
+        for n, (minutes, status) in enumerate(made)
+    ]
+    found = tallies(facts, rule=rule, since=since, now=NOON)
+    counted = {at: one for at, one in found.items() if at <= quarter(NOON)}
+    home = {day.day for day in by_day(counted, last_days(NOON, UTC, count=30)) if day.missed}
+    days = grid_days(NOON, ZoneInfo("UTC"))
+    members = [member for chain in chains(facts) for member in chain.members]
+    words = day_words(members, Watch(rule, since, NOON), days=days, zone=ZoneInfo("UTC"), now=NOON)
+    assert home == {day for day, word in zip(days, words, strict=True) if word == "missed"}
