@@ -1,0 +1,44 @@
+"""The picture in the README, taken anew by `make screenshots`; each run proves that it can be taken."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Browser
+
+from backups.bench.fill import CLOUD, fill
+from backups.tests.test_browser import browser
+from backups.vbs.clouds import load_clouds
+
+__all__ = ["browser"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PROJECT = Path(__file__).resolve().parents[2]
+PICTURE = "backups/tests/pictures/home.png"
+LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
+
+
+def test_the_screenshot_of_the_readme_shows_the_home_page(
+    browser: Browser, live_server: Any, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "clouds.yaml").write_text(
+        f"clouds:\n  {CLOUD}:\n    region_name: eu-de\n    vbs_follow: all\n    {LOGIN}\n"
+    )
+    file = str(tmp_path / "clouds.yaml")
+    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": file}, cwd=tmp_path, home=tmp_path)
+    User.objects.create_user("operator", password="right-horse")
+    fill(300, now=timezone.now())
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 860})
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Name").fill("operator")
+    page.get_by_label("Password").fill("right-horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state("networkidle")
+    to = PROJECT / PICTURE if os.environ.get("VBSDASH_SCREENSHOTS") else tmp_path / "home.png"
+    page.screenshot(path=to)
+    context.close()
+    assert to.stat().st_size > 20_000
+    assert f"({PICTURE})" in (PROJECT / "README.md").read_text()
