@@ -9,7 +9,7 @@ from celery.signals import beat_init, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
-app = Celery("vbsdash")
+app = Celery("vbsdash", task_cls="vbsdash.messages:SharedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -1,0 +1,40 @@
+"""A worker on a host whose clock is wrong, beside a database whose clock is right."""
+
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backups.runner import parts
+from backups.tests.faults.house import House
+from backups.tests.faults.parts import PostgreSQL
+
+pytestmark = pytest.mark.soak
+WRONG = """
+import datetime, sys, time_machine
+time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=10)).start()
+from celery.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_a_host_ten_minutes_ahead_works_like_the_others_and_leaves_no_wrong_times(house: House) -> None:
+    if not isinstance(house.database, PostgreSQL):
+        pytest.skip("the file of one host has no clock of its own")
+    plan = parts.worker_part()
+    words = plan.argv[plan.argv.index("celery") + 1 :]
+    wrong = house.part(replace(plan, argv=(sys.executable, "-c", WRONG, *words)))
+    with house.watched():
+        house.worker.end()
+        wrong.start()
+        try:
+            house.recovers(datetime.now(UTC))
+            time.sleep(12)
+            newest = max(datetime.fromisoformat(row["refreshed_at"]) for row in house.rows())
+            assert abs(datetime.now(UTC) - newest) < timedelta(seconds=15)
+        finally:
+            wrong.end()
+        house.worker.start()
+        house.recovers(datetime.now(UTC))

@@ -1,0 +1,37 @@
+"""Messages expire by the time that all hosts share: a host whose own clock is wrong neither drops nor keeps them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from celery import Task
+from celery.signals import before_task_publish
+from celery.worker.request import Request
+from django.utils import timezone
+
+
+class SharedRequest(Request):
+    """A received message. Celery itself would ask this host's clock."""
+
+    def maybe_expire(self) -> Literal[True] | None:
+        from backups.engine import clock
+
+        if self.expires is None:
+            return None
+        clock.measure()  # also before the first task: on a wrong host every message looks expired
+        own, shared = timezone.now(), clock.now()
+        self.expires += own - shared
+        return super().maybe_expire()
+
+
+class SharedTask(Task[Any, Any]):
+    Request = "vbsdash.messages:SharedRequest"
+
+
+@before_task_publish.connect
+def _in_shared_time(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    """Celery wrote the end down by this host's clock."""
+    from backups.engine import clock
+
+    if headers and headers.get("expires"):
+        off = clock.now() - timezone.now()
+        headers["expires"] = (datetime.fromisoformat(headers["expires"]) + off).isoformat()
