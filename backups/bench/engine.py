@@ -103,6 +103,7 @@ def _worked(
         ids = cloud.ask("ids")
         if anew:
             house.track(ids)
+        ids = house.tracked(ids)
         with workers(house.env) as worker:
             house.round(worker, ids if anew else ids[:WARM])
             yield cloud, ids, worker

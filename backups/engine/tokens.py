@@ -1,15 +1,19 @@
 """API tokens: made, listed, revoked, recognised. A key is shown once; only its hash is kept."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from django.contrib.auth.models import User
+from django.db import DatabaseError, transaction
 
 from backups.engine.clouds import configured
 from backups.models import ApiToken
 from backups.models.token import NAME_LENGTH, digest, new_key
+
+logger = logging.getLogger(__name__)
 
 MOST_DAYS = 36_500
 MOST_TOKENS = 100  # usable ones of one user: more is a script that makes one for each run
@@ -116,8 +120,17 @@ def recognise(key: str, now: datetime) -> ApiToken:
     if not token.user.is_active:
         raise Refused("The account of this token is switched off.")
     if token.last_used_at is None or now - token.last_used_at > USED_STEP:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        _note_use(token, now)
     return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """A database that takes no writes can still be read, and by this reader."""
+    try:
+        with transaction.atomic():
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    except DatabaseError as e:
+        logger.warning("the use of a token is not noted: %s", e)
 
 
 def scope(token: Any) -> frozenset[str] | None:

@@ -64,6 +64,11 @@ class House:
         _forget()
         tracking.add(cloud=NAME, values=ids, now=timezone.now())
 
+    def tracked(self, ids: Sequence[str]) -> list[str]:
+        """Those of `ids` that are tracked: a living cloud has begun new ones since."""
+        mine = set(map(str, Backup.objects.filter(cloud=NAME).values_list("pk", flat=True)))
+        return [one for one in ids if one in mine]
+
     def dispatch(self) -> None:
         self._sender.send_task("backups.tasks.dispatch", queue="bulk")
 
