@@ -2,7 +2,8 @@
 
 A day is a day of the reader's zone. A backup counts on the day it was made, also when it is gone by now: it was good
 then. By the rule one is due a period (or a cron time) after the last good one; a day with a due time and no backup is
-`missed` once the grace of that time has passed and nothing good came within it.
+`missed` once the grace of that time has passed and nothing good came within it. Gaps from before a disk was known here
+prove nothing, unless they last: backups that were there may have been pruned.
 """
 
 from bisect import bisect_left, bisect_right
@@ -90,11 +91,15 @@ class _Quiet:
 
     def word(self, day: date, zone: ZoneInfo) -> DayWord:
         begins, ends = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
-        if ends <= self.since or begins > self.now:
+        if ends <= self.since or begins > self.now or self._proves_nothing(begins, ends):
             return "none"
         if self.watch.until is None or min(ends, self.now) > self.watch.until + timedelta(hours=1):
             return "unknown"
         return "missed" if self.watch.rule is not None and self._missed(self.watch.rule, begins, ends) else "idle"
+
+    def _proves_nothing(self, begins: datetime, ends: datetime) -> bool:
+        """A gap from before the disk was known here: its backups may have been pruned. One that lasts is a gap."""
+        return ends <= self.watch.since and not (self.goods and self.goods[-1] < begins)
 
     def _missed(self, rule: Rule, begins: datetime, ends: datetime) -> bool:
         before = bisect_left(self.goods, begins)

@@ -89,6 +89,13 @@ def test_a_disk_that_was_never_backed_up_misses_from_the_day_it_is_known() -> No
     assert week(since=at(19, 9)) == ("none", "none", "idle", "missed", "missed", "missed", "missed")
 
 
+def test_a_gap_from_before_the_disk_was_known_here_proves_nothing_unless_it_lasts() -> None:
+    assert week(*nightly(17, 20, 22, 23), since=at(21, 12)) == (
+        *("incremental", "none", "none", "incremental", "missed", "incremental", "incremental"),
+    )
+    assert week(*nightly(17, 18), since=at(22, 12))[2:] == ("missed",) * 5
+
+
 def test_nothing_is_due_for_an_exempt_disk() -> None:
     assert week(rule=None) == ("idle",) * 7
 

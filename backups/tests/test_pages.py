@@ -314,7 +314,7 @@ def test_only_a_link_to_the_configured_host_can_be_followed(web: Client) -> None
 def test_a_failed_backup_gives_its_reason_and_the_next_step(web: Client) -> None:
     track(body(status="error", fail_reason="fsp said no"))
     text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
-    assert re.findall(r'<blockquote class="quote"><bdi>([^<]*)', text) == ["fsp said no"]
+    assert re.findall(r'<blockquote class="quote" tabindex="0"><bdi>([^<]*)', text) == ["fsp said no"]
     assert [unescape(one) for one in re.findall(r"<dt>What to do</dt><dd>([^<]*)<", text)] == [
         explain(status="error", reason="fsp said no").advice
     ]

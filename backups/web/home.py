@@ -114,7 +114,7 @@ def query(**words: str | list[str]) -> str:
 def _todo(item: Item) -> Todo:
     """Several alike are one item, which leads to their list; one leads to its own page."""
     look = status.ATTENTION[item.state]
-    title = item.title[:8] if item.what == "volume" and item.title == item.id else item.title
+    title = item.title[:8] if item.what != "cloud" and item.title == item.id else item.title
     if item.what == "cloud" and item.state == "unreachable":
         return Todo(item, look, f"{reverse('clouds')}#c-{item.id}", title)
     if item.query:
