@@ -19,6 +19,7 @@ from backups.web import (
     home,
     listing,
     saved_views,
+    styleguide,
 )
 from backups.web.signin import SignIn
 
@@ -51,6 +52,7 @@ urlpatterns = [
     path("account/views/no-default/", saved_views.no_default, name="no_default_view"),
     path("account/views/<int:view_id>/default/", saved_views.make_default, name="default_view"),
     path("account/views/<int:view_id>/remove/", saved_views.remove, name="remove_view"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -23,7 +23,7 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 SHOTS = Path(__file__).parents[2] / "var" / "screenshots"
-PATHS = {"home": "/", "list": "/backups/", "add": "/backups/add/", "clouds": "/clouds/"}
+PATHS = {"home": "/", "list": "/backups/", "add": "/backups/add/", "clouds": "/clouds/", "disks": "/volumes/"}
 
 
 @pytest.fixture(scope="module")
@@ -127,4 +127,16 @@ def test_pages_work_without_javascript(browser: Browser, live_server: Any, setti
     expect(page.locator("#matching")).to_have_text("1 matching")
     page.locator("#rows th a").click()
     expect(page.locator("#own-id")).to_have_text(ids[0])
+    page.goto("/backups/?status=error")
+    page.locator("#rows input").first.check()
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("main .note").first).to_have_text("1 backup is asked about now.")
+    page.locator("summary", has_text="Save as view").click()
+    page.locator("#view-name").fill("Failed ones")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".tabs [aria-current]")).to_have_text("Failed ones")
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_label("Note", exact=True).check()
+    page.get_by_role("button", name="Show these").click()
+    expect(page.get_by_role("columnheader", name="Note")).to_be_visible()
     context.close()

@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from backups.api.conditional import etag, unchanged
 from backups.engine import clouds
 from backups.listing.backups import BACKUPS
 from backups.listing.cursor import LAST, BadCursor, Cursor, read_cursor
@@ -21,7 +20,8 @@ from backups.listing.selection import BadFilter, Selection, parse, without
 from backups.models import Backup, Cloud, SavedView, Volume
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.web import added, columns, listed, saved_views, status
-from backups.web.zone import owner, zone
+from backups.web.live import Live
+from backups.web.zone import owner
 
 SIZE = 50
 BESIDE = ("cursor", "live", "columns", "view", "all", "added")  # keys of the address that filter nothing
@@ -45,14 +45,14 @@ def backup_list(request: HttpRequest) -> HttpResponse:
     if not request.GET and (first := next((view for view in views if view.is_default and view.query), None)):
         return redirect(saved_views.address(first.query))
     now = timezone.now()
-    tag = etag(request, now, request.get_full_path(), str(zone(request)))
-    if partial and (same := unchanged(request, tag)) is not None:
-        return same  # nothing is parsed, found or rendered
+    live = Live(request, now)
+    if live.answer is not None:
+        return live.answer  # nothing is parsed, found or rendered
     try:
         wanted, cursor = read(request)
     except BadFilter as e:
         return refuse(request, e.problems, e.rest)
-    context = _rows(request, wanted, cursor, now) | {"etag": tag.strip('"')}
+    context = _rows(request, wanted, cursor, now) | {"etag": live.etag}
     if partial:
         return render(request, "backups/partials/_list.html", context)
     return render(request, "backups/list.html", context | _around(request, wanted, views))
@@ -94,6 +94,7 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
         "every": 3 if moving else 30,
         "all": request.GET.get("all") == "1",
         "rest": without(request.GET),
+        "first": without(request.GET) or "view=all",
         "select_all": listed.replaced(request.GET, all="1"),
         "select_none": listed.replaced(request.GET),
         "last": LAST.write(BACKUPS, wanted.ordering),

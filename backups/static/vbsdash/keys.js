@@ -20,7 +20,7 @@ function select() {
 
 function refresh() {
   const bulk = document.getElementById("refresh-selected");
-  if (!bulk) { document.getElementById("refresh")?.requestSubmit(); return; }
+  if (!bulk) { document.querySelector("form[action$='/refresh/']")?.requestSubmit(); return; }
   const box = current()?.querySelector("input[name=id]");
   if (box && !document.querySelector("input[name=id]:checked")) box.click();
   bulk.click();

@@ -1,0 +1,266 @@
+"""How the pages behave under a reader's hands, in real Chromium."""
+
+import gzip
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from backups.engine import tracking
+from backups.engine.apply import apply
+from backups.engine.plan import Fetched
+from backups.models import Backup
+from backups.tests.test_browser import CHROMIUM, FLAGS, Watched, rows, track_samples
+from backups.vbs import payload
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Simulator
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PENDING = uuid.UUID(int=1)
+ABSURD = [
+    {"id": str(uuid.UUID(int=100)), "name": "x" * 200, "fail_reason": "r" * 10_000, "volume_id": "v" * 200},
+    {
+        "id": str(uuid.UUID(int=101)),
+        "name": "نسخة احتياطية يومية",
+        "status": "frozen_by_admin",
+        "description": "\u202eevil",
+    },
+    {
+        "id": str(uuid.UUID(int=102)),
+        "name": "<script>alert(1)</script> 🎉",
+        "status": "error",
+        "fail_reason": "<b>no</b>",
+    },
+    {"id": str(uuid.UUID(int=103))},
+]
+PAGES = (
+    *("/", "/backups/", "/backups/?columns=note&columns=job_id", "/backups/?status=odd", "/backups/add/"),
+    *("/backups/add/discover/", f"/backups/{uuid.UUID(int=102)}/", "/volumes/", "/failures/", "/clouds/", "/account/"),
+)
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("there is no /usr/bin/chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def session() -> str:
+    client = Client()
+    client.force_login(User.objects.get_or_create(username="operator")[0])
+    return str(client.cookies["sessionid"].value)
+
+
+@pytest.fixture
+def context(chromium: Browser, live_server: Any, settings: Any) -> Iterator[BrowserContext]:
+    settings.CLOUDS = {}
+    made = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(10_000)
+    made.add_cookies([{"name": "sessionid", "value": session(), "url": live_server.url}])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Watched:
+    return Watched(context.new_page())
+
+
+def track_absurd(settings: Any) -> None:
+    track_samples(settings)
+    settings.CLOUDS = dict.fromkeys(["otc"])
+    now = timezone.now()
+    tracking.add(cloud="otc", values=[str(body["id"]) for body in ABSURD], now=now)
+    settings.CLOUDS = {}
+    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD])
+
+
+def answer(pk: uuid.UUID, **words: Any) -> None:
+    apply("otc", [Fetched(pk, timezone.now(), answer=payload.receive({"id": str(pk), **words}))])
+
+
+def look(page: Page) -> None:
+    """What the clock of the page would do by itself."""
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
+        page.evaluate("look()")
+
+
+def test_no_page_has_a_serious_fault_of_access_scrolls_sideways_or_shifts(watched: Watched, settings: Any) -> None:
+    track_absurd(settings)
+    page, axe = watched.page, Axe()
+    found: dict[tuple[str, str], list[str]] = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for path in PAGES:
+            page.goto(path)
+            faults = axe.run(page).response["violations"]
+            bad = [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in faults if one["impact"] in SERIOUS]
+            found |= {(scheme, path): bad} if bad else {}
+    assert found == {}
+    moved: dict[tuple[int, str], tuple[float, float]] = {}
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in PAGES:
+            page.goto(path)
+            over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            shift = page.evaluate(
+                "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of "
+                "list.getEntries()) sum += one.value; }).observe({type: 'layout-shift', buffered: true}); "
+                "setTimeout(() => done(sum), 60); })"
+            )
+            if over > 0 or shift > 0.02:
+                moved[width, path] = (over, shift)
+    assert (moved, watched.complaints) == ({}, [])
+
+
+def test_the_style_guide_shows_each_state_without_a_fault_and_only_with_debug(watched: Watched, settings: Any) -> None:
+    page = watched.page
+    shut = page.goto("/styleguide/")
+    settings.DEBUG = True
+    page.goto("/styleguide/")
+    faults = Axe().run(page).response["violations"]
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert (shut and shut.status, [one["id"] for one in faults if one["impact"] in SERIOUS], over) == (404, [], 0)
+    assert page.locator("#rows tr").count() == 20
+
+
+def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(watched: Watched, settings: Any) -> None:
+    track_samples(settings)
+    page = watched.page
+    page.goto("/backups/")
+    ids = rows(page)
+    page.locator(f"#b-{ids[2]} input").check()
+    page.evaluate(f"document.getElementById('b-{ids[2]}').mark = 1")
+    page.locator("#tag-menu summary").click()
+    page.locator("#bulk-tag").fill("half writ")
+    expect(page.locator("#picked")).to_have_text("1 selected")
+    answer(PENDING, status="creating", service_metadata='{"progress": "40"}')
+    look(page)
+    expect(page.locator(f"#b-{PENDING} .st")).to_have_text("creating 40 %")
+    assert page.locator(f"#b-{ids[2]} input").is_checked()
+    assert page.evaluate(f"document.getElementById('b-{ids[2]}').mark") == 1  # the same element, not a new one
+    assert (page.evaluate("document.activeElement.id"), page.locator("#bulk-tag").input_value()) == (
+        "bulk-tag",
+        "half writ",
+    )
+    assert page.locator("#tag-menu").get_attribute("open") is not None
+    assert watched.complaints == []
+
+
+def test_a_question_with_nothing_new_is_answered_304(watched: Watched, settings: Any) -> None:
+    track_samples(settings)
+    watched.page.goto("/backups/")
+    answers: list[int] = []
+    watched.page.on("response", lambda one: answers.append(one.status) if "hx-request" in one.request.headers else None)
+    look(watched.page)
+    look(watched.page)
+    assert answers == [304, 304]
+
+
+def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, settings: Any) -> None:
+    track_samples(settings)
+    page = watched.page
+    page.goto("/backups/")
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); window.away = true;"
+        "document.dispatchEvent(new Event('visibilitychange')); sessionStorage.setItem('boost', Date.now() + 60000)"
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("look()")
+    page.wait_for_timeout(1500)
+    assert asked == []
+    with page.expect_request(lambda request: "hx-request" in request.headers):
+        page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_after_adding_the_page_asks_each_second_and_stops_when_told(watched: Watched, settings: Any) -> None:
+    track_samples(settings)
+    page = watched.page
+    page.goto("/backups/?live=off")
+    assert page.locator("[data-live]").count() == 0
+    page.goto("/backups/")
+    page.evaluate("boost()")
+    for _ in range(2):
+        page.wait_for_event("request", lambda request: "hx-request" in request.headers, timeout=2_500)
+
+
+def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings: Any) -> None:
+    with Simulator(backups=3, clock=timezone.now) as simulator:
+        folder = settings.DATA_DIR
+        (folder / "keys.yaml").write_text(simulator.clouds_yaml("sim", vbs_requests_per_second=0))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(folder / "keys.yaml")}, cwd=folder, home=folder)
+        page, keys = watched.page, watched.page.keyboard
+        page.goto("/backups/")
+        keys.press("a")
+        page.wait_for_url("**/backups/add/")
+        page.locator("#backup_ids").focus()
+        keys.type(f"{simulator.seed_example_id} a j")  # keys rest inside a field
+        expect(page.locator("#vd")).to_contain_text("1 new")
+        keys.press("Tab")
+        keys.press("Enter")
+        expect(page.locator("#vd")).to_contain_text("1 added")  # two words are no IDs: the text is kept
+        page.goto("/backups/?view=all")
+        keys.press("j")
+        assert page.evaluate("document.activeElement.closest('tr').id") == f"b-{simulator.seed_example_id}"
+        Backup.objects.update(next_refresh_at=None)
+        keys.press("x")
+        expect(page.locator("#picked")).to_have_text("1 selected")
+        keys.press("r")
+        expect(page.locator("#said")).to_have_text("1 backup is asked about now.")
+        assert Backup.objects.filter(next_refresh_at__isnull=False).count() == 1
+        page.locator("#rows a").first.focus()
+        keys.press("Enter")
+        page.wait_for_url(f"**/backups/{simulator.seed_example_id}/")
+        keys.press("?")
+        expect(page.locator("#help")).to_be_visible()
+        keys.press("Escape")
+        expect(page.locator("#help")).to_be_hidden()
+        keys.press("r")
+        expect(page.locator("main .note").first).to_contain_text("is being asked about this backup now")
+    assert watched.complaints == []
+
+
+def test_quick_search_swaps_only_the_list(watched: Watched, settings: Any) -> None:
+    ids = track_samples(settings)
+    page = watched.page
+    page.goto("/backups/")
+    page.keyboard.press("/")
+    page.keyboard.type(ids[0])
+    expect(page.locator("#matching")).to_have_text("1 matching")
+    assert (rows(page), page.evaluate("document.activeElement.id")) == ([ids[0]], "q")
+    assert page.url.endswith(f"/backups/?q={ids[0]}")
+
+
+def test_the_first_page_weighs_at_most_90_kb_with_all_it_needs(client: Client, settings: Any) -> None:
+    track_samples(settings)
+    client.cookies["sessionid"] = session()
+    page = client.get("/backups/", headers={"Accept-Encoding": "gzip"})
+    text = gzip.decompress(page.content).decode()
+    wire = len(page.content)
+    assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    for path in assets:
+        sent: Any = client.get(path, headers={"Accept-Encoding": "gzip"})
+        wire += len(b"".join(sent.streaming_content) if sent.streaming else sent.content)
+    assert len(assets) >= 6
+    assert wire <= 90_000
+
+
+def test_no_request_leaves_the_host(watched: Watched, live_server: Any, settings: Any) -> None:
+    track_samples(settings)
+    for path in ("/", "/backups/", "/account/"):
+        watched.page.goto(path)
+    assert watched.hosts == {urlsplit(live_server.url).netloc}
