@@ -14,12 +14,11 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from backups.bench.fill import CLOUD, fill
-from backups.bench.report import Report, p95, spent
+from backups.bench.report import Report, p95, size, spent
 from backups.engine import tokens
 from backups.listing.backups import BACKUPS
 from backups.models import Backup, BackupTag
 
-ROWS = 100_000
 FILTERS = (
     *("status=available", "status=error", "status=creating", f"cloud={CLOUD}", "kind=full", "tracking_state=fresh"),
     *("tracking_state=stale", "tracking_state=gone", "bootable=true", "encrypted=true", "size_min=100", "size_max=1"),
@@ -31,12 +30,12 @@ SEARCHES = ("autobk", "nothing of the kind", "quota", "ä")
 
 @override_settings(REDIS_URL=None, API_RATE="1000000/minute")  # calls are counted in this process, and never refused
 def run(report: Report) -> None:
-    fill(ROWS, now=timezone.now())
+    fill(size(), now=timezone.now())
     some = list(Backup.objects.order_by("id").values_list("pk", flat=True)[:500])
     BackupTag.objects.bulk_create([BackupTag(backup_id=pk, tag="bench") for pk in some], ignore_conflicts=True)
     client = _client()
     get = _reader(client)
-    report.head(f"Interfaces, {ROWS:,} backups")
+    report.head(f"Interfaces, {size():,} backups")
     bare = p95(lambda: get("/healthz"))
     report.row("an empty view, p95", bare, "ms")
     _lists(report, get, bare)
@@ -101,7 +100,7 @@ def _pages(report: Report, get: Callable[..., Any]) -> None:
 def _table(report: Report, get: Callable[..., Any]) -> None:
     """All rows as CSV, in time and in memory: the peak over the first fifth against the peak over all."""
     peaks = []
-    for most in (ROWS // 5, ROWS):
+    for most in (size() // 5, size()):
         tracemalloc.start()
         lines = 0
         for chunk in get("/api/backups.csv?fields=id,status").streaming_content:
@@ -112,7 +111,7 @@ def _table(report: Report, get: Callable[..., Any]) -> None:
         tracemalloc.stop()
     report.row("CSV, memory at its peak", peaks[1], "MiB", reference=peaks[0], most=1.2)
     whole = spent(lambda: sum(len(chunk) for chunk in get("/api/backups.csv").streaming_content))
-    report.row(f"CSV of {ROWS:,} rows", whole.wall, "s", most=15)
+    report.row(f"CSV of {size():,} rows", whole.wall, "s", most=15)
 
 
 def _add(report: Report, client: Client) -> None:

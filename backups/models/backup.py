@@ -53,13 +53,17 @@ class BackupQuerySet(models.QuerySet["Backup"]):
 
 
 def in_tracking_state(state: str, now: datetime) -> Q:
-    """The condition of one state, by the instants at which it changes."""
+    """The condition of one state, by the instants at which it changes.
+
+    Most rows are fresh, so that one is said by what it is not: no index may draw SQLite away from that of an order.
+    """
     seen = Q(gone_at__isnull=True, refreshed_at__isnull=False)
+    silent = Cloud.objects.filter(Q(last_good_at=None) | Q(last_good_at__lte=now - SILENT_AFTER)).values("name")
     return {
         "gone": Q(gone_at__isnull=False),
         "pending": Q(gone_at__isnull=True, refreshed_at__isnull=True),
-        "fresh": seen & _known(now),
-        "stale": seen & ~_known(now),
+        "fresh": seen & Q(stale_at__isnull=False) & ~Q(stale_at__lte=now) & ~Q(cloud__in=silent),
+        "stale": seen & (Q(stale_at__isnull=True) | Q(stale_at__lte=now) | Q(cloud__in=silent)),
     }[state]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -343,6 +344,17 @@ def test_every_refusal_is_a_problem(api: Client, client: Client) -> None:
     stranger = Client()
     for address in ("/api/backups/", "/api/nothing/", "/api/schema/", "/api/docs/"):
         problem(stranger.get(address), 401)
+
+
+def test_a_database_that_is_away_is_503_with_a_time_to_come_again(client: Client) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    mine = token()
+    with connection.execute_wrapper(away):
+        answer = client.get("/api/clouds/", headers=mine)
+    problem(answer, 503)
+    assert answer["Retry-After"] == "10"
 
 
 def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(client: Client, settings: Any) -> None:
