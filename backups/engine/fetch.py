@@ -17,7 +17,7 @@ from backups.vbs import payload
 from backups.vbs.client import Client
 from backups.vbs.errors import SignInRefused, Unauthorized, VBSError
 
-THREADS = 64  # of one cloud: 200 answers a second at 200 ms
+THREADS = 96  # of one cloud: well over 200 answers a second at 200 ms
 SLOWEST = 8.0  # seconds that one answer may take
 WORTH_STORING = 100  # answers in one transaction
 IN_A_ROW = breaker.THRESHOLD  # failures of the cloud that end a round

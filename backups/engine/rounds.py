@@ -20,7 +20,7 @@ from backups.models import Cloud
 from backups.vbs.errors import VBSError
 
 LASTS = 20.0  # seconds of one piece of work
-AT_ONCE, AT_ONCE_SECONDS = 400, 5.0  # backups claimed at once; seconds of budget they may stand for
+AT_ONCE, AT_ONCE_SECONDS = 800, 5.0  # backups claimed at once; seconds of budget they may stand for
 ASK_EVERY = timedelta(minutes=8)  # a cloud in which nothing is due; each is to be asked every 10 minutes
 PROBE = timedelta(seconds=30)
 

@@ -16,6 +16,7 @@ from backups.engine.fetch import stopping
 from backups.engine.hearing import Heard
 from backups.engine.plan import Fetched
 from backups.engine.rounds import may_ask
+from backups.engine.touch import touch
 from backups.models import Backup, Cloud
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, VBSError
@@ -103,6 +104,11 @@ class _Sweep:
     def _page(self, entries: dict[uuid.UUID, Any]) -> None:
         """Answers of one page. Its call is told to the cloud's row even when nothing on it is tracked."""
         heard = [Heard(self._asked_at)]
+        received = {pk: payload.receive(entry) for pk, entry in entries.items()} if self._trusted else {}
+        touched = touch(self._name, {pk: one.digest for pk, one in received.items()}, self._asked_at)
+        self._good += len(touched)
+        self._note_page(entries)
+        entries = {pk: entry for pk, entry in entries.items() if pk not in touched} if touched else entries
         tracked = self._tracked(entries)
         new = {pk: entry for pk, entry in entries.items() if pk not in tracked}
         if self._check and entries:
@@ -112,13 +118,15 @@ class _Sweep:
         if self._wanted.anything:
             tracked |= set(following.track(self._name, new, self._wanted, self._asked_at))
         fetched = [
-            Fetched(pk, self._asked_at, payload.receive(entry), listed=True)
+            Fetched(pk, self._asked_at, received.get(pk) or payload.receive(entry), listed=True)
             for pk, entry in entries.items()
             if self._trusted and pk in tracked
         ]
         applied = apply(self._name, fetched, heard=heard)
         self._good += applied.good
         self._unlist(applied.doubtful)
+
+    def _note_page(self, entries: dict[uuid.UUID, Any]) -> None:
         self._disks.update(d for entry in entries.values() if isinstance(d := entry.get("volume_id"), str))
         self._note_newest(entries)
 
