@@ -38,12 +38,12 @@ class Window:
 
 
 def window(per_second: float) -> Window:
-    """The shortest window that holds a whole number of calls, to within half a percent."""
+    """The shortest window that holds a whole number of calls, to within a percent."""
     if per_second >= 200:
         return Window(round(per_second), 1)
-    nearest = Fraction(per_second).limit_denominator(60)
-    if nearest == 0:
+    if per_second < 0.05:
         return Window(1, math.ceil(1 / per_second))
+    nearest = Fraction(per_second).limit_denominator(60)
     return Window(nearest.numerator, nearest.denominator)
 
 

@@ -30,12 +30,16 @@ def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Di
     changes = [
         {"word": word, "before": _json(before and before[word]), "after": _json(after[word])}
         for word in WORDS
-        if (before[word] if before else None) != after[word] and (before or after[word] not in (None, [], False))
+        if (before[word] if before else None) != after[word] and (before or _says_something(after[word]))
     ]
     words = {change["word"] for change in changes}
     if not changes:
         return None
     return Difference(changes, kept=before is None or "status" in words, whole=not words <= MOVING)
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and value is not False and value != []
 
 
 def moved(before: str, after: str) -> Difference:

@@ -36,6 +36,7 @@ class Walk:
     def __init__(self, ask: Callable[[int], Page], *, limit: int) -> None:
         self._ask, self._limit = ask, limit
         self._seen: set[str] = set()
+        self._joined: set[str] = set()  # of those, what came without a gap
         self._steps_back = 0
         self.complete = False
         self.page_size: int | None = None
@@ -49,13 +50,15 @@ class Walk:
         for _ in range(MAX_PAGES):
             page = self._ask(offset)
             ids = {found for entry in page.entries if (found := entry_id(entry)) is not None}
-            joined = not overlap or not ids.isdisjoint(self._seen)
+            joined = not overlap or not ids.isdisjoint(self._joined)
             fresh = self._fresh(page.entries)
             known = len(self._seen)
             self._seen |= ids
+            self._joined |= ids if joined else set()
             if fresh:
                 yield fresh
             if not joined and self._steps_back < MAX_STEPS_BACK:
+                reached = max(reached, offset + len(page.entries))
                 self._steps_back += 1
                 offset = max(0, offset - max(1, self._limit // 2))
                 overlap = min(offset, 1)
@@ -63,7 +66,7 @@ class Walk:
             if self._is_last(page):
                 self.complete = joined
                 return
-            if len(self._seen) == known and offset + len(page.entries) >= reached:
+            if len(self._seen) == known and offset + len(page.entries) > reached:
                 return  # endless: the same page again
             if len(page.entries) < self._limit:
                 self.page_size = len(page.entries)

@@ -1,0 +1,68 @@
+"""A simulated cloud `otc`, configured for the engine, and what tests of the engine say often."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from backups.engine import clouds, tracking
+from backups.engine.dispatch import needs
+from backups.models import Backup, Cloud
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Simulator
+
+DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+
+
+@contextmanager
+def running(
+    settings: Any, folder: Path, *, auth: str = "password", entry: dict[str, Any] | None = None, **words: Any
+) -> Iterator[Simulator]:
+    """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says otherwise."""
+    with Simulator(clock=timezone.now, **words) as sim:
+        file = folder / "clouds.yaml"
+        file.write_text(sim.clouds_yaml("otc", auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})}))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=folder, home=folder)
+        clouds.ensure_rows()
+        yield sim
+        clouds.forget_clients()
+
+
+def track(ids: Sequence[str]) -> None:
+    tracking.add(cloud="otc", values=ids, now=timezone.now())
+
+
+def make_due() -> None:
+    """As time does it, without a person."""
+    Backup.objects.update(next_refresh_at=timezone.now(), claimed_until=None)
+
+
+def works() -> list[str]:
+    """What the dispatcher calls workers for, the list of disks aside."""
+    return [need.work for need in needs(timezone.now()) if need.work != "list_disks"]
+
+
+def cloud() -> Cloud:
+    return Cloud.objects.get(pk="otc")
+
+
+def row(backup_id: str) -> Any:
+    return Backup.objects.with_tracking_state(timezone.now()).get(pk=uuid.UUID(backup_id))
+
+
+def singles(sim: Simulator) -> int:
+    """How many single GETs of backups there were."""
+    return sum(
+        1 for call in sim.requests if call.method == "GET" and "/backups/" in call.path and "/detail" not in call.path
+    )
+
+
+def lists(sim: Simulator) -> int:
+    return sum(1 for call in sim.requests if call.path.endswith("/backups/detail"))
+
+
+def sign_ins(sim: Simulator) -> int:
+    return sum(1 for call in sim.requests if call.method == "POST")

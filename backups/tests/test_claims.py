@@ -1,0 +1,100 @@
+"""Claims, the kinds of work, and the command that needs no broker."""
+
+import uuid
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from backups.engine import claims, clouds, cost, rounds
+from backups.engine.room import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
+from backups.models import Backup
+from backups.tests.otc import cloud, make_due, running, singles, track
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_claim_that_ran_out_cannot_free_what_somebody_else_holds(settings: Any, tmp_path: Path) -> None:
+    with running(settings, tmp_path) as sim:
+        track([sim.seed_example_id])
+        now = timezone.now()
+        slept = claims.claim_due("otc", now, most=9)
+        later = now + claims.CLAIM + timedelta(seconds=1)
+        theirs = claims.claim_due("otc", later, most=9)
+        assert slept.ids == theirs.ids
+        claims.release(slept)
+        assert Backup.objects.get().claimed_until == theirs.until
+        claims.release(theirs)
+        assert Backup.objects.get().claimed_until is None
+
+
+def test_backups_in_flight_do_not_wait_behind_a_backlog(settings: Any, tmp_path: Path) -> None:
+    with running(settings, tmp_path, backups=50) as sim:
+        track(sim.ids)
+        now = timezone.now()
+        Backup.objects.update(next_refresh_at=now - timedelta(hours=1))
+        flying = uuid.UUID(sim.ids[7])
+        Backup.objects.filter(pk=flying).update(next_refresh_at=now, refresh_interval=10)
+        assert claims.claim_due("otc", now, most=4).ids[0] == flying
+
+
+def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(settings: Any, tmp_path: Path) -> None:
+    with running(settings, tmp_path, backups=80, entry={"vbs_requests_per_second": 3}) as sim:
+        track(sim.ids)
+        assert rounds._at_once("otc") == 15
+        assert rounds.refresh_due("otc", seconds=0.1) <= 15 < len(sim.ids)
+        assert Backup.objects.exclude(claimed_until=None).count() == 0
+
+
+def test_calls_are_counted_by_class_and_as_use_of_the_budget(settings: Any, tmp_path: Path) -> None:
+    with running(settings, tmp_path, backups=4, entry={"vbs_requests_per_second": 100}) as sim:
+        track([*sim.ids, str(uuid.uuid4())])
+        rounds.refresh_due("otc")
+        (state,) = clouds.states(timezone.now())
+        assert (state.calls, state.used_percent, state.claimed, state.breaker) == (
+            {"ok": len(sim.ids), "gone": 1},
+            0,
+            0,
+            "closed",
+        )
+        assert cloud().calls_this_minute == singles(sim)
+
+
+def test_the_command_refreshes_everything_without_a_broker(settings: Any, tmp_path: Path) -> None:
+    with running(settings, tmp_path, backups=30) as sim:
+        track(sim.ids)
+        call_command("refresh_backups", stdout=StringIO())
+        assert Backup.objects.filter(refreshed_at=None).count() == 0
+        make_due()
+        out = StringIO()
+        call_command("refresh_backups", "otc", "--seconds", "60", stdout=out)
+        assert out.getvalue().splitlines()[-1].endswith("good answers")
+        with pytest.raises(CommandError, match="no configured cloud"):
+            call_command("refresh_backups", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("due", "listed", "per_second", "way"),
+    [
+        (3, 300, 5, "singles"),
+        (19, 19, 5, "singles"),
+        (200, 300, 5, "list"),
+        (200, 100_000, 5, "singles"),
+        (5_000, 100_000, 5, "list"),
+        (5_000, 100_000, 0, "list"),
+    ],
+)
+def test_the_cheaper_way_is_chosen(due: int, listed: int, per_second: float, way: str) -> None:
+    assert cost.cheaper(due=due, listed=listed, page_size=1000, per_second=per_second) == way
+
+
+def test_a_slow_cloud_takes_no_room_from_others_or_from_people() -> None:
+    with room("slow") as first, room("slow") as second, room("slow") as third:
+        assert (first, second, third, OF_ONE_CLOUD) == (True, True, False, 2)
+        with room("other") as other, room("slow", interactive=True) as person:
+            assert (other, person) == (True, True)
+    assert IN_BULK + FOR_PEOPLE <= 16
