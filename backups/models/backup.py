@@ -167,7 +167,7 @@ class Backup(models.Model):
             # each order of the list, both ways: a page begins where the last one ended, whatever its place
             *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
             *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),
-            models.Index("volume_id", "created_at", name="backup_volume"),
+            models.Index("cloud", "volume_id", "created_at", name="backup_disk"),
             models.Index("stuck_at", name="backup_stuck", condition=Q(stuck_at__isnull=False)),
             # what the home page counts: stale and gone ones are few, so fresh ones are the rest
             models.Index("stale_at", "cloud", "gone_at", name="backup_stale"),
