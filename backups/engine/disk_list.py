@@ -53,7 +53,7 @@ def read(name: str, now: datetime) -> int:
         return 0
     except VBSError as e:
         refused = e.class_name in ("rejected", "wrong_address", "gone")
-        told = f"The list of disks was not read: {e.message}"
+        told = f"The list of disks was not read: {e.message.rstrip('.')}."
         _failed(name, f"{told} {BY_HAND}" if refused else told, now, later=not refused)
         return 0
     keep(name, listed, now, complete=walk.complete)

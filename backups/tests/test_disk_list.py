@@ -106,6 +106,7 @@ def test_a_list_that_is_refused_deletes_nothing_and_says_why(sim: Simulator, fau
     assert told()["a"][2] == "never"
     assert (problem() or "").startswith("The list of disks was not read: ")
     assert ("by hand" in (problem() or "")) is (again == timedelta(hours=1))
+    assert (". Label and register disks by hand" in (problem() or "")) is (again == timedelta(hours=1))
     assert Cloud.objects.get().volumes_due_at == now + again
     sim.clear_faults()
     disk_list.read("otc", timezone.now())
