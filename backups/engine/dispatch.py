@@ -12,16 +12,17 @@ from typing import Literal
 
 from django.db.models import Q
 
-from backups.engine import breaker, clouds, cost, disk_list, following, lists, rounds, sweep
+from backups.engine import breaker, clouds, cost, disk_list, following, lists, quota, rounds, sweep
 from backups.models import Backup, Cloud
 
-Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks"]
+Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota"]
 DO: dict[Work, Callable[[str], int]] = {
     "refresh": rounds.refresh_due,
     "refresh_singly": lambda cloud: rounds.refresh_due(cloud, singly=True),
     "sweep": sweep.sweep,
     "look_for_new": sweep.look_for_new,
     "list_disks": disk_list.read_due,
+    "read_quota": quota.read_due,
 }
 LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
 WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
@@ -49,7 +50,8 @@ def _needs(cloud: Cloud, now: datetime) -> list[Need]:
     if breaker.state(clouds.health(cloud), now) == "half_open":
         return [Need(cloud.name, "refresh")]
     disks = [Need(cloud.name, "list_disks")] if disk_list.is_due(cloud, now) else []
-    return [*_refresh(cloud, now), *disks]
+    limits = [Need(cloud.name, "read_quota")] if quota.is_due(cloud, now) else []
+    return [*_refresh(cloud, now), *disks, *limits]
 
 
 def _refresh(cloud: Cloud, now: datetime) -> list[Need]:

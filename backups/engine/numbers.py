@@ -38,7 +38,7 @@ class Numbers:
     volumes: dict[tuple[str, str], Protected] = field(default_factory=dict)  # by cloud and protection
     chain_size_mb: int = 0
     quarters: dict[int, Tally] = field(default_factory=dict)
-    days: dict[int, Change] = field(default_factory=dict)
+    days: dict[str, dict[int, Change]] = field(default_factory=dict)  # by cloud
 
     @property
     def total(self) -> int:
@@ -72,7 +72,7 @@ def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter: 
         elif part == "quarters":
             numbers.quarters[number] = Tally(n, m, k)
         elif part == "days":
-            numbers.days[number] = Change(n, m, k)
+            numbers.days.setdefault(cloud, {})[number] = Change(n, m, k)
         elif part == "gone" or part == "pending":
             setattr(numbers, part, n)
         elif heard.get(cloud) == (part != "answered"):
@@ -88,6 +88,7 @@ def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, si
     mine = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
     backups = Backup.objects.filter(mine).order_by()
     there = backups.filter(gone_at__isnull=True)
+    sizes = (Sum("mb"), Sum("backups"), Sum("gb"))
     flying = there.filter(status__in=IN_FLIGHT, stale_at__gt=now)
     n = Count("pk")
     return [
@@ -111,7 +112,13 @@ def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, si
             number="quarter",
             sums=(Sum("good"), Sum("failed"), _missed(clouds, now)),
         ),
-        _part(StoredDay.objects.filter(mine), "days", number="day", sums=(Sum("mb"), Sum("backups"), Sum("gb"))),
+        _part(
+            StoredDay.objects.filter(mine),
+            "days",
+            number="day",
+            cloud=True,
+            sums=sizes,
+        ),
     ]
 
 

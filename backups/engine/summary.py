@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from backups.analysis import outcomes
 from backups.analysis.calendar import last_days
-from backups.analysis.growth import Change, Jump, Point, Trend, jump, points, trend
 from backups.analysis.outcomes import DayOutcomes
 from backups.analysis.protection import OUTSIDE
-from backups.engine import attention, clouds, flights, numbers
+from backups.engine import attention, clouds, flights, numbers, quota
 from backups.engine.attention import Item
 from backups.engine.flights import FlightState
+from backups.engine.limits import Growth, growth_of
 from backups.engine.numbers import Numbers
 from backups.models import Cloud
 
@@ -33,16 +33,6 @@ class Volumes:
 
     by_protection: dict[str, int]
     total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Growth:
-    """What is stored at the end of each day of UTC. `sentence` says where it leads, or that nobody can say yet."""
-
-    points: tuple[Point, ...]
-    trend: Trend | None
-    jump: Jump | None
-    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,29 +83,8 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
         outcomes_by_day=tuple(outcomes.by_day(counted.quarters, days)),
         in_flight_total=counted.in_flight,
         flights=tuple(flying),
-        growth=growth_of(counted.days, now),
+        growth=growth_of(counted.days, {row.name: quota.in_force(row) for row in rows}, now),
     )
-
-
-def growth_of(changed: dict[int, Change], now: datetime) -> Growth:
-    """From changes by day, as `StoredDay` counts days."""
-    today = now.astimezone(UTC).date()
-    by_date = {date.fromordinal(day): change for day, change in sorted(changed.items())}
-    found = points(by_date, first=today - timedelta(days=DAYS - 1), last=today)
-    line = trend([(point.day, point.mb) for point in found])
-    odd = jump(found)
-    return Growth(points=tuple(found), trend=line, jump=odd, sentence=_sentence(line, odd))
-
-
-def _sentence(line: Trend | None, odd: Jump | None) -> str:
-    if line is None:
-        return "Not enough data: a trend needs three days."
-    by = f"{abs(line.slope):,.0f} ± {line.margin:,.0f} MB a day"
-    if not line.is_sure:
-        text = f"Neither growing nor shrinking for sure: {by}."
-    else:
-        text = f"{'Growing' if line.slope > 0 else 'Shrinking'} by {by}."
-    return f"{text} {odd.sentence}" if odd else text
 
 
 def _by_protection(counted: Numbers) -> dict[str, int]:

@@ -45,6 +45,11 @@ class Cloud(models.Model):
     volumes_due_at = models.DateTimeField(null=True)
     volumes_listed_at = models.DateTimeField(null=True)
     volumes_error = models.TextField(null=True)  # why it was not read, as a sentence
+    # the quota of backups, as the cloud tells it: null is no limit, or not told
+    quota_backups = models.BigIntegerField(null=True)
+    quota_gb = models.BigIntegerField(null=True)
+    quota_due_at = models.DateTimeField(null=True)
+    quota_error = models.TextField(null=True)
     # use of the budget: calls in the running minute and in the one before
     minute = models.DateTimeField(null=True)
     calls_this_minute = models.PositiveIntegerField(default=0)

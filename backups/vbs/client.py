@@ -153,6 +153,10 @@ class Client:
         """One page of raw disks, from the volume service."""
         return self._page(self._volumes(), "volumes", {"limit": limit, "offset": offset}).entries
 
+    def get_quota(self) -> dict[str, Any]:
+        """How many backups the project may have and has (API.md §5); not a part of stock Cinder."""
+        return self._get(self._backups(), "/cloudbackups/quota", _ONE)
+
     def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
         """The whole list, page by page."""
         return self._walk(self._backups(), "backups", page, {**_OLDEST_FIRST, "sort_dir": sort_dir})

@@ -24,6 +24,7 @@ AKSK = "aksk"
 ENVVARS = "envvars"
 _SUFFIXES = (".yaml", ".yml", ".json")
 _VBS_KEYS = {"vbs_endpoint_override", "vbs_type_full", "vbs_api", "vbs_requests_per_second", "vbs_follow"}
+_VBS_KEYS |= {"vbs_quota_backups", "vbs_quota_gigabytes"}
 _AKSK_KEYS = {"ak", "sk", "project_id", "security_token"}
 # Whoever has set one of these means to sign in by variables; a missing OS_AUTH_URL is then a mistake.
 _OS_SIGN_IN = (
@@ -61,6 +62,8 @@ class CloudConfig:
     api: str = "auto"
     requests_per_second: float = 5.0
     follow: str = "none"
+    quota_backups: int | None = None
+    quota_gigabytes: int | None = None
 
     def fingerprint(self, key: bytes) -> str:
         """HMAC-SHA256 over the sign-in settings: changes with them and tells nothing of them."""
@@ -193,6 +196,8 @@ class _Entry:
             api=self._choice("vbs_api", "auto", "vbs", "cinder"),
             requests_per_second=self._rate(),
             follow=self._choice("vbs_follow", "none", "disks", "all"),
+            quota_backups=self._limit("vbs_quota_backups"),
+            quota_gigabytes=self._limit("vbs_quota_gigabytes"),
         )
 
     def _refuse_keys(self) -> None:
@@ -270,6 +275,12 @@ class _Entry:
         """One of the choices; the first is the default."""
         value = str(self.entry.get(key, choices[0])).lower()
         return value if value in choices else self.refuse(f"{self.key(key)} is unknown: write {', '.join(choices)}")
+
+    def _limit(self, key: str) -> int | None:
+        value: int | None = self.entry.get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            self.refuse(f"{self.key(key)} is no quota: write a whole number")
+        return value
 
     def _rate(self) -> float:
         value = self.entry.get("vbs_requests_per_second", 5)

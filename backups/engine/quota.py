@@ -1,0 +1,68 @@
+"""How many backups a project may have: asked of the cloud once a day, or set in clouds.yaml where it does not tell."""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from backups.engine import clock, clouds
+from backups.engine.rounds import may_ask
+from backups.models import Cloud
+from backups.vbs import quota
+from backups.vbs.clouds import CloudConfig
+from backups.vbs.errors import OutOfBudget, VBSError
+from backups.vbs.quota import Quota
+
+WAIT = 10.0  # seconds for the budget
+EVERY, AGAIN, SOON = timedelta(hours=24), timedelta(hours=1), timedelta(minutes=5)
+BY_HAND = "Set vbs_quota_backups and vbs_quota_gigabytes in clouds.yaml."
+
+
+def is_due(cloud: Cloud, now: datetime) -> bool:
+    """Stock Cinder has no such call, and a quota that was set is not asked for."""
+    config = clouds.configured().get(cloud.name)
+    if config is None or clouds.api(cloud, config) != "vbs" or _set(config) is not None:
+        return False
+    return cloud.quota_due_at is None or cloud.quota_due_at <= now
+
+
+def read_due(name: str) -> int:
+    """Ask for the quota unless it is not due, or the cloud is to be left alone; 1 when it was told."""
+    now = clock.now()
+    cloud = may_ask(name, now)
+    return read(name, now) if cloud is not None and is_due(cloud, now) and _claim(name, now) else 0
+
+
+def read(name: str, now: datetime) -> int:
+    """One call within the budget. A failure is kept as a sentence, and what was known before stays."""
+    rows = Cloud.objects.filter(pk=name)
+    try:
+        with clouds.meter(name).bulk(until=time.monotonic() + WAIT):
+            found = quota.decode(clouds.client(name).get_quota())
+    except OutOfBudget:
+        rows.update(quota_due_at=now + SOON)
+        return 0
+    except VBSError as e:
+        refused = e.class_name in ("rejected", "wrong_address", "gone")
+        told = f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
+        rows.update(quota_error=told, quota_due_at=now + (EVERY if refused else AGAIN))
+        return 0
+    rows.update(quota_backups=found.backups, quota_gb=found.gigabytes, quota_error=None)
+    return 1
+
+
+def in_force(cloud: Cloud) -> Quota:
+    """As set, else as the cloud told."""
+    config = clouds.configured().get(cloud.name)
+    given = _set(config) if config is not None else None
+    return given or Quota(cloud.quota_backups, cloud.quota_gb)
+
+
+def _set(config: CloudConfig) -> Quota | None:
+    given = Quota(config.quota_backups, config.quota_gigabytes)
+    return given if given != Quota(None, None) else None
+
+
+def _claim(name: str, now: datetime) -> bool:
+    due = Q(quota_due_at=None) | Q(quota_due_at__lte=now)
+    return bool(Cloud.objects.filter(due, pk=name).update(quota_due_at=now + EVERY))

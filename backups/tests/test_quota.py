@@ -1,0 +1,112 @@
+"""The backup quota of a cloud, and when it is used up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from backups.analysis.growth import Change
+from backups.engine import clouds, dispatch, quota
+from backups.engine.limits import growth_of
+from backups.models import Cloud
+from backups.tests.facts import NOON
+from backups.vbs.clouds import load_clouds
+from backups.vbs.errors import ConfigurationError
+from backups.vbs.quota import Quota, decode
+from backups.vbs.simulator import Simulator
+
+H = timedelta(hours=1)
+
+
+@pytest.fixture
+def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
+    """A simulated cloud `otc`, configured and known to speak VBS."""
+    with Simulator(clock=timezone.now) as running:
+        file = tmp_path / "clouds.yaml"
+        file.write_text(running.clouds_yaml("otc"))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        Cloud.objects.create(name="otc", seen_vbs=True)
+        yield running
+        clouds.forget_clients()
+
+
+def needed() -> bool:
+    return any(need.work == "read_quota" for need in dispatch.needs(timezone.now()))
+
+
+@pytest.mark.django_db
+def test_the_quota_is_asked_for_once_a_day(sim: Simulator) -> None:
+    assert needed()
+    assert (quota.read_due("otc"), quota.read_due("otc"), needed()) == (1, 0, False)
+    row = Cloud.objects.get()
+    assert (quota.in_force(row), row.quota_error) == (Quota(20, 1000), None)
+    assert row.quota_due_at is not None
+    assert quota.is_due(row, row.quota_due_at)
+
+
+@pytest.mark.django_db
+def test_a_quota_that_is_set_is_not_asked_for(sim: Simulator, settings: Any) -> None:
+    settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], quota_gigabytes=500)}
+    assert (needed(), quota.in_force(Cloud.objects.get())) == (False, Quota(None, 500))
+
+
+@pytest.mark.django_db
+def test_stock_cinder_is_not_asked(sim: Simulator) -> None:
+    Cloud.objects.update(seen_vbs=False)
+    assert not needed()
+
+
+@pytest.mark.django_db
+def test_a_cloud_that_refuses_leaves_a_sentence_with_the_cure(settings: Any, tmp_path: Any) -> None:
+    with Simulator(clock=timezone.now, quota_allowed=False) as running:
+        file = tmp_path / "clouds.yaml"
+        file.write_text(running.clouds_yaml("otc"))
+        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        Cloud.objects.create(name="otc", seen_vbs=True, quota_backups=7)
+        now = timezone.now()
+        assert quota.read("otc", now) == 0
+        clouds.forget_clients()
+    row = Cloud.objects.get()
+    assert (
+        row.quota_error == f"The quota was not read: Policy doesn't allow backup:quota to be performed. {quota.BY_HAND}"
+    )
+    assert (row.quota_due_at, row.quota_backups) == (now + 24 * H, 7)
+
+
+@pytest.mark.parametrize("written", ["many", "-1", "1.5", "true", "'20'"])
+def test_a_quota_that_is_no_number_stops_the_start(tmp_path: Any, written: str) -> None:
+    file = tmp_path / "clouds.yaml"
+    auth = "auth_type: token, auth: {auth_url: 'http://x/v3', token: t}"
+    file.write_text(f"clouds: {{otc: {{{auth}, vbs_quota_backups: {written}}}}}")
+    with pytest.raises(ConfigurationError, match="vbs_quota_backups is no quota: write a whole number"):
+        load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("resources", "found"),
+    [
+        ([{"type": "backups", "quota": 20}, {"type": "backup_ gigabytes", "quota": 500}], Quota(20, 500)),
+        ([{"type": "backups", "quota": -1}, {"type": "backup_gigabytes", "quota": "9"}], Quota(None, None)),
+        ([{"type": "backups", "quota": True}, 7, None, {}], Quota(None, None)),
+        ("none", Quota(None, None)),
+        (None, Quota(None, None)),
+    ],
+)
+def test_what_can_be_read_of_a_quota(resources: Any, found: Quota) -> None:
+    assert decode({"quotas": {"resources": resources}}) == found
+    assert decode({"quotas": resources}) == Quota(None, None)
+
+
+def test_the_quota_that_is_used_up_first_comes_first() -> None:
+    today = NOON.date().toordinal()
+    changed = {"otc": {today - n: Change(0, 2, 10) for n in range(30)}, "eu": {today: Change(0, 5, 5)}}
+    quotas = {"otc": Quota(100, 1000), "eu": Quota(5, 9), "none": Quota(None, None)}
+    assert [one.sentence for one in growth_of(changed, quotas, NOON).limits] == [
+        "5 of 5 backups of eu are used: the quota is used up.",
+        "60 of 100 backups of otc are used; at this pace the rest lasts about 20 days.",
+        "300 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 70 days.",
+        "5 of 9 gigabytes of eu are used; not enough data to say how long the rest lasts.",
+    ]
