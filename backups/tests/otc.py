@@ -41,8 +41,8 @@ def make_due() -> None:
 
 
 def works() -> list[str]:
-    """What the dispatcher calls workers for, the list of disks aside."""
-    return [need.work for need in needs(timezone.now()) if need.work != "list_disks"]
+    """What the dispatcher calls workers for, the list of disks and the quota aside."""
+    return [need.work for need in needs(timezone.now()) if need.work not in ("list_disks", "read_quota")]
 
 
 def cloud() -> Cloud:

@@ -8,9 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.analysis.calendar import last_days
-from backups.analysis.chains import chains
-from backups.analysis.days import Watch, day_words
-from backups.analysis.days import last_days as grid_days
 from backups.analysis.outcomes import KEPT, by_day, outcome, quarter, tallies
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
@@ -131,27 +128,3 @@ def test_each_backup_is_in_exactly_one_day(seconds: list[int], zone: str) -> Non
 
 
 HOURS = st.integers(-20 * 24 * 60, 0)
-
-
-@settings(deadline=None)
-@given(
-    made=st.lists(st.tuples(HOURS, st.sampled_from(["available", "error", "deleting"])), max_size=12),
-    period=st.sampled_from([6, 24, 26, 48, 24 * 7]),
-    grace=st.integers(0, 6),
-    first=st.integers(-25, -1),
-)
-def test_home_and_the_grid_of_days_miss_the_same_days(
-    made: list[tuple[int, str]], period: int, grace: int, first: int
-) -> None:
-    rule, since = Rule(period * H, grace * H), NOON + first * DAY
-    facts = [
-        fact(n, NOON + minutes * timedelta(minutes=1), status=status, outcome=outcome(None, status))
-        for n, (minutes, status) in enumerate(made)
-    ]
-    found = tallies(facts, rule=rule, since=since, now=NOON)
-    counted = {at: one for at, one in found.items() if at <= quarter(NOON)}
-    home = {day.day for day in by_day(counted, last_days(NOON, UTC, count=30)) if day.missed}
-    days = grid_days(NOON, ZoneInfo("UTC"))
-    members = [member for chain in chains(facts) for member in chain.members]
-    words = day_words(members, Watch(rule, since, NOON), days=days, zone=ZoneInfo("UTC"), now=NOON)
-    assert home == {day for day, word in zip(days, words, strict=True) if word == "missed"}
