@@ -22,7 +22,7 @@ def running(
     settings: Any, folder: Path, *, auth: str = "password", entry: dict[str, Any] | None = None, **words: Any
 ) -> Iterator[Simulator]:
     """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says otherwise."""
-    with Simulator(clock=timezone.now, **words) as sim:
+    with Simulator(**{"clock": timezone.now, **words}) as sim:
         file = folder / "clouds.yaml"
         file.write_text(sim.clouds_yaml("otc", auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})}))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=folder, home=folder)
