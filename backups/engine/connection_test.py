@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from backups.engine import clouds
+from backups.engine.signing_in import note_refusal
 from backups.engine.tracking import UnknownCloud
 from backups.models import Cloud
 from backups.vbs.client import Client
@@ -55,11 +56,10 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
 
 def _note(config: CloudConfig, test: "_Test", now: datetime) -> None:
     """A good sign-in ends the pause after a refused one; a refused one begins it again."""
-    row = Cloud.objects.filter(pk=config.name)
-    if test.refused:
-        row.update(refused_at=now, refused_fingerprint=clouds.fingerprint(config))
+    if test.refused is not None:
+        note_refusal(config, test.refused, now)
     elif test.steps["path"].outcome == "ok":
-        row.update(refused_at=None)
+        Cloud.objects.filter(pk=config.name).update(refused_at=None)
 
 
 class _Test:
@@ -68,7 +68,7 @@ class _Test:
     def __init__(self, config: CloudConfig, clock: Callable[[], datetime]) -> None:
         self._config, self._clock = config, clock
         self.steps = {step: Step(step, "not_tried") for step in STEPS}
-        self.refused = False
+        self.refused: SignInRefused | None = None
 
     def run(self) -> None:
         given = (self._config.auth.get("auth_url"), self._config.vbs_endpoint_override)
@@ -116,7 +116,7 @@ class _Test:
         try:
             client.sign_in()
         except VBSError as e:
-            self.refused = isinstance(e, SignInRefused)
+            self.refused = e if isinstance(e, SignInRefused) else None
             self._set("sign_in", "failed", e.message, _sign_in_cure(e), began)
             return False
         self._set("sign_in", "ok", f"Signed in to {urlsplit(str(self._config.auth['auth_url'])).netloc}.", "", began)
@@ -156,7 +156,7 @@ class _Test:
     def _list_failed(self, e: VBSError, began: float) -> None:
         status = f" (HTTP {e.http_status})" if e.http_status else ""
         if isinstance(e, SignInRefused) and self._config.auth_type == AKSK:
-            self.refused = True
+            self.refused = e
             self._set("sign_in", "failed", f"The signature is refused{status}: {e.message}", _KEYS, began)
         elif isinstance(e, Unauthorized | Rejected):
             self._set("permission", "failed", f"Not allowed{status}: {e.message}", _ROLE, began)

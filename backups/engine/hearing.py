@@ -45,9 +45,7 @@ def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
 
 
 def _note_error(cloud: Cloud, error: VBSError, asked_at: datetime) -> None:
-    same = cloud.error is not None and cloud.error["class"] == error.class_name
-    since = cloud.error["since"] if cloud.error and same else asked_at.isoformat()
-    cloud.error = described(error, since)
+    cloud.error = described(error, asked_at, before=cloud.error)
     config = clouds.configured().get(cloud.name)
     if isinstance(error, SignInRefused) and config is not None:
         fresh = cloud.refused_at is None or not clouds.must_wait(cloud, asked_at)

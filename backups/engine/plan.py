@@ -138,8 +138,8 @@ def failed(known: Known, fetched: Fetched) -> Failure:
         return _missing(known, error, now)
     failures = min(known.failures + 1, 30_000)
     again = now + schedule.jittered(known.id, schedule.later(error.class_name, failures))
-    since = known.error["since"] if known.error and known.error["class"] == error.class_name else now.isoformat()
-    row = [now, again, known.changed_at, failures, described(error, since), known.missed_at, known.gone_at]
+    said = described(error, now, before=known.error)
+    row = [now, again, known.changed_at, failures, said, known.missed_at, known.gone_at]
     return Failure(known.id, row)
 
 
@@ -150,16 +150,17 @@ def _missing(known: Known, error: Gone, now: datetime) -> Failure:
         return Failure(known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at])
     if known.missed_at is None:
         return Failure(known.id, [now, now + schedule.CONFIRM_GONE, known.changed_at, 0, known.error, now, None])
-    row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now.isoformat()), known.missed_at, now]
+    row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now), known.missed_at, now]
     return Failure(known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone"))
 
 
-def described(error: VBSError, since: str) -> dict[str, Any]:
-    """The shape `error` of the JSON API."""
+def described(error: VBSError, now: datetime, *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The shape `error` of the JSON API; `since` is kept from `before` when that was of the same class."""
+    same = before is not None and before["class"] == error.class_name
     return {
         "class": error.class_name,
         "http_status": error.http_status,
         "code": error.code,
         "message": error.message,
-        "since": since.replace("+00:00", "Z"),
+        "since": before["since"] if before is not None and same else now.isoformat().replace("+00:00", "Z"),
     }

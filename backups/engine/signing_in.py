@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
 from backups.engine import clock
+from backups.engine.plan import described
 from backups.models import Cloud
 from backups.vbs.clouds import CloudConfig
 from backups.vbs.errors import SignInRefused, Unavailable
@@ -48,13 +49,19 @@ def turn(config: CloudConfig) -> Iterator[None]:
     try:
         yield
     except SignInRefused as e:
-        now = clock.now()
-        Cloud.objects.filter(pk=config.name).update(refused_at=now, refused_fingerprint=fingerprint(config))
+        note_refusal(config, e, clock.now())
         raise e
     else:
         Cloud.objects.filter(pk=config.name, refused_at__isnull=False).update(refused_at=None)
     finally:
         mine.update(signing_in_until=None)
+
+
+def note_refusal(config: CloudConfig, error: SignInRefused, now: datetime) -> None:
+    """With the reason: whatever the sign-in was for, the cloud is now left alone and its page has to say why."""
+    row = Cloud.objects.filter(pk=config.name)
+    said = described(error, now, before=row.values_list("error", flat=True).first())
+    row.update(refused_at=now, refused_fingerprint=fingerprint(config), error=said)
 
 
 def _wait_for_turn(config: CloudConfig) -> datetime:

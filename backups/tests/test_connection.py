@@ -90,7 +90,10 @@ def test_a_refused_sign_in_is_tried_once_and_begins_the_pause(sim: Simulator, co
     step, _, cure = failing(tried())
     assert (step, "password" in cure) == ("sign_in", True)
     assert [one.method for one in sim.requests] == ["POST"]
-    assert clouds.must_wait(Cloud.objects.get(pk="otc"), timezone.now())
+    cloud = Cloud.objects.get(pk="otc")
+    assert clouds.must_wait(cloud, timezone.now())
+    assert cloud.error is not None
+    assert cloud.error["class"] == "unauthorized"
 
 
 def test_a_press_tries_a_refused_sign_in_and_ends_the_pause(configure: Configure) -> None:

@@ -16,7 +16,7 @@ from backups.tests.facts import NOON
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.quota import Quota, decode
-from backups.vbs.simulator import Simulator
+from backups.vbs.simulator import Fault, Simulator
 
 H = timedelta(hours=1)
 
@@ -74,6 +74,17 @@ def test_a_cloud_that_refuses_leaves_a_sentence_with_the_cure(settings: Any, tmp
         row.quota_error == f"The quota was not read: Policy doesn't allow backup:quota to be performed. {quota.BY_HAND}"
     )
     assert (row.quota_due_at, row.quota_backups) == (now + 24 * H, 7)
+
+
+@pytest.mark.django_db
+def test_a_sign_in_that_is_refused_here_is_the_clouds_trouble(sim: Simulator) -> None:
+    """Nothing is asked for an hour then, so nothing else would say why."""
+    sim.fault(Fault("refused_sign_in"))
+    quota.read("otc", timezone.now())
+    row = Cloud.objects.get()
+    assert clouds.must_wait(row, timezone.now())
+    assert row.error is not None
+    assert (row.error["class"], row.error["http_status"]) == ("unauthorized", 401)
 
 
 @pytest.mark.parametrize("written", ["many", "-1", "1.5", "true", "'20'"])
