@@ -61,7 +61,7 @@ RUNS = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("phases", "left_out"), RUNS)
-def test_schemathesis_finds_no_broken_promise(live_server: Any, phases: str, left_out: str) -> None:
+def test_schemathesis_finds_no_broken_promise(live_server: Any, tmp_path: Path, phases: str, left_out: str) -> None:
     """`left_out`: the description itself, a test that asks a cloud, and for time what RUNS says."""
     track({"id": seed_example.ID, "status": "error", "volume_id": "v1"})
     key = tokens.create(user=User.objects.create_user("robot"), now=timezone.now()).key
@@ -71,5 +71,5 @@ def test_schemathesis_finds_no_broken_promise(live_server: Any, phases: str, lef
         *("--exclude-checks", ",".join(NOT_CHECKED), "--exclude-path-regex", left_out),
         *("--phases", phases, "--max-examples", "5", "--request-timeout", "10", "--seed", "7", "--no-color"),
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=1200, check=False)
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
