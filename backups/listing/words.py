@@ -106,7 +106,7 @@ def _instant(text: str) -> datetime:
         if found is not None:
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass
+        pass  # in the shape of a time, but on no calendar: refused below like any other word
     if day := parse_day(text):
         return day
     raise BadValue(f"is no time: “{text[:80]}”. Write it like 2026-11-23T19:45:00Z.")
@@ -136,7 +136,7 @@ def _id(text: str) -> uuid.UUID:
         if len(text) in (32, 36):
             return uuid.UUID(text)
     except ValueError:
-        pass
+        pass  # as long as an ID, but none: refused with the rest
     raise BadValue(f"is no ID: “{text[:80]}”. A UUID has 32 hexadecimal digits.")
 
 

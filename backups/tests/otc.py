@@ -1,5 +1,6 @@
 """A simulated cloud `otc`, configured for the engine, and what tests of the engine say often."""
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,15 +18,27 @@ from backups.vbs.simulator import Simulator
 DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 
 
+def silent(*names: str, **words: Any) -> dict[str, Any]:
+    """Entries of clouds.yaml for clouds that nobody asks anything; `words` go into each."""
+    auth = {"auth_url": "http://127.0.0.1:9/v3", "username": "u", "password": "p"}
+    return {name: {"auth": {**auth, "user_domain_name": "d", "project_id": "p"}, **words} for name in names}
+
+
+def configure(settings: Any, folder: Path, entries: dict[str, Any]) -> None:
+    """As after a start with these entries in clouds.yaml."""
+    file = folder / "clouds.yaml"
+    file.write_text(json.dumps({"clouds": entries}))  # JSON is YAML
+    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=folder, home=folder)
+
+
 @contextmanager
 def running(
     settings: Any, folder: Path, *, auth: str = "password", entry: dict[str, Any] | None = None, **words: Any
 ) -> Iterator[Simulator]:
     """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says otherwise."""
     with Simulator(**{"clock": timezone.now, **words}) as sim:
-        file = folder / "clouds.yaml"
-        file.write_text(sim.clouds_yaml("otc", auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})}))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=folder, home=folder)
+        given = sim.cloud_entry(auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})})
+        configure(settings, folder, {"otc": given})
         clouds.ensure_rows()
         yield sim
         clouds.forget_clients()

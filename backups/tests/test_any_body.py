@@ -20,8 +20,8 @@ from backups.engine import tracking
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Backup, Body
+from backups.tests.otc import configure, silent
 from backups.vbs import payload
-from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import parse_object
 from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
 
@@ -106,10 +106,7 @@ BODIES = st.fixed_dictionaries(
 @pytest.fixture
 def stored(settings: Any, tmp_path: Any, client: Client) -> Callable[[dict[str, Any]], tuple[Backup, Any, Any]]:
     """Sends a body the whole way to page and API; gives the row, the stored body, and the one that the API shows."""
-    file = tmp_path / "clouds.yaml"
-    login = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
-    file.write_text(f"clouds:\n  otc:\n    {login}\n")
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("otc"))
     client.force_login(User.objects.create_user("operator"))
     now = timezone.now()
     tracking.add(cloud="otc", values=[str(FOUND)], now=now)

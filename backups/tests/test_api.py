@@ -15,24 +15,17 @@ from backups.engine.plan import Fetched
 from backups.models import ApiToken, Backup, Cloud
 from backups.models.token import digest
 from backups.tests.described import DescribedClient
+from backups.tests.otc import configure, silent
 from backups.vbs import payload
-from backups.vbs.clouds import load_clouds
 
 pytestmark = pytest.mark.django_db
-CLOUD = """
-clouds:
-  otc:
-    auth: {auth_url: "http://127.0.0.1:9/v3", username: u, password: p, user_domain_name: d, project_id: p}
-"""
 SEED_ID = "2ef47aee-8844-490c-804d-2a8efe561c65"
 
 
 @pytest.fixture(autouse=True)
 def otc(settings: Any, tmp_path: Any) -> None:
     """One configured cloud that nobody asks anything here."""
-    file = tmp_path / "clouds.yaml"
-    file.write_text(CLOUD)
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("otc"))
 
 
 @pytest.fixture

@@ -14,22 +14,17 @@ from backups.engine import clouds, rounds, sweep, tracking
 from backups.engine.claims import CLAIM, claim_due
 from backups.engine.schedule import CONFIRM_GONE, interval, look
 from backups.models import Backup, Body, Cloud
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.django_db
-DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 
 
 @pytest.fixture
 def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     """A simulated cloud `otc`, configured."""
-    with Simulator(clock=timezone.now) as running:
-        file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc", vbs_requests_per_second=0))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        yield running
-        clouds.forget_clients()
+    with running(settings, tmp_path) as sim:
+        yield sim
 
 
 def ask(*ids: str) -> None:

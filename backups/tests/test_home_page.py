@@ -15,23 +15,15 @@ from django.utils import timezone
 
 from backups.engine import derive, findings
 from backups.models import Backup, Cloud, Volume
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-CLOUD = """
-clouds:
-  otc:
-    vbs_follow: all
-    auth: {auth_url: "http://127.0.0.1:9/v3", username: u, password: p, user_domain_name: d, project_id: p}
-"""
 
 
 @pytest.fixture(autouse=True)
 def otc(settings: Any, tmp_path: Any) -> None:
     """A configured cloud that answered a moment ago."""
-    file = tmp_path / "clouds.yaml"
-    file.write_text(CLOUD)
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("otc", vbs_follow="all"))
     now = timezone.now()
     Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all")
 

@@ -13,10 +13,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from backups.engine import processes, tokens
 from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Process, Volume
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
 DAY = timedelta(days=1)
 COSTS = {"cpu_seconds_total": 2.5, "resident_memory_bytes": 6e7, "start_time_seconds": 1.7e9, "open_fds": 20.0}
 LABELS = (
@@ -28,9 +27,7 @@ Scraped = dict[str, dict[tuple[str, ...], float]]
 
 @pytest.fixture(autouse=True)
 def two_clouds(settings: Any, tmp_path: Path) -> None:
-    file = tmp_path / "clouds.yaml"
-    file.write_text(f"clouds:\n  otc:\n    vbs_follow: all\n    {LOGIN}\n  other:\n    {LOGIN}\n")
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("otc", vbs_follow="all") | silent("other"))
 
 
 @pytest.fixture

@@ -12,26 +12,20 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backups.engine import clouds, rounds, tracking, volumes
+from backups.engine import rounds, tracking, volumes
 from backups.engine.derive import derive
 from backups.models import Backup, Cloud, Volume
 from backups.tests.facts import NOON
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
 
 pytestmark = pytest.mark.django_db
-DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 
 
 @pytest.fixture
 def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
-    with Simulator(clock=timezone.now) as running:
-        file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc", vbs_follow="all", vbs_requests_per_second=0))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        clouds.ensure_rows()
-        yield running
-        clouds.forget_clients()
+    with running(settings, tmp_path, entry={"vbs_follow": "all"}) as sim:
+        yield sim
 
 
 def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from backups.engine import clouds, dispatch, quota
 from backups.engine.limits import growth_of
 from backups.models import Cloud
 from backups.tests.facts import NOON
+from backups.tests.otc import running
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.quota import Quota, decode
@@ -24,13 +25,9 @@ H = timedelta(hours=1)
 @pytest.fixture
 def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     """A simulated cloud `otc`, configured and known to speak VBS."""
-    with Simulator(clock=timezone.now) as running:
-        file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc"))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        Cloud.objects.create(name="otc", seen_vbs=True)
-        yield running
-        clouds.forget_clients()
+    with running(settings, tmp_path) as sim:
+        Cloud.objects.update(seen_vbs=True)
+        yield sim
 
 
 def needed() -> bool:
@@ -61,14 +58,10 @@ def test_stock_cinder_is_not_asked(sim: Simulator) -> None:
 
 @pytest.mark.django_db
 def test_a_cloud_that_refuses_leaves_a_sentence_with_the_cure(settings: Any, tmp_path: Any) -> None:
-    with Simulator(clock=timezone.now, quota_allowed=False) as running:
-        file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc"))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        Cloud.objects.create(name="otc", seen_vbs=True, quota_backups=7)
+    with running(settings, tmp_path, quota_allowed=False):
+        Cloud.objects.update(seen_vbs=True, quota_backups=7)
         now = timezone.now()
         assert quota.read("otc", now) == 0
-        clouds.forget_clients()
     row = Cloud.objects.get()
     assert (
         row.quota_error == f"The quota was not read: Policy doesn't allow backup:quota to be performed. {quota.BY_HAND}"

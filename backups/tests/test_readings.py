@@ -15,21 +15,16 @@ from django.utils import timezone
 from backups import tasks
 from backups.engine import clouds, rounds, tracking
 from backups.models import Backup, Body, Cloud, Volume
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
 
 pytestmark = pytest.mark.django_db
-DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 
 
 @pytest.fixture
 def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
-    with Simulator(clock=timezone.now) as running:
-        file = tmp_path / "clouds.yaml"
-        file.write_text(running.clouds_yaml("otc", vbs_requests_per_second=0))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        yield running
-        clouds.forget_clients()
+    with running(settings, tmp_path) as sim:
+        yield sim
 
 
 def restart(settings: Any, **changed: Any) -> None:
@@ -110,7 +105,7 @@ def test_the_source_of_the_reading_is_said(
     sim: Simulator, settings: Any, zero: int, one: int, setting: str, expected: tuple[int, str]
 ) -> None:
     restart(settings, type_full=setting)
-    Cloud.objects.create(name="otc", seen_vbs=True, type_votes_0=zero, type_votes_1=one)
+    Cloud.objects.update(seen_vbs=True, type_votes_0=zero, type_votes_1=one)
     assert (state().type_full, state().type_full_source) == expected
 
 

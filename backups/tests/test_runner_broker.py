@@ -91,7 +91,8 @@ def test_another_program_with_the_written_pid_is_left_alone(start: Callable[[], 
     first = start()
     first.stop()
     (first.url_file.parent / "pid").write_text(f"{os.getpid()}\n")
-    start()
+    with start().client() as client:  # and nobody has ended this process
+        assert client.ping()
 
 
 def test_a_taken_port_is_given_up_and_the_password_kept(start: Callable[[], Server]) -> None:

@@ -230,6 +230,7 @@ def test_parts_go_on_when_nobody_reads_the_log() -> None:
         console = Console(stream)
         console.line("web", "into the void")
         console.line("web", "and again")
+        assert os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev  # where all later lines go
 
 
 def test_a_line_cannot_steer_the_terminal() -> None:

@@ -11,24 +11,19 @@ from playwright.sync_api import Browser
 
 from backups.bench.fill import CLOUD, fill
 from backups.models import Cloud
+from backups.tests.otc import configure, silent
 from backups.tests.test_browser import browser
-from backups.vbs.clouds import load_clouds
 
 __all__ = ["browser"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PROJECT = Path(__file__).resolve().parents[2]
 PICTURE = "backups/tests/pictures/home.png"
-LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
 
 
 def test_the_screenshot_of_the_readme_shows_the_home_page(
     browser: Browser, live_server: Any, settings: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / "clouds.yaml").write_text(
-        f"clouds:\n  {CLOUD}:\n    region_name: eu-de\n    vbs_follow: all\n    {LOGIN}\n"
-    )
-    file = str(tmp_path / "clouds.yaml")
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": file}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent(CLOUD, region_name="eu-de", vbs_follow="all"))
     User.objects.create_user("operator", password="right-horse")
     now = timezone.now()
     fill(300, now=now)

@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from backups.engine import tokens
 from backups.models import Backup, Body, Cloud, Volume
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
 MINE, THEIRS = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
 
@@ -24,9 +23,7 @@ SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
 @pytest.fixture(autouse=True)
 def two_clouds(settings: Any, tmp_path: Path) -> datetime:
     """`mine` and `secret`, each with a failed backup of a disk; the token of the tests opens `mine` alone."""
-    file = tmp_path / "clouds.yaml"
-    file.write_text(f"clouds:\n  mine:\n    {LOGIN}\n  secret:\n    {LOGIN}\n")
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("mine", "secret"))
     now = timezone.now()
     for cloud, backup_id in (("mine", MINE), ("secret", THEIRS)):
         words = dict.fromkeys(("name", "volume_id", "description"), f"belongs-to-{cloud}")

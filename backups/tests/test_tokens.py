@@ -15,17 +15,14 @@ from django.utils import timezone
 
 from backups.engine import tokens
 from backups.models import ApiToken
-from backups.vbs.clouds import load_clouds
+from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-LOGIN = "auth: {auth_url: 'http://127.0.0.1:9/v3', username: u, password: p, user_domain_name: d, project_id: p}"
 
 
 @pytest.fixture(autouse=True)
 def two_clouds(settings: Any, tmp_path: Path) -> None:
-    file = tmp_path / "clouds.yaml"
-    file.write_text(f"clouds:\n  otc:\n    {LOGIN}\n  other:\n    {LOGIN}\n")
-    settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+    configure(settings, tmp_path, silent("otc", "other"))
 
 
 @pytest.fixture

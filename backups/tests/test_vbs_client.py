@@ -111,7 +111,7 @@ def raw(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             try:
                 connection = listener.accept()[0]
             except OSError:
-                return
+                return  # the test is over and has closed it
             with connection:
                 connection.recv(65536)
                 try:

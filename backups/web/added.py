@@ -77,6 +77,7 @@ def _followed(at: datetime) -> dict[Disk, bool]:
 
 
 def _instant(text: str) -> datetime | None:
+    """What our own page wrote into its address; of anything else there is nothing to wait for."""
     try:
         at = parse_datetime(text[:40])
     except ValueError:

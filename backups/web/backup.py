@@ -164,6 +164,7 @@ def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
 
 
 def _leads_to(link: dict[str, str], host: str | None) -> bool:
+    """Is it an address on that host? One that cannot be read leads nowhere."""
     try:
         parts = urlsplit(str(link.get("href", "")))
         return host is not None and parts.scheme in ("http", "https") and parts.hostname == host

@@ -107,6 +107,7 @@ def _say(request: HttpRequest, sentence: str, *, good: bool = True) -> HttpRespo
 
 
 def _ids(values: list[str]) -> list[str]:
+    """Of the ticked rows; what is no ID comes from no page of ours and is nothing to act on."""
     found = []
     for value in values[:MAX_TICKED]:
         try:

@@ -30,7 +30,7 @@ class Proxy:
             try:
                 near, _ = self._listener.accept()
             except OSError:
-                return
+                return  # closed by close()
             threading.Thread(target=self._join, args=(near,), daemon=True).start()
 
     def _join(self, near: socket.socket) -> None:
@@ -51,7 +51,7 @@ class Proxy:
                     break  # what fell into the hole is lost, and so is the connection
                 sink.sendall(data)
         except OSError:
-            pass
+            pass  # one of the two was killed: what a proxy has to tell of that is the end of the other
         finally:
             for one in (source, sink):
                 with contextlib.suppress(OSError):
