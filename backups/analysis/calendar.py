@@ -18,9 +18,10 @@ def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
     """`count` days, the last one being the day of `now`."""
     today = now.astimezone(zone).date()
     days = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
-    return tuple(Day(day, _midnight(day, zone), _midnight(day + timedelta(days=1), zone)) for day in days)
+    return tuple(Day(day, midnight(day, zone), midnight(day + timedelta(days=1), zone)) for day in days)
 
 
-def _midnight(day: date, zone: tzinfo) -> datetime:
+def midnight(day: date, zone: tzinfo) -> datetime:
     """The first moment of a day; where the clocks skip midnight, the moment at which they do."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    at = datetime.combine(day, time(), zone)
+    return at if zone is UTC else at.astimezone(UTC)

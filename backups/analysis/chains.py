@@ -25,6 +25,7 @@ class Member:
     increment_mb: int | None
     at: datetime
     status: str | None
+    outcome: str | None
     gone: bool
     chain_size_mb: int | None
     has_dependent_backups: bool | None
@@ -67,13 +68,8 @@ def total_mb(found: Iterable[Chain]) -> int | None:
     return sum(sizes) if sizes else None
 
 
-def _at(fact: Fact) -> datetime:
-    """Its place in time; what has no time of its own stands where it was added."""
-    return fact.created_at or fact.data_timestamp or fact.tracked_at
-
-
 def _place(fact: Fact) -> tuple[datetime, uuid.UUID]:
-    return _at(fact), fact.id
+    return fact.at, fact.id
 
 
 def _stores(fact: Fact) -> bool:
@@ -97,7 +93,7 @@ def _chain(run: list[Fact], service_type: str) -> Chain:
     odd = newest is not None and newest > _most_mb(there[-1].size)
     tracked = _opens(run[0])
     notes = _notes(tracked=tracked, odd=odd, there=len(there), gone=sum(fact.gone_at is not None for fact in run))
-    return Chain(_at(run[0]), tracked, newest, tuple(members), service_type, odd, notes)
+    return Chain(run[0].at, tracked, newest, tuple(members), service_type, odd, notes)
 
 
 def _member(fact: Fact, before: int | None, *, first: bool) -> Member:
@@ -108,8 +104,9 @@ def _member(fact: Fact, before: int | None, *, first: bool) -> Member:
         id=fact.id,
         kind=fact.kind,
         increment_mb=grown if grown is not None and grown >= 0 else None,
-        at=_at(fact),
+        at=fact.at,
         status=fact.status,
+        outcome=fact.outcome,
         gone=fact.gone_at is not None,
         chain_size_mb=fact.chain_size_mb,
         has_dependent_backups=fact.has_dependent_backups,

@@ -2,13 +2,26 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 GOOD = frozenset({"available", "restoring"})  # something can be restored from it
 LONG_BEFORE = timedelta(hours=24)  # a data_timestamp that lies further before created_at is not believed
 SKEW = timedelta(minutes=5)  # how far two clocks may differ; a time further in the future is not believed
+_CAME_GOOD = frozenset({"available", "restoring", "error_restoring"})
+_THERE = frozenset({"deleting", "deleted", "error_deleting"})  # was made; how it came out is told by its outcome
 MomentSource = Literal["data_timestamp", "created_at"]
 MadeBy = Literal["policy", "csbs", "hand"]
+
+
+class Made(Protocol):
+    """A backup: when it was made, its last known status, and what came of it."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def outcome(self) -> str | None: ...
 
 
 class Fact(NamedTuple):
@@ -28,7 +41,12 @@ class Fact(NamedTuple):
     gone_at: datetime | None
     chain_size_mb: int | None
     has_dependent_backups: bool | None
-    outcome: str | None = None  # analysis.outcomes
+    outcome: str | None = None
+
+    @property
+    def at(self) -> datetime:
+        """Its place in time; what has no time of its own stands where it was added."""
+        return self.created_at or self.data_timestamp or self.tracked_at
 
     @property
     def is_good(self) -> bool:
@@ -62,3 +80,20 @@ def made_by(*, name: str | None, service_type: str | None) -> MadeBy:
     if (name or "").startswith("autobk_"):
         return "policy"
     return "csbs" if service_type == "vm" or (name or "").startswith("manualbk_") else "hand"
+
+
+def outcome(before: str | None, status: str | None) -> str | None:
+    """`good`, `failed` or not known yet; `before` is what was known.
+
+    A backup that is deleted keeps what came of it, so its day stays what it was. One that was first seen while it was
+    being deleted is neither: nobody knows how it had been.
+    """
+    if status in _CAME_GOOD:
+        return "good"
+    return "failed" if status == "error" else before
+
+
+def was_good(one: Made) -> bool:
+    """Could it be restored once? Of one that is being deleted and was never seen before, that is believed."""
+    came = outcome(one.outcome, one.status)
+    return came == "good" or (came is None and one.status in _THERE)

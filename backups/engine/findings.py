@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backups.analysis import causes, flight
+from backups.analysis.facts import outcome
 from backups.analysis.flight import Flight
-from backups.analysis.outcomes import outcome
 from backups.models import Backup, Cause
 
 CHUNK = 1000

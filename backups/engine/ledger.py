@@ -1,6 +1,6 @@
 """Keeps the tables by day of a cloud true to its disks: what a disk brings now, less what it had brought before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,14 +25,14 @@ class Entry:
 def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
     """Within the transaction that holds the disks; one query to read, and three to write when something changed."""
     before = {row.volume_id: row for row in Trace.objects.filter(volume__in=[entry.volume for entry in entries])}
-    quarters: dict[int, list[int]] = {}
-    days: dict[int, list[int]] = {}
+    quarters: dict[str, list[int]] = {}
+    days: dict[str, list[int]] = {}
     traces = []
     for entry in entries:
         old = before.get(entry.volume) or Trace(volume_id=entry.volume)
         counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
         changed = growth.changes(entry.chains, entry.facts, now)
-        new_quarters = {str(quarter): list(tally) for quarter, tally in counted.items()}
+        new_quarters = {f"{at.quarter} {at.counts_from}": list(tally) for at, tally in counted.items()}
         new_days = {str(day.toordinal()): list(change) for day, change in changed.items()}
         if new_quarters == old.quarters and new_days == old.days:
             continue
@@ -43,7 +43,7 @@ def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
 
 
 def _write(
-    cloud: str, traces: Sequence[Trace], quarters: dict[int, list[int]], days: dict[int, list[int]], now: datetime
+    cloud: str, traces: Sequence[Trace], quarters: dict[str, list[int]], days: dict[str, list[int]], now: datetime
 ) -> None:
     if not traces:
         return
@@ -51,17 +51,18 @@ def _write(
     Trace.objects.bulk_create(traces, update_conflicts=True, unique_fields=["volume"], update_fields=fields)
     oldest = outcomes.quarter(now - outcomes.KEPT)
     Quarter.objects.filter(cloud=cloud, quarter__lt=oldest).delete()
-    Quarter.objects.add(cloud, _triples((at, change) for at, change in quarters.items() if at >= oldest))
-    StoredDay.objects.add(cloud, _triples(days.items()))
+    Quarter.objects.add(cloud, [row for row in _rows(quarters) if row[0] >= oldest])
+    StoredDay.objects.add(cloud, _rows(days))
 
 
-def _triples(changes: Iterable[tuple[int, Sequence[int]]]) -> dict[int, tuple[int, int, int]]:
-    return {at: (one[0], one[1], one[2]) for at, one in changes if any(one)}
+def _rows(changes: Mapping[str, Sequence[int]]) -> list[tuple[int, ...]]:
+    """Each with the numbers of its key, a space between, and what changed; in one order for all who write."""
+    return sorted((*map(int, key.split()), *change) for key, change in changes.items() if any(change))
 
 
-def _add_difference(total: dict[int, list[int]], old: Mapping[str, list[int]], new: Mapping[str, list[int]]) -> None:
+def _add_difference(total: dict[str, list[int]], old: Mapping[str, list[int]], new: Mapping[str, list[int]]) -> None:
     for sign, given in ((-1, old), (1, new)):
-        for at, one in given.items():
-            mine = total.setdefault(int(at), [0, 0, 0])
+        for key, one in given.items():
+            mine = total.setdefault(key, [0, 0, 0])
             for n in range(3):
                 mine[n] += sign * one[n]

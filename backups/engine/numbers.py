@@ -126,7 +126,7 @@ def _missed(clouds: Sequence[Cloud], now: datetime) -> Any:
     proven = Q(pk__in=[])
     for cloud in clouds:
         if cloud.backups_listed_at is not None:
-            proven |= Q(cloud=cloud.name, quarter__lt=quarter(min(cloud.backups_listed_at, now)))
+            proven |= Q(cloud=cloud.name, counts_from__lte=quarter(min(cloud.backups_listed_at, now)))
     return Coalesce(Sum("missed", filter=proven), 0)
 
 

@@ -3,7 +3,7 @@
 Kept for ever: one row a cloud and day. Days before vbsdash ran are told by the backups that were there to be tracked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from django.db import connection, models
 
@@ -17,11 +17,11 @@ on conflict (cloud, day) do update set mb = backups_storedday.mb + excluded.mb,
 
 
 class StoredDayQuerySet(models.QuerySet["StoredDay"]):
-    def add(self, cloud: str, changes: Mapping[int, tuple[int, int, int]]) -> None:
+    def add(self, cloud: str, rows: Sequence[Sequence[int]]) -> None:
         """Add to what is there; see `QuarterQuerySet.add`."""
-        if rows := [(cloud, day, *change) for day, change in sorted(changes.items())]:
+        if rows:
             with connection.cursor() as cursor:
-                cursor.executemany(_ADD, rows)
+                cursor.executemany(_ADD, [(cloud, *row) for row in rows])
 
 
 class StoredDay(models.Model):

@@ -7,7 +7,7 @@ from backups.models.volume import Volume
 
 class Trace(models.Model):
     volume = models.OneToOneField(Volume, models.CASCADE, primary_key=True, related_name="trace")
-    quarters = models.JSONField(default=dict)  # quarter: [good, failed, missed]
+    quarters = models.JSONField(default=dict)  # "quarter counts_from": [good, failed, missed]
     days = models.JSONField(default=dict)  # day since 0001-01-01: [MB, backups, GB]
 
     def __str__(self) -> str:

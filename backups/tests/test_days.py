@@ -22,6 +22,7 @@ class One:
     at: datetime
     kind: str = "incremental"
     status: str | None = "available"
+    outcome: str | None = None
 
 
 def at(day: int, hour: int = 1, minute: int = 0) -> datetime:
@@ -101,8 +102,18 @@ def test_nothing_is_due_for_an_exempt_disk() -> None:
 
 
 def test_days_that_the_evidence_does_not_reach_are_not_known() -> None:
-    assert week(*nightly(17, 18), until=at(19, 9)) == ("incremental", "incremental", *("unknown",) * 5)
+    assert week(*nightly(17, 18), until=at(19, 2)) == ("incremental", "incremental", *("unknown",) * 5)
     assert week(until=None) == ("unknown",) * 7
+
+
+def test_what_was_missed_while_the_evidence_lasted_stays_missed() -> None:
+    assert week(*nightly(17, 18), until=at(19, 9))[2:] == ("missed", *("unknown",) * 4)
+
+
+@pytest.mark.parametrize("status", ["error", "deleting", "error_deleting"])
+def test_a_failed_backup_is_not_whitewashed_by_being_deleted(status: str) -> None:
+    found = week(*nightly(17), One(at(18), status=status, outcome="failed"), *nightly(19, 20, 21, 22))
+    assert found[:3] == ("incremental", "failed", "incremental")
 
 
 def test_evidence_of_a_few_minutes_ago_is_enough_for_today() -> None:

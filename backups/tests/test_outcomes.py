@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.analysis.calendar import last_days
-from backups.analysis.outcomes import KEPT, by_day, outcome, quarter, tallies
+from backups.analysis.chains import chains
+from backups.analysis.days import Watch, day_words
+from backups.analysis.days import last_days as grid_days
+from backups.analysis.facts import Fact, outcome
+from backups.analysis.outcomes import KEPT, Tally, by_day, counted, tallies
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
 
@@ -37,14 +41,27 @@ def test_what_came_of_a_backup(before: str | None, status: str | None, after: st
     assert outcome(before, status) == after
 
 
+def told(facts: list[Fact], rule: Rule | None, since: datetime, now: datetime = NOON) -> dict[int, Tally]:
+    """What was written at noon, as it counts at `now`."""
+    return counted(tallies(facts, rule=rule, since=since, now=NOON), now)
+
+
 def missed_at(
-    *hours: float, rule: Rule = DAILY, since: datetime = NOON, until: datetime = NOON, failed: tuple[float, ...] = ()
+    *hours: float,
+    rule: Rule = DAILY,
+    since: datetime | None = None,
+    until: datetime = NOON,
+    failed: tuple[float, ...] = (),
 ) -> list[datetime]:
-    """When one was missed until noon, with good (and failed) backups made at these hours before."""
+    """When one was missed until noon, with good (and failed) backups made at these hours before.
+
+    The disk was seen with its first backup, unless `since` says when.
+    """
+    since = since or NOON - max(hours, default=0) * H
     facts = [fact(n, NOON - back * H, outcome="good") for n, back in enumerate(hours, 1)]
     facts += [fact(-n, NOON - back * H, outcome="failed", status="error") for n, back in enumerate(failed, -99)]
-    found = tallies(facts, rule=rule, since=since, now=NOON)
-    quarters = [at for at, one in sorted(found.items()) for _ in range(one.missed) if at <= quarter(until)]
+    found = told(facts, rule, since, until)
+    quarters = [at for at, one in sorted(found.items()) for _ in range(one.missed)]
     return [datetime.fromtimestamp(at * 900, UTC) for at in quarters]
 
 
@@ -66,13 +83,19 @@ def test_each_day_without_a_backup_is_missed_once() -> None:
     assert missed_at(100, 10) == [NOON - 76 * H, NOON - 52 * H, NOON - 28 * H]
 
 
+def test_gaps_from_before_the_disk_was_seen_prove_nothing_unless_they_last() -> None:
+    assert missed_at(100, 10, since=NOON - 49 * H) == [NOON - 52 * H, NOON - 28 * H]
+    assert missed_at(100, 10, since=NOON) == []
+    assert missed_at(100, since=NOON) == [NOON - 76 * H, NOON - 52 * H, NOON - 28 * H, NOON - 4 * H]
+
+
 def test_a_disk_that_never_had_one_misses_each_day_since_it_was_seen() -> None:
     assert missed_at(since=NOON - 60 * H) == [NOON - 36 * H, NOON - 12 * H]
 
 
 def test_nothing_is_missed_where_nothing_is_asked_for() -> None:
     facts = [fact(1, NOON - 90 * H, outcome="good"), fact(2, NOON, outcome="good")]
-    assert sum(one.missed for one in tallies(facts, rule=None, since=LONG_AGO, now=NOON).values()) == 0
+    assert sum(one.missed for one in told(facts, None, LONG_AGO).values()) == 0
 
 
 def test_a_rule_in_crons_words_is_missed_by_its_own_clock() -> None:
@@ -80,10 +103,12 @@ def test_a_rule_in_crons_words_is_missed_by_its_own_clock() -> None:
     assert missed_at(60, 1, rule=nightly) == [NOON - 35 * H]
 
 
-def test_the_open_gap_is_foretold_to_the_end_of_its_grace() -> None:
+def test_the_open_gap_is_foretold_and_counts_when_its_grace_is_over() -> None:
     found = missed_at(50, until=NOON + 90 * DAY)
-    assert found[:3] == [NOON - 26 * H, NOON - 2 * H, NOON + 24 * H]
-    assert (found[-1] <= NOON + KEPT, len(found)) == (True, 33)
+    assert found[:3] == [NOON - 26 * H, NOON - 2 * H, NOON + 22 * H]
+    assert (found[-1] + 2 * H <= NOON + KEPT, len(found)) == (True, 34)
+    assert missed_at(50, until=NOON + 24 * H - S) == found[:2]
+    assert missed_at(50, until=NOON + 24 * H) == found[:3]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +145,53 @@ def test_every_midnight_lies_on_a_quarter(zone: str) -> None:
 @given(st.lists(st.integers(-29 * 86_400, 0)), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
 def test_each_backup_is_in_exactly_one_day(seconds: list[int], zone: str) -> None:
     facts = [fact(n, NOON + at * S, outcome="good") for n, at in enumerate(seconds)]
-    found = tallies(facts, rule=None, since=LONG_AGO, now=NOON)
+    found = told(facts, None, LONG_AGO)
     days = by_day(found, last_days(NOON, ZoneInfo(zone), count=31))
     assert sum(day.good for day in days) == len(facts)
     mine = [(NOON + at * S).astimezone(ZoneInfo(zone)).date() for at in seconds]
     assert [day.good for day in days] == [mine.count(day.day) for day in days]
 
 
-HOURS = st.integers(-20 * 24 * 60, 0)
+MINUTES = st.integers(-31 * 24 * 60, 0)
+RULES = st.one_of(
+    st.builds(
+        lambda period, grace: Rule(period * H, grace * H),
+        period=st.sampled_from([1, 6, 24, 26, 48, 24 * 7]),
+        grace=st.integers(0, 30),
+    ),
+    st.builds(
+        lambda cron, zone: by_cron(cron=cron, zone=zone, grace_seconds=7200),
+        cron=st.sampled_from(["0 23 * * *", "30 2 * * 1-5", "0 */6 * * *", "0 1 1 * *", "0 1,13 * * 0"]),
+        zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Auckland"]),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    made=st.lists(
+        st.tuples(
+            MINUTES,
+            st.sampled_from(["available", "error", "creating", "deleting", None]),
+            st.sampled_from([None, "good", "failed"]),
+        ),
+        max_size=12,
+    ),
+    rule=RULES,
+    first=st.integers(-31 * 24, 0),
+    later=st.integers(0, 29 * 96),
+)
+def test_home_and_the_grid_of_days_miss_the_same_days(
+    made: list[tuple[int, str | None, str | None]], rule: Rule, first: int, later: int
+) -> None:
+    """Home reads what was written at noon, however long ago that was; the grid looks at the disk now."""
+    since, now = NOON + first * H, NOON + later * 15 * timedelta(minutes=1)
+    facts = [
+        fact(n, NOON + minutes * timedelta(minutes=1), status=status, outcome=outcome(before, status))
+        for n, (minutes, status, before) in enumerate(made)
+    ]
+    home = {day.day for day in by_day(told(facts, rule, since, now), last_days(now, UTC, count=30)) if day.missed}
+    days = grid_days(now, ZoneInfo("UTC"))
+    members = [member for chain in chains(facts) for member in chain.members]
+    words = day_words(members, Watch(rule, since, now), days=days, zone=ZoneInfo("UTC"), now=now)
+    assert home == {day for day, word in zip(days, words, strict=True) if word == "missed"}

@@ -1,0 +1,84 @@
+"""When a backup was due and none came: one rule, for the outcomes by day and for the grid of disks and days.
+
+By the rule of its disk one is due a period (or at a cron time) after the last good one. It is missed when its grace has
+run out and nothing good came within it. A day is missed once, and only when nothing was made on it, good or not: else
+the day has its word. A gap from before the disk was known here proves nothing, unless it lasts: backups that were there
+may have been pruned.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from itertools import zip_longest
+from typing import NamedTuple
+
+from backups.analysis.calendar import midnight
+from backups.analysis.facts import SKEW, Made, was_good
+from backups.analysis.rules import Rule
+
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
+
+
+class Missed(NamedTuple):
+    """It was `due` then and counts as missed from `over` on, when its grace has run out."""
+
+    due: datetime
+    over: datetime
+
+
+def missed(
+    backups: Iterable[Made],
+    rule: Rule,
+    *,
+    since: datetime,
+    zone: tzinfo,
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+) -> Iterator[Missed]:
+    """Of one disk, by days of `zone`: what is due from `begin` on and over by `end`, which may lie in the future.
+
+    `since`: when the disk was first seen; what is asked of it begins with its first backup, if that was earlier.
+    """
+    goods, busy, first = set(), set(), since
+    for one in backups:
+        if one.at <= now + SKEW:  # a time in the future cannot be believed
+            first = min(first, one.at)
+            busy.add(one.at.astimezone(zone).date())
+            if was_good(one):
+                goods.add(one.at)
+    last = max(goods, default=None)
+    starts = sorted({first, *goods})
+    for before, after in zip_longest(starts, starts[1:]):
+        if after is not None and (after < begin or after - before <= rule.grace):
+            continue
+        for due in _dues(rule, before, max(begin, before), zone):
+            over = due + rule.grace
+            if over > end or (after is not None and over >= after):
+                break
+            day = due.astimezone(zone).date()
+            if day not in busy and (before == last or midnight(day + _DAY, zone) > since):
+                yield Missed(due, over)
+
+
+def _dues(rule: Rule, last: datetime, begin: datetime, zone: tzinfo) -> Iterator[datetime]:
+    """The first due of each day from `begin` on, without end, when the last good backup was made at `last`."""
+    if rule.cron is not None and rule.period >= _DAY:
+        yield from _first_of_days(rule.times_after(max(last, begin - _SECOND)), zone)
+        return
+    at = begin
+    while True:
+        if rule.cron is not None:
+            due = rule.late_at(max(last, at - _SECOND))
+        else:
+            due = last + rule.period * max(1, -((last - at) // rule.period))
+        yield due
+        at = midnight(due.astimezone(zone).date() + _DAY, zone)
+
+
+def _first_of_days(dues: Iterator[datetime], zone: tzinfo) -> Iterator[datetime]:
+    before = None
+    for due in dues:
+        day = due.astimezone(zone).date()
+        if day != before:
+            yield due
+        before = day
