@@ -122,7 +122,7 @@ def live(context: Mapping[str, Any], every: int = 30, etag: str = "") -> SafeStr
         return mark_safe('id="live"')
     return format_html(
         'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="look" hx-select="#live" '
-        'hx-swap="morph" hx-ext="morph"',
+        'hx-select-oob="#attention-n" hx-swap="morph" hx-ext="morph"',
         every,
         etag,
         context["path"],

@@ -4,8 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What a process remembers for some seconds is of its own test."""
+    cache.clear()
 
 
 def sample_bodies() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.engine import backup_edits, derive, findings
@@ -167,14 +165,6 @@ def test_a_backup_with_nothing_supplied_has_a_page_without_gaps(web: Client) -> 
     assert "None" not in words(page)
     pending = show(web, backup(**nothing, refreshed_at=None, stale_at=None))
     assert ("No answer yet." in words(pending), "not supplied" in words(pending)) == (True, False)
-
-
-@pytest.mark.parametrize("n", [1, 3])
-def test_the_page_asks_the_same_number_of_questions_whatever_its_disk_holds(web: Client, n: int) -> None:
-    rows = [backup(hours=24 * at + 1) for at in range(n)]
-    with CaptureQueriesContext(connection) as asked:
-        show(web, rows[0])
-    assert len(asked) == 12
 
 
 def test_a_time_that_is_wrong_never_fails_the_page(web: Client) -> None:

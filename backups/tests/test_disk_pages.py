@@ -7,9 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.engine import derive, volume_edits
@@ -107,17 +105,6 @@ def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: 
     assert [one for one, _ in grid(web.get("/volumes/?tag=gold&protection=&cloud="))] == ["db-02"]
     refused = web.get("/volumes/?protection=fine&q=db")
     assert (refused.status_code, 'href="/volumes/?q=db"' in refused.content.decode()) == (400, True)
-
-
-@pytest.mark.parametrize("n", [1, 3])
-def test_the_pages_ask_the_same_number_of_questions_whatever_the_rows(web: Client, n: int) -> None:
-    for at in range(n):
-        disk(f"disk-{at}", *((24 * day + 1.0, "full", "available") for day in range(n)))
-    with CaptureQueriesContext(connection) as listed:
-        assert len(grid(web.get("/volumes/?protection=protected"))) == n
-    with CaptureQueriesContext(connection) as one:
-        web.get("/volumes/otc/disk-0/")
-    assert (len(listed), len(one)) == (12, 9)
 
 
 def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:

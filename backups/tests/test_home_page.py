@@ -141,18 +141,6 @@ def test_without_a_backup_the_first_steps_are_shown(web: Client) -> None:
     assert "No backup is tracked yet." in words(web.get("/"))
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_home_asks_the_same_number_of_questions_whatever_the_rows(web: Client, n: int) -> None:
-    for at in range(n):
-        disk(f"db-{at}", {"hours": 80}, {"hours": 3, "status": "error"})
-        disk(f"mail-{at}", {"hours": 20}, {"hours": 2, "status": "error"})
-        disk(f"big-{at}", {"hours": 5}, {"hours": 1, "status": "creating", "stuck_at": timezone.now()})
-    Backup.objects.filter(status="creating").update(stuck_at=timezone.now())
-    with CaptureQueriesContext(connection) as asked:
-        web.get("/")
-    assert len(asked) == 15
-
-
 @pytest.mark.parametrize("path", ["/", "/volumes/", "/volumes/otc/db-01/", "/failures/", "backup"])
 def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None:
     [row] = disk("db-01", {"hours": 2})
@@ -221,3 +209,18 @@ def test_a_reader_finds_how_old_the_knowledge_is(web: Client) -> None:
     some_of_everything()
     assert Reader(web).reads(r"Newest answer \d+ s ago")
     assert Reader(web).click("db-01").reads(r"Judged on answers of \d+ s ago")
+
+
+def test_every_page_names_in_its_navigation_how_many_things_need_attention(
+    web: Client, django_assert_num_queries: Any
+) -> None:
+    disk("db-01", {"hours": 80})
+
+    def read(path: str) -> list[str]:
+        return re.findall(r'title="(\d+) needs? attention"', web.get(path).content.decode())
+
+    assert read("/account/") == ["1"]
+    with django_assert_num_queries(5):  # session, user, reader, tokens, views: the count is remembered
+        read("/account/")
+    disk("db-02", {"hours": 80})
+    assert (read("/"), read("/account/")) == (["2"], ["2"])

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.analysis.causes import explain
@@ -78,22 +76,6 @@ def test_a_backup_page_gives_each_word_of_a_full_answer(web: Client) -> None:
     for word in ("volume_id", "availability_zone", "container", "storage_path", "job_id", "volume_type", "host_id"):
         value = getattr(row, word)
         assert (word, value is None or escape(value) in facts) == (word, True)
-
-
-@pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", "/clouds/"])
-def test_a_page_asks_the_database_as_often_for_none_as_for_three(web: Client, path: str) -> None:
-    Cloud.objects.create(name="otc")
-    counted = []
-    for number in (0, 1, 3):
-        if number:
-            track(*(body(n, status="creating", service_metadata='{"progress": 5}') for n in range(1, number + 1)))
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            assert web.get(path).status_code == 200
-        counted.append(len(queries))
-    assert counted[1:] == [counted[1]] * 2
-    assert counted[1] - counted[0] in (0, 1)  # home asks for what needs attention only when something can
 
 
 @pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", f"/backups/{ONE}/", "/clouds/"])

@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from backups.engine.summary import summary
 from backups.web.zone import reader
 
 LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
+ATTENTION_AGE = 10  # seconds for which a process takes its last count for the navigation
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -28,4 +32,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "still": rest.urlencode(),
         "updates": here in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
+        "attention_n": attention_count,
     }
+
+
+def attention_count() -> int:
+    """How many things need attention, for the navigation; only pages that draw it ask."""
+    known = cache.get("attention")
+    return known if known is not None else note_attention(len(summary(timezone.now()).attention))
+
+
+def note_attention(n: int) -> int:
+    """Home has just counted them."""
+    cache.set("attention", n, ATTENTION_AGE)
+    return n

@@ -19,6 +19,7 @@ from backups.engine.summary import Summary, summary
 from backups.models import Backup
 from backups.web import status
 from backups.web.clouds import shown
+from backups.web.context import note_attention
 from backups.web.live import Live
 from backups.web.status import Look
 from backups.web.zone import zone
@@ -74,6 +75,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "newest": Backup.objects.order_by().aggregate(at=Max("refreshed_at"))["at"],
         "todo": todo[:TODO_SHOWN],
         "todo_n": len(todo),
+        "attention_n": note_attention(len(todo)),
         "flying": [_flying(one) for one in found.flights[:FLYING_SHOWN]],
         "flying_query": query(status=list(status.IN_FLIGHT), tracking_state="fresh"),
         "tiles": tiles(found),

@@ -1,0 +1,84 @@
+"""How often each page asks the database: the very same number with one row of everything and with fifty."""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from backups.engine import backup_edits, derive, findings, tokens, volume_edits
+from backups.engine.volume_edits import Hand
+from backups.models import Backup, Cloud, Revision, SavedView, Volume
+from backups.tests.otc import configure, silent
+
+pytestmark = pytest.mark.django_db
+ASKED = {
+    "/": {"sqlite": 19, "postgresql": 17}[connection.vendor],
+    "/backups/?cloud=otc": 11,
+    "/backups/?q=b&tag=t0&ordering=attention": 9,
+    "/backups/add/": 3,
+    f"/backups/{uuid.UUID(int=1)}/": 12,
+    "/volumes/?cloud=otc": 12,
+    "/volumes/otc/d-0/": 9,
+    "/volumes/growing/": 4,
+    "/failures/": 9,
+    "/clouds/": 8,
+    "/account/": 5,
+}
+# An unfiltered list is walked: one question for each part of its order until the page is full.
+WALKED = {1: {"/backups/": 12, "/volumes/": 18}, 50: {"/backups/": 11, "/volumes/": 15}}
+
+
+@pytest.fixture
+def web(client: Client, settings: Any, tmp_path: Path) -> Client:
+    configure(settings, tmp_path, silent("otc", *(f"c-{at}" for at in range(49))))
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def have(n: int) -> None:
+    """`n` of each: clouds, disks, backups of the first disk, failures of their own causes, tags, views, tokens."""
+    now, user = timezone.now(), User.objects.get()
+    names = ["otc", *(f"c-{at}" for at in range(n - 1))]
+    Cloud.objects.bulk_create(
+        Cloud(name=one, last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all") for one in names
+    )
+    rows = []
+    for at in range(n):
+        same = {"cloud_id": "otc", "tracked_at": now, "refreshed_at": now, "stale_at": now + timedelta(hours=1)}
+        made = now - timedelta(hours=at + 1)
+        good = Backup(id=uuid.UUID(int=at + 1), volume_id="d-0", status="available", chain_size_mb=at, **same)
+        bad = Backup(id=uuid.UUID(int=at + 1001), volume_id=f"d-{at}", status="error", fail_reason="x" * at, **same)
+        moving = Backup(id=uuid.UUID(int=at + 2001), volume_id=f"d-{at}", status="creating", stuck_at=now, **same)
+        for one in (good, bad, moving):
+            one.name, one.created_at, one.kind = f"b{at}", made, "incremental" if at < n - 1 else "full"
+        rows += [good, bad, moving]
+        Volume.objects.create(cloud_id="otc", volume_id=f"d-{at}", first_seen_at=now - timedelta(days=3))
+        SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
+        tokens.create(user=user, now=now, name=f"token {at}")
+    Backup.objects.bulk_create(rows)
+    findings.note([row.pk for row in rows], now)
+    derive.derive("otc", [f"d-{at}" for at in range(n)], now)
+    hand = Hand("operator", now)
+    tags = [f"t{at}" for at in range(n)]
+    backup_edits.add_tags([row.pk for row in rows], tags, hand=hand)
+    volume_edits.add_tags([("otc", "d-0")], tags, hand=hand)
+    Revision.objects.bulk_create(Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n))
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_each_page_asks_the_same_number_of_questions_whatever_the_rows(web: Client, n: int) -> None:
+    have(n)
+    web.get("/account/")  # the count in the navigation is remembered from here on
+    counted = {}
+    for path in ASKED | WALKED[n]:
+        with CaptureQueriesContext(connection) as queries:
+            assert web.get(path).status_code == 200
+        counted[path] = len(queries)
+    assert counted == ASKED | WALKED[n]
