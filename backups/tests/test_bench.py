@@ -59,7 +59,7 @@ def test_a_cloud_in_a_process_of_its_own_is_asked_through_a_pipe() -> None:
     with CloudProcess(backups=30) as cloud:
         url, token, ids = cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), cloud.ask("ids")
         assert bare.single_gets(url, token, ids) > 0
-        assert bare.list_pages(url, token, len(ids), page=10) > 0
+        assert bare.list_pages(url, token, len(ids), page=10, entries=100) > 0
         assert cloud.ask("max_in_flight_per_backup") == 1
         cloud.refuse_lists()
         assert requests.get(f"{url}/backups/detail", headers={"X-Auth-Token": token}).status_code == 403
@@ -70,6 +70,6 @@ def test_a_cloud_in_a_process_of_its_own_is_asked_through_a_pipe() -> None:
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of openstacksdk itself
 def test_the_sdk_loops_read_stock_cinder() -> None:
     with CloudProcess(backups=30, flavor="cinder") as cloud:
-        single, listed = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
+        single, listed = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"), entries=100)
     assert single > 0
     assert listed > 0

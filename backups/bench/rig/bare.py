@@ -9,6 +9,8 @@ import requests
 
 from backups.bench.report import spent
 
+ENTRIES = 20_000  # of lists, read for one figure
+
 
 def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
     """`requests.Session` over a kept connection, JSON decoded."""
@@ -22,23 +24,23 @@ def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
         return _each(ask, ids)
 
 
-def list_pages(url: str, token: str, count: int, *, page: int = 1000) -> float:
+def list_pages(url: str, token: str, count: int, *, page: int = 1000, entries: int = ENTRIES) -> float:
     """Pages of the list, JSON decoded and nothing else."""
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
 
         def read() -> int:
             seen = 0
-            while entries := json.loads(
+            while found := json.loads(
                 session.get(f"{url}/backups/detail?limit={page}&offset={seen}", timeout=60).content
             )["backups"]:
-                seen += len(entries)
+                seen += len(found)
             return seen
 
-        return _cpu_of(read, count)
+        return _cpu_of(read, count, entries)
 
 
-def sdk(entry: dict[str, Any], ids: Sequence[str]) -> tuple[float, float]:
+def sdk(entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES) -> tuple[float, float]:
     """openstacksdk's get_backup and its list with details, against stock Cinder."""
     with openstack.connection.Connection(**entry) as cloud:
 
@@ -48,7 +50,7 @@ def sdk(entry: dict[str, Any], ids: Sequence[str]) -> tuple[float, float]:
 
         single = _each(ask, ids)
         read = lambda: sum(1 for _ in cloud.block_storage.backups(details=True, limit=1000))  # noqa: E731
-        return single, _cpu_of(read, len(ids))
+        return single, _cpu_of(read, len(ids), entries)
 
 
 def _each(ask: Callable[[Sequence[str]], None], ids: Sequence[str]) -> float:
@@ -56,9 +58,9 @@ def _each(ask: Callable[[Sequence[str]], None], ids: Sequence[str]) -> float:
     return spent(lambda: ask(ids)).cpu / len(ids) * 1e6
 
 
-def _cpu_of(read: Callable[[], int], least: int) -> float:
-    """Of as many reads as make 20,000 entries, after one to warm up."""
+def _cpu_of(read: Callable[[], int], least: int, entries: int) -> float:
+    """Of as many reads as make so many entries, after one to warm up."""
     if (seen := read()) < least:
         raise ValueError(f"the list holds {seen} backups, not {least}")
-    times = max(1, 20_000 // seen)
+    times = max(1, entries // seen)
     return spent(lambda: [read() for _ in range(times)]).cpu / seen / times * 1e6
