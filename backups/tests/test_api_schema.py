@@ -51,24 +51,20 @@ def test_the_example_is_what_the_demo_cloud_gives(client: Any) -> None:
 
 
 # The coverage phase asks a list once or more for each of its 190 keys: minutes, so it runs with the long tests.
-LISTS = "/(schema|test|volumes|backups|backups.csv|refresh|tag|untrack)/?$"
-RUNS = [
-    pytest.param("examples,fuzzing", "/(schema|test)/$", id="generated"),
-    pytest.param("coverage", LISTS, id="every-edge-of-the-small-calls"),
-    pytest.param("coverage", "/(schema|test)/$", id="every-edge", marks=pytest.mark.soak),
-]
+RUNS = ["examples,fuzzing", pytest.param("coverage", marks=pytest.mark.soak)]
+LEFT_OUT = "/(schema|test)/$"  # the description itself, and a test that asks a cloud
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("phases", "left_out"), RUNS)
-def test_schemathesis_finds_no_broken_promise(live_server: Any, tmp_path: Path, phases: str, left_out: str) -> None:
-    """`left_out`: the description itself, a test that asks a cloud, and for time what RUNS says."""
+@pytest.mark.once
+@pytest.mark.parametrize("phases", RUNS)
+def test_schemathesis_finds_no_broken_promise(live_server: Any, tmp_path: Path, phases: str) -> None:
     track({"id": seed_example.ID, "status": "error", "volume_id": "v1"})
     key = tokens.create(user=User.objects.create_user("robot"), now=timezone.now()).key
     argv = [
         *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{live_server.url}/api/schema/"),
         *("--header", f"Authorization: Token {key}", "--checks", "all"),
-        *("--exclude-checks", ",".join(NOT_CHECKED), "--exclude-path-regex", left_out),
+        *("--exclude-checks", ",".join(NOT_CHECKED), "--exclude-path-regex", LEFT_OUT),
         *("--phases", phases, "--max-examples", "5", "--request-timeout", "10", "--seed", "7", "--no-color"),
     ]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)

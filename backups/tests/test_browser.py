@@ -95,6 +95,7 @@ def test_a_row_that_is_answered_changes_by_itself(watched: Watched, settings: An
     assert watched.complaints == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280, 2560])
 def test_no_page_scrolls_sideways_or_complains(watched: Watched, settings: Any, width: int, scheme: Any) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from backups.tests.test_browser import Watched, browser, watched
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 __all__ = ["browser", "watched"]
 
 

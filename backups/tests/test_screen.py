@@ -23,7 +23,7 @@ from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PENDING = uuid.UUID(int=1)
 ABSURD = [
     {"id": str(uuid.UUID(int=100)), "name": "x" * 200, "fail_reason": "r" * 10_000, "volume_id": "v" * 200},

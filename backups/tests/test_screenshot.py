@@ -15,7 +15,7 @@ from backups.tests.otc import configure, silent
 from backups.tests.test_browser import browser
 
 __all__ = ["browser"]
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PROJECT = Path(__file__).resolve().parents[2]
 PICTURE = "backups/tests/pictures/home.png"
 
