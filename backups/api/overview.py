@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backups.api import describe, query
+from backups.api import describe, overview_shapes, query
 from backups.api import serializers as shape
 from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import CloudFailed, Unprocessed
-from backups.engine import clouds, connection_test, discover, tokens
+from backups.engine import cloud_states, clouds, connection_test, discover, tokens
 from backups.engine.failures import causes
 from backups.engine.summary import summary
 from backups.engine.tracking import UnknownCloud
@@ -24,17 +24,19 @@ from backups.vbs.errors import VBSError
 
 
 class Clouds(Call):
-    @extend_schema(operation_id="clouds_list", responses=shape.CloudSerializer(many=True))
+    @extend_schema(operation_id="clouds_list", responses=overview_shapes.CloudSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Every cloud that is configured or has rows."""
         query.only(request)
-        states = [one for one in clouds.states(self.now) if query.opens(request, one.name)]
+        states = [one for one in cloud_states.states(self.now) if query.opens(request, one.name)]
         return Response([shape.plain(asdict(state)) for state in states])
 
 
 class Failures(Call):
     @extend_schema(
-        operation_id="failures", parameters=[OpenApiParameter("cloud", str)], responses=shape.CauseSerializer(many=True)
+        operation_id="failures",
+        parameters=[OpenApiParameter("cloud", str)],
+        responses=overview_shapes.CauseSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         """Causes of failures, each once, the one seen last first; `key` is the list's filter `cause`."""
@@ -98,7 +100,7 @@ class Summary(Call):
     @extend_schema(
         operation_id="summary",
         parameters=[OpenApiParameter("zone", str, description="By which days are told: Europe/Berlin; else UTC.")],
-        responses=shape.SummarySerializer,
+        responses=overview_shapes.SummarySerializer,
     )
     def get(self, request: Request) -> Response:
         """The numbers of the home page."""

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from backups.analysis.protection import PROTECTIONS
 from backups.api.given import Flag, Text, Whole
+from backups.api.overview_shapes import GrowthSerializer
 from backups.api.serializers import Page, Strict
 
 
@@ -59,6 +60,10 @@ class VolumeSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     chain_size_mb = serializers.IntegerField(allow_null=True)
     chains = ChainSerializer(many=True)
+
+
+class VolumeDetailSerializer(VolumeSerializer):
+    growth = GrowthSerializer()
 
 
 class VolumePage(Page):

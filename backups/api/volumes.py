@@ -49,7 +49,7 @@ class Volumes(Call):
     @extend_schema(
         operation_id="volume_register",
         request=disk_shape.NewVolumeSerializer,
-        responses={201: disk_shape.VolumeSerializer, 200: disk_shape.VolumeSerializer},
+        responses={201: disk_shape.VolumeDetailSerializer, 200: disk_shape.VolumeDetailSerializer},
     )
     def post(self, request: Request) -> Response:
         """Make a disk known by hand, before it has any backup; 200 when it is known already."""
@@ -73,7 +73,7 @@ class OneVolume(Call):
         version = rows.values_list("version", flat=True).first()
         return f'"{version}-{etag(request, self.now, request.get_full_path())[1:]}'
 
-    @extend_schema(operation_id="volume", responses=disk_shape.VolumeSerializer)
+    @extend_schema(operation_id="volume", responses=disk_shape.VolumeDetailSerializer)
     def get(self, request: Request, cloud: str, volume_id: str) -> Response:
         """One disk with its chains and who set what."""
         query.only(request)
@@ -83,7 +83,7 @@ class OneVolume(Call):
         operation_id="volume_edit",
         parameters=[describe.IF_MATCH],
         request=disk_shape.VolumeEditSerializer,
-        responses=disk_shape.VolumeSerializer,
+        responses=disk_shape.VolumeDetailSerializer,
     )
     def patch(self, request: Request, cloud: str, volume_id: str) -> Response:
         """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption or a choice away."""

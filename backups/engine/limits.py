@@ -1,10 +1,15 @@
-"""What is stored over time in all clouds, where that leads, and when a quota is used up."""
+"""What is stored over time in all clouds or of one disk, where that leads, and when a limit is reached."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from backups.analysis.growth import Change, Jump, Point, Trend, days_until, jump, points, trend
+from backups.analysis import growth
+from backups.analysis.chains import MOST_BACKUPS, Chain
+from backups.analysis.facts import Fact
+from backups.analysis.growth import LEAST_POINTS, Change, Jump, Point, Trend, days_until, jump, points, trend
+from backups.engine import quota
+from backups.models import Cloud
 from backups.vbs.quota import Quota
 
 DAYS = 30
@@ -12,7 +17,10 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """A quota of a cloud: `backups` or `gigabytes` of the disks that they are of. `days` None: no end in sight."""
+    """A quota of a cloud, or how many backups a disk may have: `backups`, or `gigabytes` of the disks they are of.
+
+    `days` None: no end in sight, or nobody can say; `sentence` tells.
+    """
 
     cloud: str
     what: str
@@ -33,20 +41,45 @@ class Growth:
     limits: tuple[Limit, ...]
 
 
+def of_clouds(now: datetime) -> Growth:
+    """All clouds together, with the quotas of each. One query."""
+    changed: dict[str, dict[int, Change]] = {}
+    quotas: dict[str, Quota] = {}
+    days = ("stored_days__day", "stored_days__mb", "stored_days__backups", "stored_days__gb")
+    for name, backups, gb, day, *change in Cloud.objects.values_list("name", "quota_backups", "quota_gb", *days):
+        quotas[name] = quota.in_force(Cloud(name=name, quota_backups=backups, quota_gb=gb))
+        if day is not None:
+            changed.setdefault(name, {})[day] = Change(*change)
+    return growth_of(changed, quotas, now)
+
+
 def growth_of(changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime) -> Growth:
     """From changes by cloud and day, as `StoredDay` counts days. The limit that is reached first comes first."""
-    found = _points([changed[cloud] for cloud in changed], now)
-    line, odd = trend([(point.day, point.mb) for point in found]), jump(found)
     limits = [
-        limit
-        for cloud, quota in quotas.items()
-        for limit in _limits(cloud, quota, _points([changed.get(cloud, {})], now))
+        _limit(cloud, what, most, values, f"of {most:,} {what} of {cloud} are used")
+        for cloud, given in quotas.items()
+        for what, most, values in _quotas(given, _points([changed.get(cloud, {})], now))
+        if most is not None
     ]
-    limits.sort(key=lambda one: (one.days is None, one.days or 0, one.cloud, one.what))
-    return Growth(points=tuple(found), trend=line, jump=odd, sentence=_sentence(line, odd), limits=tuple(limits))
+    return _growth(_points(list(changed.values()), now), limits)
 
 
-def _points(several: list[Mapping[int, Change]], now: datetime) -> list[Point]:
+def growth_of_disk(cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime) -> Growth:
+    """A disk may have 20 backups (API.md §5); those that are tracked are counted."""
+    changed = {day.toordinal(): one for day, one in growth.changes(chains, facts, now).items()}
+    found = _points([changed], now)
+    values = [(one.day, one.backups) for one in found]
+    head = f"of at most {MOST_BACKUPS} backups of a disk are known"
+    return _growth(found, [_limit(cloud, "backups", MOST_BACKUPS, values, head)])
+
+
+def _growth(found: Sequence[Point], limits: Sequence[Limit]) -> Growth:
+    line, odd = trend([(point.day, point.mb) for point in found]), jump(found)
+    first = sorted(limits, key=lambda one: (one.days is None, one.days or 0, one.cloud, one.what))
+    return Growth(points=tuple(found), trend=line, jump=odd, sentence=_sentence(line, odd), limits=tuple(first))
+
+
+def _points(several: Sequence[Mapping[int, Change]], now: datetime) -> list[Point]:
     total: dict[date, Change] = {}
     for changes in several:
         for day, one in changes.items():
@@ -57,27 +90,29 @@ def _points(several: list[Mapping[int, Change]], now: datetime) -> list[Point]:
     return points(dict(sorted(total.items())), first=today - timedelta(days=DAYS - 1), last=today)
 
 
-def _limits(cloud: str, quota: Quota, found: list[Point]) -> list[Limit]:
-    limits = []
-    for what, limit, values in (
-        ("backups", quota.backups, [(one.day, one.backups) for one in found]),
-        ("gigabytes", quota.gigabytes, [(one.day, one.gb) for one in found]),
-    ):
-        if limit is not None:
-            used = values[-1][1] if values else 0
-            days = days_until(limit, used, trend(values))
-            sentence = _reached(cloud, what, used, limit, days, few=len(values) < 3)
-            limits.append(Limit(cloud=cloud, what=what, used=used, quota=limit, days=days, sentence=sentence))
-    return limits
+Values = list[tuple[date, int]]
 
 
-def _reached(cloud: str, what: str, used: int, limit: int, days: float | None, *, few: bool) -> str:
-    head = f"{used:,} of {limit:,} {what} of {cloud} are used"
+def _quotas(given: Quota, found: Sequence[Point]) -> tuple[tuple[str, int | None, Values], ...]:
+    return (
+        ("backups", given.backups, [(one.day, one.backups) for one in found]),
+        ("gigabytes", given.gigabytes, [(one.day, one.gb) for one in found]),
+    )
+
+
+def _limit(cloud: str, what: str, most: int, values: Values, head: str) -> Limit:
+    used = values[-1][1] if values else 0
+    days = days_until(most, used, trend(values))
+    sentence = f"{used:,} {head}{_rest(days, few=len(values) < LEAST_POINTS)}"
+    return Limit(cloud=cloud, what=what, used=used, quota=most, days=days, sentence=sentence)
+
+
+def _rest(days: float | None, *, few: bool) -> str:
     if days == 0:
-        return f"{head}: the quota is used up."
+        return ": there is no room for more."
     if days is not None:
-        return f"{head}; at this pace the rest lasts about {days:,.0f} days."
-    return f"{head}; not enough data to say how long the rest lasts." if few else f"{head}; no end is in sight."
+        return f"; at this pace the rest lasts about {days:,.0f} day{'s' if round(days) != 1 else ''}."
+    return "; not enough data to say how long the rest lasts." if few else "; no end is in sight."
 
 
 def _sentence(line: Trend | None, odd: Jump | None) -> str:

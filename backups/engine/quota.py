@@ -58,6 +58,12 @@ def in_force(cloud: Cloud) -> Quota:
     return given or Quota(cloud.quota_backups, cloud.quota_gb)
 
 
+def problem(cloud: Cloud) -> str | None:
+    """Why no quota is known, and the cure, as a sentence; None when the cloud told it, or nobody asks."""
+    config = clouds.configured().get(cloud.name)
+    return cloud.quota_error if config is not None and _set(config) is None else None
+
+
 def _set(config: CloudConfig) -> Quota | None:
     given = Quota(config.quota_backups, config.quota_gigabytes)
     return given if given != Quota(None, None) else None

@@ -13,6 +13,7 @@ from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.protection import Knowledge, Standing, why
 from backups.analysis.rules import InForce, Rule
+from backups.engine.limits import Growth, growth_of_disk
 from backups.models import Backup, Edit, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
@@ -90,6 +91,7 @@ class VolumeDetail(VolumeState):
 
     own_rule: bool
     edited: dict[str, Edited]
+    growth: Growth
 
 
 def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -> list[VolumeState]:
@@ -108,7 +110,9 @@ def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | N
     edits = Edit.objects.filter(volume=row["pk"]).order_by("id").values_list("word", "by", "at")
     edited = {word: Edited(by=by, at=at) for word, by, at in edits}
     own = row["rule_period_seconds"] is not None
-    return VolumeDetail(**_words(row, facts, now), own_rule=own, edited=edited)
+    words = _words(row, facts, now)
+    growth = growth_of_disk(cloud, words["chains"], facts, now)
+    return VolumeDetail(**words, own_rule=own, edited=edited, growth=growth)
 
 
 def facts_of(disks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:

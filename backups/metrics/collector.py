@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
-from backups.engine import clouds, figures, processes
+from backups.engine import cloud_states, figures, processes
 from backups.models.backup import FAILED, TRACKING_STATES
 
 MIB = 1024 * 1024  # the API's MB
@@ -31,7 +31,7 @@ class Metrics(Collector):
         self._now, self._only, self._per_disk = now, only, per_disk
 
     def collect(self) -> Iterator[Metric]:
-        states = [state for state in clouds.states(self._now) if self._sees(state.name)]
+        states = [state for state in cloud_states.states(self._now) if self._sees(state.name)]
         names = [state.name for state in states]
         yield from self._backups(names)
         yield from self._volumes(names)
@@ -99,12 +99,12 @@ class Metrics(Collector):
             (((cloud,), mb * MIB) for cloud, mb in figures.chain_sizes().items() if self._sees(cloud)),
         )
 
-    def _clouds(self, states: list[clouds.CloudState]) -> Iterator[Metric]:
-        def each(name: str, text: str, value: Callable[[clouds.CloudState], float | None]) -> Metric:
+    def _clouds(self, states: list[cloud_states.CloudState]) -> Iterator[Metric]:
+        def each(name: str, text: str, value: Callable[[cloud_states.CloudState], float | None]) -> Metric:
             found = ((state.name, value(state)) for state in states if state.configured)
             return _gauge(name, text, ("cloud",), (((cloud,), one) for cloud, one in found if one is not None))
 
-        def paused(state: clouds.CloudState) -> float:
+        def paused(state: cloud_states.CloudState) -> float:
             return float(state.paused_until is not None and state.paused_until > self._now)
 
         yield each("vbsdash_cloud_up", "Did the cloud answer last?", lambda s: _flag(s.reachable))
@@ -185,7 +185,7 @@ def _summed(rows: Iterable[tuple[tuple[str, str], int]]) -> dict[tuple[str, str]
     return found
 
 
-def _calls(states: list[clouds.CloudState]) -> Metric:
+def _calls(states: list[cloud_states.CloudState]) -> Metric:
     family = CounterMetricFamily(
         "vbsdash_cloud_requests", "Calls to the cloud by how they ended.", labels=("cloud", "class")
     )
@@ -212,7 +212,7 @@ def _flag(value: bool | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _breaker(state: clouds.CloudState) -> float:
+def _breaker(state: cloud_states.CloudState) -> float:
     return float(state.breaker != "closed")
 
 

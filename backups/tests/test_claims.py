@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from backups.engine import claims, clouds, cost, rounds
+from backups.engine import claims, cloud_states, cost, rounds
 from backups.engine.room import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
 from backups.models import Backup
 from backups.tests.otc import cloud, make_due, running, singles, track
@@ -54,7 +54,7 @@ def test_calls_are_counted_by_class_and_as_use_of_the_budget(settings: Any, tmp_
     with running(settings, tmp_path, backups=4, entry={"vbs_requests_per_second": 100}) as sim:
         track([*sim.ids, str(uuid.uuid4())])
         rounds.refresh_due("otc")
-        (state,) = clouds.states(timezone.now())
+        (state,) = cloud_states.states(timezone.now())
         assert (state.calls, state.used_percent, state.claimed, state.breaker) == (
             {"ok": len(sim.ids), "gone": 1},
             0,

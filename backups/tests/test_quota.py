@@ -109,7 +109,7 @@ def test_the_quota_that_is_used_up_first_comes_first() -> None:
     changed = {"otc": {today - n: Change(0, 2, 10) for n in range(30)}, "eu": {today: Change(0, 5, 5)}}
     quotas = {"otc": Quota(100, 1000), "eu": Quota(5, 9), "none": Quota(None, None)}
     assert [one.sentence for one in growth_of(changed, quotas, NOON).limits] == [
-        "5 of 5 backups of eu are used: the quota is used up.",
+        "5 of 5 backups of eu are used: there is no room for more.",
         "60 of 100 backups of otc are used; at this pace the rest lasts about 20 days.",
         "300 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 70 days.",
         "5 of 9 gigabytes of eu are used; not enough data to say how long the rest lasts.",

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backups import tasks
-from backups.engine import clouds, rounds, tracking
+from backups.engine import cloud_states, clouds, rounds, tracking
 from backups.models import Backup, Body, Cloud, Volume
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
@@ -49,8 +49,8 @@ def kinds() -> list[tuple[str, str | None, bool]]:
     return list(Backup.objects.order_by("id").values_list("kind", "kind_source", "kind_conflict"))
 
 
-def state() -> clouds.CloudState:
-    [found] = clouds.states(timezone.now())
+def state() -> cloud_states.CloudState:
+    [found] = cloud_states.states(timezone.now())
     return found
 
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
-from backups.engine import clouds, connection_test
-from backups.engine.clouds import CloudState
+from backups.engine import cloud_states, clouds, connection_test
+from backups.engine.cloud_states import CloudState
 from backups.engine.tracking import UnknownCloud
 from backups.models.cloud import SILENT_AFTER
 from backups.vbs.clouds import AKSK
@@ -55,7 +55,7 @@ class Shown:
 
 def shown(now: datetime, tests: Mapping[str, Any] | None = None) -> list[Shown]:
     """Every cloud with its look, the worst first."""
-    found = [_shown(state, now, (tests or {}).get(state.name)) for state in clouds.states(now)]
+    found = [_shown(state, now, (tests or {}).get(state.name)) for state in cloud_states.states(now)]
     return sorted(found, key=lambda one: (one.look.tone != "fail", not one.state.configured, one.state.name))
 
 

@@ -1,7 +1,6 @@
 """One disk: is it safe, by which rule, day by day, its chains, and what operators set on it."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +14,7 @@ from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.engine import tracking
 from backups.engine.volume_edits import Conflict, Hand, UnknownDisk
-from backups.engine.volumes import VolumeDetail, volume_detail
+from backups.engine.volumes import volume_detail
 from backups.models import Backup
 from backups.web import status
 from backups.web.charts import chain as strips
@@ -103,7 +102,7 @@ def _page(
         "chains": [_chain_row(chain, newest=not at) for at, chain in enumerate(reversed(state.chains))][:CHAINS],
         "chains_n": len(state.chains),
         "newest": list(rows.newest_first().values(*ROW)[:NEWEST]),
-        "growth": _growth(state, days),
+        "stored": [(point.day, point.mb) for point in state.growth.points],
         "hours": {"period": _hours(state.rule["period_seconds"]), "grace": _hours(state.rule["grace_seconds"])},
         "follow_set": {True: "yes", False: "no", None: "cloud"}[state.follow_set],
         "form": form,
@@ -152,19 +151,3 @@ def _hours(seconds: int) -> str:
 
 def _day(at: Any) -> str:
     return f"{at.day} {at:%b}"
-
-
-def _growth(state: VolumeDetail, days: tuple[date, ...]) -> list[tuple[date, int | None]]:
-    """What the disk's chains stored together on each day: the newest size of each chain that was known by then."""
-    sizes = [
-        [(member.at.date(), member.chain_size_mb) for member in chain.members if member.chain_size_mb is not None]
-        for chain in state.chains
-        if not chain.odd and any(not member.gone for member in chain.members)
-    ]
-    return [(day, _stored(sizes, day)) for day in days]
-
-
-def _stored(sizes: list[list[tuple[date, int]]], day: date) -> int | None:
-    known = [[mb for at, mb in chain if at <= day][-1:] for chain in sizes]
-    found = [newest[0] for newest in known if newest]
-    return sum(found) if found else None

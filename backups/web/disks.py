@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
-from backups.engine import clouds
+from backups.engine import clouds, limits
 from backups.engine.growing import fastest
 from backups.engine.volume_edits import Hand, UnknownDisk
 from backups.engine.volumes import volume_states
@@ -40,9 +40,12 @@ def disk_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def growing(request: HttpRequest) -> HttpResponse:
-    """The chains that grow fastest."""
+    """What is stored in all clouds, when their quotas are used up, and the chains that grow fastest."""
     now = timezone.now()
-    return render(request, "backups/growing.html", {"now": now, "found": fastest(now)})
+    growth = limits.of_clouds(now)
+    stored = [(point.day, point.mb) for point in growth.points]
+    page = {"now": now, "found": fastest(now), "growth": growth, "stored": stored}
+    return render(request, "backups/growing.html", page)
 
 
 @require_POST

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from backups.engine import clock, clouds
+from backups.engine import clock, cloud_states
 from backups.engine.heartbeat import QUEUES, SILENCE, signs
 
 LAG = timedelta(minutes=5)
@@ -40,7 +40,7 @@ def _parts(now: datetime) -> dict[str, str]:
     try:
         seen = signs()
         parts["database"] = _clock(clock.offset())
-        late = [state.name for state in clouds.states(now) if state.configured and _late(state, now)]
+        late = [state.name for state in cloud_states.states(now) if state.configured and _late(state, now)]
     except DatabaseError:
         unknown = "Not known: the database does not answer."
         return {**parts, "database": "The database does not answer.", "worker": unknown, "scheduler": unknown}
@@ -57,7 +57,7 @@ def _clock(ahead: timedelta) -> str:
     return "ok" if abs(ahead) <= CLOCKS else f"The clock of this host is {off}: synchronise both."
 
 
-def _late(state: clouds.CloudState, now: datetime) -> bool:
+def _late(state: cloud_states.CloudState, now: datetime) -> bool:
     """A cloud that does not answer is the cloud's fault, said on its page; this is about ourselves."""
     return state.reachable is not False and state.lag_seconds > LAG.total_seconds()
 

@@ -1,0 +1,101 @@
+"""The shapes of clouds, causes and the numbers of the home page in the JSON API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backups.api.serializers import ErrorSerializer
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    mb = serializers.IntegerField(help_text="Stored at the end of the day, of UTC.")
+    backups = serializers.IntegerField()
+    gb = serializers.IntegerField(help_text="Of the disks that the backups are of, as a quota counts them.")
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    cloud = serializers.CharField()
+    what = serializers.ChoiceField(["backups", "gigabytes"])
+    used = serializers.IntegerField()
+    quota = serializers.IntegerField()
+    days = serializers.FloatField(allow_null=True, help_text="Until it is used up; null: nobody can say.")
+    sentence = serializers.CharField()
+
+
+class GrowthSerializer(serializers.Serializer[Any]):
+    """Of the last 30 days."""
+
+    points = PointSerializer(many=True)
+    sentence = serializers.CharField()
+    limits = LimitSerializer(many=True)
+
+
+class CloudSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    region = serializers.CharField(allow_null=True)
+    configured = serializers.BooleanField()
+    api = serializers.ChoiceField(["vbs", "cinder"])
+    reachable = serializers.BooleanField(allow_null=True)
+    last_good_at = serializers.DateTimeField(allow_null=True)
+    error = ErrorSerializer(allow_null=True)
+    paused_until = serializers.DateTimeField(allow_null=True)
+    requests_per_second = serializers.FloatField(allow_null=True)
+    used_percent = serializers.IntegerField(allow_null=True)
+    lag_seconds = serializers.IntegerField()
+    tracked = serializers.IntegerField()
+    type_full = serializers.IntegerField(allow_null=True)
+    type_full_source = serializers.ChoiceField(["setting", "evidence", "default"])
+    type_votes = serializers.DictField(child=serializers.IntegerField())
+    quota_error = serializers.CharField(allow_null=True, help_text="Why no quota is known.")
+    growth = GrowthSerializer()
+
+
+class CauseSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(help_text="The value of the list's filter `cause`.")
+    code = serializers.CharField(allow_null=True)
+    text = serializers.CharField()
+    meaning = serializers.CharField(allow_null=True)
+    advice = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField()
+    first_seen_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField()
+    ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest hundred.")
+
+
+class CountedBackupsSerializer(serializers.Serializer[Any]):
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_tracking_state = serializers.DictField(child=serializers.IntegerField())
+    total = serializers.IntegerField()
+
+
+class CountedVolumesSerializer(serializers.Serializer[Any]):
+    by_protection = serializers.DictField(child=serializers.IntegerField())
+    total = serializers.IntegerField(help_text="Without exempt and deleted ones.")
+
+
+class AttentionSerializer(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(["backup", "volume", "cloud"])
+    id = serializers.CharField()
+    state = serializers.CharField()
+    why = serializers.CharField()
+    next = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    good = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    missed = serializers.IntegerField()
+
+
+class SummarySerializer(serializers.Serializer[Any]):
+    as_of = serializers.DateTimeField()
+    backups = CountedBackupsSerializer()
+    volumes = CountedVolumesSerializer()
+    attention = AttentionSerializer(many=True)
+    in_flight = serializers.ListField(child=serializers.UUIDField())
+    chain_size_mb = serializers.IntegerField()
+    outcomes_by_day = DaySerializer(many=True)
+    growth = GrowthSerializer()

@@ -1,0 +1,195 @@
+"""What is known of every cloud: one answer for pages, API and metrics, in two queries."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, DateTimeField, F, Min, Q, Sum, TextField, Value
+
+from backups.analysis.growth import Change
+from backups.engine import breaker, calls, clouds, quota
+from backups.engine.limits import Growth, growth_of
+from backups.engine.signing_in import AFTER_REFUSAL
+from backups.models import Backup, Cloud, CloudCalls, StoredDay
+from backups.vbs.clouds import CloudConfig
+from backups.vbs.kind import MIN_VOTES, Votes, proves
+
+
+@dataclass(frozen=True)
+class CloudState:
+    """The shape `cloud` of the JSON API; pages read the same."""
+
+    name: str
+    region: str | None
+    configured: bool
+    api: str
+    reachable: bool | None
+    last_good_at: datetime | None
+    error: dict[str, Any] | None
+    paused_until: datetime | None
+    pause_reason: str | None  # "refused", "retry_after" or "breaker"
+    breaker: breaker.State
+    requests_per_second: float | None
+    used_percent: int | None
+    lag_seconds: int
+    tracked: int
+    due: int  # waiting for a worker
+    claimed: int  # in a worker's hands
+    list_lacks: list[str] | None  # keys that its lists do not have; None while that is not known
+    list_error: str | None  # why its list could not be used
+    walked_at: datetime | None  # when its whole list was last read
+    calls: dict[str, int]  # since ever, by how they ended
+    type_full: int | None
+    type_full_source: str
+    type_votes: dict[str, int]
+    type_sentence: str
+    conflicts: int
+    volumes_listed_at: datetime | None
+    volumes_error: str | None
+    signed_in_at: datetime | None
+    follow: str
+    quota_error: str | None  # why the cloud did not tell its quota, and the cure
+    growth: Growth  # what is stored, where it leads, and when a quota is used up
+
+
+@dataclass
+class _Counts:
+    tracked: int = 0
+    conflicts: int = 0
+    due: int = 0
+    claimed: int = 0
+    oldest_due: datetime | None = None
+    calls: dict[str, int] = field(default_factory=dict)
+    days: dict[int, Change] = field(default_factory=dict)
+
+
+def states(now: datetime) -> list[CloudState]:
+    """Every cloud that is configured or has rows, by name."""
+    configured, counts = clouds.configured(), _counts(now)
+    return [
+        _state(cloud, configured.get(cloud.name), counts.get(cloud.name, _Counts()), now)
+        for cloud in _rows()
+        if cloud.name in configured or (cloud.name in counts and counts[cloud.name].tracked)
+    ]
+
+
+def _rows() -> list[Cloud]:
+    """Of configured ones too that nothing was written of yet, or that were configured otherwise."""
+    rows = list(Cloud.objects.order_by("name"))
+    there = {row.name: row.follow for row in rows}
+    if all(there.get(name) == config.follow for name, config in clouds.configured().items()):
+        return rows
+    clouds.ensure_rows()
+    return list(Cloud.objects.order_by("name"))
+
+
+def _counts(now: datetime) -> dict[str, _Counts]:
+    """One query: what is tracked and what is due (each by the index that suits it), calls, and what days stored."""
+    backups = Backup.objects.order_by()
+    held = Count("pk", filter=Q(claimed_until__gte=now))
+    due = backups.filter(next_refresh_at__lte=now)
+    parts = [
+        _part(due, "due", n=Count("pk"), m=held, at=Min("next_refresh_at")),
+        _part(backups, "backups", n=Count("pk"), m=Count("pk", filter=Q(kind_conflict=True))),
+        _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
+        _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
+    ]
+    found: dict[str, _Counts] = {}
+    for part, name, word, number, at, *sums in parts[0].union(*parts[1:], all=True):
+        mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
+        if part == "backups":
+            mine.tracked, mine.conflicts = n, m
+        elif part == "due":
+            mine.due, mine.claimed, mine.oldest_due = n - m, m, at
+        elif part == "calls":
+            mine.calls[word] = n
+        else:
+            mine.days[number] = Change(n, m, k)
+    return found
+
+
+def _part(
+    rows: Any, part: str, *, word: str | None = None, number: str | None = None, at: Any = None, **sums: Any
+) -> Any:
+    """Every part has the same columns, or a UNION is none; the first has a word for each, so that types are known."""
+    grouped = rows.values("cloud", *(one for one in (word, number) if one))
+    told = grouped.annotate(
+        c_part=Value(part, output_field=TextField()),
+        c_word=F(word) if word else Value("", output_field=TextField()),
+        c_number=F(number) if number else Value(0),
+        c_at=at or Value(None, output_field=DateTimeField()),
+        **{f"c_{name}": sums.get(name, Value(0)) for name in "nmk"},
+    )
+    return told.values_list("c_part", "cloud", "c_word", "c_number", "c_at", "c_n", "c_m", "c_k")
+
+
+def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datetime) -> CloudState:
+    full, source, sentence = _explain(cloud, config, counts.conflicts)
+    reachable = None if cloud.attempted_at is None else cloud.error is None
+    until, reason = _pause(cloud, now)
+    rate = config.requests_per_second if config else None
+    return CloudState(
+        name=cloud.name,
+        region=config.region if config else None,
+        configured=config is not None,
+        api=clouds.api(cloud, config),
+        reachable=reachable if config else None,
+        last_good_at=cloud.last_good_at,
+        error=cloud.error,
+        paused_until=until,
+        pause_reason=reason,
+        breaker=breaker.state(clouds.health(cloud), now),
+        requests_per_second=rate,
+        used_percent=round(100 * calls.in_last_minute(cloud, now) / (60 * rate)) if rate else None,
+        lag_seconds=max(0, int((now - counts.oldest_due).total_seconds())) if counts.oldest_due else 0,
+        tracked=counts.tracked,
+        due=counts.due,
+        claimed=counts.claimed,
+        list_lacks=cloud.list_lacks,
+        list_error=cloud.list_error,
+        walked_at=cloud.walked_at,
+        calls=counts.calls,
+        type_full=full,
+        type_full_source=source,
+        type_votes={"0": cloud.type_votes_0, "1": cloud.type_votes_1},
+        type_sentence=sentence,
+        conflicts=counts.conflicts,
+        volumes_listed_at=cloud.volumes_listed_at,
+        volumes_error=cloud.volumes_error,
+        signed_in_at=cloud.signed_in_at,
+        follow=config.follow if config else "none",
+        quota_error=quota.problem(cloud),
+        growth=growth_of({cloud.name: counts.days}, {cloud.name: quota.in_force(cloud)}, now),
+    )
+
+
+def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:
+    if cloud.refused_at is not None and clouds.must_wait(cloud, now):
+        return cloud.refused_at + AFTER_REFUSAL, "refused"
+    if cloud.paused_until is not None and cloud.paused_until > now:
+        return cloud.paused_until, cloud.pause_reason
+    return None, None
+
+
+def _explain(cloud: Cloud, config: CloudConfig | None, conflicts: int) -> tuple[int | None, str, str]:
+    """Which Type means full, who says so (`setting`, `evidence`, `default`), and the same in words.
+
+    Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the API page says.
+    """
+    if clouds.api(cloud, config) == "cinder":
+        told = "Stock Cinder: is_incremental tells full from incremental."
+        return None, "default", told + _contradict(conflicts)
+    full, votes = clouds.full_in_force(cloud, config), Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)
+    seen = f"{votes.zero} answers speak for 0, {votes.one} for 1." + _contradict(conflicts)
+    if config is not None and config.type_full != "auto":
+        return full, "setting", f"Type {full} means full, as vbs_type_full says; {seen}"
+    if proves(votes, full):
+        return full, "evidence", f"Type {full} means full by the evidence: {seen}"
+    told = "too few" if votes.zero + votes.one < MIN_VOTES else "too divided"
+    return full, "default", f"Type 1 means full, as the API page has it; the evidence is {told}: {seen}"
+
+
+def _contradict(conflicts: int) -> str:
+    if not conflicts:
+        return " No backup contradicts itself."
+    return f" {conflicts:,} backup{' contradicts itself' if conflicts == 1 else 's contradict themselves'}."

@@ -1,0 +1,122 @@
+"""When a disk has no room for another backup, and when a cloud's quota is used up: on pages and in the API."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from backups.engine import cloud_states, limits
+from backups.engine.derive import derive
+from backups.models import Backup, Cloud
+from backups.tests.otc import configure, silent
+
+pytestmark = pytest.mark.django_db
+FEW = "not enough data to say how long the rest lasts."
+
+
+@pytest.fixture(autouse=True)
+def otc(settings: Any, tmp_path: Any) -> None:
+    """A cloud that answered a moment ago and told its quota."""
+    configure(settings, tmp_path, silent("otc", vbs_follow="all"))
+    now = timezone.now()
+    heard = {"last_good_at": now, "attempted_at": now, "backups_listed_at": now}
+    Cloud.objects.create(name="otc", follow="all", quota_backups=100, quota_gb=1000, **heard)
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+def nightly(n: int, disk: str = "db-01") -> None:
+    """A disk with a backup of each of the last n days."""
+    now = timezone.now()
+    for day in range(n):
+        Backup.objects.create(
+            id=uuid.uuid4(),
+            cloud_id="otc",
+            volume_id=disk,
+            status="available",
+            kind="incremental",
+            size=10,
+            chain_size_mb=1000 - 10 * day,
+            created_at=now - timedelta(days=day),
+            tracked_at=now,
+            refreshed_at=now,
+            stale_at=now + timedelta(hours=1),
+        )
+    derive("otc", [disk], now)
+
+
+def reads(web: Client, path: str) -> str:
+    return unescape(web.get(path).content.decode())
+
+
+@pytest.mark.parametrize(
+    ("n", "sentence"),
+    [
+        (2, f"2 of at most 20 backups of a disk are known; {FEW}"),
+        (17, "17 of at most 20 backups of a disk are known; at this pace the rest lasts about 3 days."),
+        (20, "20 of at most 20 backups of a disk are known: there is no room for more."),
+    ],
+)
+def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: str) -> None:
+    nightly(n)
+    assert sentence in reads(web, "/volumes/otc/db-01/")
+    growth = web.get("/api/volumes/otc/db-01/").json()["growth"]
+    assert [one["sentence"] for one in growth["limits"]] == [sentence]
+    assert growth["points"][-1]["mb"] == 1000
+    assert growth["sentence"] in reads(web, "/volumes/otc/db-01/")
+
+
+@pytest.mark.parametrize(
+    ("n", "sentences"),
+    [
+        (2, (f"2 of 100 backups of otc are used; {FEW}", f"20 of 1,000 gigabytes of otc are used; {FEW}")),
+        (
+            10,
+            (
+                "10 of 100 backups of otc are used; at this pace the rest lasts about 90 days.",
+                "100 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 90 days.",
+            ),
+        ),
+    ],
+)
+def test_a_cloud_tells_when_its_quota_is_used_up(web: Client, n: int, sentences: tuple[str, str]) -> None:
+    nightly(n)
+    for path in ("/clouds/", "/volumes/growing/"):
+        page = reads(web, path)
+        assert [one for one in sentences if one not in page] == []
+    [cloud] = web.get("/api/clouds/").json()
+    assert sorted(one["sentence"] for one in cloud["growth"]["limits"]) == sorted(sentences)
+    assert web.get("/api/summary/").json()["growth"]["limits"] == cloud["growth"]["limits"]
+
+
+def test_a_cloud_that_tells_no_quota_says_why_unless_one_is_set(web: Client, settings: Any) -> None:
+    Cloud.objects.update(quota_backups=None, quota_gb=None, quota_error="The quota was not read: forbidden.")
+    nightly(3)
+    assert "The quota was not read: forbidden." in reads(web, "/clouds/")
+    assert web.get("/api/clouds/").json()[0]["quota_error"] == "The quota was not read: forbidden."
+    assert "No quota is known of any cloud" in reads(web, "/volumes/growing/")
+    settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], quota_backups=4)}
+    page = reads(web, "/clouds/")
+    assert "3 of 4 backups of otc are used; at this pace the rest lasts about 1 day." in page
+    assert "The quota was not read" not in page
+
+
+def test_the_growth_of_all_clouds_takes_one_query_and_their_states_two() -> None:
+    nightly(5)
+    with CaptureQueriesContext(connection) as growth:
+        limits.of_clouds(timezone.now())
+    with CaptureQueriesContext(connection) as states:
+        cloud_states.states(timezone.now())
+    assert (len(growth), len(states)) == (1, 2)
