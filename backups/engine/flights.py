@@ -1,22 +1,31 @@
 """Backups in flight, with the pace and the end that their observed progress tells."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Value
 
 from backups.analysis.flight import Flight, Pace, pace
 from backups.analysis.rules import span
 from backups.engine.attention import Item
-from backups.models import Backup
+from backups.models import Backup, Cloud
 from backups.models.backup import IN_FLIGHT
+from backups.models.cloud import SILENT_AFTER
 from backups.models.columns import unindexed
 
 MOST = 1000
+_CLOUD = {
+    "cloud": "name",
+    "refreshed_at": "last_good_at",
+    "stuck_at": "backups_listed_at",
+    "size": "quota_gb",
+    "progress": "quota_backups",
+}  # what of a cloud stands in which column
 _READ = ("id", "name", "cloud", "volume_id", "status", "progress", "size", "kind", "throughput_mb_s", "refreshed_at")
+_WORDS = (*_READ, "flight", "stuck_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +50,34 @@ class FlightState:
     stuck_at: datetime | None
 
 
-def flights(now: datetime, *, heard: Sequence[str]) -> list[FlightState]:
-    """Those of which the knowledge is fresh: the stuck first, then the newest; at most MOST. One query."""
+def clouds_and_flights(now: datetime, only: Sequence[str] | None) -> tuple[list[Cloud], list[FlightState]]:
+    """The clouds by name, and of those that were heard the flights of which the knowledge is fresh: the stuck first,
+    then the newest, at most MOST. One query, so a cloud has only the columns of _CLOUD. `only`: these clouds.
+    """
+    mine = Cloud.objects.all() if only is None else Cloud.objects.filter(name__in=only)
+    heard = mine.filter(last_good_at__gt=now - SILENT_AFTER).order_by().values("name")
     there = Backup.objects.filter(status__in=IN_FLIGHT, gone_at__isnull=True, stale_at__gt=now)
     known = there.alias(of_cloud=unindexed("cloud")).filter(of_cloud__in=heard)  # the index of status is best
-    rows = known.order_by(F("stuck_at").asc(nulls_last=True), "id")
-    found = [state_of(row, now) for row in rows.values(*_READ, "flight", "stuck_at")[:MOST]]
-    return sorted(found, key=lambda one: (one.stuck_at is None, one.stuck_at or one.since or now, str(one.id)))
+    first = known.order_by(F("stuck_at").asc(nulls_last=True), "id").values("pk")[:MOST]
+    parts = [_part(Backup.objects.filter(pk__in=first), {word: word for word in _WORDS}), _part(mine, _CLOUD)]
+    clouds, found = [], []
+    for row in parts[0].union(parts[1], all=True):
+        given = dict(zip(_WORDS, row, strict=True))
+        if given["id"] is None:
+            clouds.append(Cloud(**{word: given[column] for column, word in _CLOUD.items()}))
+        else:
+            found.append(state_of(given, now))
+    found.sort(key=lambda one: (one.stuck_at is None, one.stuck_at or one.since or now, str(one.id)))
+    return sorted(clouds, key=lambda one: one.name), found
+
+
+def _part(rows: Any, words: Mapping[str, str]) -> Any:
+    """Flights and clouds as rows of one shape; what a part has no word for is null."""
+    fields = {field.name: field for field in Backup._meta.concrete_fields}
+    columns = {
+        f"w_{word}": F(words[word]) if word in words else Value(None, output_field=fields[word]) for word in _WORDS
+    }
+    return rows.order_by().annotate(**columns).values_list(*columns)
 
 
 def state_of(row: Any, now: datetime) -> FlightState:

@@ -1,4 +1,4 @@
-"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks. Four queries."""
+"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks. Three queries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from backups.engine.attention import Item
 from backups.engine.flights import FlightState
 from backups.engine.limits import Growth, growth_of
 from backups.engine.numbers import Numbers
-from backups.models import Cloud
 
 DAYS = 30
 
@@ -56,14 +55,13 @@ class Summary:
 
 def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = None) -> Summary:
     """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all with None."""
-    rows = list(Cloud.objects.order_by("name") if only is None else Cloud.objects.filter(name__in=list(only)))
+    rows, flying = flights.clouds_and_flights(now, None if only is None else list(only))
     names, heard = [row.name for row in rows], [row.name for row in rows if row.is_heard(now)]
     asked = [name for name in names if name in clouds.configured()]
     days = last_days(now, zone, count=DAYS)
     first = outcomes.quarter(days[0].begin)
     counted = numbers.count(now, clouds=rows, only=only is not None, first_quarter=first)
     found = attention.found(now, counted, clouds=asked, heard=heard)
-    flying = flights.flights(now, heard=heard)
     items = attention.items(found, counted, flights.stuck_items(flying, now), heard=heard)
     by_protection = _by_protection(counted)
     return Summary(

@@ -14,7 +14,7 @@ from backups.analysis.facts import Fact
 from backups.analysis.protection import Knowledge, Standing, why
 from backups.analysis.rules import InForce, Rule
 from backups.engine.limits import Growth, growth_of_disk
-from backups.models import Backup, Edit, Volume
+from backups.models import Backup, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 
@@ -102,12 +102,14 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
 
 
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
-    """One disk with its chains and who set what; three queries. None when it is not known."""
-    row = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now).values(*COLUMNS).first()
-    if row is None:
+    """One disk with its chains and who set what; two queries. None when it is not known."""
+    known = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
+    rows = list(known.order_by("edits__id").values(*COLUMNS, "edits__word", "edits__by", "edits__at"))
+    if not rows:
         return None
+    row = rows[0]
     facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), ())
-    edits = Edit.objects.filter(volume=row["pk"]).order_by("id").values_list("word", "by", "at")
+    edits = [(one["edits__word"], one["edits__by"], one["edits__at"]) for one in rows if one["edits__word"]]
     edited = {word: Edited(by=by, at=at) for word, by, at in edits}
     own = row["rule_period_seconds"] is not None
     words = _words(row, facts, now)

@@ -202,7 +202,7 @@ def test_a_reader_finds_which_chain_grows_fastest(web: Client) -> None:
     found = Reader(web).click("Fastest growing")
     assert found.reads(r"fast-grower has the chain that grows fastest: 500 MB a day\.")
     assert found.reads(r"slow-grower otc 10 120")
-    assert "shrinking" not in found.page
+    assert "/shrinking/" not in found.page
 
 
 def test_a_reader_finds_how_old_the_knowledge_is(web: Client) -> None:

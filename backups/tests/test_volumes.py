@@ -145,7 +145,7 @@ def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
         assert (len(found), len(asked), [len(one.chains) for one in found]) == (n + 1, 2, [1] * (n + 1))
     with CaptureQueriesContext(connection) as asked:
         disk()
-    assert len(asked) == 3
+    assert len(asked) == 2
 
 
 def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:

@@ -84,13 +84,12 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
         return _refuse(request, e.problems, e.rest)
     except BadCursor as e:
         return _refuse(request, {"cursor": str(e)}, without(query))
-    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(cursor, SIZE, "id", count=True)
-    order = {row["id"]: at for at, row in enumerate(page.rows)}
-    some = Volume.objects.filter(pk__in=order)
+    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(cursor, SIZE, "id", "cloud", "volume_id", count=True)
+    place = {(row["cloud"], row["volume_id"]): at for at, row in enumerate(page.rows)}
+    some = Volume.objects.filter(pk__in=[row["id"] for row in page.rows])
     here = zone(request)
     days = last_days(now, here)
     disks = [disk_of(state, days, here, now) for state in volume_states(some, now)]
-    place = {(cloud, volume_id): order[pk] for pk, cloud, volume_id in some.values_list("pk", "cloud", "volume_id")}
     disks.sort(key=lambda disk: place[disk.state.cloud, disk.state.volume_id])
     context = {
         "now": now,

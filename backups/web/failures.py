@@ -15,7 +15,6 @@ from backups.analysis.days import last_days
 from backups.engine import clouds, failures
 from backups.engine.failures import CauseState
 from backups.listing.selection import without
-from backups.models import Cloud
 from backups.web import status
 from backups.web.live import Live
 from backups.web.zone import zone
@@ -74,7 +73,7 @@ def cause_list(request: HttpRequest) -> HttpResponse:
         "mark": status.ATTENTION["error"] if failing else status.STATUSES["available"],
         "q": q,
         "cloud": cloud,
-        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+        "cloud_names": sorted({*clouds.configured(), *(name for one in found for name in one.clouds), cloud} - {""}),
     }
     return render(request, "backups/failures.html", page)
 

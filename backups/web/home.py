@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,7 +15,6 @@ from django.views.decorators.http import require_safe
 from backups.engine.attention import Item
 from backups.engine.flights import FlightState
 from backups.engine.summary import Summary, summary
-from backups.models import Backup
 from backups.web import status
 from backups.web.clouds import shown
 from backups.web.context import note_attention
@@ -72,7 +70,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "by_protection": protection,
         "stale": found.backups.by_tracking_state.get("stale", 0),
         "pending": found.backups.by_tracking_state.get("pending", 0),
-        "newest": Backup.objects.order_by().aggregate(at=Max("refreshed_at"))["at"],
+        "newest": max((one.state.last_good_at for one in clouds if one.state.last_good_at), default=None),
         "todo": todo[:TODO_SHOWN],
         "todo_n": len(todo),
         "attention_n": note_attention(len(todo)),
