@@ -55,21 +55,20 @@ def _needs(cloud: Cloud, now: datetime) -> list[Need]:
 
 
 def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
-    """By single GETs or by lists, and what is looked for in lists."""
-    found = _lists(cloud, now)
+    """By single GETs or by lists, and what is looked for in lists: only once the last call went well."""
+    found = [] if cloud.failures else _lists(cloud, now)
     due = Backup.objects.due(cloud.name, now).order_by()
     walking = cloud.sweep_until is not None and cloud.sweep_until >= now
     if walking or any(need.work == "sweep" for need in found):
         in_need = due.filter(Q(unlisted_at__isnull=False) | Q(refresh_interval__lte=120))
         return [*found, Need(cloud.name, "refresh_singly")] if in_need.exists() else found
     count = due[:COUNTED].count()
-    if count and lists.serve(cloud, now):
+    if count and not cloud.failures and lists.serve(cloud, now):
         listable = due.filter(unlisted_at=None)[:COUNTED].count()
         if _is_list_cheaper(cloud, listable):
             singly = [Need(cloud.name, "refresh_singly")] if listable < count else []
             return [Need(cloud.name, "sweep"), *singly]
-    silent = cloud.attempted_at is None or cloud.attempted_at < now - rounds.ASK_EVERY
-    if count or (silent and not found):
+    if count or (rounds.is_silent(cloud, now) and not found):
         found.append(Need(cloud.name, "refresh", _workers(cloud.name, count)))
     return found
 

@@ -22,6 +22,7 @@ from backups.vbs.errors import VBSError
 LASTS = 20.0  # seconds of one piece of work
 AT_ONCE, AT_ONCE_SECONDS = 800, 5.0  # backups claimed at once; seconds of budget they may stand for
 ASK_EVERY = timedelta(minutes=8)  # a cloud in which nothing is due; each is to be asked every 10 minutes
+ASK_AGAIN = timedelta(seconds=30)  # … or sooner, when its last call failed
 PROBE = timedelta(seconds=30)
 
 
@@ -36,6 +37,11 @@ def may_ask(name: str, now: datetime) -> Cloud | None:
     return None if paused or clouds.must_wait(cloud, now) else cloud
 
 
+def is_silent(cloud: Cloud, now: datetime) -> bool:
+    """Is it time to ask a cloud something although nothing is due in it?"""
+    return cloud.attempted_at is None or cloud.attempted_at < now - (ASK_AGAIN if cloud.failures else ASK_EVERY)
+
+
 def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> int:
     """Ask about what is due in a cloud, at most for so long; how many good answers came. `singly` as in claim_due."""
     good, ends = 0, time.monotonic() + seconds
@@ -48,7 +54,7 @@ def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> i
             return good + _probe(cloud, now)
         claimed = claim_due(name, now, most=_at_once(name), singly=singly)
         if not claimed.ids:
-            if cloud.attempted_at is None or cloud.attempted_at < now - ASK_EVERY:
+            if is_silent(cloud, now):
                 good += _ask_anything(name)
             break
         good += ask(claimed)

@@ -19,7 +19,7 @@ from backups.engine.rounds import may_ask
 from backups.engine.touch import touch
 from backups.models import Backup, Cloud
 from backups.vbs import fields, payload
-from backups.vbs.errors import OutOfBudget, VBSError
+from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
 from backups.vbs.paging import Walk
 
 CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
@@ -75,7 +75,8 @@ class _Sweep:
             return self._good
         except VBSError as e:
             apply(self._name, [], heard=[Heard(self._asked_at, e)])
-            lists.failed(self._name, e.message, clock.now())
+            if not isinstance(e, SignInRefused):  # that says nothing of lists
+                lists.failed(self._name, e.message, clock.now())
             return self._good
         if finished:
             self._note_end(walk)

@@ -3,16 +3,16 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.utils import timezone
 
 from backups.engine import breaker, rounds, tracking
 from backups.engine.breaker import Health, after, state
-from backups.engine.dispatch import needs
+from backups.engine.dispatch import DO, Work, needs
 from backups.models import Backup, Cloud
-from backups.tests.otc import cloud, make_due, row, running, sign_ins, singles, track, works
+from backups.tests.otc import cloud, configure, make_due, row, running, sign_ins, singles, track, works
 from backups.vbs.errors import OutOfBudget, Rejected, Unavailable, VBSError
 from backups.vbs.simulator import Fault
 
@@ -134,3 +134,30 @@ def test_a_cloud_in_which_nothing_is_due_is_asked_something(settings: Any, tmp_p
         assert (sim.requests[-1].query.split("&")[0], cloud().last_good_at is None) != ("", True)
         assert works() == []
         assert "refresh" in [need.work for need in needs(timezone.now() + timedelta(minutes=9))]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("tracked", [0, 300])
+def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
+    settings: Any, tmp_path: Path, tracked: int
+) -> None:
+    with running(settings, tmp_path, backups=300, entry={"vbs_follow": "all"}) as sim:
+        good = sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)
+        configure(settings, tmp_path, {"otc": {**good, "auth": {**good["auth"], "password": "mistyped"}}})
+        if tracked:
+            track(sim.ids)
+            make_due()
+        do(works())
+        assert (cloud().failures, cloud().last_good_at, works()) == (1, None, [])
+        configure(settings, tmp_path, {"otc": good})
+        Cloud.objects.update(attempted_at=timezone.now() - rounds.ASK_AGAIN)
+        do(works())
+        assert (cloud().error, cloud().failures) == (None, 0)
+        for _ in range(2):
+            do(works())
+        assert Backup.objects.filter(refreshed_at__isnull=False).count() >= 300
+
+
+def do(kinds: list[str]) -> None:
+    for kind in kinds:
+        DO[cast(Work, kind)]("otc")
