@@ -69,6 +69,14 @@ def test_what_is_not_ready_is_named_until_it_is(web: Web) -> None:
     assert look_for(readiness, 5) is True
 
 
+def test_a_lag_is_told_but_not_waited_for(web: Web) -> None:
+    lag = "Backups have been due for over 5 minutes in: otc."
+    web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": {"worker": "ok", "lag": lag}}))
+    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    assert look_for(readiness, 5) is True
+    assert readiness.missing == {"lag": lag}
+
+
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"parts": 3}'])
 def test_an_error_without_parts_is_named_by_its_status(web: Web, body: str) -> None:
     web.said["/healthz"] = (500, body)
