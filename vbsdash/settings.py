@@ -156,7 +156,6 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "vbsdash",
-    "DESCRIPTION": "Volume backups: what a Volume Backup Service says of them, decoded and kept.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -6,12 +6,12 @@ from backups.listing.listing import Listing
 from backups.listing.words import Word
 
 _SAID = {
-    "text": "text",
-    "choice": "one of its words",
-    "integer": "whole number",
-    "number": "number",
-    "flag": "true or false",
-    "instant": "time, ISO 8601, UTC without a zone",
+    "text": "Text",
+    "choice": "One of its words",
+    "integer": "Whole number",
+    "number": "Number",
+    "flag": "True or false",
+    "instant": "Time, ISO 8601, UTC without a zone",
     "id": "UUID",
 }
 FIELDS = OpenApiParameter("fields", str, description="Only these words, separated by commas.")
@@ -58,12 +58,12 @@ def _equal(word: Word) -> OpenApiParameter:
     elif word.kind == "flag":
         item["enum"] = ["true", "false", *(["null"] if word.nullable else [])]
     schema = {"type": "array", "items": item, "maxItems": 100}
-    return OpenApiParameter(word.name, schema, description=f"{_SAID[word.kind].capitalize()}{null}; repeated: or.")
+    return OpenApiParameter(word.name, schema, description=f"{_SAID[word.kind]}{null}; repeated: or.")
 
 
 def _end(word: Word, end: str) -> OpenApiParameter:
     schema = {"type": {"instant": "string", "integer": "integer"}.get(word.kind, "number")}
     first = end in ("_after", "_min")
     return OpenApiParameter(
-        word.name + end, schema, description=f"{_SAID[word.kind].capitalize()}: {'from' if first else 'up to'} it."
+        word.name + end, schema, description=f"{_SAID[word.kind]}: {'from' if first else 'up to'} it."
     )

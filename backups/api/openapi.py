@@ -1,4 +1,4 @@
-"""What the description of the API says of every call: its problems, its 304, its examples."""
+"""What the description of the API says beyond the calls' own words: a guide, their problems, 304s, units, examples."""
 
 import json
 from typing import Any
@@ -13,16 +13,44 @@ PROBLEM = {
 }
 UNCHANGED = {"description": "The reader has this version already (`If-None-Match`)."}
 READERS = ("get", "head")
+GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded and kept.
+
+* **Sign in** by `Authorization: Bearer KEY`. Keys are made on the account page and by `manage.py create_token USER`.
+* **Add** with `POST /api/backups/`, up to 10,000 IDs in one call. `GET /api/clouds/{cloud}/backups/` lists what a
+  cloud holds and whether it is tracked.
+* **Wait**: what was added is `pending` until the cloud has answered. `GET /api/backups/?tracking_state=pending` is
+  empty when all have; then each is `fresh`, `stale` (the last good answer is old) or `gone` (the cloud said twice
+  that there is none).
+* **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a table, with the same
+  filters. `fail_reason` says why; `GET /api/failures/` gives each cause once, with advice.
+* **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
+* **Problems** are `application/problem+json`; `errors` names the word that is wrong.
+"""
+SAID_OF_WORDS = {
+    "size": "Of the disk, in GB.",
+    "chain_size_mb": "Of the chain up to this backup, in MB.",
+    "throughput_mb_s": "In MB a second.",
+    "space_saving_percent": "By deduplication and compression.",
+    "progress": "In percent; many finished backups say 0.",
+    "data_timestamp": "The moment of the disk that the backup holds.",
+    "refreshed_at": "Of the last good answer.",
+    "unmapped": "Keys of `service_metadata` that have no field here.",
+    "version": "For `If-Match`: the change is refused when somebody was faster.",
+}
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Hook of drf-spectacular: what every operation may answer beside its own, and examples."""
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            _summarise(operation)
             operation["responses"] |= {"4XX": PROBLEM, "5XX": PROBLEM}
             if method in READERS and not path.endswith(("/schema/", "/clouds/{cloud}/backups/")):
                 operation["responses"]["304"] = UNCHANGED
+    result["info"]["description"] = GUIDE
     schemas = result["components"]["schemas"]
+    for word, said in SAID_OF_WORDS.items():
+        schemas["Backup"]["properties"][word]["description"] = said
     schemas["Problem"] = PROBLEM_SCHEMA
     del schemas["Backup"]["required"]  # `fields` leaves words out
     schemas["Backup"]["examples"] = [backup_example()]
@@ -31,6 +59,14 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     schemas["Retag"]["examples"] = [{"ids": [seed_example.ID], "add": ["monthly"], "remove": ["draft"]}]
     schemas["Rule"]["examples"] = [{"period_seconds": 86_400, "grace_seconds": 7200}, {"cron": "0 3 * * *"}]
     return result
+
+
+def _summarise(operation: dict[str, Any]) -> None:
+    """The first line beside the path, where a reader looks for a call; what follows it is shown when it is opened."""
+    first, _, rest = operation.pop("description", "").partition("\n")
+    operation["summary"] = first.rstrip(".")
+    if rest.strip():
+        operation["description"] = rest.strip()
 
 
 PROBLEM_SCHEMA = {

@@ -19,7 +19,7 @@ TIMES = frozenset(f.name for f in Backup._meta.concrete_fields if f.get_internal
 
 
 class Strict(serializers.Serializer[Any]):
-    """A body in which a key that nobody knows is a mistake, not a wish to be forgotten."""
+    """A key that is not named here is refused."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
@@ -77,8 +77,10 @@ class BackupPage(Page):
 
 
 class NewBackupsSerializer(Strict):
-    cloud = Text()
-    ids = serializers.ListField(child=Text(max_length=4096), allow_empty=False)
+    cloud = Text(help_text="A configured one, as `/api/clouds/` names it.")
+    ids = serializers.ListField(
+        child=Text(max_length=4096), allow_empty=False, help_text="IDs or self-links, at most 10,000."
+    )
 
 
 class BackupEditSerializer(Strict):

@@ -1,4 +1,7 @@
 from csp.decorators import csp_update
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -6,6 +9,15 @@ from backups.api import backups, bulk, overview, table, views, volumes
 from backups.api.base import Nothing
 
 DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
+
+
+@login_not_required
+@csp_update({"img-src": ["data:"]})
+def docs(request: HttpRequest) -> HttpResponseBase:
+    """A browser that is not signed in is sent to sign in, as by every page; a script gets its problem."""
+    is_script = "Authorization" in request.headers or "text/html" not in request.headers.get("Accept", "")
+    return DOCS(request) if is_script or request.user.is_authenticated else redirect_to_login(request.get_full_path())
+
 
 urlpatterns = [
     path("backups/", backups.Backups.as_view(), name="api-backups"),
@@ -30,6 +42,6 @@ urlpatterns = [
     path("views/<str:name>/", views.OneView.as_view()),
     path("summary/", overview.Summary.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", csp_update({"img-src": ["data:"]})(DOCS), name="docs"),
+    path("docs/", docs, name="docs"),
     re_path("", Nothing.as_view()),
 ]

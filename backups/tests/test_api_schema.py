@@ -1,6 +1,7 @@
 """The description of the API is true: it is asked for without a warning, and its own promises are put to the test."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from backups.api.openapi import backup_example
@@ -34,9 +36,24 @@ def test_the_description_is_made_without_a_warning(tmp_path: Path) -> None:
 def test_every_call_says_what_it_does_and_how_it_refuses() -> None:
     for path, operations in description()["paths"].items():
         for method, operation in operations.items():
-            told = bool(operation.get("description") or operation.get("summary"))
-            assert (path, method, told) == (path, method, True)
+            assert (path, method, len(operation["summary"]) > 10) == (path, method, True)
             assert {"4XX", "5XX"} <= set(operation["responses"])
+
+
+def test_the_guide_names_only_calls_and_filters_that_there_are() -> None:
+    told, paths = description()["info"]["description"], description()["paths"]
+    for path, query in re.findall(r"(/api/[a-z./{}]+)(?:\?([a-z_=&0-9]+))?", told):
+        there = {parameter["name"] for parameter in paths[path].get("get", {}).get("parameters", [])}
+        assert {word.split("=")[0] for word in query.split("&") if word} <= there
+    states = description()["components"]["schemas"]["TrackingStateEnum"]["enum"]
+    assert all(f"`{state}`" in told for state in states)
+
+
+@pytest.mark.django_db
+def test_a_browser_is_sent_to_sign_in_and_a_script_is_told(client: Client) -> None:
+    browser = client.get("/api/docs/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert (browser.status_code, browser["Location"]) == (302, "/accounts/login/?next=/api/docs/")
+    assert client.get("/api/docs/", headers={"accept": "*/*"}).status_code == 401
 
 
 @pytest.mark.django_db
