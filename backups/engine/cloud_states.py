@@ -177,6 +177,8 @@ def _explain(cloud: Cloud, config: CloudConfig | None, conflicts: int) -> tuple[
     Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the API page says.
     """
     if clouds.api(cloud, config) == "cinder":
+        if cloud.last_good_at is None and (config is None or config.api == "auto"):
+            return None, "default", "Not known before the first answer."
         told = "Stock Cinder: is_incremental tells full from incremental."
         return None, "default", told + _contradict(conflicts)
     full, votes = clouds.full_in_force(cloud, config), Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)

@@ -25,9 +25,10 @@ def ensure(cloud_name: str, now: datetime) -> bool:
         cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
         if not _is_behind(cloud):  # somebody else was faster
             return False
-        _judge(cloud)
+        changed = _judge(cloud)
         derive_all(cloud_name, now)
-    logger.info("%s: kinds were derived again, by %s", cloud_name, cloud.reading)
+    if changed:
+        logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.reading)
     return True
 
 

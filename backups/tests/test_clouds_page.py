@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.engine import clouds
+from backups.models import Cloud
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -60,6 +61,15 @@ def test_the_step_that_fails_is_named_with_what_to_do(web: Client) -> None:
     assert "127.0.0.1:1 refuses the connection." in page
     assert "<b>Next:</b> Check the port in clouds.yaml" in page
     assert "hunter2" not in page
+
+
+def test_what_api_a_cloud_has_is_left_open_until_it_answers(web: Client) -> None:
+    page = web.get("/clouds/").content.decode()
+    assert page.count("Not known before the first answer.") == 2
+    assert "Cinder" not in page
+    Cloud.objects.filter(pk="otc").update(last_good_at=timezone.now(), seen_vbs=True)
+    page = web.get("/clouds/").content.decode()
+    assert (page.count("· VBS"), page.count("Not known before the first answer.")) == (1, 1)
 
 
 def test_a_test_needs_a_press_and_a_configured_cloud(web: Client, client: Client) -> None:
