@@ -107,7 +107,7 @@ def _stuck(one: FlightState, stuck_at: datetime, now: datetime) -> Item:
         what="backup",
         id=str(one.id),
         state="stuck",
-        why=f"It is {one.status} for {length}{at}: far longer than usual, or without progress.",
+        why=f"It has been {one.status} for {length}{at}: far longer than usual, or without progress.",
         next="Look in the cloud whether the job still runs; if it does not move, ask the cloud's support to end it.",
         since=stuck_at,
         cloud=one.cloud,

@@ -10,6 +10,8 @@ from typing import Any
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_ID = re.compile(f"{_UUID.pattern}|{_HEX.pattern}", re.IGNORECASE)
+_DRAWN = re.compile(r"[|+-]+")  # of a table around it
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
 MAX_SHOWN = 200  # characters of a line that is no ID
 
@@ -39,7 +41,7 @@ def _values(text: str) -> Iterator[str]:
     if rows is not None:
         yield from rows
         return
-    yield from (word for word in re.split(r"[\s,;]+", text) if word)
+    yield from (word for word in re.split(r"[\s,;]+", text) if word and not _DRAWN.fullmatch(word))
 
 
 def _json_ids(value: Any) -> Iterator[str]:
@@ -68,6 +70,9 @@ def _table(text: str) -> list[str] | None:
         rows = [[cell.strip() for cell in line.split("|")] for line in lines]
         if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:  # `… backup show`
             return [row[1] for row in rows[1:] if row[0].lower() == "id"]
+        firsts = [next(filter(_ID.fullmatch, row), None) for row in rows]
+        if rows and None not in firsts:  # rows that were picked from a table: the client prints the ID first
+            return [first for first in firsts if first]
     else:
         separator = next((one for one in ",;\t" if lines and one in lines[0]), None)
         if separator is None:

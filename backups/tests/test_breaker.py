@@ -138,9 +138,7 @@ def test_a_cloud_in_which_nothing_is_due_is_asked_something(settings: Any, tmp_p
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("tracked", [0, 300])
-def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
-    settings: Any, tmp_path: Path, tracked: int
-) -> None:
+def test_a_corrected_password_brings_back_a_cloud_that_is_followed(settings: Any, tmp_path: Path, tracked: int) -> None:
     with running(settings, tmp_path, backups=300, entry={"vbs_follow": "all"}) as sim:
         good = sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)
         configure(settings, tmp_path, {"otc": {**good, "auth": {**good["auth"], "password": "mistyped"}}})

@@ -228,6 +228,8 @@ def test_adding_what_is_all_valid_leads_to_the_list_of_just_these(web: Client, t
     answer = post(web, text)
     page = web.get(answer["Location"])
     assert (answer.status_code, sorted(shown(page)), matching(page)) == (302, leads_to, f"{len(leads_to)} matching")
+    chips = re.findall(r'aria-label="Remove filter (.*?)"', page.content.decode())
+    assert [re.sub("[0-9]", "0", chip) for chip in chips] == ["tracked at: 0000-00-00 00:00:00 UTC"]
     Backup.objects.filter(pk=uuid.UUID(int=9)).delete()
     assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == set(re.findall(r"[0-9a-f-]{36}", text))
 
@@ -237,6 +239,8 @@ def test_adding_something_invalid_writes_the_rest_and_keeps_the_text(web: Client
     kept = re.findall(r"<textarea.*?>\n(.*?)</textarea>", page.content.decode(), re.DOTALL)
     assert (page.status_code, verdicts(page), kept) == (200, ["added", "not an ID"], [f"{ONE}\n&lt;b&gt;tuesday"])
     assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [ONE]
+    assert "What is valid was added" in page.content.decode()
+    assert "Nothing was added." in post(web, "tuesday").content.decode()
 
 
 @pytest.mark.parametrize(

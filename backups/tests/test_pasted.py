@@ -36,6 +36,8 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
         (f"id\n{A}\n{B}", [A, B]),
         (TABLE, [A, B]),
         (SHOW, [A]),
+        (f"| {A} | x | {VOLUME} | available |\n| {B} |   | {VOLUME} | error     |", [A, B]),
+        (f"{A}\n| {B} |", [A, B]),
     ],
 )
 def test_ids_are_found_in_what_people_paste(text: str, expected: list[str]) -> None:

@@ -1,5 +1,6 @@
 """What surrounds the rows of the list: heads that order, chips that remove, tabs that lead to views."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ FIELDS = (
     *SHOWN_AS_FIELDS,
     *("tracking_state", "tag", "created_at_after", "created_at_before", "size_min", "chain_size_mb_min"),
 )
+INSTANT, SHORT = re.compile(r"T([0-9:]{8})(\.[0-9]+)?Z$"), r" \1 UTC"
 PASSING = ("cursor", "all", "added")  # a link to another order or filter begins anew
 ORDERS = {
     "-created_at": "newest first",
@@ -112,11 +114,18 @@ def _head(query: QueryDict, ordering: str, column: Column) -> Head:
 
 def chips(query: QueryDict, selection: Selection) -> list[Chip]:
     """What filters beside the fields in sight, each with the address without it."""
+    given = {key: list(values) for key, values in selection.given.items() if key not in SHOWN_AS_FIELDS}
     found = []
-    for key, values in selection.given.items():
-        if key not in SHOWN_AS_FIELDS:
-            found.append(Chip(f"{_words(key)}: {' or '.join(values)}", replaced(query, **{key: ""})))
-    return found
+    for key in list(given):
+        values, until = given.get(key, []), key.removesuffix("_after") + "_before"
+        if key.endswith("_after") and given.get(until) == values:  # one instant, as after an adding
+            del given[key], given[until]
+            found.append(Chip(_told(key.removesuffix("_after"), values), replaced(query, **{key: "", until: ""})))
+    return [*found, *(Chip(_told(key, values), replaced(query, **{key: ""})) for key, values in given.items())]
+
+
+def _told(key: str, values: Sequence[str]) -> str:
+    return f"{_words(key)}: {' or '.join(INSTANT.sub(SHORT, value) for value in values)}"
 
 
 def tabs(query: QueryDict, views: Sequence[SavedView]) -> list[Tab]:
