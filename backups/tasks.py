@@ -62,6 +62,7 @@ def alive(queue: str) -> None:
 @shared_task
 def prune_revisions() -> None:
     retention.prune(clock.now())
+    retention.forget_causes()
 
 
 def refresh_soon(ids: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from backups.web import (
     health,
     home,
     listing,
+    rules,
     saved_views,
     styleguide,
 )
@@ -36,6 +37,9 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/untrack/", backups.untrack, name="untrack"),
     path("volumes/", disks.disk_list, name="volumes"),
     path("volumes/growing/", disks.growing, name="growing"),
+    path("volumes/rules/", rules.rules, name="rules"),
+    path("volumes/rules/set/", rules.set_rule, name="rule_set"),
+    path("volumes/register/", rules.register, name="volume_register"),
     path("volumes/set/", disks.set_many, name="volumes_set"),
     path("volumes/<str:cloud>/<path:volume_id>/set/", disk.set_one, name="volume_set"),
     path("volumes/<str:cloud>/<path:volume_id>/refresh/", disk.refresh, name="volume_refresh"),

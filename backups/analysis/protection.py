@@ -49,12 +49,20 @@ class Standing:
     deleted_at: datetime | None = None
     exempt_reason: str | None = None
     exempt_until: datetime | None = None
+    running: bool = False  # a backup of it is being made now
 
 
 def last_good(facts: Iterable[Fact], now: datetime) -> Good | None:
     """The newest backup that can be restored and whose moment can be believed."""
     found = [Good(fact, at) for fact in facts if fact.is_good and (at := moment(fact, now)) is not None]
     return max(found, key=lambda good: (good.moment.at, good.fact.id), default=None)
+
+
+def running(facts: Iterable[Fact], good_at: datetime | None) -> Fact | None:
+    """The newest backup that is being made, begun after the last good one."""
+    found = [fact for fact in facts if fact.status == "creating" and fact.gone_at is None]
+    newest = max(found, key=lambda fact: (fact.at, fact.id), default=None)
+    return newest if newest is not None and (good_at is None or newest.at > good_at) else None
 
 
 def undated(facts: Iterable[Fact], now: datetime) -> bool:
@@ -104,14 +112,16 @@ def why(disk: Standing, now: datetime) -> str:
         return f"It is exempt{until}: {disk.exempt_reason}"
     if word == "unknown":
         return doubt(disk, now) or ""
+    now_made = "; one is being made now" if disk.running else ""
     if word == "never" or disk.good_at is None or disk.late_at is None or disk.overdue_at is None:
-        return "No backup that could be restored is known, and the cloud's list was read."
+        return f"No backup that could be restored is known, and the cloud's list was read{now_made}."
     last = f"The last good backup holds {clock(disk.good_at)} ({disk.good_source})"
     if word == "protected":
         return f"{last}; the next is expected by {clock(disk.late_at)}: {_rule(disk.rule)}."
     if word == "late":
-        return f"{last}; the next was expected by {clock(disk.late_at)} and has grace until {clock(disk.overdue_at)}."
-    return f"{last}; the next is overdue since {clock(disk.overdue_at)}: {_rule(disk.rule)}."
+        grace = f"the next was expected by {clock(disk.late_at)} and has grace until {clock(disk.overdue_at)}"
+        return f"{last}; {grace}{now_made}."
+    return f"{last}; the next is overdue since {clock(disk.overdue_at)}{now_made}: {_rule(disk.rule)}."
 
 
 def _rule(in_force: InForce) -> str:

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from backups.api import backups, bulk, overview, table, views, volumes
+from backups.api import backups, bulk, overview, rules, table, views, volumes
 from backups.api.base import Nothing
 
 DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
@@ -31,9 +31,9 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/raw/", backups.Raw.as_view()),
     path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
     path("volumes/<str:cloud>/<str:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"),
-    path("rules/", volumes.Rules.as_view()),
-    path("rules/tags/<str:tag>/", volumes.RuleOfTag.as_view()),
-    path("rules/clouds/<str:cloud>/", volumes.RuleOfCloud.as_view()),
+    path("rules/", rules.Rules.as_view()),
+    path("rules/tags/<str:tag>/", rules.RuleOfTag.as_view()),
+    path("rules/clouds/<str:cloud>/", rules.RuleOfCloud.as_view()),
     path("failures/", overview.Failures.as_view()),
     path("clouds/", overview.Clouds.as_view()),
     path("clouds/<str:cloud>/backups/", overview.CloudBackups.as_view()),

@@ -104,6 +104,7 @@ class StoredRuleSerializer(serializers.Serializer[Any]):
     grace_seconds = serializers.IntegerField()
     cron = serializers.CharField(allow_null=True)
     zone = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField()
     set_at = serializers.DateTimeField()
     set_by = serializers.CharField()
 

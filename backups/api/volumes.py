@@ -1,4 +1,4 @@
-"""Disks: the list, one of them, registering one by hand, the rules that stand behind them."""
+"""Disks: the list, one of them, registering one by hand."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,7 +10,6 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.api import describe, query
 from backups.api import serializers as shape
 from backups.api import volume_shapes as disk_shape
@@ -18,14 +17,14 @@ from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import Changed, Unprocessed
+from backups.api.rules import rule
 from backups.engine import tracking, volume_edits
 from backups.engine.volumes import volume_detail, volume_states
 from backups.listing.page import Pages
 from backups.listing.volumes import VOLUMES
-from backups.models import CloudRule, TagRule, Volume
+from backups.models import Volume
 
 MOST_DISKS = 500  # of one page: each brings its chains along
-GRACE = 7200  # seconds, when a rule names none
 
 
 class Volumes(Call):
@@ -101,75 +100,6 @@ class OneVolume(Call):
         return Response(_one(request, self, cloud, volume_id))
 
 
-class Rules(Call):
-    @extend_schema(operation_id="rules", responses=disk_shape.RulesSerializer)
-    def get(self, request: Request) -> Response:
-        """The rules set for tags and for clouds; a disk's own rule stands on the disk."""
-        query.only(request)
-        clouds = query.scoped(request, CloudRule.objects.order_by("cloud"))
-        return Response(
-            {
-                "tags": {row.tag: _stored(row) for row in TagRule.objects.order_by("tag")},
-                "clouds": {row.cloud_id: _stored(row) for row in clouds},
-            }
-        )
-
-
-class RuleOfTag(Call):
-    @extend_schema(operation_id="rule_of_tag_set", request=disk_shape.RuleSerializer, responses={204: None})
-    def put(self, request: Request, tag: str) -> Response:
-        """The rule of every disk that carries the tag and has none of its own."""
-        return self._set(request, tag, rule(shape.read(disk_shape.RuleSerializer, request)))
-
-    @extend_schema(operation_id="rule_of_tag_drop", responses={204: None})
-    def delete(self, request: Request, tag: str) -> Response:
-        """Take the rule of a tag away."""
-        return self._set(request, tag, None)
-
-    def _set(self, request: Request, tag: str, wanted: Rule | None) -> Response:
-        query.only(request)
-        try:
-            volume_edits.set_tag_rule(tag, wanted, hand=self.hand(request))
-        except volume_edits.BadValue as e:
-            raise Unprocessed({e.word: [str(e)]}) from e
-        return Response(status=204)
-
-
-class RuleOfCloud(Call):
-    @extend_schema(operation_id="rule_of_cloud_set", request=disk_shape.RuleSerializer, responses={204: None})
-    def put(self, request: Request, cloud: str) -> Response:
-        """The rule of every disk of a cloud that has no nearer one."""
-        return self._set(request, cloud, rule(shape.read(disk_shape.RuleSerializer, request)))
-
-    @extend_schema(operation_id="rule_of_cloud_drop", responses={204: None})
-    def delete(self, request: Request, cloud: str) -> Response:
-        """Take the rule of a cloud away."""
-        return self._set(request, cloud, None)
-
-    def _set(self, request: Request, cloud: str, wanted: Rule | None) -> Response:
-        query.only(request)
-        if not query.opens(request, cloud):
-            raise NotFound("This token does not open this cloud.")
-        try:
-            volume_edits.set_cloud_rule(cloud, wanted, hand=self.hand(request))
-        except volume_edits.BadValue as e:
-            raise NotFound(str(e)) from e
-        return Response(status=204)
-
-
-def rule(data: Mapping[str, Any]) -> Rule:
-    """Raises Unprocessed, which names the word at fault."""
-    grace = data.get("grace_seconds", GRACE)
-    try:
-        if data.get("cron") is not None:
-            return by_cron(cron=data["cron"], zone=data.get("zone") or "UTC", grace_seconds=grace)
-        if data.get("period_seconds") is None:
-            raise BadRule("period_seconds", "Write period_seconds, or cron.")
-        return by_period(period_seconds=data["period_seconds"], grace_seconds=grace)
-    except BadRule as e:
-        raise Unprocessed({e.word: [str(e)]}) from e
-
-
 def _columns(data: Mapping[str, Any], call: Call) -> dict[str, Any]:
     """What a PATCH sets, by column. Raises BadValue and Unprocessed."""
     found: dict[str, Any] = {}
@@ -196,14 +126,3 @@ def _one(request: Request, call: Call, cloud: str, volume_id: str) -> dict[str, 
         raise NotFound(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")
     words: dict[str, Any] = shape.plain(asdict(found))
     return words
-
-
-def _stored(row: TagRule | CloudRule) -> dict[str, Any]:
-    return {
-        "period_seconds": row.rule_period_seconds,
-        "grace_seconds": row.rule_grace_seconds,
-        "cron": row.rule_cron,
-        "zone": row.rule_zone,
-        "set_at": shape.z(row.set_at),
-        "set_by": row.set_by,
-    }

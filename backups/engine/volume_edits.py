@@ -11,7 +11,7 @@ from django.db.models import F
 
 from backups.analysis.rules import Rule
 from backups.engine import clouds, derive
-from backups.models import Cloud, CloudRule, Edit, TagRule, Volume, VolumeTag
+from backups.models import Cloud, Edit, Volume, VolumeTag
 from backups.models.rule import RuleColumns
 
 CHUNK = 400
@@ -109,8 +109,8 @@ def change(
 
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand) -> bool:
-    """Make a disk known by hand; was it new? Raises UnknownCloud of tracking, BadValue."""
-    _check_cloud(cloud)
+    """Make a disk known by hand; was it new? Raises BadValue."""
+    check_cloud(cloud)
     volume_id = text("volume_id", volume_id, most=255)
     if not volume_id:
         raise BadValue("volume_id", "Write the ID of the disk.")
@@ -123,34 +123,6 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
         if label:
             set_label([(cloud, volume_id)], label, hand=hand)
     return new
-
-
-def set_tag_rule(tag: str, rule: Rule | None, *, hand: Hand) -> None:
-    """The rule of every disk that carries the tag and has no own one; None takes it away."""
-    [name] = clean_tags([tag]) or [""]
-    if not name:
-        raise BadValue("tag", "Write the tag.")
-    with transaction.atomic():
-        if rule is None:
-            TagRule.objects.filter(tag=name).delete()
-        else:
-            values = {**rule_columns(rule), "set_at": hand.now, "set_by": hand.by}
-            TagRule.objects.update_or_create(tag=name, defaults=values)
-        disks = Volume.objects.filter(tagged__tag=name).order_by("cloud").values_list("cloud", "volume_id")
-        for cloud, some in groupby(disks, key=lambda disk: disk[0]):
-            derive.derive(cloud, [volume_id for _, volume_id in some], hand.now)
-
-
-def set_cloud_rule(cloud: str, rule: Rule | None, *, hand: Hand) -> None:
-    """The rule of every disk of a cloud that has no nearer one; None takes it away."""
-    with transaction.atomic():
-        if rule is None:
-            CloudRule.objects.filter(cloud=cloud).delete()
-        else:
-            _check_cloud(cloud)
-            values = {**rule_columns(rule), "set_at": hand.now, "set_by": hand.by}
-            CloudRule.objects.update_or_create(cloud_id=cloud, defaults=values)
-        derive.derive_all(cloud, hand.now)
 
 
 def rule_columns(rule: Rule | None) -> dict[str, Any]:
@@ -188,7 +160,8 @@ def text(word: str, value: str, *, most: int) -> str:
     return given
 
 
-def _check_cloud(cloud: str) -> None:
+def check_cloud(cloud: str) -> None:
+    """Raises BadValue."""
     if cloud in clouds.configured():
         Cloud.objects.get_or_create(name=cloud)
     elif not Cloud.objects.filter(name=cloud).exists():

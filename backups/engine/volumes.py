@@ -1,7 +1,7 @@
 """What is said of disks: one answer for pages, API, CSV and metrics. Two queries for any number of disks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models import Q
 
 from backups.analysis import chains as chaining
+from backups.analysis import protection
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
-from backups.analysis.protection import Knowledge, Standing, why
+from backups.analysis.protection import Knowledge, Standing
 from backups.analysis.rules import InForce, Rule
 from backups.engine.limits import Growth, growth_of_disk
 from backups.models import Backup, Volume
@@ -41,6 +42,7 @@ class VolumeState:
 
     `follow` is what happens, `follow_set` what was set for this disk (None: its cloud decides). `rule` is the one in
     force, with its `cron`, `zone`, `tag` and `sentence`. `changes_at`: until then the word stays, without a new answer.
+    `running_id`: the backup that is being made now.
     """
 
     cloud: str
@@ -60,6 +62,7 @@ class VolumeState:
     tags: list[str]
     chain_size_mb: int | None
     chains: tuple[Chain, ...]
+    running_id: str | None
     follow_set: bool | None
     last_good_source: str | None
     note: str
@@ -131,6 +134,7 @@ def facts_of(disks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fac
 
 def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict[str, Any]:
     standing = standing_of(row)
+    making = protection.running(facts, standing.good_at)
     same = ("cloud", "volume_id", "name", "label", "size", "protection", "last_good_at", "last_good_source", "late_at")
     more = ("overdue_at", "tags", "chain_size_mb", "note", "version", "tracked", "deleted_at", "first_seen_at")
     exempt = (
@@ -140,7 +144,8 @@ def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict
         **{word: row[word] for word in (*same, *more)},
         "follow": row["followed"],
         "follow_set": row["follow"],
-        "why": why(standing, now),
+        "why": protection.why(replace(standing, running=making is not None), now),
+        "running_id": str(making.id) if making else None,
         "last_good_id": str(row["last_good_id"]) if row["last_good_id"] else None,
         "rule": rule_words(standing.rule),
         "exempt": exempt,

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
 
 from backups.models.cloud import Cloud
 from backups.models.columns import CodePointText
@@ -26,29 +25,30 @@ class RuleColumns(models.Model):
         return {column: getattr(self, column) for column in self.RULE}
 
 
-class TagRule(RuleColumns):
-    tag = CodePointText(primary_key=True)
+class SharedRule(RuleColumns):
+    """`version` rises with every change; a rule that was taken away leaves its row, so that it goes on rising."""
+
+    version = models.PositiveIntegerField(default=0)
     set_at = models.DateTimeField()
     set_by = models.TextField()
 
     class Meta:
-        constraints = (
-            models.CheckConstraint(condition=Q(rule_period_seconds__isnull=False), name="tag_rule_is_a_rule"),
-        )
+        abstract = True
+
+    @property
+    def is_set(self) -> bool:
+        return self.rule_period_seconds is not None
+
+
+class TagRule(SharedRule):
+    tag = CodePointText(primary_key=True)
 
     def __str__(self) -> str:
         return self.tag
 
 
-class CloudRule(RuleColumns):
+class CloudRule(SharedRule):
     cloud = models.OneToOneField(Cloud, models.CASCADE, primary_key=True, related_name="rule")
-    set_at = models.DateTimeField()
-    set_by = models.TextField()
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(condition=Q(rule_period_seconds__isnull=False), name="cloud_rule_is_a_rule"),
-        )
 
     def __str__(self) -> str:
         return str(self.cloud_id)

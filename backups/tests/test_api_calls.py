@@ -5,6 +5,7 @@ import io
 import json
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -241,6 +242,23 @@ def test_rules_of_tags_and_clouds_are_set_listed_and_taken_away(api: Client) -> 
         assert api.delete(address).status_code == 204
     assert api.get("/api/rules/").json() == {"tags": {}, "clouds": {}}
     problem(api.put("/api/rules/clouds/nowhere/", {"period_seconds": 7200}, content_type=JSON), 404)
+
+
+def test_a_rule_that_somebody_changed_meanwhile_is_not_overwritten(api: Client) -> None:
+    three()
+    for address, of, name in (("/api/rules/tags/prod/", "tags", "prod"), ("/api/rules/clouds/otc/", "clouds", "otc")):
+        put = partial(api.put, address, content_type=JSON)
+        assert put({"period_seconds": 7200}, headers={"If-Match": "0"}).status_code == 204
+        changed = problem(put({"period_seconds": 60}, headers={"If-Match": "0"}), 412)
+        assert changed["detail"].startswith("operator changed this meanwhile")
+        assert put({"period_seconds": 3600}, headers={"If-Match": '"1"'}).status_code == 204
+        problem(api.delete(address, headers={"If-Match": "1"}), 412)
+        assert (rule := api.get("/api/rules/").json()[of][name])["version"] == 2
+        assert (rule["period_seconds"], rule["set_by"]) == (3600, "operator")
+        assert api.delete(address, headers={"If-Match": "2"}).status_code == 204
+        problem(put({"period_seconds": 60}, headers={"If-Match": "2"}), 412)  # taken away is changed too
+        assert put({"period_seconds": 60}).status_code == 204
+        assert api.get("/api/rules/").json()[of][name]["version"] == 4
 
 
 def test_views_are_saved_listed_and_removed_for_their_owner_alone(api: Client) -> None:

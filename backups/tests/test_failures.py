@@ -10,7 +10,7 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from backups.engine import failures, findings
+from backups.engine import failures, findings, retention
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.selection import parse
@@ -122,3 +122,12 @@ def test_what_came_of_a_backup_is_kept_while_it_is_deleted() -> None:
         note(one)
         one.refresh_from_db()
         assert one.outcome == came
+
+
+def test_causes_that_no_backup_has_any_more_are_forgotten() -> None:
+    kept, healed = backup(1, fail_reason="disk full"), backup(2, fail_reason="busy")
+    note(kept, healed)
+    Backup.objects.filter(pk=healed.pk).update(status="available", fail_reason=None)
+    note(kept, healed)
+    assert (retention.forget_causes(), retention.forget_causes()) == (1, 0)
+    assert [row.text for row in Cause.objects.all()] == ["disk full"]

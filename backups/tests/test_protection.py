@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backups.analysis.facts import Fact, Moment, made_by, moment
-from backups.analysis.protection import Knowledge, Standing, last_good, protection, why
+from backups.analysis.protection import Knowledge, Standing, last_good, protection, running, why
 from backups.analysis.rules import DEFAULT, BadRule, InForce, Rule, by_cron, by_period, nearest, span
 from backups.tests.facts import NOON, fact
 
@@ -114,6 +114,32 @@ def test_each_word_explains_itself_in_one_sentence() -> None:
     assert why(standing(knowledge=replace(KNOWN, followed=False)), NOON) == (
         "New backups are not followed, so a newer one may be there without being known."
     )
+
+
+def test_a_disk_without_a_backup_in_time_says_when_one_is_being_made() -> None:
+    late = standing(running=True)
+    assert "; one is being made now" not in why(late, NOON + H)
+    assert why(late, NOON + 25 * H).endswith("has grace until 2026-11-25 14:00 UTC; one is being made now.")
+    assert "overdue since 2026-11-25 14:00 UTC; one is being made now: " in why(late, NOON + 27 * H)
+    assert why(standing(None, running=True), NOON).endswith("list was read; one is being made now.")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([], None),
+        ([fact(1, status="creating")], 1),
+        ([fact(1, status="creating"), fact(3, status="creating"), fact(2, status="creating")], 3),
+        ([fact(1, NOON - H, status="creating")], None),  # begun before the last good one: an old hanger-on
+        ([fact(1, status="creating", gone_at=NOON)], None),
+        ([fact(1, status="error"), fact(2)], None),
+    ],
+)
+def test_what_is_being_made_now_began_after_the_last_good_one(facts: list[Fact], expected: int | None) -> None:
+    found = running(facts, NOON)
+    assert (found.id.int if found else None) == expected
+    old = fact(1, NOON - H, status="creating")
+    assert running([old], None) == old
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
-from backups.engine import tracking, volume_edits, volumes
+from backups.engine import shared_rules, tracking, volume_edits, volumes
 from backups.engine.derive import derive, derive_all, note_listing
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
@@ -152,9 +152,9 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
     assert (disk().protection, disk().rule["from"]) == ("overdue", "default")
-    volume_edits.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
+    shared_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
     assert (disk().protection, disk().rule["from"], disk().late_at) == ("late", "cloud", NOON - H)
-    volume_edits.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
+    shared_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
     volume_edits.set_tags([DISK], [" weekly", "odd"], hand=ANNA)
     assert (disk().protection, disk().rule["from"], disk().rule["tag"]) == ("protected", "tag", "weekly")
     rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
@@ -162,9 +162,9 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     assert (disk().protection, disk().rule["from"], disk().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
     assert (disk().own_rule, disk().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
     volume_edits.set_rule([DISK], None, hand=ANNA)
-    volume_edits.set_tag_rule("weekly", None, hand=ANNA)
+    shared_rules.set_tag_rule("weekly", None, hand=ANNA)
     assert disk().rule["from"] == "cloud"
-    volume_edits.set_cloud_rule("otc", None, hand=ANNA)
+    shared_rules.set_cloud_rule("otc", None, hand=ANNA)
     assert disk().rule["from"] == "default"
 
 

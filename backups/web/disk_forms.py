@@ -15,6 +15,7 @@ WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_ta
 FOLLOW = {"yes": True, "no": False, "cloud": None}
 _HOUR = 3600
 _FIELDS = {"period_seconds": "period_hours", "grace_seconds": "grace_hours", "exempt": "reason"}
+_FIELDS |= {"zone": "cron_zone", "tag": "name", "cloud": "name"}
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,13 @@ class DiskForm(forms.Form):
         try:
             return _CHANGES[self.cleaned_data["what"]](self, many)
         except (BadRule, BadValue) as e:
-            field = _FIELDS.get(e.word, e.word)
-            self.add_error(field if field in self.fields else None, str(e))
+            self.refuse(e)
             return None
+
+    def refuse(self, e: BadRule | BadValue) -> None:
+        """Put the sentence beside the field at fault."""
+        field = _FIELDS.get(e.word, e.word)
+        self.add_error(field if field in self.fields else None, str(e))
 
     def rule(self, zone: ZoneInfo) -> Rule:
         """By cron when an expression is given. Raises BadRule."""

@@ -80,12 +80,15 @@ def day_link(state: VolumeState, day: date, zone: ZoneInfo) -> str:
 def sentence(state: VolumeState, now: datetime) -> str:
     """What follows the word on top of a disk's page."""
     if state.protection in ("protected", "late", "overdue") and state.last_good_at is not None:
-        return f"The newest good backup is {span(now - state.last_good_at)} old."
+        running = " One is being made now." if state.running_id else ""
+        return f"The newest good backup is {span(now - state.last_good_at)} old.{running}"
     return state.why
 
 
 def advice(state: VolumeState) -> str:
     """What to do next; empty when nothing is."""
+    if state.running_id and state.protection in ("late", "overdue", "never"):
+        return "nothing yet: a backup is being made now; see that it succeeds."
     newest = newest_of(state)
     failed = newest is not None and newest.status == "error"
     if state.protection == "overdue":

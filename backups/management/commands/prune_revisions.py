@@ -18,4 +18,5 @@ class Command(BaseCommand):
 
     def handle(self, *, days: int, **options: Any) -> None:
         gone = retention.prune(timezone.now(), keep=timedelta(days=days))
-        self.stdout.write(f"{gone} changes forgotten")
+        causes = retention.forget_causes()
+        self.stdout.write(f"{gone} changes and {causes} causes without a backup forgotten")
