@@ -8,6 +8,7 @@ REDACTED = "[redacted]"
 MAX_DEPTH = 300  # levels, far deeper than any answer; what is nested deeper cannot be written as JSON and becomes null
 # A VK key in JSON text, its quotes escaped, single or left out; its letters may be written as \u escapes.
 _KEY = re.compile(r"""(?:\\*["'](?:V|\\+u0056)(?:K|\\+u004[bB])\\*["']|(?<=[{,])\s*VK)\s*:\s*""")
+_ONE = re.compile(r'(?<!\\)"VK"\s*:\s*"([^"\\]*)"')  # how clouds write it: once, as a plain string
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|null\b', re.DOTALL)
 
 
@@ -33,7 +34,12 @@ def _filled(value: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    if ("VK" not in text and "\\u00" not in text) or not _KEY.search(text):
+    escaped = "\\u00" in text
+    if "VK" not in text and not escaped:
+        return text
+    if not escaped and text.count("VK") == 1 and (one := _ONE.search(text)):  # nothing needs to be parsed for that
+        return f"{text[: one.start(1)]}{REDACTED}{text[one.end(1) :]}" if one[1] else text
+    if not _KEY.search(text):
         return text
     masked, whole = _mask(text), _parse(text)
     clean = redact(whole)
