@@ -45,8 +45,8 @@ class Window:
         return items[start : start + self.limit]
 
     def shifted(self, rows: int) -> "Window":
-        """As if `rows` rows had been inserted in front between every two pages."""
-        pages = self.offset // self.limit if self.limit else 0
+        """As if `rows` rows had been inserted in front between every two pages, which may overlap."""
+        pages = -(-self.offset // self.limit) if self.limit else 0
         return replace(self, offset=max(0, self.offset - rows * pages))
 
 
