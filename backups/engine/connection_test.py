@@ -8,13 +8,23 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-from backups.engine import clouds
+from backups.engine import calls, clouds
+from backups.engine.meter import Meter
 from backups.engine.signing_in import note_refusal
 from backups.engine.tracking import UnknownCloud
 from backups.models import Cloud
 from backups.vbs.client import Client
 from backups.vbs.clouds import AKSK, CloudConfig
-from backups.vbs.errors import Malformed, Rejected, SignInRefused, Unauthorized, Unavailable, VBSError, WrongAddress
+from backups.vbs.errors import (
+    Malformed,
+    OutOfBudget,
+    Rejected,
+    SignInRefused,
+    Unauthorized,
+    Unavailable,
+    VBSError,
+    WrongAddress,
+)
 from backups.vbs.reach import Reached, connect, resolve
 
 Outcome = Literal["ok", "failed", "not_tried"]
@@ -46,8 +56,10 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
     config = clouds.configured().get(name)
     if config is None:
         raise UnknownCloud(name)
+    clouds.ensure_rows()
     test = _Test(config, clock)
     test.run()
+    calls.keep(name, test.meter.drain(), now)
     _note(config, test, now)
     steps = tuple(test.steps[step] for step in STEPS)
     fails = next((one.step for one in steps if one.outcome == "failed"), None)
@@ -67,6 +79,7 @@ class _Test:
 
     def __init__(self, config: CloudConfig, clock: Callable[[], datetime]) -> None:
         self._config, self._clock = config, clock
+        self.meter = Meter(config.name, config.requests_per_second)  # its calls are the cloud's like any other
         self.steps = {step: Step(step, "not_tried") for step in STEPS}
         self.refused: SignInRefused | None = None
 
@@ -75,7 +88,7 @@ class _Test:
         urls = list(dict.fromkeys(str(url) for url in given if url))
         if not self._reach(urls):
             return
-        client = Client(self._config, clock=self._clock)
+        client = Client(self._config, clock=self._clock, meter=self.meter)
         try:
             self._ask(client, urls)
         finally:
@@ -173,6 +186,7 @@ class _Test:
 _KEYS = "Check ak, sk and project_id in clouds.yaml, and the clock of this machine."
 _ROLE = "Give the user the right to read backups in this project, and see that the project is the right one."
 _PATH = (
+    (OutOfBudget, "Try again in some seconds, or raise vbs_requests_per_second."),
     (WrongAddress, "Correct vbs_endpoint_override, or remove it so that the catalog decides."),
     (Malformed, "See that vbs_endpoint_override leads to the backup service and to nothing in front of it."),
     (Unavailable, "The service itself has trouble: try again later, and ask the cloud's support if it stays."),

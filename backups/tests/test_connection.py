@@ -69,6 +69,17 @@ def test_a_working_cloud_passes_every_step(sim: Simulator, configure: Configure,
     assert methods <= {("POST", "tokens"), ("GET", "detail")}
 
 
+def test_its_calls_are_counted_and_take_their_turn_like_any_other(sim: Simulator, configure: Configure) -> None:
+    configure(vbs_requests_per_second=0.05)  # one call in twenty seconds
+    assert tried().ok
+    assert list(Cloud.objects.get().calls.values_list("class_name", "n")) == [("ok", 1)]
+    asked = len(sim.requests)
+    step, detail, cure = failing(tried())
+    assert (step, cure) == ("path", "Try again in some seconds, or raise vbs_requests_per_second.")
+    assert "budget" in detail
+    assert [one.method for one in sim.requests[asked:]] == ["POST"]
+
+
 def test_a_name_that_nobody_knows_is_what_fails(configure: Configure) -> None:
     configure(vbs_endpoint_override="https://vbs.nowhere.invalid/v2")
     found = tried()
