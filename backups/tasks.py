@@ -1,6 +1,7 @@
 """Celery tasks: one verb of the engine each. Messages name clouds and kinds of work; the database says what is due."""
 
 import logging
+import threading
 import uuid
 from collections.abc import Sequence
 from typing import Any, cast
@@ -22,6 +23,7 @@ from backups.models import Backup
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100  # backups asked about at once when a person wants to know
+PATIENCE = 1.0  # seconds that a request may wait for the broker
 
 
 @shared_task
@@ -80,13 +82,35 @@ def _refresh_first(ids: Sequence[str]) -> None:
 
 
 def _send(task: Task[Any, None], *words: Any, queue: str, expires: int) -> bool:
-    """Publish. When the broker is away nothing is lost: what is due stays due."""
+    """Publish, waiting no longer than PATIENCE. When the broker is away nothing is lost: what is due stays due.
+
+    Options of the broker do not bound it: an absent one is tried for seconds, a frozen one answers no deadline. So the
+    message is published beside the caller; it may still go out later, and while one hangs no other is tried.
+    """
+    if any(one.is_alive() for one in _hanging):
+        return False
+    sent = threading.Event()
+    if task.app.conf.task_always_eager:  # Celery's own switch: the work is done here and now
+        _publish(task, words, queue, expires, sent)
+        return sent.is_set()
+    thread = threading.Thread(target=_publish, args=(task, words, queue, expires, sent), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    _hanging[:] = [one for one in (*_hanging, thread) if one.is_alive()]
+    if thread.is_alive():
+        logger.warning("the broker does not answer, what is due stays due")
+    return sent.is_set()
+
+
+def _publish(task: Task[Any, None], words: tuple[Any, ...], queue: str, expires: int, sent: threading.Event) -> None:
     try:
         task.apply_async(words, queue=queue, expires=expires)
+        sent.set()
     except (OperationalError, RedisError, OSError) as e:
         logger.warning("broker away, what is due stays due: %s", e)
-        return False
-    return True
+
+
+_hanging: list[threading.Thread] = []  # messages of this process that are still on their way
 
 
 @worker_shutting_down.connect
