@@ -45,8 +45,6 @@ def _before_a_task(**_: Any) -> None:
 
 def _note(part: str) -> None:
     """What this process costs, for /metrics."""
-    from django.utils import timezone
+    from backups.engine import clock, processes
 
-    from backups.engine import processes
-
-    processes.note(part, timezone.now())
+    processes.note(part, clock.now())

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
-from backups.engine import clouds
+from backups.engine import clock, clouds
 from backups.engine.derive import CHUNK, derive
 from backups.engine.rounds import may_ask
 from backups.models import Cloud, Volume
@@ -31,7 +30,7 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 def read_due(name: str) -> int:
     """Read the list of a cloud, unless it is not due, or the cloud is to be left alone; how many disks it named."""
-    now = timezone.now()
+    now = clock.now()
     cloud = may_ask(name, now)
     return read(name, now) if cloud is not None and is_due(cloud, now) and claim(name, now) else 0
 

@@ -14,18 +14,19 @@ from backups.tests.faults.parts import PostgreSQL
 pytestmark = pytest.mark.soak
 WRONG = """
 import datetime, sys, time_machine
-time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=10)).start()
+time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=int(sys.argv.pop()))).start()
 from celery.__main__ import main
 sys.exit(main())
 """
 
 
-def test_a_host_ten_minutes_ahead_works_like_the_others_and_leaves_no_wrong_times(house: House) -> None:
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_host_ten_minutes_off_works_like_the_others_and_leaves_no_wrong_times(house: House, minutes: int) -> None:
     if not isinstance(house.database, PostgreSQL):
         pytest.skip("the file of one host has no clock of its own")
     plan = parts.worker_part()
     words = plan.argv[plan.argv.index("celery") + 1 :]
-    wrong = house.part(replace(plan, argv=(sys.executable, "-c", WRONG, *words)))
+    wrong = house.part(replace(plan, argv=(sys.executable, "-c", WRONG, *words, str(minutes))))
     with house.watched():
         house.worker.end()
         wrong.start()
