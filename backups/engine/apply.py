@@ -16,14 +16,14 @@ from django.db import connection, transaction
 
 from backups.analysis.facts import GOOD as GOOD_STATUSES
 from backups.analysis.facts import Fact
-from backups.engine import bulk, clouds, findings, hearing, plan, readings
+from backups.engine import bulk, clock, clouds, due_disks, findings, hearing, plan, readings
 from backups.engine.claims import Claim, release
-from backups.engine.derive import derive
 from backups.engine.diff import WORDS, Difference
 from backups.engine.hearing import Heard
 from backups.engine.plan import FAILED, GOOD, KNOWN, Failure, Fetched, Known, News
+from backups.engine.schedule import IN_FLIGHT
 from backups.models import Backup, Body, Cloud, Revision, SearchText
-from backups.models.search import folded
+from backups.models.search import SEARCHED, folded
 from backups.vbs.kind import Votes, vote
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ CHUNK = 500  # IDs in one query
 REVISION = ("backup", "at", "changes", "body", "keep")
 BODY = ("backup", "received_at", "http_status", "text")
 OF_DISKS = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
+FINDING = frozenset({"status", "fail_reason", "tracking_state"})
 LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # entries may have them empty, the single answer full
 
 
@@ -44,9 +45,17 @@ class Applied:
 
 
 def apply(
-    cloud_name: str, fetched: Sequence[Fetched], *, claim: Claim | None = None, heard: Iterable[Heard] | None = None
+    cloud_name: str,
+    fetched: Sequence[Fetched],
+    *,
+    claim: Claim | None = None,
+    heard: Iterable[Heard] | None = None,
+    more_follows: bool = False,
 ) -> Applied:
-    """`heard`: the calls behind it, where one call brought many answers. `claim` is given back in the same breath."""
+    """`heard`: the calls behind it, where one call brought many answers. `claim` is given back in the same breath.
+
+    `more_follows`: the caller derives the disks itself (due_disks), after several batches.
+    """
     applied = Applied()
     outcomes = [Heard(one.asked_at, one.error) for one in fetched] if heard is None else list(heard)
     if not outcomes and not fetched:
@@ -60,10 +69,11 @@ def apply(
         if claim is not None:
             release(claim, [one.id for one in fetched])
         cloud.save(update_fields=[*hearing.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"])
-        if batch.changed:
-            findings.note(batch.changed, now)
-            derive(cloud_name, batch.disks, now)
+        findings.note(batch.to_find, now)
+        due_disks.mark(cloud_name, batch.disks, now)
     readings.ensure(cloud_name, now)
+    if not more_follows:
+        due_disks.derive_due(cloud_name, now)
     return applied
 
 
@@ -71,11 +81,11 @@ class _Batch:
     """One transaction's work, table by table."""
 
     def __init__(self, cloud: Cloud, fetched: Sequence[Fetched], applied: Applied) -> None:
-        self._cloud, self._applied = cloud, applied
+        self._cloud, self._applied, self._landed_at = cloud, applied, clock.now()
         self._fetched = {one.id: one for one in fetched}
         self._reading = clouds.reading(cloud, clouds.configured().get(cloud.name))
-        self.changed: list[uuid.UUID] = []  # backups that are not as they were …
-        self.disks: set[str | None] = set()  # … and the disks they are and were of
+        self.to_find: list[uuid.UUID] = []  # backups about which something else may be found now …
+        self.disks: set[str | None] = set()  # … and the disks that are to be judged anew
 
     def write(self) -> None:
         touched: list[list[Any]] = []
@@ -103,15 +113,17 @@ class _Batch:
             rows = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
             if connection.features.has_select_for_update:
                 rows = rows.select_for_update(of=("self",))
-            yield from (Known(*row) for row in rows.values_list(*KNOWN))
+            for *stored, due_at in rows.values_list(*KNOWN):
+                stands = plan.is_due_again(due_at, self._fetched[stored[0]].asked_at, self._landed_at)
+                yield Known(*[*stored, due_at if stands else None])
 
     def _fail(self, failures: Sequence[Failure]) -> None:
         bulk.update(Backup, FAILED, [[one.id, *one.row] for one in failures])
         told = [(one.id, one.difference, None) for one in failures if one.difference is not None]
         self._revise(told)
         if told:
-            self.changed += [pk for pk, _, _ in told]
-            gone = Backup.objects.filter(pk__in=self.changed)
+            self.to_find += [pk for pk, _, _ in told]
+            gone = Backup.objects.filter(pk__in=self.to_find)
             self.disks |= set(gone.order_by().values_list("volume_id", flat=True))
 
     def _change(self, changed: Sequence[Known]) -> None:
@@ -135,17 +147,21 @@ class _Batch:
         return dict(Body.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
 
     def _write_news(self, found: Sequence[News], before: dict[uuid.UUID, dict[str, Any]]) -> None:
-        columns = list(found[0].values)
-        bulk.update(Backup, columns, [[one.id, *one.values.values()] for one in found])
+        """Of the words only those that changed in one of them: with each column go an index or two."""
+        changed = set(WORDS) if any(one.is_first for one in found) else {w for one in found for w in one.words}
+        news = [word for word in WORDS if word in changed]
+        columns = [*GOOD, "digest", *news]
+        bulk.update(Backup, columns, [[one.id, *map(one.values.__getitem__, columns)] for one in found])
         rows = [(one.id, self._fetched[one.id], one.body) for one in found]
         bulk.insert(Body, BODY, [[pk, got.asked_at, got.http_status, text] for pk, got, text in rows], replace=True)
-        texts = [[one.id, text] for one in found if (text := _searched(one, before[one.id])) is not None]
-        bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
+        if any(word in SEARCHED for word in news):
+            texts = [[one.id, text] for one in found if (text := _searched(one, before[one.id])) is not None]
+            bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
         told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
         self._revise(told)
         moving = [one for one in found if _moves_its_disk(one)]
         self.disks |= {one.values["volume_id"] for one in moving} | {before[one.id]["volume_id"] for one in moving}
-        self.changed += [one.id for one in found]
+        self.to_find += [one.id for one in found if _may_find_more(one)]
         self._cloud.seen_vbs = self._cloud.seen_vbs or any(one.is_vbs for one in found)
         was = [vote(inc=row["inc"], type_=row["type"]) for row in (before[one.id] for one in found)]
         _count_votes(self._cloud, was, [vote(inc=one.values["inc"], type_=one.values["type"]) for one in found])
@@ -168,8 +184,12 @@ def _erases(entry: Any, body: str | None) -> bool:
 
 def _moves_its_disk(one: News) -> bool:
     """Did a word change that disks are judged by? Not progress, of which a running one tells all the time."""
-    words = {change["word"] for change in one.difference.changes} if one.difference else set()
-    return bool(words & OF_DISKS) or ("updated_at" in words and one.values["status"] in GOOD_STATUSES)
+    return not OF_DISKS.isdisjoint(one.words) or ("updated_at" in one.words and one.values["status"] in GOOD_STATUSES)
+
+
+def _may_find_more(one: News) -> bool:
+    """Findings read the state, the reason, and how it goes on with what is in flight."""
+    return one.values["status"] in IN_FLIGHT or not FINDING.isdisjoint(one.words)
 
 
 def _searched(one: News, before: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
@@ -26,6 +26,7 @@ DERIVED = (
     *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
     *("chain_size_mb", "rule_from", "rule_tag"),
     *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
+    "derive_at",
 )
 
 
@@ -80,32 +81,38 @@ def _rules(cloud: str) -> tuple[dict[str, Rule], Rule | None]:
     return tags, rule_of(mine) if mine else None
 
 
+def locked(cloud: str, ids: Sequence[str], now: datetime) -> models.QuerySet[Volume]:
+    """The rows of these disks, made where there are none; they stay locked to the end of the transaction."""
+    rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
+    if rows.count() < len(ids):
+        fresh = [Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids]
+        Volume.objects.bulk_create(fresh, ignore_conflicts=True)
+        _have_them_named(cloud)
+    return rows.select_for_update(of=("self",)) if connection.features.has_select_for_update else rows
+
+
 def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: Rule | None, now: datetime) -> int:
     """The rows are locked before the backups are read: who waits here sees what the one before has committed."""
     with transaction.atomic():
-        fresh = [Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids]
-        rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
-        if rows.count() < len(ids):
-            Volume.objects.bulk_create(fresh, ignore_conflicts=True)
-            _have_them_named(cloud)
-        if connection.features.has_select_for_update:
-            rows = rows.select_for_update(of=("self",))
-        found = list(rows)
+        found = list(locked(cloud, ids, now))
         follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
-        changed, entries = [], []
+        changed, written, entries = 0, [], []
         for row in found:
             mine = {tag: tags[tag] for tag in row.tags if tag in tags}
             in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
             its = facts.get(row.volume_id, [])
             hangs = chains.chains(its)
-            if _note(row, its, hangs, in_force, now):
-                changed.append(row)
+            is_new = _note(row, its, hangs, in_force, now)
+            if is_new or row.derive_at is not None:
+                row.derive_at = None
+                written.append(row)
+            changed += is_new
             expected = in_force.rule if _asks(row, follow) else None
             entries.append(ledger.Entry(row.pk, its, hangs, expected, row.first_seen_at))
-        bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in changed])
+        bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in written])
         ledger.record(cloud, entries, now)
-    return len(changed)
+    return changed
 
 
 def _have_them_named(cloud: str) -> None:

@@ -12,10 +12,18 @@ from typing import Literal
 
 from django.db.models import Q
 
-from backups.engine import breaker, clouds, cost, disk_list, following, lists, quota, rounds, sweep
+from backups.engine import breaker, clock, clouds, cost, disk_list, due_disks, following, lists, quota, rounds, sweep
 from backups.models import Backup, Cloud
 
-Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota"]
+Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota", "derive"]
+
+
+def _derive(cloud: str) -> int:
+    """Brings no answers."""
+    due_disks.derive_due(cloud, clock.now())
+    return 0
+
+
 DO: dict[Work, Callable[[str], int]] = {
     "refresh": rounds.refresh_due,
     "refresh_singly": lambda cloud: rounds.refresh_due(cloud, singly=True),
@@ -23,6 +31,7 @@ DO: dict[Work, Callable[[str], int]] = {
     "look_for_new": sweep.look_for_new,
     "list_disks": disk_list.read_due,
     "read_quota": quota.read_due,
+    "derive": _derive,
 }
 LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
 WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
@@ -39,9 +48,10 @@ class Need:
 
 
 def needs(now: datetime) -> list[Need]:
-    """Of all configured clouds that may be asked now."""
-    rows = Cloud.objects.filter(pk__in=clouds.configured()).order_by("name")
-    return [need for cloud in rows for need in _needs(cloud, now)]
+    """Of all configured clouds; only what asks nothing where one may not be asked now."""
+    rows = list(Cloud.objects.filter(pk__in=clouds.configured()).order_by("name"))
+    left = [Need(cloud.name, "derive") for cloud in rows if due_disks.are_left(cloud.name, now)]
+    return left + [need for cloud in rows for need in _needs(cloud, now)]
 
 
 def _needs(cloud: Cloud, now: datetime) -> list[Need]:

@@ -47,30 +47,33 @@ class Known:
     error: dict[str, Any] | None
     missed_at: datetime | None
     gone_at: datetime | None
+    due_again_at: datetime | None  # `next_refresh_at` where it stands whatever the answer says: see `is_due_again`
 
 
-KNOWN = tuple(Known.__dataclass_fields__)
+KNOWN = (*(word for word in Known.__dataclass_fields__ if word != "due_again_at"), "next_refresh_at")
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`values` are the columns to write, `body` the text of the answer."""
+    """`values` are the columns to write, `body` the text of the answer. `words`: those that changed."""
 
     id: uuid.UUID
     values: dict[str, Any]
     body: str
     difference: Difference | None
+    words: frozenset[str]
     is_vbs: bool
-
-    @property
-    def is_news(self) -> bool:
-        """Something of the backup is not as it was; else only times moved."""
-        return "digest" in self.values or self.values.get("gone_at") is not None
+    is_first: bool
 
 
 def is_late(known: Known, fetched: Fetched) -> bool:
     """Is the stored knowledge newer than this answer?"""
     return known.attempted_at is not None and known.attempted_at > fetched.asked_at
+
+
+def is_due_again(due_at: datetime | None, asked_at: datetime, landed_at: datetime) -> bool:
+    """Did somebody ask for a look after this answer was asked for? What the answer says may be older than the wish."""
+    return due_at is not None and asked_at < due_at <= landed_at
 
 
 def is_news(known: Known, answer: payload.Received) -> bool:
@@ -80,7 +83,7 @@ def is_news(known: Known, answer: payload.Received) -> bool:
 def touched(known: Known, fetched: Fetched) -> list[Any]:
     """The columns of GOOD after an answer that says nothing new."""
     looks = min(known.unchanged_looks + 1, 30_000)
-    times = _times(known.id, fetched.asked_at, known.status, known.created_at, known.changed_at, looks)
+    times = _times(known, fetched.asked_at, known.status, known.created_at, known.changed_at, looks)
     return [*times, 0, None, None, None]
 
 
@@ -92,18 +95,19 @@ def news(
     derived = {"kind": kind.kind, "kind_source": kind.source, "kind_conflict": kind.conflict}
     words = {**answer.words(), **derived}
     now = fetched.asked_at
-    times = _times(known.id, now, answer.status, answer.created_at, now, 0)
+    times = _times(known, now, answer.status, answer.created_at, now, 0)
     found = difference(before, words)
     if known.gone_at is not None and before is not None:
         back = moved("gone", "fresh")
         found = Difference([*back.changes, *(found.changes if found else [])], kept=True, whole=True)
     digest = fetched.answer.digest if fetched.answer else None
     values = {**words, **dict(zip(GOOD, [*times, 0, None, None, None], strict=True)), "digest": digest}
-    return News(known.id, values, answer.body_text, found, answer.is_vbs)
+    changed = frozenset(change["word"] for change in found.changes) if found else frozenset[str]()
+    return News(known.id, values, answer.body_text, found, changed, answer.is_vbs, is_first=before is None)
 
 
 def _times(
-    backup_id: uuid.UUID,
+    known: Known,
     now: datetime,
     status: str | None,
     created_at: datetime | None,
@@ -115,8 +119,8 @@ def _times(
     every = schedule.interval(
         status=status, created_at=created_at, changed_at=changed_at, unchanged_looks=looks, now=now
     )
-    look = schedule.look(backup_id, every, now)
-    return [now, now, look.next_refresh_at, look.interval, look.stale_at, looks, changed_at]
+    look = schedule.look(known.id, every, now)
+    return [now, now, known.due_again_at or look.next_refresh_at, look.interval, look.stale_at, looks, changed_at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +134,15 @@ class Failure:
 
 def failed(known: Known, fetched: Fetched) -> Failure:
     now, error = fetched.asked_at, fetched.error
+    if isinstance(error, Gone):
+        return _missing(known, error, now)
     kept = [known.error, known.missed_at, known.gone_at]
     if error is None or error.class_name == "unauthorized":
         # The cloud is at fault, not the backup: it stays due and its cloud says why.
-        return Failure(known.id, [now, now + schedule.LATER, known.changed_at, known.failures, *kept])
-    if isinstance(error, Gone):
-        return _missing(known, error, now)
+        again = known.due_again_at or now + schedule.LATER
+        return Failure(known.id, [now, again, known.changed_at, known.failures, *kept])
     failures = min(known.failures + 1, 30_000)
-    again = now + schedule.jittered(known.id, schedule.later(error.class_name, failures))
+    again = known.due_again_at or now + schedule.jittered(known.id, schedule.later(error.class_name, failures))
     said = described(error, now, before=known.error)
     row = [now, again, known.changed_at, failures, said, known.missed_at, known.gone_at]
     return Failure(known.id, row)
@@ -149,7 +154,8 @@ def _missing(known: Known, error: Gone, now: datetime) -> Failure:
         again = schedule.gone_look(known.gone_at, now)
         return Failure(known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at])
     if known.missed_at is None:
-        return Failure(known.id, [now, now + schedule.CONFIRM_GONE, known.changed_at, 0, known.error, now, None])
+        again = known.due_again_at or now + schedule.CONFIRM_GONE
+        return Failure(known.id, [now, again, known.changed_at, 0, known.error, now, None])
     row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now), known.missed_at, now]
     return Failure(known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone"))
 

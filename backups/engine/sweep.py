@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from backups.engine import clock, clouds, derive, following, lists
+from backups.engine import clock, clouds, derive, due_disks, following, lists
 from backups.engine.apply import apply
 from backups.engine.fetch import stopping
 from backups.engine.hearing import Heard
@@ -26,6 +26,7 @@ CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer tha
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
 NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
+DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
 CHUNK = 500
 
 
@@ -61,6 +62,7 @@ class _Sweep:
         self._check = lists.is_to_be_checked(cloud, began)
         self._trusted = not self._check and not cloud.list_lacks
         self._asked_at = began
+        self._derived = time.monotonic()
         self._good = 0
         self._newest = cloud.newest_created_at
         self._disks: Counter[str] = Counter()
@@ -78,6 +80,8 @@ class _Sweep:
             if not isinstance(e, SignInRefused):  # that says nothing of lists
                 lists.failed(self._name, e.message, clock.now())
             return self._good
+        finally:
+            due_disks.derive_due(self._name, clock.now())
         if finished:
             self._note_end(walk)
         if self._check and not self._trusted:
@@ -89,6 +93,7 @@ class _Sweep:
         self._asked_at = clock.now()
         for entries in walk:
             self._page({pk: entry for entry in entries if (pk := _id(entry)) is not None})
+            self._derive_now_and_then()
             if stopping.is_set() or (self._whole and not self._trusted and not self._wanted.anything):
                 return False
             if not self._whole and self._is_old(entries):
@@ -96,6 +101,11 @@ class _Sweep:
             Cloud.objects.filter(pk=self._name).update(sweep_until=clock.now() + CLAIM)
             self._asked_at = clock.now()
         return walk.complete
+
+    def _derive_now_and_then(self) -> None:
+        if time.monotonic() - self._derived > DERIVE_EVERY:
+            due_disks.derive_due(self._name, clock.now())
+            self._derived = time.monotonic()
 
     @contextmanager
     def _patient(self) -> Iterator[None]:
@@ -123,7 +133,7 @@ class _Sweep:
             for pk, entry in entries.items()
             if self._trusted and pk in tracked
         ]
-        applied = apply(self._name, fetched, heard=heard)
+        applied = apply(self._name, fetched, heard=heard, more_follows=True)
         self._good += applied.good
         self._unlist(applied.doubtful)
 

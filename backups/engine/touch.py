@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 
+from backups.engine import clock
 from backups.engine.schedule import OLD_LOOK, SETTLED, YOUNG, YOUNG_LOOK, jittered
 from backups.models import Backup
 
@@ -19,7 +20,8 @@ _SETTLED = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 _SET = """
     refreshed_at = {now}, attempted_at = {now}, unlisted_at = NULL, failures = 0, error = NULL, missed_at = NULL,
     unchanged_looks = CASE WHEN unchanged_looks < 30000 THEN unchanged_looks + 1 ELSE unchanged_looks END,
-    next_refresh_at = CASE WHEN {is_old} THEN new.old ELSE new.young END,
+    next_refresh_at = CASE WHEN next_refresh_at > {now} AND next_refresh_at <= {landed} THEN next_refresh_at
+                           WHEN {is_old} THEN new.old ELSE new.young END,
     stale_at = CASE WHEN {is_old} THEN {stale_old} ELSE {stale_young} END,
     refresh_interval = CASE WHEN {is_old} THEN {old} ELSE {young} END
 """
@@ -38,6 +40,7 @@ def touch(cloud: str, digests: Mapping[uuid.UUID, str], asked_at: datetime) -> s
     rows = [(pk, digest, old[pk.int % _STEPS], young[pk.int % _STEPS]) for pk, digest in digests.items()]
     values = {
         "now": asked_at,
+        "landed": clock.now(),  # a look that somebody asked for after the question stands: plan.is_due_again
         "edge": asked_at - YOUNG,
         "stale_old": asked_at + 2 * OLD_LOOK,
         "stale_young": asked_at + 2 * YOUNG_LOOK,
@@ -61,7 +64,7 @@ def touch(cloud: str, digests: Mapping[uuid.UUID, str], asked_at: datetime) -> s
 
 def _run(source: str, given: Mapping[str, Any]) -> list[uuid.UUID | str]:
     table = Backup._meta.db_table
-    names = {name: f"%({name})s" for name in ("now", "stale_old", "stale_young", "old", "young", "cloud")}
+    names = {name: f"%({name})s" for name in ("now", "landed", "stale_old", "stale_young", "old", "young", "cloud")}
     is_old = "coalesce(created_at, changed_at) <= %(edge)s"
     sets = _SET.format(**names, is_old=is_old)
     no = "+" if connection.vendor == "sqlite" else ""  # no index on these: SQLite would join from the wrong side

@@ -82,7 +82,8 @@ class Volume(RuleColumns):
     exempt_reason = models.TextField(null=True)
     exempt_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
-    # derived from its backups by engine.derive; "good" is what can be restored
+    # derived from its backups by engine.derive, when `derive_at` is reached if that is set; "good" can be restored
+    derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
     last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
     last_good_at = models.DateTimeField(null=True)
@@ -107,6 +108,7 @@ class Volume(RuleColumns):
             models.Index("overdue_at", "id", name="volume_overdue"),
             models.Index("exempt_until", name="volume_exempt"),
             models.Index("name", "id", name="volume_name"),
+            models.Index("cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)),
         )
 
     def __str__(self) -> str:
