@@ -47,6 +47,18 @@ def test_the_same_page_again_ends_an_incomplete_walk() -> None:
     assert not walk.complete
 
 
+def test_an_empty_page_is_the_last_even_if_it_names_a_next_one() -> None:
+    offsets: list[int] = []
+
+    def ask(offset: int) -> Page:
+        offsets.append(offset)
+        return Page(ROWS[offset:], more=True)
+
+    walk = Walk(ask, limit=1000)
+    assert ids(walk) == [row["id"] for row in ROWS]
+    assert (walk.complete, offsets) == (True, [0, 94, 95])
+
+
 def test_a_short_page_of_a_round_length_may_be_cut() -> None:
     walk = Walk(lambda offset: Page(ROWS[offset : offset + 50], more=False), limit=1000)
     assert len(ids(walk)) == 95

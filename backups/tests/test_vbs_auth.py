@@ -2,8 +2,10 @@
 
 import json
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +16,7 @@ import requests
 
 from backups.vbs.auth import KeystoneSignIn, SDKHMACAuth
 from backups.vbs.clouds import CloudConfig, load_clouds
-from backups.vbs.errors import ConfigurationError, SignInRefused, Unavailable, WrongAddress
+from backups.vbs.errors import ConfigurationError, Malformed, SignInRefused, Unavailable, WrongAddress
 from backups.vbs.plugin import load_plugin
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)
@@ -39,6 +41,7 @@ class Keystone:
     def __init__(self) -> None:
         self.sign_ins = 0
         self.refuse: int | None = None
+        self.catalog: Any = CATALOG
         self.paths: list[str] = []
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -46,7 +49,7 @@ class Keystone:
         self.paths.append(f"{handler.command} {handler.path}")
         self.sign_ins += 1
         status = self.refuse or 201
-        token = {"project": {"id": PROJECT}, "catalog": CATALOG, "methods": ["password"], "user": {"id": "u"}}
+        token = {"project": {"id": PROJECT}, "catalog": self.catalog, "methods": ["password"], "user": {"id": "u"}}
         token |= {"expires_at": "2026-11-24T19:45:00.000000Z", "issued_at": "2026-11-23T19:45:00.000000Z"}
         error = {"error": {"code": status, "title": "Unauthorized", "message": "bad password hunter2-hunter2"}}
         body = json.dumps(error if self.refuse else {"token": token}).encode()
@@ -212,6 +215,43 @@ clouds:
 SECURE = "clouds: {otc: {auth: {password: from-secure}}}"
 AKSK = "auth_type: aksk, auth: {ak: a, sk: s, project_id: p}"
 SIGN = 'auth: {auth_url: "https://i.example", username: u, password: p, project_id: p, user_domain_id: d}'
+
+
+@pytest.mark.parametrize(
+    "catalog", [[None, "vbsv2", {"type": "vbsv2"}], [{"type": "vbsv2", "endpoints": [5, None]}], "x"]
+)
+def test_a_catalog_that_is_none_has_no_endpoint(keystone: tuple[Keystone, str], catalog: Any) -> None:
+    one, url = keystone
+    one.catalog = catalog
+    with pytest.raises(WrongAddress, match="The catalog has no public endpoint of vbsv2"):
+        sign_in(url).endpoint(["vbsv2"])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_sign_in_reads_no_endless_answer(packed: bool) -> None:
+    """64 MiB of blanks, as they are or in 64 KiB of gzip, cost the memory of what is allowed, not of what is sent."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(201)
+        handler.send_header("X-Subject-Token", "tok-1")
+        handler.send_header("Connection", "close")
+        if packed:
+            handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+        pack = zlib.compressobj(wbits=31)
+        blanks = b" " * (1 << 20)
+        with suppress(OSError):  # the client has read enough
+            for _ in range(64):
+                handler.wfile.write(pack.compress(blanks) if packed else blanks)
+            handler.wfile.write(pack.flush() if packed else b"")
+
+    with serve(answer) as url:
+        tracemalloc.start()
+        with pytest.raises(Malformed, match="longer than 4194304 bytes"):
+            sign_in(url).token()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 def test_clouds_yaml_and_secure_yaml_are_one(tmp_path: Path) -> None:

@@ -445,7 +445,14 @@ def test_every_body_form_is_read(status: int, body: str, kind: type[VBSError], c
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("Mon, 23 Nov 2026 19:46:00 GMT", 60.0), ("Mon, 23 Nov 2026 19:00:00 GMT", 0.0), ("soon", None)],
+    [
+        ("7", 7.0),
+        ("Mon, 23 Nov 2026 19:46:00 GMT", 60.0),
+        ("Mon, 23 Nov 2026 19:00:00 GMT", 0.0),
+        ("soon", None),
+        (f"Mon, 23 Nov {'9' * 20} 19:46:00 GMT", None),
+        (f"Mon, 23 Nov 2026 19:46:00 +{'9' * 20}", None),
+    ],
 )
 def test_retry_after_is_seconds_from_now(header: str, seconds: float | None) -> None:
     assert from_response(503, {"Retry-After": header}, b"", now=NOW).retry_after == seconds

@@ -19,8 +19,9 @@ from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1.identity.base import BaseIdentityPlugin
 from keystoneauth1.session import Session
 
+from backups.vbs.bounded import BoundedAdapter
 from backups.vbs.clouds import CloudConfig
-from backups.vbs.deadline import DeadlineAdapter, set_deadline
+from backups.vbs.deadline import set_deadline
 from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
@@ -35,6 +36,7 @@ from backups.vbs.errors import (
 from backups.vbs.plugin import load_plugin
 
 SIGN_IN_SECONDS = 8.0
+SIGN_IN_BYTES = 4 << 20  # catalogs are long, but no longer
 _RENEW_BEFORE = timedelta(seconds=120)  # of the end of a token's life
 _QUIET = timedelta(seconds=60)  # after a refused sign-in, or a renewal that did not help, nothing is tried
 
@@ -111,7 +113,7 @@ class KeystoneSignIn:
         self._http = requests.Session()
         self._http.trust_env = False
         for scheme in ("http://", "https://"):
-            self._http.mount(scheme, DeadlineAdapter())
+            self._http.mount(scheme, BoundedAdapter(SIGN_IN_BYTES))
         self._session = Session(
             session=self._http, verify=config.verify, timeout=SIGN_IN_SECONDS, redirect=False, user_agent="vbsdash"
         )
@@ -224,7 +226,8 @@ class KeystoneSignIn:
 
     def _read(self, access: Any) -> _SignedIn:
         try:
-            catalog = access.service_catalog.catalog if access.has_service_catalog() else []
+            given = access.service_catalog.catalog if access.has_service_catalog() else None
+            catalog = [{**one, "endpoints": _objects(one.get("endpoints"))} for one in _objects(given)]
             token = str(access.auth_token)
             found = _SignedIn(token, access.project_id, self._clock(), access.expires, catalog)
         except (AttributeError, KeyError, ValueError, TypeError) as e:
@@ -247,7 +250,7 @@ class KeystoneSignIn:
         for wanted in types:
             for service in catalog:
                 if service.get("type") == wanted:
-                    for endpoint in service.get("endpoints") or ():
+                    for endpoint in service["endpoints"]:
                         if self._fits(endpoint):
                             return wanted, str(endpoint["url"])
         place = f" in region {self._config.region}" if self._config.region else ""
@@ -259,3 +262,8 @@ class KeystoneSignIn:
         in_region = self._config.region in (None, region, endpoint.get("region"))
         interface = str(endpoint.get("interface", "")).removesuffix("URL")
         return in_region and interface == self._config.interface and bool(endpoint.get("url"))
+
+
+def _objects(given: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; what else stands there, or in its place, is no service and no endpoint."""
+    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import BadStatusLine, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, ClassVar, NoReturn
 
 import requests
@@ -200,7 +200,7 @@ def _seconds(value: Any, now: datetime) -> float | None:
         return min(float(text[:9]), _MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return min(max((date - now).total_seconds(), 0.0), _MAX_RETRY_AFTER)
@@ -228,7 +228,7 @@ def from_transport(error: BaseException, host: str) -> VBSError:
         return Unavailable(f"{host}: the answer was cut off.")
     if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
         return Unavailable(f"{host} closed the connection before it had answered.")
-    if has(urllib3.exceptions.DecodeError, BadStatusLine, urllib3.exceptions.HeaderParsingError):
+    if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
         return Malformed(f"{host} answered with something that is not proper HTTP.")
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
 

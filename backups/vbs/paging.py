@@ -85,9 +85,11 @@ class Walk:
         return fresh
 
     def _is_last(self, page: Page) -> bool:
-        """Short, and no next page is named. A short page of a round length may be cut by a limit of the server's."""
+        """Empty; or short, and no next page is named. One of a round length may be cut by a limit of the server's."""
         count = len(page.entries)
+        if count == 0:
+            return True  # whatever it names: some name a next page for ever
         if page.more or count >= self._limit:
             return False
-        could_be_cut = self.page_size is None and count > 0 and count % 50 == 0
+        could_be_cut = self.page_size is None and count % 50 == 0
         return not could_be_cut or len(self._seen) > count
