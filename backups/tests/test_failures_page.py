@@ -95,6 +95,13 @@ def test_search_and_cloud_leave_out_the_rest(web: Client) -> None:
     assert (refused.status_code, 'href="/failures/?q=x"' in refused.content.decode()) == (400, True)
 
 
+def test_the_page_can_be_stopped_from_updating_itself_and_keeps_its_search(web: Client) -> None:
+    fail(QUOTA, hours=1)
+    page = web.get("/failures/?q=VolumeBackup").content.decode()
+    assert 'href="?q=VolumeBackup&amp;live=off"' in page
+    assert 'href="?q=VolumeBackup"' in web.get("/failures/?q=VolumeBackup&live=off").content.decode()
+
+
 def test_nothing_failed_is_said_calmly(web: Client) -> None:
     page = web.get("/failures/")
     assert "No backup has failed." in words(page)

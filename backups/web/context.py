@@ -18,7 +18,7 @@ ATTENTION_AGE = 10  # seconds for which a process takes its last count for the n
 def frame(request: HttpRequest) -> dict[str, Any]:
     """`here`: the name of the page, for the navigation; `path`: this very address, for the live update.
 
-    `live` is off where the address says so; `still` is the address's query without that word.
+    `live` is off where the address says so; `unlive` is the address's query without that word.
     """
     match = request.resolver_match
     here = match.url_name if match else None
@@ -29,7 +29,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "here": here,
         "path": request.get_full_path(),
         "live": request.GET.get("live") != "off",
-        "still": rest.urlencode(),
+        "unlive": rest.urlencode(),
         "updates": here in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": attention_count,
