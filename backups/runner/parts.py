@@ -52,6 +52,7 @@ def web_part(listen_fd: int) -> Part:
     """One process with threads (memory); the socket is the runner's, so requests wait while this part restarts."""
     options = (
         f"--bind fd://{listen_fd} --workers 1 --worker-class gthread --threads 8 --graceful-timeout 5 "
+        "--limit-request-line 8190 "  # bytes, the most it takes: a list's whole state is in its address
         "--no-control-socket --log-level warning --config python:backups.runner.gunicorn_conf"
     )
     tmp = ("--worker-tmp-dir", "/dev/shm") if os.access("/dev/shm", os.W_OK) else ()  # noqa: S108  no disk behind it

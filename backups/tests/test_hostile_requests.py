@@ -1,0 +1,33 @@
+"""What nobody asks by accident: refused by name or not found, never a 500, on both databases."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+pytestmark = pytest.mark.django_db
+DISK = "/api/volumes/otc/%00/"
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(DISK, "/api/volumes/%00/x/", "/api/rules/clouds/%00/", "/api/rules/tags/%00/", "/api/views/%00/"),
+        *("/api/clouds/%00/backups/", "/api/%00", "/volumes/otc/%00/", "/volumes/%00/x/", "/volumes/otc/%00/set/"),
+        *("/volumes/otc/%00/refresh/", "/clouds/%00/test/", "/%00", "/admin/backups/backup/%00/change/"),
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_a_nul_in_an_address_is_found_nowhere(web: Client, path: str, method: str) -> None:
+    answer: Any = (
+        getattr(web, method)(path, "{}", content_type="application/json") if method != "get" else web.get(path)
+    )
+    assert answer.status_code == 404
+    assert answer["Content-Type"].startswith("application/problem+json" if path.startswith("/api/") else "text/html")
