@@ -49,7 +49,7 @@ class Failures(Call):
 
 
 class CloudBackups(Call):
-    """Asks the cloud, so nothing here can tell whether the answer changed."""
+    """Asks the cloud, so nothing here can tell beforehand whether the answer changed: its ETag is made of it."""
 
     conditional = False
 
@@ -114,7 +114,9 @@ class Summary(Call):
 
 
 def _check(request: Request, cloud: str) -> None:
-    if cloud not in clouds.configured() or not query.opens(request, cloud):
+    if not query.opens(request, cloud):
+        raise NotFound("This token does not open this cloud.")
+    if cloud not in clouds.configured():
         raise NotFound(str(UnknownCloud(cloud)))
 
 

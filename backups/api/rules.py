@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,7 +15,7 @@ from backups.api import volume_shapes as disk_shape
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed
-from backups.engine import shared_rules
+from backups.engine import shared_rules, tokens
 from backups.engine.shared_rules import Shared
 from backups.engine.volume_edits import BadValue, Conflict
 
@@ -54,6 +54,8 @@ class RuleOfTag(Call):
 
     def _set(self, request: Request, tag: str, wanted: Rule | None) -> Response:
         query.only(request)
+        if tokens.scope(request.auth) is not None:
+            raise PermissionDenied("The rule of a tag counts in every cloud, and this token opens some of them only.")
         try:
             return _write(self, request, shared_rules.set_tag_rule, tag, wanted)
         except BadValue as e:

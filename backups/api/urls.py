@@ -3,6 +3,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path, re_path
+from django.views.decorators.http import conditional_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backups.api import backups, bulk, overview, rules, table, views, volumes
@@ -36,12 +37,12 @@ urlpatterns = [
     path("rules/clouds/<str:cloud>/", rules.RuleOfCloud.as_view()),
     path("failures/", overview.Failures.as_view()),
     path("clouds/", overview.Clouds.as_view()),
-    path("clouds/<str:cloud>/backups/", overview.CloudBackups.as_view()),
+    path("clouds/<str:cloud>/backups/", conditional_page(overview.CloudBackups.as_view())),
     path("clouds/<str:cloud>/test/", overview.CloudTest.as_view()),
     path("views/", views.Views.as_view()),
     path("views/<str:name>/", views.OneView.as_view()),
     path("summary/", overview.Summary.as_view()),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", conditional_page(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", docs, name="docs"),
     re_path("", Nothing.as_view()),
 ]

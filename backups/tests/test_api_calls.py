@@ -315,6 +315,11 @@ def test_a_read_that_nothing_changed_is_304_until_a_write_or_the_clock_changes_i
         assert api.get(address, headers={"If-None-Match": before}).status_code == 200
 
 
+def test_the_description_of_the_api_is_304_for_who_has_it(api: Client) -> None:
+    tag = api.get("/api/schema/")["ETag"]
+    assert api.get("/api/schema/", headers={"If-None-Match": tag}).status_code == 304
+
+
 def test_two_readers_never_share_a_version(api: Client) -> None:
     three()
     mine = api.get("/api/backups/")["ETag"]
@@ -406,6 +411,8 @@ def test_what_a_cloud_lists_is_told_apart_by_what_is_tracked(api: Client, settin
         assert [one["tracked"] for one in again["results"]] == [True, False, False, False, False]
         second = api.get(first["next"]).json()
         assert not set(ids) & {one["id"] for one in second["results"]}
+        failed = "/api/clouds/sim/backups/?status=error"  # these do not move
+        assert api.get(failed, headers={"If-None-Match": api.get(failed)["ETag"]}).status_code == 304
         test = api.post("/api/clouds/sim/test/").json()
         assert (test["ok"], [step["step"] for step in test["steps"]][:2]) == (True, ["name", "tls"])
     problem(api.get("/api/clouds/sim/backups/"), 502)

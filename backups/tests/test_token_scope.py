@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.engine import tokens
-from backups.models import Backup, Body, Cloud, Volume
+from backups.models import Backup, Body, Cloud, TagRule, Volume
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,17 @@ def test_no_write_reaches_another_cloud(scoped: Client, method: str, path: str, 
     answer = getattr(scoped, method)(path, body, content_type="application/json")
     assert answer.status_code < 500
     assert state() == before
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_the_rule_of_a_tag_counts_in_all_clouds_and_is_not_for_some(scoped: Client, method: str) -> None:
+    """A disk of the other cloud may carry the tag."""
+    answer = getattr(scoped, method)("/api/rules/tags/db/", {"period_seconds": 60}, content_type="application/json")
+    assert (answer.status_code, TagRule.objects.count()) == (403, 0)
+
+
+def test_a_cloud_that_there_is_not_is_refused_without_the_names_of_others(scoped: Client) -> None:
+    assert scoped.get("/api/clouds/nowhere/backups/").json()["detail"] == "This token does not open this cloud."
 
 
 def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_open(scoped: Client) -> None:

@@ -54,7 +54,7 @@ def cause_list(request: HttpRequest) -> HttpResponse:
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    cloud, q = request.GET.get("cloud", ""), request.GET.get("q", "").strip()
+    cloud, q = request.GET.get("cloud", "").replace("\x00", ""), request.GET.get("q", "").strip()
     days = last_days(now, here, failures.DAYS)
     found = failures.causes(now, cloud=cloud or None, zone=here)
     shown = sorted((_shown(one, days, cloud) for one in found if _holds(one, q)), key=lambda one: not one.failed)
