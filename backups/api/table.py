@@ -30,6 +30,7 @@ class CsvRenderer(BaseRenderer):
 
 class Table(Call):
     renderer_classes = (CsvRenderer, JSONRenderer)
+    metadata_class = None  # what OPTIONS would tell cannot be written as CSV: 405
 
     @extend_schema(
         operation_id="backups_csv",

@@ -6,6 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from backups.tests.described import description
+
 pytestmark = pytest.mark.django_db
 DISK = "/api/volumes/otc/%00/"
 
@@ -36,3 +38,11 @@ def test_a_nul_in_an_address_is_found_nowhere(web: Client, path: str, method: st
 @pytest.mark.parametrize("path", ["/failures/?cloud=%00", "/failures/?q=%00", "/backups/?name=%00", "/volumes/?q=%00"])
 def test_a_nul_in_a_search_of_a_page_is_no_fault_of_ours(web: Client, path: str) -> None:
     assert web.get(path).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PROPFIND", "get"])
+@pytest.mark.parametrize("accept", ["*/*", "text/csv", "text/html", "application/yaml", "no/such", ";;;"])
+def test_no_method_and_no_accept_header_breaks_a_call(web: Client, method: str, accept: str) -> None:
+    paths = [path.replace("{", "").replace("}", "") for path in description()["paths"]]
+    answers = {path: web.generic(method, path, headers={"Accept": accept}) for path in [*paths, "/api/docs/"]}
+    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code >= 500} == {}
