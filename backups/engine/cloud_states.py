@@ -33,8 +33,7 @@ class CloudState:
     used_percent: int | None
     lag_seconds: int
     tracked: int
-    due: int  # waiting for a worker
-    claimed: int  # in a worker's hands
+    due: int  # waiting for a worker, or in a worker's hands
     list_lacks: list[str] | None  # keys that its lists do not have; None while that is not known
     list_error: str | None  # why its list could not be used
     walked_at: datetime | None  # when its whole list was last read
@@ -84,23 +83,22 @@ def _rows() -> list[Cloud]:
 
 
 def _counts(now: datetime) -> dict[str, _Counts]:
-    """One query: what is tracked and what is due (each by the index that suits it), calls, and what days stored."""
-    backups = Backup.objects.order_by()
-    held = Count("pk", filter=Q(claimed_until__gte=now))
-    due = backups.filter(next_refresh_at__lte=now)
+    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored."""
+    backups, n = Backup.objects.order_by(), Count("pk")
     parts = [
-        _part(due, "due", n=Count("pk"), m=held, at=Min("next_refresh_at")),
-        _part(backups, "backups", n=Count("pk"), m=Count("pk", filter=Q(kind_conflict=True))),
+        _part(backups.filter(next_refresh_at__lte=now), "due", n=n, at=Min("next_refresh_at")),
+        _part(backups, "tracked", n=n),
+        _part(backups.filter(kind_conflict=True), "conflicts", n=n),
         _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
         _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
     ]
     found: dict[str, _Counts] = {}
     for part, name, word, number, at, *sums in parts[0].union(*parts[1:], all=True):
         mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
-        if part == "backups":
-            mine.tracked, mine.conflicts = n, m
+        if part == "tracked" or part == "conflicts":
+            setattr(mine, part, n)
         elif part == "due":
-            mine.due, mine.claimed, mine.oldest_due = n - m, m, at
+            mine.due, mine.oldest_due = n, at
         elif part == "calls":
             mine.calls[word] = n
         else:
@@ -144,7 +142,6 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datet
         lag_seconds=max(0, int((now - counts.oldest_due).total_seconds())) if counts.oldest_due else 0,
         tracked=counts.tracked,
         due=counts.due,
-        claimed=counts.claimed,
         list_lacks=cloud.list_lacks,
         list_error=cloud.list_error,
         walked_at=cloud.walked_at,

@@ -67,4 +67,5 @@ BACKUPS: Final = Listing(
     ),
     tagged=_tagged,
     search=_holding,
+    usual=5,
 )

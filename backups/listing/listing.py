@@ -27,6 +27,7 @@ class Derived:
 class Listing:
     """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first, and leave none out.
 
+    `usual`: the rank that most rows have; the others are few as a rule, so they are found without their order first.
     `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a text, case folded.
     """
 
@@ -39,6 +40,7 @@ class Listing:
     ranks: tuple[Rank, ...]
     tagged: Callable[[Sequence[str]], Q]
     search: Callable[[str], Q]
+    usual: int = -1
 
     @cached_property
     def words(self) -> Mapping[str, Word]:

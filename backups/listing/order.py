@@ -11,24 +11,25 @@ from typing import Any
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from backups.listing.cursor import Cursor, Place
-from backups.listing.listing import Listing
+from backups.listing.listing import FEW, Listing
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Rows `where`, by `word` (or by the primary key alone), one way or the other."""
+    """Rows `where`, by `word` (or by the primary key alone), one way or the other; `rare`: few as a rule."""
 
     where: Q
     word: str | None = None
     descending: bool = False
+    rare: bool = False
 
 
 def segments(listing: Listing, ordering: str, now: datetime) -> list[Segment]:
     word, descending = ordering.lstrip("-"), ordering.startswith("-")
     if word == "attention":
-        ranks = [Segment(where) for where in rank_conditions(listing, now)]
+        ranks = [Segment(one, rare=at != listing.usual) for at, one in enumerate(rank_conditions(listing, now))]
         return ranks[::-1] if descending else ranks
     column = listing.columns[word]
     ordered = Segment(Q(**{f"{word}__isnull": False}) if column.nullable else Q(), word, descending)
@@ -60,10 +61,20 @@ def walk(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor, most: int,
     """At most `most` rows on from a cursor, each with the number of its segment, in the direction of the cursor."""
     found: list[tuple[int, Row]] = []
     for at, query in _queries(rows, order, cursor):
-        found += [(at, row) for row in query.values(*words)[: most - len(found)]]
+        page = query if not order[at].rare else _rare(rows, query, cursor.backwards, most - len(found))
+        found += [(at, row) for row in page.values(*words)[: most - len(found)]]
         if len(found) == most:
             break
     return found
+
+
+def _rare(rows: "QuerySet[Any]", query: "QuerySet[Any]", back: bool, most: int) -> "QuerySet[Any]":
+    """Few rows by their keys: asked for in order, a database walks all rows in the hope to meet them soon."""
+    few = list(query.order_by().values_list("pk", flat=True)[: FEW + 1])
+    if len(few) > FEW:
+        return query
+    few.sort(reverse=back)
+    return rows.filter(pk__in=few[:most]).order_by("-pk" if back else "pk") if few else rows.none()
 
 
 def _queries(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor) -> Iterator[tuple[int, "QuerySet[Any]"]]:

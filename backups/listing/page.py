@@ -68,7 +68,7 @@ class Pages:
             got.reverse()
         places = [place_of(at, row, self._order) for at, row in got]
         rows = [{word: row[word] for word in words} for _, row in got]
-        return self._page(rows, places, cursor, more, self.matching.count() if count else None)
+        return self._page(rows, places, cursor, more, self._unindexed("").count() if count else None)
 
     @cached_property
     def _order(self) -> list[Segment]:
@@ -79,15 +79,17 @@ class Pages:
         word = self._selection.ordering.lstrip("-")
         return [word] if word in self._listing.columns else []
 
-    @cached_property
+    @property
     def _dense(self) -> "QuerySet[Any]":
         """The rows when many match: the index of the order leads."""
-        word = self._selection.ordering.lstrip("-")
-        rows, unindexed = with_unindexed(self._rows, self._selection, self._listing, but=word)
-        found: QuerySet[Any] = rows.filter(
-            where(self._selection, self._listing, self._now, held=self._held, unindexed=unindexed)
-        )
-        return found
+        return self._unindexed(self._selection.ordering.lstrip("-"))
+
+    def _unindexed(self, but: str) -> "QuerySet[Any]":
+        """The rows of the selection, found without the indexes of its words but of this one; counted by the narrowest
+        index that has them all."""
+        rows, words = with_unindexed(self._rows, self._selection, self._listing, but=but)
+        found = where(self._selection, self._listing, self._now, held=self._held, unindexed=words)
+        return rows.filter(found).order_by()
 
     @cached_property
     def _few(self) -> list[Place] | None:

@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='backup',
             name='cause',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='backups', to='backups.cause'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='backups', to='backups.cause'),
         ),
         migrations.CreateModel(
             name='CloudRule',
@@ -269,7 +269,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='backup',
             name='cloud',
-            field=models.ForeignKey(db_column='cloud', on_delete=django.db.models.deletion.PROTECT, related_name='backups', to='backups.cloud'),
+            field=models.ForeignKey(db_column='cloud', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='backups', to='backups.cloud'),
         ),
         migrations.CreateModel(
             name='CloudCalls',
@@ -489,6 +489,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='backup',
             index=models.Index(models.F('id'), condition=models.Q(('gone_at__isnull', False)), name='backup_gone'),
+        ),
+        migrations.AddIndex(
+            model_name='backup',
+            index=models.Index(models.F('cloud'), condition=models.Q(('kind_conflict', True)), name='backup_conflict'),
+        ),
+        migrations.AddIndex(
+            model_name='backup',
+            index=models.Index(models.F('cause'), condition=models.Q(('cause__isnull', False)), name='backup_cause'),
+        ),
+        migrations.AddIndex(
+            model_name='backup',
+            index=models.Index(models.F('cloud'), models.F('status'), models.F('kind'), models.F('service_type'), models.F('is_incremental'), models.F('has_dependent_backups'), models.F('bootable'), models.F('encrypted'), models.F('deduplicated'), models.F('compressed'), name='backup_counted'),
         ),
         migrations.AddConstraint(
             model_name='backup',

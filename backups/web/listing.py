@@ -130,9 +130,9 @@ def _stored_statuses() -> list[str | None]:
 def disk_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     """Label, else name in the cloud, of the disks of these rows; one query."""
     wanted = {(row["cloud"], row["volume_id"]) for row in rows if row["volume_id"]}
-    named = Volume.objects.filter(volume_id__in=[volume_id for _, volume_id in wanted]).exclude(
-        Q(label=None) & Q(name=None)
-    )
+    clouds, volume_ids = {cloud for cloud, _ in wanted}, {volume_id for _, volume_id in wanted}
+    mine = Volume.objects.filter(cloud__in=sorted(clouds), volume_id__in=sorted(volume_ids))
+    named = mine.exclude(Q(label=None) & Q(name=None))
     found = {(cloud, disk): label or name for cloud, disk, label, name in named.values_list(*_NAMED)}
     return {key: name for key, name in found.items() if key in wanted and name}
 
