@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,17 +67,26 @@ def _lines(pages: Pages, wanted: Any, words: Sequence[str]) -> Iterator[str]:
 
 
 def _cells(row: Mapping[str, Any], words: Sequence[str]) -> list[Any]:
-    return [cell(row[word]) for word in words]
+    return [None if (value := row[word]) is None else cell(value) for word in words]
 
 
 def cell(value: Any) -> Any:
     """Text as a spreadsheet shows it and never runs it; null is empty, lists and objects are JSON."""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(DANGEROUS) else value
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return shape.z(value)
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+    return _WRITERS.get(type(value), str)(value)
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value.startswith(DANGEROUS) else value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_WRITERS: Mapping[type, Callable[[Any], Any]] = {
+    str: _text,
+    bool: lambda value: "true" if value else "false",
+    datetime: shape.z,
+    **dict.fromkeys((int, float, type(None)), _same),
+    **dict.fromkeys((list, dict), json.dumps),
+}

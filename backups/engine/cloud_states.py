@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, DateTimeField, F, Min, Q, Sum, TextField, Value
+from django.db.models import Count, DateTimeField, F, Min, Sum, TextField, Value
 
 from backups.analysis.growth import Change
 from backups.engine import breaker, calls, clouds, quota
@@ -56,7 +56,6 @@ class _Counts:
     tracked: int = 0
     conflicts: int = 0
     due: int = 0
-    claimed: int = 0
     oldest_due: datetime | None = None
     calls: dict[str, int] = field(default_factory=dict)
     days: dict[int, Change] = field(default_factory=dict)
@@ -84,11 +83,11 @@ def _rows() -> list[Cloud]:
 
 def _counts(now: datetime) -> dict[str, _Counts]:
     """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored."""
-    backups, n = Backup.objects.order_by(), Count("pk")
+    backups, count = Backup.objects.order_by(), Count("pk")
     parts = [
-        _part(backups.filter(next_refresh_at__lte=now), "due", n=n, at=Min("next_refresh_at")),
-        _part(backups, "tracked", n=n),
-        _part(backups.filter(kind_conflict=True), "conflicts", n=n),
+        _part(backups.filter(next_refresh_at__lte=now), "due", n=count, at=Min("next_refresh_at")),
+        _part(backups, "tracked", n=count),
+        _part(backups.filter(kind_conflict=True), "conflicts", n=count),
         _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
         _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
     ]

@@ -88,8 +88,10 @@ class Pages:
         """The rows of the selection, found without the indexes of its words but of this one; counted by the narrowest
         index that has them all."""
         rows, words = with_unindexed(self._rows, self._selection, self._listing, but=but)
-        found = where(self._selection, self._listing, self._now, held=self._held, unindexed=words)
-        return rows.filter(found).order_by()
+        found: QuerySet[Any] = rows.filter(
+            where(self._selection, self._listing, self._now, held=self._held, unindexed=words)
+        )
+        return found.order_by()
 
     @cached_property
     def _few(self) -> list[Place] | None:

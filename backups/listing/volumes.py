@@ -61,4 +61,5 @@ VOLUMES: Final = Listing(
     ranks=tuple(_is(word) for word in WORST_FIRST),
     tagged=_tagged,
     search=_holding,
+    usual=WORST_FIRST.index("protected"),
 )

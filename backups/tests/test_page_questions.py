@@ -1,4 +1,4 @@
-"""How often each page asks the database: the very same number with one row of everything and with fifty."""
+"""How often each page and call asks the database: the very same number with one row of everything and with fifty."""
 
 import uuid
 from datetime import timedelta
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backups.engine import backup_edits, derive, findings, tokens, volume_edits
 from backups.engine.volume_edits import Hand
-from backups.models import Backup, Cloud, Revision, SavedView, Volume
+from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 ASKED = {
     "/": {"sqlite": 16, "postgresql": 14}[connection.vendor],
     "/backups/?cloud=otc": 11,
-    "/backups/?q=b&tag=t0&ordering=attention": 9,
+    "/backups/?q=b&tag=t0&ordering=attention": 10,
     "/backups/add/": 3,
     f"/backups/{uuid.UUID(int=1)}/": 12,
     "/volumes/?cloud=otc": 11,
@@ -32,10 +32,19 @@ ASKED = {
     "/failures/": 8,
     "/clouds/": 5,
     "/account/": 5,
+    "/api/backups/?cloud=otc": 6,
+    "/api/backups/?q=b&ordering=attention": 6,
+    f"/api/backups/{uuid.UUID(int=1)}/": 6,
+    f"/api/backups/{uuid.UUID(int=1)}/raw/": 6,
+    f"/api/backups/{uuid.UUID(int=1)}/revisions/": 6,
+    "/api/volumes/?cloud=otc": 8,
+    "/api/volumes/otc/d-0/": 7,
+    "/api/failures/": 7,
+    "/api/clouds/": 6,
     "/api/summary/": 7,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 12, "/volumes/": 17}, 50: {"/backups/": 11, "/volumes/": 14}}
+WALKED = {1: {"/backups/": 12, "/volumes/": 18}, 50: {"/backups/": 11, "/volumes/": 15}}
 
 
 @pytest.fixture
@@ -72,6 +81,7 @@ def have(n: int) -> None:
     tags = [f"t{at}" for at in range(n)]
     backup_edits.add_tags([row.pk for row in rows], tags, hand=hand)
     volume_edits.add_tags([("otc", "d-0")], tags, hand=hand)
+    Body.objects.create(backup=rows[0], received_at=now, http_status=200, text="{}")
     Revision.objects.bulk_create(Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n))
 
 
@@ -85,3 +95,14 @@ def test_each_page_asks_the_same_number_of_questions_whatever_the_rows(web: Clie
             assert web.get(path).status_code == 200
         counted[path] = len(queries)
     assert counted == ASKED | WALKED[n]
+
+
+def test_a_question_with_nothing_new_is_answered_by_five_and_no_rendering(web: Client) -> None:
+    """Session, user, reader, the stamp of all writes with what time has passed, clouds."""
+    have(3)
+    web.get("/clouds/")  # writes a row for each cloud that is configured
+    for path in ("/", "/backups/", "/volumes/", "/failures/"):
+        tag = web.get(path).content.decode().split('data-etag="')[1].split('"')[0]
+        with CaptureQueriesContext(connection) as queries:
+            answer = web.get(path, headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
+        assert (answer.status_code, answer.content, answer.templates, len(queries)) == (304, b"", [], 5), path
