@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from backups.vbs.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 
 KEPT_REQUESTS = 100  # nobody reads them here
-FAULTS = "\n".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
+FAULTS = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
 
 
 class Command(BaseCommand):
