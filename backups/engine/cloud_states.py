@@ -45,7 +45,9 @@ class CloudState:
     conflicts: int
     volumes_listed_at: datetime | None
     volumes_error: str | None
+    endpoint: str | None  # base URL of its backup service, as last found
     signed_in_at: datetime | None
+    token_expires_at: datetime | None
     follow: str
     quota_error: str | None  # why the cloud did not tell its quota, and the cure
     growth: Growth  # what is stored, where it leads, and when a quota is used up
@@ -152,7 +154,9 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datet
         conflicts=counts.conflicts,
         volumes_listed_at=cloud.volumes_listed_at,
         volumes_error=cloud.volumes_error,
+        endpoint=cloud.endpoint,
         signed_in_at=cloud.signed_in_at,
+        token_expires_at=cloud.token_expires_at,
         follow=config.follow if config else "none",
         quota_error=quota.problem(cloud),
         growth=growth_of({cloud.name: counts.days}, {cloud.name: quota.in_force(cloud)}, now),

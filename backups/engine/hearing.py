@@ -11,6 +11,7 @@ from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
 
 COLUMNS = (
     *("attempted_at", "last_good_at", "error", "refused_at", "refused_fingerprint", "signed_in_at", "catalog_type"),
+    *("endpoint", "token_expires_at"),
     *("failures", "openings", "paused_until", "pause_reason", "probe_until", *calls.MINUTES),
 )
 
@@ -40,7 +41,9 @@ def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
     cloud.paused_until, cloud.pause_reason, cloud.probe_until = health.paused_until, health.reason, None
     if cloud.name in clouds.configured():
         client = clouds.client(cloud.name)
-        cloud.catalog_type, cloud.signed_in_at = client.endpoint_type, client.signed_in_at or cloud.signed_in_at
+        cloud.catalog_type, cloud.endpoint = client.endpoint_type, client.endpoint_found or cloud.endpoint
+        if client.signed_in_at is not None:
+            cloud.signed_in_at, cloud.token_expires_at = client.signed_in_at, client.token_expires_at
         calls.count(cloud, clouds.meter(cloud.name).drain(), now)
 
 

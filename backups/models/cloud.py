@@ -16,7 +16,9 @@ class Cloud(models.Model):
     type_votes_0 = models.PositiveIntegerField(default=0)
     type_votes_1 = models.PositiveIntegerField(default=0)
     reading = models.CharField(max_length=8, null=True)  # in force when its backups were last derived
+    endpoint = models.TextField(null=True)  # base URL of its backup service, as last found
     signed_in_at = models.DateTimeField(null=True)
+    token_expires_at = models.DateTimeField(null=True)
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)  # {class, http_status, code, message, since}

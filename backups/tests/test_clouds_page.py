@@ -1,6 +1,8 @@
 import json
 import re
+import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds
-from backups.models import Cloud
+from backups.engine import clouds, rounds, tracking
+from backups.models import Backup, Cloud
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -24,13 +26,14 @@ DEAD = {
 
 
 @pytest.fixture(autouse=True)
-def two_clouds(settings: Any, tmp_path: Any) -> Iterator[None]:
+def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     """`otc` answers, `dead` refuses every connection."""
     with Simulator(clock=timezone.now) as running:
         file = tmp_path / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"otc": running.cloud_entry(), "dead": {"auth": DEAD}}}))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        yield
+        clouds.ensure_rows()
+        yield running
         clouds.forget_clients()
 
 
@@ -77,3 +80,53 @@ def test_a_test_needs_a_press_and_a_configured_cloud(web: Client, client: Client
     assert web.post("/clouds/nowhere/test/").status_code == 404
     client.logout()
     assert client.post("/clouds/otc/test/")["Location"].startswith("/accounts/login/")
+
+
+def ask(sim: Simulator, *, host: str) -> str:
+    """Track a backup whose links lead to `host`, and have it fetched; its ID."""
+    name = str(uuid.UUID(int=7))
+    body = {"id": name, "links": [{"rel": "self", "href": f"{host}/v2/p/backups/7"}]}
+    sim.add(body)
+    tracking.add(cloud="otc", values=[name], now=timezone.now())
+    rounds.refresh_due("otc")
+    return name
+
+
+def fact(page: str, name: str) -> str:
+    """The first fact of this name, as words."""
+    told = re.search(rf"<dt>{name}</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", told[1]).split()) if told else ""
+
+
+def test_the_links_of_a_backup_lead_to_the_endpoint_that_the_catalog_named(sim: Simulator, web: Client) -> None:
+    page = web.get(f"/backups/{ask(sim, host=sim.url)}/").content.decode()
+    assert re.findall(r'<a class="id"[^>]*href="([^"]*)"', page) == [f"{sim.url}/v2/p/backups/7"]
+    Cloud.objects.update(endpoint="https://elsewhere.example/v2/p")
+    page = web.get(f"/backups/{Backup.objects.get().pk}/").content.decode()
+    assert re.findall(r'<a class="id"[^>]*href="([^"]*)"', page) == []
+
+
+def test_a_cloud_says_where_it_is_asked_until_when_it_is_signed_in_and_how_its_breaker_stands(
+    sim: Simulator, web: Client
+) -> None:
+    ask(sim, host=sim.url)
+    page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
+    assert fact(page, "Endpoint").startswith(f"{sim.url}/v2/")
+    assert re.match(r"token ends in 2[34] h", fact(page, "Sign-in"))
+    assert fact(page, "Breaker") == "closed"
+    now = timezone.now()
+    later = now + timedelta(seconds=30)
+    Cloud.objects.filter(pk="otc").update(
+        paused_until=later, pause_reason="breaker", failures=5, openings=1, token_expires_at=now
+    )
+    page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
+    assert (fact(page, "Breaker"), fact(page, "Sign-in").split(" ago")[1]) == ("open", " the next call signs in")
+
+
+def test_a_poll_with_nothing_new_renders_nothing(sim: Simulator, web: Client) -> None:
+    ask(sim, host=sim.url)
+    [tag] = re.findall(r'data-etag="([^"]*)"', web.get("/clouds/").content.decode())
+    poll = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
+    assert web.get("/clouds/", headers=poll).status_code == 304
+    Backup.objects.update(next_refresh_at=timezone.now() - timedelta(minutes=5))
+    assert web.get("/clouds/", headers=poll).status_code == 200

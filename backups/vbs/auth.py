@@ -137,6 +137,11 @@ class KeystoneSignIn:
         """When the token was issued; None before the first sign-in."""
         return self._now.issued_at if self._now else None
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends, as Keystone says; None before the first sign-in."""
+        return self._now.expires_at if self._now else None
+
     def served(self, token: str) -> None:
         """A token was accepted, so a later 401 is worth a new sign-in."""
         if self._unproved == token:

@@ -104,9 +104,19 @@ class Client:
         return found.type if found else None
 
     @property
+    def endpoint_found(self) -> str | None:
+        """The endpoint without a call: None before the first one."""
+        found = self._endpoints.get("backups")
+        return found.base if found else None
+
+    @property
     def signed_in_at(self) -> datetime | None:
         """When the token in use was issued; None before the first call and with AK/SK."""
         return self._sign_in.issued_at if self._sign_in else None
+
+    @property
+    def token_expires_at(self) -> datetime | None:
+        return self._sign_in.expires_at if self._sign_in else None
 
     def sign_in(self) -> None:
         """Get a token unless one is in force. With AK/SK there is none: each call is signed."""

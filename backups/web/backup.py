@@ -22,7 +22,7 @@ from backups.engine.backup_edits import UnknownBackup
 from backups.engine.history import history
 from backups.engine.volume_edits import BadValue, Conflict, Hand
 from backups.engine.volumes import VolumeState, volume_states
-from backups.models import Backup, Body, Edit, Volume
+from backups.models import Backup, Body, Cloud, Edit, Volume
 from backups.web import status
 from backups.web.facts import Link, groups
 from backups.web.live import Live
@@ -156,10 +156,11 @@ def _formatted(text: str) -> str:
 
 
 def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
-    """A link can be followed only when it leads to the configured endpoint's own host; else it is text."""
+    """A link can be followed only when it leads to the host of the endpoint, configured or found; else it is text."""
     config = clouds.configured().get(cloud)
-    endpoint = config.vbs_endpoint_override if config else None
-    host = urlsplit(endpoint).hostname if endpoint else None
+    override = config.vbs_endpoint_override if config else None
+    endpoint = override or Cloud.objects.filter(pk=cloud).values_list("endpoint", flat=True).first()
+    host = urlsplit(endpoint).hostname if config and endpoint else None
     return [Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host)) for one in links]
 
 

@@ -18,6 +18,7 @@ from backups.engine.tracking import UnknownCloud
 from backups.models.cloud import SILENT_AFTER
 from backups.vbs.clouds import AKSK
 from backups.web import status
+from backups.web.live import Live
 from backups.web.status import Look
 
 TESTS = "connection_tests"  # in the session: the last test of each cloud that this person made
@@ -48,6 +49,7 @@ class Shown:
     look: Look
     paused: bool
     pause: str  # why, in a sentence
+    breaker: Look
     signs_each_call: bool
     heard: bool  # else all that is known of its backups is stale
     test: Tested | None = None
@@ -63,10 +65,14 @@ def shown(now: datetime, tests: Mapping[str, Any] | None = None) -> list[Shown]:
 def cloud_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     found = shown(now, request.session.get(TESTS))
+    live = Live(request, now, found)  # the delay and the use of the budget change with every second
+    if live.answer is not None:
+        return live.answer
     silent = [one for one in found if one.look.tone == "fail"]
     asked = [one for one in found if one.state.configured]
     page = {
         "now": now,
+        "etag": live.etag,
         "clouds": found,
         "silent": silent,
         "asked": asked,
@@ -94,7 +100,8 @@ def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     config = clouds.configured().get(state.name)
     signs = config is not None and config.auth_type == AKSK
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
-    return Shown(state, look, paused, _pause(state), signs, heard, _tested(test) if test else None)
+    breaker = status.BREAKERS[state.breaker]
+    return Shown(state, look, paused, _pause(state), breaker, signs, heard, _tested(test) if test else None)
 
 
 _PAUSES = {

@@ -11,10 +11,13 @@ QUARTER = timedelta(minutes=15)  # days turn and gaps become "missed" at quarter
 
 
 class Live:
-    """`etag` goes into the live region; `answer` is a 304, when the reader has this version already."""
+    """`etag` goes into the live region; `answer` is a 304, when the reader has this version already.
 
-    def __init__(self, request: HttpRequest, now: datetime) -> None:
+    `more`: what the page shows and neither a write nor a state that time changes tells of.
+    """
+
+    def __init__(self, request: HttpRequest, now: datetime, *more: object) -> None:
         quarter = int(now.timestamp() // QUARTER.total_seconds())
-        tag = etag(request, now, request.get_full_path(), str(zone(request)), quarter)
+        tag = etag(request, now, request.get_full_path(), str(zone(request)), quarter, *more)
         self.etag = tag.strip('"')
         self.answer: HttpResponse | None = unchanged(request, tag) if "HX-Request" in request.headers else None

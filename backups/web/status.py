@@ -52,6 +52,11 @@ REACHABLE = {
     False: Look("fail", "g-unplug", "not reachable", "Its last call failed."),
     None: Look("mute", "g-pending", "not asked yet", "No call has been made yet."),
 }
+BREAKERS = {
+    "closed": Look("ok", "g-ok", "closed", "Calls go through."),
+    "half_open": Look("warn", "g-late", "trying", "After a pause one call at a time tries whether the cloud is back."),
+    "open": Look("fail", "g-unplug", "open", "No call is made before the pause is over."),
+}
 NOT_CONFIGURED = Look("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
 TOKENS = {
     "usable": Look("ok", "g-ok", "in use", "It opens what it may."),
