@@ -109,7 +109,7 @@ def why(disk: Standing, now: datetime) -> str:
         return f"It is not in the cloud's list of disks since {clock(disk.deleted_at)}; its backups are kept."
     if word == "exempt":
         until = f" until {clock(disk.exempt_until)}" if disk.exempt_until else ""
-        return f"It is exempt{until}: {disk.exempt_reason}"
+        return f"It needs no backup{until}: {disk.exempt_reason}"
     if word == "unknown":
         return doubt(disk, now) or ""
     now_made = "; one is being made now" if disk.running else ""

@@ -107,7 +107,7 @@ def test_each_word_explains_itself_in_one_sentence() -> None:
     assert why(standing(), NOON + 27 * H).endswith(
         "the next is overdue since 2026-11-25 14:00 UTC: every 1 day with 2 h of grace, the default."
     )
-    assert why(standing(**exempt), NOON) == "It is exempt until 2026-11-26 12:00 UTC: scratch space"
+    assert why(standing(**exempt), NOON) == "It needs no backup until 2026-11-26 12:00 UTC: scratch space"
     assert (
         why(standing(good_at=None), NOON) == "No backup that could be restored is known, and the cloud's list was read."
     )
