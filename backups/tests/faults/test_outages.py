@@ -33,7 +33,7 @@ def test_a_cloud_away_for_an_hour_comes_back_without_a_storm(house: Rounds, faul
     house.sim.clear_faults()
     house.sim.forget_requests()
     back = timezone.now()
-    house.recovers(seconds=300)
+    house.recovers()
     took = (timezone.now() - back).total_seconds()
     assert house.sim.request_count <= PER_SECOND * (took + 5)
 
