@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -220,10 +219,12 @@ class House:
         wait_until(lambda: self.sim.max_in_flight > 0, lambda: "nothing was asked", seconds=30)
         self.sim.latency_ms = 20
 
-    def freeze(self, one: Part, seconds: float) -> None:
+    @contextmanager
+    def frozen(self, one: Part) -> Iterator[None]:
+        """It keeps its memory and its connections, and does nothing."""
         one.send(signal.SIGSTOP)
         try:
-            time.sleep(seconds)
+            yield
         finally:
             one.send(signal.SIGCONT)
 

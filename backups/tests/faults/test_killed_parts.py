@@ -74,9 +74,12 @@ def test_a_broker_emptied_in_the_middle_of_everything_loses_nothing(house: House
 
 def test_a_broker_frozen_for_half_a_minute_is_named_and_nothing_is_lost(house: House) -> None:
     with house.watched() as seen:
-        house.freeze(house.broker, 30)
+        with house.frozen(house.broker):
+            house.says("broker", within=15)
+            time.sleep(LONG_ENOUGH_TO_BE_STALE)
+            assert {row["tracking_state"] for row in house.rows()} == {"stale"}
         house.recovers(datetime.now(UTC))
-    assert "fresh" in seen.states
+    assert seen.states == {"fresh", "stale"}
 
 
 def test_a_connection_that_stays_open_and_delivers_nothing_is_given_up(house: House) -> None:
