@@ -12,6 +12,7 @@ SAMPLES = Path(__file__).parent / "samples"
 BY_DATABASE = {"db", "transactional_db", "house"}  # fixtures of tests that look different on another database
 
 
+@pytest.hookimpl(trylast=True)  # of what -m and -k have left
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Workers come in pairs, with a database each. A file belongs to one pair, in turn; what no database can change
     belongs to one of its two workers."""
