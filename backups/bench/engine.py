@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from celery import Celery
 
@@ -28,11 +29,12 @@ BUDGET, BUDGET_WORKERS, BUDGET_SECONDS = 20.0, 4, 60.0
 
 @dataclass(frozen=True)
 class Costs:
-    """Microseconds of CPU per backup; `page`: of the bare list-page loop at the same cloud."""
+    """Microseconds of CPU per backup; `get`, `page`: of the bare loops, run between the rounds at the same cloud."""
 
     single: float
     unchanged: float
     changed: float
+    get: float
     page: float
     most_at_once: int  # requests for one backup
 
@@ -58,14 +60,13 @@ def _compared(report: Report, house: House) -> Costs:
     report.head(f"CPU per backup at {FEW:,} tracked, everything of ours included")
     with CloudProcess(backups=FEW) as cloud:
         url, token, ids = cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), cloud.ask("ids")
-        get = bare.single_gets(url, token, ids)
         house.connect(cloud)
         house.track(ids)
         naive = _naive(house, url, token, ids)
     with CloudProcess(backups=FEW, flavor="cinder") as cloud:
         sdk_get, sdk_list = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
     ours = _costs(house, FEW)
-    report.row("single GET in batches / bare requests loop", ours.single, "µs", reference=get, most=1.4)
+    report.row("single GET in batches / bare requests loop", ours.single, "µs", reference=ours.get, most=1.4)
     report.row("sweep, unchanged / bare list-page loop", ours.unchanged, "µs", reference=ours.page)
     report.row("sweep, changed / bare list-page loop", ours.changed, "µs", reference=ours.page)
     report.row("single GET / naive design, a task per backup", ours.single, "µs", reference=naive)
@@ -78,19 +79,30 @@ def _compared(report: Report, house: House) -> Costs:
 
 def _costs(house: House, tracked: int) -> Costs:
     """What one worker spends with so many tracked. Singles last: a refused list is not tried again for a while."""
-    rounds = max(1, 10_000 // tracked)
+    rounds = max(2, 10_000 // tracked)
+    pages: list[float] = []
+    unchanged, changes, singles = list[Round](), list[Round](), list[Round]()
     with _worked(house, tracked, type_full=0) as (cloud, ids, worker):
-        page = bare.list_pages(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), tracked)
-        unchanged = _mean([house.round(worker, ids) for _ in range(rounds)])
-    changes = []
+        for _ in range(rounds):
+            pages.append(_page(cloud, tracked))
+            unchanged.append(house.round(worker, ids))
     for turn in range(min(rounds, 4)):
         with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (cloud, ids, worker):
+            pages.append(_page(cloud, tracked))
             changes.append(house.round(worker, ids))
     with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (cloud, ids, worker):
         cloud.refuse_lists()
         house.round(worker, ids[:50])
-        single = _mean([house.round(worker, ids[:SINGLES]) for _ in range(3)])
-        return Costs(single, unchanged, _mean(changes), page, cloud.ask("max_in_flight_per_backup"))
+        gets: list[float] = []
+        for _ in range(3):
+            gets.append(bare.single_gets(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), ids[:SINGLES]))
+            singles.append(house.round(worker, ids[:SINGLES]))
+        costs = (_mean(singles), _mean(unchanged), _mean(changes), fmean(gets), fmean(pages))
+        return Costs(*costs, most_at_once=cloud.ask("max_in_flight_per_backup"))
+
+
+def _page(cloud: CloudProcess, tracked: int) -> float:
+    return bare.list_pages(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), tracked)
 
 
 @contextmanager
@@ -149,4 +161,4 @@ def _budget(report: Report, house: House) -> None:
 
 
 def _mean(rounds: Sequence[Round]) -> float:
-    return sum(one.microseconds for one in rounds) / len(rounds)
+    return fmean(one.microseconds for one in rounds)
