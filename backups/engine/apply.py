@@ -33,6 +33,7 @@ REVISION = ("backup", "at", "changes", "body", "keep")
 BODY = ("backup", "received_at", "http_status", "text")
 OF_DISKS = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
 FINDING = frozenset({"status", "fail_reason", "tracking_state"})
+SEARCHED_WORDS = frozenset(SEARCHED)
 LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # entries may have them empty, the single answer full
 
 
@@ -110,10 +111,10 @@ class _Batch:
     def _known(self) -> Iterable[Known]:
         ids = list(self._fetched)
         for at in range(0, len(ids), CHUNK):
-            rows = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
+            mine = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
             if connection.features.has_select_for_update:
-                rows = rows.select_for_update(of=("self",))
-            for *stored, due_at in rows.values_list(*KNOWN):
+                mine = mine.select_for_update(of=("self",))
+            for *stored, due_at in bulk.rows(mine, KNOWN):
                 stands = plan.is_due_again(due_at, self._fetched[stored[0]].asked_at, self._landed_at)
                 yield Known(*[*stored, due_at if stands else None])
 
@@ -127,7 +128,8 @@ class _Batch:
             self.disks |= set(gone.order_by().values_list("volume_id", flat=True))
 
     def _change(self, changed: Sequence[Known]) -> None:
-        before = {row["pk"]: row for row in Backup.objects.filter(pk__in=[k.id for k in changed]).values("pk", *WORDS)}
+        mine = Backup.objects.filter(pk__in=[known.id for known in changed]).order_by()
+        before = {pk: dict(zip(WORDS, words, strict=True)) for pk, *words in bulk.rows(mine, ["pk", *WORDS])}
         bodies = self._bodies(changed)
         found: list[News] = []
         for known in changed:
@@ -154,9 +156,9 @@ class _Batch:
         bulk.update(Backup, columns, [[one.id, *map(one.values.__getitem__, columns)] for one in found])
         rows = [(one.id, self._fetched[one.id], one.body) for one in found]
         bulk.insert(Body, BODY, [[pk, got.asked_at, got.http_status, text] for pk, got, text in rows], replace=True)
-        if any(word in SEARCHED for word in news):
-            texts = [[one.id, text] for one in found if (text := _searched(one, before[one.id])) is not None]
-            bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
+        searched = [one for one in found if one.is_first or not SEARCHED_WORDS.isdisjoint(one.words)]
+        texts = [[one.id, folded({**one.values, "id": one.id})] for one in searched]
+        bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
         told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
         self._revise(told)
         moving = [one for one in found if _moves_its_disk(one)]
@@ -190,12 +192,6 @@ def _moves_its_disk(one: News) -> bool:
 def _may_find_more(one: News) -> bool:
     """Findings read the state, the reason, and how it goes on with what is in flight."""
     return one.values["status"] in IN_FLIGHT or not FINDING.isdisjoint(one.words)
-
-
-def _searched(one: News, before: dict[str, Any]) -> str | None:
-    """The text that free search looks through, if it changed."""
-    after = folded({**one.values, "id": one.id})
-    return after if after != folded({**before, "id": one.id}) else None
 
 
 def _count_votes(cloud: Cloud, before: Sequence[Votes], after: Sequence[Votes]) -> None:

@@ -129,8 +129,8 @@ def _asks(row: Volume, follow: str) -> bool:
 
 
 def _facts(cloud: str, ids: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
-    rows = Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id").values_list(*Fact._fields)
-    for volume_id, some in groupby(map(Fact._make, rows.iterator(chunk_size=5000)), key=lambda fact: fact.volume_id):
+    rows = bulk.rows(Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id"), Fact._fields)
+    for volume_id, some in groupby(map(Fact._make, rows), key=lambda fact: fact.volume_id):
         yield volume_id or "", list(some)
 
 

@@ -15,7 +15,7 @@ from backups.engine import clock
 from backups.engine.schedule import OLD_LOOK, SETTLED, YOUNG, YOUNG_LOOK, jittered
 from backups.models import Backup
 
-_STEPS = 1000  # of the jitter: as many different next looks as there may be
+_STEPS, _EACH = 250, 4  # of the jitter: a quarter of the different next looks that there may be
 _SETTLED = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 _SET = """
     refreshed_at = {now}, attempted_at = {now}, unlisted_at = NULL, failures = 0, error = NULL, missed_at = NULL,
@@ -36,8 +36,9 @@ def touch(cloud: str, digests: Mapping[uuid.UUID, str], asked_at: datetime) -> s
     if not digests:
         return set()
     postgres = connection.vendor == "postgresql"
+    known = {pk.hex: pk for pk in digests}
     old, young = _looks(OLD_LOOK, asked_at), _looks(YOUNG_LOOK, asked_at)
-    rows = [(pk, digest, old[pk.int % _STEPS], young[pk.int % _STEPS]) for pk, digest in digests.items()]
+    steps = [pk.int // _EACH % _STEPS for pk in digests]
     values = {
         "now": asked_at,
         "landed": clock.now(),  # a look that somebody asked for after the question stands: plan.is_due_again
@@ -50,15 +51,14 @@ def touch(cloud: str, digests: Mapping[uuid.UUID, str], asked_at: datetime) -> s
     if postgres:
         source = "unnest(%(ids)s::uuid[], %(digests)s::text[], %(olds)s::timestamptz[], %(youngs)s::timestamptz[])"
         source = f"(SELECT * FROM {source} AS plain(id, digest, old, young)) AS new"  # noqa: S608
-        columns = zip(*rows, strict=True)
-        given |= {
-            name: list(column) for name, column in zip(("ids", "digests", "olds", "youngs"), columns, strict=True)
-        }
+        given |= {"ids": list(digests), "digests": list(digests.values())}
+        given |= {"olds": [old[step] for step in steps], "youngs": [young[step] for step in steps]}
     else:
         picked = ", ".join(f"value ->> {at} AS {name}" for at, name in enumerate(("id", "digest", "old", "young")))
         source = f"(SELECT {picked} FROM json_each(%(rows)s)) AS new"  # noqa: S608 - no value of anybody's
-        given["rows"] = json.dumps([[pk.hex, digest, _text(o), _text(y)] for pk, digest, o, y in rows])
-    known = {pk.hex: pk for pk in digests}
+        olds, youngs = [_text(at) for at in old], [_text(at) for at in young]
+        rows = zip(known, digests.values(), steps, strict=True)
+        given["rows"] = json.dumps([[pk, digest, olds[step], youngs[step]] for pk, digest, step in rows])
     return {pk if isinstance(pk, uuid.UUID) else known[pk] for pk in _run(source, given)}
 
 
@@ -76,7 +76,7 @@ def _run(source: str, given: Mapping[str, Any]) -> list[uuid.UUID | str]:
 
 def _looks(every: timedelta, now: datetime) -> list[datetime]:
     """The next look for each step of the jitter."""
-    return [now + jittered(uuid.UUID(int=step), every) for step in range(_STEPS)]
+    return [now + jittered(uuid.UUID(int=step * _EACH), every) for step in range(_STEPS)]
 
 
 def _text(at: datetime) -> str:

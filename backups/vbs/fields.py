@@ -46,6 +46,8 @@ def text(source: Mapping[str, Any], key: str, problems: Problems, *, most: int =
         return None
     if not isinstance(value, str):
         return refuse(problems, key, value, "it is no text")
+    if value.isascii() and len(value) <= most and "\x00" not in value:  # nearly all are
+        return value
     if len(value) > most:
         problems.append(f"{key} has {len(value):,} characters; the first {most:,} are shown")
     return clean(value)[:most]
@@ -85,6 +87,8 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
+        if value.isascii() and value.isdecimal() and len(value) < 19:  # nearly all are
+            return int(value)
         digits = value.strip()
         if len(digits) > 40 or not _NUMBER.fullmatch(digits):
             return None

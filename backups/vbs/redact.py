@@ -9,6 +9,7 @@ MAX_DEPTH = 300  # levels, far deeper than any answer; what is nested deeper can
 # A VK key in JSON text, its quotes escaped, single or left out; its letters may be written as \u escapes.
 _KEY = re.compile(r"""(?:\\*["'](?:V|\\+u0056)(?:K|\\+u004[bB])\\*["']|(?<=[{,])\s*VK)\s*:\s*""")
 _ONE = re.compile(r'(?<!\\)"VK"\s*:\s*"([^"\\]*)"')  # how clouds write it: once, as a plain string
+_NESTED = (list, dict)
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|null\b', re.DOTALL)
 
 
@@ -20,8 +21,9 @@ def redact(value: Any) -> Any:
         copy, depth = waiting.pop()
         for key, found in list(copy.items()) if isinstance(copy, dict) else enumerate(copy):
             if isinstance(found, str):
-                copy[key] = _text(found)
-            elif isinstance(found, list | dict):
+                if "VK" in found or "\\u00" in found:
+                    copy[key] = _text(found)
+            elif isinstance(found, _NESTED):
                 copy[key] = None if depth > MAX_DEPTH else found.copy()
                 waiting += [(copy[key], depth + 1)] if copy[key] else []
         if isinstance(copy, dict) and _filled(copy.get("VK")):
@@ -34,10 +36,8 @@ def _filled(value: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    escaped = "\\u00" in text
-    if "VK" not in text and not escaped:
-        return text
-    if not escaped and text.count("VK") == 1 and (one := _ONE.search(text)):  # nothing needs to be parsed for that
+    """What may have a VK, or letters of one as escapes, with its value replaced."""
+    if "\\u00" not in text and text.count("VK") == 1 and (one := _ONE.search(text)):  # no need to parse
         return f"{text[: one.start(1)]}{REDACTED}{text[one.end(1) :]}" if one[1] else text
     if not _KEY.search(text):
         return text
