@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from backups.bench.report import Report, size, spent
-from backups.engine import tracking
+from backups.engine import due_disks, tracking
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Backup
@@ -30,7 +30,9 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
     while ids := list(islice(missing, BATCH)):
         tracking.add(cloud=CLOUD, values=ids, now=now)
         bodies = (json.loads(world.slots[one].encode(moment, form)) for one in ids)
-        apply(CLOUD, [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
+        answers = [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies]
+        apply(CLOUD, answers, more_follows=True)
+    due_disks.derive_due(CLOUD, now)
     if connection.vendor == "postgresql":  # whose autovacuum does it soon; nobody does it for SQLite
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

@@ -25,7 +25,7 @@ def bench_cloud(folder: Path) -> Mapping[str, CloudConfig]:
     return load_clouds({"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}, cwd=folder, home=folder)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # it ends with a VACUUM
 def test_filling_tracks_decoded_backups_and_a_second_time_adds_nothing(settings: Any, tmp_path: Path) -> None:
     settings.CLOUDS = bench_cloud(tmp_path)
     now = timezone.now()
