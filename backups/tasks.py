@@ -8,11 +8,12 @@ from typing import Any, cast
 
 from celery import Task, shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from backups.engine import clock, clouds, readings, retention, rounds
+from backups.engine import clock, clouds, demo, readings, retention, rounds
 from backups.engine import dispatch as dispatching
 from backups.engine.dispatch import DO, Work
 from backups.engine.fetch import stopping
@@ -31,6 +32,8 @@ def dispatch() -> None:
     """Call workers for what there is to do, cloud by cloud."""
     clouds.ensure_rows()
     now = clock.now()
+    if settings.DEMO:
+        demo.furnish(now)
     clock.forget_the_future(now)
     readings.ensure_all(now)
     for need in dispatching.needs(now):

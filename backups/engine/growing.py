@@ -9,7 +9,7 @@ from typing import Any
 from backups.models import Backup, Volume
 
 WINDOW = timedelta(days=30)
-LEAST_POINTS = 3  # sizes that make a rate
+LEAST_POINTS, LEAST_SPAN = 3, timedelta(days=1)  # sizes that make a rate, and over how long: hours say nothing of days
 _DAY = 86_400.0
 
 
@@ -44,10 +44,10 @@ def _growing(disk: tuple[str, str], several: Iterable[tuple[Any, ...]]) -> Growi
         if kind == "full":
             chain = []
         chain.append((at, mb))
-    days = (chain[-1][0] - chain[0][0]).total_seconds() / _DAY
-    if len(chain) < LEAST_POINTS or days <= 0:
+    length = chain[-1][0] - chain[0][0]
+    if len(chain) < LEAST_POINTS or length < LEAST_SPAN:
         return None
-    rate = (chain[-1][1] - chain[0][1]) / days
+    rate = (chain[-1][1] - chain[0][1]) / (length.total_seconds() / _DAY)
     return Growing(disk[0], disk[1], disk[1], rate, chain[-1][1], chain[0][0], len(chain)) if rate > 0 else None
 
 

@@ -93,9 +93,10 @@ def day_cells(days: Sequence[date], words: Sequence[str], hrefs: Mapping[date, s
 
 def _cell(day: date, word: str, link: str, at: int, n: int) -> SafeString:
     cell = status.DAYS[word]
+    text = "nothing was due so far" if word == "idle" and at == n - 1 else cell.text
     kind = f"{cell.shape}{'' if at >= n - PHONE_DAYS else ' old'}{' c-today' if at == n - 1 else ''}"
-    title = f"{scale.day_words(day)}: {cell.text}"
-    inner = format_html('<i aria-hidden="true">{}</i><span class="visually-hidden">{}</span>', cell.mark, cell.text)
+    title = f"{scale.day_words(day)}: {text}"
+    inner = format_html('<i aria-hidden="true">{}</i><span class="visually-hidden">{}</span>', cell.mark, text)
     if word == "none":
         return format_html(
             '<td class="c {}" title="{}"><span class="visually-hidden">{}</span></td>', kind, title, cell.text

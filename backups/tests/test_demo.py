@@ -1,0 +1,84 @@
+"""The demo shows every state that there is a word for, by the same ways as a real cloud."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from backups.analysis.protection import PROTECTIONS
+from backups.engine import demo
+from backups.engine.derive import derive
+from backups.engine.dispatch import DO, needs
+from backups.models import Backup, Cloud
+from backups.runner.parts import DEMO_BACKUPS
+from backups.tests.otc import running
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def told(settings: Any, tmp_path: Any, client: Client) -> Iterator[Client]:
+    """A script that is signed in, after workers have done for the demo cloud what there is to do, twice."""
+    with running(settings, tmp_path, backups=DEMO_BACKUPS, entry={"vbs_follow": "all"}):
+        for _ in range(2):  # what the first list of disks does not name is gone by the second
+            Cloud.objects.update(volumes_due_at=None)
+            for _ in range(8):
+                for need in needs(timezone.now()):
+                    DO[need.work](need.cloud)
+        assert demo.furnish(timezone.now())
+        client.force_login(User.objects.create_user("operator"))
+        yield client
+
+
+def test_every_state_is_met(told: Client) -> None:
+    disks = told.get("/api/volumes/?limit=500").json()["results"]
+    chains = [chain for disk in disks for chain in disk["chains"]]
+    members = [member for chain in chains for member in chain["members"]]
+    assert {disk["protection"] for disk in disks} == set(PROTECTIONS)
+    assert [disk["volume_id"] for disk in disks if not disk["why"].strip()] == []
+    assert {"start not tracked"} <= {note for chain in chains for note in chain["notes"]}
+    assert {chain["service_type"] for chain in chains} == {"disk", "vm", "disk_copy", "vm_copy"}
+    assert {"pruned: the chain was larger before", "failed: it stores nothing"} <= {one["note"] for one in members}
+    assert {one["made_by"] for one in members} == {"policy", "hand", "csbs"}
+    assert [disk["name"] for disk in disks if disk["running_id"]]
+    assert {disk["rule"]["from"] for disk in disks} == {"tag", "default"}
+    grown = [told.get(f"/api/volumes/{one['cloud']}/{one['volume_id']}/").json()["growth"] for one in disks]
+    assert any(one["jump"] for one in grown)
+    assert any("Not enough data" in one["sentence"] for one in grown)
+    assert any(limit["days"] is not None for one in grown for limit in one["limits"])
+
+
+def test_the_home_page_and_the_failures_tell_them(told: Client) -> None:
+    found = told.get("/api/summary/").json()
+    assert {item["state"] for item in found["attention"]} >= {
+        *("overdue", "never", "unknown", "error", "error_restoring", "stuck", "error_deleting"),
+    }
+    assert [item for item in found["attention"] if not item["why"] or not item["next"]] == []
+    assert {"exempt", "deleted"} <= set(found["volumes"]["by_protection"])
+    causes = told.get("/api/failures/").json()
+    assert {cause["state"] for cause in causes} == {"error", "error_deleting", "error_restoring", ""}
+    assert [cause for cause in causes if not cause["advice"]] == []
+    assert found["growth"]["limits"]
+    assert any(day["missed"] for day in found["outcomes_by_day"])
+    slow = [one for one in found["flights"] if one["since"] and one["stuck_at"] and one["progress"]]
+    assert slow
+
+
+def test_a_member_that_the_cloud_no_longer_has_is_a_note_and_the_disk_stays_safe(told: Client) -> None:
+    safe = told.get("/api/volumes/?protection=protected&limit=500").json()["results"]
+    disk = max(safe, key=lambda one: one["tracked"])
+    chain = max(disk["chains"], key=lambda one: len(one["members"]))
+    middle = chain["members"][len(chain["members"]) // 2]["id"]
+    Backup.objects.filter(pk=middle).update(gone_at=timezone.now() - timedelta(seconds=1))
+    derive(disk["cloud"], [disk["volume_id"]], timezone.now())
+    again = told.get(f"/api/volumes/{disk['cloud']}/{disk['volume_id']}/").json()
+    assert again["protection"] == "protected"
+    assert "1 of its backups is gone" in {note for one in again["chains"] for note in one["notes"]}
+
+
+def test_what_somebody_set_is_left_alone(told: Client) -> None:
+    assert not demo.furnish(timezone.now())
