@@ -47,6 +47,7 @@ def missed(
             if was_good(one):
                 goods.add(one.at)
     last = max(goods, default=None)
+    open_days = midnight((now + SKEW).astimezone(zone).date() + _DAY, zone)  # from then on nothing can have been made
     starts = sorted({first, *goods})
     for before, after in zip_longest(starts, starts[1:]):
         if after is not None and (after < begin or after - before <= rule.grace):
@@ -55,16 +56,20 @@ def missed(
             over = due + rule.grace
             if over > end or (after is not None and over >= after):
                 break
-            day = due.astimezone(zone).date()
-            if day not in busy and (before == last or midnight(day + _DAY, zone) > since):
-                yield Missed(due, over)
+            if due < open_days:
+                day = due.astimezone(zone).date()
+                if day in busy or (before != last and midnight(day + _DAY, zone) <= since):
+                    continue
+            yield Missed(due, over)
 
 
 def _dues(rule: Rule, last: datetime, begin: datetime, zone: tzinfo) -> Iterator[datetime]:
     """The first due of each day from `begin` on, without end, when the last good backup was made at `last`."""
-    if rule.cron is not None and rule.period >= _DAY:
-        yield from _first_of_days(rule.times_after(max(last, begin - _SECOND)), zone)
-        return
+    if rule.period >= _DAY:
+        if rule.cron is not None:
+            yield from _first_of_days(rule.times_after(max(last, begin - _SECOND)), zone)
+        passed = max(0, -((last - begin) // rule.period) - 1)
+        yield from rule.times_after(last + rule.period * passed)  # a day of 25 hours may bring its second as well
     at = begin
     while True:
         if rule.cron is not None:

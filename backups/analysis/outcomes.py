@@ -53,8 +53,11 @@ def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: d
             slot = Slot(quarter(at), quarter(at))
             found.setdefault(slot, [0, 0, 0])[0 if fact.outcome == "good" else 1] += 1
     if rule is not None:
-        for due, over in missed(facts, rule, since=since, zone=UTC, begin=begin, end=now + KEPT, now=now):
-            found.setdefault(Slot(quarter(due), -int(-over.timestamp() // QUARTER)), [0, 0, 0])[2] += 1
+        grace = rule.grace.total_seconds()
+        for due, _ in missed(facts, rule, since=since, zone=UTC, begin=begin, end=now + KEPT, now=now):
+            due_at = due.timestamp()
+            slot = Slot(int(due_at) // QUARTER, -int(-(due_at + grace) // QUARTER))
+            found.setdefault(slot, [0, 0, 0])[2] += 1
     return {slot: Tally(*counted) for slot, counted in found.items()}
 
 

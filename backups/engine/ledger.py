@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
+from typing import Any
 
 from backups.analysis import growth, outcomes
 from backups.analysis.chains import Chain
@@ -23,31 +25,36 @@ class Entry:
 
 
 def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
-    """Within the transaction that holds the disks; one query to read, and three to write when something changed."""
-    before = {row.volume_id: row for row in Trace.objects.filter(volume__in=[entry.volume for entry in entries])}
+    """Within the transaction that holds the disks; one query to read, and four more when something changed."""
+    known = Trace.objects.filter(volume__in=[entry.volume for entry in entries])
+    digests: dict[Any, str] = dict(known.values_list("volume", "digest"))
+    traces = [one for entry in entries if (one := _trace(entry, now)).digest != digests.get(entry.volume)]
+    if not traces:
+        return
     quarters: dict[str, list[int]] = {}
     days: dict[str, list[int]] = {}
-    traces = []
-    for entry in entries:
-        old = before.get(entry.volume) or Trace(volume_id=entry.volume)
-        counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
-        changed = growth.changes(entry.chains, entry.facts, now)
-        new_quarters = {f"{at.quarter} {at.counts_from}": list(tally) for at, tally in counted.items()}
-        new_days = {str(day.toordinal()): list(change) for day, change in changed.items()}
-        if new_quarters == old.quarters and new_days == old.days:
-            continue
-        _add_difference(quarters, old.quarters, new_quarters)
-        _add_difference(days, old.days, new_days)
-        traces.append(Trace(volume_id=entry.volume, quarters=new_quarters, days=new_days))
+    for old in Trace.objects.filter(volume__in=[trace.volume_id for trace in traces]):
+        _add(quarters, old.quarters, -1)
+        _add(days, old.days, -1)
+    for trace in traces:
+        _add(quarters, trace.quarters, 1)
+        _add(days, trace.days, 1)
     _write(cloud, traces, quarters, days, now)
+
+
+def _trace(entry: Entry, now: datetime) -> Trace:
+    counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
+    changed = growth.changes(entry.chains, entry.facts, now)
+    quarters = {f"{at.quarter} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())}
+    days = {str(day.toordinal()): list(change) for day, change in changed.items()}
+    digest = blake2b(repr((quarters, days)).encode(), digest_size=16).hexdigest()
+    return Trace(volume_id=entry.volume, digest=digest, quarters=quarters, days=days)
 
 
 def _write(
     cloud: str, traces: Sequence[Trace], quarters: dict[str, list[int]], days: dict[str, list[int]], now: datetime
 ) -> None:
-    if not traces:
-        return
-    fields = ["quarters", "days"]
+    fields = ["digest", "quarters", "days"]
     Trace.objects.bulk_create(traces, update_conflicts=True, unique_fields=["volume"], update_fields=fields)
     oldest = outcomes.quarter(now - outcomes.KEPT)
     Quarter.objects.filter(cloud=cloud, quarter__lt=oldest).delete()
@@ -60,9 +67,8 @@ def _rows(changes: Mapping[str, Sequence[int]]) -> list[tuple[int, ...]]:
     return sorted((*map(int, key.split()), *change) for key, change in changes.items() if any(change))
 
 
-def _add_difference(total: dict[str, list[int]], old: Mapping[str, list[int]], new: Mapping[str, list[int]]) -> None:
-    for sign, given in ((-1, old), (1, new)):
-        for key, one in given.items():
-            mine = total.setdefault(key, [0, 0, 0])
-            for n in range(3):
-                mine[n] += sign * one[n]
+def _add(total: dict[str, list[int]], given: Mapping[str, list[int]], sign: int) -> None:
+    for key, one in given.items():
+        mine = total.setdefault(key, [0, 0, 0])
+        for n in range(3):
+            mine[n] += sign * one[n]
