@@ -29,6 +29,7 @@ ASKED = {
     "/volumes/?cloud=otc": 11,
     "/volumes/otc/d-0/": 8,
     "/volumes/growing/": 5,
+    "/volumes/rules/": 6,
     "/failures/": 8,
     "/clouds/": 7,
     "/account/": 5,

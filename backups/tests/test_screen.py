@@ -44,6 +44,7 @@ ABSURD = [
 PAGES = (
     *("/", "/backups/", "/backups/?columns=note&columns=job_id", "/backups/?status=odd", "/backups/add/"),
     *("/backups/add/discover/", f"/backups/{uuid.UUID(int=102)}/", "/volumes/", "/failures/", "/clouds/", "/account/"),
+    *("/volumes/rules/", "/volumes/growing/"),
 )
 SERIOUS = ("serious", "critical")
 
