@@ -13,6 +13,7 @@ def config(*, debug: bool) -> dict[str, Any]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _without_copies,
     ]
     return {
         "version": 1,
@@ -43,6 +44,12 @@ def config(*, debug: bool) -> dict[str, Any]:
             "backups": {"level": "DEBUG" if debug else "INFO"},
         },
     }
+
+
+def _without_copies(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Celery puts task, error and traceback of a failed task into `data` once more."""
+    event.pop("data", None)
+    return event
 
 
 def _is_no_readiness(record: logging.LogRecord) -> bool:

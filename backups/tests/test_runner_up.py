@@ -137,6 +137,12 @@ def test_the_brokers_password_is_neither_in_the_log_nor_on_a_command_line(up: Up
     assert [line for line in [*lines, up.text] if found[1] in line] == []
 
 
+def test_what_it_writes_is_for_its_owner_only(up: Up) -> None:
+    files = [file for file in (up.folder / "data").rglob("*") if file.is_file()]
+    assert "demo.sqlite3" in {file.name for file in files}
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+
+
 def test_a_second_start_on_the_same_data_folder_is_refused_with_the_pid(up: Up) -> None:
     assert refused(up.folder) == (
         1,
@@ -181,6 +187,12 @@ def test_a_taken_port_stops_the_start_before_anything_else_was_done(tmp_path: Pa
     assert said == (1, f"vbsdash: port {port} of 127.0.0.1 is taken by another program: {cure}\n")
     assert not (tmp_path / "data" / "broker").exists()
     assert not (tmp_path / "data" / "demo.sqlite3").exists()
+
+
+def test_a_broker_that_no_two_processes_share_is_refused(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, CELERY_BROKER_URL="memory://")
+    assert (code, said.count("\n")) == (1, 1)
+    assert "CELERY_BROKER_URL is memory://" in said
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:

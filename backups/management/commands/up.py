@@ -37,8 +37,13 @@ class Command(BaseCommand):
         parser.add_argument("--stop-with-parent", action="store_true", help="stop when the starting process ends")
 
     def handle(self, *args: Any, stop_with_parent: bool, **options: Any) -> None:
+        os.umask(0o077)  # the database holds sessions and hashes: for its owner only, whoever made the data folder
         for signum in STOP_SIGNALS:
             signal.signal(signum, _leave)
+        if settings.CELERY_BROKER_URL.startswith("memory:"):
+            sys.exit(
+                "vbsdash: CELERY_BROKER_URL is memory://, which no two processes share: write redis:// or amqp://."
+            )
         if stop_with_parent:
             die_with_parent(signal.SIGTERM, parent=os.getppid())
         try:
