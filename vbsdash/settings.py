@@ -103,6 +103,7 @@ LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "backups.web.signin.tried_name"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = True
 

@@ -18,14 +18,13 @@ from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import Changed, TooLarge, Unprocessed
 from backups.engine import backup_edits, tokens, tracking
+from backups.engine.pasted import MOST, TooMany
 from backups.engine.volume_edits import BadValue, Conflict
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.revisions import REVISIONS
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
-
-MAX_IDS = 10_000
 
 
 def tracked(request: Request, call: Call) -> BackupQuerySet:
@@ -54,8 +53,8 @@ class Backups(Call):
         """Track backups by ID or self-link; 200 when none of them is new."""
         query.only(request)
         given = request.data.get("ids") if isinstance(request.data, dict) else None
-        if isinstance(given, list) and len(given) > MAX_IDS:
-            raise TooLarge(f"{len(given):,} IDs in one call; at most {MAX_IDS:,} are taken.")
+        if isinstance(given, list) and len(given) > MOST:
+            raise TooLarge(f"{len(given):,} IDs in one call; at most {MOST:,} are taken.")
         data = shape.read(shape.NewBackupsSerializer, request)
         if not query.opens(request, data["cloud"]):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
@@ -64,6 +63,8 @@ class Backups(Call):
             added = tracking.add(cloud=data["cloud"], values=data["ids"], now=self.now, may_touch=mine)
         except tracking.UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
+        except TooMany as e:
+            raise TooLarge(str(e)) from e
         tasks.refresh_soon(added.added)
         return Response(asdict(added), status=201 if added.added else 200)
 

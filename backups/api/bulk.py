@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from backups import tasks
 from backups.api import describe, query
 from backups.api import serializers as shape
-from backups.api.backups import MAX_IDS, tracked
+from backups.api.backups import tracked
 from backups.api.base import Call
 from backups.api.errors import TooLarge, Unprocessed
 from backups.engine import backup_edits, tracking
+from backups.engine.pasted import MOST
 from backups.engine.volume_edits import BadValue
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
@@ -29,8 +30,8 @@ class _Bulk(Call):
 
     def read(self, request: Request) -> dict[str, Any]:
         given = request.data.get("ids") if isinstance(request.data, dict) else None
-        if isinstance(given, list) and len(given) > MAX_IDS:
-            raise TooLarge(f"{len(given):,} IDs in one call; at most {MAX_IDS:,} are taken.")
+        if isinstance(given, list) and len(given) > MOST:
+            raise TooLarge(f"{len(given):,} IDs in one call; at most {MOST:,} are taken.")
         return shape.read(self.body, request)
 
     def chosen(self, request: Request, words: dict[str, Any]) -> "QuerySet[Any]":

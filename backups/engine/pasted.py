@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -13,7 +14,15 @@ _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ID = re.compile(f"{_UUID.pattern}|{_HEX.pattern}", re.IGNORECASE)
 _DRAWN = re.compile(r"[|+-]+")  # of a table around it
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
+MOST = 10_000  # IDs at once
 MAX_SHOWN = 200  # characters of a line that is no ID
+
+
+class TooMany(ValueError):
+    """The text is a sentence for a person."""
+
+    def __init__(self) -> None:
+        super().__init__(f"More than {MOST:,} IDs at once; at most {MOST:,} are taken.")
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,13 @@ class Line:
     reason: str | None = None
 
 
-def read_ids(text: str) -> list[Line]:
-    """Every ID in the text, in order; of JSON, CSV and tables only the key or column `id` counts."""
-    return [_line(value) for value in _values(text.strip().lstrip("\ufeff"))]
+def read_ids(*texts: str) -> list[Line]:
+    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts. Raises TooMany."""
+    words = (value for text in texts for value in _values(text.strip().lstrip("\ufeff")))
+    lines = [_line(value) for value in islice(words, MOST + 1)]
+    if len(lines) > MOST:
+        raise TooMany
+    return lines
 
 
 def _values(text: str) -> Iterator[str]:
@@ -77,7 +90,10 @@ def _table(text: str) -> list[str] | None:
         separator = next((one for one in ",;\t" if lines and one in lines[0]), None)
         if separator is None:
             return [line.strip() for line in lines[1:]] if lines and lines[0].strip().lower() == "id" else None
-        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
+        except csv.Error:  # a cell longer than any file has: no CSV after all
+            return None
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if "id" not in header:
         return None

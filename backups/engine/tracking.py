@@ -52,11 +52,11 @@ class Verdict:
 
 
 def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None) -> Added:
-    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud.
+    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud, TooMany.
 
     `may_touch`: out of these clouds only, None for all of them.
     """
-    lines = [line for value in values for line in read_ids(value)]
+    lines = read_ids(*values)
     _check(cloud)
     ids = list(dict.fromkeys(line.id for line in lines if line.id is not None))
     invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
@@ -78,7 +78,7 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:
-    """What `add` would do with each line, writing nothing. Raises UnknownCloud."""
+    """What `add` would do with each line, writing nothing. Raises UnknownCloud, TooMany."""
     _check(cloud)
     lines = read_ids(text)
     known = _known([line.id for line in lines if line.id is not None])

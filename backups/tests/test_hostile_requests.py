@@ -1,5 +1,6 @@
 """What nobody asks by accident: refused by name or not found, never a 500, on both databases."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.tests.described import description
+from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
 DISK = "/api/volumes/otc/%00/"
@@ -46,3 +48,21 @@ def test_no_method_and_no_accept_header_breaks_a_call(web: Client, method: str, 
     paths = [path.replace("{", "").replace("}", "") for path in description()["paths"]]
     answers = {path: web.generic(method, path, headers={"Accept": accept}) for path in [*paths, "/api/docs/"]}
     assert {path: answer.status_code for path, answer in answers.items() if answer.status_code >= 500} == {}
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/admin/login/"])
+def test_a_name_longer_than_any_account_has_is_a_wrong_name_until_it_is_locked_out(client: Client, path: str) -> None:
+    answers = [client.post(path, {"username": "x" * 100_000, "password": "x"}).status_code for _ in range(11)]
+    assert answers == [*[200] * 9, 429, 429]
+
+
+@pytest.mark.parametrize("separator", [",", "\n"])
+def test_more_words_than_may_be_added_are_refused_as_one(
+    web: Client, settings: Any, tmp_path: Path, separator: str
+) -> None:
+    configure(settings, tmp_path, silent("otc"))
+    many = separator.join(["word"] * 10_001)
+    page = web.post("/backups/add/", {"cloud": "otc", "backup_ids": many, "preview": "1"})
+    assert "More than 10,000 IDs at once; at most 10,000 are taken." in page.content.decode()
+    call = {"cloud": "otc", "ids": [many[at : at + 4000].strip(separator) for at in range(0, len(many), 4000)]}
+    assert web.post("/api/backups/", call, content_type="application/json").status_code == 413

@@ -38,6 +38,9 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
         (SHOW, [A]),
         (f"| {A} | x | {VOLUME} | available |\n| {B} |   | {VOLUME} | error     |", [A, B]),
         (f"{A}\n| {B} |", [A, B]),
+        (f"id,name\r{A},one\r{B},two\r", [A, B]),
+        (f"id,name\n{A}\rx,y", [A, None]),
+        (f"id,name\n{A},{'x' * 200_000}", [None, None, A, None]),
     ],
 )
 def test_ids_are_found_in_what_people_paste(text: str, expected: list[str]) -> None:

@@ -11,12 +11,11 @@ from django.views.decorators.http import require_http_methods
 
 from backups import tasks
 from backups.engine import clouds, tracking
+from backups.engine.pasted import TooMany
 from backups.engine.tracking import Verdict
 from backups.web import added as just_added
 from backups.web import status
 from backups.web.status import Look
-
-MAX_IDS = 10_000
 
 
 class AddForm(forms.Form):
@@ -33,11 +32,11 @@ class AddForm(forms.Form):
         except tracking.UnknownCloud as e:
             self.add_error("cloud", str(e))
             return []
+        except TooMany as e:
+            self.add_error("backup_ids", str(e))
+            return []
         if not found:
             self.add_error("backup_ids", "There is no backup ID in this text.")
-        if len(found) > MAX_IDS:
-            self.add_error("backup_ids", f"{len(found):,} IDs at once; at most {MAX_IDS:,} are taken.")
-            return []
         return found
 
 

@@ -1,8 +1,13 @@
 """Signing in. Too many wrong passwords: a pause, said in a sentence on the same page."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
+
+LONGEST_NAME = 255  # characters
 
 
 class SignIn(LoginView):
@@ -18,3 +23,8 @@ class SignIn(LoginView):
 
 def is_locked_out(request: HttpRequest) -> bool:
     return bool(getattr(request, "axes_locked_out", False))
+
+
+def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """The name that a sign-in was tried with, as the note of it can hold it: PostgreSQL refuses a longer one."""
+    return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]
