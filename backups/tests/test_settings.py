@@ -174,6 +174,7 @@ def test_a_wrong_openstack_variable_is_named(start: Start, changed: dict[str, st
         (b"clouds: [", None, "clouds.yaml is not valid YAML at line 1"),
         (b"clouds: {otc: {since: 2026-13-45}}", None, "clouds.yaml is not valid YAML"),
         (b"- otc", None, "has no mapping under the key clouds"),
+        (b"otc: {auth: {username: u}}", None, "has no mapping under the key clouds"),
         (b"clouds: [otc]", None, "has no mapping under the key clouds"),
         (b"clouds: {otc: yes}", None, "cloud otc: the entry is no mapping"),
         (b"clouds: {otc: {profile: otc}}", None, "cloud otc: profile is not supported: write"),

@@ -123,8 +123,8 @@ def _parse(path: Path) -> dict[Any, Any]:
         mark = getattr(e, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigurationError(f"{path} is not valid YAML{place}: correct it there.") from None
-    whole = {} if whole is None else whole
-    found = (whole.get("clouds") or {}) if isinstance(whole, dict) else None
+    whole = whole if whole not in (None, {}) else {"clouds": None}
+    found = (whole["clouds"] or {}) if isinstance(whole, dict) and "clouds" in whole else None
     if not isinstance(found, dict):
         raise ConfigurationError(f"{path} has no mapping under the key clouds: write clouds: and each cloud below it.")
     return found
