@@ -2,7 +2,9 @@
 
 import json
 import uuid
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db import connection
@@ -12,7 +14,7 @@ from backups.bench.report import Report, size, spent
 from backups.engine import due_disks, tracking
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
-from backups.models import Backup
+from backups.models import Backup, Cloud
 from backups.vbs import payload
 from backups.vbs.simulator.body import Form
 from backups.vbs.simulator.world import World
@@ -33,11 +35,32 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
         answers = [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies]
         apply(CLOUD, answers, more_follows=True)
     due_disks.derive_due(CLOUD, now)
+
+
+def ready(now: datetime) -> None:
+    """Have the usual number tracked and all of it known, as in an installation that keeps up."""
+    fill(size(), now=now)
+    day = timedelta(days=1)
+    Backup.objects.filter(stale_at__lt=now + day / 2).update(stale_at=now + day, next_refresh_at=now + day)
+    Cloud.objects.filter(pk=CLOUD).update(last_good_at=now, backups_listed_at=now + day, follow="all")
     if connection.vendor == "postgresql":  # whose autovacuum does it soon; nobody does it for SQLite
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
 
 
+@contextmanager
+def another(backups: int, *, now: datetime) -> Iterator[None]:
+    """A database with so many, for a while instead of the one in use."""
+    name = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"{name}_{backups}"
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        fill(backups, now=now)
+        yield
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
 def run(report: Report) -> None:
     report.head(f"Filling with {size():,} backups")
-    report.row("tracked, decoded, derived and stored", spent(lambda: fill(size(), now=timezone.now())).wall, "s")
+    report.row("tracked, decoded, derived and stored", spent(lambda: ready(timezone.now())).wall, "s")

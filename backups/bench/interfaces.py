@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from backups.bench.fill import CLOUD, fill
+from backups.bench.fill import CLOUD, ready
 from backups.bench.report import Report, p95, size, spent
-from backups.engine import tokens
+from backups.engine import tokens, tracking
 from backups.listing.backups import BACKUPS
 from backups.models import Backup, BackupTag
 
@@ -30,18 +30,19 @@ SEARCHES = ("autobk", "nothing of the kind", "quota", "ä")
 
 @override_settings(REDIS_URL=None, API_RATE="1000000/minute")  # calls are counted in this process, and never refused
 def run(report: Report) -> None:
-    fill(size(), now=timezone.now())
+    ready(timezone.now())
     some = list(Backup.objects.order_by("id").values_list("pk", flat=True)[:500])
     BackupTag.objects.bulk_create([BackupTag(backup_id=pk, tag="bench") for pk in some], ignore_conflicts=True)
     client = _client()
     get = _reader(client)
     report.head(f"Interfaces, {size():,} backups")
-    bare = p95(lambda: get("/healthz"))
-    report.row("an empty view, p95", bare, "ms")
-    _lists(report, get, bare)
+    report.bare = p95(lambda: get("/healthz"))
+    report.row("an empty view, p95", report.bare, "ms")
+    _lists(report, get)
     _pages(report, get)
     _table(report, get)
     _add(report, client)
+    report.bare = 0
 
 
 def _client() -> Client:
@@ -64,7 +65,7 @@ def _p95_of(walls: list[float]) -> float:
     return sorted(walls)[math.ceil(0.95 * len(walls)) - 1] * 1000
 
 
-def _lists(report: Report, get: Callable[..., Any], bare: float) -> None:
+def _lists(report: Report, get: Callable[..., Any]) -> None:
     """Each filter in each order, the second call of two; and free text."""
     slowest: dict[str, float] = {}
     for where in FILTERS:
@@ -77,7 +78,7 @@ def _lists(report: Report, get: Callable[..., Any], bare: float) -> None:
     report.row(f"  the slowest: {worst.partition('?')[2]}"[:58], slowest[worst] * 1000, "ms")
     texts = [p95(partial(get, f"/api/backups/?q={q}"), times=10) for q in SEARCHES]
     report.row("100 rows, free text, p95", max(texts), "ms", most=150)
-    report.row("100 rows, no filter, p95", p95(lambda: get("/api/backups/")), "ms", reference=bare)
+    report.row("100 rows, no filter, p95", p95(lambda: get("/api/backups/")), "ms", most=60)
     report.row("1,000 rows as JSON, p95", p95(lambda: get("/api/backups/?limit=1000"), times=20), "ms", most=150)
     tag = get("/api/backups/")["ETag"]
     same = p95(lambda: get("/api/backups/", **{"If-None-Match": tag}))
@@ -121,3 +122,4 @@ def _add(report: Report, client: Client) -> None:
     if Backup.objects.filter(pk__in=ids).count() != len(ids):
         raise RuntimeError("not all were added")
     report.row("POST of 1,000 IDs", took.wall, "s", most=1)
+    tracking.untrack(ids)

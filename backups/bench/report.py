@@ -37,10 +37,13 @@ def p95(work: Callable[[], object], *, times: int = 40) -> float:
 
 
 class Report:
-    """`most`/`least`: the figure to reach, of the ratio where there is a reference, else of the value."""
+    """`most`/`least`: the figure to reach, of the ratio where there is a reference, else of the value.
+
+    `bare`: what nothing takes, in milliseconds; times of pages and calls are printed as ratios to it too.
+    """
 
     def __init__(self, out: IO[str], *, where: str) -> None:
-        self._out, self._where, self.missed = out, where, list[str]()
+        self._out, self._where, self.missed, self.bare = out, where, list[str](), 0.0
 
     def head(self, title: str) -> None:
         self._out.write(f"\n{title} ({self._where})\n")
@@ -60,6 +63,8 @@ class Report:
         text = f"  {name:<58} {value:>10,.3g} {unit:<6}"
         if reference is not None:
             text += f" = {judged:>6.2f} × {reference:,.3g} {unit}"
+        elif unit == "ms" and self.bare:
+            text += f" = {value / self.bare:>6.2f} × an empty view"
         good = (most is None or judged <= most) and (least is None or judged >= least)
         if most is not None or least is not None:
             goal = f"≤ {most:g}" if most is not None else f"≥ {least:g}"

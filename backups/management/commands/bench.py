@@ -75,7 +75,7 @@ def _run(database: str, names: list[str], data: Path | None) -> int:
             if not kept.is_dir() and (failed := _measured(kept, database, ["fill"])):
                 shutil.rmtree(kept)
                 return failed
-            shutil.copytree(kept, folder)
+            subprocess.run(["cp", "-a", kept, folder], check=True)  # noqa: S603, S607 - with the owner that PostgreSQL has
         return _measured(folder, database, names)
 
 
