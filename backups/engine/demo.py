@@ -25,6 +25,6 @@ def furnish(now: datetime) -> bool:
         volume_edits.set_follow(disks[UNFOLLOWED], False, hand=hand)
         volume_edits.set_note(disks[ASKED], "Its owner was asked whether anybody still needs it.", hand=hand)
         volume_edits.set_tags(disks[TAGGED], ["production"], hand=hand)
-        nightly = by_cron(cron="0 6 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
+        nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
         shared_rules.set_tag_rule("production", nightly, hand=hand)
     return True
