@@ -25,6 +25,8 @@ BATCH = 1000
 
 def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
     """Have `backups` backups of about one disk per 12 backups tracked; what is there already stays."""
+    if Backup.objects.count() >= backups:
+        return
     world = World(seed=seed, backups=backups, keep=12)
     world.advance(now.timestamp())
     form, moment = Form(), now.timestamp()
