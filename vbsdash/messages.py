@@ -15,12 +15,15 @@ class SharedRequest(Request):
     def maybe_expire(self) -> Literal[True] | None:
         from backups.engine import clock
 
-        if self.expires is None:
+        given = self.expires
+        if given is None:
             return None
         clock.measure()  # also before the first task: on a wrong host every message looks expired
-        own, shared = timezone.now(), clock.now()
-        self.expires += own - shared
-        return super().maybe_expire()
+        self.expires = given + (timezone.now() - clock.now())
+        try:
+            return super().maybe_expire()
+        finally:
+            self.expires = given  # it is asked more than once
 
 
 class SharedTask(Task[Any, Any]):

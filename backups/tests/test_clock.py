@@ -1,6 +1,7 @@
 """Hosts whose clocks disagree: the database's time is the time of all."""
 
 import re
+import time
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +11,13 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from kombu import Message
 
 from backups.engine import clock
 from backups.models import Backup, Cloud
+from backups.tasks import alive
+from vbsdash.celery import app as celery_app
+from vbsdash.messages import SharedRequest
 
 pytestmark = pytest.mark.django_db
 TEN_MINUTES = timedelta(minutes=10)
@@ -44,6 +49,20 @@ def test_the_database_is_asked_once_a_minute(follows: None, django_assert_num_qu
     with django_assert_num_queries(1 if connection.vendor == "postgresql" else 0):
         clock.measure()
         clock.measure()
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+@pytest.mark.parametrize(("seconds", "expired"), [(20, None), (-20, True)])
+def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
+    follows: None, monkeypatch: pytest.MonkeyPatch, minutes: int, seconds: int, expired: bool | None
+) -> None:
+    monkeypatch.setattr(clock._Shared, "offset", timedelta(minutes=minutes))  # the host is behind, or ahead
+    monkeypatch.setattr(clock._Shared, "measured_at", time.monotonic())
+    expires = (clock.now() + timedelta(seconds=seconds)).isoformat()
+    headers: Any = {"id": "1", "task": alive.name, "expires": expires, "utc": True}
+    message = Message(body="[[], {}, {}]", headers=headers, content_type="application/json", content_encoding="utf-8")
+    request = SharedRequest(message, app=celery_app, task=alive, decoded=False)
+    assert [request.maybe_expire() for _ in range(3)] == [expired] * 3  # Celery asks when it comes, and when it is run
 
 
 def test_readyz_names_a_host_whose_clock_is_wrong(client: Client) -> None:
