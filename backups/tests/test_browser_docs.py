@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from backups.tests.test_browser import Watched, browser, watched
+from backups.tests.screen import Watched, chromium, context, watched
 
+__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-__all__ = ["browser", "watched"]
 
 
 def test_swagger_ui_shows_every_call_and_complains_of_nothing(watched: Watched) -> None:

@@ -3,90 +3,26 @@
 import gzip
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from backups.engine import tracking
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Backup
-from backups.tests.test_browser import CHROMIUM, FLAGS, Watched, rows, track_samples
+from backups.tests.screen import Watched, chromium, context, rows, session, track_samples, watched
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
+__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PENDING = uuid.UUID(int=1)
-ABSURD = [
-    {"id": str(uuid.UUID(int=100)), "name": "x" * 200, "fail_reason": "r" * 10_000, "volume_id": "v" * 200},
-    {
-        "id": str(uuid.UUID(int=101)),
-        "name": "نسخة احتياطية يومية",
-        "status": "frozen_by_admin",
-        "description": "\u202eevil",
-    },
-    {
-        "id": str(uuid.UUID(int=102)),
-        "name": "<script>alert(1)</script> 🎉",
-        "status": "error",
-        "fail_reason": "<b>no</b>",
-    },
-    {"id": str(uuid.UUID(int=103))},
-]
-PAGES = (
-    *("/", "/backups/", "/backups/?columns=note&columns=job_id", "/backups/?status=odd", "/backups/add/"),
-    *("/backups/add/discover/", f"/backups/{uuid.UUID(int=102)}/", "/volumes/", "/failures/", "/clouds/", "/account/"),
-    *("/volumes/rules/", "/volumes/growing/"),
-)
-SERIOUS = ("serious", "critical")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("there is no /usr/bin/chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def session() -> str:
-    client = Client()
-    client.force_login(User.objects.get_or_create(username="operator")[0])
-    return str(client.cookies["sessionid"].value)
-
-
-@pytest.fixture
-def context(chromium: Browser, live_server: Any, settings: Any) -> Iterator[BrowserContext]:
-    settings.CLOUDS = {}
-    made = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-    made.set_default_timeout(10_000)
-    made.add_cookies([{"name": "sessionid", "value": session(), "url": live_server.url}])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watched(context: BrowserContext) -> Watched:
-    return Watched(context.new_page())
-
-
-def track_absurd(settings: Any) -> None:
-    track_samples(settings)
-    settings.CLOUDS = dict.fromkeys(["otc"])
-    now = timezone.now()
-    tracking.add(cloud="otc", values=[str(body["id"]) for body in ABSURD], now=now)
-    settings.CLOUDS = {}
-    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD])
 
 
 def answer(pk: uuid.UUID, **words: Any) -> None:
@@ -99,43 +35,28 @@ def look(page: Page) -> None:
         page.evaluate("look()")
 
 
-def test_no_page_has_a_serious_fault_of_access_scrolls_sideways_or_shifts(watched: Watched, settings: Any) -> None:
-    track_absurd(settings)
-    page, axe = watched.page, Axe()
-    found: dict[tuple[str, str], list[str]] = {}
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        for path in PAGES:
-            page.goto(path)
-            faults = axe.run(page).response["violations"]
-            bad = [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in faults if one["impact"] in SERIOUS]
-            found |= {(scheme, path): bad} if bad else {}
-    assert found == {}
-    moved: dict[tuple[int, str], tuple[float, float]] = {}
-    for width in (360, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
-        for path in PAGES:
-            page.goto(path)
-            over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            shift = page.evaluate(
-                "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of "
-                "list.getEntries()) sum += one.value; }).observe({type: 'layout-shift', buffered: true}); "
-                "setTimeout(() => done(sum), 60); })"
-            )
-            if over > 0 or shift > 0.02:
-                moved[width, path] = (over, shift)
-    assert (moved, watched.complaints) == ({}, [])
+def test_after_signing_in_the_list_shows_every_backup(chromium: Browser, live_server: Any, settings: Any) -> None:
+    ids = track_samples(settings)
+    User.objects.create_user("operator", password="right-horse")
+    page = chromium.new_page(base_url=live_server.url)
+    seen = Watched(page)
+    page.goto("/backups/")
+    page.get_by_label("Name").fill("operator")
+    page.get_by_label("Password").fill("right-horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/backups/")
+    assert (sorted(rows(page)), seen.complaints) == (sorted(ids), [])
+    assert seen.hosts == {urlsplit(live_server.url).netloc}
+    page.close()
 
 
-def test_the_style_guide_shows_each_state_without_a_fault_and_only_with_debug(watched: Watched, settings: Any) -> None:
-    page = watched.page
-    shut = page.goto("/styleguide/")
-    settings.DEBUG = True
-    page.goto("/styleguide/")
-    faults = Axe().run(page).response["violations"]
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert (shut and shut.status, [one["id"] for one in faults if one["impact"] in SERIOUS], over) == (404, [], 0)
-    assert page.locator("#rows tr").count() == 20
+def test_a_row_that_is_answered_changes_by_itself(watched: Watched, settings: Any) -> None:
+    track_samples(settings)
+    watched.page.goto("/backups/?tracking_state=pending")
+    expect(watched.page.locator("#rows .st")).to_have_text("no answer yet")
+    apply("otc", [Fetched(uuid.UUID(int=1), timezone.now(), answer=payload.receive({"id": str(uuid.UUID(int=1))}))])
+    expect(watched.page.locator("#matching")).to_have_text("0 matching", timeout=8_000)
+    assert watched.complaints == []
 
 
 def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(watched: Watched, settings: Any) -> None:

@@ -1,42 +1,32 @@
-"""The picture in the README, taken anew by `make screenshots`; each run proves that it can be taken."""
+"""The pictures of the README, taken of the demo cloud by `make screenshots`; each run proves that they can be taken."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.utils import timezone
-from playwright.sync_api import Browser
+from django.urls import reverse
 
-from backups.bench.fill import CLOUD, fill
-from backups.models import Cloud
-from backups.tests.otc import configure, silent
-from backups.tests.test_browser import browser
+from backups.models import Backup
+from backups.tests.screen import Watched, chromium, context, demo, watched
 
-__all__ = ["browser"]
-pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+__all__ = ["chromium", "context", "watched"]
+pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 PROJECT = Path(__file__).resolve().parents[2]
-PICTURE = "backups/tests/pictures/home.png"
+PICTURES = "backups/tests/pictures"
 
 
-def test_the_screenshot_of_the_readme_shows_the_home_page(
-    browser: Browser, live_server: Any, settings: Any, tmp_path: Path
-) -> None:
-    configure(settings, tmp_path, silent(CLOUD, region_name="eu-de", vbs_follow="all"))
-    User.objects.create_user("operator", password="right-horse")
-    now = timezone.now()
-    fill(300, now=now)
-    Cloud.objects.update(follow="all", backups_listed_at=now)  # as after a round of its lists
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 860})
-    page = context.new_page()
-    page.goto("/")
-    page.get_by_label("Name").fill("operator")
-    page.get_by_label("Password").fill("right-horse")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state("networkidle")
-    to = PROJECT / PICTURE if os.environ.get("VBSDASH_SCREENSHOTS") else tmp_path / "home.png"
-    page.screenshot(path=to)
-    context.close()
-    assert to.stat().st_size > 20_000
-    assert f"({PICTURE})" in (PROJECT / "README.md").read_text()
+def test_the_screenshots_of_the_readme_show_the_demo_cloud(watched: Watched, settings: Any, tmp_path: Path) -> None:
+    to = PROJECT / PICTURES if os.environ.get("VBSDASH_SCREENSHOTS") else tmp_path
+    watched.page.set_viewport_size({"width": 1280, "height": 600})
+    page, readme = watched.page, (PROJECT / "README.md").read_text()
+    with demo(settings, tmp_path):
+        failed = Backup.objects.filter(status="error", fail_reason__contains="VolumeBackup").order_by("-created_at")[0]
+        paths = {"home": "/", "list": "/backups/?ordering=attention", "backup": reverse("backup", args=[failed.pk])}
+        for name, path in {**paths, "disks": "/volumes/", "failures": "/failures/"}.items():
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=to / f"{name}.png")
+            assert 20_000 < (to / f"{name}.png").stat().st_size <= 150_000
+            assert f"({PICTURES}/{name}.png)" in readme
+    assert watched.complaints == []

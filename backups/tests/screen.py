@@ -1,0 +1,140 @@
+"""A real Chromium for tests, its pages watched for what they must not do, and clouds that are worth looking at."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from backups.engine import clouds, readings, tracking
+from backups.engine.apply import apply
+from backups.engine.dispatch import DO, needs
+from backups.engine.plan import Fetched
+from backups.models import Backup
+from backups.runner.parts import DEMO_BACKUPS
+from backups.tests.conftest import sample_bodies
+from backups.tests.otc import configure
+from backups.vbs import payload
+from backups.vbs.simulator import Simulator
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+ABSURD = [
+    {"id": str(uuid.UUID(int=100)), "name": "x" * 200, "fail_reason": "r" * 10_000, "volume_id": "v" * 200},
+    {
+        "id": str(uuid.UUID(int=101)),
+        "name": "نسخة احتياطية يومية",
+        "status": "frozen_by_admin",
+        "description": "\u202eevil",
+    },
+    {
+        "id": str(uuid.UUID(int=102)),
+        "name": "<script>alert(1)</script> 🎉",
+        "status": "error",
+        "fail_reason": "<b>no</b>",
+        "volume_id": "<i>disk</i> \u202eסוף",
+    },
+    {"id": str(uuid.UUID(int=103))},
+]
+
+
+class Watched:
+    """A page that notes what it must not do."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.complaints, self.hosts = page, list[str](), set[str]()
+        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("there is no /usr/bin/chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def session() -> str:
+    client = Client()
+    client.force_login(User.objects.get_or_create(username="operator")[0])
+    return str(client.cookies["sessionid"].value)
+
+
+@contextmanager
+def signed_in(chromium: Browser, url: str, **words: Any) -> Iterator[BrowserContext]:
+    made = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900}, **words)
+    made.set_default_timeout(10_000)
+    made.add_cookies([{"name": "sessionid", "value": session(), "url": url}])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def context(chromium: Browser, live_server: Any, settings: Any) -> Iterator[BrowserContext]:
+    settings.CLOUDS = {}
+    with signed_in(chromium, live_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Watched:
+    return Watched(context.new_page())
+
+
+def rows(page: Page) -> list[str]:
+    ids = page.locator("#rows tr").evaluate_all("rows => rows.map(row => row.id.slice(2))")
+    assert isinstance(ids, list)
+    return ids
+
+
+def sideways(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def track_samples(settings: Any) -> list[str]:
+    """Every sample is answered, one backup never was."""
+    settings.CLOUDS = dict.fromkeys(["otc"])
+    now = timezone.now()
+    bodies = [body for _, body in sample_bodies()]
+    tracking.add(cloud="otc", values=[*(body["id"] for body in bodies), str(uuid.UUID(int=1))], now=now)
+    settings.CLOUDS = {}
+    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
+    return [str(pk) for pk in Backup.objects.newest_first().values_list("pk", flat=True)]
+
+
+def track_absurd(settings: Any) -> None:
+    track_samples(settings)
+    settings.CLOUDS = dict.fromkeys(["otc"])
+    now = timezone.now()
+    tracking.add(cloud="otc", values=[str(body["id"]) for body in ABSURD], now=now)
+    settings.CLOUDS = {}
+    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD])
+
+
+@contextmanager
+def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
+    """The cloud that `make run` shows where none is configured, as its workers have it after two rounds."""
+    with Simulator(backups=DEMO_BACKUPS, clock=timezone.now) as sim:
+        configure(settings, folder, {"demo": sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)})
+        clouds.ensure_rows()
+        for _ in range(2):
+            for need in needs(timezone.now()):
+                DO[need.work](need.cloud)
+            readings.ensure_all(timezone.now())
+        yield sim
+        clouds.forget_clients()

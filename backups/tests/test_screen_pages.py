@@ -1,0 +1,111 @@
+"""Every page on the demo cloud and on absurd data: access, width, stillness; the pictures go to var/screenshots."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from backups.models import Backup, Volume
+from backups.tests.screen import Watched, chromium, context, demo, sideways, track_absurd, watched
+
+__all__ = ["chromium", "context", "watched"]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SHOTS = Path(__file__).parents[2] / "var" / "screenshots"
+SERIOUS = ("serious", "critical")
+GROUNDS = {"light": "rgb(248, 248, 246)", "dark": "rgb(19, 21, 24)"}
+WIDTHS = {360: 800, 1280: 900, 2560: 1300}
+SAME = {
+    "home": "/",
+    "list": "/backups/",
+    "every-column": "/backups/?columns=note&columns=job_id",
+    "odd-filter": "/backups/?status=odd",
+    "add": "/backups/add/",
+    "discover": "/backups/add/discover/",
+    "disks": "/volumes/",
+    "growth": "/volumes/growing/",
+    "rules": "/volumes/rules/",
+    "failures": "/failures/",
+    "clouds": "/clouds/",
+    "account": "/account/",
+}
+SHIFTED = (
+    "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of list.getEntries()) "
+    "sum += one.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 60); })"
+)
+
+
+def look_at(page: Page, pages: dict[str, str], *, name: str = "", most: int = 2560) -> dict[str, Any]:
+    """What is wrong with these pages, in all widths up to `most` and both themes."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    wrong: dict[str, Any] = {}
+    for scheme, ground in GROUNDS.items():
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for width, height in ((wide, high) for wide, high in WIDTHS.items() if wide <= most):
+            page.set_viewport_size({"width": width, "height": height})
+            for word, path in pages.items():
+                page.goto(path)
+                shift, over = page.evaluate(SHIFTED), sideways(page)
+                painted = page.evaluate("getComputedStyle(document.body).backgroundColor")
+                if shift > 0.02 or over > 0 or painted != ground:
+                    wrong[f"{word} {width} {scheme}"] = (shift, over, painted)
+                shot = SHOTS / f"{name}{word}-{width}-{scheme}.jpeg"
+                page.screenshot(path=shot, full_page=True, type="jpeg", quality=80)
+                if width == 1280 and (faults := serious(page)):
+                    wrong[f"{word} {scheme}"] = faults
+    return wrong
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that keeps somebody out."""
+    faults = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in faults if one["impact"] in SERIOUS]
+
+
+def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
+    watched: Watched, settings: Any, tmp_path: Path
+) -> None:
+    with demo(settings, tmp_path):
+        failed = Backup.objects.filter(status="error").exclude(fail_reason=None).order_by("-created_at")[0]
+        moving = Backup.objects.filter(status="creating").order_by("-created_at")[0]
+        disks: Any = Volume.objects.with_protection(timezone.now())
+        overdue = disks.filter(protection="overdue").order_by("volume_id")[0]
+        own = {
+            "backup-failed": reverse("backup", args=[failed.pk]),
+            "backup": reverse("backup", args=[moving.pk]),
+            "disk": reverse("volume", args=["demo", overdue.volume_id]),
+        }
+        listed = {"discovered": "/backups/add/discover/?cloud=demo&volume_id=&name="}
+        wrong = look_at(watched.page, SAME | own | listed)
+    assert (wrong, watched.complaints) == ({}, [])
+
+
+def test_every_page_holds_absurd_names_and_reasons(watched: Watched, settings: Any) -> None:
+    track_absurd(settings)
+    odd = Volume.objects.get(volume_id__startswith="<i>")
+    own = {
+        "backup": reverse("backup", args=[uuid.UUID(int=102)]),
+        "backup-long": reverse("backup", args=[uuid.UUID(int=100)]),
+        "backup-bare": reverse("backup", args=[uuid.UUID(int=103)]),
+        "disk": reverse("volume", args=["otc", odd.volume_id]),
+    }
+    wrong = look_at(watched.page, SAME | own, name="absurd-", most=1280)
+    assert (wrong, watched.complaints) == ({}, [])
+
+
+def test_the_sign_in_page_and_the_style_guide_hold_too(
+    chromium: Browser, context: BrowserContext, live_server: Any, settings: Any
+) -> None:
+    stranger = chromium.new_page(base_url=live_server.url)
+    wrong = look_at(stranger, {"sign-in": "/accounts/login/"})
+    stranger.close()
+    page = context.new_page()
+    shut = page.goto("/styleguide/")
+    settings.DEBUG = True
+    wrong |= look_at(page, {"styleguide": "/styleguide/"})
+    assert (shut and shut.status, wrong) == (404, {})
+    assert page.locator("#rows tr").count() == 20
