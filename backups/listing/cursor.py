@@ -65,12 +65,11 @@ def read_cursor(text: str, listing: Listing, selection: Selection) -> Cursor:
 
 def _place(listing: Listing, selection: Selection, segment: Any, value: Any, pk: Any) -> Place:
     """Values were written by json, so numbers are numbers; times and IDs are text again."""
-    word = listing.columns.get(selection.ordering.lstrip("-"))
-    last = len(listing.ranks) - 1 if word is None else int(word.nullable)
-    if type(segment) is not int or not 0 <= segment <= last or (value is None) != (word is None or segment == 1):
+    words = listing.segment_words(selection.ordering)
+    if type(segment) is not int or not 0 <= segment < len(words) or (value is None) != (words[segment] is None):
         raise BadCursor
-    if word is not None and value is not None:
-        value = word.read(value if isinstance(value, str) else json.dumps(value))
+    if name := words[segment]:
+        value = listing.columns[name].read(value if isinstance(value, str) else json.dumps(value))
     return Place(segment, value, _pk(listing, pk))
 
 

@@ -1,7 +1,7 @@
 """What one list can be asked: its words, its orders, its free text. Pages and API read the same."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ class Listing:
     """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first, and leave none out.
 
     `usual`: the rank that most rows have; the others are few as a rule, so they are found without their order first.
+    `since`: the column that orders a rank within, the longest wait first; it is never null there.
     `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a text, case folded.
     """
 
@@ -41,6 +42,7 @@ class Listing:
     tagged: Callable[[Sequence[str]], Q]
     search: Callable[[str], Q]
     usual: int = -1
+    since: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Mapping[str, Word]:
@@ -56,6 +58,14 @@ class Listing:
     @cached_property
     def orderings(self) -> tuple[str, ...]:
         return tuple(sign + word for word in self.orders for sign in ("", "-"))
+
+    def segment_words(self, ordering: str) -> list[str | None]:
+        """The column that orders each segment of an order; None where the primary key alone does."""
+        word = ordering.lstrip("-")
+        if word in self.columns:
+            return [word, None] if self.columns[word].nullable else [word]
+        found = [self.since.get(at) for at in range(len(self.ranks))]
+        return found[::-1] if ordering.startswith("-") else found
 
     def rows(self) -> "models.QuerySet[Any]":
         return self.model._default_manager.all()

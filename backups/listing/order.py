@@ -28,12 +28,14 @@ class Segment:
 
 def segments(listing: Listing, ordering: str, now: datetime) -> list[Segment]:
     word, descending = ordering.lstrip("-"), ordering.startswith("-")
+    words = listing.segment_words(ordering)
     if word == "attention":
-        ranks = [Segment(one, rare=at != listing.usual) for at, one in enumerate(rank_conditions(listing, now))]
-        return ranks[::-1] if descending else ranks
-    column = listing.columns[word]
-    ordered = Segment(Q(**{f"{word}__isnull": False}) if column.nullable else Q(), word, descending)
-    return [ordered, Segment(Q(**{f"{word}__isnull": True}))] if column.nullable else [ordered]
+        numbered = list(enumerate(rank_conditions(listing, now)))
+        ranks = numbered[::-1] if descending else numbered
+        return [Segment(one, by, descending, at != listing.usual) for by, (at, one) in zip(words, ranks, strict=True)]
+    if len(words) == 1:
+        return [Segment(Q(), word, descending)]
+    return [Segment(Q(**{f"{word}__isnull": False}), word, descending), Segment(Q(**{f"{word}__isnull": True}))]
 
 
 def rank_conditions(listing: Listing, now: datetime) -> list[Q]:
@@ -61,20 +63,22 @@ def walk(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor, most: int,
     """At most `most` rows on from a cursor, each with the number of its segment, in the direction of the cursor."""
     found: list[tuple[int, Row]] = []
     for at, query in _queries(rows, order, cursor):
-        page = query if not order[at].rare else _rare(rows, query, cursor.backwards, most - len(found))
+        page = query if not order[at].rare else _rare(rows, query, order[at], cursor.backwards, most - len(found))
         found += [(at, row) for row in page.values(*words)[: most - len(found)]]
         if len(found) == most:
             break
     return found
 
 
-def _rare(rows: "QuerySet[Any]", query: "QuerySet[Any]", back: bool, most: int) -> "QuerySet[Any]":
+def _rare(rows: "QuerySet[Any]", query: "QuerySet[Any]", segment: Segment, back: bool, most: int) -> "QuerySet[Any]":
     """Few rows by their keys: asked for in order, a database walks all rows in the hope to meet them soon."""
-    few = list(query.order_by().values_list("pk", flat=True)[: FEW + 1])
+    few = list(query.order_by().values_list("pk", segment.word or "pk")[: FEW + 1])
     if len(few) > FEW:
         return query
-    few.sort(reverse=back)
-    return rows.filter(pk__in=few[:most]).order_by("-pk" if back else "pk") if few else rows.none()
+    few.sort(key=lambda pair: pair[0], reverse=back)
+    if segment.word is not None:
+        few.sort(key=lambda pair: pair[1], reverse=back != segment.descending)
+    return _sorted(rows.filter(pk__in=[pk for pk, _ in few[:most]]), segment, back) if few else rows.none()
 
 
 def _queries(rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor) -> Iterator[tuple[int, "QuerySet[Any]"]]:
@@ -100,6 +104,7 @@ def _sorted(rows: "QuerySet[Any]", segment: Segment, back: bool) -> "QuerySet[An
     return rows.order_by(*word, "-pk" if back else "pk")
 
 
-def place_of(segment: int, row: Row, order: list[Segment]) -> Place:
-    word = order[segment].word
+def place_of(segment: int, row: Row, words: list[str | None]) -> Place:
+    """`words`: of the segments of the order."""
+    word = words[segment]
     return Place(segment, row[word] if word else None, row["pk"])

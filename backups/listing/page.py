@@ -66,7 +66,7 @@ class Pages:
         more, got = len(got) > size, got[:size]
         if cursor.backwards:
             got.reverse()
-        places = [place_of(at, row, self._order) for at, row in got]
+        places = [place_of(at, row, self._words) for at, row in got]
         rows = [{word: row[word] for word in words} for _, row in got]
         return self._page(rows, places, cursor, more, self._unindexed("").count() if count else None)
 
@@ -75,9 +75,13 @@ class Pages:
         return segments(self._listing, self._selection.ordering, self._now)
 
     @cached_property
+    def _words(self) -> list[str | None]:
+        return self._listing.segment_words(self._selection.ordering)
+
+    @cached_property
     def _key(self) -> list[str]:
-        word = self._selection.ordering.lstrip("-")
-        return [word] if word in self._listing.columns else []
+        """The columns that a place needs."""
+        return list(dict.fromkeys(word for word in self._words if word is not None))
 
     @property
     def _dense(self) -> "QuerySet[Any]":
@@ -96,24 +100,25 @@ class Pages:
     @cached_property
     def _few(self) -> list[Place] | None:
         """The places of all matches in order, or None when there are many."""
-        if self._key:
-            found = list(self.matching.values_list("pk", self._key[0])[: self._most + 1])
+        word = self._selection.ordering.lstrip("-")
+        if word in self._listing.columns:
+            rows: Any = self.matching.values("pk", word)[: self._most + 1]
+            found = [place_of(int(row[word] is None), row, self._words) for row in rows]
         else:
             ranked = self.matching.annotate(rank=rank(self._listing, self._selection.ordering, self._now))
-            found = list(ranked.values_list("pk", "rank")[: self._most + 1])
+            rows = ranked.values("pk", "rank", *self._key)[: self._most + 1]
+            found = [place_of(row["rank"], row, self._words) for row in rows]
         return None if len(found) > self._most else self._sort(found)
 
-    def _sort(self, found: list[tuple[Any, Any]]) -> list[Place]:
-        found.sort(key=lambda pair: pair[0])
-        if not self._key:
-            found.sort(key=lambda pair: pair[1])
-            return [Place(value, None, pk) for pk, value in found]
-        given = [pair for pair in found if pair[1] is not None]
-        given.sort(key=lambda pair: pair[1], reverse=self._selection.ordering.startswith("-"))
-        return [
-            *(Place(0, value, pk) for pk, value in given),
-            *(Place(1, None, pk) for pk, value in found if value is None),
-        ]
+    def _sort(self, places: list[Place]) -> list[Place]:
+        places.sort(key=lambda place: place.pk)
+        found = []
+        for at, word in enumerate(self._words):
+            mine = [place for place in places if place.segment == at]
+            if word is not None:
+                mine.sort(key=lambda place: place.value, reverse=self._descends)
+            found += mine
+        return found
 
     def _slice(self, places: list[Place], cursor: Cursor, size: int) -> tuple[list[Place], bool]:
         key = self._position

@@ -14,6 +14,7 @@ from backups.models import Volume, VolumeTag
 RULES = ("disk", "tag", "cloud", "default")
 ORDERED = ("name", "label", "volume_id", "cloud", "size", "chain_size_mb", "last_good_at", "late_at", "overdue_at")
 WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt", "deleted")
+SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_at"}
 _HIDDEN = frozenset(
     [
         *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),
@@ -62,4 +63,5 @@ VOLUMES: Final = Listing(
     tagged=_tagged,
     search=_holding,
     usual=WORST_FIRST.index("protected"),
+    since={WORST_FIRST.index(word): column for word, column in SINCE.items()},
 )

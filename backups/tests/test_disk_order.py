@@ -1,0 +1,91 @@
+"""Disks "worst first": by what they are, and among equals by how long they wait."""
+
+import random
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+
+from backups.listing.cursor import BadCursor, Cursor, read_cursor
+from backups.listing.page import Pages
+from backups.listing.selection import parse
+from backups.listing.volumes import SINCE, VOLUMES, WORST_FIRST
+from backups.models import Backup, Cloud, Volume
+from backups.tests.facts import NOON
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def disks() -> list[dict[str, Any]]:
+    """Disks of every word with many ties, as rows in no order."""
+    dice = random.Random(11)
+    Cloud.objects.create(name="otc", last_good_at=NOON, backups_listed_at=NOON, follow="all")
+    for n in range(80):
+        good = None
+        if dice.random() < 0.7:
+            fresh = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + DAY}
+            good = Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", created_at=NOON, **fresh)
+        late = NOON + dice.randint(-4, 2) * DAY if good else None
+        Volume.objects.create(
+            cloud_id="otc",
+            volume_id=f"disk {n}",
+            first_seen_at=NOON - dice.randint(0, 3) * DAY,
+            follow=dice.random() < 0.9,
+            deleted_at=NOON if dice.random() < 0.1 else None,
+            exempt_reason="scratch" if dice.random() < 0.1 else None,
+            last_good=good,
+            last_good_at=NOON if good else None,
+            late_at=late,
+            overdue_at=late + 2 * DAY if late else None,
+        )
+    rows: list[Any] = list(Volume.objects.with_protection(NOON).values())
+    assert {row["protection"] for row in rows} == set(WORST_FIRST)
+    return rows
+
+
+def walked(ordering: str, few: int, cursor: Cursor) -> list[int]:
+    """The keys of all disks, page by page, in the direction of a cursor that stands at an end."""
+    wanted = parse(QueryDict(f"ordering={ordering}&cloud=otc"), VOLUMES)
+    pages = Pages(VOLUMES, wanted, NOON, rows=Volume.objects.with_protection(NOON), few=few)
+    found: list[int] = []
+    while True:
+        page = pages.page(cursor, 7, "id")
+        ids = [row["id"] for row in page.rows]
+        found = ids + found if cursor.backwards else found + ids
+        follows = page.previous if cursor.backwards else page.next
+        if follows is None:
+            return found
+        cursor = read_cursor(follows, VOLUMES, wanted)
+
+
+@pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
+@pytest.mark.parametrize("ordering", ["attention", "-attention"])
+def test_the_longest_wait_of_the_worst_comes_first(disks: list[dict[str, Any]], ordering: str, few: int) -> None:
+    way = -1 if ordering.startswith("-") else 1
+
+    def need(row: dict[str, Any]) -> tuple[int, float, int]:
+        waits = SINCE.get(row["protection"])
+        since = row[waits].timestamp() if waits else 0.0
+        return way * WORST_FIRST.index(row["protection"]), way * since, row["id"]
+
+    expected = [row["id"] for row in sorted(disks, key=need)]
+    assert walked(ordering, few, Cursor(backwards=False, place=None)) == expected
+    assert walked(ordering, few, Cursor(backwards=True, place=None)) == expected
+
+
+def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(disks: list[dict[str, Any]]) -> None:
+    worst = parse(QueryDict("ordering=attention"), VOLUMES)
+    given = Pages(VOLUMES, worst, NOON, rows=Volume.objects.with_protection(NOON)).page(None, 5, "id").next
+    assert given is not None
+    cursor = read_cursor(given, VOLUMES, worst)
+    assert cursor.place is not None
+    assert cursor.place.value.tzinfo is not None
+    with pytest.raises(BadCursor):
+        read_cursor(given, VOLUMES, parse(QueryDict("ordering=-attention"), VOLUMES))
+    bare = Cursor(False, type(cursor.place)(cursor.place.segment, None, cursor.place.pk)).write(VOLUMES, "attention")
+    with pytest.raises(BadCursor):
+        read_cursor(bare, VOLUMES, worst)
