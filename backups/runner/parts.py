@@ -51,7 +51,7 @@ def _celery(name: str, *options: str) -> Part:
 def web_part(listen_fd: int) -> Part:
     """One process with threads (memory); the socket is the runner's, so requests wait while this part restarts."""
     options = (
-        f"--bind fd://{listen_fd} --workers 1 --worker-class gthread --threads 8 --graceful-timeout 5 "
+        f"--bind fd://{listen_fd} --workers 1 --worker-class gthread --threads 8 --graceful-timeout 5 --keep-alive 15 "
         "--limit-request-line 8190 "  # bytes, the most it takes: a list's whole state is in its address
         "--no-control-socket --log-level warning --config python:backups.runner.gunicorn_conf"
     )
