@@ -29,10 +29,10 @@ help: ## this list
 run: venv ## start everything: web, worker, scheduler, broker if none is configured; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up --stop-with-parent $(ARGS)
 
-# --dist each: both workers run every test that a database can change, the first on SQLite, the second on PostgreSQL.
-# The others are dealt out between them (backups/tests/conftest.py).
+# Workers come in pairs, SQLite and PostgreSQL, with a part of the files each (backups/tests/conftest.py). Tests wait more
+# than they work, so there are two pairs for two cores.
 test: dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
-	@$(ALONE) $(BIN)/python -m pytest -n 2 --dist each -q -m "not soak" $(ARGS)
+	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m "not soak" $(ARGS)
 
 lint: dev ## style, types, templates, missing migrations, Django's own checks
 	@$(BIN)/ruff check .
@@ -55,7 +55,6 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-# They wait more than they work, so there are two workers more, with a half of the files each pair.
 soak: dev browser ## the long tests: more generated bodies, kills, memory
 	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m soak $(ARGS)
 
