@@ -12,19 +12,43 @@ SAMPLES = Path(__file__).parent / "samples"
 BY_DATABASE = {"db", "transactional_db", "house"}  # fixtures of tests that look different on another database
 
 
+# The files that take long, with their seconds on one worker; so the workers end together.
+SECONDS = {
+    **dict.fromkeys(["test_screen_pages.py"], 110),
+    **dict.fromkeys(["test_answers.py", "test_bad_input.py"], 50),
+    **dict.fromkeys(["test_runner_up.py", "test_any_body.py"], 42),
+    **dict.fromkeys(["test_screen.py", "test_outages.py", "test_no_script.py"], 33),
+    **dict.fromkeys(["test_api_schema.py", "test_sweep.py", "test_hostile_requests.py", "test_settings.py"], 23),
+    **dict.fromkeys(["test_pages.py", "test_odd_disks.py", "test_runner_supervisor.py"], 17),
+    **dict.fromkeys(["test_reader.py", "test_summary.py", "test_api.py", "test_api_calls.py", "test_outcomes.py"], 14),
+}
+OTHERS = 5
+
+
 @pytest.hookimpl(trylast=True)  # of what -m and -k have left
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers come in pairs, with a database each. A file belongs to one pair, in turn; what no database can change
-    belongs to one of its two workers."""
+    """Workers come in pairs, with a database each. A file belongs to one pair; what of it no database can change
+    belongs to one worker."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers % 2:
         return
-    files = list(dict.fromkeys(item.path for item in items))
-    of_mine = {file for n, file in enumerate(files) if n % workers == worker}
-    of_pair = {file for n, file in enumerate(files) if n % workers // 2 == worker // 2}
-    mine = [item for item in items if item.path in (of_pair if _hangs_on_the_database(item) else of_mine)]
+    work = [0] * workers
+    twice = _dealt([item.path for item in items if _hangs_on_the_database(item)], work, 2)
+    once = _dealt([item.path for item in items if not _hangs_on_the_database(item)], work, 1)
+    mine = [item for item in items if worker in (twice if _hangs_on_the_database(item) else once)[item.path]]
     items[:] = mine or items  # a worker without any test would end in failure
+
+
+def _dealt(files: list[Path], work: list[int], width: int) -> dict[Path, range]:
+    """Each file goes to the `width` neighbours with the least work, the longest file first."""
+    dealt = {}
+    for file in sorted(set(files), key=lambda file: (-SECONDS.get(file.name, OTHERS), file)):
+        first = min(range(0, len(work), width), key=work.__getitem__)
+        dealt[file] = range(first, first + width)
+        for at in dealt[file]:
+            work[at] += SECONDS.get(file.name, OTHERS)
+    return dealt
 
 
 def _hangs_on_the_database(item: pytest.Item) -> bool:
