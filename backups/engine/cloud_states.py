@@ -63,9 +63,9 @@ class _Counts:
     days: dict[int, Change] = field(default_factory=dict)
 
 
-def states(now: datetime) -> list[CloudState]:
-    """Every cloud that is configured or has rows, by name."""
-    configured, counts = clouds.configured(), _counts(now)
+def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
+    """Every cloud that is configured or has rows, by name. `brief`: of the counts only `tracked`, the others stay 0."""
+    configured, counts = clouds.configured(), _counts(now, brief=brief)
     return [
         _state(cloud, configured.get(cloud.name), counts.get(cloud.name, _Counts()), now)
         for cloud in _rows()
@@ -83,7 +83,7 @@ def _rows() -> list[Cloud]:
     return list(Cloud.objects.order_by("name"))
 
 
-def _counts(now: datetime) -> dict[str, _Counts]:
+def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
     """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored."""
     backups, count = Backup.objects.order_by(), Count("pk")
     parts = [
@@ -94,7 +94,8 @@ def _counts(now: datetime) -> dict[str, _Counts]:
         _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
     ]
     found: dict[str, _Counts] = {}
-    for part, name, word, number, at, *sums in parts[0].union(*parts[1:], all=True):
+    asked = [parts[1]] if brief else parts
+    for part, name, word, number, at, *sums in asked[0].union(*asked[1:], all=True):
         mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
         if part == "tracked" or part == "conflicts":
             setattr(mine, part, n)

@@ -55,9 +55,9 @@ class Shown:
     test: Tested | None = None
 
 
-def shown(now: datetime, tests: Mapping[str, Any] | None = None) -> list[Shown]:
-    """Every cloud with its look, the worst first."""
-    found = [_shown(state, now, (tests or {}).get(state.name)) for state in cloud_states.states(now)]
+def shown(now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False) -> list[Shown]:
+    """Every cloud with its look, the worst first. `brief` as in `cloud_states.states`."""
+    found = [_shown(state, now, (tests or {}).get(state.name)) for state in cloud_states.states(now, brief=brief)]
     return sorted(found, key=lambda one: (one.look.tone != "fail", not one.state.configured, one.state.name))
 
 

@@ -57,7 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if live.answer is not None:
         return live.answer
     found = summary(now, zone(request))
-    clouds = shown(now)
+    clouds = shown(now, brief=True)
     asked = [one for one in clouds if one.state.configured]
     protection = found.volumes.by_protection
     todo = [_todo(item) for item in found.attention]

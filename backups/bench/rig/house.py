@@ -16,6 +16,7 @@ from django.utils import timezone
 from backups.bench.rig.cloud import CloudProcess
 from backups.bench.rig.processes import LOG, Process
 from backups.engine import tracking
+from backups.engine.pasted import MOST
 from backups.models import Backup, Cloud
 from backups.vbs.clouds import load_clouds
 
@@ -62,7 +63,8 @@ class House:
     def track(self, ids: Sequence[str]) -> None:
         """Track these and nothing else."""
         _forget()
-        tracking.add(cloud=NAME, values=ids, now=timezone.now())
+        for at in range(0, len(ids), MOST):
+            tracking.add(cloud=NAME, values=ids[at : at + MOST], now=timezone.now())
 
     def tracked(self, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that are tracked: a living cloud has begun new ones since."""
