@@ -5,7 +5,9 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler
-from celery.signals import beat_init, task_prerun, worker_init
+from celery.signals import beat_init, task_prerun, worker_init, worker_ready
+
+from vbsdash.garbage import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
@@ -33,6 +35,11 @@ def _go_by_the_database(**_: Any) -> None:
     from backups.engine import clock
 
     clock.follow_database()
+
+
+@worker_ready.connect
+def _all_is_loaded(**_: Any) -> None:
+    freeze()
 
 
 @task_prerun.connect
