@@ -23,7 +23,8 @@ def command(*words: object) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     """A database that cannot be opened: the command must not need one."""
-    return os.environ | {"DATABASE_URL": f"sqlite:///{folder}/no/such/folder.sqlite3"}
+    closed = f"sqlite:///{folder}/no/such/folder.sqlite3"
+    return os.environ | {"DJANGO_SETTINGS_MODULE": "vbsdash.settings", "DATABASE_URL": closed}
 
 
 @contextmanager
