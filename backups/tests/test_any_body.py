@@ -25,7 +25,7 @@ from backups.vbs import payload
 from backups.vbs.errors import parse_object
 from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "-".join(["S3cr3t", "key", "material"])  # no literal: hypothesis tries a file's literals everywhere
 FOUND = uuid.UUID("1d1139d8-8989-49d3-8aa1-83eb691e6db2")
 
