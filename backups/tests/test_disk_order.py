@@ -11,12 +11,13 @@ from django.http import QueryDict
 from backups.listing.cursor import BadCursor, Cursor, read_cursor
 from backups.listing.page import Pages
 from backups.listing.selection import parse
-from backups.listing.volumes import SINCE, VOLUMES, WORST_FIRST
+from backups.listing.volumes import VOLUMES, WORST_FIRST
 from backups.models import Backup, Cloud, Volume
 from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
+WAITS_SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_at"}
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_the_longest_wait_of_the_worst_comes_first(disks: list[dict[str, Any]], 
     way = -1 if ordering.startswith("-") else 1
 
     def need(row: dict[str, Any]) -> tuple[int, float, int]:
-        waits = SINCE.get(row["protection"])
+        waits = WAITS_SINCE.get(row["protection"])
         since = row[waits].timestamp() if waits else 0.0
         return way * WORST_FIRST.index(row["protection"]), way * since, row["id"]
 
