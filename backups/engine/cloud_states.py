@@ -84,18 +84,20 @@ def _rows() -> list[Cloud]:
 
 
 def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
-    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored."""
+    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored;
+    `brief`: what is tracked.
+    """
     backups, count = Backup.objects.order_by(), Count("pk")
+    tracked = _part(backups, "tracked", n=count)
     parts = [
         _part(backups.filter(next_refresh_at__lte=now), "due", n=count, at=Min("next_refresh_at")),
-        _part(backups, "tracked", n=count),
+        tracked,
         _part(backups.filter(kind_conflict=True), "conflicts", n=count),
         _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
         _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
     ]
     found: dict[str, _Counts] = {}
-    asked = [parts[1]] if brief else parts
-    for part, name, word, number, at, *sums in asked[0].union(*asked[1:], all=True):
+    for part, name, word, number, at, *sums in tracked if brief else parts[0].union(*parts[1:], all=True):
         mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
         if part == "tracked" or part == "conflicts":
             setattr(mine, part, n)

@@ -40,7 +40,7 @@ SHIFTED = (
 
 
 def look_at(page: Page, pages: dict[str, str], *, name: str = "", most: int = 2560) -> dict[str, Any]:
-    """What is wrong with these pages, in all widths up to `most`; at 1280 in the dark too."""
+    """What is wrong with these pages, in all widths up to `most` and both themes."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, Any] = {}
     for width, height in ((wide, high) for wide, high in WIDTHS.items() if wide <= most):
@@ -50,8 +50,8 @@ def look_at(page: Page, pages: dict[str, str], *, name: str = "", most: int = 25
             page.goto(path)
             if (shift := page.evaluate(SHIFTED)) > 0.02:
                 wrong[f"{word} {width}"] = shift
-            for scheme, ground in GROUNDS.items() if width == 1280 else [("light", GROUNDS["light"])]:
-                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            for scheme, ground in GROUNDS.items():
+                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
                 over, painted = sideways(page), page.evaluate("getComputedStyle(document.body).backgroundColor")
                 if over > 0 or painted != ground:
                     wrong[f"{word} {width} {scheme}"] = (over, painted)
