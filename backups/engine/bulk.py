@@ -1,31 +1,34 @@
 """Many rows at once: what Django's own bulk calls take several times as long for.
 
-PostgreSQL gets the columns as arrays, SQLite the rows one after another inside the C library. Values are Python's;
-times are aware and in UTC.
+PostgreSQL gets them as one JSON text, which costs a tenth of an array a column (each of its elements is quoted by
+itself), SQLite the rows one after another inside the C library. Values are Python's; times are aware and in UTC.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
+from django.db.models.functions import Cast
 
 Row = Sequence[Any]
 
 
 def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[list[Any]]:
-    """What `query.values_list(*columns)` gives; on SQLite without Django's converters, which take most of the time."""
-    narrowed = query.values_list(*columns)
-    if connection.vendor == "postgresql":
-        return [list(row) for row in narrowed]
+    """What `query.values_list(*columns)` gives, without Django's converters, which take most of the time."""
+    kinds = [field.get_internal_type() for field in _fields(query.model, columns)]
+    times = {at for at, kind in enumerate(kinds) if kind == "DateTimeField"}
+    narrowed = query.values_list(*(Cast(c, models.TextField()) if at in times else c for at, c in enumerate(columns)))
     sql, values = narrowed.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         found = [list(row) for row in cursor.fetchall()]
-    for at, field in enumerate(_fields(query.model, columns)):
-        read = _FROM_SQLITE.get(field.get_internal_type())
+    others = _FROM_SQLITE if connection.vendor == "sqlite" else _FROM_POSTGRESQL
+    for at, kind in enumerate(kinds):
+        read = _instant if at in times else others.get(kind)
         if read is not None:
             for row in found:
                 if row[at] is not None:
@@ -41,7 +44,7 @@ def update(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row
     table, name = _quoted(model._meta.db_table), _quoted(key.column)
     if connection.vendor == "postgresql":
         sets = ", ".join(f"{_quoted(f.column)} = new.{_quoted(f.column)}" for f in fields)
-        source, values = _arrays([key, *fields], rows)
+        source, values = _recordset([key, *fields], rows)
         _execute(f"UPDATE {table} SET {sets} FROM {source} WHERE {table}.{name} = new.{name}", values)  # noqa: S608
         return
     sets = ", ".join(f"{_quoted(f.column)} = %s" for f in fields)
@@ -60,7 +63,7 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row
         sets = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
         end = f" ON CONFLICT ({names[0]}) DO UPDATE SET {sets}"
     if connection.vendor == "postgresql":
-        source, values = _arrays(fields, rows)
+        source, values = _recordset(fields, rows)
         chosen = ", ".join(f"new.{name}" for name in names)
         _execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {chosen} FROM {source}{end}", values)  # noqa: S608
         return
@@ -73,20 +76,13 @@ def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
     return [known.pk if name == "pk" else known.get_field(name) for name in names]
 
 
-def _arrays(fields: Sequence[Any], rows: Sequence[Row]) -> tuple[str, list[list[Any]]]:
-    """A FROM item named `new` with one array parameter per column; JSON travels as text."""
+def _recordset(fields: Sequence[Any], rows: Sequence[Row]) -> tuple[str, list[str]]:
+    """A FROM item named `new` with the rows, and its parameter."""
     kinds = [str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection)) for field in fields]
-    marks = ", ".join("%s::text[]" if kind == "jsonb" else f"%s::{kind}[]" for kind in kinds)
-    names = ", ".join(_quoted(field.column) for field in fields)
-    casts = ", ".join(
-        f"{_quoted(field.column)}::jsonb" if kind == "jsonb" else _quoted(field.column)
-        for field, kind in zip(fields, kinds, strict=True)
-    )
-    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
-    for at, kind in enumerate(kinds):
-        if kind == "jsonb":
-            columns[at] = [_json(value) for value in columns[at]]
-    return f"(SELECT {casts} FROM unnest({marks}) AS plain({names})) AS new({names})", columns  # noqa: S608
+    named = ", ".join(f"{_quoted(field.column)} {kind}" for field, kind in zip(fields, kinds, strict=True))
+    columns = [field.column for field in fields]
+    objects = [dict(zip(columns, row, strict=True)) for row in rows]
+    return f"json_to_recordset(%s) AS new({named})", [json.dumps(objects, default=str)]
 
 
 def _adapted(fields: Sequence[Any], rows: Sequence[Row]) -> list[list[Any]]:
@@ -104,6 +100,7 @@ def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value)
 
 
+@lru_cache(maxsize=4096)  # most rows of a batch have the same
 def _time(value: datetime | None) -> str | None:
     return None if value is None else str(value.replace(tzinfo=None))
 
@@ -116,8 +113,13 @@ _SQLITE: dict[str, Callable[[Any], Any]] = {"JSONField": _json, "DateTimeField":
 _FROM_SQLITE: dict[str, Callable[[Any], Any]] = {  # what Django's connection does not turn by the column's type
     "JSONField": json.loads,
     "UUIDField": UUID,
-    "DateTimeField": lambda naive: naive.replace(tzinfo=UTC),
 }
+_FROM_POSTGRESQL: dict[str, Callable[[Any], Any]] = {"JSONField": json.loads}
+
+
+def _instant(text: str) -> datetime:
+    """As SQLite keeps it, and as PostgreSQL writes it in a session in UTC."""
+    return datetime.fromisoformat(text if text[-3] == "+" else f"{text}+00:00")
 
 
 def _quoted(name: str) -> str:
