@@ -1,5 +1,6 @@
 """Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that one is gone."""
 
+import re
 import time
 import uuid
 from collections import Counter
@@ -20,7 +21,7 @@ from backups.engine.touch import touch
 from backups.models import Backup, Cloud
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
-from backups.vbs.paging import Walk
+from backups.vbs.paging import Walk, entry_id
 
 CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
@@ -28,6 +29,7 @@ NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
 DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
 CHUNK = 500
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a UUID made of it costs four times as much
 
 
 def sweep(name: str) -> int:
@@ -92,7 +94,7 @@ class _Sweep:
         """Was everything read that was to be read?"""
         self._asked_at = clock.now()
         for entries in walk:
-            self._page({pk: entry for entry in entries if (pk := _id(entry)) is not None})
+            self._page({found: entry for entry in entries if (found := _id(entry)) is not None})
             self._derive_now_and_then()
             if stopping.is_set() or (self._whole and not self._trusted and not self._wanted.anything):
                 return False
@@ -112,14 +114,14 @@ class _Sweep:
         with clouds.meter(self._name).bulk(until=time.monotonic() + PAGE_WAIT):
             yield
 
-    def _page(self, entries: dict[uuid.UUID, Any]) -> None:
-        """Answers of one page. Its call is told to the cloud's row even when nothing on it is tracked."""
+    def _page(self, listed: dict[str, Any]) -> None:
+        """Answers of one page, by ID. Its call is told to the cloud's row even when nothing on it is tracked."""
         heard = [Heard(self._asked_at)]
-        received = {pk: payload.receive(entry) for pk, entry in entries.items()} if self._trusted else {}
-        touched = touch(self._name, {pk: one.digest for pk, one in received.items()}, self._asked_at)
+        known = {one: payload.receive(entry) for one, entry in listed.items()} if self._trusted else {}
+        touched = touch(self._name, {one: received.digest for one, received in known.items()}, self._asked_at)
         self._good += len(touched)
-        self._note_page(entries)
-        entries = {pk: entry for pk, entry in entries.items() if pk not in touched} if touched else entries
+        self._note_page(listed)
+        entries = {uuid.UUID(one): entry for one, entry in listed.items() if one not in touched}
         tracked = self._tracked(entries)
         new = {pk: entry for pk, entry in entries.items() if pk not in tracked}
         if self._check and entries:
@@ -129,7 +131,7 @@ class _Sweep:
         if self._wanted.anything:
             tracked |= set(following.track(self._name, new, self._wanted, self._asked_at))
         fetched = [
-            Fetched(pk, self._asked_at, received.get(pk) or payload.receive(entry), listed=True)
+            Fetched(pk, self._asked_at, known.get(str(pk)) or payload.receive(entry), listed=True)
             for pk, entry in entries.items()
             if self._trusted and pk in tracked
         ]
@@ -137,7 +139,7 @@ class _Sweep:
         self._good += applied.good
         self._unlist(applied.doubtful)
 
-    def _note_page(self, entries: dict[uuid.UUID, Any]) -> None:
+    def _note_page(self, entries: dict[str, Any]) -> None:
         self._disks.update(d for entry in entries.values() if isinstance(d := entry.get("volume_id"), str))
         self._note_newest(entries)
 
@@ -163,7 +165,7 @@ class _Sweep:
         made = [_made(entry) for entry in entries if _id(entry) is not None]
         return edge is not None and all(at is not None and at < edge - BACK for at in made[-1:])
 
-    def _note_newest(self, entries: dict[uuid.UUID, Any]) -> None:
+    def _note_newest(self, entries: dict[str, Any]) -> None:
         ends = [entry for at, entry in enumerate(entries.values()) if at in (0, len(entries) - 1)]
         made = [at for entry in ends if (at := _made(entry)) is not None and at <= clock.now()]
         self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
@@ -183,13 +185,10 @@ class _Sweep:
             missing.update(unlisted_at=self._began)
 
 
-def _id(entry: Any) -> uuid.UUID | None:
+def _id(entry: Any) -> str | None:
     """Of an entry that can be asked for; a broken one never hides its neighbours."""
-    found = entry.get("id") if isinstance(entry, dict) else None
-    try:
-        return uuid.UUID(found) if isinstance(found, str) and len(found) == 36 else None
-    except ValueError:
-        return None
+    found = entry_id(entry)
+    return found if found is not None and _ID.fullmatch(found) else None
 
 
 def _made(entry: Any) -> datetime | None:

@@ -9,8 +9,10 @@ import hashlib
 import json
 import marshal
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from backups.vbs import fields
@@ -124,18 +126,28 @@ def receive(raw: Mapping[str, Any]) -> Received:
 
 def _canonical(body: dict[str, Any]) -> bytes | None:
     """None when it is nested too deeply."""
+    names, values = _order(tuple(body))
     try:
-        return marshal.dumps(sorted(body.items()), _MARSHAL)  # three times as fast as sorted JSON
+        return names + marshal.dumps(values(body), _MARSHAL)  # three times as fast as sorted JSON
     except (ValueError, RecursionError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _order(keys: tuple[str, ...]) -> tuple[bytes, Callable[[dict[str, Any]], Any]]:
+    """The keys as they are written, and what takes the values in their order: bodies of a cloud have the same keys."""
+    ordered = sorted(keys)
+    return marshal.dumps(ordered, _MARSHAL), itemgetter(*ordered) if ordered else tuple
 
 
 def _may_hide_something(canonical: bytes) -> bool:
     """Is there work for `redact`: a filled VK, its letters as escapes, or brackets enough for a deep nest?
 
-    Most bodies have an empty one, in the text of their metadata.
+    Most bodies have an empty one, in the text of their metadata, and no backslash at all, which is found faster.
     """
-    if canonical.count(b"VK") > canonical.count(b'"VK": ""') or b"\\u00" in canonical:
+    if (found := canonical.count(b"VK")) and found > canonical.count(b'"VK": ""'):
+        return True
+    if b"\\" in canonical and b"\\u00" in canonical:
         return True
     return canonical.count(b"[") + canonical.count(b"{") > MAX_DEPTH
 
