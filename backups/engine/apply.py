@@ -72,7 +72,8 @@ def apply(
         cloud.save(update_fields=[*hearing.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"])
         findings.note(batch.to_find, now)
         due_disks.mark(cloud_name, batch.disks, now)
-    readings.ensure(cloud_name, now)
+    if fetched:
+        readings.ensure(cloud_name, now)
     if not more_follows:
         due_disks.derive_due(cloud_name, now)
     return applied

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -16,8 +17,10 @@ from backups.engine.schedule import OLD_LOOK, SETTLED, YOUNG, YOUNG_LOOK, jitter
 from backups.models import Backup
 
 _STEPS, _EACH = 250, 4  # of the jitter: a quarter of the different next looks that there may be
-_KINDS = {"id": "uuid", "digest": "text", "old": "timestamptz", "young": "timestamptz"}
-_TEXTS = dict.fromkeys(_KINDS, "text")
+_PICKED = """
+    CAST(key AS {id}) AS id, substr(value, 1, 32) AS digest,
+    CAST(rtrim(substr(value, 33, 26)) AS {time}) AS old, CAST(rtrim(substr(value, 59, 26)) AS {time}) AS young
+"""
 _SETTLED = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 _SET = """
     refreshed_at = {now}, attempted_at = {now}, unlisted_at = NULL, failures = 0, error = NULL, missed_at = NULL,
@@ -42,8 +45,10 @@ def touch(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str
         return set()
     postgres = connection.vendor == "postgresql"
     stored = {(one if postgres else one.replace("-", "")): one for one in digests}  # as Django writes them
-    old, young = _looks(OLD_LOOK, asked_at), _looks(YOUNG_LOOK, asked_at)
-    steps = [int(one.replace("-", ""), 16) // _EACH % _STEPS for one in digests]
+    looks = [
+        f"{old:26}{young:26}"
+        for old, young in zip(_looks(OLD_LOOK, asked_at), _looks(YOUNG_LOOK, asked_at), strict=True)
+    ]
     values = {
         "now": asked_at,
         "landed": clock.now(),  # a look that somebody asked for after the question stands: plan.is_due_again
@@ -53,12 +58,10 @@ def touch(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str
     }
     given: dict[str, Any] = {**(values if postgres else {key: _text(at) for key, at in values.items()})}
     given |= {"cloud": cloud, "old": int(OLD_LOOK.total_seconds()), "young": int(YOUNG_LOOK.total_seconds())}
-    text, kinds, each = (str, _KINDS, "json_array_elements") if postgres else (_text, _TEXTS, "json_each")
-    picked = ", ".join(f"CAST(value ->> {at} AS {kind}) AS {name}" for at, (name, kind) in enumerate(kinds.items()))
-    source = f"(SELECT {picked} FROM {each}(%(rows)s)) AS new"  # noqa: S608 - no value of anybody's
-    olds, youngs = [text(at) for at in old], [text(at) for at in young]
-    rows = zip(stored, digests.values(), steps, strict=True)
-    given["rows"] = json.dumps([[pk, digest, olds[step], youngs[step]] for pk, digest, step in rows])
+    rows = zip(stored, digests.items(), strict=True)
+    given["rows"] = json.dumps({pk: digest + looks[_step(one)] for pk, (one, digest) in rows})
+    picked = _PICKED.format(id="uuid", time="timestamptz") if postgres else _PICKED.format(id="text", time="text")
+    source = f"(SELECT {picked} FROM {'json_each_text' if postgres else 'json_each'}(%(rows)s)) AS new"  # noqa: S608
     return {stored[pk] for pk in _run(source, given)}
 
 
@@ -75,9 +78,19 @@ def _run(source: str, given: Mapping[str, Any]) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _looks(every: timedelta, now: datetime) -> list[datetime]:
-    """The next look for each step of the jitter."""
-    return [now + jittered(uuid.UUID(int=step * _EACH), every) for step in range(_STEPS)]
+def _step(backup_id: str) -> int:
+    return int(backup_id.replace("-", ""), 16) // _EACH % _STEPS
+
+
+def _looks(every: timedelta, now: datetime) -> list[str]:
+    """The next look for each step of the jitter, in UTC without saying so: as the connections of both databases are."""
+    naive = now.replace(tzinfo=None)
+    return [str(naive + wait) for wait in _waits(every)]
+
+
+@cache
+def _waits(every: timedelta) -> list[timedelta]:
+    return [jittered(uuid.UUID(int=step * _EACH), every) for step in range(_STEPS)]
 
 
 def _text(at: datetime) -> str:
