@@ -129,6 +129,15 @@ def test_the_banner_comes_when_every_part_is_ready(up: Up) -> None:
     assert re.fullmatch(r"([a-z2-9]{5}-){3}[a-z2-9]{5}   \(shown only this once\)", said[1])
 
 
+def test_a_proxy_on_this_machine_tells_that_a_page_came_over_tls(up: Up) -> None:
+    found = READY.search(up.text)
+    assert found is not None
+    for scheme, secure in (("https", True), ("http", False)):
+        request = urllib.request.Request(f"{found[1]}/accounts/login/", headers={"X-Forwarded-Proto": scheme})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert ("; Secure" in answer.headers["Set-Cookie"]) is secure
+
+
 def test_the_brokers_password_is_neither_in_the_log_nor_on_a_command_line(up: Up) -> None:
     url = (up.folder / "data" / "broker" / "url").read_text()
     found = re.fullmatch(r"redis://:([\w-]{32,})@127\.0\.0\.1:\d+/0\n", url)
