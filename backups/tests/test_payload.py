@@ -267,3 +267,16 @@ def test_a_key_that_came_or_went_is_a_change_and_another_key_is_none(form: Any) 
     )
     assert len({none, empty, one}) == 3
     assert one == other
+
+
+def test_a_digest_tells_bodies_apart_but_not_the_order_of_their_keys() -> None:
+    body = {"id": "x", "status": "available", "size": 1}
+    others: list[dict[str, Any]] = [
+        {},
+        {"id": "x"},
+        {"id": "available", "status": "x", "size": 1},
+        {"id": "x", "state": "available", "size": 1},
+        *({**body, "size": size} for size in (True, 1.0, "1", None, [1])),
+    ]
+    assert payload.receive(dict(reversed(body.items()))).digest == payload.receive(body).digest
+    assert len({payload.receive(one).digest for one in [body, *others]}) == len(others) + 1
