@@ -19,7 +19,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
 
 class Revision(models.Model):
-    backup = models.ForeignKey(Backup, models.CASCADE, related_name="revisions")
+    backup = models.ForeignKey(Backup, models.CASCADE, related_name="revisions", db_index=False)  # leads an index below
     at = models.DateTimeField()  # when the answer was asked for
     changes = models.JSONField()  # [{word, before, after}] in the words of the JSON API
     body = models.TextField(null=True)  # the whole answer, as in Body; null when only progress moved
