@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from backups.bench.rig.cloud import CloudProcess
@@ -77,7 +77,8 @@ class House:
 
     def round(self, workers: Sequence[Process], ids: Sequence[str]) -> Round:
         """Make these due, as time does, and let the workers refresh them."""
-        return self.measured(workers, ids, _let_time_pass, dispatch=True)
+        began = timezone.now()
+        return self.measured(workers, ids, lambda left: _let_time_pass(left, began), dispatch=True)
 
     def measured(
         self,
@@ -122,11 +123,16 @@ class House:
             time.sleep(min(DISPATCH_SECONDS, left))
 
 
-def _let_time_pass(ids: Sequence[str]) -> None:
-    """All are due, in the order in which they would have been: at one instant they would be a heap, by chance of ID."""
+def _let_time_pass(ids: Sequence[str], began: datetime) -> None:
+    """All are due, in the order in which they would have been: at one instant they would be a heap, by chance of ID.
+
+    What was asked about since `began` stays as it is, or it would be asked about in the next round too.
+    """
     for at in range(0, len(ids), LOOKED_UP):
         mine = Backup.objects.filter(pk__in=ids[at : at + LOOKED_UP])
-        mine.update(next_refresh_at=F("next_refresh_at") - PASSES)
+        mine.filter(Q(attempted_at=None) | Q(attempted_at__lte=began)).update(
+            next_refresh_at=F("next_refresh_at") - PASSES
+        )
 
 
 def _forget() -> None:
