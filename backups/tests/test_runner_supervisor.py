@@ -19,11 +19,12 @@ from backups.runner.part import how_it_ended, pause_before_restart
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEAD = """
-import sys
+import signal, sys
 from backups.runner.console import Console
 from backups.runner.part import Part
 from backups.runner.supervisor import StopWanted, Supervisor
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
 supervisor = Supervisor(Console())
 supervisor.watch_signals()
 def start(name, code, **options):
