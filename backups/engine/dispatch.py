@@ -50,8 +50,7 @@ class Need:
 def needs(now: datetime) -> list[Need]:
     """Of all configured clouds; only what asks nothing where one may not be asked now."""
     rows = list(Cloud.objects.filter(pk__in=clouds.configured()).order_by("name"))
-    idle = [cloud.name for cloud in rows if not _is_walked(cloud, now)]  # who walks derives what the walk has marked
-    left = [Need(name, "derive") for name in idle if due_disks.are_left(name, now)]
+    left = [Need(cloud.name, "derive") for cloud in rows if due_disks.are_left(cloud.name, now)]
     return left + [need for cloud in rows for need in _needs(cloud, now)]
 
 
@@ -69,7 +68,8 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
     """By single GETs or by lists, and what is looked for in lists: only once the last call went well."""
     found = [] if cloud.failures else _lists(cloud, now)
     due = Backup.objects.due(cloud.name, now).order_by()
-    if _is_walked(cloud, now) or any(need.work == "sweep" for need in found):
+    walking = cloud.sweep_until is not None and cloud.sweep_until >= now
+    if walking or any(need.work == "sweep" for need in found):
         in_need = due.filter(Q(unlisted_at__isnull=False) | Q(refresh_interval__lte=120))
         return [*found, Need(cloud.name, "refresh_singly")] if in_need.exists() else found
     count = due[:COUNTED].count()
@@ -81,10 +81,6 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
     if count or (rounds.is_silent(cloud, now) and not found):
         found.append(Need(cloud.name, "refresh", _workers(cloud.name, count)))
     return found
-
-
-def _is_walked(cloud: Cloud, now: datetime) -> bool:
-    return cloud.sweep_until is not None and cloud.sweep_until >= now
 
 
 def _lists(cloud: Cloud, now: datetime) -> list[Need]:

@@ -27,7 +27,7 @@ CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer tha
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
 NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
-DERIVE_EVERY = 180.0  # seconds, in a walk that takes longer: its pages bring most disks again and again
+DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
 CHUNK = 500
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a UUID made of it costs four times as much
 
