@@ -1,7 +1,7 @@
 """Many rows at once: what Django's own bulk calls take several times as long for.
 
-PostgreSQL gets them as one JSON text, which costs a tenth of an array a column (each of its elements is quoted by
-itself), SQLite the rows one after another inside the C library. Values are Python's; times are aware and in UTC.
+PostgreSQL gets them as one JSON text, because of an array psycopg quotes each element by itself, SQLite the rows one
+after another inside the C library. Values are Python's; times are aware and in UTC.
 """
 
 import json

@@ -56,7 +56,7 @@ def touch(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str
         "stale_old": asked_at + 2 * OLD_LOOK,
         "stale_young": asked_at + 2 * YOUNG_LOOK,
     }
-    given: dict[str, Any] = {**(values if postgres else {key: _text(at) for key, at in values.items()})}
+    given: dict[str, Any] = {key: connection.ops.adapt_datetimefield_value(at) for key, at in values.items()}
     given |= {"cloud": cloud, "old": int(OLD_LOOK.total_seconds()), "young": int(YOUNG_LOOK.total_seconds())}
     rows = zip(stored, digests.items(), strict=True)
     given["rows"] = json.dumps({pk: digest + looks[_step(one)] for pk, (one, digest) in rows})
@@ -91,8 +91,3 @@ def _looks(every: timedelta, now: datetime) -> list[str]:
 @cache
 def _waits(every: timedelta) -> list[timedelta]:
     return [jittered(uuid.UUID(int=step * _EACH), every) for step in range(_STEPS)]
-
-
-def _text(at: datetime) -> str:
-    """As Django writes a time into SQLite."""
-    return str(at.replace(tzinfo=None))
