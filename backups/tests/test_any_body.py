@@ -153,6 +153,11 @@ def operator(client: Client) -> Client:
 def survives(send: Stored, body: dict[str, Any]) -> None:
     row, kept = send(body)
     assert without_key(kept) == without_key(body)
+    decoded = payload.decode(kept).words()
+    read_back = {word: getattr(row, word) for word in decoded}
+    for words in (read_back, decoded):  # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one
+        words["unmapped"] = json.loads(json.dumps(words["unmapped"]), parse_int=float)
+    assert read_back == decoded
     seen = json.dumps([kept, {f.name: str(getattr(row, f.name)) for f in Backup._meta.concrete_fields}])
     assert SECRET not in seen
     null = {problem.split()[0] for problem in row.decode_problems}
