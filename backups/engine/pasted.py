@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+from backups.vbs.paging import HYPHENATED
+
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-_ID = re.compile(f"{_UUID.pattern}|{_HEX.pattern}", re.IGNORECASE)
+_ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
 _DRAWN = re.compile(r"[|+-]+")  # of a table around it
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
 MOST = 10_000  # IDs at once
@@ -105,7 +106,7 @@ def _line(value: str) -> Line:
     word = value.strip("\"'<>()[]{}")
     link = _LINK.fullmatch(word)
     candidate = link[1] if link else word
-    if _UUID.fullmatch(candidate):
+    if HYPHENATED.fullmatch(candidate):
         return Line(value[:MAX_SHOWN], candidate.lower())
     if _HEX.fullmatch(candidate):
         c = candidate.lower()

@@ -1,6 +1,5 @@
 """Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that one is gone."""
 
-import re
 import time
 import uuid
 from collections import Counter
@@ -21,7 +20,7 @@ from backups.engine.touch import touch
 from backups.models import Backup, Cloud
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
-from backups.vbs.paging import Walk, entry_id
+from backups.vbs.paging import HYPHENATED, Walk, entry_id
 
 CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
@@ -29,7 +28,6 @@ NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
 DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
 CHUNK = 500
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a UUID made of it costs four times as much
 
 
 def sweep(name: str) -> int:
@@ -188,7 +186,7 @@ class _Sweep:
 def _id(entry: Any) -> str | None:
     """Of an entry that can be asked for; a broken one never hides its neighbours."""
     found = entry_id(entry)
-    return found if found is not None and _ID.fullmatch(found) else None
+    return found if found is not None and HYPHENATED.fullmatch(found) else None
 
 
 def _made(entry: Any) -> datetime | None:

@@ -1,6 +1,5 @@
 """Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from django.utils import timezone
 from backups.engine import clouds, derive, signing_in
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud, SearchText
+from backups.vbs.paging import HYPHENATED
 
 CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 class UnknownCloud(ValueError):
@@ -117,7 +116,7 @@ def refresh_now(ids: Sequence[str], now: datetime) -> int:
 
 def is_listed(entry: Any) -> bool:
     """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
-    return isinstance(entry, dict) and _UUID.fullmatch(str(entry.get("id"))) is not None
+    return isinstance(entry, dict) and HYPHENATED.fullmatch(str(entry.get("id"))) is not None
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,11 @@ from backups.vbs.errors import (
     from_response,
     parse_object,
 )
-from backups.vbs.paging import Page, Walk
+from backups.vbs.paging import HYPHENATED, Page, Walk
 from backups.vbs.wire import Limits, Reply, Wire
 
 PAGE = 1000  # entries: the most that servers give (API.md §6)
 _MICROVERSION = "3.64"  # the last that adds a key to a backup (API.md §9)
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ONE = Limits(8.0, 1 << 20)
 _PAGE = Limits(30.0, 8 << 20)
 _OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
@@ -136,7 +135,7 @@ class Client:
 
     def get_backup(self, backup_id: str, *, alone: bool = False) -> Answer:
         """`alone`: without a sign-in; a 401 is noted for the next make_ready() and raised."""
-        if not _ID.fullmatch(backup_id):
+        if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
         body = self._get(self._backups(), f"/backups/{backup_id}", _ONE, alone=alone)
         backup = body.get("backup")
