@@ -50,8 +50,9 @@ def window(per_second: float) -> Window:
 class Budget:
     """Of one cloud, as seen by one process. Safe to use from many threads."""
 
-    def __init__(self, cloud: str, per_second: float) -> None:
+    def __init__(self, cloud: str, per_second: float, *, urgent_seconds: int = URGENT_SECONDS) -> None:
         self._key, self._urgent_key = f"vbsdash/{cloud}/calls", f"vbsdash/{cloud}/urgent"
+        self._urgent_seconds = urgent_seconds
         self._window = window(per_second) if per_second > 0 else None
         # a tenth of a second's worth at once: counting stays cheap, and others get their share
         self._most = max(1, math.ceil(per_second / 10))
@@ -68,7 +69,7 @@ class Budget:
         used = _count(lambda store: store.incr(self._key, self._seconds, wanted))
         granted = max(0, min(wanted, calls - (used - wanted)))
         if urgent and not granted:
-            _count(lambda store: store.incr(self._urgent_key, URGENT_SECONDS))
+            _count(lambda store: store.incr(self._urgent_key, self._urgent_seconds))
         return granted
 
     def wait(self, wanted: int, *, until: float, urgent: bool = False) -> int:
@@ -93,7 +94,7 @@ class _Stores:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.redis: tuple[str, Storage] | None = None
-        self.avoid_until = 0.0
+        self.avoid_until: dict[str, float] = {}  # address of a Redis that failed: time.monotonic() seconds
         self.database: Storage = DatabaseStorage()
 
 
@@ -103,11 +104,11 @@ _stores = _Stores()
 def _count(question: Callable[[Storage], int]) -> int:
     """Ask Redis, else the database. When neither answers nothing may be called: a budget is a promise."""
     url = settings.REDIS_URL
-    if url and time.monotonic() >= _stores.avoid_until:
+    if url and time.monotonic() >= _stores.avoid_until.get(url, 0.0):
         try:
             return question(_redis(url))
         except (RedisError, OSError) as e:
-            _stores.avoid_until = time.monotonic() + AVOID_REDIS
+            _stores.avoid_until[url] = time.monotonic() + AVOID_REDIS
             logger.warning("budgets are counted in the database: Redis does not answer (%s)", type(e).__name__)
     try:
         return question(_stores.database)

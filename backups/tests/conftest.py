@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.core.servers.basehttp import WSGIRequestHandler
+
+from backups.tests.run_settings import START
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -62,7 +65,21 @@ def _hangs_on_the_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
+def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | None]:
+    """Each test begins at START and time stands still until the test moves it: `clock.shift(seconds)`.
+
+    `time.monotonic` goes on, so what waits for a process or a socket still does. A test marked `real_clock` is about
+    real processes, whose clock cannot be set from here; it has no traveller.
+    """
+    if request.node.get_closest_marker("real_clock"):
+        yield None
+        return
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(clock: time_machine.Traveller | None) -> None:
     """What a process remembers for some seconds is of its own test."""
     cache.clear()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from backups.engine import breaker, rounds, tracking
@@ -138,7 +139,9 @@ def test_a_cloud_in_which_nothing_is_due_is_asked_something(settings: Any, tmp_p
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("tracked", [0, 300])
-def test_a_corrected_password_brings_back_a_cloud_that_is_followed(settings: Any, tmp_path: Path, tracked: int) -> None:
+def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
+    settings: Any, tmp_path: Path, clock: time_machine.Traveller, tracked: int
+) -> None:
     with running(settings, tmp_path, backups=300, entry={"vbs_follow": "all"}) as sim:
         good = sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)
         configure(settings, tmp_path, {"otc": {**good, "auth": {**good["auth"], "password": "mistyped"}}})
@@ -148,7 +151,7 @@ def test_a_corrected_password_brings_back_a_cloud_that_is_followed(settings: Any
         do(works())
         assert (cloud().failures, cloud().last_good_at, works()) == (1, None, [])
         configure(settings, tmp_path, {"otc": good})
-        Cloud.objects.update(attempted_at=timezone.now() - rounds.ASK_AGAIN)
+        clock.shift(rounds.ASK_AGAIN + timedelta(seconds=1))
         do(works())
         assert (cloud().error, cloud().failures) == (None, 0)
         for _ in range(2):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -90,10 +91,13 @@ def test_the_list_is_searched_shaped_kept_and_worked_on(page: Page) -> None:
     assert len(Path(download.value.path()).read_text().splitlines()) == n
 
 
-def test_backups_are_added_by_text_and_from_the_clouds_list_and_labelled(page: Page) -> None:
+def test_backups_are_added_by_text_and_from_the_clouds_list_and_labelled(
+    page: Page, clock: time_machine.Traveller
+) -> None:
     newest = Backup.objects.filter(status="available").newest_first()[:2]
     ids = [str(pk) for pk in newest.values_list("pk", flat=True)]
     Backup.objects.filter(pk__in=ids).delete()
+    clock.shift(1)
     page.goto("/backups/add/")
     page.locator("#backup_ids").fill(f"{ids[0]} tuesday")
     press(page, "Check first")
@@ -101,6 +105,7 @@ def test_backups_are_added_by_text_and_from_the_clouds_list_and_labelled(page: P
     page.locator("#backup_ids").fill(ids[0])
     send(page, page.get_by_role("button", name=re.compile("^Track")))
     expect(page.locator(".added")).to_contain_text("1 added.")
+    clock.shift(1)
     page.goto("/backups/add/discover/")
     press(page, "Ask the cloud")
     page.locator(f'#rows input[value="{ids[1]}"]').check()

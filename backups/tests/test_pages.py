@@ -6,6 +6,7 @@ from html import escape, unescape
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -223,8 +224,11 @@ def test_a_preview_gives_each_line_its_verdict_and_writes_nothing(web: Client) -
     ("text", "leads_to"),
     [(ONE, [ONE]), (f"{ONE}\n{ONE}", [ONE]), (f"{ONE},{TWO}", sorted([ONE, TWO]))],
 )
-def test_adding_what_is_all_valid_leads_to_the_list_of_just_these(web: Client, text: str, leads_to: list[str]) -> None:
+def test_adding_what_is_all_valid_leads_to_the_list_of_just_these(
+    web: Client, clock: time_machine.Traveller, text: str, leads_to: list[str]
+) -> None:
     track(body(9))
+    clock.shift(1)
     answer = post(web, text)
     page = web.get(answer["Location"])
     assert (answer.status_code, sorted(shown(page)), matching(page)) == (302, leads_to, f"{len(leads_to)} matching")

@@ -12,9 +12,9 @@ QUARTER = 900
 _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("db-prod-01-data", (14, {"look": "hand", "keep": 2, "period": 9 * DAY, "full_every": 1})),
     ("db-prod-02-data", (14,)),
-    ("ledger-wal-01", ({"look": "script", "period": QUARTER, "phase": 0, "jitter": 20, "seconds": 460, "keep": 16},)),
-    ("ledger-wal-02", ({"look": "script", "period": QUARTER, "phase": 300, "jitter": 20, "seconds": 460, "keep": 16},)),
-    ("kafka-log-01", ({"look": "script", "period": QUARTER, "phase": 600, "jitter": 20, "seconds": 460, "keep": 16},)),
+    ("ledger-wal-01", ({"look": "script", "period": QUARTER, "phase": 0, "jitter": 20, "seconds": 460, "keep": 12},)),
+    ("ledger-wal-02", ({"look": "script", "period": QUARTER, "phase": 300, "jitter": 20, "seconds": 460, "keep": 12},)),
+    ("kafka-log-01", ({"look": "script", "period": QUARTER, "phase": 600, "jitter": 20, "seconds": 460, "keep": 12},)),
     ("app-prod-01-root", ({"look": "csbs", "keep": 8},)),
     (
         "erp-replica-data",
@@ -47,7 +47,10 @@ _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("removed-disk-01", ({"cycle": 40, "on": 12, "keep": 5, "phase": 10 * DAY},)),
     ("wiki-data", ({"full_every": 100_000, "keep": 8},)),
     ("registry-blobs", ({"look": "pruned", "keep": 12},)),
-    ("metrics-tsdb", ({"look": "jump", "keep": 12},)),
+    # From its eighth backup on the newest increment of such a chain stands out; one of the three is always that far.
+    ("metrics-tsdb-01", ({"look": "runaway", "keep": 8, "full_every": 12},)),
+    ("metrics-tsdb-02", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 4 * DAY},)),
+    ("metrics-tsdb-03", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 8 * DAY},)),
     ("new-service-01", ({"look": "first_inc", "keep": 8},)),
     ("<i>odd</i> disk & 💾", ({"look": "odd_names", "keep": 8}, {"look": "plain", "keep": 4})),
     ("import-2017", ({"look": "bare", "keep": 3},)),

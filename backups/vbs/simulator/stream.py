@@ -99,6 +99,6 @@ class Stream:
         size = full + (place * step + self.dice(n, "step") % step if place else 0)
         if self.look == "pruned" and place >= 4:
             size -= full // 3
-        if self.look == "jump" and place >= 3:
-            size += 60 * step
+        if self.look == "runaway":
+            size = full + int(60 * (1.75**place - 1))  # each increment is 1.75 times the one before it
         return size
