@@ -3,8 +3,7 @@
 import signal
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,9 @@ from typing import Any
 import psutil
 import psycopg
 
+from backups.tests.run_settings import LIMIT_S
+
 PROJECT = Path(__file__).resolve().parents[3]
-
-
-def wait_until(condition: Callable[[], bool], why: Callable[[], str], *, seconds: float) -> float:
-    """Seconds that it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, why()
-        time.sleep(0.1)
-    return time.monotonic() - began
 
 
 class Part:
@@ -57,7 +49,7 @@ class Part:
         children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.send_signal(signum)
         try:
-            process.wait(15)
+            process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

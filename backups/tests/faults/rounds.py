@@ -1,11 +1,10 @@
 """The engine in this process, driven as the scheduler drives it, with a clock that tests move."""
 
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from backups import tasks
 from backups.engine import clouds, tracking
 from backups.models import Backup, Cloud
 from backups.tests.faults.bodies import in_flight
+from backups.tests.waiting import wait_until
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -29,10 +29,10 @@ class Rounds:
 
     sim: Simulator
     ids: list[str]
-    _traveller: Any
+    _clock: time_machine.Traveller
 
     def travel(self, **span: float) -> None:
-        self._traveller.shift(timedelta(**span))
+        self._clock.shift(timedelta(**span))
 
     def round(self, *, every: float = 10, times: int = 1) -> None:
         """What the scheduler does: dispatch, `every` seconds apart; the backups move on meanwhile."""
@@ -44,10 +44,12 @@ class Rounds:
 
     def wait_for_the_cloud(self) -> None:
         """Until it has given up on answers that nobody waits for any more."""
-        self.sim.forget_requests()
-        while self.sim.max_in_flight:
-            time.sleep(0.2)
+
+        def is_quiet() -> bool:
             self.sim.forget_requests()
+            return self.sim.max_in_flight == 0
+
+        wait_until(is_quiet, lambda: "the cloud still answers something")
 
     def states(self) -> list[str]:
         """The tracking state of each backup, as pages and API have it, without repetition."""
@@ -71,16 +73,17 @@ class Rounds:
 
 
 @contextmanager
-def rounds(settings: Any, folder: Path, *, backups: int = 3, **words: Any) -> Iterator[Rounds]:
-    """`words` go into the cloud's entry. The clock ticks on from a fixed instant."""
-    start = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+def rounds(
+    settings: Any, folder: Path, clock: time_machine.Traveller, *, backups: int = 3, **words: Any
+) -> Iterator[Rounds]:
+    """`words` go into the cloud's entry. The test's clock stands still between two rounds."""
     eager = current_app.conf.task_always_eager
-    with time_machine.travel(start) as traveller, Simulator(clock=timezone.now) as sim:
+    with Simulator(clock=timezone.now) as sim:
         file = folder / "clouds.yaml"
         file.write_text(sim.clouds_yaml(CLOUD, **{"vbs_requests_per_second": 0, **words}))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=folder, home=folder)
         current_app.conf.task_always_eager = True
-        found = Rounds(sim, [str(uuid.uuid4()) for _ in range(backups)], traveller)
+        found = Rounds(sim, [str(uuid.uuid4()) for _ in range(backups)], clock)
         try:
             tracking.add(cloud=CLOUD, values=found.ids, now=timezone.now())
             found.round()

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 import pytest
+import time_machine
 
 from backups.models import Backup, Cloud
 from backups.tests.faults.rounds import CLOUD, Rounds, rounds
@@ -20,8 +21,8 @@ CLASSES = {"unavailable", "unauthorized", "wrong_address", "rejected", "malforme
 
 
 @pytest.fixture
-def house(settings: Any, tmp_path: Path) -> Iterator[Rounds]:
-    with rounds(settings, tmp_path) as running:
+def house(settings: Any, tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Rounds]:
+    with rounds(settings, tmp_path, clock) as running:
         yield running
 
 
@@ -92,8 +93,8 @@ def test_a_redirect_is_not_followed_and_the_other_host_never_sees_the_token(hous
         assert other.request_count == 0
 
 
-def test_paging_without_end_ends(settings: Any, tmp_path: Path) -> None:
-    with rounds(settings, tmp_path, backups=30, vbs_follow="all") as house:
+def test_paging_without_end_ends(settings: Any, tmp_path: Path, clock: time_machine.Traveller) -> None:
+    with rounds(settings, tmp_path, clock, backups=30, vbs_follow="all") as house:
         house.sim.fault(Fault("endless"))
         house.sim.forget_requests()
         house.round(times=3)

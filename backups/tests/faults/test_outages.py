@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from backups.models import Backup
@@ -17,8 +18,8 @@ BACKUPS, PER_SECOND = 20, 20
 
 
 @pytest.fixture
-def house(settings: Any, tmp_path: Path) -> Iterator[Rounds]:
-    with rounds(settings, tmp_path, backups=BACKUPS, vbs_requests_per_second=PER_SECOND) as running:
+def house(settings: Any, tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Rounds]:
+    with rounds(settings, tmp_path, clock, backups=BACKUPS, vbs_requests_per_second=PER_SECOND) as running:
         running.recovers()
         yield running
 
