@@ -32,7 +32,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     began, load = config.stash[BEGAN]
     terminalreporter.section("the machine and the run")
     for line in (
-        f"clock       {began:%a %Y-%m-%d %H:%M:%S} to {datetime.now(UTC):%H:%M:%S} UTC; each test began at {START.isoformat()}",
+        f"clock       {began:%a %Y-%m-%d %H:%M:%S} to {datetime.now(UTC):%a %H:%M:%S} UTC",
+        f"test clock  each test began at {START.isoformat()} (VBSDASH_TEST_CLOCK)",
         f"time zone   {'/'.join(time.tzname)} (TZ={os.environ.get('TZ', 'not set')})",
         f"load        {_averages(load)} at the start, {_averages(os.getloadavg())} at the end",
         f"cores       {len(os.sched_getaffinity(0))} of {os.cpu_count()}",

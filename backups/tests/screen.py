@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from backups.engine import clouds, readings, tracking
 from backups.engine.apply import apply
@@ -21,9 +21,11 @@ from backups.models import Backup
 from backups.runner.parts import DEMO_BACKUPS
 from backups.tests.conftest import sample_bodies
 from backups.tests.otc import configure
+from backups.tests.run_settings import LIMIT_S
 from backups.vbs import payload
 from backups.vbs.simulator import Simulator
 
+expect.set_options(timeout=LIMIT_S * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -77,7 +79,7 @@ def session() -> str:
 @contextmanager
 def signed_in(chromium: Browser, url: str, **words: Any) -> Iterator[BrowserContext]:
     made = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900}, **words)
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(LIMIT_S * 1000)
     made.add_cookies([{"name": "sessionid", "value": session(), "url": url}])
     yield made
     made.close()

@@ -16,6 +16,7 @@ from django.utils import timezone
 from backups.api.openapi import backup_example
 from backups.engine import tokens
 from backups.tests.described import description
+from backups.tests.run_settings import LIMIT_S
 from backups.tests.test_api import otc, track
 from backups.vbs.simulator import seed_example
 
@@ -82,7 +83,7 @@ def test_schemathesis_finds_no_broken_promise(live_server: Any, tmp_path: Path, 
         *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{live_server.url}/api/schema/"),
         *("--header", f"Authorization: Token {key}", "--checks", "all"),
         *("--exclude-checks", ",".join(NOT_CHECKED), "--exclude-path-regex", LEFT_OUT),
-        *("--phases", phases, "--max-examples", "5", "--request-timeout", "10", "--seed", "7", "--no-color"),
+        *("--phases", phases, "--max-examples", "5", "--request-timeout", str(LIMIT_S), "--seed", "7", "--no-color"),
     ]
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=10 * LIMIT_S, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -14,6 +14,7 @@ from backups.engine import claims, cloud_states, cost, rounds
 from backups.engine.room import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
 from backups.models import Backup
 from backups.tests.otc import cloud, make_due, running, singles, track
+from backups.tests.run_settings import LIMIT_S
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +67,7 @@ def test_the_command_refreshes_everything_without_a_broker(settings: Any, tmp_pa
         assert Backup.objects.filter(refreshed_at=None).count() == 0
         make_due()
         out = StringIO()
-        call_command("refresh_backups", "otc", "--seconds", "60", stdout=out)
+        call_command("refresh_backups", "otc", "--seconds", str(int(LIMIT_S)), stdout=out)
         assert out.getvalue().splitlines()[-1].endswith("good answers")
         with pytest.raises(CommandError, match="no configured cloud"):
             call_command("refresh_backups", "elsewhere")

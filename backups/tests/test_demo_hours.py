@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -51,9 +50,7 @@ def fact_of(body: bytes) -> Fact:
     """One answer of the cloud as analysis sees it. Each has a time of its own, so `tracked_at` never counts."""
     decoded = payload.decode(json.loads(body))
     words = decoded.words()
-    verdict = kind.judge(
-        inc=words["inc"], type_=words["type"], is_incremental=words["is_incremental"], reading="vbs_0"
-    )
+    verdict = kind.judge(inc=words["inc"], type_=words["type"], is_incremental=words["is_incremental"], reading="vbs_0")
     known = {name: words[name] for name in Fact._fields if name in words}
     outcome = judged.outcome(None, words["status"])
     known |= {"id": UUID(decoded.id), "kind": verdict.kind, "outcome": outcome, "gone_at": None, "tracked_at": A_WEEK}
@@ -117,7 +114,8 @@ class Shown:
             "deleted": bool(self.disks.keys() - self.listed.keys()),
             "each disk that the demo furnishes": set(_furnished()) <= set(self.listed.values()),
             "start not tracked": "start not tracked" in notes,
-            "each service type": {chain.service_type for chain in self.chains} == {"disk", "vm", "disk_copy", "vm_copy"},
+            "each service type": {chain.service_type for chain in self.chains}
+            == {"disk", "vm", "disk_copy", "vm_copy"},
             "pruned": "pruned: the chain was larger before" in member_notes,
             "failed": "failed: it stores nothing" in member_notes,
             "made by each": {member.made_by for member in members} == {"policy", "hand", "csbs"},

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from backups.tests.run_settings import LIMIT_S
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "backups" / "deploy"
 UNITS = {file.name: file.read_text() for file in sorted((DEPLOY / "systemd").iterdir())}
@@ -52,7 +54,7 @@ def test_the_worker_listens_to_the_queues_that_make_run_listens_to() -> None:
 def test_the_programs_of_the_units_take_their_options(unit: str) -> None:
     program, *words = command(unit)
     argv = [str(Path(sys.executable).parent / program), *words, "--help"]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -63,7 +65,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         here = text.replace(BIN, bin_here).replace("User=vbsdash", "User=root").replace("/opt/vbsdash", str(ROOT))
         (tmp_path / name.replace("@", "@1")).write_text(here)
     argv = ["systemd-analyze", "verify", "--man=no", "--generators=no", *map(str, sorted(tmp_path.iterdir()))]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S)
     ours = [line for line in done.stderr.splitlines() if "vbsdash" in line]
     assert (done.returncode, ours) == (0, [])
 

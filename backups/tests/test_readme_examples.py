@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from backups.engine import clouds, tokens
 from backups.models import ApiToken, Backup, Cloud
+from backups.tests.run_settings import LIMIT_S
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -50,7 +51,7 @@ def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[di
 def run(tool: str, env: dict[str, str]) -> str:
     language, code = EXAMPLES[tool]
     argv = ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backups.runner import broker, lock, ports
+from backups.tests.run_settings import LIMIT_S
+from backups.tests.waiting import wait_until
 
 
 class Server:
@@ -31,7 +32,7 @@ class Server:
 
     def stop(self, signum: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(signum)
-        self.process.wait(10)
+        self.process.wait(LIMIT_S)
 
 
 @pytest.fixture
@@ -40,10 +41,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Server]]:
 
     def one() -> Server:
         servers.append(Server(tmp_path / 'a "deep" folder' / "broker"))
-        until = time.monotonic() + 10
-        while not servers[-1].prepared.answers():
-            assert time.monotonic() < until, "the broker does not answer"
-            time.sleep(0.02)
+        wait_until(servers[-1].prepared.answers, lambda: "the broker does not answer")
         return servers[-1]
 
     yield one
@@ -81,7 +79,7 @@ def test_a_broker_left_behind_is_ended_and_its_data_kept(start: Callable[[], Ser
     with first.client() as client:
         client.set("kept", "yes")
     second = start()
-    assert first.process.wait(5) == 0
+    assert first.process.wait(LIMIT_S) == 0
     assert second.prepared == first.prepared
     with second.client() as client:
         assert client.get("kept") == "yes"

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,9 @@ import pytest
 
 from backups.runner.console import Console, Lines
 from backups.runner.part import how_it_ended, pause_before_restart
+from backups.runner.supervisor import ALL_STOP_SECONDS, FIRST_STOP_SECONDS, KILL_SECONDS
+from backups.tests.run_settings import LIMIT_S
+from backups.tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEAD = """
@@ -63,12 +65,10 @@ class Runner:
         for process in psutil.Process(self.process.pid).children(recursive=True):
             self.seen[process.pid] = process
 
-    def stop(self, signum: signal.Signals = signal.SIGTERM) -> float:
-        """Send `signum`, wait for the end; seconds that it took."""
-        began = time.monotonic()
+    def stop(self, signum: signal.Signals = signal.SIGTERM) -> None:
+        """Send `signum`, wait for the end."""
         self.process.send_signal(signum)
-        self.process.wait(15)
-        return time.monotonic() - began
+        self.process.wait(LIMIT_S)
 
     def left_over(self) -> list[int]:
         return [pid for pid, process in self.seen.items() if runs(process)]
@@ -79,13 +79,6 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_until(condition: Callable[[], bool], why: Callable[[], str], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, why()
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -126,7 +119,7 @@ def test_a_part_starts_only_when_what_is_awaited_has_come(run: Callable[[str], R
     runner = run(f"""
         import os
         start("broker", "import time; time.sleep(0.5); open({mark!r}, 'w').close(); print('ready'); time.sleep(100)")
-        supervisor.wait_until(lambda: os.path.exists({mark!r}), seconds=10)
+        supervisor.wait_until(lambda: os.path.exists({mark!r}), seconds={LIMIT_S})
         start("worker", "import os, time; print('found', os.path.exists({mark!r})); time.sleep(100)")
     """)
     runner.wait_for("broker | ready", "worker | found True")
@@ -143,14 +136,17 @@ def test_a_part_that_dies_is_restarted_later_each_time_and_named_after_the_third
     run: Callable[[str], Runner],
 ) -> None:
     runner = run("""
-        start("beat", "import time; print(f'{time.monotonic():.2f}'); raise SystemExit(3)")
+        start("beat", "import time; print(time.monotonic()); raise SystemExit(3)")
     """)
     runner.wait_for("up     | beat ended (exit code 3); starting it again in 4 s")
     said = [line for line in runner.lines if line.startswith("up ")]
     assert said[:3] == [f"up     | beat ended (exit code 3); starting it again in {n} s" for n in (1, 2, 4)]
     wait_until(lambda: "beat does not stay up" in runner.lines[-1], lambda: str(runner.lines))
     births = [float(line.split("|")[1]) for line in runner.lines if line.startswith("beat ")]
-    assert [round(b - a) for a, b in pairwise(births)] == [1, 2]
+    pauses = [after - before for before, after in pairwise(births)]
+    assert len(pauses) == 2
+    assert pauses[0] >= 1
+    assert pauses[1] >= 2
 
 
 def test_a_killed_part_comes_back_and_what_it_had_started_does_not_stay(run: Callable[[str], Runner]) -> None:
@@ -175,20 +171,23 @@ def test_a_stop_signal_stops_all_and_leaves_no_process(run: Callable[[str], Runn
     runner = run(f'start("web", {SLEEP!r})\nstart("worker", {SLEEP!r})')
     runner.wait_for("web    | up", "worker | up")
     assert len(runner.seen) == 2
-    assert runner.stop(signum) < 2
+    runner.stop(signum)
     assert (runner.process.returncode, runner.left_over()) == (0, [])
     assert runner.lines[-1] == "up     | stopped"
+    assert [line for line in runner.lines if "killed" in line] == []
 
 
 def test_a_second_ctrl_c_prints_no_traceback(run: Callable[[str], Runner]) -> None:
-    slow = "import signal, time; signal.signal(15, lambda *_: (time.sleep(0.5), exit())); print('up'); time.sleep(100)"
+    on_term = "signal.signal(15, lambda *_: (print('ending'), time.sleep(0.5), exit()))"
+    slow = f"import signal, time; {on_term}; print('up'); time.sleep(100)"
     runner = run(f'start("worker", {slow!r})')
     runner.wait_for("worker | up")
-    for _ in range(3):
+    runner.process.send_signal(signal.SIGINT)
+    runner.wait_for("worker | ending")
+    for _ in range(2):
         runner.process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
-    assert runner.process.wait(5) == 0
-    assert runner.lines == ["worker | up", "up     | stopped"]
+    assert runner.process.wait(LIMIT_S) == 0
+    assert runner.lines == ["worker | up", "worker | ending", "up     | stopped"]
 
 
 def test_what_stops_last_lives_until_the_others_have_ended(run: Callable[[str], Runner]) -> None:
@@ -201,19 +200,24 @@ def test_what_stops_last_lives_until_the_others_have_ended(run: Callable[[str], 
     assert runner.lines[-3:] == ["worker | ended", "broker | ended", "up     | stopped"]
 
 
-def test_parts_that_ignore_sigterm_are_killed_with_their_children_within_10_s(run: Callable[[str], Runner]) -> None:
+def test_a_stop_takes_10_s_at_the_most() -> None:
+    assert FIRST_STOP_SECONDS < ALL_STOP_SECONDS
+    assert ALL_STOP_SECONDS + KILL_SECONDS < 10
+
+
+def test_parts_that_ignore_sigterm_are_killed_with_their_children(run: Callable[[str], Runner]) -> None:
     runner = run(f'start("broker", {DEAF!r}, stops_last=True)\nstart("web", {PARENT!r})\nstart("worker", {DEAF!r})')
     runner.wait_for("broker | deaf", "web    | deaf", "worker | deaf")
     assert len(runner.seen) == 4
-    assert runner.stop() < 10
+    runner.stop()
     assert (runner.process.returncode, runner.left_over()) == (0, [])
     assert "up     | worker did not stop in time: killed" in runner.lines
 
 
 def test_a_stop_during_the_start_stops_what_was_started(run: Callable[[str], Runner]) -> None:
-    runner = run(f'start("broker", {SLEEP!r})\nsupervisor.wait_until(lambda: False, seconds=60)')
+    runner = run(f'start("broker", {SLEEP!r})\nsupervisor.wait_until(lambda: False, seconds={LIMIT_S})')
     runner.wait_for("broker | up")
-    assert runner.stop() < 2
+    runner.stop()
     assert (runner.process.returncode, runner.left_over()) == (0, [])
 
 
@@ -221,7 +225,7 @@ def test_a_killed_runner_takes_its_parts_with_it(run: Callable[[str], Runner]) -
     runner = run(f'start("web", {DEAF!r})\nstart("worker", {DEAF!r})')
     runner.wait_for("web    | deaf", "worker | deaf")
     runner.stop(signal.SIGKILL)
-    wait_until(lambda: runner.left_over() == [], lambda: str(runner.left_over()), seconds=2)
+    wait_until(lambda: runner.left_over() == [], lambda: str(runner.left_over()))
 
 
 def test_parts_go_on_when_nobody_reads_the_log() -> None:

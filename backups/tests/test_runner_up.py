@@ -6,9 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from django.contrib.auth import get_user_model
 
 from backups.management.commands.up import first_account
 from backups.runner import ports
+from backups.tests.run_settings import LIMIT_S
+from backups.tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"^up     \| vbsdash     (http://127\.0\.0\.1:\d+)/$", re.M)
@@ -44,7 +45,7 @@ def refused(folder: Path, **more: str) -> tuple[int, str]:
     argv = [sys.executable, "manage.py", "up"]
     env = environment(folder, **more)
     done = subprocess.run(
-        argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30
+        argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S
     )
     return done.returncode, done.stdout
 
@@ -63,7 +64,7 @@ class Up:
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(lambda: READY.search(self.text) is not None, lambda: self.text, seconds=70)
+            wait_until(lambda: READY.search(self.text) is not None, lambda: self.text)
         except AssertionError:
             self.process.kill()
             self.process.wait()
@@ -78,7 +79,7 @@ class Up:
         found = READY.search(self.text)
         assert found is not None
         answer: HTTPResponse
-        with urllib.request.urlopen(found[1] + path, timeout=20) as answer:
+        with urllib.request.urlopen(found[1] + path, timeout=LIMIT_S) as answer:
             return answer.status
 
     def part(self, word: str) -> psutil.Process:
@@ -86,13 +87,11 @@ class Up:
         (found,) = [p for p in psutil.Process(self.process.pid).children() if word in p.cmdline()]
         return found
 
-    def stop(self, signum: signal.Signals) -> float:
-        """Send `signum`; seconds until the runner has ended."""
+    def stop(self, signum: signal.Signals) -> None:
+        """Send `signum` and wait until the runner has ended."""
         self.children = psutil.Process(self.process.pid).children(recursive=True)
-        began = time.monotonic()
         self.process.send_signal(signum)
-        self.process.wait(15)
-        return time.monotonic() - began
+        self.process.wait(LIMIT_S)
 
     def left_over(self) -> list[list[str]]:
         return [p.cmdline() for p in self.children if runs(p)]
@@ -103,13 +102,6 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_until(condition: Callable[[], bool], why: Callable[[], str], *, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, why()
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +126,7 @@ def test_a_proxy_on_this_machine_tells_that_a_page_came_over_tls(up: Up) -> None
     assert found is not None
     for scheme, secure in (("https", True), ("http", False)):
         request = urllib.request.Request(f"{found[1]}/accounts/login/", headers={"X-Forwarded-Proto": scheme})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
             assert ("; Secure" in answer.headers["Set-Cookie"]) is secure
 
 
@@ -164,16 +156,17 @@ def test_a_killed_web_part_comes_back_and_requests_wait_for_it(up: Up) -> None:
     master = up.part("gunicorn")
     (worker,) = master.children()
     master.kill()
-    wait_until(lambda: not runs(worker), lambda: "gunicorn's worker outlives it", seconds=2)
+    wait_until(lambda: not runs(worker), lambda: "gunicorn's worker outlives it")
     assert up.get("/healthz") == 200
     assert "up     | web ended (SIGKILL); starting it again in 1 s" in up.text.splitlines()
 
 
 def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_killed(up: Up) -> None:
     url = (up.folder / "data" / "broker" / "url").read_text()
-    assert up.stop(signal.SIGTERM) < 10
+    up.stop(signal.SIGTERM)
     assert (up.process.returncode, up.left_over()) == (0, [])
     assert "Traceback" not in up.text
+    assert "did not stop in time" not in up.text
     again = Up(up.folder)
     try:
         said = PASSWORD.search(again.text)
@@ -185,7 +178,7 @@ def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_
         database.close()
     finally:
         again.stop(signal.SIGKILL)
-    wait_until(lambda: again.left_over() == [], lambda: str(again.left_over()), seconds=5)
+    wait_until(lambda: again.left_over() == [], lambda: str(again.left_over()))
 
 
 def test_a_taken_port_stops_the_start_before_anything_else_was_done(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_row_that_is_answered_changes_by_itself(watched: Watched, settings: An
     watched.page.goto("/backups/?tracking_state=pending")
     expect(watched.page.locator("#rows .st")).to_have_text("no answer yet")
     apply("otc", [Fetched(uuid.UUID(int=1), timezone.now(), answer=payload.receive({"id": str(uuid.UUID(int=1))}))])
-    expect(watched.page.locator("#matching")).to_have_text("0 matching", timeout=8_000)
+    expect(watched.page.locator("#matching")).to_have_text("0 matching")
     assert watched.complaints == []
 
 
@@ -95,6 +95,7 @@ def test_a_question_with_nothing_new_is_answered_304(watched: Watched, settings:
 def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, settings: Any) -> None:
     track_samples(settings)
     page = watched.page
+    page.clock.install()
     page.goto("/backups/")
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); window.away = true;"
@@ -103,7 +104,7 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.evaluate("look()")
-    page.wait_for_timeout(1500)
+    page.clock.run_for(120_000)
     assert asked == []
     with page.expect_request(lambda request: "hx-request" in request.headers):
         page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
@@ -112,12 +113,14 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
 def test_after_adding_the_page_asks_each_second_and_stops_when_told(watched: Watched, settings: Any) -> None:
     track_samples(settings)
     page = watched.page
+    page.clock.install()
     page.goto("/backups/?live=off")
     assert page.locator("[data-live]").count() == 0
     page.goto("/backups/")
     page.evaluate("boost()")
     for _ in range(2):
-        page.wait_for_event("request", lambda request: "hx-request" in request.headers, timeout=2_500)
+        with page.expect_response(lambda response: "hx-request" in response.request.headers):
+            page.clock.run_for(1_000)
 
 
 def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings: Any) -> None:

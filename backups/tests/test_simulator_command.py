@@ -14,6 +14,8 @@ import pytest
 import requests
 import yaml
 
+from backups.tests.run_settings import LIMIT_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,7 +54,7 @@ def sign_in(entry: dict[str, Any]) -> requests.Response:
     user = {"name": auth["username"], "password": auth["password"], "domain": {"name": auth["user_domain_name"]}}
     scope = {"project": {"name": auth["project_name"], "domain": {"name": auth["project_domain_name"]}}}
     body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-    return requests.post(f"{auth['auth_url']}/auth/tokens", json=body, timeout=5)
+    return requests.post(f"{auth['auth_url']}/auth/tokens", json=body, timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -61,11 +63,11 @@ def test_it_prints_a_clouds_yaml_serves_and_ends_quickly(tmp_path: Path, number:
         entry = read_clouds(process)["demo"]
         token = sign_in(entry).headers["X-Subject-Token"]
         url = f"{entry['auth']['auth_url'].removesuffix('/v3')}/v2/b23b579f08c84228b9b4673c46f0c442/backups"
-        answers = [requests.get(url, headers={"X-Auth-Token": token}, timeout=5) for _ in range(2)]
+        answers = [requests.get(url, headers={"X-Auth-Token": token}, timeout=LIMIT_S) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [429, 200]
         assert (answers[0].headers["Retry-After"], len(answers[1].json()["backups"])) == ("7", 6)
         process.send_signal(number)
-        assert process.wait(5) == 0
+        assert process.wait(LIMIT_S) == 0
 
 
 def test_it_writes_the_clouds_file_for_its_owner_only(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_a_wrong_word_ends_the_start_with_one_sentence(tmp_path: Path, words: tu
         port = read_clouds(process)["demo"]["auth"]["auth_url"].rpartition(":")[2].removesuffix("/v3")
         given = [word.replace("{port}", port) for word in words]
         done = subprocess.run(
-            command(*given), cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=20
+            command(*given), cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=LIMIT_S
         )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(sentence.replace("{port}", port))

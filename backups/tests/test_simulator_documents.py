@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from backups.tests.conftest import SAMPLES
+from backups.tests.run_settings import LIMIT_S
 from backups.vbs.simulator import Fault, Simulator
 from backups.vbs.simulator.errors import FORMS
 
@@ -33,7 +34,7 @@ class Asker:
     def get(self, path: str, *, base: str | None = None, **headers: str) -> requests.Response:
         headers = {"X-Auth-Token": self.token} | {name.replace("_", "-"): text for name, text in headers.items()}
         url = (self.simulator.vbs_endpoint if base is None else base) + path
-        return self.session.get(url, headers=headers, timeout=5, allow_redirects=False)
+        return self.session.get(url, headers=headers, timeout=LIMIT_S, allow_redirects=False)
 
     def ids(self, query: str) -> list[str]:
         return [entry["id"] for entry in self.get(f"/backups/detail?{query}").json()["backups"]]
@@ -175,7 +176,7 @@ def test_an_unknown_path_is_the_gateways_404(ask: Asker, path: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_whoever_does_more_than_reading_is_refused_and_recorded(ask: Asker, method: str) -> None:
     url = f"{ask.simulator.vbs_endpoint}/backups/{ask.simulator.seed_example_id}"
-    answer = ask.session.request(method, url, headers={"X-Auth-Token": ask.token}, timeout=5)
+    answer = ask.session.request(method, url, headers={"X-Auth-Token": ask.token}, timeout=LIMIT_S)
     assert (answer.status_code, next(iter(answer.json()))) == (405, "badMethod")
     assert [(record.method, record.status) for record in ask.simulator.requests] == [(method, 405)]
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from backups.tests.run_settings import LIMIT_S
 from backups.vbs.simulator import Simulator
 from backups.vbs.simulator.body import Form
 from backups.vbs.simulator.world import World
@@ -208,7 +209,7 @@ class Life:
 
     def at(self, seconds: float) -> Entry:
         self.now = START + timedelta(seconds=seconds)
-        answer = requests.get(f"{self.simulator.vbs_endpoint}/backups/{self.id}", headers=self.headers, timeout=5)
+        answer = requests.get(f"{self.simulator.vbs_endpoint}/backups/{self.id}", headers=self.headers, timeout=LIMIT_S)
         body: Entry = answer.json()["backup"]
         return body
 

@@ -11,6 +11,7 @@ from keystoneauth1 import loading
 from keystoneauth1.exceptions import EndpointNotFound, Unauthorized
 from keystoneauth1.session import Session
 
+from backups.tests.run_settings import LIMIT_S
 from backups.vbs.simulator import Simulator
 from backups.vbs.simulator.message import Question
 from backups.vbs.simulator.signing import canonical_request, signature
@@ -89,12 +90,12 @@ def test_a_wrong_word_is_refused_in_keystones_words(simulator: Simulator, wrong:
 def sign_in(simulator: Simulator, **scope: Any) -> requests.Response:
     user = {"id": simulator.account.user_id, "password": simulator.password}
     body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, **scope}}
-    return requests.post(f"{simulator.auth_url}/auth/tokens", json=body, timeout=5)
+    return requests.post(f"{simulator.auth_url}/auth/tokens", json=body, timeout=LIMIT_S)
 
 
 def get(simulator: Simulator, token: str | None) -> requests.Response:
     headers = {"X-Auth-Token": token} if token else {}
-    return requests.get(f"{simulator.vbs_endpoint}/backups", headers=headers, timeout=5)
+    return requests.get(f"{simulator.vbs_endpoint}/backups", headers=headers, timeout=LIMIT_S)
 
 
 def test_a_token_without_project_opens_nothing(simulator: Simulator) -> None:
@@ -110,7 +111,7 @@ def test_a_token_without_project_opens_nothing(simulator: Simulator) -> None:
 def test_the_catalog_can_be_left_out(simulator: Simulator) -> None:
     scope = {"project": {"id": simulator.project_id}}
     assert "catalog" in sign_in(simulator, scope=scope).json()["token"]
-    answer = requests.post(f"{simulator.auth_url}/auth/tokens?nocatalog=1", json={}, timeout=5)
+    answer = requests.post(f"{simulator.auth_url}/auth/tokens?nocatalog=1", json={}, timeout=LIMIT_S)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 400)
 
 
@@ -118,7 +119,7 @@ def test_the_catalog_can_be_left_out(simulator: Simulator) -> None:
     "body", [b"", b"[]", b'{"auth": 1}', b'{"auth": {}}', b'{"auth": {"identity": {"methods": ["password"]}}}']
 )
 def test_a_sign_in_that_makes_no_sense_is_a_bad_request(simulator: Simulator, body: bytes) -> None:
-    answer = requests.post(f"{simulator.auth_url}/auth/tokens", data=body, timeout=5)
+    answer = requests.post(f"{simulator.auth_url}/auth/tokens", data=body, timeout=LIMIT_S)
     assert (answer.status_code, answer.json()["error"]["title"]) == (400, "Bad Request")
 
 
@@ -163,7 +164,7 @@ def signed(simulator: Simulator, *, secret: str | None = None, date: str = "2026
     access = (
         f"SDK-HMAC-SHA256 Access={simulator.access_key}, SignedHeaders={';'.join(sorted(headers))}, Signature={text}"
     )
-    return requests.get(simulator.url + target, headers=headers | {"Authorization": access}, timeout=5)
+    return requests.get(simulator.url + target, headers=headers | {"Authorization": access}, timeout=LIMIT_S)
 
 
 def test_a_signed_request_is_let_in_and_a_wrong_one_is_not(simulator: Simulator) -> None:

@@ -1,5 +1,6 @@
 """The client against real HTTP over loopback: what it asks, what it accepts, and how it fails."""
 
+import contextlib
 import gzip
 import json
 import socket
@@ -345,10 +346,12 @@ def test_disks_without_a_volume_service_are_a_wrong_address(cloud: Cloud) -> Non
 
 
 def drip(connection: socket.socket, start: bytes) -> None:
+    """Drop after drop, until the other side gives up."""
     connection.sendall(start)
-    for _ in range(60):
-        connection.sendall(b"x")
-        time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -359,10 +362,8 @@ def drip(connection: socket.socket, start: bytes) -> None:
 def test_the_total_deadline_holds_against_drops(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "_ONE", replace(client_module._ONE, seconds=0.4))
     with raw(lambda connection: drip(connection, start)) as url:
-        began = time.monotonic()
         error = failure(replace(config(""), vbs_endpoint_override=url))
-        took = time.monotonic() - began
-    assert (type(error), error.message.endswith("did not answer in time."), took < 1) == (Unavailable, True, True)
+    assert (type(error), error.message.endswith("did not answer in time.")) == (Unavailable, True)
 
 
 @pytest.mark.parametrize(
