@@ -47,7 +47,7 @@ class Operator:
         self.client, self._settings, self._folder, self._commit = client, settings, folder, commit
 
     def configure(self, sim: Simulator, **words: Any) -> None:
-        entry = sim.cloud_entry()
+        entry = sim.cloud_entry(vbs_requests_per_second=0)
         entry["auth"] |= words.pop("auth", {})
         file = self._folder / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"otc": {**entry, **words}}}))

@@ -69,6 +69,7 @@ def test_a_working_cloud_passes_every_step(sim: Simulator, configure: Configure,
     assert methods <= {("POST", "tokens"), ("GET", "detail")}
 
 
+@pytest.mark.once  # it waits for as long as a person would; test_budget.py counts in each database
 def test_its_calls_are_counted_and_take_their_turn_like_any_other(sim: Simulator, configure: Configure) -> None:
     configure(vbs_requests_per_second=0.05)  # one call in twenty seconds
     assert tried().ok

@@ -1,4 +1,7 @@
-"""Every page on the demo cloud and on absurd data: access, width, stillness; the pictures go to var/screenshots."""
+"""Every page on the demo cloud and on absurd data: access, width, stillness.
+
+`make soak` looks once more and leaves a picture of each page in each width and theme in var/screenshots.
+"""
 
 import uuid
 from pathlib import Path
@@ -33,13 +36,18 @@ SAME = {
     "clouds": "/clouds/",
     "account": "/account/",
 }
+PICTURES = pytest.mark.parametrize(
+    "pictures", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["looked at", "and pictured"]
+)
 SHIFTED = (
     "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of list.getEntries()) "
     "sum += one.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 60); })"
 )
 
 
-def look_at(page: Page, pages: dict[str, str], *, name: str = "", most: int = 2560) -> dict[str, Any]:
+def look_at(
+    page: Page, pages: dict[str, str], *, name: str = "", most: int = 2560, pictures: bool = False
+) -> dict[str, Any]:
     """What is wrong with these pages, in all widths up to `most` and both themes."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, Any] = {}
@@ -55,21 +63,24 @@ def look_at(page: Page, pages: dict[str, str], *, name: str = "", most: int = 25
                 over, painted = sideways(page), page.evaluate("getComputedStyle(document.body).backgroundColor")
                 if over > 0 or painted != ground:
                     wrong[f"{word} {width} {scheme}"] = (over, painted)
-                shot = SHOTS / f"{name}{word}-{width}-{scheme}.jpeg"
-                page.screenshot(path=shot, full_page=True, type="jpeg", quality=80)
-                if width == 1280 and (faults := serious(page)):
+                if pictures:
+                    shot = SHOTS / f"{name}{word}-{width}-{scheme}.jpeg"
+                    page.screenshot(path=shot, full_page=True, type="jpeg", quality=80)
+                if width == 1280 and (faults := serious(page, colors_alone=scheme == "dark")):
                     wrong[f"{word} {scheme}"] = faults
     return wrong
 
 
-def serious(page: Page) -> list[str]:
-    """What axe finds that keeps somebody out."""
-    faults = Axe().run(page).response["violations"]
+def serious(page: Page, *, colors_alone: bool) -> list[str]:
+    """What axe finds that keeps somebody out. A theme changes the colors of a page and nothing else."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": ["color-contrast"]} if colors_alone else {})
+    faults = Axe().run(page, options=options).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in faults if one["impact"] in SERIOUS]
 
 
+@PICTURES
 def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
-    watched: Watched, settings: Any, tmp_path: Path
+    watched: Watched, settings: Any, tmp_path: Path, pictures: bool
 ) -> None:
     with demo(settings, tmp_path):
         failed = Backup.objects.filter(status="error").exclude(fail_reason=None).order_by("-created_at")[0]
@@ -82,11 +93,12 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
             "disk": reverse("volume", args=["demo", overdue.volume_id]),
         }
         listed = {"discovered": "/backups/add/discover/?cloud=demo&volume_id=&name="}
-        wrong = look_at(watched.page, SAME | own | listed)
+        wrong = look_at(watched.page, SAME | own | listed, pictures=pictures)
     assert (wrong, watched.complaints) == ({}, [])
 
 
-def test_every_page_holds_absurd_names_and_reasons(watched: Watched, settings: Any) -> None:
+@PICTURES
+def test_every_page_holds_absurd_names_and_reasons(watched: Watched, settings: Any, pictures: bool) -> None:
     track_absurd(settings)
     odd = Volume.objects.get(volume_id__startswith="<i>")
     own = {
@@ -95,7 +107,7 @@ def test_every_page_holds_absurd_names_and_reasons(watched: Watched, settings: A
         "backup-bare": reverse("backup", args=[uuid.UUID(int=103)]),
         "disk": reverse("volume", args=["otc", odd.volume_id]),
     }
-    wrong = look_at(watched.page, SAME | own, name="absurd-", most=1280)
+    wrong = look_at(watched.page, SAME | own, name="absurd-", most=1280, pictures=pictures)
     assert (wrong, watched.complaints) == ({}, [])
 
 
