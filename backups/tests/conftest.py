@@ -1,4 +1,3 @@
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,10 @@ from django.core.cache import cache
 from django.core.servers.basehttp import WSGIRequestHandler
 
 from backups.tests.run_settings import START
+from backups.tests.sample_bodies import sample_bodies
+from backups.tests.screen import chromium, context, watched
 
-SAMPLES = Path(__file__).parent / "samples"
+__all__ = ["chromium", "context", "watched"]  # one browser serves all tests of a worker
 
 # Without it a live server's answer on a kept connection waits 40 ms for the acknowledgement of its head.
 WSGIRequestHandler.disable_nagle_algorithm = True
@@ -82,14 +83,6 @@ def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | N
 def nothing_remembered(clock: time_machine.Traveller | None) -> None:
     """What a process remembers for some seconds is of its own test."""
     cache.clear()
-
-
-def sample_bodies() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each sample's inner backup objects with a name that tells them apart."""
-    for file in sorted(SAMPLES.glob("*.json")):
-        content = json.loads(file.read_text())
-        for at, body in enumerate(content.get("backups") or [content["backup"]]):
-            yield f"{file.stem}_{at}", body
 
 
 @pytest.fixture(params=list(sample_bodies()), ids=lambda named: named[0])

@@ -19,9 +19,9 @@ from backups.engine.dispatch import DO, needs
 from backups.engine.plan import Fetched
 from backups.models import Backup
 from backups.runner.parts import DEMO_BACKUPS
-from backups.tests.conftest import sample_bodies
 from backups.tests.otc import configure
 from backups.tests.run_settings import LIMIT_S
+from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
 from backups.vbs.simulator import Simulator
 
@@ -60,7 +60,7 @@ class Watched:
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("there is no /usr/bin/chromium: apt-get install chromium")

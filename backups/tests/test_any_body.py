@@ -192,7 +192,7 @@ def test_a_generated_body_is_decoded_stored_and_read_back(stored: Stored, body: 
     survives(stored, body)
 
 
-@generated(40)
+@generated(20)
 def test_a_generated_body_is_shown_by_page_and_api(stored: Stored, operator: Client, body: dict[str, Any]) -> None:
     shows(stored, operator, body)
 

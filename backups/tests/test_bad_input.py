@@ -215,17 +215,6 @@ def test_a_certificate_that_nobody_vouches_for_is_named_with_the_cure(
     assert sentence in operator.reads("/clouds/")
 
 
-def test_each_sample_is_shown_on_page_list_and_api(operator: Operator, sim: Simulator, sample: dict[str, Any]) -> None:
-    sim.add(sample)
-    operator.paste(sample["id"])
-    found = operator.gets(f"/api/backups/{sample['id']}/")
-    assert (found["tracking_state"], found["status"], found["error"]) == ("fresh", sample["status"], None)
-    assert sample["id"] in operator.reads("/backups/")
-    assert sample["volume_id"] in operator.reads(f"/backups/{sample['id']}/")
-    for problem in found["decode_problems"]:
-        assert " ".join(problem.split()) in operator.reads(f"/backups/{sample['id']}/")
-
-
 @pytest.mark.parametrize("file", ERRORS, ids=lambda file: file.stem)
 def test_each_form_of_an_error_is_a_sentence_and_what_was_known_stays(
     operator: Operator, sim: Simulator, file: Path

@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from backups.tests.screen import Watched, chromium, context, watched
+from backups.tests.screen import Watched
 
-__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 

@@ -11,9 +11,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from backups.models import ApiToken, Backup, Preferences, SavedView, Volume
-from backups.tests.screen import chromium, demo, signed_in
+from backups.tests.screen import demo, signed_in
 
-__all__ = ["chromium"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 

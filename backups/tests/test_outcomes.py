@@ -159,10 +159,12 @@ RULES = st.one_of(
         period=st.sampled_from([1, 6, 24, 26, 48, 24 * 7]),
         grace=st.integers(0, 30),
     ),
-    st.builds(
-        lambda cron, zone: by_cron(cron=cron, zone=zone, grace_seconds=7200),
-        cron=st.sampled_from(["0 23 * * *", "30 2 * * 1-5", "0 */6 * * *", "0 1 1 * *", "0 1,13 * * 0"]),
-        zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Auckland"]),
+    st.sampled_from(
+        [
+            by_cron(cron=cron, zone=zone, grace_seconds=7200)
+            for cron in ("0 23 * * *", "30 2 * * 1-5", "0 */6 * * *", "0 1 1 * *", "0 1,13 * * 0")
+            for zone in ("UTC", "Europe/Berlin", "Pacific/Auckland")
+        ]
     ),
 )
 

@@ -16,8 +16,8 @@ from backups.engine import tracking
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Backup, Cloud
-from backups.tests.conftest import sample_bodies
 from backups.tests.otc import configure, silent
+from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,11 @@ def test_every_sample_renders_on_the_list_and_on_its_own_page(web: Client, sampl
     track(sample)
     listed = web.get("/backups/")
     assert (listed.status_code, shown(listed)) == (200, [sample["id"].lower()])
-    assert web.get(f"/backups/{sample['id'].lower()}/").status_code == 200
+    page = web.get(f"/backups/{sample['id'].lower()}/")
+    said = " ".join(unescape(re.sub(r"<[^>]*>", " ", page.content.decode())).split())
+    assert (page.status_code, sample["volume_id"] in said) == (200, True)
+    for problem in Backup.objects.get().decode_problems:
+        assert " ".join(problem.split()) in said
 
 
 def test_a_backup_page_gives_each_word_of_a_full_answer(web: Client) -> None:

@@ -10,9 +10,8 @@ from playwright.sync_api import Locator, Page
 
 from backups.analysis.causes import explain
 from backups.models import Backup, Volume
-from backups.tests.screen import Watched, chromium, context, demo, watched
+from backups.tests.screen import Watched, demo
 
-__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 

@@ -15,12 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 from backups.engine.apply import apply
 from backups.engine.plan import Fetched
 from backups.models import Backup
-from backups.tests.screen import Watched, chromium, context, rows, session, track_samples, watched
+from backups.tests.screen import Watched, rows, session, track_samples
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PENDING = uuid.UUID(int=1)
 

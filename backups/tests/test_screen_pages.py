@@ -14,13 +14,12 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from backups.models import Backup, Volume
-from backups.tests.screen import Watched, chromium, context, demo, sideways, track_absurd, watched
+from backups.tests.screen import Watched, demo, sideways, track_absurd
 
-__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SHOTS = Path(__file__).parents[2] / "var" / "screenshots"
 SERIOUS = ("serious", "critical")
-GROUNDS = {"light": "rgb(248, 248, 246)", "dark": "rgb(19, 21, 24)"}
+DARK_GROUND = "rgb(19, 21, 24)"
 WIDTHS = {360: 800, 1280: 900, 2560: 1300}
 SAME = {
     "home": "/",
@@ -61,22 +60,29 @@ def look_at(
             page.goto(path)
             if (shift := page.evaluate(SHIFTED)) > 0.02:
                 wrong[f"{word} {width}"] = shift
-            for scheme, ground in GROUNDS.items():
-                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-                over, painted = sideways(page), page.evaluate("getComputedStyle(document.body).backgroundColor")
-                if over > 0 or painted != ground:
-                    wrong[f"{word} {width} {scheme}"] = (over, painted)
-                if pictures:
+            if (over := sideways(page)) > 0:
+                wrong[f"{word} {width} sideways"] = over
+            if width == 1280 or pictures:
+                wrong |= look_at_themes(page, f"{word} {width}", absurd=bool(name))
+            if pictures:
+                for scheme in ("light", "dark"):
+                    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     shot = SHOTS / f"{name}{word}-{width}-{scheme}.jpeg"
                     page.screenshot(path=shot, full_page=True, type="jpeg", quality=80)
-                if width == 1280 and scheme == "light":
-                    faults = serious(page, {"rules": {"color-contrast": {"enabled": not name}}})
-                elif width == 1280 and not name:
-                    faults = serious(page, {"runOnly": ["color-contrast"]})
-                else:
-                    faults = []
-                if faults:
-                    wrong[f"{word} {scheme}"] = faults
+    return wrong
+
+
+def look_at_themes(page: Page, what: str, *, absurd: bool) -> dict[str, Any]:
+    """What is wrong with this page in both themes."""
+    wrong: dict[str, Any] = {}
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    if faults := serious(page, {"rules": {"color-contrast": {"enabled": not absurd}}}):
+        wrong[f"{what} light"] = faults
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    if (ground := page.evaluate("getComputedStyle(document.body).backgroundColor")) != DARK_GROUND:
+        wrong[f"{what} ground"] = ground
+    if not absurd and (faults := serious(page, {"runOnly": ["color-contrast"]})):
+        wrong[f"{what} dark"] = faults
     return wrong
 
 

@@ -8,9 +8,8 @@ import pytest
 from django.urls import reverse
 
 from backups.models import Backup
-from backups.tests.screen import Watched, chromium, context, demo, watched
+from backups.tests.screen import Watched, demo
 
-__all__ = ["chromium", "context", "watched"]
 pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 PROJECT = Path(__file__).resolve().parents[2]
 PICTURES = "backups/tests/pictures"

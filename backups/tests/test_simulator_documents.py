@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from backups.tests.conftest import SAMPLES
 from backups.tests.run_settings import LIMIT_S
+from backups.tests.sample_bodies import SAMPLES
 from backups.vbs.simulator import Fault, Simulator
 from backups.vbs.simulator.errors import FORMS
 

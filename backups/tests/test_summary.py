@@ -93,7 +93,7 @@ def test_exempt_and_deleted_disks_stand_beside_the_total() -> None:
     assert (found.volumes.by_protection, found.volumes.total) == ({"exempt": 1, "deleted": 1, "protected": 1}, 1)
 
 
-@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_each_number_is_the_row_count_of_its_list(data: Any) -> None:
     Volume.objects.all().delete()

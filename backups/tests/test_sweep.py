@@ -37,6 +37,7 @@ def test_one_page_answers_for_all_and_unchanged_ones_write_neither_body_nor_revi
         assert 0.79 < (settled.next_refresh_at - settled.refreshed_at) / timedelta(hours=6) < 1.21
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("paging", ["marker", "offset"])
 @pytest.mark.parametrize("rows", [1, -1])
 def test_rows_that_shift_while_paging_are_neither_lost_nor_doubled(

@@ -74,7 +74,7 @@ def test_a_new_cloud_answer_makes_a_new_last_good(otc: Cloud) -> None:
     assert disk().protection == "protected"
 
 
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None:
     times = st.none() | st.integers(-30, 30).map(lambda n: NOON + n * timedelta(minutes=10))
