@@ -9,7 +9,7 @@ from django.test import Client
 
 from backups.models import ApiToken, Preferences, SavedView
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture

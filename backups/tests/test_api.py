@@ -18,7 +18,7 @@ from backups.tests.described import DescribedClient
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 SEED_ID = "2ef47aee-8844-490c-804d-2a8efe561c65"
 
 

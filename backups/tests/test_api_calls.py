@@ -20,7 +20,7 @@ from backups.models import Backup, Edit, Revision, Volume
 from backups.tests.described import DescribedClient
 from backups.tests.test_api import otc, track
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 __all__ = ["otc"]
 ONE, TWO, THREE = (str(uuid.UUID(int=n)) for n in (1, 2, 3))
 JSON = "application/json"

@@ -13,7 +13,7 @@ from backups.engine import backup_edits, derive, findings
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Revision, Volume
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ODD = '<b onclick="x()">&amp;</b> \u202eסוף ' + "long" * 3000
 
 

@@ -27,7 +27,7 @@ from backups.models import Backup
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Fault, Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parent / "certificates"
 ERRORS = sorted((Path(__file__).parent / "samples" / "errors").glob("*.json"))
 NOBODY = "00000000-0000-4000-8000-000000000000"

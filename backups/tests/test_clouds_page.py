@@ -15,7 +15,7 @@ from backups.models import Backup, Cloud
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 DEAD = {
     "auth_url": "http://127.0.0.1:1/v3",
     "username": "u",

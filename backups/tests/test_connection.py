@@ -20,7 +20,7 @@ from backups.vbs.clouds import load_clouds
 from backups.vbs.reach import connect, resolve
 from backups.vbs.simulator import Fault, Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parent / "certificates"
 Configure = Callable[..., None]
 

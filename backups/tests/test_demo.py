@@ -17,7 +17,7 @@ from backups.models import Backup, Cloud
 from backups.runner.parts import DEMO_BACKUPS
 from backups.tests.otc import running
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from backups.engine import derive, volume_edits
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ABSURD = '<script>alert("x")</script> \u202eشمال ' + "w" * 200
 SET = "/volumes/set/"
 

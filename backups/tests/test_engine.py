@@ -56,6 +56,7 @@ def test_the_pages_example_is_fetched_decoded_and_kept(sim: Simulator) -> None:
     assert (cloud.error, cloud.seen_vbs, cloud.catalog_type) == (None, True, "vbsv2")
 
 
+@pytest.mark.either
 def test_each_sample_survives_the_whole_way(sim: Simulator, sample: dict[str, Any]) -> None:
     sim.add(sample)
     ask(sample["id"])
@@ -82,6 +83,7 @@ def test_a_backup_is_gone_only_after_a_second_look(sim: Simulator) -> None:
         (401, "unauthorized"),
     ],
 )
+@pytest.mark.either
 def test_every_status_code_leaves_what_was_known_and_says_why(sim: Simulator, status: int, expected: str) -> None:
     ask(sim.seed_example_id)
     sim.fault(Fault(kind="status", status=status, path="/backups/"))

@@ -12,7 +12,7 @@ from django.utils import timezone
 from backups.engine import findings
 from backups.models import Backup, Cloud
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 QUOTA = "VolumeBackup.0064: CreateBackup Task-fail: fsp cinder return backup status is error."
 HTML = "<img src=x onerror=alert(1)> " + "long " * 2000 + "\u202e"
 

@@ -17,7 +17,7 @@ from backups.engine import derive, findings
 from backups.models import Backup, Cloud, Volume
 from backups.tests.otc import configure, silent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from django.test import Client
 from backups.tests.described import description
 from backups.tests.otc import configure, silent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 DISK = "/api/volumes/otc/%00/"
 
 

@@ -19,7 +19,7 @@ from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 IDS = [str(uuid.UUID(int=n)) for n in range(1, 5)]
 
 

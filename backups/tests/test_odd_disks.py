@@ -19,7 +19,7 @@ from backups.tests.facts import NOON
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from backups.tests.otc import configure, silent
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ONE, TWO = "2ef47aee-8844-490c-804d-2a8efe561c65", "7e8f9a0b-1c2d-4e3f-8a4b-5c6d7e8f9a0b"
 
 

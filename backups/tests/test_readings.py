@@ -18,7 +18,7 @@ from backups.models import Backup, Body, Cloud, Volume
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from backups.tests.run_settings import LIMIT_S
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 EXAMPLES = {
     heading.split("(")[-1]: (language, code)

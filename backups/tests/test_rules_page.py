@@ -14,7 +14,7 @@ from backups.engine.volume_edits import Hand
 from backups.models import Cloud, Volume
 from backups.tests.otc import configure, silent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PAGE, SET, REGISTER = "/volumes/rules/", "/volumes/rules/set/", "/volumes/register/"
 MINE = {"of": "tag", "name": "prod", "what": "rule", "period_hours": "12", "grace_hours": "1", "version": "0"}
 

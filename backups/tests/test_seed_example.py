@@ -15,7 +15,7 @@ from backups.engine import clouds
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 LINKS = [
     {
         "rel": "self",

@@ -15,7 +15,7 @@ from backups.engine import tokens
 from backups.models import Backup, Body, Cloud, TagRule, Volume
 from backups.tests.otc import configure, silent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 MINE, THEIRS = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
 

@@ -17,7 +17,7 @@ from backups.engine import tokens
 from backups.models import ApiToken
 from backups.tests.otc import configure, silent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from backups.models import Backup
 from backups.tests.faults.rounds import Rounds, rounds
 from backups.vbs.simulator import Fault
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 BACKUPS = 20
 
 

@@ -1,0 +1,74 @@
+"""Which worker runs which test. Workers with even numbers are on SQLite, those with odd ones on PostgreSQL.
+
+Most tests of the database run on both. What is marked `either` asks nothing of a database that others do not ask:
+pages, forms and faults of clouds. The plain run takes each of these on one of the two, half on this one and half on
+that one; the long run takes them on the other (`--other-database`). What is marked `once`, or needs no database at
+all, runs on one worker.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+from zlib import crc32
+
+import pytest
+
+BY_DATABASE = {"db", "transactional_db", "house"}  # fixtures of tests that look different on another database
+SECONDS = {  # of the files that take long, on one worker and one database, so that the workers end together
+    **dict.fromkeys(["test_screen_pages.py"], 60),
+    **dict.fromkeys(["test_answers.py", "test_screen.py", "test_no_script.py"], 25),
+    **dict.fromkeys(["test_runner_up.py", "test_settings.py", "test_bad_input.py", "test_any_body.py"], 18),
+    **dict.fromkeys(["test_runner_supervisor.py", "test_api_schema.py", "test_reader.py"], 14),
+    **dict.fromkeys(["test_pages.py", "test_api.py", "test_api_calls.py", "test_summary.py", "test_outages.py"], 11),
+}
+OTHERS = 4
+Way = Literal["both", "either", "once"]
+
+
+def deal(items: Sequence[pytest.Item], *, workers: int, other_database: bool) -> list[list[pytest.Item]]:
+    """The tests of each worker, in the order of `items`. An odd number of workers has SQLite alone and runs all."""
+    if workers % 2:
+        return [list(items)] * workers
+    if other_database:
+        items = [item for item in items if _way(item) == "either"]
+    pairs = _Files(workers, width=2)
+    singles = _Files(workers, width=1, work=pairs.work)
+    pairs.take(item.path for item in items if _way(item) != "once")
+    singles.take(item.path for item in items if _way(item) == "once")
+    dealt: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for item in items:
+        way = _way(item)
+        if way == "once":
+            dealt[singles.first_worker[item.path]].append(item)
+            continue
+        first = pairs.first_worker[item.path]
+        database = (crc32(item.nodeid.encode()) + other_database) % 2
+        for worker in (first, first + 1):
+            if way == "both" or worker % 2 == database:
+                dealt[worker].append(item)
+    return dealt
+
+
+def _way(item: pytest.Item) -> Way:
+    needs_database = item.get_closest_marker("django_db") or BY_DATABASE & set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("once") or not needs_database:
+        return "once"
+    return "either" if item.get_closest_marker("either") else "both"
+
+
+class _Files:
+    """Deals files to workers that stand side by side, always to those with the least work; `work` in seconds."""
+
+    def __init__(self, workers: int, *, width: int, work: list[int] | None = None) -> None:
+        self.work = [0] * workers if work is None else work
+        self.first_worker: dict[Path, int] = {}
+        self._width = width
+
+    def take(self, files: Iterable[Path]) -> None:
+        """The longest file first."""
+        for file in sorted(set(files), key=lambda file: (-SECONDS.get(file.name, OTHERS), file)):
+            places = range(0, len(self.work), self._width)
+            first = min(places, key=lambda place: sum(self.work[place : place + self._width]))
+            self.first_worker[file] = first
+            for worker in range(first, first + self._width):
+                self.work[worker] += SECONDS.get(file.name, OTHERS)
