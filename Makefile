@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser
+.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser faketime announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,9 @@ CHROMIUM := chromium chromium-browser google-chrome
 # Tests and linters see nothing of the operator: no settings, no clouds.yaml, a home and a data folder of their own.
 ALONE = home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT INT TERM && \
 	env -i PATH="$$PATH" LANG=C.UTF-8 HOME="$$home" XDG_RUNTIME_DIR="$$home" VBSDASH_DATA_DIR="$$home/var" \
-	TERM="$${TERM:-dumb}" $${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"} $$(cat $(VENV)/.browser 2>/dev/null)
+	TERM="$${TERM:-dumb}" $${TMPDIR:+TMPDIR="$$TMPDIR"} $${CI:+CI="$$CI"} $$(cat $(VENV)/.browser 2>/dev/null) \
+	$${VBSDASH_TEST_PATIENCE:+VBSDASH_TEST_PATIENCE="$$VBSDASH_TEST_PATIENCE"} \
+	$${VBSDASH_TEST_CLOCK:+VBSDASH_TEST_CLOCK="$$VBSDASH_TEST_CLOCK"}
 
 # Installs one requirements file when its checksum is not the one installed last.
 define install
@@ -31,7 +33,7 @@ run: venv ## start everything: web, worker, scheduler, broker if none is configu
 
 # Workers come in pairs, SQLite and PostgreSQL, with a part of the files each (backups/tests/conftest.py). Tests wait more
 # than they work, so there are two pairs for two cores.
-test: dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
+test: announce dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
 	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m "not soak" $(ARGS)
 
 lint: dev ## style, types, templates, missing migrations, Django's own checks
@@ -55,8 +57,8 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-soak: dev browser ## the long tests: more generated bodies, kills, memory
-	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m soak $(ARGS)
+soak: announce dev browser faketime ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
+	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
 	@$(ALONE) VBSDASH_SCREENSHOTS=1 $(BIN)/python -m pytest -q -k screenshot $(ARGS)
@@ -81,20 +83,28 @@ venv:
 dev: venv
 	$(call install,requirements-dev.txt)
 
+# Says beforehand what is going to be installed: it may take minutes in which nothing else is printed.
+announce:
+	@new() { [ "$$(sha256sum < $$1)" != "$$(cat $(VENV)/.installed-$$1 2>/dev/null)" ]; }; \
+	if new requirements.txt || new requirements-dev.txt; then \
+		echo "To be installed first, which may take some minutes: requirements.txt and requirements-dev.txt into $(VENV)"; \
+	fi
+
+# What tests and linters see of this shell's variables.
+environment:
+	@$(ALONE) env
+
 # Finds a Chromium, or installs Debian's where that is possible. Without one: a failure in CI, else a loud line.
 browser:
 	@: > $(VENV)/.browser; \
 	found() { for name in $(CHROMIUM); do command -v $$name >/dev/null && return; done; return 1; }; \
-	as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo -n "$$@"; fi; }; \
-	install() { \
-		command -v apt-get >/dev/null && as_root true 2>/dev/null && echo "installing chromium ..." && \
-		as_root apt-get update -qq && \
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	}; \
-	if found; then :; \
-	elif [ -z "$$VBSDASH_NO_BROWSER" ] && install </dev/null && found; then :; \
+	if found || { [ -z "$$VBSDASH_NO_BROWSER" ] && .ci/install chromium && found; }; then :; \
 	elif [ -n "$$CI" ]; then echo "no Chromium, and none can be installed: CI never skips its tests" >&2; exit 1; \
 	else \
 		echo "VBSDASH_NO_BROWSER=1" > $(VENV)/.browser; \
 		echo "!!! NO CHROMIUM: THE BROWSER TESTS ARE SKIPPED (apt-get install chromium) !!!" >&2; \
 	fi
+
+# The rig runs tests under a shifted clock.
+faketime:
+	@command -v faketime >/dev/null || .ci/install faketime

@@ -23,7 +23,7 @@ CALLS, RATE = 20, 30
 
 @pytest.fixture
 def valkey(settings: Any, tmp_path_factory: Any) -> Iterator[None]:
-    settings.API_RATE = f"{RATE}/minute"
+    settings.API_RATE = f"{RATE}/hour"  # a window that no machine is slow enough to cross
     with broker_at(Path(tmp_path_factory.mktemp("b"))) as settings.REDIS_URL:
         yield
 
@@ -45,6 +45,6 @@ def test_two_processes_let_through_together_what_the_rate_says(valkey: None, cli
     assert sum(let_through) == RATE < 2 * CALLS
     refused = client.get("/api/clouds/", headers={"Authorization": f"Token {made.key}"})
     assert (refused.status_code, refused["RateLimit-Remaining"], refused["RateLimit-Limit"]) == (429, "0", str(RATE))
-    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert 1 <= int(refused["Retry-After"]) <= 3600
     served = client.get("/api/clouds/", headers={"Authorization": f"Token {other.key}"})
     assert (served.status_code, served["RateLimit-Remaining"]) == (200, str(RATE - 1))

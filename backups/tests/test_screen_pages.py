@@ -51,9 +51,9 @@ def look_at(
 ) -> dict[str, Any]:
     """What is wrong with these pages, in all widths up to `most` and both themes.
 
-    A page is loaded on a phone and widened from there, and axe sees twenty rows of a table; for pictures it is loaded anew
-    in each width and seen whole. A theme changes the colors of a page and nothing else; absurd data (with a `name`)
-    change all but the colors.
+    A page is loaded on a phone and widened from there, and axe sees twenty rows of a table; for pictures it is loaded
+    anew in each width and seen whole. A theme changes the colors of a page and nothing else; absurd data (with a
+    `name`) change all but the colors.
     """
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, Any] = {}

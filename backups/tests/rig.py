@@ -1,0 +1,171 @@
+"""Runs the long tests, and proves the tests themselves: the same verdict at another time, in another order, anywhere.
+
+    python -m backups.tests.rig              what CI runs after `make test`, the runs marked SHORT
+    python -m backups.tests.rig long         all others
+    python -m backups.tests.rig NAME ...     these
+
+`make soak` calls it. What a file needs of the machine decides where it can be proved:
+
+* Most files need nothing: their clock is set (`conftest.py`), and they wait for events alone.
+* Browser tests (marked `browser`) need Chromium, which dies under a shifted clock, so they are left out there.
+* `test_runner_*.py`, `test_settings.py`, `test_simulator_command.py`, `test_publishing.py`, `test_deploy.py`,
+  `test_garbage.py`, `test_readme_examples.py` and `test_bench.py` start processes of their own. These see the real
+  clock, or the shifted one.
+* `faults/test_killed_parts.py`, `test_databases.py` and `test_wrong_clocks.py` (marked `real_clock`) are about the
+  clock and the silence of a whole installation. They run in the long tests alone.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOUR_WORKERS = ("-n", "4", "--dist", "each")
+PLAIN = "not soak"
+WITHOUT_BROWSER = "not soak and not browser"
+BUSY = "while True: pass"
+NICE = ("nice", "-n", "19")
+FAKETIME = ("faketime", "--exclude-monotonic", "-f")
+RANDOM_ORDER = ("--random-order-bucket=module", "--random-order-seed")
+# Of the fast part: files that once hung on the hour, on a second that was crossed, or on the speed of the machine.
+ONCE_FRAGILE = [
+    f"backups/tests/{name}"
+    for name in (
+        "test_budget.py",
+        "test_claims.py",
+        "test_clock.py",
+        "test_demo.py",
+        "test_page_questions.py",
+        "test_publishing.py",
+        "test_runner_readiness.py",
+        "test_runner_supervisor.py",
+        "test_simulator_faults.py",
+        "test_simulator_history.py",
+    )
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of pytest. `before` stands in front of its command line; `busy`: how many loops run beside it."""
+
+    name: str
+    what: str
+    marked: str
+    short: bool = False
+    words: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    busy: int = 0
+
+
+def shifted(name: str, *, now: str, zone: str, test_clock: str, short: bool = False) -> Run:
+    """The part without a browser, told that it is another time: the real clock and the one that tests set."""
+    return Run(
+        name=name,
+        what=f"the clock says {now} in {zone}, tests begin at {test_clock}; in a random order",
+        marked=WITHOUT_BROWSER,
+        short=short,
+        words=(*RANDOM_ORDER, name),
+        before=(*FAKETIME, f"@{now}"),
+        env={"TZ": zone, "VBSDASH_TEST_CLOCK": test_clock},
+    )
+
+
+RUNS = (
+    Run(name="soak", what="the long tests", marked="soak and not long", short=True),
+    Run(
+        name="other-database",
+        what="what `make test` runs on one database, on the other",
+        marked="either and not soak",
+        short=True,
+        words=("--other-database",),
+    ),
+    shifted(
+        "leap-day",
+        now="2028-02-29 23:58:30",
+        zone="Pacific/Auckland",
+        test_clock="2028-02-29T23:59:30+00:00",
+        short=True,
+    ),
+    Run(
+        name="slow",
+        what="what was fragile once, niced beside two busy loops",
+        marked=WITHOUT_BROWSER,
+        short=True,
+        words=tuple(ONCE_FRAGILE),
+        before=NICE,
+        busy=2,
+    ),
+    Run(name="longest", what="the longest tests", marked="long"),
+    shifted("summer", now="2027-03-28 00:59:00", zone="Europe/Berlin", test_clock="2027-03-28T00:59:30+00:00"),
+    shifted("winter", now="2027-10-31 00:59:00", zone="Europe/Berlin", test_clock="2027-10-31T00:59:30+00:00"),
+    shifted("new-year", now="2026-12-31 23:58:00", zone="America/St_Johns", test_clock="2026-12-31T23:59:30+00:00"),
+    Run(
+        name="very-slow",
+        what="all tests beside two busy loops, niced",
+        marked=PLAIN,
+        before=NICE,
+        env={"VBSDASH_TEST_PATIENCE": "3"},
+        busy=2,
+    ),
+    Run(name="random", what="all tests in a random order", marked=PLAIN, words=(*RANDOM_ORDER, "7")),
+    Run(name="alone", what="each file of tests alone, on SQLite", marked=WITHOUT_BROWSER),
+)
+
+
+def main(names: list[str]) -> int:
+    chosen = [run for run in RUNS if run.name in names or ("long" in names and not run.short)]
+    if not names:
+        chosen = [run for run in RUNS if run.short]
+    unknown = set(names) - {run.name for run in RUNS} - {"long"}
+    if unknown or not chosen:
+        sys.exit(f"rig: no run is called {', '.join(sorted(unknown))}; there are: {', '.join(r.name for r in RUNS)}")
+    outcomes = [(run, *_timed(run)) for run in chosen]
+    print("\nthe rig:")
+    for run, code, seconds in outcomes:
+        print(f"  {'green' if code == 0 else 'RED  '}  {seconds:5.0f} s  {run.name}: {run.what}")
+    return int(any(code for _, code, _ in outcomes))
+
+
+def _timed(run: Run) -> tuple[int, float]:
+    print(f"\n=== {run.name}: {run.what}", flush=True)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(run.busy):
+            stack.enter_context(_busy_loop())
+        code = _each_file_alone(run) if run.name == "alone" else _pytest(run, *FOUR_WORKERS, *run.words)
+    return code, time.monotonic() - began
+
+
+def _pytest(run: Run, *words: str) -> int:
+    argv = [*run.before, sys.executable, "-m", "pytest", "-q", "-m", run.marked, *words]
+    return subprocess.run(argv, cwd=PROJECT, env={**os.environ, **run.env}, check=False).returncode
+
+
+def _each_file_alone(run: Run) -> int:
+    """A file without any test of this mark ends with 5: nothing to prove."""
+    files = sorted(str(file.relative_to(PROJECT)) for file in (PROJECT / "backups/tests").rglob("test_*.py"))
+    red = [file for file in files if _pytest(run, file) not in (0, 5)]
+    for file in red:
+        print(f"RED when it runs alone: {file}")
+    return int(bool(red))
+
+
+@contextmanager
+def _busy_loop() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
