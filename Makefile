@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser faketime announce environment
+.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -57,7 +57,7 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-soak: announce dev browser faketime ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
+soak: announce dev browser ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
 	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
@@ -104,7 +104,3 @@ browser:
 		echo "VBSDASH_NO_BROWSER=1" > $(VENV)/.browser; \
 		echo "!!! NO CHROMIUM: THE BROWSER TESTS ARE SKIPPED (apt-get install chromium) !!!" >&2; \
 	fi
-
-# The rig runs tests under a shifted clock.
-faketime:
-	@command -v faketime >/dev/null || .ci/install faketime

@@ -20,6 +20,8 @@ from backups.runner import ports
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 
+# A story of one installation, from its banner to its end: its tests keep their order.
+pytestmark = pytest.mark.random_order(disabled=True)
 PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"^up     \| vbsdash     (http://127\.0\.0\.1:\d+)/$", re.M)
 PASSWORD = re.compile(r"^up     \| password    (.*)$", re.M)
