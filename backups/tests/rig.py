@@ -97,6 +97,12 @@ RUNS = (
         busy=2,
     ),
     Run(name="longest", what="the longest tests", marked="long"),
+    Run(
+        name="other-database-of-soak",
+        what="what `soak` runs on one database, on the other",
+        marked="soak and either",
+        words=("--other-database",),
+    ),
     shifted("summer", now="2027-03-28T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("winter", now="2027-10-31T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("new-year", now="2026-12-31T23:59:30+00:00", zone="America/St_Johns"),

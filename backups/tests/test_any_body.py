@@ -1,7 +1,7 @@
 """Whatever JSON a cloud sends as a backup is decoded, stored and read back; nothing of it breaks a database or a page.
 
-500 generated bodies in `make test`, half of them on each database; 10,000 on each in `make soak`. Page and API show
-some.
+500 generated bodies in `make test`, half of them on each database; 1,000 on each in `make soak`, 10,000 in its long
+part. Page and API show some.
 """
 
 import json
@@ -198,12 +198,20 @@ def test_a_generated_body_is_shown_by_page_and_api(stored: Stored, operator: Cli
 
 
 @pytest.mark.soak
+@generated(1_000)
+def test_a_thousand_generated_bodies_are_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
+    survives(stored, body)
+
+
+@pytest.mark.soak
+@pytest.mark.long
 @generated(10_000)
 def test_ten_thousand_generated_bodies_are_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
     survives(stored, body)
 
 
 @pytest.mark.soak
+@pytest.mark.long
 @generated(400)
 def test_four_hundred_generated_bodies_are_shown(stored: Stored, operator: Client, body: dict[str, Any]) -> None:
     shows(stored, operator, body)

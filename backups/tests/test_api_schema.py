@@ -69,7 +69,7 @@ def test_the_example_is_what_the_demo_cloud_gives(client: Any) -> None:
 
 
 # The coverage phase asks a list once or more for each of its 190 keys: minutes, so it runs with the long tests.
-RUNS = ["examples,fuzzing", pytest.param("coverage", marks=pytest.mark.soak)]
+RUNS = ["examples,fuzzing", pytest.param("coverage", marks=[pytest.mark.soak, pytest.mark.long])]
 LEFT_OUT = "/(schema|test)/$"  # the description itself, and a test that asks a cloud
 
 

@@ -1,6 +1,6 @@
 """Every page on the demo cloud and on absurd data: access, width, stillness.
 
-`make soak` looks once more and leaves a picture of each page in each width and theme in var/screenshots.
+`make soak ARGS=longest` looks once more and leaves a picture of each page in each width and theme in var/screenshots.
 """
 
 import uuid
@@ -38,7 +38,9 @@ SAME = {
     "account": "/account/",
 }
 PICTURES = pytest.mark.parametrize(
-    "pictures", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["looked at", "and pictured"]
+    "pictures",
+    [False, pytest.param(True, marks=[pytest.mark.soak, pytest.mark.long])],
+    ids=["looked at", "and pictured"],
 )
 SHIFTED = (
     "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of list.getEntries()) "
