@@ -1,6 +1,6 @@
 """Whatever JSON a cloud sends as a backup is decoded, stored and read back; nothing of it breaks a database or a page.
 
-500 generated bodies in `make test`, half of them on each database; 1,000 on each in `make soak`, 10,000 in its long
+300 generated bodies in `make test`, half of them on each database; 1,000 on each in `make soak`, 10,000 in its long
 part. Page and API show some.
 """
 
@@ -187,7 +187,7 @@ def generated(count: int) -> Callable[[Any], Any]:
     return decorate
 
 
-@generated(250)
+@generated(150)
 def test_a_generated_body_is_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
     survives(stored, body)
 

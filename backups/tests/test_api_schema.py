@@ -68,8 +68,12 @@ def test_the_example_is_what_the_demo_cloud_gives(client: Any) -> None:
     assert {k: v for k, v in given.items() if k not in moving} == {k: v for k, v in example.items() if k not in moving}
 
 
-# The coverage phase asks a list once or more for each of its 190 keys: minutes, so it runs with the long tests.
-RUNS = ["examples,fuzzing", pytest.param("coverage", marks=[pytest.mark.soak, pytest.mark.long])]
+# The coverage phase asks a list once or more for each of its 190 keys: minutes, so it runs with the longest tests.
+RUNS = [
+    "examples",
+    pytest.param("fuzzing", marks=pytest.mark.soak),
+    pytest.param("coverage", marks=[pytest.mark.soak, pytest.mark.long]),
+]
 LEFT_OUT = "/(schema|test)/$"  # the description itself, and a test that asks a cloud
 
 

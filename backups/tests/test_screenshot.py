@@ -10,7 +10,7 @@ from django.urls import reverse
 from backups.models import Backup
 from backups.tests.screen import Watched, demo
 
-pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 PROJECT = Path(__file__).resolve().parents[2]
 PICTURES = "backups/tests/pictures"
 

@@ -38,7 +38,7 @@ for line in sys.stdin:
 START = """
 import sys, traceback
 try:
-    import django; django.setup()
+    from django.conf import settings; settings.INSTALLED_APPS
 except SystemExit as e:
     print(e.code, end=''); sys.stdout.flush(); import os; os._exit(1)
 except BaseException:

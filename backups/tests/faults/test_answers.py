@@ -16,7 +16,7 @@ from backups.vbs.simulator.errors import FORMS
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 STATUSES = (400, 401, 403, 404, 405, 406, 407, 408, 409, 413, 425, 429, 500, 501, 502, 503, 504)
 GONE = {"cinder", "cinder_string_code", "itemNotFound"}  # with 404 they say: this backup does not exist
-ROTATED = 7  # in the short run a status comes in every so manieth form, each form with two statuses or more
+ROTATED = 13  # in the short run a status comes in every so manieth form, each form with a status or more
 CLASSES = {"unavailable", "unauthorized", "wrong_address", "rejected", "malformed"}
 
 
