@@ -51,6 +51,22 @@ def test_patience_stretches_every_limit() -> None:
     assert done.stdout == "300.0 2027-01-01T00:00:00+00:00\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("VBSDASH_TEST_PATIENCE", "much", "write a number above 0; 3 stretches every limit three times"),
+        ("VBSDASH_TEST_PATIENCE", "-1", "write a number above 0; 3 stretches every limit three times"),
+        ("VBSDASH_TEST_PATIENCE", "nan", "write a number above 0; 3 stretches every limit three times"),
+        ("VBSDASH_TEST_CLOCK", "noon", "write a time with its offset, as 2027-03-28T00:59:30+00:00"),
+        ("VBSDASH_TEST_CLOCK", "2027-03-28T00:59:30", "write its offset too, as +00:00"),
+    ],
+)
+def test_a_wrong_word_for_a_run_is_refused_by_name(name: str, value: str, cure: str) -> None:
+    argv = [sys.executable, "-c", "from backups.tests import run_settings"]
+    done = subprocess.run(argv, cwd=PROJECT, env={name: value}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"{name} is {value!r}: {cure}.\n")
+
+
 def test_what_is_going_to_be_installed_is_said_beforehand(tmp_path: Path) -> None:
     assert make("announce", tmp_path) == (
         "To be installed first, which may take some minutes: "
