@@ -70,6 +70,7 @@ class House:
         self.worker, self.beat = self.part(parts.worker_part()), self.part(parts.beat_part())
         self.web = self.part(parts.web_part(self._listener.fileno()))
         self._closing = threading.Event()
+        self._seen = Seen()
         self._key = ""
 
     def _environment(self) -> dict[str, str]:
@@ -168,13 +169,15 @@ class House:
         wait_until(lambda: all(log.stat().st_size > size for log, size in before.items()), self.logs)
 
     def turns_stale(self) -> None:
-        """The fault lasts until nothing is called fresh any more."""
+        """The fault lasts until nothing is called fresh any more, and until who watches has seen it."""
         wait_until(lambda: self.states() == {"stale"}, lambda: f"not stale: {self.states()}")
+        wait_until(lambda: "stale" in self._seen.states, lambda: f"seen: {self._seen.states}")
 
     @contextmanager
     def watched(self) -> Iterator[Seen]:
         """Look at the API twice a second; at the end nothing untrue may have been seen."""
-        seen, stop = Seen(), threading.Event()
+        self._seen = seen = Seen()
+        stop = threading.Event()
         thread = threading.Thread(target=self._watch, args=(seen, stop))
         thread.start()
         try:
