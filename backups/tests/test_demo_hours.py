@@ -20,6 +20,7 @@ from backups.analysis.chains import Chain, chains
 from backups.analysis.facts import Fact
 from backups.analysis.flight import FLOOR
 from backups.analysis.rules import DEFAULT
+from backups.engine import demo
 from backups.engine.limits import Growth, growth_of_disk
 from backups.runner.parts import DEMO_BACKUPS
 from backups.vbs import kind, payload
@@ -27,6 +28,7 @@ from backups.vbs.simulator.body import Form
 from backups.vbs.simulator.world import World
 
 HOUR = timedelta(hours=1)
+FURNISHED = {demo.EXEMPT, demo.UNFOLLOWED, demo.ASKED, demo.TAGGED}
 FORM = Form(project_id="p")  # in which Type 0 is full, as `make run` starts it
 BERLIN = ZoneInfo("Europe/Berlin")
 A_WEEK = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
@@ -112,7 +114,7 @@ class Shown:
             "overdue": "overdue" in words,
             "never": bool(self.listed.keys() - self.disks.keys()),
             "deleted": bool(self.disks.keys() - self.listed.keys()),
-            "each disk that the demo furnishes": set(_furnished()) <= set(self.listed.values()),
+            "each disk that the demo furnishes": FURNISHED <= set(self.listed.values()),
             "start not tracked": "start not tracked" in notes,
             "each service type": {chain.service_type for chain in self.chains}
             == {"disk", "vm", "disk_copy", "vm_copy"},
@@ -141,12 +143,6 @@ class Shown:
 
 def _midnight(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _furnished() -> tuple[str, ...]:
-    from backups.engine import demo
-
-    return (demo.EXEMPT, demo.UNFOLLOWED, demo.ASKED, demo.TAGGED)
 
 
 def not_shown(moments: list[datetime]) -> dict[str, list[str]]:
