@@ -6,6 +6,8 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from backups.tests.dealing import deal
 from backups.tests.run_settings import START
@@ -32,6 +34,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     mine = deal(items, workers=workers, other_database=config.getoption("other_database"))[worker]
     items[:] = mine or items[:1]  # a worker without any test would end in failure
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Ends sessions that are left over when the database is to be dropped, which PostgreSQL would refuse.
+
+    A live server's thread keeps its session for as long as the browser keeps its connection, and which of the two is
+    closed first depends on the order of the tests.
+    """
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)
