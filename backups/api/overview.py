@@ -15,10 +15,11 @@ from backups.api import serializers as shape
 from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import CloudFailed, Unprocessed
-from backups.engine import cloud_states, clouds, connection_test, discover, tokens
+from backups.engine import cloud_states, clouds, connection_test, discover, tokens, volume_edits
 from backups.engine.failures import causes
 from backups.engine.summary import summary
 from backups.engine.tracking import UnknownCloud
+from backups.engine.volume_edits import BadValue
 from backups.listing.cursor import BadCursor
 from backups.vbs.errors import VBSError
 
@@ -69,6 +70,11 @@ class CloudBackups(Call):
         filters = {word: request.query_params[word] for word in ("status", "volume_id", "name") if word in request.GET}
         if bad := next((word for word, value in filters.items() if "\x00" in value or len(value) > 500), None):
             raise Unprocessed({bad: ["It holds what no backup can hold."]})
+        if "volume_id" in filters:
+            try:
+                filters["volume_id"] = volume_edits.clean_volume_id(filters["volume_id"])
+            except BadValue as e:
+                raise Unprocessed({e.word: [str(e)]}) from e
         limit, offset = query.limit(request), _offset(request)
         _check(request, cloud)
         try:

@@ -31,7 +31,7 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/revisions/", backups.Revisions.as_view()),
     path("backups/<uuid:backup_id>/raw/", backups.Raw.as_view()),
     path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
-    path("volumes/<str:cloud>/<str:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"),
+    path("volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"),
     path("rules/", rules.Rules.as_view()),
     path("rules/tags/<str:tag>/", rules.RuleOfTag.as_view()),
     path("rules/clouds/<str:cloud>/", rules.RuleOfCloud.as_view()),

@@ -13,6 +13,7 @@ from backups.analysis.rules import Rule
 from backups.engine import clouds, derive
 from backups.models import Cloud, Edit, Volume, VolumeTag
 from backups.models.rule import RuleColumns
+from backups.vbs.ids import why_no_id
 
 CHUNK = 400
 MOST_TAGS, LONGEST_TAG, LONGEST_TEXT = 50, 64, 10_000
@@ -111,9 +112,7 @@ def change(
 def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand) -> bool:
     """Make a disk known by hand; was it new? Raises BadValue."""
     check_cloud(cloud)
-    volume_id = text("volume_id", volume_id, most=255)
-    if not volume_id:
-        raise BadValue("volume_id", "Write the ID of the disk.")
+    volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
         _, new = Volume.objects.get_or_create(cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": hand.now})
         if new:
@@ -123,6 +122,16 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
         if label:
             set_label([(cloud, volume_id)], label, hand=hand)
     return new
+
+
+def clean_volume_id(value: str) -> str:
+    """Without blanks around. Raises BadValue for what cannot be the ID of a disk."""
+    given = value.strip()
+    if not given:
+        raise BadValue("volume_id", "Write the ID of the disk.")
+    if why := why_no_id(given):
+        raise BadValue("volume_id", f"“{given[:80]}” is no ID of a disk: {why}.")
+    return given
 
 
 def rule_columns(rule: Rule | None) -> dict[str, Any]:

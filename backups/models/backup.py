@@ -47,6 +47,10 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         free = Q(claimed_until=None) | Q(claimed_until__lt=now)
         return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by("next_refresh_at", "id")
 
+    def of_unknown_origin(self) -> "BackupQuerySet":
+        """Answered for and still there, and the cloud names no disk that they are of."""
+        return self.filter(volume_id__isnull=True, refreshed_at__isnull=False, gone_at__isnull=True)
+
     def tally(self, word: str) -> dict[str | None, int]:
         """How many rows there are of each value of a word."""
         return dict(self.order_by().values_list(word).annotate(n=Count("pk")))

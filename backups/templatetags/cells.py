@@ -5,17 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.templatetags.vbs import kind, none, number, when
 from backups.web.columns import Column
+from backups.web.volume_address import volume_url
 
 register = template.Library()
 Context = Mapping[str, Any]
 Row = Mapping[str, Any]
 _NOTHING = mark_safe('<span class="none">none</span>')
+_UNKNOWN_ORIGIN = mark_safe(
+    '<span class="none" title="The cloud names no disk that it is of: no disk here is judged by it.">'
+    "unknown origin</span>"
+)
 _YES, _NO = mark_safe("yes"), mark_safe("no")
 
 
@@ -31,13 +35,12 @@ def disk(context: Context, row: Row) -> SafeString:
     """The disk by its label, its name in the cloud or the first part of its ID, leading to its page."""
     volume_id = row["volume_id"]
     if not volume_id:
-        return none()
+        return none() if row.get("tracking_state") == "pending" else _UNKNOWN_ORIGIN
     name = context.get("disk_names", {}).get((row["cloud"], volume_id))
     shown = name or (volume_id if len(volume_id) <= 8 else f"{volume_id[:8]}…")
     tone = "" if name else " id"
-    try:
-        href = reverse("volume", args=(row["cloud"], volume_id))
-    except NoReverseMatch:
+    href = volume_url(row["cloud"], volume_id)
+    if href is None:
         return format_html('<bdi class="cut short{}" title="{}">{}</bdi>', tone, volume_id, shown)
     return format_html('<a class="cut short{}" href="{}" title="{}"><bdi>{}</bdi></a>', tone, href, volume_id, shown)
 

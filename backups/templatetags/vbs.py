@@ -16,6 +16,7 @@ from lucide.templatetags.lucide import lucide
 
 from backups.web import status as words
 from backups.web.status import Look
+from backups.web.volume_address import volume_url
 
 register = template.Library()
 _NONE = mark_safe('<span class="none" title="not supplied">–</span>')
@@ -39,6 +40,13 @@ def given(value: Any) -> Any:
 def icon(name: str) -> SafeString:
     """A Lucide icon, inlined."""
     return mark_safe(lucide(name, size=None, **{"class": "i", "aria-hidden": "true"}))  # noqa: S308 - out of the wheel
+
+
+@register.simple_tag
+def volume_href(cloud: str, volume_id: str) -> SafeString:
+    """The attribute `href` of a link to a disk's page; nothing, which makes it plain text, where there can be none."""
+    url = volume_url(cloud, volume_id)
+    return format_html('href="{}"', url) if url else mark_safe("")
 
 
 @register.simple_tag

@@ -26,7 +26,7 @@ ASKED = {
     "/backups/?q=b&tag=t0&ordering=attention": 10,
     "/backups/add/": 3,
     f"/backups/{uuid.UUID(int=1)}/": 13,
-    "/volumes/?cloud=otc": 11,
+    "/volumes/?cloud=otc": 12,
     "/volumes/otc/d-0/": 8,
     "/volumes/growing/": 5,
     "/volumes/rules/": 6,
@@ -45,7 +45,7 @@ ASKED = {
     "/api/summary/": 7,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 12, "/volumes/": 17}, 50: {"/backups/": 11, "/volumes/": 13}}
+WALKED = {1: {"/backups/": 12, "/volumes/": 18}, 50: {"/backups/": 11, "/volumes/": 14}}
 
 
 @pytest.fixture

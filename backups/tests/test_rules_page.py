@@ -101,7 +101,9 @@ def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:
         ({"volume_id": ""}, "Write the ID of the disk."),
         ({"cloud": "nowhere"}, "“nowhere” is no cloud that is known here."),
         ({"label": "x" * 256}, "At most 255 characters."),
-        ({"volume_id": "v" * 256}, "At most 255 characters."),
+        ({"volume_id": "v" * 256}, "an ID has at most 255 letters, digits, _ . : or -"),
+        ({"volume_id": "a/b"}, "“a/b” is no ID of a disk: an ID has at most 255 letters"),
+        ({"volume_id": "0-0"}, "“0-0” is no ID of a disk: it stands for none."),
     ],
 )
 def test_a_disk_that_cannot_be_registered_is_refused_beside_its_field(

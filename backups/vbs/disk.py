@@ -23,7 +23,7 @@ def decode(entries: Iterable[Any]) -> list[Disk]:
     for entry in entries:
         problems: Problems = []
         body = entry if isinstance(entry, dict) else {}
-        if disk_id := fields.text(body, "id", problems):
+        if disk_id := fields.identifier(body, "id", problems):
             name, size = fields.text(body, "name", problems), fields.integer(body, "size", problems)
             found[disk_id] = Disk(disk_id, name or None, size)
     return list(found.values())

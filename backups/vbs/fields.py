@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from backups.vbs.ids import why_no_id
+
 Problems = list[str]
 
 BIGINT: Final = 2**63 - 1  # the largest integer that both databases hold
@@ -51,6 +53,18 @@ def text(source: Mapping[str, Any], key: str, problems: Problems, *, most: int =
     if len(value) > most:
         problems.append(f"{key} has {len(value):,} characters; the first {most:,} are shown")
     return clean(value)[:most]
+
+
+def identifier(source: Mapping[str, Any], key: str, problems: Problems) -> str | None:
+    """The ID of something else than the backup itself; what cannot be one (`ids`) is no key to anything."""
+    value = source.get(key)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        return refuse(problems, key, value, "it is no text")
+    if why := why_no_id(value):
+        return refuse(problems, key, value, why)
+    return value
 
 
 def number(source: Mapping[str, Any], key: str, problems: Problems) -> float | None:

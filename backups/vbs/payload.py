@@ -167,7 +167,7 @@ def _decode(body: dict[str, Any]) -> Backup:
         status=fields.text(body, "status", problems),
         name=fields.text(body, "name", problems),
         size=fields.integer(body, "size", problems),
-        volume_id=fields.text(body, "volume_id", problems),
+        volume_id=_volume_id(body, problems),
         availability_zone=fields.text(body, "availability_zone", problems),
         fail_reason=fields.text(body, "fail_reason", problems, most=fields.LONG),
         object_count=fields.integer(body, "object_count", problems),
@@ -175,11 +175,11 @@ def _decode(body: dict[str, Any]) -> Backup:
         created_at=fields.instant(body, "created_at", problems),
         updated_at=fields.instant(body, "updated_at", problems),
         data_timestamp=fields.instant(body, "data_timestamp", problems),
-        snapshot_id=fields.text(body, "snapshot_id", problems),
+        snapshot_id=fields.identifier(body, "snapshot_id", problems),
         is_incremental=fields.flag(body, "is_incremental", problems),
         has_dependent_backups=fields.flag(body, "has_dependent_backups", problems),
         links=fields.links(body, problems),
-        tenant_id=fields.text(body, next((k for k in TENANT_KEYS if body.get(k)), TENANT_KEYS[0]), problems),
+        tenant_id=fields.identifier(body, next((k for k in TENANT_KEYS if body.get(k)), TENANT_KEYS[0]), problems),
         description=_description(body, wrapper, problems),
         inc=fields.integer(wrapper or {}, "INC", problems, most=1),
         metadata=_metadata(found, wrapper or {}, problems),
@@ -196,6 +196,13 @@ def _wrapper(value: Any) -> dict[str, Any] | None:
     inner = value  # a server might send the object itself (API.md §11.3)
     is_wrapper = isinstance(inner, dict) and bool({"DESC", "INC"} & inner.keys())
     return inner if is_wrapper else None
+
+
+def _volume_id(body: dict[str, Any], problems: Problems) -> str | None:
+    """Every backup is of a disk, so here an empty text is worth a word."""
+    if body.get("volume_id") == "":
+        return fields.refuse(problems, "volume_id", "", "it is empty")
+    return fields.identifier(body, "volume_id", problems)
 
 
 def _description(body: dict[str, Any], wrapper: dict[str, Any] | None, problems: Problems) -> str | None:
@@ -224,7 +231,7 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
     if found is None:
         return Metadata(service_type=_service_type(wrapper, problems) if wrapper.get("ST") not in _NOTHING else None)
     saving = fields.integer(found, "DL", problems, most=3) if found.get("DL") not in _NOTHING else 0
-    cmk_id = fields.text(found, "CMKID", problems) or None
+    cmk_id = fields.identifier(found, "CMKID", problems)
     return Metadata(
         progress=fields.integer(found, "progress", problems, most=100),
         chain_size_mb=fields.integer(found, "CS", problems),
@@ -237,14 +244,14 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
         type=fields.integer(found, "Type", problems, least=-fields.BIGINT),
         encrypted=bool(found.get("VK")) or bool(found.get("CMKID")),
         cmk_id=cmk_id,
-        backup_image_id=fields.text(found, "backupurl", problems) or None,
+        backup_image_id=fields.identifier(found, "backupurl", problems),
         storage_path=fields.text(found, "SP", problems) or None,
         storage_unit_path=fields.text(found, "BP", problems) or None,
         storage_type=fields.integer(found, "BT", problems),
         volume_type=fields.text(found, "VT", problems) or None,
-        vm_id=fields.text(found, "VMID", problems) or None,
-        host_id=fields.text(found, "OMID", problems) or None,
-        job_id=fields.text(found, "ebk_T_I", problems) or None,
+        vm_id=fields.identifier(found, "VMID", problems),
+        host_id=fields.identifier(found, "OMID", problems),
+        job_id=fields.identifier(found, "ebk_T_I", problems),
         unmapped=fields.storable({k: v for k, v in found.items() if k not in METADATA_KEYS}),
     )
 

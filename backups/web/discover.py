@@ -9,9 +9,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backups.engine import clouds, discover
+from backups.engine import clouds, discover, volume_edits
 from backups.engine.discover import Discovered
 from backups.engine.tracking import UnknownCloud
+from backups.engine.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
 from backups.web.listing import disk_names
@@ -26,6 +27,13 @@ class DiscoverForm(forms.Form):
     volume_id = forms.CharField(required=False, max_length=255)
     name = forms.CharField(required=False, max_length=255)
     offset = forms.IntegerField(required=False, min_value=0, max_value=MOST)
+
+    def clean_volume_id(self) -> str:
+        given: str = self.cleaned_data["volume_id"]
+        try:
+            return volume_edits.clean_volume_id(given) if given else ""
+        except BadValue as e:
+            raise forms.ValidationError(str(e)) from e
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from backups.listing.cursor import LAST, BadCursor, read_cursor
 from backups.listing.page import Pages
 from backups.listing.selection import BadFilter, Selection, parse, without
 from backups.listing.volumes import VOLUMES
-from backups.models import Cloud, Volume
+from backups.models import Backup, Cloud, Volume
 from backups.web import status
 from backups.web.disk_forms import DiskForm, Many
 from backups.web.disk_words import disk_of
@@ -106,6 +106,7 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
         "picked": picked,
         "zone": here,
     }
+    context["unknown_origin"] = Backup.objects.of_unknown_origin().count()
     return render(request, "backups/disks.html", context | summary(now) | _choices(), status=400 if form else 200)
 
 

@@ -20,6 +20,7 @@ from backups.web.clouds import shown
 from backups.web.context import note_attention
 from backups.web.live import Live
 from backups.web.status import Look
+from backups.web.volume_address import volume_url
 from backups.web.zone import zone
 
 FLYING_SHOWN = 20
@@ -121,7 +122,7 @@ def _todo(item: Item) -> Todo:
         page = "volumes" if item.state in status.PROTECTION else "backups"
         return Todo(item, look, f"{reverse(page)}?{item.query}", title)
     if item.what == "volume":
-        return Todo(item, look, reverse("volume", args=[item.cloud, item.id]), title)
+        return Todo(item, look, volume_url(item.cloud, item.id) or reverse("volumes"), title)
     return Todo(item, look, reverse("backup", args=[item.id]), title)
 
 

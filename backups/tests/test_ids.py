@@ -1,0 +1,178 @@
+"""IDs of disks, projects and snapshots: what cannot be one is no key, has no page, and is refused where it is typed."""
+
+import importlib
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from backups.engine import derive, rounds, tracking, volume_edits
+from backups.engine.volume_edits import Hand
+from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
+from backups.tests.otc import DISK, configure, running, silent
+from backups.vbs import payload
+from backups.vbs.disk import decode
+from backups.vbs.ids import RULE, why_no_id
+from backups.vbs.simulator import Simulator
+
+ZEROS = "00000000-0000-0000-0000-000000000000"
+PLACEHOLDERS = [ZEROS, "0" * 32, "0", "null", "None", "NULL", "nil", "undefined"]
+NO_IDS = [
+    "x\ny",
+    "a\tb",
+    "a b",
+    " a",
+    "a\x00",
+    "../../../admin/",
+    "a/b",
+    ".",
+    "..",
+    "-",
+    "a%2Fb",
+    "ü",
+    "\ud800",
+    "x" * 256,
+]
+IDS = [DISK, "b23b579f08c84228b9b4673c46f0c442", "node-0a12", "v1", "vol_1.2:3", "x" * 255]
+
+
+@pytest.mark.parametrize("value", IDS)
+def test_what_can_be_an_id_has_an_address(value: str) -> None:
+    assert why_no_id(value) is None
+    assert reverse("volume", args=("otc", value)) == f"/volumes/otc/{value}/"
+    assert reverse("api-volume", args=("otc", value)) == f"/api/volumes/otc/{value}/"
+
+
+@pytest.mark.parametrize("value", [*NO_IDS, ""])
+def test_what_cannot_be_an_id_has_none(value: str) -> None:
+    assert why_no_id(value) == RULE
+    for page in ("volume", "volume_set", "volume_refresh", "api-volume"):
+        with pytest.raises(NoReverseMatch):
+            reverse(page, args=("otc", value))
+
+
+@pytest.mark.parametrize("value", [*PLACEHOLDERS, *NO_IDS])
+@pytest.mark.parametrize("key", ["volume_id", "snapshot_id", "os-bak-tenant-attr:tenant_id"])
+def test_an_answer_with_such_an_id_says_so_and_has_none(key: str, value: str) -> None:
+    found = payload.decode({"id": str(uuid.uuid4()), key: value, "name": "kept"})
+    word = "tenant_id" if key.endswith("tenant_id") else key
+    assert (getattr(found, word), found.name, found.raw[key]) == (None, "kept", value)
+    assert [problem.split()[0] for problem in found.decode_problems] == [key]
+
+
+@pytest.mark.parametrize("key", ["backupurl", "VMID", "OMID", "ebk_T_I", "CMKID"])
+def test_metadata_knows_placeholders_too(key: str) -> None:
+    found = payload.decode({"service_metadata": json.dumps({key: ZEROS})})
+    metadata = found.metadata
+    assert {metadata.backup_image_id, metadata.vm_id, metadata.host_id, metadata.job_id, metadata.cmk_id} == {None}
+    assert found.decode_problems == (f'{key} "{ZEROS}" was not read: it stands for none',)
+
+
+def test_an_empty_disk_is_worth_a_word_and_an_empty_key_of_the_metadata_is_none() -> None:
+    assert payload.decode({"volume_id": ""}).decode_problems == ('volume_id "" was not read: it is empty',)
+    assert payload.decode({"snapshot_id": "", "service_metadata": '{"VMID": ""}'}).decode_problems == ()
+    assert payload.decode({"volume_id": None}).decode_problems == ()
+
+
+def test_a_list_of_disks_names_only_what_can_be_one() -> None:
+    odd = [{"id": value, "name": "n"} for value in (*PLACEHOLDERS, *NO_IDS)]
+    assert [one.id for one in decode([*odd, {"id": DISK}])] == [DISK]
+
+
+@pytest.fixture
+def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
+    with running(settings, tmp_path, entry={"vbs_follow": "all"}) as sim:
+        yield sim
+
+
+@pytest.fixture
+def web(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator"))
+    return client
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("volume_id", [ZEROS, "a\nb", "", "../../../admin/", 7])
+def test_backups_of_unknown_origin_make_no_disk_and_are_counted(sim: Simulator, web: Client, volume_id: Any) -> None:
+    bodies = [{"id": str(uuid.UUID(int=n)), "volume_id": volume_id, "status": "available"} for n in (1, 2, 3)]
+    ids = [sim.add(body) for body in bodies]
+    tracking.add(cloud="otc", values=ids, now=timezone.now())
+    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
+
+    assert list(Backup.objects.values_list("volume_id", "status")) == [(None, "available")] * 3
+    assert not Volume.objects.exists()
+    assert "3 backups</a> are of unknown origin" in web.get("/volumes/").content.decode()
+    listed = web.get("/backups/?volume_id=null&tracking_state=fresh&tracking_state=stale").content.decode()
+    assert listed.count("unknown origin</span>") == 3
+    assert "unknown origin</span>" in web.get(f"/backups/{ids[0]}/").content.decode()
+    answer = web.get(f"/api/backups/{ids[0]}/").json()
+    assert answer["volume_id"] is None
+    assert len(answer["decode_problems"]) == 1
+    assert web.get(f"/api/backups/{ids[0]}/raw/").json()["body"]["backup"]["volume_id"] == volume_id
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("volume_id", ["x\ny", "../../../admin/", ZEROS, "a/b", "x" * 256])
+def test_a_disk_is_registered_only_by_an_id(web: Client, settings: Any, tmp_path: Any, volume_id: str) -> None:
+    configure(settings, tmp_path, silent("otc"))
+    asked = {"cloud": "otc", "volume_id": volume_id}
+
+    answer = web.post("/api/volumes/", asked, content_type="application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["volume_id"])
+    page = web.post("/volumes/register/", asked)
+    assert page.status_code == 400
+    assert 'class="invalid-feedback"' in page.content.decode()
+
+    assert not Volume.objects.exists()
+    for path in ("/", "/volumes/", "/api/volumes/"):
+        assert web.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_clouds_list_is_asked_only_for_an_id(sim: Simulator, web: Client) -> None:
+    page = web.get("/backups/add/discover/", {"cloud": "otc", "volume_id": "a/b"})
+    assert "“a/b” is no ID of a disk" in page.content.decode()
+    answer = web.get("/api/clouds/otc/backups/", {"volume_id": "a/b"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["volume_id"])
+    assert not [request for request in sim.requests if "/backups/" in request.path]
+
+
+@pytest.mark.django_db
+def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixture[str]) -> None:
+    now = timezone.now()
+    Cloud.objects.create(name="otc", follow="all")
+    days = {}
+    for n, volume_id in enumerate(["x\ny", ZEROS, DISK]):
+        row = Backup(id=uuid.UUID(int=n), cloud_id="otc", tracked_at=now, refreshed_at=now, created_at=now)
+        row.volume_id, row.status, row.outcome, row.chain_size_mb, row.size = volume_id, "available", "good", 10, 1
+        row.snapshot_id = "../../admin/" if n == 2 else None
+        row.save()
+        derive.derive("otc", [volume_id], now)
+        if n == 2:
+            days = Trace.objects.get(volume__volume_id=DISK).days
+    volume_edits.set_note([("otc", "x\ny")], "of the ledger", hand=Hand("operator", now))
+
+    repair = importlib.import_module("backups.migrations.0003_ids_that_cannot_be_one").repair
+    repair(apps, None)
+
+    assert list(Volume.objects.values_list("volume_id", flat=True)) == [DISK]
+    assert list(Backup.objects.order_by("id").values_list("volume_id", "snapshot_id")) == [
+        (None, None),
+        (None, None),
+        (DISK, None),
+    ]
+    assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
+    assert {str(row.day): [row.mb, row.backups, row.gb] for row in StoredDay.objects.exclude(mb=0)} == days
+    assert sum(row.good for row in Quarter.objects.all()) == 1
+    assert "otc: 'x\\ny' cannot be the ID of a disk and was removed." in (told := capsys.readouterr().out)
+    assert 'It was set: note by operator: "of the ledger"' in told
+
+    repair(apps, None)  # a second time there is nothing to do
+    assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
