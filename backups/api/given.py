@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 
@@ -10,6 +11,25 @@ class Text(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("This is no text.")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field(str)
+class Verbatim(serializers.Field[Any, Any, Any, Any]):
+    """Any text as it came: blank, long, with characters that cannot be stored."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("This is no text.")
+        return data
+
+
+class Many(serializers.ListField):
+    """A list that is counted before any of it is looked at."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            raise serializers.ValidationError(f"{len(data):,} values; at most {self.max_length:,} are taken.")
         return super().to_internal_value(data)
 
 

@@ -14,7 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, TooLarge
+from backups.listing.first_few import NAMED, REST, first_few
 
+LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"
 _KEPT = ("Allow", "Retry-After", "WWW-Authenticate", "Vary")
 _SENTENCES = {
@@ -26,7 +28,7 @@ _SENTENCES = {
 }
 
 
-def body(code: int, detail: str, errors: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def body(code: int, detail: str, errors: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "title": HTTPStatus(code).phrase,
@@ -34,6 +36,15 @@ def body(code: int, detail: str, errors: Mapping[str, Any] | None = None) -> dic
         "detail": detail,
         "errors": dict(errors or {}),
     }
+
+
+def _bounded(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The first few, each with its first few sentences: an answer does not grow with the mistakes in the question."""
+    first, others = first_few(errors)
+    found = {key: [sentence[:LONGEST_SENTENCE] for sentence in first[key][:NAMED]] for key in first}
+    if others:
+        found[REST] = [others]
+    return found
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -47,7 +58,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         return None
     errors: dict[str, list[str]] = {}
     if isinstance(exc, exceptions.ValidationError):
-        errors = dict(_flat("", response.data))
+        errors = _bounded(dict(_flat("", response.data)))
         detail = " ".join(f"{key}: {' '.join(sentences)}" for key, sentences in errors.items())
     else:
         detail = str(response.data.get("detail", "")) if isinstance(response.data, dict) else str(response.data)

@@ -54,9 +54,9 @@ def fields(request: Request, words: Sequence[str]) -> list[str]:
 
 def only(request: Request, *known: str) -> None:
     """Refuse every key that this address does not know."""
-    if unknown := sorted(set(request.query_params) - set(known)):
+    if unknown := [key for key in request.query_params if key not in known]:
         there = f"It takes {', '.join(known)}." if known else "It takes none."
-        raise Unprocessed({word[:80]: [f"This address knows no such key. {there}"] for word in unknown})
+        raise Unprocessed({key[:80]: [f"This address knows no such key. {there}"] for key in unknown})
 
 
 def scoped(request: Request, rows: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from backups.api.given import Id, Text
+from backups.api.given import Id, Many, Text, Verbatim
+from backups.listing.first_few import NAMED, REST, count_of_rest
 from backups.models import Backup
 from backups.models.backup import HIDDEN, KINDS, TRACKING_STATES
 
@@ -22,11 +23,12 @@ class Strict(serializers.Serializer[Any]):
     """A key that is not named here is refused."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            there = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                {key[:80]: [f"There is no such key. There are: {there}."] for key in unknown}
-            )
+        if isinstance(data, Mapping) and (unknown := [key for key in data if key not in self.fields]):
+            sentence = f"There is no such key. There are: {', '.join(self.fields)}."
+            errors = {key[:80]: [sentence] for key in unknown[:NAMED]}
+            if others := count_of_rest(len(unknown) - NAMED):
+                errors[REST] = [others]
+            raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
 
 
@@ -79,13 +81,13 @@ class BackupPage(Page):
 class NewBackupsSerializer(Strict):
     cloud = Text(help_text="A configured one, as `/api/clouds/` names it.")
     ids = serializers.ListField(
-        child=Text(max_length=4096), allow_empty=False, help_text="IDs or self-links, at most 10,000."
+        child=Verbatim(), allow_empty=False, help_text="IDs or self-links, at most 10,000. Each text gets a verdict."
     )
 
 
 class BackupEditSerializer(Strict):
     note = Text(required=False, allow_blank=True, max_length=10_000)
-    tags = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
+    tags = Many(required=False, child=Text(max_length=64), max_length=50)
 
 
 class IdsSerializer(Strict):
@@ -93,8 +95,8 @@ class IdsSerializer(Strict):
 
 
 class RetagSerializer(IdsSerializer):
-    add = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
-    remove = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
+    add = Many(required=False, child=Text(max_length=64), max_length=50)
+    remove = Many(required=False, child=Text(max_length=64), max_length=50)
 
 
 class ChangedSerializer(serializers.Serializer[Any]):

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backups.analysis.protection import PROTECTIONS
-from backups.api.given import Flag, Text, Whole
+from backups.api.given import Flag, Many, Text, Whole
 from backups.api.overview_shapes import GrowthSerializer
 from backups.api.serializers import Page, Strict
 
@@ -93,7 +93,7 @@ class ExemptionSerializer(Strict):
 class VolumeEditSerializer(Strict):
     label = Text(required=False, allow_null=True, allow_blank=True, max_length=255)  # type: ignore[assignment]
     note = Text(required=False, allow_blank=True, max_length=10_000)
-    tags = serializers.ListField(required=False, child=Text(max_length=64), max_length=50)
+    tags = Many(required=False, child=Text(max_length=64), max_length=50)
     follow = Flag(required=False, allow_null=True)
     rule = RuleSerializer(required=False, allow_null=True)
     exempt = ExemptionSerializer(required=False, allow_null=True)

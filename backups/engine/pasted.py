@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from backups.vbs.fields import clean
 from backups.vbs.paging import HYPHENATED
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
@@ -16,7 +17,7 @@ _ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
 _DRAWN = re.compile(r"[|+-]+")  # of a table around it
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
 MOST = 10_000  # IDs at once
-MAX_SHOWN = 200  # characters of a line that is no ID
+MAX_SHOWN = 200  # characters of a text that are echoed
 
 
 class TooMany(ValueError):
@@ -36,12 +37,24 @@ class Line:
 
 
 def read_ids(*texts: str) -> list[Line]:
-    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts. Raises TooMany."""
-    words = (value for text in texts for value in _values(text.strip().lstrip("\ufeff")))
-    lines = [_line(value) for value in islice(words, MOST + 1)]
+    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts. Raises TooMany.
+
+    A text without any has one line that says so: each text gets a verdict.
+    """
+    lines = list(islice(_lines(texts), MOST + 1))
     if len(lines) > MOST:
         raise TooMany
     return lines
+
+
+def _lines(texts: Iterable[str]) -> Iterator[Line]:
+    for text in texts:
+        is_empty = True
+        for value in _values(text.strip().lstrip("\ufeff")):
+            is_empty = False
+            yield _line(value)
+        if is_empty:
+            yield Line(_shown(text), None, "There is no backup ID in this text.")
 
 
 def _values(text: str) -> Iterator[str]:
@@ -107,9 +120,15 @@ def _line(value: str) -> Line:
     link = _LINK.fullmatch(word)
     candidate = link[1] if link else word
     if HYPHENATED.fullmatch(candidate):
-        return Line(value[:MAX_SHOWN], candidate.lower())
+        return Line(_shown(value), candidate.lower())
     if _HEX.fullmatch(candidate):
         c = candidate.lower()
-        return Line(value[:MAX_SHOWN], f"{c[:8]}-{c[8:12]}-{c[12:16]}-{c[16:20]}-{c[20:]}")
+        return Line(_shown(value), f"{c[:8]}-{c[8:12]}-{c[12:16]}-{c[16:20]}-{c[20:]}")
     reason = "The link does not end in a backup ID." if link else "Not a backup ID: a UUID has 32 hexadecimal digits."
-    return Line(value[:MAX_SHOWN].replace("\x00", "�"), None, reason)
+    return Line(_shown(value), None, reason)
+
+
+def _shown(value: str) -> str:
+    """What is echoed of a text that somebody sent: its beginning, and how long the whole of it is."""
+    shown = clean(value[:MAX_SHOWN])
+    return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"

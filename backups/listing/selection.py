@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from backups.listing.first_few import REST, first_few
 from backups.listing.listing import Listing
 from backups.listing.words import MAX_REPEATED, BadValue, Word
 
@@ -15,11 +16,14 @@ SPANS = {"_after": ("gte", False), "_min": ("gte", False), "_before": ("lte", Tr
 
 
 class BadFilter(ValueError):
-    """`problems`: a sentence for each key; `rest`: the query string without them."""
+    """`problems`: a sentence for each of the first keys, and one for all others; `rest`: the query without them."""
 
-    def __init__(self, problems: dict[str, str], rest: str) -> None:
-        super().__init__(" ".join(problems.values()))
-        self.problems, self.rest = problems, rest
+    def __init__(self, problems: Mapping[str, str], rest: str) -> None:
+        self.problems, others = first_few(problems)
+        if others:
+            self.problems[REST] = others
+        self.rest = rest
+        super().__init__(" ".join(self.problems.values()))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", []),
+        ("", [None]),
         (A, [A]),
         (f"{A.upper()}\n {B}", [A, B]),
         (f"{A}, {B};{A}", [A, B, A]),

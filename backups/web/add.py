@@ -18,26 +18,29 @@ from backups.web import status
 from backups.web.status import Look
 
 
+NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
+
+
 class AddForm(forms.Form):
     cloud = forms.CharField(error_messages={"required": "Choose the cloud that holds these backups."})
-    backup_ids = forms.CharField(
-        strip=False, error_messages={"required": "Paste at least one backup ID, or anything that holds some."}
-    )
+    backup_ids = forms.CharField(strip=False, error_messages={"required": NOTHING_PASTED})
     preview = forms.CharField(required=False)
+
+    def clean_backup_ids(self) -> str:
+        text: str = self.cleaned_data["backup_ids"]
+        if not text.strip():
+            raise forms.ValidationError(NOTHING_PASTED)
+        return text
 
     def verdicts(self) -> list[Verdict]:
         """A verdict for each line; what is wrong with the whole stands as an error beside its field."""
         try:
-            found = tracking.preview(cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"])
+            return tracking.preview(cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"])
         except tracking.UnknownCloud as e:
             self.add_error("cloud", str(e))
-            return []
         except TooMany as e:
             self.add_error("backup_ids", str(e))
-            return []
-        if not found:
-            self.add_error("backup_ids", "There is no backup ID in this text.")
-        return found
+        return []
 
 
 @dataclass(frozen=True)
