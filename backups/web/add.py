@@ -17,7 +17,6 @@ from backups.web import added as just_added
 from backups.web import status
 from backups.web.status import Look
 
-
 NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
 
 
