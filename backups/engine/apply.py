@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from backups.analysis.facts import GOOD as GOOD_STATUSES
 from backups.analysis.facts import Fact
@@ -20,6 +20,7 @@ from backups.engine import bulk, clock, clouds, due_disks, findings, hearing, pl
 from backups.engine.claims import Claim, release
 from backups.engine.diff import WORDS, Difference
 from backups.engine.hearing import Heard
+from backups.engine.locks import lock_cloud
 from backups.engine.plan import FAILED, GOOD, KNOWN, Failure, Fetched, Known, News
 from backups.engine.schedule import IN_FLIGHT
 from backups.models import Backup, Body, Cloud, Revision, SearchText
@@ -63,7 +64,7 @@ def apply(
         return applied
     now = max([*(one.asked_at for one in outcomes), *(one.asked_at for one in fetched)])
     with transaction.atomic():
-        cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
+        cloud = lock_cloud(cloud_name)
         hearing.note(cloud, outcomes, now)
         batch = _Batch(cloud, fetched, applied)
         batch.write()
@@ -113,8 +114,6 @@ class _Batch:
         ids = list(self._fetched)
         for at in range(0, len(ids), CHUNK):
             mine = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
-            if connection.features.has_select_for_update:
-                mine = mine.select_for_update(of=("self",))
             for *stored, due_at in bulk.rows(mine, KNOWN):
                 stands = plan.is_due_again(due_at, self._fetched[stored[0]].asked_at, self._landed_at)
                 yield Known(*[*stored, due_at if stands else None])

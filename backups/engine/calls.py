@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
+from backups.engine.locks import lock_cloud
 from backups.models import Cloud, CloudCalls
 
 MINUTE = timedelta(minutes=1)
@@ -33,7 +34,7 @@ def keep(cloud_name: str, calls: Mapping[str, int], now: datetime) -> None:
     """Count calls that brought no answer to store."""
     if calls:
         with transaction.atomic():
-            cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
+            cloud = lock_cloud(cloud_name)
             count(cloud, calls, now)
             cloud.save(update_fields=MINUTES)
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Q
 
+from backups.engine.locks import lock_cloud
 from backups.engine.schedule import SLOWEST_LOOK
 from backups.models import Backup
 from backups.models.backup import BackupQuerySet
@@ -65,14 +66,16 @@ def claim(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
 def release(claimed: Claim, ids: Sequence[uuid.UUID] | None = None) -> None:
     """Give back what is claimed, or those `ids` of it: somebody else may take them at once."""
     chosen = claimed.ids if ids is None else ids
-    for at in range(0, len(chosen), CHUNK):
-        mine = Backup.objects.filter(pk__in=chosen[at : at + CHUNK], claimed_until=claimed.until)
-        mine.update(claimed_until=None)
+    with transaction.atomic():
+        lock_cloud(claimed.cloud)
+        for at in range(0, len(chosen), CHUNK):
+            mine = Backup.objects.filter(pk__in=chosen[at : at + CHUNK], claimed_until=claimed.until)
+            mine.update(claimed_until=None)
 
 
 def _first(rows: BackupQuerySet, most: int) -> list[uuid.UUID]:
     if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
     return list(rows.values_list("pk", flat=True)[:most])
 
 
@@ -81,7 +84,7 @@ def _take(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
     for at in range(0, len(ids), CHUNK):
         rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=ids[at : at + CHUNK])
         if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True, of=("self",))
+            rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
         mine = list(rows.order_by("pk").values_list("pk", flat=True))
         Backup.objects.filter(pk__in=mine).update(claimed_until=now + CLAIM)
         taken += mine

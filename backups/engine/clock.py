@@ -10,9 +10,10 @@ import threading
 import time
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from backups.engine.locks import lock_cloud
 from backups.models import Backup, Cloud
 
 logger = logging.getLogger(__name__)
@@ -71,10 +72,12 @@ def forget_the_future(at: datetime) -> None:
     """What was learned "after" `at` is old from now on and asked about again at once."""
     ahead = at + FUTURE
     for name in Cloud.objects.filter(attempted_at__gt=ahead).order_by("name").values_list("name", flat=True):
-        mine = Backup.objects.filter(cloud=name)
-        mine.filter(claimed_until__gt=ahead + FUTURE).update(claimed_until=None)
-        mine.filter(refreshed_at__gt=ahead).update(refreshed_at=at, stale_at=at)
-        again = mine.filter(attempted_at__gt=ahead).update(attempted_at=at, next_refresh_at=at)
-        for word in OF_A_CLOUD:
-            Cloud.objects.filter(pk=name, **{f"{word}__gt": ahead}).update(**{word: at})
+        with transaction.atomic():
+            lock_cloud(name)
+            mine = Backup.objects.filter(cloud=name)
+            mine.filter(claimed_until__gt=ahead + FUTURE).update(claimed_until=None)
+            mine.filter(refreshed_at__gt=ahead).update(refreshed_at=at, stale_at=at)
+            again = mine.filter(attempted_at__gt=ahead).update(attempted_at=at, next_refresh_at=at)
+            for word in OF_A_CLOUD:
+                Cloud.objects.filter(pk=name, **{f"{word}__gt": ahead}).update(**{word: at})
         logger.warning("%s: the clock was set back; %d backups are asked about again", name, again)

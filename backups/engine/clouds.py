@@ -74,7 +74,7 @@ def forget_clients() -> None:
 def ensure_rows() -> None:
     """A row for each configured cloud, with `follow` as it is configured now; queries compare it."""
     there = dict(Cloud.objects.filter(name__in=configured()).values_list("name", "follow"))
-    wanted = [Cloud(name=name, follow=config.follow) for name, config in configured().items()]
+    wanted = [Cloud(name=name, follow=config.follow) for name, config in sorted(configured().items())]
     if differing := [cloud for cloud in wanted if there.get(cloud.name) != cloud.follow]:
         Cloud.objects.bulk_create(differing, update_conflicts=True, unique_fields=["name"], update_fields=["follow"])
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
@@ -17,6 +17,7 @@ from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.rules import InForce, Rule
 from backups.engine import bulk, ledger
+from backups.engine.locks import lock_volumes
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.rule import RuleColumns
 
@@ -48,23 +49,27 @@ def derive_all(cloud: str, now: datetime) -> int:
 
 def note_listing(cloud: str, listed: Mapping[str, int]) -> None:
     """After the cloud's whole list of backups was read: how many it names of each disk, tracked here or not."""
-    news: dict[int, list[int]] = {}
-    for pk, volume_id, before in Volume.objects.filter(cloud=cloud).values_list("pk", "volume_id", "listed_backups"):
-        if (n := listed.get(volume_id, 0)) != before:
-            news.setdefault(n, []).append(pk)
-    for n, some in news.items():
-        for at in range(0, len(some), CHUNK):
-            Volume.objects.filter(pk__in=some[at : at + CHUNK]).update(listed_backups=n)
+    with transaction.atomic():
+        differing: dict[int, list[int]] = {}
+        mine = lock_volumes(Volume.objects.filter(cloud=cloud))
+        for pk, volume_id, before in mine.values_list("pk", "volume_id", "listed_backups"):
+            n = listed.get(volume_id, 0)
+            if n != before:
+                differing.setdefault(n, []).append(pk)
+        for n, pks in differing.items():
+            for at in range(0, len(pks), CHUNK):
+                Volume.objects.filter(pk__in=pks[at : at + CHUNK]).update(listed_backups=n)
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
     """After backups were untracked: a disk that only they made known, and nobody set anything on, goes with them."""
     derive(cloud, volume_ids, now)
     for at in range(0, len(volume_ids), CHUNK):
-        some = volume_ids[at : at + CHUNK]
-        Volume.objects.filter(
-            cloud=cloud, volume_id__in=some, tracked=0, listed_at__isnull=True, edits__isnull=True
-        ).delete()
+        mine = Volume.objects.filter(cloud=cloud, volume_id__in=volume_ids[at : at + CHUNK])
+        with transaction.atomic():
+            locked = [volume.pk for volume in lock_volumes(mine)]
+            unknown = Volume.objects.filter(pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True)
+            unknown.filter(edits__isnull=True).delete()
 
 
 def rule_of(row: RuleColumns) -> Rule | None:
@@ -81,20 +86,19 @@ def _rules(cloud: str) -> tuple[dict[str, Rule], Rule | None]:
     return tags, rule_of(mine) if mine else None
 
 
-def locked(cloud: str, ids: Sequence[str], now: datetime) -> models.QuerySet[Volume]:
-    """The rows of these disks, made where there are none; they stay locked to the end of the transaction."""
-    rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
-    if rows.count() < len(ids):
+def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
+    """Makes the rows of these disks where there are none. `ids` are sorted: in one order for all who do so."""
+    if Volume.objects.filter(cloud=cloud, volume_id__in=ids).count() < len(ids):
         fresh = [Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids]
         Volume.objects.bulk_create(fresh, ignore_conflicts=True)
         _have_them_named(cloud)
-    return rows.select_for_update(of=("self",)) if connection.features.has_select_for_update else rows
 
 
 def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: Rule | None, now: datetime) -> int:
     """The rows are locked before the backups are read: who waits here sees what the one before has committed."""
+    ensure_volumes(cloud, ids, now)
     with transaction.atomic():
-        found = list(locked(cloud, ids, now))
+        found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
         follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
         changed, written, entries = 0, [], []

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from backups.engine import clock, clouds
-from backups.engine.derive import CHUNK, derive
+from backups.engine import clock, clouds, due_disks
+from backups.engine.derive import CHUNK
+from backups.engine.locks import lock_cloud, lock_volumes
 from backups.engine.rounds import may_ask
 from backups.models import Cloud, Volume
 from backups.vbs import disk
@@ -66,8 +67,8 @@ def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -
     """Store a list that was asked for at `now`; one that is not `complete` takes no disk away."""
     given = {one.id: one for one in listed}
     with transaction.atomic():
-        Cloud.objects.select_for_update().get(pk=cloud)  # one list of a cloud at a time
-        known = {row.volume_id: row for row in Volume.objects.filter(cloud=cloud).order_by("pk")}
+        lock_cloud(cloud)  # one list of a cloud at a time
+        known = {row.volume_id: row for row in lock_volumes(Volume.objects.filter(cloud=cloud))}
         _add([one for one in listed if one.id not in known], cloud, now)
         _rename([row for row in known.values() if _differs(row, given.get(row.volume_id))], given)
         seen = [row.pk for row in known.values() if row.volume_id in given]
@@ -78,16 +79,24 @@ def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -
             for part in _chunks(left):
                 Volume.objects.filter(pk__in=part, deleted_at=None).update(deleted_at=now)
             Cloud.objects.filter(pk=cloud).update(volumes_listed_at=now, volumes_error=None)
+    due_disks.derive_due(cloud, now)
 
 
 def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
     """Disks that no backup made known; those that one makes known at this moment are left to the next list."""
     rows = [
-        Volume(cloud_id=cloud, volume_id=one.id, name=one.name, size=one.size, first_seen_at=now, listed_at=now)
-        for one in new
+        Volume(
+            cloud_id=cloud,
+            volume_id=one.id,
+            name=one.name,
+            size=one.size,
+            first_seen_at=now,
+            listed_at=now,
+            derive_at=now,
+        )
+        for one in sorted(new, key=lambda one: one.id)
     ]
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
-    derive(cloud, [one.id for one in new], now)
 
 
 def _differs(row: Volume, one: Disk | None) -> bool:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from backups.engine.derive import CHUNK, derive, locked
+from backups.engine.derive import CHUNK, derive, ensure_volumes
+from backups.engine.locks import lock_volumes
 from backups.models import Volume
+from backups.models.volume import VolumeQuerySet
 
 LARGE = 1_000  # backups of one disk; beyond it each puts the derivation off by …
 EACH, MOST = timedelta(milliseconds=1), timedelta(minutes=5)  # … so much, so that none takes a worker's whole time
@@ -25,6 +27,13 @@ def mark(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> None:
     ids = sorted({one for one in volume_ids if one})
     for at in range(0, len(ids), CHUNK):
         _mark(cloud, ids[at : at + CHUNK], now)
+
+
+def mark_all(volumes: VolumeQuerySet, now: datetime) -> None:
+    """In the transaction that changes by what these disks are judged."""
+    pks = list(lock_volumes(volumes).values_list("pk", flat=True))
+    for at in range(0, len(pks), CHUNK):
+        Volume.objects.filter(pk__in=pks[at : at + CHUNK]).update(derive_at=now)
 
 
 def derive_due(cloud: str, now: datetime) -> int:
@@ -45,7 +54,9 @@ def _due(cloud: str, now: datetime) -> QuerySet[Volume]:
 
 
 def _mark(cloud: str, ids: list[str], now: datetime) -> None:
-    known = locked(cloud, ids, now).values_list("pk", "tracked", "derive_at")
+    ensure_volumes(cloud, ids, now)
+    mine = Volume.objects.filter(cloud=cloud, volume_id__in=ids)
+    known = lock_volumes(mine).values_list("pk", "tracked", "derive_at")
     waits: dict[timedelta, list[int]] = {}
     for pk, tracked, derive_at in known:
         if derive_at is None:

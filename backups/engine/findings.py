@@ -5,9 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from backups.analysis import causes, flight
 from backups.analysis.facts import outcome
 from backups.analysis.flight import Flight
+from backups.engine.locks import lock_cloud
 from backups.models import Backup, Cause
 
 CHUNK = 1000
@@ -28,7 +31,9 @@ def note(ids: Iterable[uuid.UUID], now: datetime) -> int:
 
 def note_all(cloud: str, now: datetime) -> int:
     """The same for every backup of a cloud, after the rules by which things are found have changed."""
-    return note(Backup.objects.filter(cloud=cloud).order_by().values_list("pk", flat=True), now)
+    with transaction.atomic():
+        lock_cloud(cloud)
+        return note(Backup.objects.filter(cloud=cloud).order_by().values_list("pk", flat=True), now)
 
 
 def _write(
@@ -47,7 +52,8 @@ def _write(
             groups.setdefault((key, came), []).append(row["id"])
         if (flying := _flight(row, usual, now)) is not None:
             flights.append(flying)
-    Cause.objects.bulk_create(known.values(), ignore_conflicts=True, batch_size=250)
+    causes_seen = [known[key] for key in sorted(known)]  # in one order for all who write
+    Cause.objects.bulk_create(causes_seen, ignore_conflicts=True, batch_size=250)
     for (key, came), some in groups.items():
         Backup.objects.filter(pk__in=some).update(cause=key, outcome=came)
     Backup.objects.bulk_update(flights, ["flight", "stuck_at"], batch_size=100)

@@ -49,7 +49,8 @@ def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: date
     """Track those of these entries, tracked nowhere yet, that are wanted; what is new."""
     new = [pk for pk, entry in entries.items() if known.wants(entry.get("volume_id"))]
     there = tracked_anywhere(new)
-    rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new if pk not in there]
+    fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
+    rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
     SearchText.objects.put({"id": row.id} for row in rows)
     return [row.id for row in rows]

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from backups.engine import clouds
-from backups.engine.derive import derive_all
-from backups.models import Backup, Cloud
+from backups.engine import clouds, due_disks
+from backups.engine.locks import lock_cloud
+from backups.models import Backup, Cloud, Volume
 from backups.vbs.kind import judge
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,12 @@ def ensure(cloud_name: str, now: datetime) -> bool:
     if not _is_behind(Cloud.objects.get(pk=cloud_name)):
         return False
     with transaction.atomic():
-        cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
+        cloud = lock_cloud(cloud_name)
         if not _is_behind(cloud):  # somebody else was faster
             return False
         changed = _judge(cloud)
-        derive_all(cloud_name, now)
+        due_disks.mark_all(Volume.objects.filter(cloud=cloud), now)
+    due_disks.derive_due(cloud_name, now)
     if changed:
         logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.reading)
     return True
@@ -40,7 +41,7 @@ def ensure_all(now: datetime) -> None:
 def judge_again(cloud_name: str) -> int:
     """Judge every backup of a cloud, whether the reading changed or not; how many kinds changed."""
     with transaction.atomic():
-        return _judge(Cloud.objects.select_for_update().get(pk=cloud_name))
+        return _judge(lock_cloud(cloud_name))
 
 
 def _is_behind(cloud: Cloud) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.db.models import Count
 
-from backups.models import Backup, Body, Cloud
+from backups.engine.locks import lock_cloud
+from backups.models import Backup, Body
 from backups.vbs import payload
 from backups.vbs.kind import Votes, vote
 
@@ -17,7 +18,7 @@ def redecode(cloud_name: str) -> int:
     """Write what the bodies of a cloud say, read as of today; how many backups changed. Kinds are judged elsewhere."""
     changed = 0
     with transaction.atomic():
-        cloud = Cloud.objects.select_for_update().get(pk=cloud_name)
+        cloud = lock_cloud(cloud_name)
         for bodies in _bodies(cloud_name):
             changed += _write(bodies)
         votes = _votes(cloud_name)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from backups.analysis.rules import Rule
-from backups.engine import derive
+from backups.engine import derive, due_disks
 from backups.engine.volume_edits import LONGEST_TAG, BadValue, Conflict, Hand, check_cloud, rule_columns, text
 from backups.models import CloudRule, TagRule, Volume
 from backups.models.rule import SharedRule
@@ -39,11 +38,12 @@ def set_tag_rule(tag: str, rule: Rule | None, *, hand: Hand, version: int | None
     name = text("tag", tag, most=LONGEST_TAG)
     if not name:
         raise BadValue("tag", "Write the tag.")
+    tagged = Volume.objects.filter(tagged__tag=name)
     with transaction.atomic():
         _set(TagRule, {"tag": name}, rule, hand, version)
-        disks = Volume.objects.filter(tagged__tag=name).order_by("cloud").values_list("cloud", "volume_id")
-        for cloud, some in groupby(disks, key=lambda disk: disk[0]):
-            derive.derive(cloud, [volume_id for _, volume_id in some], hand.now)
+        due_disks.mark_all(tagged, hand.now)
+    for cloud in sorted(tagged.values_list("cloud", flat=True).distinct()):
+        due_disks.derive_due(cloud, hand.now)
 
 
 def set_cloud_rule(cloud: str, rule: Rule | None, *, hand: Hand, version: int | None = None) -> None:
@@ -51,7 +51,8 @@ def set_cloud_rule(cloud: str, rule: Rule | None, *, hand: Hand, version: int | 
     check_cloud(cloud)
     with transaction.atomic():
         _set(CloudRule, {"cloud_id": cloud}, rule, hand, version)
-        derive.derive_all(cloud, hand.now)
+        due_disks.mark_all(Volume.objects.filter(cloud=cloud), hand.now)
+    due_disks.derive_due(cloud, hand.now)
 
 
 def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
@@ -70,9 +71,7 @@ def _set(
     made = {"set_at": hand.now, "set_by": hand.by}
     model._default_manager.get_or_create(**key, defaults=made)
     rows = model._default_manager.filter(**key)
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update(of=("self",))
-    row: SharedRule = rows.get()
+    row: SharedRule = rows.select_for_update(of=("self",), no_key=True).get()
     there = row.version if row.is_set else 0
     if version is not None and version != there:
         raise Conflict(there, row.set_by)

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
 from backups.engine import clock
+from backups.engine.locks import lock_clouds
 from backups.engine.plan import described
 from backups.models import Cloud
 from backups.vbs.clouds import CloudConfig
@@ -37,8 +39,10 @@ def must_wait(cloud: Cloud, config: CloudConfig | None, now: datetime) -> bool:
 
 def try_again(names: list[str]) -> None:
     """A person wants to know: one more sign-in, and no waiting for the breaker's next probe."""
-    Cloud.objects.filter(pk__in=names, refused_at__isnull=False).update(refused_at=None)
-    Cloud.objects.filter(pk__in=names, pause_reason="breaker").update(paused_until=None, probe_until=None)
+    with transaction.atomic():
+        lock_clouds(names)
+        Cloud.objects.filter(pk__in=names, refused_at__isnull=False).update(refused_at=None)
+        Cloud.objects.filter(pk__in=names, pause_reason="breaker").update(paused_until=None, probe_until=None)
 
 
 @contextmanager

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
 from backups.engine import clock, clouds, derive, due_disks, following, lists
 from backups.engine.apply import apply
 from backups.engine.fetch import stopping
 from backups.engine.hearing import Heard
+from backups.engine.locks import lock_cloud
 from backups.engine.plan import Fetched
 from backups.engine.rounds import may_ask
 from backups.engine.touch import touch
@@ -135,7 +137,7 @@ class _Sweep:
         ]
         applied = apply(self._name, fetched, heard=heard, more_follows=True)
         self._good += applied.good
-        self._unlist(applied.doubtful)
+        self._set_unlisted(applied.doubtful, self._asked_at)
 
     def _note_page(self, entries: dict[str, Any]) -> None:
         self._disks.update(d for entry in entries.values() if isinstance(d := entry.get("volume_id"), str))
@@ -150,12 +152,15 @@ class _Sweep:
             found |= {pk for pk, _ in rows}
             again = [pk for pk, unlisted_at in rows if unlisted_at is not None]
             if again and self._trusted:
-                mine.filter(pk__in=again).update(unlisted_at=None)
+                self._set_unlisted(again, None)
         return found
 
-    def _unlist(self, ids: list[uuid.UUID]) -> None:
-        for at in range(0, len(ids), CHUNK):
-            Backup.objects.filter(pk__in=ids[at : at + CHUNK]).update(unlisted_at=self._asked_at)
+    def _set_unlisted(self, ids: list[uuid.UUID], at: datetime | None) -> None:
+        """Since when the list does not serve these, so that they are asked for singly; None: it does."""
+        with transaction.atomic():
+            lock_cloud(self._name)
+            for first in range(0, len(ids), CHUNK):
+                Backup.objects.filter(pk__in=ids[first : first + CHUNK]).update(unlisted_at=at)
 
     def _is_old(self, entries: list[Any]) -> bool:
         """Were all of these there at the last look, an hour's delay allowed?"""
@@ -180,7 +185,9 @@ class _Sweep:
         if self._whole and self._trusted:
             not_asked = Q(attempted_at=None) | Q(attempted_at__lt=self._began)
             missing = Backup.objects.filter(not_asked, cloud=self._name, unlisted_at=None, tracked_at__lt=self._began)
-            missing.update(unlisted_at=self._began)
+            with transaction.atomic():
+                lock_cloud(self._name)
+                missing.update(unlisted_at=self._began)
 
 
 def _id(entry: Any) -> str | None:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from backups.engine import clock
+from backups.engine.locks import lock_cloud
 from backups.engine.schedule import OLD_LOOK, SETTLED, YOUNG, YOUNG_LOOK, jittered
 from backups.models import Backup
 
@@ -62,7 +63,9 @@ def touch(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str
     given["rows"] = json.dumps({pk: digest + looks[_step(one)] for pk, (one, digest) in rows})
     picked = _PICKED.format(id="uuid", time="timestamptz") if postgres else _PICKED.format(id="text", time="text")
     source = f"(SELECT {picked} FROM {'json_each_text' if postgres else 'json_each'}(%(rows)s)) AS new"  # noqa: S608
-    return {stored[pk] for pk in _run(source, given)}
+    with transaction.atomic():
+        lock_cloud(cloud)
+        return {stored[pk] for pk in _run(source, given)}
 
 
 def _run(source: str, given: Mapping[str, Any]) -> list[str]:

@@ -4,16 +4,16 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Literal
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from backups.engine import clouds, derive, signing_in
+from backups.engine import clouds, derive, due_disks, signing_in
+from backups.engine.locks import lock_clouds
 from backups.engine.pasted import Line, read_ids
-from backups.models import Backup, Cloud, SearchText
+from backups.models import Backup, Cloud, SearchText, Volume
 from backups.vbs.paging import HYPHENATED
 
 CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
@@ -62,7 +62,8 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
         known = _known(ids)
-        fresh = [one for one in ids if one not in known]
+        lock_clouds([cloud, *(one.cloud for one in known.values() if not one.seen)])
+        fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
         moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
         moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
@@ -92,26 +93,41 @@ def preview(*, cloud: str, text: str) -> list[Verdict]:
 
 def untrack(ids: Sequence[str]) -> int:
     """Forget these backups and all that was known of them; how many there were. Their disks are judged anew."""
+    gone, now = 0, timezone.now()
     with transaction.atomic():
-        parts = [Backup.objects.filter(pk__in=part, volume_id__isnull=False) for part in _chunks(ids)]
-        disks = sorted({disk for part in parts for disk in part.order_by().values_list("cloud", "volume_id")})
-        gone = sum(Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0) for part in _chunks(ids))
-        for cloud, some in groupby(disks, key=lambda disk: disk[0]):
-            derive.forget_backups(cloud, [volume_id for _, volume_id in some if volume_id], timezone.now())
-        return gone
+        parts = [Backup.objects.filter(pk__in=part).order_by() for part in _chunks(ids)]
+        found = {disk for part in parts for disk in part.values_list("cloud", "volume_id")}
+        lock_clouds(cloud for cloud, _ in found)
+        for part in parts:  # deleting takes them from there, whatever disk they are of by now
+            found |= set(Volume.objects.filter(last_good__in=part).values_list("cloud", "volume_id"))
+        disks = _by_cloud(found)
+        for cloud, volume_ids in disks.items():
+            due_disks.mark(cloud, volume_ids, now)
+        for part in parts:
+            gone += part.delete()[1].get("backups.Backup", 0)
+    for cloud, volume_ids in disks.items():
+        derive.forget_backups(cloud, volume_ids, now)
+    return gone
+
+
+def _by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """The IDs of disks that are known, in one order for all who lock them."""
+    found: dict[str, list[str]] = {}
+    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
+        found.setdefault(cloud, []).append(volume_id)
+    return found
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
     """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
+    parts = [Backup.objects.filter(pk__in=part) for part in _chunks(ids)]
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
-    wanted = {
-        name
-        for part in (_chunks(ids) if names else ())
-        for name in Backup.objects.filter(pk__in=part, cloud__in=names).order_by().values_list("cloud", flat=True)
-    }
-    signing_in.try_again(sorted(wanted))
-    return sum(Backup.objects.filter(pk__in=part).update(next_refresh_at=now) for part in _chunks(ids))
+    clouds_of = {name for part in parts for name in part.order_by().values_list("cloud", flat=True).distinct()}
+    signing_in.try_again(sorted(clouds_of & names))
+    with transaction.atomic():
+        lock_clouds(clouds_of)
+        return sum(part.update(next_refresh_at=now) for part in parts)
 
 
 def is_listed(entry: Any) -> bool:

@@ -6,11 +6,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from backups.analysis.rules import Rule
 from backups.engine import clouds, derive
+from backups.engine.locks import lock_volumes
 from backups.models import Cloud, Edit, Volume, VolumeTag
 from backups.models.rule import RuleColumns
 from backups.vbs.ids import why_no_id
@@ -100,13 +101,15 @@ def change(
     disks: Sequence[Disk], columns: Values | Callable[[Volume], Values], *, hand: Hand, version: int | None = None
 ) -> int:
     """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk and Conflict."""
-    changed = 0
+    changed: dict[str, list[str]] = {}
     with transaction.atomic():
         for cloud, some in groupby(sorted(set(disks)), key=lambda disk: disk[0]):
             ids = [volume_id for _, volume_id in some]
             for at in range(0, len(ids), CHUNK):
-                changed += _change(cloud, ids[at : at + CHUNK], columns, hand, version)
-    return changed
+                changed.setdefault(cloud, []).extend(_change(cloud, ids[at : at + CHUNK], columns, hand, version))
+    for cloud, ids in changed.items():
+        derive.derive(cloud, ids, hand.now)
+    return sum(map(len, changed.values()))
 
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand) -> bool:
@@ -114,13 +117,14 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
     check_cloud(cloud)
     volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
-        _, new = Volume.objects.get_or_create(cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": hand.now})
+        row, new = Volume.objects.get_or_create(
+            cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": hand.now, "derive_at": hand.now}
+        )
         if new:
-            row = Volume.objects.get(cloud=cloud, volume_id=volume_id)
             Edit.objects.create(volume=row, at=hand.now, by=hand.by, word="registered", after=volume_id)
-            derive.derive(cloud, [volume_id], hand.now)
         if label:
             set_label([(cloud, volume_id)], label, hand=hand)
+    derive.derive(cloud, [volume_id], hand.now)
     return new
 
 
@@ -179,11 +183,9 @@ def check_cloud(cloud: str) -> None:
 
 def _change(
     cloud: str, ids: Sequence[str], columns: Values | Callable[[Volume], Values], hand: Hand, version: int | None
-) -> int:
-    rows = Volume.objects.filter(cloud=cloud, volume_id__in=ids).order_by("pk")
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update(of=("self",))
-    found = list(rows)
+) -> list[str]:
+    """Those of these disks that really changed; they are marked to be derived."""
+    found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
     if missing := sorted(set(ids) - {row.volume_id for row in found}):
         raise UnknownDisk(f"No disk {missing[0][:80]} is known in {cloud}.")
     edits: list[Edit] = []
@@ -194,16 +196,18 @@ def _change(
         edits += _set(row, columns(row) if callable(columns) else columns, hand)
     changed = {edit.volume_id for edit in edits}
     touched = [row for row in found if row.pk in changed]
+    for row in touched:
+        row.derive_at = hand.now
     if callable(columns):
         written = {column for word in {edit.word for edit in edits} for column in _COLUMNS[word]}
-        Volume.objects.bulk_update(touched, [*sorted(written), "version"], batch_size=100)
+        Volume.objects.bulk_update(touched, [*sorted(written), "version", "derive_at"], batch_size=100)
     else:  # the same for all: one UPDATE
-        Volume.objects.filter(pk__in=[row.pk for row in touched]).update(**columns, version=F("version") + 1)
+        rows = Volume.objects.filter(pk__in=[row.pk for row in touched])
+        rows.update(**columns, version=F("version") + 1, derive_at=hand.now)
     Edit.objects.bulk_create(edits, batch_size=100)
     retagged = {edit.volume_id for edit in edits if edit.word == "tags"}
     _retag([row for row in touched if row.pk in retagged])
-    derive.derive(cloud, [row.volume_id for row in touched], hand.now)
-    return len(touched)
+    return [row.volume_id for row in touched]
 
 
 def _set(row: Volume, columns: Values, hand: Hand) -> list[Edit]:

@@ -1,0 +1,30 @@
+"""Locks rows, in one order for all writers, so that two of them never wait for each other in a ring.
+
+1. The row of the cloud, by whoever writes more than one of its backups in a transaction (several clouds by name).
+2. Its backups. Claims take them without the cloud, for they wait for nobody (SKIP LOCKED).
+3. Its disks, by their ID.
+4. The tables by day that `ledger` keeps, by their keys.
+
+Whoever holds one of these takes nothing above it. The locks are weaker than FOR UPDATE: no key ever changes, and what
+PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets one writer in at a time and has none.
+"""
+
+from collections.abc import Iterable
+
+from backups.models import Cloud
+from backups.models.volume import VolumeQuerySet
+
+
+def lock_cloud(name: str) -> Cloud:
+    """The row of a cloud, until the transaction ends."""
+    return Cloud.objects.select_for_update(no_key=True).get(pk=name)
+
+
+def lock_clouds(names: Iterable[str]) -> None:
+    """The rows of these clouds, until the transaction ends."""
+    list(Cloud.objects.filter(pk__in=set(names)).order_by("pk").select_for_update(no_key=True))
+
+
+def lock_volumes(volumes: VolumeQuerySet) -> VolumeQuerySet:
+    """The same disks, which are locked as they are read, until the transaction ends."""
+    return volumes.order_by("cloud", "volume_id").select_for_update(of=("self",), no_key=True)

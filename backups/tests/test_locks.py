@@ -1,0 +1,178 @@
+"""Workers, and people beside them, that write about the same backups and disks at the same time: no deadlock."""
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from backups.analysis.rules import by_period
+from backups.engine import (
+    backup_edits,
+    claims,
+    clouds,
+    derive,
+    disk_list,
+    due_disks,
+    readings,
+    shared_rules,
+    tracking,
+    volume_edits,
+)
+from backups.engine.apply import apply
+from backups.engine.plan import Fetched
+from backups.engine.touch import touch
+from backups.engine.volume_edits import Hand
+from backups.models import Cloud, Volume
+from backups.tests.otc import configure, silent
+from backups.vbs import payload
+from backups.vbs.disk import Disk
+
+CLOUDS = ("one", "two")
+DISKS, BACKUPS, WORKERS = 30, 150, 4
+
+
+class Writer:
+    """Does one of the things that write, on backups and disks that it picks."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)
+        self._now = timezone.now()
+        self._hand = Hand(f"operator-{seed}", self._now)
+
+    def write(self) -> None:
+        ways: list[Callable[[str], object]] = [
+            *(self._answers, self._answers, self._unchanged, self._derive, self._claim, self._refresh),
+            *(self._edit_disks, self._tag_backups, self._list_disks, self._note_listing),
+            *(self._untrack_and_add, self._rule_of_cloud, self._rule_of_tag, self._judge),
+        ]
+        self._dice.choice(ways)(self._dice.choice(CLOUDS))
+
+    def _ids(self, cloud: str, most: int) -> list[uuid.UUID]:
+        """In any order."""
+        return self._dice.sample(backups_of(cloud), self._dice.randint(2, most))
+
+    def _disks(self) -> list[str]:
+        return self._dice.sample(disks(), self._dice.randint(2, DISKS))
+
+    def _body(self, pk: uuid.UUID) -> dict[str, Any]:
+        status = self._dice.choice(["available", "error", "creating"])
+        reason = f"reason {self._dice.randint(1, 9)}" if status == "error" else None
+        metadata = {"Type": self._dice.randint(0, 1), "CS": self._dice.randint(1, 99)}
+        return {
+            "id": str(pk),
+            "volume_id": self._dice.choice(disks()),
+            "status": status,
+            "fail_reason": reason,
+            "created_at": f"2026-11-{self._dice.randint(1, 24):02}T02:00:00",
+            "size": 10,
+            "service_metadata": json.dumps(metadata),
+        }
+
+    def _answers(self, cloud: str) -> None:
+        apply(cloud, [Fetched(pk, self._now, payload.receive(self._body(pk))) for pk in self._ids(cloud, 60)])
+
+    def _unchanged(self, cloud: str) -> None:
+        digests = {str(pk): payload.receive(self._body(pk)).digest for pk in self._ids(cloud, 60)}
+        touch(cloud, digests, self._now)
+
+    def _derive(self, cloud: str) -> None:
+        derive.derive(cloud, self._disks(), self._now)
+
+    def _claim(self, cloud: str) -> None:
+        claims.release(claims.claim(cloud, self._ids(cloud, 60), self._now))
+
+    def _refresh(self, _cloud: str) -> None:
+        tracking.refresh_now([str(pk) for cloud in CLOUDS for pk in self._ids(cloud, 40)], self._now)
+
+    def _edit_disks(self, _cloud: str) -> None:
+        known = list(Volume.objects.values_list("cloud", "volume_id"))
+        picked = self._dice.sample(known, min(len(known), 20))
+        with suppress(volume_edits.UnknownDisk):  # somebody untracked its last backup meanwhile
+            volume_edits.add_tags(picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
+
+    def _tag_backups(self, _cloud: str) -> None:
+        ids = [pk for cloud in CLOUDS for pk in self._ids(cloud, 20)]
+        backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
+
+    def _list_disks(self, cloud: str) -> None:
+        disk_list.keep(
+            cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now, complete=True
+        )
+
+    def _note_listing(self, cloud: str) -> None:
+        derive.note_listing(cloud, {one: self._dice.randint(0, 3) for one in self._disks()})
+
+    def _untrack_and_add(self, cloud: str) -> None:
+        ids = [str(pk) for pk in self._ids(cloud, 20)]
+        tracking.untrack(ids)
+        tracking.add(cloud=cloud, values=ids, now=self._now)
+
+    def _rule_of_cloud(self, cloud: str) -> None:
+        shared_rules.set_cloud_rule(cloud, self._rule(), hand=self._hand)
+
+    def _rule_of_tag(self, _cloud: str) -> None:
+        shared_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), hand=self._hand)
+
+    def _rule(self) -> Any:
+        return by_period(period_seconds=3600 * self._dice.randint(1, 9), grace_seconds=0)
+
+    def _judge(self, cloud: str) -> None:
+        Cloud.objects.filter(pk=cloud).update(reading="cinder")
+        readings.ensure(cloud, self._now)
+        due_disks.derive_due(cloud, self._now)
+
+
+def disks() -> list[str]:
+    return [f"disk-{n:02}" for n in range(DISKS)]
+
+
+def backups_of(cloud: str) -> list[uuid.UUID]:
+    first = CLOUDS.index(cloud) * BACKUPS
+    return [uuid.UUID(int=n + 1) for n in range(first, first + BACKUPS)]
+
+
+@pytest.fixture
+def estate(settings: Any, tmp_path: Path) -> Iterator[None]:
+    configure(settings, tmp_path, silent(*CLOUDS))
+    clouds.ensure_rows()
+    for cloud in CLOUDS:
+        tracking.add(cloud=cloud, values=map(str, backups_of(cloud)), now=timezone.now() - timedelta(hours=1))
+    yield
+    clouds.forget_clients()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        20,
+        pytest.param(400, marks=pytest.mark.soak, id="a minute"),
+    ],
+)
+def test_four_workers_on_the_same_disks_never_wait_in_a_ring(estate: None, rounds: int) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time anyway")
+
+    def work(seed: int) -> None:
+        writer = Writer(seed)
+        try:
+            for _ in range(rounds):
+                writer.write()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WORKERS) as workers:
+        work_of_each = [workers.submit(work, seed) for seed in range(WORKERS)]
+    assert [one.exception() for one in work_of_each] == [None] * WORKERS
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert cursor.fetchone()[0] == 0
