@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser announce environment
+.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser rabbitmq announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -57,7 +57,7 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-soak: announce dev browser ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
+soak: announce dev browser rabbitmq ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
 	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
@@ -93,6 +93,12 @@ announce:
 # What tests and linters see of this shell's variables.
 environment:
 	@$(ALONE) env
+
+# Finds Debian's RabbitMQ, or installs it where that is possible. Without one: a failure in CI, else a loud line.
+rabbitmq:
+	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || .ci/install rabbitmq-server; then :; \
+	elif [ -n "$$CI" ]; then echo "no RabbitMQ, and none can be installed: CI never skips its tests" >&2; exit 1; \
+	else echo "!!! NO RABBITMQ: ITS TESTS ARE SKIPPED (apt-get install rabbitmq-server) !!!" >&2; fi
 
 # Finds a Chromium, or installs Debian's where that is possible. Without one: a failure in CI, else a loud line.
 browser:

@@ -181,7 +181,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
-CELERY_BEAT_SCHEDULER = "vbsdash.celery:BeatWithHeartbeat"
+CELERY_BEAT_SCHEDULER = "vbsdash.scheduler:ReconnectingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {  # two schedulers do no harm: every message may come twice
     "dispatch what is due": {

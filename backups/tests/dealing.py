@@ -18,6 +18,7 @@ SECONDS = {  # of the files that take long, on one worker and one database, so t
     "test_killed_parts.py": 350,
     "test_databases.py": 80,
     "test_wrong_clocks.py": 60,
+    "test_restarts.py": 300,
     **dict.fromkeys(["test_screen_pages.py"], 60),
     **dict.fromkeys(["test_answers.py", "test_screen.py", "test_no_script.py"], 25),
     **dict.fromkeys(["test_runner_up.py", "test_settings.py", "test_bad_input.py", "test_any_body.py"], 18),

@@ -44,7 +44,7 @@ ABSURD = [
         "name": "<script>alert(1)</script> 🎉",
         "status": "error",
         "fail_reason": "<b>no</b>",
-        "volume_id": "<i>disk</i> \u202eסוף",
+        "volume_id": "disk." + "0123456789" * 25,
     },
     {"id": str(uuid.UUID(int=103))},
 ]

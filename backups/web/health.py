@@ -44,8 +44,10 @@ def _parts(now: datetime) -> dict[str, str]:
     except DatabaseError:
         unknown = "Not known: the database does not answer."
         return {**parts, "database": "The database does not answer.", "worker": unknown, "scheduler": unknown}
-    parts["worker"] = _workers(seen, now)
     parts["scheduler"] = _alive(seen.get("scheduler"), now, "The scheduler has sent nothing")
+    parts["worker"] = _workers(seen, now)
+    if parts["worker"] != "ok" and parts["scheduler"] != "ok":
+        parts["worker"] = "Not known: the scheduler sends nothing that a worker could take."
     if late:
         parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
     return parts

@@ -1,5 +1,6 @@
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import pytest
 from django.db import connection
 
 from backups.tests.faults.house import House
+from backups.tests.faults.rabbitmq import need_rabbitmq
 
 
-@pytest.fixture(scope="session")
-def _one_house() -> Iterator[House]:
-    """Built once: a test that passes leaves it whole, that is what it tests. PostgreSQL needs a folder it may enter."""
+@contextmanager
+def built(*, rabbitmq: bool) -> Iterator[House]:
+    """PostgreSQL needs a folder that it may enter."""
     with tempfile.TemporaryDirectory(prefix="vbs", ignore_cleanup_errors=True) as folder:
-        house = House(Path(folder), postgresql=connection.vendor == "postgresql")
+        house = House(Path(folder), postgresql=connection.vendor == "postgresql", rabbitmq=rabbitmq)
         try:
             house.open()
             yield house
@@ -21,11 +23,34 @@ def _one_house() -> Iterator[House]:
             house.close()
 
 
+@pytest.fixture(scope="session")
+def _one_house() -> Iterator[House]:
+    """Built once: a test that passes leaves it whole, that is what it tests."""
+    with built(rabbitmq=False) as house:
+        yield house
+
+
+@pytest.fixture(scope="session")
+def _one_house_with_rabbitmq() -> Iterator[House]:
+    need_rabbitmq()
+    with built(rabbitmq=True) as house:
+        yield house
+
+
 @pytest.fixture
 def house(_one_house: House) -> House:
     """A whole installation in which everything works; what a failed test left broken is mended first."""
-    _one_house.sim.forget_requests()
-    if not _one_house.is_whole():
-        _one_house.mend()
-        _one_house.recovers(datetime.now(UTC))
-    return _one_house
+    return whole(_one_house)
+
+
+@pytest.fixture
+def house_with_rabbitmq(_one_house_with_rabbitmq: House) -> House:
+    return whole(_one_house_with_rabbitmq)
+
+
+def whole(house: House) -> House:
+    house.sim.forget_requests()
+    if not house.is_whole():
+        house.mend()
+        house.recovers(datetime.now(UTC))
+    return house

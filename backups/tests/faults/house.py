@@ -27,6 +27,7 @@ from backups.runner.ports import listen
 from backups.tests.faults.bodies import in_flight
 from backups.tests.faults.parts import PROJECT, Part, database
 from backups.tests.faults.proxy import Proxy
+from backups.tests.faults.rabbitmq import RabbitMQ
 from backups.tests.run_settings import PATIENCE
 from backups.tests.waiting import wait_until
 from backups.vbs.simulator import Simulator
@@ -55,18 +56,26 @@ class Seen:
 
 
 class House:
-    def __init__(self, folder: Path, *, postgresql: bool) -> None:
+    """`rabbitmq`: the broker is a RabbitMQ, else the embedded Valkey."""
+
+    def __init__(self, folder: Path, *, postgresql: bool, rabbitmq: bool = False) -> None:
         self.folder, self.ids = folder, [str(uuid.uuid4()) for _ in range(BACKUPS)]
         self.sim = Simulator(latency_ms=20).start()
         self.database = database(folder, postgresql=postgresql)
-        prepared = broker.prepare(folder / "broker", folder / "broker-url")
-        self.broker_port = prepared.port
-        self.proxy = Proxy(prepared.port)
-        self.broker_url = f"redis://:{prepared.password}@127.0.0.1:{self.proxy.port}/0"
+        self._rabbitmq = RabbitMQ(folder / "rabbitmq") if rabbitmq else None
+        if self._rabbitmq is not None:
+            self._rabbitmq.open()
+            self.proxy = Proxy(self._rabbitmq.port)
+            self.broker_url = f"amqp://guest:guest@127.0.0.1:{self.proxy.port}//"
+            self.broker = self._rabbitmq.part
+        else:
+            prepared = broker.prepare(folder / "broker", folder / "broker-url")
+            self.proxy = Proxy(prepared.port)
+            self.broker_url = f"redis://:{prepared.password}@127.0.0.1:{self.proxy.port}/0"
+            self.broker = Part(prepared.argv, {"PATH": os.environ["PATH"]}, folder / "broker.log")
         self.env = self._environment()
         self._listener = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.broker = Part(prepared.argv, self.env, folder / "broker.log")
         self.worker, self.beat = self.part(parts.worker_part()), self.part(parts.beat_part())
         self.web = self.part(parts.web_part(self._listener.fileno()))
         self._closing = threading.Event()
@@ -109,6 +118,8 @@ class House:
         self._closing.set()
         for one in (self.beat, self.worker, self.web, self.broker):
             one.end()
+        if self._rabbitmq is not None:
+            self._rabbitmq.close()
         self._listener.close()
         self.proxy.close()
         self.sim.stop()

@@ -1,0 +1,98 @@
+"""The scheduler of `celery beat`: it reconnects by itself, or ends so that its supervisor starts it anew."""
+
+import logging
+import os
+import time
+from typing import Any
+
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
+from django.db import DatabaseError, connection
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from kombu.utils.objects import cached_property
+
+logger = logging.getLogger(__name__)
+
+BROKER_WAIT_S = 5  # for a connection, and for each answer of an AMQP broker
+CONFIRMED_BY_AMQP = {"confirm_publish": True, "read_timeout": BROKER_WAIT_S, "write_timeout": BROKER_WAIT_S}
+
+
+class ReconnectingScheduler(Scheduler):
+    """Celery's in-memory scheduler with a sign of life, which says that the broker has confirmed a message.
+
+    Celery's own connects once, waits for the broker for minutes, and keeps a dead connection for ever when publishing
+    is not retried. Here each failure drops the connection and the next message, 5 s later at most, makes a new one.
+    """
+
+    gives_up_after_s = 60  # of failures alone; a fresh process depends on nothing that this one believes
+    _failing_since: float | None = None  # by the monotonic clock; None while all is well
+    _failures = 0
+    _gave_up = False
+
+    @cached_property
+    def connection(self) -> Connection:
+        """Of its own, so that no worker waits by its options."""
+        is_amqp = self.app.conf.broker_write_url.startswith("amqp")
+        return self.app.connection_for_write(transport_options=CONFIRMED_BY_AMQP if is_amqp else {})
+
+    def _ensure_connected(self) -> Connection:
+        """Celery calls this before the first message; `_send` does it for each."""
+        return self.connection
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Sends one message and leaves a sign of life, or says why that failed, once for many failures."""
+        try:
+            self._send(entry)
+        except (OperationalError, SchedulingError) as error:
+            self._drop_connection()
+            self._note_failure(f"the broker takes no message: {error}")
+            return
+        try:
+            self._leave_sign_of_life()
+        except DatabaseError as error:
+            connection.close()  # the next sign of life is left over a new one
+            self._note_failure(f"the database takes no sign of life: {error}")
+            return
+        if self._failing_since is not None:
+            logger.warning("the scheduler works again, after %d failures", self._failures)
+        self._failing_since, self._failures = None, 0
+
+    def _send(self, entry: ScheduleEntry) -> None:
+        self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WAIT_S)
+        self.apply_async(entry, producer=self.producer, advance=False)
+
+    def _leave_sign_of_life(self) -> None:
+        from backups.engine import clock, heartbeat, processes  # models load after the app registry
+
+        clock.measure()
+        heartbeat.beat("scheduler")
+        processes.note("scheduler", clock.now())
+
+    def _drop_connection(self) -> None:
+        """Without saying goodbye: who is gone would never answer."""
+        self.__dict__.pop("producer", None)
+        dead: Connection | None = self.__dict__.pop("connection", None)
+        if dead is not None:
+            dead.collect()
+
+    def _note_failure(self, sentence: str) -> None:
+        now = time.monotonic()
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = now
+            logger.error("%s", sentence)
+        elif now - self._failing_since >= self.gives_up_after_s:
+            logger.critical(
+                "the scheduler ends, to be started anew: %d failures in %d s, the last one: %s",
+                self._failures,
+                now - self._failing_since,
+                sentence,
+            )
+            self._gave_up = True
+            raise SystemExit  # Celery's loop ends by it, and calls `close`
+
+    def close(self) -> None:
+        """Celery itself would end with 0, and a supervisor might take that for the end of its work."""
+        super().close()
+        if self._gave_up:
+            raise SystemExit(os.EX_TEMPFAIL)
