@@ -3,9 +3,11 @@
 import os
 from typing import Any
 
-from celery import Celery
+import structlog
+from celery import Celery, Task
 from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 
+from vbsdash import log
 from vbsdash.garbage import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
@@ -21,6 +23,7 @@ def _at_the_start(**_: Any) -> None:
     """Hosts may disagree about the time; what they write must not."""
     from backups.engine import clock
 
+    log.log_what_ends_the_process()
     clock.follow_database()
 
 
@@ -30,9 +33,11 @@ def _all_is_loaded(**_: Any) -> None:
 
 
 @task_prerun.connect
-def _before_a_task(**_: Any) -> None:
+def _before_a_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
     """By the shared time; name the task in all that is logged; note what this process costs, for /metrics."""
     from backups.engine import clock, processes
 
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
     clock.measure()
     processes.note("worker", clock.now())

@@ -1,9 +1,17 @@
-"""One line of key=value pairs per event, with the ids that structlog's context holds."""
+"""One line of key=value pairs per event, with the ID of its request or task; what repeats is said once and counted."""
 
 import logging
+import sys
+import threading
+import time
+from collections import OrderedDict
+from types import TracebackType
 from typing import Any
 
 import structlog
+
+REPEATED_AFTER_S = 60.0  # the same again is written only so often, with how often it came meanwhile
+REMEMBERED = 500  # different records
 
 
 def config(*, debug: bool) -> dict[str, Any]:
@@ -29,8 +37,17 @@ def config(*, debug: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {"not the readiness": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_readiness}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {
+            "not the readiness": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_readiness},
+            "repeated ones counted": {"()": CountRepeated},
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["repeated ones counted"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.db.backends": {"level": "INFO"},
@@ -44,6 +61,51 @@ def config(*, debug: bool) -> dict[str, Any]:
             "backups": {"level": "DEBUG" if debug else "INFO"},
         },
     }
+
+
+class CountRepeated(logging.Filter):
+    """Lets a warning or an error through once a minute; the next one says how many were left out (`repeated`)."""
+
+    def __init__(self, after_s: float = REPEATED_AFTER_S) -> None:
+        super().__init__()
+        self._after_s = after_s
+        self._lock = threading.Lock()
+        self._written: OrderedDict[tuple[Any, ...], tuple[float, int]] = OrderedDict()  # when, and how many since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        key = _what_it_says(record)
+        now = time.monotonic()
+        with self._lock:
+            written_at, repeated = self._written.get(key, (None, 0))
+            if written_at is not None and now - written_at < self._after_s:
+                self._written[key] = (written_at, repeated + 1)
+                return False
+            self._written[key] = (now, 0)
+            self._written.move_to_end(key)
+            if len(self._written) > REMEMBERED:
+                self._written.popitem(last=False)
+        if repeated:
+            record.repeated = repeated
+        return True
+
+
+def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
+    """Two failures of different tasks by the same error are the same: the message names the task, so it is left out."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        return record.name, record.levelno, record.msg, type(error), str(error)
+    return record.name, record.levelno, record.getMessage()
+
+
+def log_what_ends_the_process() -> None:
+    """An error that nobody catches becomes one record, with its traceback inside."""
+    sys.excepthook = _log_last_error
+
+
+def _log_last_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, traceback))
 
 
 def _without_copies(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "backups",
 ]
 MIDDLEWARE = [
+    "backups.web.request_id.RequestID",
     "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # above WhiteNoise: style sheets and scripts go through it too
@@ -179,6 +180,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False  # a traceback would become a record for each of its fragments
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
 CELERY_BEAT_SCHEDULER = "vbsdash.scheduler:ReconnectingScheduler"

@@ -1,18 +1,118 @@
-"""One event is one line, said once."""
+"""What is logged: one event is one line, with the ID of its request or task, and what repeats is counted."""
 
+import io
 import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
 
-from structlog.stdlib import ProcessorFormatter
+import pytest
+from celery.signals import task_prerun
+from django.test import Client
 
+from backups import tasks
 from vbsdash import log
+from vbsdash.log import CountRepeated
 
 
-def test_a_failed_task_says_its_traceback_once() -> None:
-    options = {key: value for key, value in log.config(debug=False)["formatters"]["line"].items() if key != "()"}
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What vbsdash writes to stderr, by its own configuration."""
+    stream = io.StringIO()
+    settings: dict[str, Any] = log.config(debug=False)
+    handler = logging.StreamHandler(stream)
+    formatter = settings["formatters"]["line"]
+    made = formatter.pop("()")
+    handler.setFormatter(made(**formatter))
+    handler.addFilter(CountRepeated())
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+def fail(times: int, sentence: str = "the broker is away") -> None:
+    for task_id in range(times):
+        try:
+            raise ConnectionError(sentence)
+        except ConnectionError:
+            logging.getLogger("celery.app.trace").error("Task %s failed", task_id, exc_info=True)
+
+
+def test_an_error_is_one_line_with_its_traceback_inside(lines: io.StringIO) -> None:
+    fail(1)
+    [line] = lines.getvalue().splitlines()
+    assert "Traceback (most recent call last)" in line
+    assert "ConnectionError: the broker is away" in line
+
+
+def test_the_same_error_of_many_tasks_is_written_once(lines: io.StringIO) -> None:
+    fail(100)
+    fail(1, "the database is away")
+    [broker, database] = lines.getvalue().splitlines()
+    assert "the broker is away" in broker
+    assert "the database is away" in database
+
+
+def test_the_next_one_after_a_while_says_how_many_were_left_out() -> None:
+    counting = CountRepeated(after_s=0)
+    record = logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": "away"})
+    assert counting.filter(record)
+    patient = CountRepeated()
+    assert [patient.filter(record) for _ in range(4)] == [True, False, False, False]
+    patient._after_s = 0  # a minute has gone by
+    assert patient.filter(record)
+    assert record.repeated == 3  # type: ignore[attr-defined]
+
+
+def test_information_is_never_left_out(lines: io.StringIO) -> None:
+    for _ in range(3):
+        logging.getLogger("backups").info("one more")
+    assert len(lines.getvalue().splitlines()) == 3
+
+
+def test_only_so_many_different_ones_are_remembered() -> None:
+    counting = CountRepeated()
+    for n in range(log.REMEMBERED + 10):
+        counting.filter(logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": f"away {n}"}))
+    assert len(counting._written) == log.REMEMBERED
+
+
+def test_an_error_that_nobody_catches_is_one_line(lines: io.StringIO) -> None:
+    try:
+        raise RuntimeError("no way on")
+    except RuntimeError as error:
+        log._log_last_error(type(error), error, error.__traceback__)
+    [line] = lines.getvalue().splitlines()
+    assert "this process ends by an error" in line
+    assert "RuntimeError: no way on" in line
+
+
+@pytest.mark.django_db
+def test_a_request_has_an_id_in_the_log_and_in_its_answer(client: Client, lines: io.StringIO) -> None:
+    answer = client.get("/no-such-page/", headers={"X-Request-ID": "of-the-proxy-1"})
+    assert answer["X-Request-ID"] == "of-the-proxy-1"
+    own = client.get("/no-such-page-either/", headers={"X-Request-ID": "x\ny"})["X-Request-ID"]
+    assert len(own) == 16
+    [first, second] = lines.getvalue().splitlines()
+    assert "request_id='of-the-proxy-1'" in first
+    assert f"request_id='{own}'" in second
+
+
+@pytest.mark.django_db
+def test_a_task_has_its_name_and_id_in_the_log(lines: io.StringIO) -> None:
+    task_prerun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1")
+    logging.getLogger("backups").warning("odd")
+    [line] = lines.getvalue().splitlines()
+    assert "task='backups.tasks.alive'" in line
+    assert "task_id='t-1'" in line
+
+
+def test_a_failed_task_says_its_traceback_once(lines: io.StringIO) -> None:
     try:
         raise ValueError("the reason")
     except ValueError as e:
-        record = logging.LogRecord("celery.app.trace", logging.ERROR, "", 0, "Task failed", (), (type(e), e, None))
-    record.data = {"exc": "ValueError('the reason')", "traceback": "Traceback: ValueError: the reason"}
-    line = ProcessorFormatter(**options).format(record)
-    assert (line.count("the reason"), line.count("\n"), "Task failed" in line) == (1, 0, True)
+        data = {"exc": "ValueError('the reason')", "traceback": "Traceback: ValueError: the reason"}
+        logging.getLogger("celery.app.trace").error("Task failed", exc_info=e, extra={"data": data})
+    [line] = lines.getvalue().splitlines()
+    assert "Task failed" in line
+    assert line.count("Traceback") == 1
