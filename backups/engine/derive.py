@@ -23,6 +23,7 @@ from backups.models.rule import RuleColumns
 
 CHUNK = 500  # disks in one query
 NAMED_AFTER = timedelta(minutes=2)
+CONFIRMED_AFTER = timedelta(minutes=10)  # between two lists that lack something, before that is believed
 DERIVED = (
     *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
     *("chain_size_mb", "rule_from", "rule_tag"),
@@ -47,18 +48,33 @@ def derive_all(cloud: str, now: datetime) -> int:
     return derive(cloud, {*known, *seen.distinct()}, now)
 
 
-def note_listing(cloud: str, listed: Mapping[str, int]) -> None:
-    """After the cloud's whole list of backups was read: how many it names of each disk, tracked here or not."""
+def note_listing(cloud: str, listed: Mapping[str, int], now: datetime) -> None:
+    """After the cloud's whole list of backups was read: how many it names of each disk, tracked here or not.
+
+    That a disk has none any more is believed when a second list, ten minutes later at least, says the same.
+    """
     with transaction.atomic():
-        differing: dict[int, list[int]] = {}
+        changed: dict[tuple[int | None, datetime | None], list[int]] = {}
         mine = lock_volumes(Volume.objects.filter(cloud=cloud))
-        for pk, volume_id, before in mine.values_list("pk", "volume_id", "listed_backups"):
-            n = listed.get(volume_id, 0)
-            if n != before:
-                differing.setdefault(n, []).append(pk)
-        for n, pks in differing.items():
+        for pk, volume_id, before, since in mine.values_list("pk", "volume_id", "listed_backups", "unlisted_since"):
+            after = _listed_backups(listed.get(volume_id, 0), before, since, now)
+            if after != (before, since):
+                changed.setdefault(after, []).append(pk)
+        for (n, unlisted_since), pks in changed.items():
             for at in range(0, len(pks), CHUNK):
-                Volume.objects.filter(pk__in=pks[at : at + CHUNK]).update(listed_backups=n)
+                some = Volume.objects.filter(pk__in=pks[at : at + CHUNK])
+                some.update(listed_backups=n, unlisted_since=unlisted_since)
+
+
+def _listed_backups(
+    n: int, before: int | None, since: datetime | None, now: datetime
+) -> tuple[int | None, datetime | None]:
+    """`listed_backups` and `unlisted_since` after a list that names `n`."""
+    if n or not before:
+        return n, None
+    if since is not None and since <= now - CONFIRMED_AFTER:
+        return 0, None
+    return before, since or now
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:

@@ -1,28 +1,53 @@
 """The cloud's own list of disks: names, sizes, disks without any backup, and those that are no more. Optional.
 
-A disk is "deleted" only when a whole list did not name it: a list that broke off, or did not come to its end, proves
-nothing. Where the cloud refuses the list, operators label and register disks by hand, and the clouds page says so.
+That a list does not name a disk proves nothing by itself. A disk is deleted when it is absent from two whole lists at
+least ten minutes apart, or from one and its own GET says itemNotFound. When many are absent at once the list is
+doubted: then their own GETs alone decide, and nothing else is judged by it. A list that broke off takes no disk away.
+
+Where the cloud refuses the list, operators label and register disks by hand, and the clouds page says so.
 """
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
-from backups.engine import clock, clouds, due_disks
-from backups.engine.derive import CHUNK
+from backups.engine import clock, clouds, due_disks, lists
+from backups.engine.derive import CHUNK, CONFIRMED_AFTER
 from backups.engine.locks import lock_cloud, lock_volumes
 from backups.engine.rounds import may_ask
 from backups.models import Cloud, Volume
 from backups.vbs import disk
 from backups.vbs.disk import Disk
-from backups.vbs.errors import OutOfBudget, VBSError
+from backups.vbs.errors import Gone, OutOfBudget, VBSError
 
 EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
+ASKED_AT_ONCE = 200  # disks that are asked for singly after one list
 BY_HAND = "Label and register disks by hand, or set volume_endpoint_override in clouds.yaml."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a list left to be found out: the known disks that it did not name, out of how many known ones."""
+
+    absent: list[str] = field(default_factory=list)
+    known: int = 0
+
+    @property
+    def is_doubted(self) -> bool:
+        return lists.lacks_many(len(self.absent), of=self.known)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the cloud said of absent disks when it was asked for them singly; the others are still not known."""
+
+    there: list[Disk]
+    gone: list[str]
 
 
 def is_due(cloud: Cloud, now: datetime) -> bool:
@@ -54,32 +79,34 @@ def read(name: str, now: datetime) -> int:
     except VBSError as e:
         refused = e.class_name in ("rejected", "wrong_address", "gone")
         told = f"The list of disks was not read: {e.message.rstrip('.')}."
-        _failed(name, f"{told} {BY_HAND}" if refused else told, now, later=not refused)
+        _note(name, f"{told} {BY_HAND}" if refused else told, now, again=not refused)
         return 0
-    keep(name, listed, now, complete=walk.complete)
+    kept = keep(name, listed, now, complete=walk.complete)
     if not walk.complete:
-        told = "The list of disks did not come to its end, so no disk counts as deleted by it."
-        _failed(name, told, now, later=True)
+        _note(name, "The list of disks did not come to its end, so no disk counts as deleted by it.", now, again=True)
+        return len(listed)
+    asked = _ask_singly(name, kept.absent)
+    _keep_single_answers(name, asked, now)
+    _note_list(name, len(listed), kept, asked, now)
     return len(listed)
 
 
-def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -> None:
-    """Store a list that was asked for at `now`; one that is not `complete` takes no disk away."""
+def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -> Kept:
+    """Store a list that was asked for at `now`; one that is not `complete` says nothing of what it does not name."""
     given = {one.id: one for one in listed}
     with transaction.atomic():
         lock_cloud(cloud)  # one list of a cloud at a time
         known = {row.volume_id: row for row in lock_volumes(Volume.objects.filter(cloud=cloud))}
         _add([one for one in listed if one.id not in known], cloud, now)
-        _rename([row for row in known.values() if _differs(row, given.get(row.volume_id))], given)
-        seen = [row.pk for row in known.values() if row.volume_id in given]
-        for part in _chunks(seen):
-            Volume.objects.filter(pk__in=part).update(listed_at=now)
+        _write_named([row for row in known.values() if row.volume_id in given], given, now)
+        kept = Kept()
         if complete:
-            left = [row.pk for row in known.values() if row.volume_id not in given and row.first_seen_at <= now]
-            for part in _chunks(left):
-                Volume.objects.filter(pk__in=part, deleted_at=None).update(deleted_at=now)
-            Cloud.objects.filter(pk=cloud).update(volumes_listed_at=now, volumes_error=None)
+            there = [row for row in known.values() if row.deleted_at is None and row.first_seen_at <= now]
+            absent = [row for row in there if row.volume_id not in given]
+            kept = Kept([row.volume_id for row in absent], len(there))
+            _write_absent(absent, now, may_delete=not kept.is_doubted)
     due_disks.derive_due(cloud, now)
+    return kept
 
 
 def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
@@ -99,18 +126,77 @@ def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
 
 
-def _differs(row: Volume, one: Disk | None) -> bool:
-    return one is not None and (row.name != one.name or row.size != one.size or row.deleted_at is not None)
-
-
-def _rename(rows: Sequence[Volume], given: dict[str, Disk]) -> None:
+def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) -> None:
+    """Disks that are there: most of them as they were, so their rows are told apart."""
+    changed = []
     for row in rows:
-        row.name, row.size, row.deleted_at = given[row.volume_id].name, given[row.volume_id].size, None
-    Volume.objects.bulk_update(rows, ["name", "size", "deleted_at"], batch_size=100)
+        one = given[row.volume_id]
+        was_gone = row.deleted_at is not None or row.missing_since is not None
+        if was_gone or (row.name, row.size) != (one.name, one.size):
+            row.name, row.size = one.name, one.size
+            row.missing_since = row.deleted_at = None
+            changed.append(row)
+    Volume.objects.bulk_update(changed, ["name", "size", "missing_since", "deleted_at"], batch_size=100)
+    for part in _chunks([row.pk for row in rows]):
+        Volume.objects.filter(pk__in=part).update(listed_at=now)
 
 
-def _failed(cloud: str, sentence: str, now: datetime, *, later: bool) -> None:
-    words = {"volumes_error": sentence} | ({"volumes_due_at": now + AGAIN} if later else {})
+def _write_absent(rows: Sequence[Volume], now: datetime, *, may_delete: bool) -> None:
+    """The first absence is noted; a later one confirms it, unless the list is doubted."""
+    for part in _chunks([row.pk for row in rows if row.missing_since is None]):
+        Volume.objects.filter(pk__in=part).update(missing_since=now)
+    if may_delete:
+        confirmed = [row.pk for row in rows if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER]
+        for part in _chunks(confirmed):
+            Volume.objects.filter(pk__in=part).update(deleted_at=F("missing_since"), missing_since=None)
+
+
+def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
+    """Within the budget and a bounded time. Who is refused, or meets an error of the cloud, learns nothing more."""
+    asked = Asked([], [])
+    client = clouds.client(name)
+    with clouds.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
+        for volume_id in volume_ids[:ASKED_AT_ONCE]:
+            try:
+                asked.there.extend(disk.decode([client.get_volume(volume_id)]))
+            except Gone:
+                asked.gone.append(volume_id)
+            except VBSError:
+                break
+    return asked
+
+
+def _keep_single_answers(cloud: str, asked: Asked, now: datetime) -> None:
+    with transaction.atomic():
+        lock_cloud(cloud)
+        there = {one.id: one for one in asked.there}
+        mine = Volume.objects.filter(cloud=cloud)
+        _write_named(list(lock_volumes(mine.filter(volume_id__in=there))), there, now)
+        gone = mine.filter(volume_id__in=asked.gone, missing_since__isnull=False)
+        pks = list(lock_volumes(gone).values_list("pk", flat=True))
+        Volume.objects.filter(pk__in=pks).update(deleted_at=F("missing_since"), missing_since=None)
+
+
+def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) -> None:
+    """Was the list right, and when is it to be read again?"""
+    undecided = len(kept.absent) - len(asked.there) - len(asked.gone)
+    if asked.there:
+        n = len(asked.there)
+        lacked = f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that {'are' if n > 1 else 'is'} there"
+        _note(name, f"{lacked} when asked for by ID: no disk counts as deleted by it.", now, again=True)
+    elif kept.is_doubted and undecided:
+        named = f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of {kept.known:,} that were known"
+        _note(name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True)
+    else:
+        values: dict[str, datetime | None] = {"volumes_listed_at": now, "volumes_error": None}
+        if undecided:
+            values["volumes_due_at"] = now + AGAIN
+        Cloud.objects.filter(pk=name).update(**values)
+
+
+def _note(cloud: str, sentence: str, now: datetime, *, again: bool) -> None:
+    """Why the list does not count, on the clouds page. `again`: it is read again soon."""
+    words = {"volumes_error": sentence} | ({"volumes_due_at": now + AGAIN} if again else {})
     Cloud.objects.filter(pk=cloud).update(**words)
 
 

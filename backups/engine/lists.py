@@ -15,6 +15,12 @@ from backups.vbs.errors import VBSError
 CHECK_EVERY = timedelta(days=1)  # clouds are brought up to date
 AFTER_ERROR = timedelta(minutes=10)
 COMPARED = 3  # entries
+DOUBTED_FROM, DOUBTED_SHARE = 3, 0.2
+
+
+def lacks_many(missing: int, *, of: int) -> bool:
+    """Do so many of the known ones miss at once in a list that the list is to be doubted, rather than them?"""
+    return missing >= DOUBTED_FROM and missing > DOUBTED_SHARE * of
 
 
 def serve(cloud: Cloud, now: datetime) -> bool:

@@ -11,10 +11,11 @@ from backups.models import Cloud
 from backups.vbs import quota
 from backups.vbs.clouds import CloudConfig
 from backups.vbs.errors import OutOfBudget, VBSError
-from backups.vbs.quota import Quota
+from backups.vbs.quota import Quota, Resource
 
 WAIT = 10.0  # seconds for the budget
 EVERY, AGAIN, SOON = timedelta(hours=24), timedelta(hours=1), timedelta(minutes=5)
+_COLUMNS: dict[Resource, str] = {"backups": "quota_backups", "gigabytes": "quota_gb"}
 BY_HAND = "Set vbs_quota_backups and vbs_quota_gigabytes in clouds.yaml."
 
 
@@ -38,16 +39,19 @@ def read(name: str, now: datetime) -> int:
     rows = Cloud.objects.filter(pk=name)
     try:
         with clouds.meter(name).bulk(until=time.monotonic() + WAIT):
-            found = quota.decode(clouds.client(name).get_quota())
+            told = quota.decode(clouds.client(name).get_quota())
     except OutOfBudget:
         rows.update(quota_due_at=now + SOON)
         return 0
     except VBSError as e:
         refused = e.class_name in ("rejected", "wrong_address", "gone")
-        told = f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
-        rows.update(quota_error=told, quota_due_at=now + (EVERY if refused else AGAIN))
+        why = f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
+        rows.update(quota_error=why, quota_due_at=now + (EVERY if refused else AGAIN))
         return 0
-    rows.update(quota_backups=found.backups, quota_gb=found.gigabytes, quota_error=None)
+    rows.update(**{_COLUMNS[resource]: limit for resource, limit in told.items()}, quota_error=None)
+    if len(told) < len(_COLUMNS):  # what is not told is no limit that was lifted: what was known of it stays
+        why = "The answer about the quota does not name all limits of backups; those that it leaves out stay as known."
+        rows.update(quota_error=why, quota_due_at=now + AGAIN)
     return 1
 
 

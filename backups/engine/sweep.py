@@ -84,6 +84,8 @@ class _Sweep:
             return self._good
         finally:
             due_disks.derive_due(self._name, clock.now())
+        if finished and self._is_doubted(walk):
+            return self._good
         if finished:
             self._note_end(walk)
         if self._check and not self._trusted:
@@ -173,13 +175,32 @@ class _Sweep:
         made = [at for entry in ends if (at := _made(entry)) is not None and at <= clock.now()]
         self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
 
+    def _is_doubted(self, walk: Walk) -> bool:
+        """Did the list come to its end with far fewer entries than before? A second one, later, has to say the same."""
+        if not walk.complete:
+            return False  # it was read up to entries that were known
+        known = self._cloud.listed
+        if known is None:
+            known = Backup.objects.filter(cloud=self._name, refreshed_at__isnull=False, gone_at=None).count()
+        mine = Cloud.objects.filter(pk=self._name)
+        since = self._cloud.shrunk_since
+        is_confirmed = since is not None and since <= self._began - derive.CONFIRMED_AFTER
+        if is_confirmed or not lists.lacks_many(known - walk.listed, of=known):
+            if since is not None:
+                mine.update(shrunk_since=None, list_error=None)
+            return False
+        mine.update(shrunk_since=since or self._began, walked_at=None)
+        named = f"The list of backups named {walk.listed:,} where {known:,} were known"
+        lists.failed(self._name, f"{named}: it is doubted until another one says the same.", clock.now())
+        return True
+
     def _note_end(self, walk: Walk) -> None:
         values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
         if self._whole and not walk.listed:
             self._trusted, self._check = True, False  # an empty list lacks nothing
             lists.note_lacks(self._name, [], clock.now())
         if self._whole:
-            derive.note_listing(self._name, self._disks)
+            derive.note_listing(self._name, self._disks, self._began)
             values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}
         Cloud.objects.filter(pk=self._name).update(**values)
         if self._whole and self._trusted:

@@ -38,6 +38,7 @@ class Cloud(models.Model):
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
     listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
+    shrunk_since = models.DateTimeField(null=True)  # the first walk that named far fewer, while that is not confirmed
     page_size = models.PositiveIntegerField(null=True)  # the server's own cap, when it is below 1,000
     list_lacks = models.JSONField(null=True)  # keys of the single answer that list entries lack; null = not known
     list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence

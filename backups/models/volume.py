@@ -72,8 +72,10 @@ class Volume(RuleColumns):
     name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)  # the last whole list that named it
-    deleted_at = models.DateTimeField(null=True)  # the first whole list that did not
+    missing_since = models.DateTimeField(null=True)  # the first whole list that did not, while that is not confirmed
+    deleted_at = models.DateTimeField(null=True)  # the same, once it is confirmed: the disk is gone
     listed_backups = models.PositiveIntegerField(null=True)  # in the cloud's last whole list of backups, tracked or not
+    unlisted_since = models.DateTimeField(null=True)  # the first such list that named none, while that is not confirmed
     # set by operators; `version` rises with each of them
     label = CodePointText(null=True)
     note = models.TextField(default="", blank=True)

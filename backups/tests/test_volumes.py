@@ -132,7 +132,7 @@ def test_where_only_tracked_disks_are_followed_none_listed_means_never(
     Cloud.objects.update(follow="disks")
     volume_edits.register("otc", "vol-9", hand=ANNA)
     if listed is not None:
-        note_listing("otc", listed)
+        note_listing("otc", listed, NOON)
     assert disk(volume_id="vol-9").protection == expected
 
 

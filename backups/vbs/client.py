@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -161,6 +161,14 @@ class Client:
     def list_volumes(self, *, limit: int = PAGE, offset: int = 0) -> list[Any]:
         """One page of raw disks, from the volume service."""
         return self._page(self._volumes(), "volumes", {"limit": limit, "offset": offset}).entries
+
+    def get_volume(self, volume_id: str) -> dict[str, Any]:
+        """One raw disk, from the volume service. Raises Gone when that says itemNotFound."""
+        body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _ONE)
+        volume = body.get("volume")
+        if not isinstance(volume, dict) or volume.get("id") != volume_id:
+            raise Malformed('The answer has no object under "volume" with the ID asked for.', http_status=200)
+        return volume
 
     def get_quota(self) -> dict[str, Any]:
         """How many backups the project may have and has (API.md §5); not a part of stock Cinder."""

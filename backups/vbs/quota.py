@@ -1,9 +1,11 @@
 """The backup quota of a project, out of the answer of `GET …/cloudbackups/quota` (API.md §5)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 _MOST = 2**53
+Resource = Literal["backups", "gigabytes"]
+_RESOURCES: dict[str, Resource] = {"backups": "backups", "backup_gigabytes": "gigabytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +16,18 @@ class Quota:
     gigabytes: int | None
 
 
-def decode(body: dict[str, Any]) -> Quota:
-    """What can be read of it. -1 is no limit; the documented example spells a type with a blank."""
+def decode(body: dict[str, Any]) -> dict[Resource, int | None]:
+    """The limits that it tells, None for none (-1). A resource that is not named, or has no number, is left out.
+
+    The documented example spells a type with a blank.
+    """
     quotas = body.get("quotas")
     resources = quotas.get("resources") if isinstance(quotas, dict) else None
-    found: dict[str, int] = {}
+    found: dict[Resource, int | None] = {}
     for one in resources if isinstance(resources, list) else []:
-        if isinstance(one, dict) and (limit := _limit(one.get("quota"))) is not None:
-            found[str(one.get("type")).replace(" ", "")] = limit
-    return Quota(found.get("backups"), found.get("backup_gigabytes"))
-
-
-def _limit(value: Any) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value <= _MOST else None
+        limit = one.get("quota") if isinstance(one, dict) else None
+        if isinstance(limit, int) and not isinstance(limit, bool) and -1 <= limit <= _MOST:
+            resource = _RESOURCES.get(str(one.get("type")).replace(" ", ""))
+            if resource is not None:
+                found[resource] = None if limit == -1 else limit
+    return found

@@ -21,16 +21,17 @@ from backups.vbs.simulator.store import Given, Store
 from backups.vbs.simulator.volumes import Volumes
 from backups.vbs.simulator.xml import as_xml
 
-Resource = Literal["backup", "backups", "volumes", "quota"]
+Resource = Literal["backup", "backups", "volume", "volumes", "quota"]
 _PREFIXES = {
-    "vbs": ((r"/v2", "backup backups quota"), (r"/evs/v[23]", "volumes")),
-    "cinder": ((r"/volume/v3", "backup backups volumes"),),
+    "vbs": ((r"/v2", "backup backups quota"), (r"/evs/v[23]", "volume volumes")),
+    "cinder": ((r"/volume/v3", "backup backups volume volumes"),),
 }
 _PATHS: dict[Resource, str] = {
     "quota": r"/cloudbackups/quota/?",
     "backups": r"/backups(?P<detail>/detail)?/?",
     "volumes": r"/volumes(?P<detail>/detail)?/?",
     "backup": r"/backups/(?P<id>[^/]+)/?",
+    "volume": r"/volumes/(?P<id>[^/]+)/?",
 }
 _MICROVERSION = re.compile(r"volume 3\.(\d+)")
 NEWEST_MINOR = 71
@@ -94,6 +95,7 @@ class Service:
         self._handlers: dict[Resource, Callable[[Call], Answer]] = {
             "backup": self._backup,
             "backups": self._backups,
+            "volume": self._volume,
             "volumes": self._volume_list,
             "quota": self._quota,
         }
@@ -182,7 +184,15 @@ class Service:
     def _volume_list(self, call: Call) -> Answer:
         if not self._switches.volumes_allowed:
             return error(403, message="Policy doesn't allow volume:get_all to be performed.")
-        return volume_list(self._volumes.all(call.form), self._list_call(call))
+        return volume_list(self._volumes.listed(call.form), self._list_call(call))
+
+    def _volume(self, call: Call) -> Answer:
+        if not self._switches.volumes_allowed:
+            return error(403, message="Policy doesn't allow volume:get to be performed.")
+        found = self._volumes.find(call.parts["id"] or "", call.form)
+        if found is None:
+            return error(404, message=f"Volume {call.parts['id']} could not be found.")
+        return answer_json({"volume": found})
 
     def _list_call(self, call: Call) -> ListCall:
         base = f"{INTERNAL_HOST}/{self._account.project_id}"

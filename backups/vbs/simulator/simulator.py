@@ -211,6 +211,10 @@ class Simulator:
     def remove_volume(self, volume_id: str) -> None:
         self._volumes.remove(volume_id)
 
+    def unlist_volumes(self, *volume_ids: str) -> None:
+        """From now on the volume list lacks just these, although the single GET finds them."""
+        self._volumes.unlist(volume_ids)
+
     @property
     def ids(self) -> list[str]:
         """The IDs of all listed backups now, newest first."""
