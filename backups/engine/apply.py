@@ -59,7 +59,7 @@ def apply(
     `more_follows`: the caller derives the disks itself (due_disks), after several batches.
     """
     applied = Applied()
-    outcomes = [Heard(one.asked_at, one.error) for one in fetched] if heard is None else list(heard)
+    outcomes = _outcomes(cloud_name, fetched) if heard is None else list(heard)
     if not outcomes and not fetched:
         return applied
     now = max([*(one.asked_at for one in outcomes), *(one.asked_at for one in fetched)])
@@ -78,6 +78,26 @@ def apply(
     if not more_follows:
         due_disks.derive_due(cloud_name, now)
     return applied
+
+
+def _outcomes(cloud: str, fetched: Sequence[Fetched]) -> list[Heard]:
+    """What single answers tell of the cloud. A 401 in spite of a new token is of one backup, until a second one gets it
+    and none gets a good answer.
+    """
+    refused = [one for one in fetched if one.proved_anew]
+    of_one_backup = bool(refused) and not _are_refused_together(cloud, refused)
+    return [Heard(one.asked_at, one.error, of_one_backup and one.proved_anew) for one in fetched]
+
+
+def _are_refused_together(cloud: str, refused: Sequence[Fetched]) -> bool:
+    """Are they, or with them others since the last good answer, two backups at least?"""
+    if any(one.others_answered for one in refused):
+        return False
+    if len(refused) > 1:
+        return True
+    others = Backup.objects.filter(cloud=cloud, error__class="unauthorized").exclude(pk=refused[0].id)
+    last_good_at = Cloud.objects.values_list("last_good_at", flat=True).get(pk=cloud)
+    return others.filter(attempted_at__gt=last_good_at).exists() if last_good_at else others.exists()
 
 
 class _Batch:

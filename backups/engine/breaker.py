@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from backups.vbs.errors import OutOfBudget, VBSError
+from backups.vbs.errors import NotAsked, VBSError
 
 State = Literal["closed", "open", "half_open"]
 THRESHOLD = 5  # failures in a row that open it
@@ -30,7 +30,7 @@ class Health:
 
 def blames_the_cloud(error: VBSError) -> bool:
     """Rejected and gone are answers about one backup; so may be others, when the next call is good."""
-    return error.class_name in _FAULTS_OF_THE_CLOUD and not isinstance(error, OutOfBudget)
+    return error.class_name in _FAULTS_OF_THE_CLOUD and not isinstance(error, NotAsked)
 
 
 def after(health: Health, outcomes: Sequence[VBSError | None], now: datetime) -> Health:

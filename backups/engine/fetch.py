@@ -8,14 +8,23 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from backups.engine import breaker, clock, clouds
 from backups.engine.plan import Fetched
 from backups.vbs import payload
 from backups.vbs.client import Client
-from backups.vbs.errors import SignInRefused, Unauthorized, VBSError
+from backups.vbs.errors import (
+    Gone,
+    Malformed,
+    NotAsked,
+    Rejected,
+    SignInRefused,
+    Unauthorized,
+    VBSError,
+    WrongAddress,
+)
 
 THREADS = 96  # of one cloud: well over 200 answers a second at 200 ms
 SLOWEST = 8.0  # seconds that one answer may take
@@ -34,12 +43,24 @@ class Round:
     urgent: bool = False
     _in_a_row: int = 0
     _over: bool = False
+    _good: int = 0  # answers
+    _token_is_new: bool = False
+    _good_anew: int = 0  # answers since the token is new …
+    _refused_anew: int = 0  # … and 401s
 
     @property
     def is_over(self) -> bool:
         return self._over or stopping.is_set() or time.monotonic() >= self.ends
 
     def heard(self, error: VBSError | None) -> None:
+        if error is None:
+            self._good += 1
+            self._good_anew += self._token_is_new
+        if self._token_is_new and is_401(error):
+            # One backup may be refused by itself; when a second one is and none is answered, it is the cloud.
+            self._refused_anew += 1
+            self._over = self._over or (self._refused_anew > 1 and not self._good_anew)
+            return
         blamed = error is not None and breaker.blames_the_cloud(error)
         self._in_a_row = self._in_a_row + 1 if blamed else 0
         throttled = error is not None and error.http_status == 429
@@ -52,16 +73,18 @@ class Round:
         left = list(ids)
         try:
             client.make_ready()
+            if left and not client.is_ready:
+                _prove_keys(client)
+        except NotAsked:
+            return
         except VBSError as e:
             self._over = True
             yield [Fetched(pk, clock.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]]
             return
-        if left and not client.is_ready:  # AK/SK that nobody knows to be good: one alone, in this thread
-            yield [self._ask(client, left.pop(0), alone=False)]
         refused: list[Fetched] = []
         for batch in self._many(client, left):
-            refused += [one for one in batch if _is_401(one)]
-            if good := [one for one in batch if not _is_401(one)]:
+            refused += [one for one in batch if is_401(one.error)]
+            if good := [one for one in batch if not is_401(one.error)]:
                 yield good
             left = [pk for pk in left if pk not in {one.id for one in batch}]
         if refused:
@@ -74,11 +97,26 @@ class Round:
         except VBSError as e:
             yield [Fetched(refused[0].id, clock.now(), error=e, http_status=e.http_status or 0)]
             return
-        if not renewed:
-            yield list(refused[:1])  # one is enough to say what ails the cloud
+        if client.proves_itself_anew:
+            yield self._refused_anew_of(refused)
             return
-        self._over = False
-        yield from self._many(client, [*(one.id for one in refused), *left])
+        if not renewed and client.has_unproved_token:  # it was new a moment ago, and another one would not help
+            yield self._refused_anew_of(refused)
+            return
+        self._over, self._token_is_new = False, True
+        again: list[Fetched] = []
+        for batch in self._many(client, [*(one.id for one in refused), *left]):
+            again += [one for one in batch if is_401(one.error)]
+            if answered := [one for one in batch if not is_401(one.error)]:
+                yield answered
+        if again:
+            yield self._refused_anew_of(again)
+        if self._good_anew:
+            client.trust_token()
+
+    def _refused_anew_of(self, refused: Sequence[Fetched]) -> list[Fetched]:
+        """Refused although they were asked for with a new proof; at the end of the round, when more is known."""
+        return [replace(one, proved_anew=True, others_answered=self._good > 0) for one in refused]
 
     def _many(self, client: Client, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
         pool = _pool(self.cloud)
@@ -101,7 +139,8 @@ class Round:
         if self.is_over:
             return None
         with clouds.meter(self.cloud).prepaid():
-            return self._ask(client, pk, alone=True)
+            found = self._ask(client, pk, alone=True)
+        return None if isinstance(found.error, NotAsked) else found
 
     def _ask(self, client: Client, pk: uuid.UUID, *, alone: bool) -> Fetched:
         asked_at = clock.now()
@@ -114,8 +153,17 @@ class Round:
         return Fetched(pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status)
 
 
-def _is_401(one: Fetched) -> bool:
-    return isinstance(one.error, Unauthorized) and not isinstance(one.error, SignInRefused)
+def _prove_keys(client: Client) -> None:
+    """Raises what is no answer about a list: a refused sign-in, a cloud that is away."""
+    try:
+        client.prove_keys()
+    except (Gone, Rejected, Malformed, WrongAddress):
+        return  # refused for another reason than the keys
+
+
+def is_401(error: VBSError | None) -> bool:
+    """Was one call refused, rather than the sign-in?"""
+    return isinstance(error, Unauthorized) and not isinstance(error, SignInRefused)
 
 
 _pools: dict[str, ThreadPoolExecutor] = {}

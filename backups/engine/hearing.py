@@ -7,7 +7,7 @@ from datetime import datetime
 from backups.engine import breaker, calls, clouds
 from backups.engine.plan import described
 from backups.models import Cloud
-from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
+from backups.vbs.errors import NotAsked, SignInRefused, VBSError
 
 COLUMNS = (
     *("attempted_at", "last_good_at", "error", "refused_at", "refused_fingerprint", "signed_in_at", "catalog_type"),
@@ -18,18 +18,23 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One call: when it was made, and its error; None for a good answer, a 404 of one backup is one too."""
+    """One call: when it was made, and its error; None for a good answer, a 404 of one backup is one too.
+
+    `of_one_backup`: the error says nothing of the cloud, neither bad nor good.
+    """
 
     asked_at: datetime
     error: VBSError | None = None
+    of_one_backup: bool = False
 
 
 def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
     """Onto the row, which the caller has locked and saves (COLUMNS). One good answer of many clears the cloud."""
-    real = [one for one in outcomes if not isinstance(one.error, OutOfBudget)]
+    asked = [one for one in outcomes if not isinstance(one.error, NotAsked)]
+    real = [one for one in asked if not one.of_one_backup]
     good = [one.asked_at for one in real if one.error is None or not breaker.blames_the_cloud(one.error)]
-    if real:
-        cloud.attempted_at = max(*(one.asked_at for one in real), cloud.attempted_at or real[0].asked_at)
+    if asked:
+        cloud.attempted_at = max(*(one.asked_at for one in asked), cloud.attempted_at or asked[0].asked_at)
     for one in real:
         if one.error is not None and (not good or isinstance(one.error, SignInRefused)):
             _note_error(cloud, one.error, one.asked_at)

@@ -21,7 +21,11 @@ FAILED = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of a list."""
+    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of a list.
+
+    `proved_anew`: the cloud said 401 although the token had been signed in for anew, or the call was signed by itself.
+    `others_answered`: in the same round others got good answers.
+    """
 
     id: uuid.UUID
     asked_at: datetime
@@ -29,6 +33,8 @@ class Fetched:
     error: VBSError | None = None
     http_status: int = 200
     listed: bool = False
+    proved_anew: bool = False
+    others_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +143,8 @@ def failed(known: Known, fetched: Fetched) -> Failure:
     if isinstance(error, Gone):
         return _missing(known, error, now)
     kept = [known.error, known.missed_at, known.gone_at]
-    if error is None or error.class_name == "unauthorized":
-        # The cloud is at fault, not the backup: it stays due and its cloud says why.
+    if error is None or (error.class_name == "unauthorized" and not fetched.proved_anew):
+        # The token is at fault, not the backup: it stays due and its cloud says why.
         again = known.due_again_at or now + schedule.LATER
         return Failure(known.id, [now, again, known.changed_at, known.failures, *kept])
     failures = min(known.failures + 1, 30_000)

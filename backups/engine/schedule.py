@@ -49,7 +49,7 @@ def jittered(backup_id: uuid.UUID, every: timedelta) -> timedelta:
 
 def later(class_name: str, failures: int) -> timedelta:
     """How long a look that failed for the `failures`-th time in a row puts off the next one."""
-    first, most = (LATER, LATEST) if class_name in ("unavailable", "unauthorized") else (REFUSED, REFUSED_LATEST)
+    first, most = (LATER, LATEST) if class_name == "unavailable" else (REFUSED, REFUSED_LATEST)
     doubled: timedelta = first * 2 ** min(max(failures - 1, 0), 10)
     return min(doubled, most)
 

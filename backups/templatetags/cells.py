@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from backups.templatetags.vbs import kind, none, number, when
+from backups.templatetags.vbs import instant, kind, none, number, when
 from backups.web.columns import Column
 from backups.web.volume_address import volume_url
 
@@ -28,6 +28,17 @@ def cell(context: Context, column: Column, row: Row) -> SafeString:
     """One <td> with the value of this column in it."""
     inner = _WRITERS.get(column.word, _text)(context, column.word, row)
     return format_html('<td role="cell" class="{}">{}</td>', column.classes, inner)
+
+
+@register.simple_tag(takes_context=True)
+def cloud_error(context: Context, cloud: str) -> SafeString:
+    """Why nothing is heard of a backup whose cloud cannot be asked; nothing where it can."""
+    error = context.get("cloud_errors", {}).get(cloud)
+    if error is None:
+        return mark_safe("")
+    since = when(context, instant(error["since"]))
+    message = error["message"]
+    return format_html('<span class="sub cut short" title="{}">its cloud, {}: {}</span>', message, since, message)
 
 
 @register.simple_tag(takes_context=True)

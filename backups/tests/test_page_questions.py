@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 # disk, growth, failures and clouds at most three, of home the summary's three and two for its strip of clouds.
 ASKED = {
     "/": 10,
-    "/backups/?cloud=otc": 11,
-    "/backups/?q=b&tag=t0&ordering=attention": 10,
+    "/backups/?cloud=otc": 12,
+    "/backups/?q=b&tag=t0&ordering=attention": 11,
     "/backups/add/": 3,
     f"/backups/{uuid.UUID(int=1)}/": 13,
     "/volumes/?cloud=otc": 12,
@@ -45,7 +45,7 @@ ASKED = {
     "/api/summary/": 7,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 12, "/volumes/": 18}, 50: {"/backups/": 11, "/volumes/": 14}}
+WALKED = {1: {"/backups/": 13, "/volumes/": 18}, 50: {"/backups/": 12, "/volumes/": 14}}
 
 
 @pytest.fixture

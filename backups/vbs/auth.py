@@ -166,6 +166,15 @@ class KeystoneSignIn:
         """A token was answered with 401; the next renew() replaces it."""
         self._doubted = token
 
+    def trust(self) -> None:
+        """The token in force was accepted after it had been answered with 401 once."""
+        self._doubted = None
+
+    @property
+    def is_unproved(self) -> bool:
+        """Is the token in force a renewed one that has not served yet?"""
+        return self._now is not None and self._now.token == self._unproved
+
     @property
     def is_good(self) -> bool:
         """Is there a token that nobody doubts and that lasts for some minutes?"""

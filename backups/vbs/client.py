@@ -20,6 +20,7 @@ from backups.vbs.clouds import AKSK, CloudConfig
 from backups.vbs.endpoints import BACKUP_TYPES, VOLUME_TYPES, Endpoint, find
 from backups.vbs.errors import (
     Malformed,
+    NotAsked,
     SignInRefused,
     Unauthorized,
     VBSError,
@@ -133,6 +134,25 @@ class Client:
         self._backups()
         return renewed
 
+    @property
+    def has_unproved_token(self) -> bool:
+        """Is the token in force a new one that was accepted nowhere yet?"""
+        return self._sign_in is not None and self._sign_in.is_unproved
+
+    def prove_keys(self) -> None:
+        """AK/SK that nobody knows to be good: one call that is about no backup tells."""
+        self.list_backups(limit=1)
+
+    @property
+    def proves_itself_anew(self) -> bool:
+        """Is each call signed by itself (AK/SK), so that no token can be too old?"""
+        return self._signer is not None
+
+    def trust_token(self) -> None:
+        """The token that a 401 cast doubt on was good for others meanwhile."""
+        if self._sign_in:
+            self._sign_in.trust()
+
     def get_backup(self, backup_id: str, *, alone: bool = False) -> Answer:
         """`alone`: without a sign-in; a 401 is noted for the next make_ready() and raised."""
         if not HYPHENATED.fullmatch(backup_id):
@@ -222,7 +242,7 @@ class Client:
         """One GET; on 401 once more with a renewed token, on 406 once more with the server's own microversion."""
         if self._signer and not self._accepted:
             if alone:
-                raise SignInRefused("The keys were refused just now; nothing was asked.")
+                raise NotAsked("The keys were refused just now; nothing was asked.")
             with self._guard():
                 return self._ask(endpoint, path, limits, alone=False)
         return self._ask(endpoint, path, limits, alone=alone)
@@ -234,8 +254,9 @@ class Client:
             reply, outcome = self._outcome(endpoint, path, token, limits)
             if token and self._sign_in and reply.status < 500 and reply.status != 401:
                 self._sign_in.served(token)
+            if reply.status < 500 and reply.status != 401:
+                self._accepted = True  # whatever else it says
             if not isinstance(outcome, VBSError):
-                self._accepted = True
                 return outcome
             if reply.status == 406 and reply.version:
                 self._microversion = _newest(reply, below=reply.version)
@@ -243,7 +264,10 @@ class Client:
             if not isinstance(outcome, Unauthorized):
                 raise outcome
             if self._sign_in is None or token is None:
-                self._accepted = False
+                # Good keys may be refused for one backup alone: the next call, which is made alone, tells.
+                were_good, self._accepted = self._accepted, False
+                if were_good or alone:
+                    raise outcome
                 raise SignInRefused(outcome.message, http_status=outcome.http_status, code=outcome.code)
             if alone:
                 self._sign_in.doubt(token)

@@ -3,7 +3,8 @@
     ConfigurationError          a setting is wrong: one sentence with its name and the cure
     VBSError
     ├── Unavailable             "unavailable"     later: timeouts, resets, 408, 425, 429, 5xx
-    │   └── OutOfBudget                           our own budget is used up; nothing was asked
+    │   └── NotAsked                              by our own decision; the cloud is not at fault
+    │       └── OutOfBudget                       our own budget is used up
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
     │   └── SignInRefused                         the credentials themselves; never repeated at once
     ├── Gone                    "gone"            404 whose body says itemNotFound
@@ -68,8 +69,12 @@ class Unavailable(VBSError):
     class_name = "unavailable"
 
 
-class OutOfBudget(Unavailable):
+class NotAsked(Unavailable):
     """The cloud is not at fault and was not asked."""
+
+
+class OutOfBudget(NotAsked):
+    """Our own budget is used up for the moment."""
 
 
 class Unauthorized(VBSError):

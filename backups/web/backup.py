@@ -91,7 +91,7 @@ def _page(
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL).first()
+    row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL, "cloud__error").first()
     if row is None:
         return not_tracked(request, backup_id)
     moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])

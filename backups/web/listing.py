@@ -98,6 +98,7 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
         "select_all": listed.replaced(request.GET, all="1"),
         "select_none": listed.replaced(request.GET),
         "last": LAST.write(BACKUPS, wanted.ordering),
+        "cloud_errors": cloud_errors(),
         "just": added.note(request.GET.get("added", "")),
     }
 
@@ -125,6 +126,12 @@ def _stored_statuses() -> list[str | None]:
     with connection.cursor() as cursor:
         cursor.execute(_STATUSES.format(table=table))
         return [status for (status,) in cursor.fetchall()]
+
+
+def cloud_errors() -> dict[str, dict[str, Any]]:
+    """Of the clouds that cannot be asked now, by name: what their backups that are not fresh have to say."""
+    failing = Cloud.objects.filter(error__isnull=False, name__in=clouds.configured())
+    return {name: error for name, error in failing.values_list("name", "error") if error is not None}
 
 
 def disk_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
