@@ -48,6 +48,7 @@ class CloudState:
     endpoint: str | None  # base URL of its backup service, as last found
     signed_in_at: datetime | None
     token_expires_at: datetime | None
+    clock_ahead_seconds: int | None  # of vbsdash's clock against the cloud's; negative: it is behind
     follow: str
     quota_error: str | None  # why the cloud did not tell its quota, and the cure
     growth: Growth  # what is stored, where it leads, and when a quota is used up
@@ -160,6 +161,7 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datet
         endpoint=cloud.endpoint,
         signed_in_at=cloud.signed_in_at,
         token_expires_at=cloud.token_expires_at,
+        clock_ahead_seconds=cloud.clock_ahead_seconds,
         follow=config.follow if config else "none",
         quota_error=quota.problem(cloud),
         growth=growth_of({cloud.name: counts.days}, {cloud.name: quota.in_force(cloud)}, now),

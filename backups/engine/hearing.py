@@ -11,7 +11,7 @@ from backups.vbs.errors import NotAsked, SignInRefused, VBSError
 
 COLUMNS = (
     *("attempted_at", "last_good_at", "error", "refused_at", "refused_fingerprint", "signed_in_at", "catalog_type"),
-    *("endpoint", "token_expires_at"),
+    *("endpoint", "token_expires_at", "clock_ahead_seconds"),
     *("failures", "openings", "paused_until", "pause_reason", "probe_until", *calls.MINUTES),
 )
 
@@ -47,6 +47,8 @@ def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
     if cloud.name in clouds.configured():
         client = clouds.client(cloud.name)
         cloud.catalog_type, cloud.endpoint = client.endpoint_type, client.endpoint_found or cloud.endpoint
+        if client.clock_ahead is not None:
+            cloud.clock_ahead_seconds = round(client.clock_ahead.total_seconds())
         if client.signed_in_at is not None:
             cloud.signed_in_at, cloud.token_expires_at = client.signed_in_at, client.token_expires_at
         calls.count(cloud, clouds.meter(cloud.name).drain(), now)

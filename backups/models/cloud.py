@@ -19,6 +19,7 @@ class Cloud(models.Model):
     endpoint = models.TextField(null=True)  # base URL of its backup service, as last found
     signed_in_at = models.DateTimeField(null=True)
     token_expires_at = models.DateTimeField(null=True)
+    clock_ahead_seconds = models.BigIntegerField(null=True)  # our clock against the cloud's, when it last answered
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)  # {class, http_status, code, message, since}

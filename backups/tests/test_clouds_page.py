@@ -3,6 +3,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from backups.engine import clouds, rounds, tracking
 from backups.models import Backup, Cloud
+from backups.tests.otc import make_due, running, sign_ins, track
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -130,3 +132,30 @@ def test_a_poll_with_nothing_new_renders_nothing(sim: Simulator, web: Client) ->
     assert web.get("/clouds/", headers=poll).status_code == 304
     Backup.objects.update(next_refresh_at=timezone.now() - timedelta(minutes=5))
     assert web.get("/clouds/", headers=poll).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sentence"),
+    [
+        (timedelta(seconds=50), None),
+        (timedelta(seconds=-50), None),
+        (timedelta(minutes=5), "The clock of vbsdash is 5 min ahead of this cloud’s"),
+        (timedelta(hours=-2), "The clock of vbsdash is 2 h behind this cloud’s"),
+    ],
+)
+def test_clocks_that_differ_are_said_and_cost_no_sign_in_a_call(
+    settings: Any, tmp_path: Any, client: Client, ahead: timedelta, sentence: str | None
+) -> None:
+    """The cloud's time is another one than ours; its tokens live for a day by its own clock."""
+    with running(settings, tmp_path, clock=lambda: timezone.now() - ahead, backups=10) as sim:
+        track(sim.ids)
+        rounds.refresh_due("otc")
+        for _ in range(3):
+            make_due()
+            rounds.refresh_due("otc")
+        assert sign_ins(sim) == 1
+    client.force_login(User.objects.create_user("operator"))
+    page = unescape(client.get("/clouds/").content.decode()).replace("'", "’")
+    assert ("The clock of vbsdash is" in page) is (sentence is not None)
+    assert sentence is None or sentence in page
+    assert client.get("/api/clouds/").json()[-1]["clock_ahead_seconds"] == ahead.total_seconds()

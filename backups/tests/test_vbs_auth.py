@@ -43,6 +43,7 @@ class Keystone:
         self.refuse: int | None = None
         self.catalog: Any = CATALOG
         self.paths: list[str] = []
+        self.times = {"expires_at": "2026-11-24T19:45:00.000000Z", "issued_at": "2026-11-23T19:45:00.000000Z"}
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         handler.rfile.read(int(handler.headers["Content-Length"] or 0))
@@ -50,7 +51,7 @@ class Keystone:
         self.sign_ins += 1
         status = self.refuse or 201
         token = {"project": {"id": PROJECT}, "catalog": self.catalog, "methods": ["password"], "user": {"id": "u"}}
-        token |= {"expires_at": "2026-11-24T19:45:00.000000Z", "issued_at": "2026-11-23T19:45:00.000000Z"}
+        token |= self.times
         error = {"error": {"code": status, "title": "Unauthorized", "message": "bad password hunter2-hunter2"}}
         body = json.dumps(error if self.refuse else {"token": token}).encode()
         handler.send_response(status)
@@ -94,10 +95,15 @@ def keystone() -> Iterator[tuple[Keystone, str]]:
         yield one, url
 
 
-def sign_in(url: str, clock: Callable[[], datetime] = lambda: NOW, region: str | None = "eu-de") -> KeystoneSignIn:
+def sign_in(
+    url: str,
+    clock: Callable[[], datetime] = lambda: NOW,
+    region: str | None = "eu-de",
+    monotonic: Callable[[], float] = lambda: 0.0,
+) -> KeystoneSignIn:
     auth = {"auth_url": url, "username": "u", "password": "hunter2-hunter2", "project_name": "p"}
     auth |= {"user_domain_name": "d", "project_domain_name": "d"}
-    return KeystoneSignIn(CloudConfig("otc", region, "password", auth), clock=clock)
+    return KeystoneSignIn(CloudConfig("otc", region, "password", auth), clock=clock, monotonic=monotonic)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +137,43 @@ def test_one_post_to_auth_url_is_all_that_a_sign_in_costs(keystone: tuple[Keysto
     who.close()
 
 
-def test_the_token_is_renewed_shortly_before_it_ends(keystone: tuple[Keystone, str]) -> None:
-    now = [NOW]
-    who = sign_in(keystone[1], lambda: now[0])
-    who.token()
-    now[0] = NOW + timedelta(hours=23, minutes=58, seconds=1)
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=30), timedelta(hours=-30)])
+def test_the_token_is_renewed_shortly_before_it_ends_whatever_our_clock_says(
+    keystone: tuple[Keystone, str], ahead: timedelta
+) -> None:
+    """Keystone gives it a day, by its own two times."""
+    gone_by = [0.0]
+    who = sign_in(keystone[1], clock=lambda: NOW + ahead, monotonic=lambda: gone_by[0])
+    assert [who.token(), who.is_good] == ["tok-1", True]
+    assert who.expires_at == NOW + ahead + timedelta(days=1)
+    gone_by[0] = 86_400 - 121
+    assert [who.token(), who.is_good] == ["tok-1", False]
+    gone_by[0] = 86_400 - 119
     assert who.token() == "tok-2"
-    who.close()
+    assert keystone[0].sign_ins == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "life"),
+    [
+        ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "2026-11-23T19:46:00Z"}, 60),
+        ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "2026-11-23T19:45:00Z"}, 300),
+        ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "2020-01-01T00:00:00Z"}, 300),
+        ({"issued_at": "soon", "expires_at": "2026-11-24T19:45:00Z"}, None),
+    ],
+)
+def test_a_short_or_odd_life_is_no_reason_to_sign_in_before_every_call(
+    keystone: tuple[Keystone, str], times: dict[str, str], life: int | None
+) -> None:
+    keystone[0].times = times
+    gone_by = [0.0]
+    who = sign_in(keystone[1], monotonic=lambda: gone_by[0])
+    assert [who.token(), who.token()] == ["tok-1", "tok-1"]
+    if life is not None:
+        gone_by[0] = life * 0.7
+        assert who.token() == "tok-1"
+        gone_by[0] = life * 0.8
+        assert who.token() == "tok-2"
 
 
 def test_many_threads_renew_a_refused_token_once(keystone: tuple[Keystone, str]) -> None:

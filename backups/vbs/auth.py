@@ -37,7 +37,8 @@ from backups.vbs.plugin import load_plugin
 
 SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # catalogs are long, but no longer
-_RENEW_BEFORE = timedelta(seconds=120)  # of the end of a token's life
+_RENEW_BEFORE_S = 120.0  # the end of a token's life, or in the last quarter of a shorter one
+_SHORTEST_LIFE = timedelta(minutes=5)  # of a token that says nothing sensible; a 401 tells when it ends sooner
 _QUIET = timedelta(seconds=60)  # after a refused sign-in, or a renewal that did not help, nothing is tried
 
 
@@ -77,13 +78,23 @@ class SDKHMACAuth(requests.auth.AuthBase):
 
 @dataclass(frozen=True)
 class _SignedIn:
-    """One token with what came with it."""
+    """One token with what came with it. Both times are by our clock; its life is measured by the monotonic one."""
 
     token: str = field(repr=False)
     project_id: str | None
     issued_at: datetime
-    expires_at: datetime
+    life: timedelta
+    began: float  # monotonic seconds
     catalog: Sequence[Mapping[str, Any]] = field(repr=False)
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.issued_at + self.life
+
+    def lasts(self, seconds: float, now: float) -> bool:
+        """Is more than `seconds` of its life left, or more than a part of that if it is short? `now` is monotonic."""
+        life = self.life.total_seconds()
+        return now < self.began + life - min(seconds, life * seconds / (4 * _RENEW_BEFORE_S))
 
 
 class KeystoneSignIn:
@@ -100,8 +111,9 @@ class KeystoneSignIn:
         *,
         clock: Callable[[], datetime],
         guard: Callable[[], AbstractContextManager[None]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config, self._clock, self._guard = config, clock, guard
+        self._config, self._clock, self._guard, self._monotonic = config, clock, guard, monotonic
         self._host = urlsplit(str(config.auth.get("auth_url", ""))).netloc
         self._secrets = [str(config.auth[k]) for k in config.auth if k in {"password", "token"} or "secret" in k]
         self._plugin = self._load()
@@ -139,7 +151,7 @@ class KeystoneSignIn:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the token ends, as Keystone says; None before the first sign-in."""
+        """When the token ends, by our clock; None before the first sign-in."""
         return self._now.expires_at if self._now else None
 
     def served(self, token: str) -> None:
@@ -179,7 +191,7 @@ class KeystoneSignIn:
     def is_good(self) -> bool:
         """Is there a token that nobody doubts and that lasts for some minutes?"""
         now = self._now
-        return now is not None and now.token != self._doubted and self._clock() < now.expires_at - 2 * _RENEW_BEFORE
+        return now is not None and now.token != self._doubted and now.lasts(2 * _RENEW_BEFORE_S, self._monotonic())
 
     def renew(self) -> bool:
         """Have a token that nobody doubts, once for all threads. False: there was one, or a new one would not help."""
@@ -198,10 +210,10 @@ class KeystoneSignIn:
 
     def _current(self) -> _SignedIn:
         now = self._now
-        if now is not None and self._clock() < now.expires_at - _RENEW_BEFORE:
+        if now is not None and now.lasts(_RENEW_BEFORE_S, self._monotonic()):
             return now
         with self._lock:
-            if self._now is None or self._clock() >= self._now.expires_at - _RENEW_BEFORE:
+            if self._now is None or not self._now.lasts(_RENEW_BEFORE_S, self._monotonic()):
                 self._now = None
                 self._sign_in()
             assert self._now is not None  # noqa: S101 — _sign_in sets it or raises
@@ -243,7 +255,8 @@ class KeystoneSignIn:
             given = access.service_catalog.catalog if access.has_service_catalog() else None
             catalog = [{**one, "endpoints": _objects(one.get("endpoints"))} for one in _objects(given)]
             token = str(access.auth_token)
-            found = _SignedIn(token, access.project_id, self._clock(), access.expires, catalog)
+            now = self._clock()
+            found = _SignedIn(token, access.project_id, now, _life_of(access, now), self._monotonic(), catalog)
         except (AttributeError, KeyError, ValueError, TypeError) as e:
             raise Malformed(f"{self._host} answered the sign-in with an incomplete token.") from e
         if not access.auth_token or not token.isascii():
@@ -276,6 +289,15 @@ class KeystoneSignIn:
         in_region = self._config.region in (None, region, endpoint.get("region"))
         interface = str(endpoint.get("interface", "")).removesuffix("URL")
         return in_region and interface == self._config.interface and bool(endpoint.get("url"))
+
+
+def _life_of(access: Any, now: datetime) -> timedelta:
+    """How long a token lives, by Keystone's clock alone: ours may be another one."""
+    try:
+        life: timedelta = access.expires - access.issued
+    except (KeyError, ValueError, TypeError):  # it does not say when it was issued
+        life = access.expires - now
+    return max(life, _SHORTEST_LIFE) if life <= timedelta(0) else life
 
 
 def _objects(given: Any) -> list[Mapping[str, Any]]:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -91,6 +92,7 @@ class Client:
         self._endpoints: dict[str, Endpoint] = {}
         self._microversion: str | None = _MICROVERSION  # or the newest that the service has
         self._wire = Wire(config.verify)
+        self.clock_ahead: timedelta | None = None  # our clock against the `Date` of the service's last answer
 
     @property
     def endpoint(self) -> str:
@@ -288,7 +290,16 @@ class Client:
             self._meter.ended(e.class_name)
             raise
         self._meter.ended(found.class_name if isinstance(found, VBSError) else "ok")
+        self._compare_clocks(reply)
         return reply, found
+
+    def _compare_clocks(self, reply: Reply) -> None:
+        try:
+            there = parsedate_to_datetime(reply.headers.get("Date", ""))
+        except (ValueError, TypeError):
+            return
+        if there.tzinfo is not None:
+            self.clock_ahead = self._clock() - there
 
     def _error(self, reply: Reply, token: str | None) -> VBSError:
         secrets = [*self._secrets, token] if token else self._secrets

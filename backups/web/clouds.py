@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
+from backups.analysis.rules import span
 from backups.engine import cloud_states, clouds, connection_test
 from backups.engine.cloud_states import CloudState
 from backups.engine.tracking import UnknownCloud
@@ -21,6 +22,7 @@ from backups.web import status
 from backups.web.live import Live
 from backups.web.status import Look
 
+CLOCKS = timedelta(minutes=1)  # by which ours and a cloud's may differ
 TESTS = "connection_tests"  # in the session: the last test of each cloud that this person made
 
 
@@ -52,6 +54,7 @@ class Shown:
     breaker: Look
     signs_each_call: bool
     heard: bool  # else all that is known of its backups is stale
+    clocks_differ: str  # a sentence, empty when they do not
     test: Tested | None = None
 
 
@@ -101,7 +104,17 @@ def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     signs = config is not None and config.auth_type == AKSK
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
     breaker = status.BREAKERS[state.breaker]
-    return Shown(state, look, paused, _pause(state), breaker, signs, heard, _tested(test) if test else None)
+    tested = _tested(test) if test else None
+    return Shown(state, look, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested)
+
+
+def _clocks_differ(state: CloudState) -> str:
+    """A sentence when our clock and the cloud's are more than a minute apart; the cloud's `Date` headers tell."""
+    ahead = timedelta(seconds=state.clock_ahead_seconds or 0)
+    if abs(ahead) <= CLOCKS:
+        return ""
+    side = "ahead of" if ahead > timedelta(0) else "behind"
+    return f"The clock of vbsdash is {span(abs(ahead))} {side} this cloud's: synchronise both, or ages here are wrong."
 
 
 _PAUSES = {
