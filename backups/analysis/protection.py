@@ -37,7 +37,10 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a disk's word is derived from. `undated`: what can be restored of it has no time that can be believed."""
+    """What a disk's word is derived from. `undated`: what can be restored of it has no time that can be believed.
+
+    `has_others`: there are backups of it that are not tracked under its cloud.
+    """
 
     good_at: datetime | None
     good_source: str | None
@@ -46,6 +49,7 @@ class Standing:
     rule: InForce
     knowledge: Knowledge
     undated: bool = False
+    has_others: bool = False
     deleted_at: datetime | None = None
     exempt_reason: str | None = None
     exempt_until: datetime | None = None
@@ -99,6 +103,8 @@ def doubt(disk: Standing, now: datetime) -> str | None:
         return "What is known of its last good backup is too old to rely on."
     if disk.good_at is None and disk.undated:
         return "It has backups that can be restored, but none with a time that can be believed."
+    if disk.good_at is None and disk.has_others:
+        return "It has backups that are not tracked under this cloud: one of them may be good."
     return None
 
 

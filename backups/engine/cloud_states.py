@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, DateTimeField, F, Min, Sum, TextField, Value
 
 from backups.analysis.growth import Change
-from backups.engine import breaker, calls, clouds, quota
+from backups.engine import breaker, calls, clouds, quota, same_project
 from backups.engine.limits import Growth, growth_of
 from backups.engine.signing_in import AFTER_REFUSAL
 from backups.models import Backup, Cloud, CloudCalls, StoredDay
@@ -45,6 +45,7 @@ class CloudState:
     conflicts: int
     volumes_listed_at: datetime | None
     volumes_error: str | None
+    same_project: tuple[str, ...]  # other configured clouds that are the same project at the same endpoint
     endpoint: str | None  # base URL of its backup service, as last found
     signed_in_at: datetime | None
     token_expires_at: datetime | None
@@ -67,9 +68,11 @@ class _Counts:
 def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
     """Every cloud that is configured or has rows, by name. `brief`: of the counts only `tracked`, the others stay 0."""
     configured, counts = clouds.configured(), _counts(now, brief=brief)
+    rows = _rows()
+    same = same_project.groups((cloud.name, cloud.endpoint) for cloud in rows if cloud.name in configured)
     return [
-        _state(cloud, configured.get(cloud.name), counts.get(cloud.name, _Counts()), now)
-        for cloud in _rows()
+        _state(cloud, configured.get(cloud.name), counts.get(cloud.name, _Counts()), same.get(cloud.name, ()), now)
+        for cloud in rows
         if cloud.name in configured or (cloud.name in counts and counts[cloud.name].tracked)
     ]
 
@@ -126,7 +129,9 @@ def _part(
     return told.values_list("c_part", "cloud", "c_word", "c_number", "c_at", "c_n", "c_m", "c_k")
 
 
-def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datetime) -> CloudState:
+def _state(
+    cloud: Cloud, config: CloudConfig | None, counts: _Counts, same: tuple[str, ...], now: datetime
+) -> CloudState:
     full, source, sentence = _explain(cloud, config, counts.conflicts)
     reachable = None if cloud.attempted_at is None else cloud.error is None
     until, reason = _pause(cloud, now)
@@ -158,6 +163,7 @@ def _state(cloud: Cloud, config: CloudConfig | None, counts: _Counts, now: datet
         conflicts=counts.conflicts,
         volumes_listed_at=cloud.volumes_listed_at,
         volumes_error=cloud.volumes_error,
+        same_project=tuple(name for name in same if name != cloud.name),
         endpoint=cloud.endpoint,
         signed_in_at=cloud.signed_in_at,
         token_expires_at=cloud.token_expires_at,

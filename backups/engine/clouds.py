@@ -8,7 +8,7 @@ from functools import partial
 
 from django.conf import settings
 
-from backups.engine import breaker, clock, signing_in
+from backups.engine import breaker, clock, same_project, signing_in
 from backups.engine.meter import Meter
 from backups.engine.signing_in import fingerprint
 from backups.models import Cloud
@@ -46,7 +46,9 @@ def client(name: str) -> Client:
 
 def meter(name: str) -> Meter:
     """What admits and counts the calls of this process to a configured cloud."""
-    return _line(name).meter
+    line = _line(name)
+    line.meter.share(*same_project.budget_of(name, configured()))
+    return line.meter
 
 
 def _line(name: str) -> _Line:
@@ -57,7 +59,7 @@ def _line(name: str) -> _Line:
             return known
         if known is not None:  # another configuration than the one it was made for
             known.client.close()
-        meter = Meter(name, config.requests_per_second)
+        meter = Meter(*same_project.budget_of(name, configured()))
         made = Client(config, clock=clock.now, meter=meter, guard=partial(signing_in.turn, config))
         _lines[name] = _Line(config, made, meter)
         return _lines[name]
@@ -69,6 +71,7 @@ def forget_clients() -> None:
         for one in _lines.values():
             one.client.close()
         _lines.clear()
+        same_project.forget()
 
 
 def ensure_rows() -> None:

@@ -27,9 +27,16 @@ class Meter:
 
     def __init__(self, cloud: str, per_second: float) -> None:
         self.budget = Budget(cloud, per_second)
+        self._shared = (cloud, per_second)
         self._mine = _Mine()
         self._calls: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def share(self, cloud: str, per_second: float) -> None:
+        """From now on calls count in the budget of that cloud: the same project under another name, or this one."""
+        if self._shared != (cloud, per_second):
+            self._shared = (cloud, per_second)
+            self.budget = Budget(cloud, per_second)
 
     def admit(self) -> None:
         mine = self._mine

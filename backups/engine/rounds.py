@@ -11,7 +11,7 @@ from math import ceil
 
 from django.db.models import Q
 
-from backups.engine import breaker, clock, clouds
+from backups.engine import breaker, clock, clouds, same_project
 from backups.engine.apply import apply
 from backups.engine.claims import CLAIM, Claim, claim, claim_due, claim_probe, release
 from backups.engine.fetch import SLOWEST, Round, stopping
@@ -33,6 +33,7 @@ def may_ask(name: str, now: datetime) -> Cloud | None:
     cloud = Cloud.objects.filter(pk=name).first()
     if cloud is None:
         return None
+    same_project.learn(clouds.configured())
     paused = cloud.paused_until is not None and cloud.paused_until > now
     return None if paused or clouds.must_wait(cloud, now) else cloud
 

@@ -21,18 +21,10 @@ from backups.models.volume import LISTED_FOR, VolumeQuerySet
 
 COLUMNS = (
     *("pk", "cloud", "volume_id", "name", "label", "size", "follow", "followed", "protection", "note", "tags"),
-    *("version", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
-    *("chain_size_mb", "tracked", "exempt_reason", "exempt_until", "deleted_at", "listed_at", "first_seen_at"),
-    *(
-        "rule_from",
-        "rule_tag",
-        "rule_period_seconds",
-        "force_period_seconds",
-        "force_grace_seconds",
-        "force_cron",
-        "force_zone",
-    ),
-    *("cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
+    *("has_others", "version", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at"),
+    *("overdue_at", "chain_size_mb", "tracked", "exempt_reason", "exempt_until", "deleted_at", "listed_at"),
+    *("first_seen_at", "rule_from", "rule_tag", "rule_period_seconds", "force_period_seconds", "force_grace_seconds"),
+    *("force_cron", "force_zone", "cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
 )
 
 
@@ -174,6 +166,7 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
             followed=row["followed"],
         ),
         undated=row["undated"],
+        has_others=row["has_others"],
         deleted_at=row["deleted_at"],
         exempt_reason=row["exempt_reason"],
         exempt_until=row["exempt_until"],

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import BooleanField, Case, CharField, F, Q, Value, When
+from django.db.models import BooleanField, Case, CharField, Exists, F, OuterRef, Q, Value, When
 
 from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
@@ -16,25 +16,31 @@ LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there i
 
 class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
-        """Annotate `protection` as it is at `now`, and `followed`. The twin of `analysis.protection.protection`."""
+        """Annotate `followed`, `has_others` and `protection` at `now`: the twin of `analysis.protection.protection`."""
         known = Q(
             Q(last_good_at=None) | Q(last_good__isnull=False) & ~Q(last_good__in=_stale(now)),
             cloud__last_good_at__gt=now - SILENT_AFTER,
             cloud__backups_listed_at__gt=now - LISTED_FOR,
         )
         return self.with_followed().annotate(
+            has_others=Case(
+                When(Q(last_good_at__isnull=True) & _has_others(), then=Value(True)),
+                default=Value(False),
+                output_field=BooleanField(),
+            ),
             protection=Case(
                 When(deleted_at__isnull=False, then=Value("deleted")),
                 When(_exempt(now), then=Value("exempt")),
                 When(followed=False, then=Value("unknown")),
                 When(~known, then=Value("unknown")),
                 When(last_good_at__isnull=True, undated=True, then=Value("unknown")),
+                When(has_others=True, then=Value("unknown")),
                 When(last_good_at__isnull=True, then=Value("never")),
                 When(late_at__gt=now, then=Value("protected")),
                 When(overdue_at__gt=now, then=Value("late")),
                 default=Value("overdue"),
                 output_field=CharField(),
-            )
+            ),
         )
 
     def with_followed(self) -> "VolumeQuerySet":
@@ -51,6 +57,14 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
                 output_field=BooleanField(),
             )
         )
+
+
+def _has_others() -> Q:
+    """Are there backups of the disk that are not tracked under its cloud: listed there, or tracked under another name
+    of the same project?
+    """
+    elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id")).exclude(cloud=OuterRef("cloud"))
+    return Q(listed_backups__gt=F("tracked")) | Q(Exists(elsewhere.order_by()))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:

@@ -73,7 +73,8 @@ class Run:
 
     def _banner(self, missing: dict[str, str]) -> str:
         host = f"[{self.plan.host}]" if ":" in self.plan.host else self.plan.host
-        late = "".join(f"\nnot ready   {name}: {said}" for name, said in missing.items())
+        late = "".join(f"\nwarning     {sentence}" for sentence in self.plan.warnings)
+        late += "".join(f"\nnot ready   {name}: {said}" for name, said in missing.items())
         clouds = ", ".join(self.plan.clouds) or "none is configured: see README.md"
         if self.plan.demo_clouds_file:
             clouds = "a demo cloud with made-up backups (README.md: how to connect a real one)"

@@ -19,6 +19,7 @@ class Plan:
     broker_url_file: str | None  # None: a broker of the operator's own
     demo_clouds_file: str | None  # None: no demo
     clouds: tuple[str, ...]
+    warnings: tuple[str, ...]  # sentences, shown with the banner
     user: str
     password: str
 
@@ -26,7 +27,7 @@ class Plan:
     def receive(cls, fd: int) -> "Plan":
         with open(fd, encoding="utf-8") as pipe:
             words = json.load(pipe)
-        return cls(**{**words, "clouds": tuple(words["clouds"])})
+        return cls(**{**words, "clouds": tuple(words["clouds"]), "warnings": tuple(words["warnings"])})
 
     def hand_over(self, *, folder: Path) -> None:
         """Become the runner, in `folder`. Never returns. Through a pipe, since all eyes can see a command line."""

@@ -65,6 +65,17 @@ class CloudConfig:
     quota_backups: int | None = None
     quota_gigabytes: int | None = None
 
+    @property
+    def place(self) -> str | None:
+        """What two entries of one project have in common before anybody has signed in; None when nothing tells."""
+        auth = self.auth
+        by_id = auth.get("project_id") or auth.get("tenant_id")
+        domain = auth.get("project_domain_id") or auth.get("project_domain_name")
+        by_name = auth.get("project_name") or auth.get("tenant_name")
+        project = by_id or (by_name and f"{by_name}@{domain}")
+        address = self.vbs_endpoint_override or auth.get("auth_url")
+        return f"{str(address).rstrip('/')} {self.region} {project}" if project and address else None
+
     def fingerprint(self, key: bytes) -> str:
         """HMAC-SHA256 over the sign-in settings: changes with them and tells nothing of them."""
         settings = json.dumps([self.auth_type, dict(self.auth), self.verify], sort_keys=True, default=str)

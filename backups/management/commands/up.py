@@ -18,6 +18,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 from django.http.request import validate_host
 
+from backups.engine import same_project
+from backups.models import Cloud
 from backups.runner import lock
 from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
@@ -97,6 +99,7 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
+    warnings = _warnings()
     connection.close()
     return Plan(
         data_dir=str(settings.DATA_DIR),
@@ -107,9 +110,19 @@ def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
         broker_url_file=str(settings.BROKER_URL_FILE) if settings.EMBEDDED_BROKER else None,
         demo_clouds_file=str(settings.DEMO_CLOUDS_FILE) if settings.DEMO else None,
         clouds=() if settings.DEMO else tuple(settings.CLOUDS),
+        warnings=warnings,
         user=user,
         password=password,
     )
+
+
+def _warnings() -> tuple[str, ...]:
+    """Clouds that are one project: by their configuration, or by what earlier sign-ins led to."""
+    configured = settings.CLOUDS
+    by_place = same_project.groups((name, config.place) for name, config in configured.items())
+    known = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
+    by_endpoint = same_project.groups(known)
+    return tuple(same_project.sentence(names) for names in sorted({*by_place.values(), *by_endpoint.values()}))
 
 
 def _host_header() -> str:

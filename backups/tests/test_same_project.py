@@ -1,0 +1,126 @@
+"""Two entries that lead to one project are noticed and said, share one budget, and call no disk unprotected."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from backups.engine import clouds, rounds, same_project, sweep, tracking
+from backups.engine.disk_list import read
+from backups.engine.volumes import volume_states
+from backups.models import Backup, Cloud, Volume
+from backups.tests.otc import configure
+from backups.vbs.clouds import load_clouds
+from backups.vbs.simulator import Simulator
+
+pytestmark = [pytest.mark.either, pytest.mark.django_db]
+
+
+@pytest.fixture
+def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
+    """One project, as `otc` and as `envvars`, with another budget each."""
+    with Simulator(clock=timezone.now, backups=30) as running:
+        entries = {
+            "otc": running.cloud_entry(vbs_follow="all", vbs_requests_per_second=50),
+            "envvars": running.cloud_entry(vbs_follow="all", vbs_requests_per_second=20),
+        }
+        configure(settings, tmp_path, entries)
+        clouds.ensure_rows()
+        yield running
+        clouds.forget_clients()
+
+
+def heard(sim: Simulator) -> None:
+    """Both have been asked once."""
+    for name in ("otc", "envvars"):
+        tracking.add(cloud=name, values=[sim.ids[0] if name == "otc" else sim.ids[1]], now=timezone.now())
+        rounds.refresh_due(name)
+    same_project.forget()
+    rounds.may_ask("otc", timezone.now())
+
+
+def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(sim: Simulator, client: Client, admin_user: Any) -> None:
+    heard(sim)
+    client.force_login(admin_user)
+    page = client.get("/clouds/").content.decode()
+    assert page.count("The same project at the same endpoint is also configured as") == 2
+    assert [one["same_project"] for one in client.get("/api/clouds/").json()] == [["otc"], ["envvars"]]
+
+
+def test_they_share_the_lower_of_their_budgets(sim: Simulator) -> None:
+    assert clouds.meter("otc").budget is not clouds.meter("envvars").budget
+    assert same_project.budget_of("otc", clouds.configured()) == ("otc", 50)
+    heard(sim)
+    for name in ("otc", "envvars"):
+        assert same_project.budget_of(name, clouds.configured()) == ("envvars", 20)
+        assert clouds.meter(name)._shared == ("envvars", 20)
+
+
+def test_a_cloud_without_a_limit_takes_that_of_the_other(settings: Any, tmp_path: Path, sim: Simulator) -> None:
+    entries = {
+        "otc": sim.cloud_entry(vbs_requests_per_second=0),
+        "envvars": sim.cloud_entry(vbs_requests_per_second=7),
+    }
+    configure(settings, tmp_path, entries)
+    heard(sim)
+    assert same_project.budget_of("otc", clouds.configured()) == ("envvars", 7)
+
+
+def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(sim: Simulator) -> None:
+    """All backups are tracked under the first name, so under the second one no disk has any."""
+    for name in ("otc", "envvars"):
+        sweep.sweep(name)
+        read(name, timezone.now())
+    now = timezone.now()
+    backed_up = set(Volume.objects.filter(cloud="otc", tracked__gt=0).values_list("volume_id", flat=True))
+    second = volume_states(Volume.objects.filter(cloud="envvars").order_by("volume_id"), now)
+    states = {one.volume_id: one for one in second}
+    assert len(backed_up & set(states)) > 1
+    for volume_id in backed_up & set(states):
+        assert states[volume_id].protection == "unknown"
+        why = "It has backups that are not tracked under this cloud: one of them may be good."
+        assert states[volume_id].why == why
+    never = {one.volume_id for one in second if one.protection == "never"}
+    assert never.isdisjoint(backed_up)
+
+
+def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulator) -> None:
+    read("otc", timezone.now())
+    sweep.sweep("otc")
+    volume = Volume.objects.filter(cloud="otc", tracked__gt=0).order_by("volume_id")[:1].get()
+    tracking.untrack([str(one.pk) for one in Backup.objects.filter(volume_id=volume.volume_id)])
+    [state] = volume_states(Volume.objects.filter(pk=volume.pk), timezone.now())
+    assert (state.tracked, state.protection) == (0, "unknown")
+
+
+def test_clouds_that_differ_are_not_taken_for_one() -> None:
+    endpoints = [("a", "https://vbs.example/v2/p1"), ("b", "https://vbs.example/v2/p2"), ("c", None), ("d", None)]
+    assert same_project.groups(endpoints) == {}
+    assert same_project.groups([("a", "https://VBS.example/v2/p"), ("b", "https://vbs.example/v2/p/")]) == {
+        "a": ("a", "b"),
+        "b": ("a", "b"),
+    }
+
+
+def test_variables_beside_a_file_are_noticed_before_anybody_signs_in(tmp_path: Path) -> None:
+    auth = {"auth_url": "https://iam.example/v3", "username": "u", "password": "p", "project_name": "eu-de"}
+    auth |= {"user_domain_name": "D", "project_domain_name": "D"}
+    (tmp_path / "clouds.yaml").write_text(f"clouds: {{otc: {{region_name: eu-de, auth: {auth}}}}}".replace("'", '"'))
+    variables = {f"OS_{key.upper()}": value for key, value in auth.items()} | {"OS_REGION_NAME": "eu-de"}
+    variables["OS_AUTH_URL"] += "/"
+    found = load_clouds(variables, cwd=tmp_path, home=tmp_path)
+    places = [(name, config.place) for name, config in found.items()]
+    assert same_project.groups(places)["otc"] == ("envvars", "otc")
+    other = load_clouds({**variables, "OS_PROJECT_NAME": "eu-nl"}, cwd=tmp_path, home=tmp_path)
+    assert same_project.groups((name, config.place) for name, config in other.items()) == {}
+
+
+def test_the_start_says_so(sim: Simulator) -> None:
+    from backups.management.commands.up import _warnings
+
+    Cloud.objects.update(endpoint=sim.vbs_endpoint)
+    [sentence] = _warnings()
+    assert sentence.startswith("envvars, otc are the same project at the same endpoint")
