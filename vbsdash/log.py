@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from types import TracebackType
 from typing import Any
@@ -95,8 +96,17 @@ def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
     """Two failures of different tasks by the same error are the same: the message names the task, so it is left out."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        return record.name, record.levelno, record.msg, type(error), str(error)
-    return record.name, record.levelno, record.getMessage()
+        return record.name, record.levelno, str(record.msg), repr(error), _place_of(error)
+    try:
+        return record.name, record.levelno, record.getMessage()
+    except (TypeError, ValueError):  # its arguments do not fit; the handler says so
+        return record.name, record.levelno, str(record.msg)
+
+
+def _place_of(error: BaseException) -> tuple[str, int] | None:
+    """File and line where it was raised: the same words from elsewhere are another error."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return (frames[0].filename, frames[0].lineno or 0) if frames else None
 
 
 def log_what_ends_the_process() -> None:
@@ -104,8 +114,8 @@ def log_what_ends_the_process() -> None:
     sys.excepthook = _log_last_error
 
 
-def _log_last_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, traceback))
+def _log_last_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, trace))
 
 
 def _without_copies(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

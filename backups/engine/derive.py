@@ -37,8 +37,7 @@ def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
     ids = sorted({one for one in volume_ids if one})
     if not ids:
         return 0
-    tags, cloud_rule = _rules(cloud)
-    return sum(_derive(cloud, ids[at : at + CHUNK], tags, cloud_rule, now) for at in range(0, len(ids), CHUNK))
+    return sum(_derive(cloud, ids[at : at + CHUNK], now) for at in range(0, len(ids), CHUNK))
 
 
 def derive_all(cloud: str, now: datetime) -> int:
@@ -110,11 +109,12 @@ def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
         _have_them_named(cloud)
 
 
-def _derive(cloud: str, ids: Sequence[str], tags: dict[str, Rule], cloud_rule: Rule | None, now: datetime) -> int:
+def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
     """The rows are locked before the backups are read: who waits here sees what the one before has committed."""
     ensure_volumes(cloud, ids, now)
     with transaction.atomic():
         found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
+        tags, cloud_rule = _rules(cloud)  # whoever sets one marks the disks, so it is read under their locks
         follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
         changed, written, entries = 0, [], []

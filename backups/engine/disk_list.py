@@ -22,7 +22,7 @@ from backups.engine.rounds import may_ask
 from backups.models import Cloud, Volume
 from backups.vbs import disk
 from backups.vbs.disk import Disk
-from backups.vbs.errors import Gone, OutOfBudget, VBSError
+from backups.vbs.errors import Gone, Malformed, OutOfBudget, Rejected, VBSError, WrongAddress
 
 EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
@@ -134,9 +134,11 @@ def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) 
         was_gone = row.deleted_at is not None or row.missing_since is not None
         if was_gone or (row.name, row.size) != (one.name, one.size):
             row.name, row.size = one.name, one.size
+            row.derive_at = now if row.deleted_at is not None else row.derive_at
             row.missing_since = row.deleted_at = None
             changed.append(row)
-    Volume.objects.bulk_update(changed, ["name", "size", "missing_since", "deleted_at"], batch_size=100)
+    columns = ["name", "size", "missing_since", "deleted_at", "derive_at"]
+    Volume.objects.bulk_update(changed, columns, batch_size=100)
     for part in _chunks([row.pk for row in rows]):
         Volume.objects.filter(pk__in=part).update(listed_at=now)
 
@@ -148,11 +150,16 @@ def _write_absent(rows: Sequence[Volume], now: datetime, *, may_delete: bool) ->
     if may_delete:
         confirmed = [row.pk for row in rows if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER]
         for part in _chunks(confirmed):
-            Volume.objects.filter(pk__in=part).update(deleted_at=F("missing_since"), missing_since=None)
+            _delete(part, now)
+
+
+def _delete(pks: Sequence[int], now: datetime) -> None:
+    """They are derived anew: of a disk that is gone no backup can be missed."""
+    Volume.objects.filter(pk__in=pks).update(deleted_at=F("missing_since"), missing_since=None, derive_at=now)
 
 
 def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
-    """Within the budget and a bounded time. Who is refused, or meets an error of the cloud, learns nothing more."""
+    """Within the budget and a bounded time. An odd answer says nothing of its disk, and hides no other one."""
     asked = Asked([], [])
     client = clouds.client(name)
     with clouds.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
@@ -161,6 +168,8 @@ def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
                 asked.there.extend(disk.decode([client.get_volume(volume_id)]))
             except Gone:
                 asked.gone.append(volume_id)
+            except (Rejected, WrongAddress, Malformed):
+                continue
             except VBSError:
                 break
     return asked
@@ -173,8 +182,8 @@ def _keep_single_answers(cloud: str, asked: Asked, now: datetime) -> None:
         mine = Volume.objects.filter(cloud=cloud)
         _write_named(list(lock_volumes(mine.filter(volume_id__in=there))), there, now)
         gone = mine.filter(volume_id__in=asked.gone, missing_since__isnull=False)
-        pks = list(lock_volumes(gone).values_list("pk", flat=True))
-        Volume.objects.filter(pk__in=pks).update(deleted_at=F("missing_since"), missing_since=None)
+        _delete(list(lock_volumes(gone).values_list("pk", flat=True)), now)
+    due_disks.derive_due(cloud, now)
 
 
 def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) -> None:

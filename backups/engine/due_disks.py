@@ -54,9 +54,13 @@ def _due(cloud: str, now: datetime) -> QuerySet[Volume]:
 
 
 def _mark(cloud: str, ids: list[str], now: datetime) -> None:
-    ensure_volumes(cloud, ids, now)
     mine = Volume.objects.filter(cloud=cloud, volume_id__in=ids)
-    known = lock_volumes(mine).values_list("pk", "tracked", "derive_at")
+    known: list[tuple[int, int, datetime | None]] = []
+    for _ in range(2):  # one that was just being removed is made anew
+        ensure_volumes(cloud, ids, now)
+        known = list(lock_volumes(mine).values_list("pk", "tracked", "derive_at"))
+        if len(known) == len(ids):
+            break
     waits: dict[timedelta, list[int]] = {}
     for pk, tracked, derive_at in known:
         if derive_at is None:

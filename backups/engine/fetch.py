@@ -75,6 +75,7 @@ class Round:
             client.make_ready()
             if left and not client.is_ready:
                 _prove_keys(client)
+                self._good += 1
         except NotAsked:
             return
         except VBSError as e:

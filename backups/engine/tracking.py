@@ -61,8 +61,8 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
     invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
-        known = _known(ids)
-        lock_clouds([cloud, *(one.cloud for one in known.values() if not one.seen)])
+        lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if not one.seen)])
+        known = _known(ids)  # an answer that was being stored meanwhile counts: a seen one does not move
         fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
         moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
         moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
@@ -96,8 +96,9 @@ def untrack(ids: Sequence[str]) -> int:
     gone, now = 0, timezone.now()
     with transaction.atomic():
         parts = [Backup.objects.filter(pk__in=part).order_by() for part in _chunks(ids)]
+        lock_clouds({cloud for part in parts for cloud in part.values_list("cloud", flat=True).distinct()})
+        # Read under the lock: an answer that was being stored meanwhile may have named another disk.
         found = {disk for part in parts for disk in part.values_list("cloud", "volume_id")}
-        lock_clouds(cloud for cloud, _ in found)
         for part in parts:  # deleting takes them from there, whatever disk they are of by now
             found |= set(Volume.objects.filter(last_good__in=part).values_list("cloud", "volume_id"))
         disks = _by_cloud(found)

@@ -40,6 +40,9 @@ def _repair_backups(apps: Apps) -> None:
     for row in backups.order_by("pk").only("pk", "decode_problems", *IDS_OF_A_BACKUP).iterator(chunk_size=2000):
         bad = [field for field in IDS_OF_A_BACKUP if not _may_stay(getattr(row, field))]
         for field in bad:
+            if getattr(row, field) == "" and field != "volume_id":
+                setattr(row, field, None)  # an empty text says as little as none
+                continue
             shown = json.dumps(getattr(row, field), ensure_ascii=False)[:60]
             row.decode_problems.append(f"{field} {shown} was not read: it cannot be an ID")
             setattr(row, field, None)

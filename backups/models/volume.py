@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 from django.db.models import BooleanField, Case, CharField, Exists, F, OuterRef, Q, Value, When
 
-from backups.models.backup import Backup
+from backups.models.backup import FAILED, Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
@@ -63,7 +63,8 @@ def _has_others() -> Q:
     """Are there backups of the disk that are not tracked under its cloud: listed there, or tracked under another name
     of the same project?
     """
-    elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id")).exclude(cloud=OuterRef("cloud"))
+    elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
+    elsewhere = elsewhere.exclude(status__in=FAILED).exclude(cloud=OuterRef("cloud"))
     return Q(listed_backups__gt=F("tracked")) | Q(Exists(elsewhere.order_by()))
 
 

@@ -151,6 +151,26 @@ def test_a_list_cut_short_takes_no_disk_away(sim: Simulator, clock: Clock) -> No
     assert deleted() == []
 
 
+def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 5)
+    sim.remove_volume(ids[0])
+    before = Volume.objects.get(volume_id=ids[0]).trace.quarters
+    assert sum(missed for _, _, missed in before.values()) > 0
+    read_again(clock, HOUR)
+    gone = Volume.objects.get(volume_id=ids[0])
+    assert (gone.deleted_at, gone.derive_at) == (timezone.now(), None)
+    assert sum(missed for _, _, missed in gone.trace.quarters.values()) == 0
+
+
+def test_a_disk_with_an_odd_answer_hides_no_other_one(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 10)
+    sim.fault(Fault(kind="status", status=400, path=f"/volumes/{ids[0]}"))
+    for one in ids[:5]:
+        sim.remove_volume(one)
+    read_again(clock, HOUR)
+    assert deleted() == ids[1:5]
+
+
 def test_a_limit_that_an_answer_leaves_out_stays_as_it_was_known(sim: Simulator, clock: Clock) -> None:
     Cloud.objects.update(seen_vbs=True)
     assert quota.read("otc", timezone.now()) == 1

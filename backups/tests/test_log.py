@@ -64,6 +64,20 @@ def test_the_next_one_after_a_while_says_how_many_were_left_out() -> None:
     assert record.repeated == 3  # type: ignore[attr-defined]
 
 
+def test_the_same_words_from_another_line_are_another_error(lines: io.StringIO) -> None:
+    fail(1)
+    try:
+        raise ConnectionError("the broker is away")
+    except ConnectionError:
+        logging.getLogger("celery.app.trace").error("Task %s failed", 7, exc_info=True)
+    assert len(lines.getvalue().splitlines()) == 2
+
+
+def test_arguments_that_do_not_fit_are_no_error_of_who_logs() -> None:
+    record = logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": "%d of %d", "args": (1,)})
+    assert CountRepeated().filter(record)
+
+
 def test_information_is_never_left_out(lines: io.StringIO) -> None:
     for _ in range(3):
         logging.getLogger("backups").info("one more")

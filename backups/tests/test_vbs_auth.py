@@ -160,6 +160,7 @@ def test_the_token_is_renewed_shortly_before_it_ends_whatever_our_clock_says(
         ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "2026-11-23T19:45:00Z"}, 300),
         ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "2020-01-01T00:00:00Z"}, 300),
         ({"issued_at": "soon", "expires_at": "2026-11-24T19:45:00Z"}, None),
+        ({"issued_at": "2026-11-23T19:45:00Z", "expires_at": "9999-12-31T23:59:59Z"}, None),
     ],
 )
 def test_a_short_or_odd_life_is_no_reason_to_sign_in_before_every_call(
@@ -169,6 +170,7 @@ def test_a_short_or_odd_life_is_no_reason_to_sign_in_before_every_call(
     gone_by = [0.0]
     who = sign_in(keystone[1], monotonic=lambda: gone_by[0])
     assert [who.token(), who.token()] == ["tok-1", "tok-1"]
+    assert who.expires_at is not None
     if life is not None:
         gone_by[0] = life * 0.7
         assert who.token() == "tok-1"

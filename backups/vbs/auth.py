@@ -38,6 +38,7 @@ from backups.vbs.plugin import load_plugin
 SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # catalogs are long, but no longer
 _RENEW_BEFORE_S = 120.0  # the end of a token's life, or in the last quarter of a shorter one
+_LONGEST_LIFE = timedelta(days=365)
 _SHORTEST_LIFE = timedelta(minutes=5)  # of a token that says nothing sensible; a 401 tells when it ends sooner
 _QUIET = timedelta(seconds=60)  # after a refused sign-in, or a renewal that did not help, nothing is tried
 
@@ -297,7 +298,7 @@ def _life_of(access: Any, now: datetime) -> timedelta:
         life: timedelta = access.expires - access.issued
     except (KeyError, ValueError, TypeError):  # it does not say when it was issued
         life = access.expires - now
-    return max(life, _SHORTEST_LIFE) if life <= timedelta(0) else life
+    return min(life, _LONGEST_LIFE) if life > timedelta(0) else _SHORTEST_LIFE
 
 
 def _objects(given: Any) -> list[Mapping[str, Any]]:

@@ -296,7 +296,7 @@ class Client:
     def _compare_clocks(self, reply: Reply) -> None:
         try:
             there = parsedate_to_datetime(reply.headers.get("Date", ""))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return
         if there.tzinfo is not None:
             self.clock_ahead = self._clock() - there
