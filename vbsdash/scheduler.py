@@ -55,7 +55,8 @@ class ReconnectingScheduler(Scheduler):
             return
         if self._failing_since is not None:
             logger.warning("the scheduler works again, after %d failures", self._failures)
-        self._failing_since, self._failures = None, 0
+        self._failing_since = None
+        self._failures = 0
 
     def _send(self, entry: ScheduleEntry) -> None:
         self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WAIT_S)

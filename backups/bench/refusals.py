@@ -34,7 +34,8 @@ def questions(cloud: str) -> Mapping[str, Question]:
     keys = _filled('{"key%08d": 1, ', '"cloud": 1}')
     texts = f'["{"x" * 60}"' + f', "{"x" * 60}"' * 80_000 + "]"
     wrong = "[" + ", ".join([json.dumps({"wrong": "x" * 480})] * 9_999) + "]"
-    volume, tag = f"/api/volumes/{cloud}/{VOLUME}/", "/api/rules/tags/t/"
+    volume = f"/api/volumes/{cloud}/{VOLUME}/"
+    tag = "/api/rules/tags/t/"
     return {
         "300,000 unknown keys, adding": Question("post", "/api/backups/", keys),
         "300,000 unknown keys, refreshing": Question("post", "/api/backups/refresh/", keys),

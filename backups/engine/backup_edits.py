@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from backups.engine.locks import lock_clouds
+from backups.engine.locks import clouds_of, lock_clouds
 from backups.engine.volume_edits import LONGEST_TEXT, BadValue, Conflict, Hand, clean_tags
 from backups.models import Backup, BackupTag, Edit
 
@@ -36,7 +36,7 @@ def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = ()
     more, less = clean_tags(add), set(remove)
     changed = 0
     with transaction.atomic():
-        lock_clouds(_clouds_of(ids))
+        lock_clouds(clouds_of(ids))
         for at in range(0, len(ids), CHUNK):
             rows = _locked(ids[at : at + CHUNK]).values()
             kept = {row.pk: [tag for tag in row.tags if tag not in less] for row in rows}
@@ -57,14 +57,6 @@ def clean(words: Mapping[str, Any]) -> dict[str, Any]:
 def _locked(ids: Sequence[UUID]) -> dict[UUID, Backup]:
     rows = Backup.objects.filter(pk__in=ids).order_by("pk").only("id", "note", "tags", "version")
     return {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
-
-
-def _clouds_of(ids: Sequence[UUID]) -> set[str]:
-    return {
-        cloud
-        for at in range(0, len(ids), CHUNK)
-        for cloud in Backup.objects.filter(pk__in=ids[at : at + CHUNK]).order_by().values_list("cloud", flat=True)
-    }
 
 
 def _write(wanted: Sequence[tuple[Backup, Mapping[str, Any]]], hand: Hand) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from backups.engine.locks import lock_cloud
@@ -74,18 +74,16 @@ def release(claimed: Claim, ids: Sequence[uuid.UUID] | None = None) -> None:
 
 
 def _first(rows: BackupQuerySet, most: int) -> list[uuid.UUID]:
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    return list(rows.values_list("pk", flat=True)[:most])
+    free_ones = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return list(free_ones.values_list("pk", flat=True)[:most])
 
 
 def _take(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
     taken: list[uuid.UUID] = []
     for at in range(0, len(ids), CHUNK):
         rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=ids[at : at + CHUNK])
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        mine = list(rows.order_by("pk").values_list("pk", flat=True))
+        free_ones = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        mine = list(free_ones.order_by("pk").values_list("pk", flat=True))
         Backup.objects.filter(pk__in=mine).update(claimed_until=now + CLAIM)
         taken += mine
     order = {pk: at for at, pk in enumerate(ids)}

@@ -134,7 +134,8 @@ def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) 
         was_gone = row.deleted_at is not None or row.missing_since is not None
         if was_gone or (row.name, row.size) != (one.name, one.size):
             row.name, row.size = one.name, one.size
-            row.derive_at = now if row.deleted_at is not None else row.derive_at
+            if row.deleted_at is not None:
+                row.derive_at = now
             row.missing_since = row.deleted_at = None
             changed.append(row)
     columns = ["name", "size", "missing_since", "deleted_at", "derive_at"]

@@ -104,7 +104,8 @@ class Round:
         if not renewed and client.has_unproved_token:  # it was new a moment ago, and another one would not help
             yield self._refused_anew_of(refused)
             return
-        self._over, self._token_is_new = False, True
+        self._over = False
+        self._token_is_new = True
         again: list[Fetched] = []
         for batch in self._many(client, [*(one.id for one in refused), *left]):
             again += [one for one in batch if is_401(one.error)]

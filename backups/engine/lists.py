@@ -15,7 +15,8 @@ from backups.vbs.errors import VBSError
 CHECK_EVERY = timedelta(days=1)  # clouds are brought up to date
 AFTER_ERROR = timedelta(minutes=10)
 COMPARED = 3  # entries
-DOUBTED_FROM, DOUBTED_SHARE = 3, 0.2
+DOUBTED_FROM = 3  # entries that are missing at once …
+DOUBTED_SHARE = 0.2  # … and more than this share of the known ones
 
 
 def lacks_many(missing: int, *, of: int) -> bool:

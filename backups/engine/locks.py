@@ -9,10 +9,13 @@ Whoever holds one of these takes nothing above it. The locks are weaker than FOR
 PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets one writer in at a time and has none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
-from backups.models import Cloud
+from backups.models import Backup, Cloud
 from backups.models.volume import VolumeQuerySet
+
+CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 
 
 def lock_cloud(name: str) -> Cloud:
@@ -23,6 +26,15 @@ def lock_cloud(name: str) -> Cloud:
 def lock_clouds(names: Iterable[str]) -> None:
     """The rows of these clouds, until the transaction ends."""
     list(Cloud.objects.filter(pk__in=set(names)).order_by("pk").select_for_update(no_key=True))
+
+
+def clouds_of(ids: Sequence[UUID] | Sequence[str]) -> set[str]:
+    """The clouds of these backups, to be locked before any of them is written."""
+    found: set[str] = set()
+    for at in range(0, len(ids), CHUNK):
+        backups = Backup.objects.filter(pk__in=ids[at : at + CHUNK]).order_by()
+        found.update(backups.values_list("cloud", flat=True).distinct())
+    return found
 
 
 def lock_volumes(volumes: VolumeQuerySet) -> VolumeQuerySet:

@@ -49,7 +49,8 @@ def learn(configured: Iterable[str]) -> None:
 
 def forget() -> None:
     """What was learned; the next work learns it anew."""
-    _Known.names, _Known.learned_at = {}, float("-inf")
+    _Known.names = {}
+    _Known.learned_at = float("-inf")
 
 
 def budget_of(name: str, configured: Mapping[str, CloudConfig]) -> tuple[str, float]:

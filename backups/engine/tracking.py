@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backups.engine import clouds, derive, due_disks, signing_in
-from backups.engine.locks import lock_clouds
+from backups.engine.locks import clouds_of, lock_clouds
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud, SearchText, Volume
 from backups.vbs.paging import HYPHENATED
@@ -96,7 +96,7 @@ def untrack(ids: Sequence[str]) -> int:
     gone, now = 0, timezone.now()
     with transaction.atomic():
         parts = [Backup.objects.filter(pk__in=part).order_by() for part in _chunks(ids)]
-        lock_clouds({cloud for part in parts for cloud in part.values_list("cloud", flat=True).distinct()})
+        lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another disk.
         found = {disk for part in parts for disk in part.values_list("cloud", "volume_id")}
         for part in parts:  # deleting takes them from there, whatever disk they are of by now
@@ -124,10 +124,10 @@ def refresh_now(ids: Sequence[str], now: datetime) -> int:
     parts = [Backup.objects.filter(pk__in=part) for part in _chunks(ids)]
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
-    clouds_of = {name for part in parts for name in part.order_by().values_list("cloud", flat=True).distinct()}
-    signing_in.try_again(sorted(clouds_of & names))
+    asked = clouds_of(ids)
+    signing_in.try_again(sorted(asked & names))
     with transaction.atomic():
-        lock_clouds(clouds_of)
+        lock_clouds(asked)
         return sum(part.update(next_refresh_at=now) for part in parts)
 
 

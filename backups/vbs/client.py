@@ -267,7 +267,8 @@ class Client:
                 raise outcome
             if self._sign_in is None or token is None:
                 # Good keys may be refused for one backup alone: the next call, which is made alone, tells.
-                were_good, self._accepted = self._accepted, False
+                were_good = self._accepted
+                self._accepted = False
                 if were_good or alone:
                     raise outcome
                 raise SignInRefused(outcome.message, http_status=outcome.http_status, code=outcome.code)
