@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from backups.engine import clouds
+from backups.engine import clouds, tracking
 from backups.models import Backup, SearchText, Volume
 
 CHUNK = 500
@@ -46,14 +46,15 @@ def is_anything(cloud: str) -> bool:
 
 
 def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: datetime) -> list[uuid.UUID]:
-    """Track those of these entries, tracked nowhere yet, that are wanted; what is new."""
+    """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
     new = [pk for pk, entry in entries.items() if known.wants(entry.get("volume_id"))]
     there = tracked_anywhere(new)
+    moved = tracking.take_over(cloud, [str(pk) for pk in there], now) if there else []
     fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
     SearchText.objects.put({"id": row.id} for row in rows)
-    return [row.id for row in rows]
+    return [*(row.id for row in rows), *map(uuid.UUID, moved)]
 
 
 def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:

@@ -63,7 +63,8 @@ def budget_of(name: str, configured: Mapping[str, CloudConfig]) -> tuple[str, fl
 def sentence(names: Iterable[str]) -> str:
     """What an operator is told."""
     listed = ", ".join(names)
-    return f"{listed} are the same project at the same endpoint: each disk appears in each of them. Remove all but one."
+    same = f"{listed} are the same project at the same endpoint: each disk appears in each of them."
+    return f"{same} Remove all but one; what the others track moves there when it is followed or added."
 
 
 def _normal(endpoint: str) -> str:

@@ -1,7 +1,7 @@
 """Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -51,9 +51,10 @@ class Verdict:
 
 
 def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None) -> Added:
-    """Track the IDs among `values` in `cloud`; one never seen elsewhere moves here. Raises UnknownCloud, TooMany.
+    """Track the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
 
-    `may_touch`: out of these clouds only, None for all of them.
+    One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud is configured no
+    more. `may_touch`: out of these clouds only, None for all of them.
     """
     lines = read_ids(*values)
     _check(cloud)
@@ -61,20 +62,60 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
     invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
-        lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if not one.seen)])
+        lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if one.moves_to(cloud))])
         known = _known(ids)  # an answer that was being stored meanwhile counts: a seen one does not move
         fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
-        moved = [one for one in ids if one in known and not known[one].seen and known[one].cloud != cloud]
+        moved = [one for one in ids if one in known and known[one].moves_to(cloud)]
         moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
         SearchText.objects.put({"id": row.pk} for row in rows)
-        for part in _chunks(moved):
-            Backup.objects.filter(pk__in=part).update(
-                cloud=cloud, next_refresh_at=now, error=None, missed_at=None, gone_at=None, attempted_at=None
-            )
+        left = _move(moved, cloud, now)
+    _forget(left, now)
     new = {*fresh, *moved}
     return Added([one for one in ids if one in new], [one for one in ids if one not in new], invalid)
+
+
+def take_over(cloud: str, ids: Sequence[str], now: datetime) -> list[str]:
+    """Move those of `ids` here that a cloud holds which is configured no more; which they are."""
+    orphans = _orphans(ids)
+    if not orphans:
+        return []
+    with transaction.atomic():
+        lock_clouds([cloud, *clouds_of(orphans)])
+        moved = _orphans(orphans)  # somebody else may have taken them meanwhile
+        left = _move(moved, cloud, now)
+    _forget(left, now)
+    return moved
+
+
+def _orphans(ids: Sequence[str]) -> list[str]:
+    return [one for one, known in _known(ids).items() if known.is_orphaned]
+
+
+def _move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
+    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
+    disks = _disks_of(ids)
+    for part in _chunks(ids):
+        Backup.objects.filter(pk__in=part).update(
+            cloud=cloud,
+            next_refresh_at=now,
+            error=None,
+            missed_at=None,
+            gone_at=None,
+            attempted_at=None,
+            unlisted_at=None,
+        )
+    left = _by_cloud(disks)
+    arrived = {(cloud, volume_id) for _, volume_id in disks}
+    for name, volume_ids in _by_cloud(disks | arrived).items():
+        due_disks.mark(name, volume_ids, now)
+    return left
+
+
+def _forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
+    for cloud, volume_ids in disks.items():
+        derive.forget_backups(cloud, volume_ids, now)
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:
@@ -85,7 +126,7 @@ def preview(*, cloud: str, text: str) -> list[Verdict]:
     seen: set[str] = set()
     found = []
     for line in lines:
-        found.append(_verdict(line, known, seen))
+        found.append(_verdict(line, cloud, known, seen))
         if line.id is not None:
             seen.add(line.id)
     return found
@@ -95,20 +136,24 @@ def untrack(ids: Sequence[str]) -> int:
     """Forget these backups and all that was known of them; how many there were. Their disks are judged anew."""
     gone, now = 0, timezone.now()
     with transaction.atomic():
-        parts = [Backup.objects.filter(pk__in=part).order_by() for part in _chunks(ids)]
         lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another disk.
-        found = {disk for part in parts for disk in part.values_list("cloud", "volume_id")}
-        for part in parts:  # deleting takes them from there, whatever disk they are of by now
-            found |= set(Volume.objects.filter(last_good__in=part).values_list("cloud", "volume_id"))
-        disks = _by_cloud(found)
+        disks = _by_cloud(_disks_of(ids))
         for cloud, volume_ids in disks.items():
             due_disks.mark(cloud, volume_ids, now)
-        for part in parts:
-            gone += part.delete()[1].get("backups.Backup", 0)
-    for cloud, volume_ids in disks.items():
-        derive.forget_backups(cloud, volume_ids, now)
+        for part in _chunks(ids):
+            gone += Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0)
+    _forget(disks, now)
     return gone
+
+
+def _disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
+    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
+    disks: set[tuple[str, str | None]] = set()
+    for part in _chunks(ids):
+        disks.update(Backup.objects.filter(pk__in=part).values_list("cloud", "volume_id"))
+        disks.update(Volume.objects.filter(last_good__in=part).values_list("cloud", "volume_id"))
+    return disks
 
 
 def _by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
@@ -138,8 +183,17 @@ def is_listed(entry: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Known:
+    """A backup that is tracked already."""
+
     seen: bool
     cloud: str
+
+    @property
+    def is_orphaned(self) -> bool:
+        return self.cloud not in clouds.configured()
+
+    def moves_to(self, cloud: str) -> bool:
+        return self.cloud != cloud and (not self.seen or self.is_orphaned)
 
 
 def _known(ids: Sequence[str]) -> dict[str, _Known]:
@@ -151,11 +205,13 @@ def _known(ids: Sequence[str]) -> dict[str, _Known]:
     return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
 
 
-def _verdict(line: Line, known: dict[str, _Known], seen: set[str]) -> Verdict:
+def _verdict(line: Line, cloud: str, known: dict[str, _Known], seen: set[str]) -> Verdict:
     if line.id is None:
         return Verdict(line.value, "invalid", line.reason, None)
     if line.id in seen:
         return Verdict(line.value, "duplicate", "It stands above already.", line.id)
+    if line.id in known and known[line.id].moves_to(cloud):
+        return Verdict(line.value, "new", f"It moves here from {known[line.id].cloud}.", line.id)
     if line.id in known:
         return Verdict(line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id)
     return Verdict(line.value, "new", None, line.id)

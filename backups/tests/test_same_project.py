@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, rounds, same_project, sweep, tracking
+from backups.engine import clouds, due_disks, rounds, same_project, sweep, tracking
 from backups.engine.disk_list import read
 from backups.engine.volumes import volume_states
 from backups.models import Backup, Cloud, Volume
@@ -94,6 +94,37 @@ def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulat
     tracking.untrack([str(one.pk) for one in Backup.objects.filter(volume_id=volume.volume_id)])
     [state] = volume_states(Volume.objects.filter(pk=volume.pk), timezone.now())
     assert (state.tracked, state.protection) == (0, "unknown")
+
+
+@pytest.mark.parametrize("way", ["follow", "add"])
+def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
+    settings: Any, tmp_path: Path, sim: Simulator, way: str
+) -> None:
+    now = timezone.now()
+    for name in ("otc", "envvars"):
+        read(name, now)
+    sweep.sweep("otc")
+    assert set(Backup.objects.values_list("cloud", flat=True)) == {"otc"}
+    disks = set(Volume.objects.filter(tracked__gt=0).values_list("volume_id", flat=True))
+    configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")})
+    if way == "add":
+        [verdict] = tracking.preview(cloud="envvars", text=sim.ids[0])
+        assert (verdict.state, verdict.reason) == ("new", "It moves here from otc.")
+        added = tracking.add(cloud="envvars", values=sim.ids, now=now)
+        assert len(added.added) == len(sim.ids)
+        due_disks.derive_due("envvars", now)
+    else:
+        sweep.sweep("envvars")
+    assert Backup.objects.filter(cloud="envvars", refreshed_at__isnull=False).count() == len(sim.ids)
+    assert set(Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list("volume_id", flat=True)) == disks
+    assert not Volume.objects.filter(cloud="otc", tracked__gt=0).exists()
+
+
+def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(sim: Simulator) -> None:
+    sweep.sweep("otc")
+    added = tracking.add(cloud="envvars", values=sim.ids, now=timezone.now())
+    sweep.sweep("envvars")
+    assert (added.added, set(Backup.objects.values_list("cloud", flat=True))) == ([], {"otc"})
 
 
 def test_clouds_that_differ_are_not_taken_for_one() -> None:
