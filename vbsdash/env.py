@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -15,6 +16,15 @@ from backups.vbs.errors import ConfigurationError
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+# A server that is gone without a word is noticed within half a minute, while connecting, asking or waiting; what
+# DATABASE_URL says of these after its question mark goes first. Names and units: libpq's.
+PATIENCE_WITH_POSTGRESQL = {
+    "connect_timeout": 5,  # s
+    "tcp_user_timeout": 15_000,  # ms until what was sent has to be confirmed
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+}
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -81,11 +91,13 @@ def url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | No
     return value
 
 
-def database(env: Mapping[str, str], default: Path) -> dict[str, object]:
+def database(env: Mapping[str, str], default: Path) -> dict[str, Any]:
     """Django's DATABASES entry. SQLite: WAL, write locks taken at BEGIN, 20 s patience (design of the engine)."""
     value = url(env, "DATABASE_URL", ("postgres", "postgresql", "sqlite"))
     try:
-        found = dict(dj_database_url.parse(value or f"sqlite:///{default}", conn_max_age=60, conn_health_checks=True))
+        found: dict[str, Any] = dict(
+            dj_database_url.parse(value or f"sqlite:///{default}", conn_max_age=60, conn_health_checks=True)
+        )
     except (ValueError, KeyError) as e:  # dj_database_url's own errors are ValueErrors
         raise ConfigurationError("DATABASE_URL cannot be read: write postgres://USER:PASSWORD@HOST:5432/NAME.") from e
     if found["NAME"] in ("", ":memory:"):
@@ -93,6 +105,8 @@ def database(env: Mapping[str, str], default: Path) -> dict[str, object]:
     if found["ENGINE"] == "django.db.backends.sqlite3":
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
         found["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
+    else:
+        found["OPTIONS"] = {**PATIENCE_WITH_POSTGRESQL, **found.get("OPTIONS", {})}
     return found
 
 

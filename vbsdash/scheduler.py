@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ class ReconnectingScheduler(Scheduler):
     """
 
     gives_up_after_s = 60  # of failures alone; a fresh process depends on nothing that this one believes
+    hangs_after_s = 60  # with one message
     _failing_since: float | None = None  # by the monotonic clock; None while all is well
     _failures = 0
     _gave_up = False
@@ -40,7 +42,17 @@ class ReconnectingScheduler(Scheduler):
         return self.connection
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends one message and leaves a sign of life, or says why that failed, once for many failures."""
+        """Sends one message and leaves a sign of life, unless broker or database keep this process waiting for ever."""
+        watchdog = threading.Timer(self.hangs_after_s, self._end_at_once)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            self._send_and_sign(entry)
+        finally:
+            watchdog.cancel()
+
+    def _send_and_sign(self, entry: ScheduleEntry) -> None:
+        """Or says why that failed, once for many failures."""
         try:
             self._send(entry)
         except (OperationalError, SchedulingError) as error:
@@ -91,6 +103,14 @@ class ReconnectingScheduler(Scheduler):
             )
             self._gave_up = True
             raise SystemExit  # Celery's loop ends by it, and calls `close`
+
+    def _end_at_once(self) -> None:
+        """From another thread: the one that waits, for a locked table or a stopped server, cannot be told to end."""
+        logger.critical(
+            "the scheduler ends, to be started anew: broker or database have kept it waiting for %d s",
+            self.hangs_after_s,
+        )
+        os._exit(os.EX_TEMPFAIL)
 
     def close(self) -> None:
         """Celery itself would end with 0, and a supervisor might take that for the end of its work."""

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from backups.engine.heartbeat import signs
 from backups.runner import broker, parts
 from backups.runner.broker import Broker
 from backups.runner.ports import free_port
-from backups.tests.faults.parts import Part
+from backups.tests.faults.parts import Part, PostgreSQL
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 from vbsdash.scheduler import ReconnectingScheduler
@@ -114,23 +115,50 @@ def test_it_gives_up_when_nothing_was_sent_for_long(server: Server, caplog: pyte
     assert ended.value.code == os.EX_TEMPFAIL
 
 
-@pytest.mark.soak
-def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Path) -> None:
-    """As a supervisor sees it: not 0, and a log that says it in two lines, however often it tried."""
+def run(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A scheduler of its own, until it ends by itself."""
     plan = parts.beat_part()
-    env = {
+    base = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "vbsdash.settings",
         "VBSDASH_DATA_DIR": str(tmp_path / "data"),
-        "CELERY_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0",
-        **plan.env,
     }
-    done = subprocess.run(
-        plan.argv, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False, timeout=LIMIT_S * 2
+    return subprocess.run(
+        plan.argv,
+        env={**base, **plan.env, **env},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S * 2,
     )
+
+
+@pytest.mark.soak
+def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Path) -> None:
+    """As a supervisor sees it: not 0, and a log that says it in two lines, however often it tried."""
+    done = run(tmp_path, CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == os.EX_TEMPFAIL
     assert done.stdout == ""
     [first, last] = done.stderr.splitlines()
     assert "the broker takes no message" in first
     assert "the scheduler ends, to be started anew" in last
+
+
+@pytest.mark.soak
+def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(tmp_path: Path, server: Server) -> None:
+    """Somebody locks the table of the signs of life and does not let go."""
+    database = PostgreSQL(tmp_path)
+    try:
+        env = {"CELERY_BROKER_URL": server.url, "DATABASE_URL": database.url}
+        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
+        here = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "VBSDASH_DATA_DIR": str(tmp_path / "data")}
+        subprocess.run(migrate, env={**here, **env}, cwd=settings.BASE_DIR, check=True)
+        with database.locked("backups_heartbeat"):
+            done = run(tmp_path, **env)
+    finally:
+        database.close()
+    assert done.returncode == os.EX_TEMPFAIL
+    [line] = done.stderr.splitlines()
+    assert "the scheduler ends, to be started anew: broker or database have kept it waiting for 60 s" in line

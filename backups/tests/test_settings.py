@@ -6,6 +6,7 @@ Each case is a process of its own, forked from one that has the libraries loaded
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -99,6 +100,23 @@ def values(start: Start, *names: str, **env: str) -> list[Any]:
 
 def test_nothing_set_is_a_good_start(start: Start) -> None:
     assert start() == (0, "")
+
+
+def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
+    """By libpq's limits, of which the address may name others: here 2 s for a server that takes calls and is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
+        [databases] = values(start, "DATABASES", DATABASE_URL=url)
+        assert databases["default"]["OPTIONS"] == {
+            "connect_timeout": 2,
+            "tcp_user_timeout": 15_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        exit_code, said = start("from django.db import connection; connection.ensure_connection()", DATABASE_URL=url)
+    assert exit_code == 1
+    assert "timeout" in said
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from backups.tests.run_settings import LIMIT_S
 
@@ -66,8 +67,8 @@ class SQLite:
         self.url = f"sqlite:///{self.file}"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else can write."""
+    def locked(self, *_tables: str) -> Iterator[None]:
+        """Nobody else can write, into any table."""
         connection = sqlite3.connect(self.file, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         try:
@@ -104,10 +105,11 @@ class PostgreSQL:
             self._say("ALTER SYSTEM RESET default_transaction_read_only")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Somebody holds the tables and does not let go."""
+    def locked(self, *tables: str) -> Iterator[None]:
+        """Somebody holds these tables and does not let go."""
         with psycopg.connect(self.url) as connection:
-            connection.execute("LOCK TABLE backups_backup, backups_cloud IN ACCESS EXCLUSIVE MODE")
+            for table in tables:
+                connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table)))
             yield
             connection.rollback()
 

@@ -28,7 +28,7 @@ def test_a_restarted_database_is_found_again_by_every_part(house: House) -> None
 
 def test_a_locked_database_is_waited_for(house: House) -> None:
     """A locked file can still be read; locked tables cannot, and pages wait with whoever asks: nothing old is shown."""
-    with house.watched(), house.database.locked():
+    with house.watched(), house.database.locked("backups_backup", "backups_cloud"):
         if isinstance(house.database, PostgreSQL):
             assert house.get("/readyz") == (0, "")
         else:
