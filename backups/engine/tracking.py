@@ -151,8 +151,9 @@ def _disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
     """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
     disks: set[tuple[str, str | None]] = set()
     for part in _chunks(ids):
-        disks.update(Backup.objects.filter(pk__in=part).values_list("cloud", "volume_id"))
-        disks.update(Volume.objects.filter(last_good__in=part).values_list("cloud", "volume_id"))
+        backups = Backup.objects.filter(pk__in=part).order_by()
+        disks.update(backups.values_list("cloud", "volume_id"))
+        disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
     return disks
 
 
