@@ -1,5 +1,6 @@
 """The cloud's own list of disks, over real HTTP."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
@@ -144,6 +145,7 @@ def test_a_disk_that_turns_up_later_has_the_list_read_again_soon(sim: Simulator)
     now = timezone.now()
     assert disk_list.claim("otc", now)
     disk_list.read("otc", now)
+    Backup.objects.create(id=uuid.uuid4(), cloud_id="otc", volume_id="later", tracked_at=now)
     derive("otc", ["later"], now)
     assert Cloud.objects.get().volumes_due_at == now + timedelta(minutes=2)
     derive("otc", ["later"], now)

@@ -129,6 +129,7 @@ ALLOWED = {  # file and line: it waits for an event, or holds a process that mus
     "waiting.py": "time.sleep(LOOK_EVERY_S)",
     "test_vbs_client.py": "time.sleep(0.05)",  # a server that drips until the other side gives up
     "test_runner_supervisor.py": "time.sleep(0.5)",  # a part that ends late
+    "test_settings.py": "connect_timeout",  # the setting itself
     "test_simulator_faults.py": "get(simulator, timeout=0.2)",  # an answer that never comes
     "house.py": "_closing.wait(1)|stop.wait(0.5)",  # how often a thread looks, until it is told to end
 }

@@ -60,6 +60,12 @@ def test_a_disk_is_known_from_its_backups() -> None:
     assert (found.rule["period_seconds"], found.rule["grace_seconds"], found.rule["from"]) == (86_400, 7200, "default")
 
 
+def test_a_disk_that_no_backup_names_is_not_made_by_deriving_it(otc: Cloud) -> None:
+    """Its row may have been removed since somebody read its ID."""
+    assert derive("otc", ["removed"], NOON) == 0
+    assert not Volume.objects.exists()
+
+
 def test_deriving_twice_changes_nothing() -> None:
     backup(1)
     assert (derive_all("otc", NOON), derive_all("otc", NOON)) == (1, 0)
