@@ -12,6 +12,7 @@ from backups.listing.words import MAX_REPEATED, BadValue, Word
 
 MAX_Q = 200
 MAX_TAG = 64
+MAX_NAMED = 80  # of a key, in a sentence about it
 SPANS = {"_after": ("gte", False), "_min": ("gte", False), "_before": ("lte", True), "_max": ("lte", True)}
 
 
@@ -19,7 +20,8 @@ class BadFilter(ValueError):
     """`problems`: a sentence for each of the first keys, and one for all others; `rest`: the query without them."""
 
     def __init__(self, problems: Mapping[str, str], rest: str) -> None:
-        self.problems, others = first_few(problems)
+        named, others = first_few(problems)
+        self.problems = {key[:MAX_NAMED]: sentence for key, sentence in named.items()}
         if others:
             self.problems[REST] = others
         self.rest = rest
@@ -83,7 +85,7 @@ class _Reading:
 
     def __init__(self, listing: Listing) -> None:
         self._listing = listing
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, str] = {}  # by the whole key
         self.conditions: list[Condition] = []
         self.tags: tuple[str, ...] = ()
         self.q = self.ordering = ""
@@ -95,7 +97,7 @@ class _Reading:
                 raise BadValue(f"stands {len(values):,} times; at most {MAX_REPEATED} values are taken.")
             self._take(key, values)
         except BadValue as e:
-            self.problems[key[:80]] = f"{key[:80]} {e}"
+            self.problems[key] = f"{key[:MAX_NAMED]} {e}"
         else:
             if key != "ordering":
                 self.given[key] = tuple(values)

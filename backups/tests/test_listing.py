@@ -206,6 +206,13 @@ def test_what_cannot_be_asked_is_refused_by_name_and_the_rest_is_kept(query: str
     assert refused.value.problems[key].startswith(f"{key} ")
 
 
+def test_a_key_too_long_to_be_told_whole_is_left_out_whole() -> None:
+    long = "k" * 300
+    with pytest.raises(BadFilter) as refused:
+        parse(QueryDict(f"cloud=otc&{long}=1"), BACKUPS)
+    assert (list(refused.value.problems), refused.value.rest) == (["k" * 80], "cloud=otc")
+
+
 def test_an_untouched_form_filters_nothing_and_keeps_its_own_words_apart() -> None:
     wanted = parse(QueryDict("status=&q=+&cloud=+otc&live=off"), BACKUPS, beside={"live"}, blank_is_any=True)
     assert (wanted.any, dict(wanted.given)) == (True, {"cloud": ("otc",)})

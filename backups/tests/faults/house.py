@@ -208,6 +208,10 @@ class House:
                 if row["tracking_state"] == "fresh" and age > 2 * _interval(row) + 1:
                     seen.lies.append(f"fresh after {age:.0f} s: {row}")
 
+    def lasts(self, seconds: float) -> None:
+        """The outage that a test has made goes on for so long."""
+        self._closing.wait(seconds)
+
     def recovers(self, since: datetime) -> None:
         """Every backup is fresh again by an answer after `since`, none lost, none doubled."""
         want = sorted(self.ids)
@@ -219,6 +223,7 @@ class House:
 
         wait_until(fresh, self.logs)
         wait_until(lambda: not self.failing(), lambda: str(self.get("/readyz")))
+        print(f"all is fresh again after {(datetime.now(UTC) - since).total_seconds():.0f} s")  # see it with -rP
         assert self.sim.max_in_flight_per_backup <= 1
 
     def is_whole(self) -> bool:

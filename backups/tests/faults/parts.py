@@ -93,6 +93,13 @@ class PostgreSQL:
     def stop(self) -> None:
         self._server.stop()
 
+    def kill(self) -> None:
+        """Its main process; the others end by themselves."""
+        main = psutil.Process(self._server.get_pid())
+        everything = [main, *main.children(recursive=True)]
+        main.kill()
+        psutil.wait_procs(everything)
+
     def start(self) -> None:
         self._server.ensure_postgres_running()
 

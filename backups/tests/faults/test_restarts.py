@@ -29,6 +29,15 @@ def test_a_broker_that_is_back_at_once_is_found_again(served: House) -> None:
         served.recovers(datetime.now(UTC))
 
 
+@pytest.mark.parametrize("seconds", [4, 30])
+def test_a_broker_that_was_away_for_a_while_is_found_again(served: House, seconds: int) -> None:
+    with served.watched():
+        served.broker.end(signal.SIGTERM)
+        served.lasts(seconds)
+        served.broker.start()
+        served.recovers(datetime.now(UTC))
+
+
 def test_a_broker_that_was_away_until_the_scheduler_noticed_is_found_again(served: House) -> None:
     with served.watched():
         served.broker.end(signal.SIGTERM)
@@ -67,6 +76,19 @@ def test_a_broker_behind_connections_that_deliver_nothing_is_found_again(served:
         served.proxy.open.set()
         served.recovers(datetime.now(UTC))
     assert seen.states == {"fresh", "stale"}
+
+
+@pytest.mark.parametrize("seconds", [0, 4, 30])
+def test_a_database_that_was_killed_is_found_again(house: House, seconds: int) -> None:
+    if not isinstance(house.database, PostgreSQL):
+        pytest.skip("a file cannot be away")
+    with house.watched():
+        house.database.kill()
+        try:
+            house.lasts(seconds)
+        finally:
+            house.database.start()
+        house.recovers(datetime.now(UTC))
 
 
 def test_parts_that_start_while_the_database_is_away_find_it_when_it_comes(house: House) -> None:
