@@ -39,7 +39,7 @@ class Knowledge:
 class Standing:
     """What a disk's word is derived from. `undated`: what can be restored of it has no time that can be believed.
 
-    `has_others`: there are backups of it that are not tracked under its cloud.
+    `has_others`: it may have a good backup beside those that are known under its cloud, newer than the last good one.
     """
 
     good_at: datetime | None
@@ -103,8 +103,9 @@ def doubt(disk: Standing, now: datetime) -> str | None:
         return "What is known of its last good backup is too old to rely on."
     if disk.good_at is None and disk.undated:
         return "It has backups that can be restored, but none with a time that can be believed."
-    if disk.good_at is None and disk.has_others:
-        return "It has backups that are not tracked under this cloud: one of them may be good."
+    is_unprotected = disk.good_at is None or disk.late_at is None or disk.late_at <= now
+    if is_unprotected and disk.has_others:
+        return "It may have a good backup that the cloud has not answered for, or that another cloud tracks."
     return None
 
 

@@ -4,6 +4,7 @@ Only instants are stored; the word that they make at a given time is `VolumeQuer
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -24,8 +25,20 @@ from backups.models.rule import RuleColumns
 CHUNK = 500  # disks in one query
 NAMED_AFTER = timedelta(minutes=2)
 CONFIRMED_AFTER = timedelta(minutes=10)  # between two lists that lack something, before that is believed
+LISTING = ("listed_backups", "newest_listed_at", "unlisted_since")
 DERIVED = (
-    *("size", "tracked", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at", "overdue_at"),
+    *(
+        "size",
+        "tracked",
+        "known_backups",
+        "newest_known_at",
+        "last_good_id",
+        "last_good_at",
+        "last_good_source",
+        "undated",
+        "late_at",
+        "overdue_at",
+    ),
     *("chain_size_mb", "rule_from", "rule_tag"),
     *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
     "derive_at",
@@ -47,33 +60,54 @@ def derive_all(cloud: str, now: datetime) -> int:
     return derive(cloud, {*known, *seen.distinct()}, now)
 
 
-def note_listing(cloud: str, listed: Mapping[str, int], now: datetime) -> None:
-    """After the cloud's whole list of backups was read: how many it names of each disk, tracked here or not.
+@dataclass
+class Listed:
+    """Backups of one disk that a list named: how many, and `created_at` of the newest."""
+
+    count: int = 0
+    newest_at: datetime | None = None
+
+    def add(self, created_at: datetime) -> None:
+        self.count += 1
+        self.newest_at = max(created_at, self.newest_at or created_at)
+
+
+def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> None:
+    """After the cloud's whole list of backups was read: what it names of each disk, tracked here or not.
 
     That a disk has none any more is believed when a second list, ten minutes later at least, says the same.
     """
     with transaction.atomic():
-        changed: dict[tuple[int | None, datetime | None], list[int]] = {}
-        mine = lock_volumes(Volume.objects.filter(cloud=cloud))
-        for pk, volume_id, before, since in mine.values_list("pk", "volume_id", "listed_backups", "unlisted_since"):
-            after = _listed_backups(listed.get(volume_id, 0), before, since, now)
-            if after != (before, since):
-                changed.setdefault(after, []).append(pk)
-        for (n, unlisted_since), pks in changed.items():
-            for at in range(0, len(pks), CHUNK):
-                some = Volume.objects.filter(pk__in=pks[at : at + CHUNK])
-                some.update(listed_backups=n, unlisted_since=unlisted_since)
+        changed = []
+        for row in lock_volumes(Volume.objects.filter(cloud=cloud).only("volume_id", *LISTING)):
+            before = [getattr(row, column) for column in LISTING]
+            _note_listing(row, listed.get(row.volume_id, Listed()), now)
+            after = [getattr(row, column) for column in LISTING]
+            if after != before:
+                changed.append([row.pk, *after])
+        bulk.update(Volume, LISTING, changed)
 
 
-def _listed_backups(
-    n: int, before: int | None, since: datetime | None, now: datetime
-) -> tuple[int | None, datetime | None]:
-    """`listed_backups` and `unlisted_since` after a list that names `n`."""
-    if n or not before:
-        return n, None
-    if since is not None and since <= now - CONFIRMED_AFTER:
-        return 0, None
-    return before, since or now
+def _note_listing(row: Volume, listed: Listed, now: datetime) -> None:
+    if listed.count or not row.listed_backups:
+        row.listed_backups = listed.count
+        row.newest_listed_at = listed.newest_at
+        row.unlisted_since = None
+    elif row.unlisted_since is None:
+        row.unlisted_since = now
+    elif row.unlisted_since <= now - CONFIRMED_AFTER:
+        row.listed_backups = 0
+        row.newest_listed_at = None
+        row.unlisted_since = None
+
+
+def note_newest(cloud: str, listed: Mapping[str, Listed]) -> None:
+    """After a look at the newest entries of the list: a disk may have a backup that is newer than all known ones."""
+    with transaction.atomic():
+        for row in lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=listed).only(*LISTING)):
+            newest_at = listed[row.volume_id].newest_at
+            if newest_at is not None and (row.newest_listed_at is None or row.newest_listed_at < newest_at):
+                Volume.objects.filter(pk=row.pk).update(newest_listed_at=newest_at)
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
@@ -145,6 +179,11 @@ def _have_them_named(cloud: str) -> None:
     listed.update(volumes_due_at=Least("volumes_due_at", F("volumes_listed_at") + NAMED_AFTER))
 
 
+def have_backups_counted(cloud: str) -> None:
+    """Nobody has looked for the backups of some disks of this cloud in its list: let it be walked through soon."""
+    Cloud.objects.filter(pk=cloud).update(walked_at=None)
+
+
 def _asks(row: Volume, follow: str) -> bool:
     """Can a backup of this disk be missed? Not where new ones are not found, nor where none is asked for."""
     if row.deleted_at is not None or row.exempt_reason is not None:
@@ -165,6 +204,8 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
     values: dict[str, Any] = {
         "size": row.size if row.listed_at or not facts else _size(facts),
         "tracked": len(facts),
+        "known_backups": sum(fact.gone_at is None for fact in facts),
+        "newest_known_at": max((fact.at for fact in facts), default=None),
         "last_good_id": good.fact.id if good else None,
         "last_good_at": good.moment.at if good else None,
         "last_good_source": good.moment.source if good else None,

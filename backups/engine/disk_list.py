@@ -7,26 +7,30 @@ doubted: then their own GETs alone decide, and nothing else is judged by it. A l
 Where the cloud refuses the list, operators label and register disks by hand, and the clouds page says so.
 """
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from backups.engine import clock, clouds, due_disks, lists
-from backups.engine.derive import CHUNK, CONFIRMED_AFTER
+from backups.engine.derive import CHUNK, CONFIRMED_AFTER, have_backups_counted
 from backups.engine.locks import lock_cloud, lock_volumes
 from backups.engine.rounds import may_ask
 from backups.models import Cloud, Volume
 from backups.vbs import disk
 from backups.vbs.disk import Disk
-from backups.vbs.errors import Gone, Malformed, OutOfBudget, Rejected, VBSError, WrongAddress
+from backups.vbs.errors import Gone, Malformed, OutOfBudget, Rejected, Unavailable, VBSError, WrongAddress
 
 EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
 ASKED_AT_ONCE = 200  # disks that are asked for singly after one list
+MOST_FAILURES = 3  # of single GETs in a row
+NOTHING_DELETED = ", so no disk counts as deleted by it."
 BY_HAND = "Label and register disks by hand, or set volume_endpoint_override in clouds.yaml."
 
 
@@ -72,7 +76,7 @@ def read(name: str, now: datetime) -> int:
     try:
         with clouds.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
             walk = clouds.client(name).walk_volumes()
-            listed = disk.decode(entry for entries in walk for entry in entries)
+            entries = [entry for page in walk for entry in page]
     except OutOfBudget:
         Cloud.objects.filter(pk=name).update(volumes_due_at=now + SOON)
         return 0
@@ -81,32 +85,58 @@ def read(name: str, now: datetime) -> int:
         told = f"The list of disks was not read: {e.message.rstrip('.')}."
         _note(name, f"{told} {BY_HAND}" if refused else told, now, again=not refused)
         return 0
-    kept = keep(name, listed, now, complete=walk.complete)
+    listed = disk.decode(entries)
+    unreadable = sum(disk.decode_entry(entry) is None for entry in entries)
+    kept = keep(name, listed, now, complete=walk.complete and not unreadable)
     if not walk.complete:
-        _note(name, "The list of disks did not come to its end, so no disk counts as deleted by it.", now, again=True)
-        return len(listed)
-    asked = _ask_singly(name, kept.absent)
-    _keep_single_answers(name, asked, now)
-    _note_list(name, len(listed), kept, asked, now)
+        _note(name, f"The list of disks did not come to its end{NOTHING_DELETED}", now, again=True)
+    elif unreadable:
+        entries_have = "1 entry has" if unreadable == 1 else f"{unreadable:,} entries have"
+        _note(name, f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}", now, again=True)
+    else:
+        asked = _ask_singly(name, kept.absent)
+        judge_absent(name, kept, asked, now)
+        _note_list(name, len(listed), kept, asked, now)
     return len(listed)
 
 
 def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -> Kept:
-    """Store a list that was asked for at `now`; one that is not `complete` says nothing of what it does not name."""
+    """Store the disks that a list named, asked for at `now`; one that is not `complete` tells of no absent ones."""
     given = {one.id: one for one in listed}
     with transaction.atomic():
         lock_cloud(cloud)  # one list of a cloud at a time
         known = {row.volume_id: row for row in lock_volumes(Volume.objects.filter(cloud=cloud))}
-        _add([one for one in listed if one.id not in known], cloud, now)
+        new = [one for one in listed if one.id not in known]
+        _add(new, cloud, now)
         _write_named([row for row in known.values() if row.volume_id in given], given, now)
-        kept = Kept()
-        if complete:
-            there = [row for row in known.values() if row.deleted_at is None and row.first_seen_at <= now]
-            absent = [row for row in there if row.volume_id not in given]
-            kept = Kept([row.volume_id for row in absent], len(there))
-            _write_absent(absent, now, may_delete=not kept.is_doubted)
+        if new:
+            have_backups_counted(cloud)
     due_disks.derive_due(cloud, now)
-    return kept
+    if not complete:
+        return Kept()
+    there = [row.volume_id for row in known.values() if row.deleted_at is None and row.first_seen_at <= now]
+    return Kept([volume_id for volume_id in there if volume_id not in given], len(there))
+
+
+def judge_absent(cloud: str, kept: Kept, asked: Asked, now: datetime) -> None:
+    """Store what was found out about the disks that a whole list did not name.
+
+    What the single GETs say counts. Of the others the first absence is noted and a later one confirms it, unless this
+    list is doubted, or was just proved wrong: then it says nothing.
+    """
+    there = {one.id: one for one in asked.there}
+    decided = {*there, *asked.gone}
+    with transaction.atomic():
+        lock_cloud(cloud)
+        absent = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=kept.absent, deleted_at=None)))
+        _write_named([row for row in absent if row.volume_id in there], there, now)
+        deleted = [row.pk for row in absent if row.volume_id in asked.gone]
+        if not kept.is_doubted and not there:
+            undecided = [row for row in absent if row.volume_id not in decided]
+            _note_absence([row.pk for row in undecided if row.missing_since is None], now)
+            deleted += [row.pk for row in undecided if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER]
+        _delete(deleted, now)
+    due_disks.derive_due(cloud, now)
 
 
 def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
@@ -144,47 +174,43 @@ def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) 
         Volume.objects.filter(pk__in=part).update(listed_at=now)
 
 
-def _write_absent(rows: Sequence[Volume], now: datetime, *, may_delete: bool) -> None:
-    """The first absence is noted; a later one confirms it, unless the list is doubted."""
-    for part in _chunks([row.pk for row in rows if row.missing_since is None]):
+def _note_absence(pks: Sequence[int], now: datetime) -> None:
+    for part in _chunks(pks):
         Volume.objects.filter(pk__in=part).update(missing_since=now)
-    if may_delete:
-        confirmed = [row.pk for row in rows if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER]
-        for part in _chunks(confirmed):
-            _delete(part, now)
 
 
 def _delete(pks: Sequence[int], now: datetime) -> None:
     """They are derived anew: of a disk that is gone no backup can be missed."""
-    Volume.objects.filter(pk__in=pks).update(deleted_at=F("missing_since"), missing_since=None, derive_at=now)
+    for part in _chunks(pks):
+        gone = Volume.objects.filter(pk__in=part)
+        gone.update(deleted_at=Coalesce("missing_since", now), missing_since=None, derive_at=now)
 
 
 def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
-    """Within the budget and a bounded time. An odd answer says nothing of its disk, and hides no other one."""
+    """Within the budget and a bounded time, some at random if they are too many.
+
+    An odd answer says nothing of its disk, and hides no other one.
+    """
     asked = Asked([], [])
     client = clouds.client(name)
+    failures = 0  # in a row
     with clouds.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
-        for volume_id in volume_ids[:ASKED_AT_ONCE]:
+        for volume_id in random.sample(volume_ids, min(len(volume_ids), ASKED_AT_ONCE)):
             try:
                 asked.there.extend(disk.decode([client.get_volume(volume_id)]))
             except Gone:
                 asked.gone.append(volume_id)
             except (Rejected, WrongAddress, Malformed):
+                pass
+            except Unavailable:
+                failures += 1
+                if failures == MOST_FAILURES:
+                    break
                 continue
             except VBSError:
                 break
+            failures = 0
     return asked
-
-
-def _keep_single_answers(cloud: str, asked: Asked, now: datetime) -> None:
-    with transaction.atomic():
-        lock_cloud(cloud)
-        there = {one.id: one for one in asked.there}
-        mine = Volume.objects.filter(cloud=cloud)
-        _write_named(list(lock_volumes(mine.filter(volume_id__in=there))), there, now)
-        gone = mine.filter(volume_id__in=asked.gone, missing_since__isnull=False)
-        _delete(list(lock_volumes(gone).values_list("pk", flat=True)), now)
-    due_disks.derive_due(cloud, now)
 
 
 def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) -> None:
@@ -193,13 +219,13 @@ def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) 
     if asked.there:
         n = len(asked.there)
         lacked = f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that {'are' if n > 1 else 'is'} there"
-        _note(name, f"{lacked} when asked for by ID: no disk counts as deleted by it.", now, again=True)
+        _note(name, f"{lacked} when asked for by ID{NOTHING_DELETED}", now, again=True)
     elif kept.is_doubted and undecided:
         named = f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of {kept.known:,} that were known"
         _note(name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True)
     else:
         values: dict[str, datetime | None] = {"volumes_listed_at": now, "volumes_error": None}
-        if undecided:
+        if undecided or kept.is_doubted:
             values["volumes_due_at"] = now + AGAIN
         Cloud.objects.filter(pk=name).update(**values)
 

@@ -13,7 +13,7 @@ from typing import Literal
 from django.db.models import Q
 
 from backups.engine import breaker, clock, clouds, cost, disk_list, due_disks, following, lists, quota, rounds, sweep
-from backups.models import Backup, Cloud
+from backups.models import Backup, Cloud, Volume
 
 Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota", "derive"]
 
@@ -35,6 +35,7 @@ DO: dict[Work, Callable[[str], int]] = {
 }
 LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
 WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
+COUNT_EVERY = timedelta(minutes=2)  # the same, for the sake of disks that are new
 COUNTED = 5_000  # due backups: more make no difference
 ONE_WORKER = 400  # due backups that one worker is called for …
 MOST_WORKERS = 8  # … and no more than so many at once
@@ -87,11 +88,19 @@ def _lists(cloud: Cloud, now: datetime) -> list[Need]:
     """Looks at the list for the sake of new backups."""
     if not following.is_anything(cloud.name) or (cloud.list_error and not lists.serve(cloud, now)):
         return []
-    if cloud.walked_at is None or cloud.walked_at < now - WALK_EVERY:
+    if _is_walk_due(cloud, now):
         return [Need(cloud.name, "sweep")]
     if cloud.backups_listed_at is None or cloud.backups_listed_at < now - LOOK_EVERY:
         return [Need(cloud.name, "look_for_new")]
     return []
+
+
+def _is_walk_due(cloud: Cloud, now: datetime) -> bool:
+    """Regularly, and soon when there are disks whose backups nobody has looked for in a whole list."""
+    if cloud.walked_at is None or cloud.walked_at < now - WALK_EVERY:
+        return True
+    uncounted = Volume.objects.filter(cloud=cloud, listed_backups__isnull=True)
+    return cloud.walked_at < now - COUNT_EVERY and uncounted.exists()
 
 
 def _is_list_cheaper(cloud: Cloud, due: int) -> bool:

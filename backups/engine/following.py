@@ -25,7 +25,9 @@ class Wanted:
         return self.mode != "none" or any(self.switched.values())
 
     def wants(self, volume_id: Any) -> bool:
-        switch = self.switched.get(volume_id) if isinstance(volume_id, str) else None
+        if not isinstance(volume_id, str):
+            return self.mode == "all"
+        switch = self.switched.get(volume_id)
         if switch is not None:
             return switch
         return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked)

@@ -68,6 +68,11 @@ def note_lacks(name: str, lacks: list[str], now: datetime) -> None:
     Cloud.objects.filter(pk=name).update(list_lacks=lacks, list_error=None, list_checked_at=now)
 
 
+def note_empty(name: str, now: datetime) -> None:
+    """It can be read; what its entries lack is seen once there is one."""
+    Cloud.objects.filter(pk=name).update(list_lacks=None, list_error=None, list_checked_at=now)
+
+
 def _single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
     """The single answer, stored if its backup is tracked; None while somebody else asks about it, or on an error."""
     asked_at = clock.now()

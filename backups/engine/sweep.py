@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -67,7 +67,7 @@ class _Sweep:
         self._derived = time.monotonic()
         self._good = 0
         self._newest = cloud.newest_created_at
-        self._disks: Counter[str] = Counter()
+        self._disks: defaultdict[str, derive.Listed] = defaultdict(derive.Listed)
 
     def run(self) -> int:
         client = clouds.client(self._name)
@@ -142,7 +142,10 @@ class _Sweep:
         self._set_unlisted(applied.doubtful, self._asked_at)
 
     def _note_page(self, entries: dict[str, Any]) -> None:
-        self._disks.update(d for entry in entries.values() if isinstance(d := entry.get("volume_id"), str))
+        for entry in entries.values():
+            volume_id = fields.identifier(entry, "volume_id", [])
+            if volume_id is not None:
+                self._disks[volume_id].add(_made(entry) or self._asked_at)
         self._note_newest(entries)
 
     def _tracked(self, entries: dict[uuid.UUID, Any]) -> set[uuid.UUID]:
@@ -184,12 +187,16 @@ class _Sweep:
             known = Backup.objects.filter(cloud=self._name, refreshed_at__isnull=False, gone_at=None).count()
         mine = Cloud.objects.filter(pk=self._name)
         since = self._cloud.shrunk_since
-        is_confirmed = since is not None and since <= self._began - derive.CONFIRMED_AFTER
+        shrunk_to = self._cloud.shrunk_to
+        says_the_same = shrunk_to is not None and not lists.lacks_many(shrunk_to - walk.listed, of=shrunk_to)
+        if since is None or not says_the_same:
+            since = self._began
+        is_confirmed = since <= self._began - derive.CONFIRMED_AFTER
         if is_confirmed or not lists.lacks_many(known - walk.listed, of=known):
-            if since is not None:
-                mine.update(shrunk_since=None, list_error=None)
+            if shrunk_to is not None:
+                mine.update(shrunk_since=None, shrunk_to=None, list_error=None)
             return False
-        mine.update(shrunk_since=since or self._began, walked_at=None)
+        mine.update(shrunk_since=since, shrunk_to=walk.listed, walked_at=None)
         named = f"The list of backups named {walk.listed:,} where {known:,} were known"
         lists.failed(self._name, f"{named}: it is doubted until another one says the same.", clock.now())
         return True
@@ -197,9 +204,11 @@ class _Sweep:
     def _note_end(self, walk: Walk) -> None:
         values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
         if self._whole and not walk.listed:
-            self._trusted, self._check = True, False  # an empty list lacks nothing
-            lists.note_lacks(self._name, [], clock.now())
-        if self._whole:
+            self._trusted, self._check = True, False  # an empty list lacks nothing, and shows no entry to compare
+            lists.note_empty(self._name, clock.now())
+        if not self._whole:
+            derive.note_newest(self._name, self._disks)
+        else:
             derive.note_listing(self._name, self._disks, self._began)
             values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}
         Cloud.objects.filter(pk=self._name).update(**values)

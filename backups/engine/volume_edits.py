@@ -76,7 +76,11 @@ def end_exemption(disks: Sequence[Disk], *, hand: Hand, version: int | None = No
 
 def set_follow(disks: Sequence[Disk], follow: bool | None, *, hand: Hand, version: int | None = None) -> int:
     """None: as `vbs_follow` of the cloud says."""
-    return change(disks, {"follow": follow}, hand=hand, version=version)
+    changed = change(disks, {"follow": follow}, hand=hand, version=version)
+    if follow:
+        for cloud in {cloud for cloud, _ in disks}:
+            derive.have_backups_counted(cloud)
+    return changed
 
 
 def set_label(disks: Sequence[Disk], label: str | None, *, hand: Hand, version: int | None = None) -> int:
@@ -124,6 +128,8 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
             Edit.objects.create(volume=row, at=hand.now, by=hand.by, word="registered", after=volume_id)
         if label:
             set_label([(cloud, volume_id)], label, hand=hand)
+    if new:
+        derive.have_backups_counted(cloud)
     derive.derive(cloud, [volume_id], hand.now)
     return new
 

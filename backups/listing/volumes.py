@@ -19,6 +19,7 @@ _HIDDEN = frozenset(
     [
         *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),
         *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone", "listed_backups"),
+        *("newest_listed_at", "known_backups", "newest_known_at"),
     ]
 )
 

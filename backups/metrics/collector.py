@@ -139,9 +139,9 @@ class Metrics(Collector):
         )
         yield _gauge(
             "vbsdash_volume_never_backed_up",
-            "A disk that has no backup at all.",
+            "A disk of which no backup that could be restored is known, though its cloud's list was read.",
             DISK,
-            ((labels, 1.0) for disk, labels in disks if disk.last_good_at is None),
+            ((labels, 1.0) for disk, labels in disks if disk.protection == "never"),
         )
         yield _gauge(
             "vbsdash_volume_last_outcome_good",

@@ -40,6 +40,7 @@ class Cloud(models.Model):
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
     listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
     shrunk_since = models.DateTimeField(null=True)  # the first walk that named far fewer, while that is not confirmed
+    shrunk_to = models.PositiveIntegerField(null=True)  # entries of the last such walk
     page_size = models.PositiveIntegerField(null=True)  # the server's own cap, when it is below 1,000
     list_lacks = models.JSONField(null=True)  # keys of the single answer that list entries lack; null = not known
     list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence

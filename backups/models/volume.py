@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import BooleanField, Case, CharField, Exists, F, OuterRef, Q, Value, When
+from django.db.models import BooleanField, Case, CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
 
 from backups.models.backup import FAILED, Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
 
+SAME_TIME = timedelta(seconds=1)  # lists and single answers may write one time with and without its fraction
 LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there is none beside the known ones
 
 
@@ -22,9 +23,10 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
             cloud__last_good_at__gt=now - SILENT_AFTER,
             cloud__backups_listed_at__gt=now - LISTED_FOR,
         )
+        is_unprotected = Q(last_good_at__isnull=True) | Q(late_at__lte=now)
         return self.with_followed().annotate(
             has_others=Case(
-                When(Q(last_good_at__isnull=True) & _has_others(), then=Value(True)),
+                When(is_unprotected & _has_others(), then=Value(True)),
                 default=Value(False),
                 output_field=BooleanField(),
             ),
@@ -60,12 +62,22 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
 
 
 def _has_others() -> Q:
-    """Are there backups of the disk that are not tracked under its cloud: listed there, or tracked under another name
-    of the same project?
+    """May there be a good backup beside the known ones, newer than the last good one?
+
+    The list names one that the cloud has not answered for; or one is tracked under another name of the same project;
+    or none is known to be good, and nobody has looked for others in a whole list since the disk is known.
     """
+    never_counted = Q(listed_backups__isnull=True)
+    none_is_good = Q(last_good_at__isnull=True) & (never_counted | Q(listed_backups__gt=F("known_backups")))
+    newest_unknown = Q(newest_listed_at__isnull=False) & (
+        Q(newest_known_at__isnull=True) | Q(newest_listed_at__gt=F("newest_known_at") + SAME_TIME)
+    )
     elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
     elsewhere = elsewhere.exclude(status__in=FAILED).exclude(cloud=OuterRef("cloud"))
-    return Q(listed_backups__gt=F("tracked")) | Q(Exists(elsewhere.order_by()))
+    last_good_at = OuterRef("last_good_at")
+    elsewhere = elsewhere.annotate(good_here_at=ExpressionWrapper(last_good_at, models.DateTimeField(null=True)))
+    newer = Q(good_here_at__isnull=True) | Q(created_at__isnull=True) | Q(created_at__gt=F("good_here_at"))
+    return none_is_good | newest_unknown | Q(Exists(elsewhere.filter(newer).order_by()))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
@@ -89,7 +101,9 @@ class Volume(RuleColumns):
     listed_at = models.DateTimeField(null=True)  # the last whole list that named it
     missing_since = models.DateTimeField(null=True)  # the first whole list that did not, while that is not confirmed
     deleted_at = models.DateTimeField(null=True)  # the same, once it is confirmed: the disk is gone
-    listed_backups = models.PositiveIntegerField(null=True)  # in the cloud's last whole list of backups, tracked or not
+    # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since the disk is known
+    listed_backups = models.PositiveIntegerField(null=True)
+    newest_listed_at = models.DateTimeField(null=True)  # `created_at` of the newest one that a list has named
     unlisted_since = models.DateTimeField(null=True)  # the first such list that named none, while that is not confirmed
     # set by operators; `version` rises with each of them
     label = CodePointText(null=True)
@@ -102,6 +116,8 @@ class Volume(RuleColumns):
     # derived from its backups by engine.derive, when `derive_at` is reached if that is set; "good" can be restored
     derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
+    known_backups = models.PositiveIntegerField(default=0)  # of those, the ones that are not gone
+    newest_known_at = models.DateTimeField(null=True)  # `created_at` of the newest of those, gone or not
     last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
     last_good_at = models.DateTimeField(null=True)
     last_good_source = models.CharField(max_length=16, null=True)  # data_timestamp or created_at
@@ -125,6 +141,7 @@ class Volume(RuleColumns):
             models.Index("overdue_at", "id", name="volume_overdue"),
             models.Index("exempt_until", name="volume_exempt"),
             models.Index("name", "id", name="volume_name"),
+            models.Index("cloud", name="volume_uncounted", condition=Q(listed_backups__isnull=True)),
             models.Index("cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)),
         )
 

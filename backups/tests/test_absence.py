@@ -73,7 +73,7 @@ def test_disks_that_are_there_are_not_deleted_by_lists_that_lack_them(
         read_again(clock, HOUR)
         assert deleted() == []
         assert problem() == (
-            f"The list of disks lacked {lacked} there when asked for by ID: no disk counts as deleted by it."
+            f"The list of disks lacked {lacked} there when asked for by ID, so no disk counts as deleted by it."
         )
         assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
     assert Volume.objects.filter(missing_since__isnull=False).count() == 0
@@ -98,6 +98,7 @@ def test_many_that_are_gone_at_once_are_deleted_by_their_own_gets(sim: Simulator
     read_again(clock, HOUR)
     assert deleted() == ids[:9]
     assert problem() is None
+    assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE  # so much is looked at again soon
 
 
 def test_without_single_gets_a_second_list_decides_ten_minutes_later(sim: Simulator, clock: Clock) -> None:
@@ -125,6 +126,61 @@ def test_without_single_gets_a_disk_that_flickers_is_not_deleted(sim: Simulator,
         sim.unlist_volumes()
         read_again(clock, 10 * MINUTE)
         assert deleted() == []
+
+
+def test_a_list_that_one_single_get_proves_wrong_deletes_no_other_disk(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 12)
+    sim.fault(Fault(kind="status", status=403, path=f"/volumes/{ids[1]}"))
+    sim.unlist_volumes(*ids[:2])
+    for _ in range(3):
+        read_again(clock, 10 * MINUTE)
+        assert deleted() == []
+        assert (problem() or "").startswith("The list of disks lacked 1 disk that is there")
+
+
+def test_a_doubted_list_is_not_the_first_of_two(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 29)
+    sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
+    sim.unlist_volumes(*ids)
+    read_again(clock, HOUR)
+    sim.unlist_volumes(ids[0])
+    read_again(clock, 10 * MINUTE)
+    assert deleted() == []
+    read_again(clock, 10 * MINUTE)
+    assert deleted() == ids[:1]
+
+
+def test_a_list_with_an_entry_that_cannot_be_read_takes_no_disk_away(sim: Simulator, clock: Clock) -> None:
+    """It may be the one of the disk that is missing."""
+    ids = have(sim, 10)
+    sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
+    sim.unlist_volumes(ids[0])
+    sim.add_volume({"id": "no\nid", "name": "x", "size": 1})
+    for _ in range(3):
+        read_again(clock, 10 * MINUTE)
+        assert deleted() == []
+        assert problem() == (
+            "In the list of disks 1 entry has no ID that can be read, so no disk counts as deleted by it."
+        )
+
+
+def test_an_error_for_one_disk_hides_no_other_one_and_three_in_a_row_end_the_asking(
+    sim: Simulator, clock: Clock
+) -> None:
+    ids = have(sim, 12)
+    for one in ids[:8]:
+        sim.remove_volume(one)
+    for one in ids[:2]:
+        sim.fault(Fault(kind="status", status=500, path=f"/volumes/{one}"))
+    read_again(clock, HOUR)
+    assert deleted() == ids[2:8]
+    for one in ids[8:]:
+        sim.remove_volume(one)
+        sim.fault(Fault(kind="status", status=500, path=f"/volumes/{one}"))
+    sim.forget_requests()
+    read_again(clock, HOUR)
+    assert deleted() == ids[2:8]
+    assert len([request for request in sim.requests if "/volumes/disk-" in request.path]) == 3
 
 
 def test_without_single_gets_a_doubted_list_decides_nothing_however_often_it_comes(
@@ -222,6 +278,20 @@ def test_a_list_of_backups_that_shrinks_at_once_is_doubted_until_another_one_say
     assert (cloud.backups_listed_at, cloud.listed, cloud.list_error) == (timezone.now(), 6, None)
 
 
+def test_a_second_list_that_says_something_else_confirms_nothing(sim: Simulator, clock: Clock) -> None:
+    ids = track_all(sim, 20)
+    listed_at = Cloud.objects.get().backups_listed_at
+    for gone, left in ((ids[:10], 10), (ids[10:], 0)):
+        for one in gone:
+            sim.remove(str(one))
+        list_again(clock, 11 * MINUTE)
+        cloud = Cloud.objects.get()
+        assert (cloud.backups_listed_at, cloud.listed, cloud.shrunk_to) == (listed_at, 20, left)
+    list_again(clock, 11 * MINUTE)
+    cloud = Cloud.objects.get()
+    assert (cloud.backups_listed_at, cloud.listed, cloud.shrunk_to) == (timezone.now(), 0, None)
+
+
 def test_a_list_that_is_whole_again_is_believed_at_once(sim: Simulator, clock: Clock) -> None:
     ids = track_all(sim, 10)
     bodies = [json_of(sim, one) for one in ids[:4]]
@@ -252,7 +322,7 @@ def test_a_look_for_new_backups_that_finds_none_at_all_proves_nothing(sim: Simul
 
 def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(sim: Simulator, clock: Clock) -> None:
     Volume.objects.create(cloud_id="otc", volume_id="disk-00", first_seen_at=timezone.now())
-    derive.note_listing("otc", {"disk-00": 1}, timezone.now())
+    derive.note_listing("otc", {"disk-00": derive.Listed(1, timezone.now())}, timezone.now())
     for after, expected in ((HOUR, 1), (9 * MINUTE, 1), (MINUTE, 0)):
         clock.shift(after)
         derive.note_listing("otc", {}, timezone.now())

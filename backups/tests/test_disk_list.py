@@ -44,6 +44,7 @@ def volume(volume_id: str, name: str | None = "db-01", size: Any = 10) -> dict[s
 
 
 def told(now: datetime | None = None) -> dict[str, tuple[str | None, int | None, str]]:
+    Volume.objects.update(listed_backups=0)  # as after a whole list of backups that names none
     rows = Volume.objects.order_by("volume_id").with_protection(now or timezone.now())
     return {row["volume_id"]: (row["name"], row["size"], row["protection"]) for row in rows.values(*volumes.COLUMNS)}
 

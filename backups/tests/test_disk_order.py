@@ -36,6 +36,7 @@ def disks() -> list[dict[str, Any]]:
             volume_id=f"disk {n}",
             first_seen_at=NOON - dice.randint(0, 3) * DAY,
             follow=dice.random() < 0.9,
+            listed_backups=0,
             deleted_at=NOON if dice.random() < 0.1 else None,
             exempt_reason="scratch" if dice.random() < 0.1 else None,
             last_good=good,

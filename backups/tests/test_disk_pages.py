@@ -52,7 +52,7 @@ def disk(volume_id: str, *backups: tuple[float, str, str]) -> None:
     ]
     Backup.objects.bulk_create(rows)
     Volume.objects.get_or_create(
-        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now - timedelta(days=40)}
+        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now - timedelta(days=40), "listed_backups": 0}
     )
     derive.derive("otc", [volume_id], now)
 

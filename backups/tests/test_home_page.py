@@ -45,7 +45,7 @@ def disk(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
         given = {word: value for word, value in words.items() if word != "hours"}
         rows.append(Backup.objects.create(**({"id": uuid.uuid4()} | same | given)))
     Volume.objects.get_or_create(
-        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now, "name": volume_id}
+        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now, "name": volume_id, "listed_backups": 0}
     )
     findings.note([row.pk for row in rows], now)
     derive.derive("otc", [volume_id], now)

@@ -109,7 +109,9 @@ class Writer:
         )
 
     def _note_listing(self, cloud: str) -> None:
-        derive.note_listing(cloud, {one: self._dice.randint(0, 3) for one in self._disks()}, self._now)
+        listed = {one: derive.Listed(self._dice.randint(1, 3), self._now) for one in self._disks()}
+        derive.note_listing(cloud, listed, self._now)
+        derive.note_newest(cloud, listed)
 
     def _untrack_and_add(self, cloud: str) -> None:
         ids = [str(pk) for pk in self._ids(cloud, 20)]

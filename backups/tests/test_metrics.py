@@ -80,7 +80,7 @@ def backup(now: datetime, *, disk: str, status: str, made: datetime) -> Backup:
 
 def volume(volume_id: str, now: datetime, **words: Any) -> None:
     overdue = {"overdue_at": words["late_at"] + timedelta(hours=2)} if "late_at" in words else {}
-    Volume.objects.create(cloud_id="otc", volume_id=volume_id, first_seen_at=now, **overdue, **words)
+    Volume.objects.create(cloud_id="otc", volume_id=volume_id, first_seen_at=now, listed_backups=0, **overdue, **words)
 
 
 def key(**words: Any) -> str:

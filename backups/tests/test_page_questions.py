@@ -70,7 +70,8 @@ def have(n: int, settings: Any, folder: Path) -> None:
         for one in (good, bad, moving):
             one.name, one.created_at, one.kind = f"b{at}", made, "incremental" if at < n - 1 else "full"
         rows += [good, bad, moving]
-        Volume.objects.create(cloud_id="otc", volume_id=f"d-{at}", first_seen_at=now - timedelta(days=3))
+        first_seen_at = now - timedelta(days=3)
+        Volume.objects.create(cloud_id="otc", volume_id=f"d-{at}", first_seen_at=first_seen_at, listed_backups=1)
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
     Backup.objects.bulk_create(rows)

@@ -59,6 +59,11 @@ def test_an_empty_page_is_the_last_even_if_it_names_a_next_one() -> None:
     assert (walk.complete, offsets) == (True, [0, 94, 95])
 
 
+def test_a_first_page_without_entries_that_names_a_next_one_is_cut_short() -> None:
+    walk = Walk(lambda offset: Page([], more=True), limit=30)
+    assert (ids(walk), walk.complete) == ([], False)
+
+
 def test_a_short_page_of_a_round_length_may_be_cut() -> None:
     walk = Walk(lambda offset: Page(ROWS[offset : offset + 50], more=False), limit=1000)
     assert len(ids(walk)) == 95

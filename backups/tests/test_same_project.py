@@ -1,10 +1,13 @@
 """Two entries that lead to one project are noticed and said, share one budget, and call no disk unprotected."""
 
+import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -81,10 +84,30 @@ def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(s
     assert len(backed_up & set(states)) > 1
     for volume_id in backed_up & set(states):
         assert states[volume_id].protection == "unknown"
-        why = "It has backups that are not tracked under this cloud: one of them may be good."
+        why = "It may have a good backup that the cloud has not answered for, or that another cloud tracks."
         assert states[volume_id].why == why
     never = {one.volume_id for one in second if one.protection == "never"}
     assert never.isdisjoint(backed_up)
+
+
+def test_no_disk_is_called_overdue_while_a_newer_backup_of_it_is_tracked_under_the_other_name(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
+    """Whoever looks first tracks: Monday's backup is seen by one name, Tuesday's by the other."""
+    monday = timezone.now()
+    backup = {"volume_id": "disk", "status": "available", "service_metadata": "{}"}
+    sim.add({**backup, "id": str(uuid.UUID(int=1)), "created_at": f"{monday:%Y-%m-%dT%H:%M:%S.000000}"})
+    sweep.sweep("otc")
+    clock.shift(timedelta(hours=26))
+    tuesday = timezone.now()
+    sim.add({**backup, "id": str(uuid.UUID(int=2)), "created_at": f"{tuesday:%Y-%m-%dT%H:%M:%S.000000}"})
+    sweep.sweep("envvars")
+    clock.shift(timedelta(hours=1))
+    now = timezone.now()
+    Cloud.objects.update(last_good_at=now, backups_listed_at=now)
+    Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + timedelta(hours=1))
+    states = volume_states(Volume.objects.filter(volume_id="disk").order_by("cloud"), now)
+    assert [(one.cloud, one.protection) for one in states] == [("envvars", "protected"), ("otc", "unknown")]
 
 
 def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulator) -> None:

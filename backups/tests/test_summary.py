@@ -49,6 +49,7 @@ def told(now: datetime = NOON, **words: Any) -> Summary:
     for name in CLOUDS:
         findings.note_all(name, now)
         derive_all(name, now)
+    Volume.objects.update(listed_backups=0)  # no list names backups beside those that are tracked
     return summary(now, **words)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
 from backups.engine import shared_rules, tracking, volume_edits, volumes
-from backups.engine.derive import derive, derive_all, note_listing
+from backups.engine.derive import Listed, derive, derive_all, note_listing
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
 from backups.tests.facts import NOON
@@ -98,6 +98,9 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
         follow=data.draw(st.none() | st.booleans()),
         tracked=data.draw(st.integers(0, 1)),
         listed_backups=data.draw(st.none() | st.integers(0, 1)),
+        known_backups=data.draw(st.integers(0, 1)),
+        newest_listed_at=data.draw(times),
+        newest_known_at=data.draw(times),
         deleted_at=data.draw(st.none() | times),
         exempt_reason=data.draw(st.none() | st.just("why not")),
         exempt_until=data.draw(times),
@@ -131,9 +134,11 @@ def test_a_disk_that_nobody_follows_is_unknown(
     assert disk().protection == expected
 
 
-@pytest.mark.parametrize(("listed", "expected"), [({}, "never"), ({"vol-9": 1}, "unknown"), (None, "unknown")])
+@pytest.mark.parametrize(
+    ("listed", "expected"), [({}, "never"), ({"vol-9": Listed(1, NOON)}, "unknown"), (None, "unknown")]
+)
 def test_where_only_tracked_disks_are_followed_none_listed_means_never(
-    listed: dict[str, int] | None, expected: str
+    listed: dict[str, Listed] | None, expected: str
 ) -> None:
     Cloud.objects.update(follow="disks")
     volume_edits.register("otc", "vol-9", hand=ANNA)
@@ -228,9 +233,13 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
     assert [disk(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
 
 
-def test_a_disk_registered_by_hand_was_never_backed_up() -> None:
+def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
+    Cloud.objects.update(walked_at=NOON)
     assert volume_edits.register("otc", "vol-9", label="by hand", hand=ANNA)
     assert not volume_edits.register("otc", "vol-9", hand=ANNA)
+    assert disk(volume_id="vol-9").protection == "unknown"
+    assert Cloud.objects.get().walked_at is None  # the list is walked through at once
+    note_listing("otc", {}, NOON)
     found = disk(volume_id="vol-9")
     assert (found.protection, found.label, found.edited["registered"].by) == ("never", "by hand", "anna")
 
@@ -256,5 +265,6 @@ def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:
     one = backup(1)
     derive("otc", ["disk"], NOON)
     volume_edits.set_label([DISK], "mine", hand=ANNA)
+    note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
     tracking.untrack([str(one.pk)])
-    assert (disk().protection, disk().last_good_id, disk().late_at) == ("never", None, None)
+    assert (disk().protection, disk().last_good_id, disk().late_at) == ("unknown", None, None)

@@ -19,11 +19,20 @@ class Disk:
 
 def decode(entries: Iterable[Any]) -> list[Disk]:
     """The disks of a list, each once; an entry without an ID is passed over and hides no neighbour."""
-    found: dict[str, Disk] = {}
+    disks: dict[str, Disk] = {}
     for entry in entries:
-        problems: Problems = []
-        body = entry if isinstance(entry, dict) else {}
-        if disk_id := fields.identifier(body, "id", problems):
-            name, size = fields.text(body, "name", problems), fields.integer(body, "size", problems)
-            found[disk_id] = Disk(disk_id, name or None, size)
-    return list(found.values())
+        disk = decode_entry(entry)
+        if disk is not None:
+            disks[disk.id] = disk
+    return list(disks.values())
+
+
+def decode_entry(entry: Any) -> Disk | None:
+    """One entry of a list; None when it has no ID that can be read, so nobody knows which disk it names."""
+    problems: Problems = []
+    body = entry if isinstance(entry, dict) else {}
+    disk_id = fields.identifier(body, "id", problems)
+    if disk_id is None:
+        return None
+    name = fields.text(body, "name", problems)
+    return Disk(disk_id, name or None, fields.integer(body, "size", problems))

@@ -66,7 +66,8 @@ class Walk:
                 overlap = min(offset, 1)
                 continue
             if self._is_last(page):
-                self.complete = joined
+                is_cut_short = page.more and not self._seen  # nothing at all, and yet a next page
+                self.complete = joined and not is_cut_short
                 return
             if len(self._seen) == known and offset + len(page.entries) > reached:
                 return  # endless: the same page again
