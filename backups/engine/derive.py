@@ -41,7 +41,7 @@ DERIVED = (
     ),
     *("chain_size_mb", "rule_from", "rule_tag"),
     *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
-    "derive_at",
+    *("deleted_at", "derive_at"),
 )
 
 
@@ -161,7 +161,7 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
             in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
             its = facts.get(row.volume_id, [])
             hangs = chains.chains(its)
-            is_new = _note(row, its, hangs, in_force, now)
+            is_new = _note_return(row, its) | _note(row, its, hangs, in_force, now)
             if is_new or row.derive_at is not None:
                 row.derive_at = None
                 written.append(row)
@@ -224,6 +224,17 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
     for column in new:
         setattr(row, column, values[column])
     return bool(new)
+
+
+def _note_return(row: Volume, facts: Sequence[Fact]) -> bool:
+    """A disk that is backed up after it was deleted is there again, whatever a list said."""
+    if row.deleted_at is None:
+        return False
+    edge = row.deleted_at + CONFIRMED_AFTER  # clocks differ
+    if not any(fact.is_good and fact.created_at is not None and fact.created_at > edge for fact in facts):
+        return False
+    row.deleted_at = None
+    return True
 
 
 def _size(facts: Sequence[Fact]) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from backups.engine import clouds, tracking
 from backups.models import Backup, SearchText, Volume
+from backups.vbs import fields
 
 CHUNK = 500
 
@@ -24,10 +25,9 @@ class Wanted:
     def anything(self) -> bool:
         return self.mode != "none" or any(self.switched.values())
 
-    def wants(self, volume_id: Any) -> bool:
-        if not isinstance(volume_id, str):
-            return self.mode == "all"
-        switch = self.switched.get(volume_id)
+    def wants(self, volume_id: str | None) -> bool:
+        """None: of a disk that is not known."""
+        switch = self.switched.get(volume_id) if volume_id is not None else None
         if switch is not None:
             return switch
         return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked)
@@ -49,7 +49,7 @@ def is_anything(cloud: str) -> bool:
 
 def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: datetime) -> list[uuid.UUID]:
     """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
-    new = [pk for pk, entry in entries.items() if known.wants(entry.get("volume_id"))]
+    new = [pk for pk, entry in entries.items() if known.wants(fields.identifier(entry, "volume_id", []))]
     there = tracked_anywhere(new)
     moved = tracking.take_over(cloud, [str(pk) for pk in there], now) if there else []
     fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from backups.vbs.fields import clean
-from backups.vbs.paging import HYPHENATED
+from backups.vbs.ids import HYPHENATED, stands_for_none
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
@@ -119,6 +119,8 @@ def _line(value: str) -> Line:
     word = value.strip("\"'<>()[]{}")
     link = _LINK.fullmatch(word)
     candidate = link[1] if link else word
+    if stands_for_none(candidate):
+        return Line(_shown(value), None, "Not a backup ID: it stands for none.")
     if HYPHENATED.fullmatch(candidate):
         return Line(_shown(value), candidate.lower())
     if _HEX.fullmatch(candidate):

@@ -1,6 +1,7 @@
 """How many backups a project may have: asked of the cloud once a day, or set in clouds.yaml where it does not tell."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -48,11 +49,41 @@ def read(name: str, now: datetime) -> int:
         why = f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
         rows.update(quota_error=why, quota_due_at=now + (EVERY if refused else AGAIN))
         return 0
-    rows.update(**{_COLUMNS[resource]: limit for resource, limit in told.items()}, quota_error=None)
-    if len(told) < len(_COLUMNS):  # what is not told is no limit that was lifted: what was known of it stays
-        why = "The answer about the quota does not name all limits of backups; those that it leaves out stay as known."
-        rows.update(quota_error=why, quota_due_at=now + AGAIN)
+    keep(rows.get(), told, now)
     return 1
+
+
+def keep(cloud: Cloud, told: Mapping[Resource, int | None], now: datetime) -> None:
+    """A limit that was lifted at once, or that leaves no room for what is there, counts when it is told twice."""
+    doubted_before = cloud.quota_doubted or {}
+    doubted: dict[Resource, int | None] = {}
+    for resource, limit in told.items():
+        is_told_again = resource in doubted_before and doubted_before[resource] == limit
+        if _is_odd(cloud, resource, limit) and not is_told_again:
+            doubted[resource] = limit
+        else:
+            setattr(cloud, _COLUMNS[resource], limit)
+    cloud.quota_doubted = doubted or None
+    cloud.quota_error = None
+    if doubted:
+        names = " and ".join(sorted(doubted))
+        cloud.quota_error = f"The quota of {names} that was told is doubted until another answer says the same."
+    elif len(told) < len(_COLUMNS):  # what is not told is no limit that was lifted
+        cloud.quota_error = (
+            "The answer about the quota does not name all limits of backups; those that it leaves out stay as known."
+        )
+    if cloud.quota_error is not None:
+        cloud.quota_due_at = now + AGAIN
+    cloud.save(update_fields=[*_COLUMNS.values(), "quota_doubted", "quota_error", "quota_due_at"])
+
+
+def _is_odd(cloud: Cloud, resource: Resource, limit: int | None) -> bool:
+    known = getattr(cloud, _COLUMNS[resource])
+    if limit == known:
+        return False
+    if limit is None:
+        return known is not None
+    return limit == 0 or (resource == "backups" and cloud.listed is not None and limit < cloud.listed)
 
 
 def in_force(cloud: Cloud) -> Quota:

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from backups.models import Cloud
 from backups.vbs.clouds import CloudConfig
+from backups.vbs.ids import HYPHENATED
 
 logger = logging.getLogger(__name__)
 
 LEARNED_EVERY_S = 30.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class _Known:
@@ -68,5 +70,13 @@ def sentence(names: Iterable[str]) -> str:
 
 
 def _normal(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{parts.netloc}".lower() + parts.path.rstrip("/")
+    """One spelling: without default port, dot after the host, doubled slashes, and hyphens in the project ID."""
+    parts = urlsplit(endpoint.lower())
+    try:
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:  # no number: as it is written
+        return endpoint
+    steps = [step for step in parts.path.split("/") if step]
+    if steps and HYPHENATED.fullmatch(steps[-1]):
+        steps[-1] = steps[-1].replace("-", "")
+    return f"{parts.scheme}://{(parts.hostname or '').rstrip('.')}:{port}/{'/'.join(steps)}"

@@ -22,7 +22,8 @@ from backups.engine.touch import touch
 from backups.models import Backup, Cloud
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
-from backups.vbs.paging import HYPHENATED, Walk, entry_id
+from backups.vbs.ids import is_backup_id
+from backups.vbs.paging import Walk, entry_id
 
 CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
@@ -223,7 +224,7 @@ class _Sweep:
 def _id(entry: Any) -> str | None:
     """Of an entry that can be asked for; a broken one never hides its neighbours."""
     found = entry_id(entry)
-    return found if found is not None and HYPHENATED.fullmatch(found) else None
+    return found if is_backup_id(found) else None
 
 
 def _made(entry: Any) -> datetime | None:

@@ -14,7 +14,7 @@ from backups.engine import clouds, derive, due_disks, signing_in
 from backups.engine.locks import clouds_of, lock_clouds
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud, SearchText, Volume
-from backups.vbs.paging import HYPHENATED
+from backups.vbs.ids import is_backup_id
 
 CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 
@@ -179,7 +179,7 @@ def refresh_now(ids: Sequence[str], now: datetime) -> int:
 
 def is_listed(entry: Any) -> bool:
     """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
-    return isinstance(entry, dict) and HYPHENATED.fullmatch(str(entry.get("id"))) is not None
+    return isinstance(entry, dict) and is_backup_id(entry.get("id"))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from backups.engine import clouds, derive
 from backups.engine.locks import lock_volumes
 from backups.models import Cloud, Edit, Volume, VolumeTag
 from backups.models.rule import RuleColumns
-from backups.vbs.ids import why_no_id
+from backups.vbs.ids import normal, why_no_id
 
 CHUNK = 400
 MOST_TAGS, LONGEST_TAG, LONGEST_TEXT = 50, 64, 10_000
@@ -135,13 +135,13 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
 
 
 def clean_volume_id(value: str) -> str:
-    """Without blanks around. Raises BadValue for what cannot be the ID of a disk."""
+    """Without blanks around, a UUID in lower case. Raises BadValue for what cannot be the ID of a disk."""
     given = value.strip()
     if not given:
         raise BadValue("volume_id", "Write the ID of the disk.")
     if why := why_no_id(given):
         raise BadValue("volume_id", f"“{given[:80]}” is no ID of a disk: {why}.")
-    return given
+    return normal(given)
 
 
 def rule_columns(rule: Rule | None) -> dict[str, Any]:

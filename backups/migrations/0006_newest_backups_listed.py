@@ -18,6 +18,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='cloud',
+            name='quota_doubted',
+            field=models.JSONField(null=True),
+        ),
+        migrations.AddField(
+            model_name='cloud',
             name='shrunk_to',
             field=models.PositiveIntegerField(null=True),
         ),

@@ -53,6 +53,7 @@ class Cloud(models.Model):
     # the quota of backups, as the cloud tells it: null is no limit, or not told
     quota_backups = models.BigIntegerField(null=True)
     quota_gb = models.BigIntegerField(null=True)
+    quota_doubted = models.JSONField(null=True)  # {"backups": 0}: an odd answer that another one has to confirm
     quota_due_at = models.DateTimeField(null=True)
     quota_error = models.TextField(null=True)
     # use of the budget: calls in the running minute and in the one before

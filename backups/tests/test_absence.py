@@ -218,6 +218,21 @@ def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim:
     assert sum(missed for _, _, missed in gone.trace.quarters.values()) == 0
 
 
+def test_a_deleted_disk_that_is_backed_up_later_is_there_again(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 5)
+    sim.remove_volume(ids[0])
+    read_again(clock, HOUR)
+    assert deleted() == ids[:1]
+    sim.fault(Fault(kind="status", status=403, path="/volumes/detail"))
+    for after, there in ((5 * MINUTE, False), (HOUR, True)):
+        clock.shift(after)
+        made = f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}"
+        body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
+        sim.add({**body, "created_at": made})
+        sweep.sweep("otc")
+        assert (deleted() == []) is there
+
+
 def test_a_disk_with_an_odd_answer_hides_no_other_one(sim: Simulator, clock: Clock) -> None:
     ids = have(sim, 10)
     sim.fault(Fault(kind="status", status=400, path=f"/volumes/{ids[0]}"))

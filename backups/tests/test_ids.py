@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from backups.engine import derive, rounds, tracking, volume_edits
+from backups.engine import derive, disk_list, rounds, sweep, tracking, volume_edits
 from backups.engine.volume_edits import Hand
 from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
 from backups.tests.otc import DISK, configure, running, silent
@@ -23,7 +23,28 @@ from backups.vbs.ids import RULE, why_no_id
 from backups.vbs.simulator import Simulator
 
 ZEROS = "00000000-0000-0000-0000-000000000000"
-PLACEHOLDERS = [ZEROS, "0" * 32, "0", "null", "None", "NULL", "nil", "undefined"]
+PLACEHOLDERS = [
+    ZEROS,
+    f"urn:uuid:{ZEROS}",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "0" * 32,
+    "0",
+    "0x0",
+    "0.0",
+    "null",
+    "None",
+    "NULL",
+    "nil",
+    "undefined",
+    "unknown",
+    "NA",
+    "n.a",
+    "NaN",
+    "not-set",
+    "unset",
+    "empty",
+    "False",
+]
 NO_IDS = [
     "x\ny",
     "a\tb",
@@ -73,6 +94,52 @@ def test_metadata_knows_placeholders_too(key: str) -> None:
     metadata = found.metadata
     assert {metadata.backup_image_id, metadata.vm_id, metadata.host_id, metadata.job_id, metadata.cmk_id} == {None}
     assert found.decode_problems == (f'{key} "{ZEROS}" was not read: it stands for none',)
+
+
+@pytest.mark.parametrize(
+    ("found", "encrypted"),
+    [
+        ({"CMKID": ZEROS}, False),
+        ({"CMKID": "null"}, False),
+        ({"CMKID": ""}, False),
+        ({"CMKID": "a key\n"}, True),
+        ({"CMKID": DISK}, True),
+        ({"VK": "x" * 64}, True),
+    ],
+)
+def test_a_key_that_stands_for_none_encrypts_nothing(found: dict[str, str], encrypted: bool) -> None:
+    assert payload.decode({"service_metadata": json.dumps(found)}).metadata.encrypted is encrypted
+
+
+def test_the_first_key_that_names_a_project_counts() -> None:
+    keys = {"os-bak-tenant-attr:tenant_id": "0" * 32, "os-backup-project-attr:project_id": "p1"}
+    found = payload.decode(keys)
+    assert found.tenant_id == "p1"
+    assert [problem.split()[0] for problem in found.decode_problems] == ["os-bak-tenant-attr:tenant_id"]
+
+
+@pytest.mark.django_db
+def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, admin_user: User) -> None:
+    sim.add_volume({"id": DISK.upper(), "name": "db", "size": 1})
+    tracked = sim.add({"id": str(uuid.UUID(int=7)), "volume_id": DISK, "status": "available"})
+    tracking.add(cloud="otc", values=[tracked], now=timezone.now())
+    rounds.refresh_these("otc", [uuid.UUID(tracked)])
+    disk_list.read("otc", timezone.now())
+    assert not volume_edits.register("otc", DISK.upper(), hand=Hand("operator", timezone.now()))
+    [volume] = Volume.objects.filter(volume_id__iexact=DISK)
+    assert (volume.volume_id, volume.name, volume.tracked) == (DISK, "db", 1)
+    client.force_login(admin_user)
+    for address in (f"/volumes/otc/{DISK.upper()}/", f"/api/volumes/otc/{DISK.upper()}/"):
+        assert client.get(address).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_backup_with_an_id_of_zeros_is_not_tracked(sim: Simulator) -> None:
+    sim.add({"id": ZEROS, "volume_id": DISK, "status": "available"})
+    sweep.sweep("otc")
+    added = tracking.add(cloud="otc", values=[ZEROS], now=timezone.now())
+    assert [one.reason for one in added.invalid] == ["Not a backup ID: it stands for none."]
+    assert not Backup.objects.filter(pk=uuid.UUID(ZEROS)).exists()
 
 
 def test_an_empty_disk_is_worth_a_word_and_an_empty_key_of_the_metadata_is_none() -> None:

@@ -140,7 +140,7 @@ def test_whatever_comes_a_disk_is_told_and_green_only_by_a_good_one(
 ) -> None:
     Backup.objects.all().delete()
     Volume.objects.all().delete()
-    ask(sim, *[body(n, metadata={"CS": sizes[n]}, **words) for n, words in enumerate(bodies)])
+    ask(sim, *[body(n, metadata={"CS": sizes[n - 1]}, **words) for n, words in enumerate(bodies, 1)])
     found = state()
     assert found.why
     if found.protection in ("protected", "late", "overdue"):

@@ -80,6 +80,25 @@ def test_a_sign_in_that_is_refused_here_is_the_clouds_trouble(sim: Simulator) ->
     assert (row.error["class"], row.error["http_status"]) == ("unauthorized", 401)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("odd", [0, -1, 4])
+def test_an_odd_limit_counts_when_it_is_told_twice(sim: Simulator, odd: int) -> None:
+    """No limit any more, none at all, or fewer than there are."""
+    assert quota.read("otc", timezone.now()) == 1
+    known = quota.in_force(Cloud.objects.get())
+    Cloud.objects.update(listed=5)
+    same = {"type": "backup_gigabytes", "quota": 1000}
+    told = decode({"quotas": {"resources": [{"type": "backups", "quota": odd}, same]}})
+    quota.keep(Cloud.objects.get(), told, timezone.now())
+    cloud = Cloud.objects.get()
+    assert quota.in_force(cloud) == known
+    assert cloud.quota_error == "The quota of backups that was told is doubted until another answer says the same."
+    assert cloud.quota_due_at == timezone.now() + H
+    quota.keep(cloud, told, timezone.now())
+    cloud = Cloud.objects.get()
+    assert (quota.in_force(cloud), cloud.quota_error) == (Quota(None if odd == -1 else odd, known.gigabytes), None)
+
+
 @pytest.mark.parametrize("written", ["many", "-1", "1.5", "true", "'20'"])
 def test_a_quota_that_is_no_number_stops_the_start(tmp_path: Any, written: str) -> None:
     file = tmp_path / "clouds.yaml"
@@ -96,7 +115,11 @@ def test_a_quota_that_is_no_number_stops_the_start(tmp_path: Any, written: str) 
             [{"type": "backups", "quota": 20}, {"type": "backup_ gigabytes", "quota": 500}],
             {"backups": 20, "gigabytes": 500},
         ),
-        ([{"type": "backups", "quota": -1}, {"type": "backup_gigabytes", "quota": "9"}], {"backups": None}),
+        (
+            [{"type": "backups", "quota": -1}, {"type": "backup_gigabytes", "quota": "9"}],
+            {"backups": None, "gigabytes": 9},
+        ),
+        ([{"type": "backups", "quota": -2}, {"type": "backup_gigabytes", "quota": "many"}], {}),
         ([{"type": "backups", "quota": True}, 7, None, {}], {}),
         ("none", {}),
         (None, {}),

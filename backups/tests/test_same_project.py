@@ -153,10 +153,20 @@ def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(si
 def test_clouds_that_differ_are_not_taken_for_one() -> None:
     endpoints = [("a", "https://vbs.example/v2/p1"), ("b", "https://vbs.example/v2/p2"), ("c", None), ("d", None)]
     assert same_project.groups(endpoints) == {}
-    assert same_project.groups([("a", "https://VBS.example/v2/p"), ("b", "https://vbs.example/v2/p/")]) == {
-        "a": ("a", "b"),
-        "b": ("a", "b"),
-    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://vbs.example/v2/B23B579F08C84228B9B4673C46F0C442/",
+        "https://VBS.example:443/v2/b23b579f08c84228b9b4673c46f0c442",
+        "https://vbs.example.//v2/b23b579f08c84228b9b4673c46f0c442",
+        "https://vbs.example/v2/b23b579f-08c8-4228-b9b4-673c46f0c442",
+    ],
+)
+def test_one_endpoint_in_two_spellings_is_one(other: str) -> None:
+    endpoints = [("a", "https://vbs.example/v2/b23b579f08c84228b9b4673c46f0c442"), ("b", other)]
+    assert same_project.groups(endpoints) == {"a": ("a", "b"), "b": ("a", "b")}
 
 
 def test_variables_beside_a_file_are_noticed_before_anybody_signs_in(tmp_path: Path) -> None:

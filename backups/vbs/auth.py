@@ -297,7 +297,7 @@ def _life_of(access: Any, now: datetime) -> timedelta:
     try:
         life: timedelta = access.expires - access.issued
     except (KeyError, ValueError, TypeError):  # it does not say when it was issued
-        life = access.expires - now
+        life = max(access.expires - now, _SHORTEST_LIFE)
     return min(life, _LONGEST_LIFE) if life > timedelta(0) else _SHORTEST_LIFE
 
 

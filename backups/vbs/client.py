@@ -28,7 +28,8 @@ from backups.vbs.errors import (
     from_response,
     parse_object,
 )
-from backups.vbs.paging import HYPHENATED, Page, Walk
+from backups.vbs.ids import HYPHENATED, normal
+from backups.vbs.paging import Page, Walk
 from backups.vbs.wire import Limits, Reply, Wire
 
 PAGE = 1000  # entries: the most that servers give (API.md §6)
@@ -188,7 +189,7 @@ class Client:
         """One raw disk, from the volume service. Raises Gone when that says itemNotFound."""
         body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _ONE)
         volume = body.get("volume")
-        if not isinstance(volume, dict) or volume.get("id") != volume_id:
+        if not isinstance(volume, dict) or normal(str(volume.get("id"))) != normal(volume_id):
             raise Malformed('The answer has no object under "volume" with the ID asked for.', http_status=200)
         return volume
 

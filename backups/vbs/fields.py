@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from backups.vbs.ids import why_no_id
+from backups.vbs.ids import normal, why_no_id
 
 Problems = list[str]
 
@@ -64,7 +64,7 @@ def identifier(source: Mapping[str, Any], key: str, problems: Problems) -> str |
         return refuse(problems, key, value, "it is no text")
     if why := why_no_id(value):
         return refuse(problems, key, value, why)
-    return value
+    return normal(value)
 
 
 def number(source: Mapping[str, Any], key: str, problems: Problems) -> float | None:

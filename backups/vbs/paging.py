@@ -4,7 +4,6 @@ Each page begins with the last row of the page before (pages of a few rows excep
 have left the front of the list meanwhile and others slipped past: the walk steps back. Doubles are dropped by ID.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 MAX_PAGES = 1000
 MAX_STEPS_BACK = 10
 OVERLAP_FROM = 10  # entries on a page
-HYPHENATED = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")  # an ID as the API writes it
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from backups.vbs import fields
 from backups.vbs.fields import Problems
+from backups.vbs.ids import stands_for_none
 from backups.vbs.redact import MAX_DEPTH, redact
 
 TENANT_KEYS: Final = (  # VBS v2, VBS v3 by its table, VBS v3 by its example and Cinder >= 3.18 (API.md §9)
@@ -179,7 +180,7 @@ def _decode(body: dict[str, Any]) -> Backup:
         is_incremental=fields.flag(body, "is_incremental", problems),
         has_dependent_backups=fields.flag(body, "has_dependent_backups", problems),
         links=fields.links(body, problems),
-        tenant_id=fields.identifier(body, next((k for k in TENANT_KEYS if body.get(k)), TENANT_KEYS[0]), problems),
+        tenant_id=_tenant_id(body, problems),
         description=_description(body, wrapper, problems),
         inc=fields.integer(wrapper or {}, "INC", problems, most=1),
         metadata=_metadata(found, wrapper or {}, problems),
@@ -203,6 +204,15 @@ def _volume_id(body: dict[str, Any], problems: Problems) -> str | None:
     if body.get("volume_id") == "":
         return fields.refuse(problems, "volume_id", "", "it is empty")
     return fields.identifier(body, "volume_id", problems)
+
+
+def _tenant_id(body: dict[str, Any], problems: Problems) -> str | None:
+    """Of the first key that names a project; what the others hold in its place is worth a word."""
+    for key in TENANT_KEYS:
+        tenant_id = fields.identifier(body, key, problems)
+        if tenant_id is not None:
+            return tenant_id
+    return None
 
 
 def _description(body: dict[str, Any], wrapper: dict[str, Any] | None, problems: Problems) -> str | None:
@@ -242,7 +252,7 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
         service_type=_service_type(found if found.get("ST") not in _NOTHING else wrapper, problems),
         bootable=fields.flag(found, "bootable", problems),
         type=fields.integer(found, "Type", problems, least=-fields.BIGINT),
-        encrypted=bool(found.get("VK")) or bool(found.get("CMKID")),
+        encrypted=bool(found.get("VK")) or _names_a_key(found.get("CMKID")),
         cmk_id=cmk_id,
         backup_image_id=fields.identifier(found, "backupurl", problems),
         storage_path=fields.text(found, "SP", problems) or None,
@@ -254,6 +264,11 @@ def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: P
         job_id=fields.identifier(found, "ebk_T_I", problems),
         unmapped=fields.storable({k: v for k, v in found.items() if k not in METADATA_KEYS}),
     )
+
+
+def _names_a_key(value: Any) -> bool:
+    """Also one that cannot be read; zeros are what stock Cinder writes for none."""
+    return bool(value) and not (isinstance(value, str) and stands_for_none(value))
 
 
 def _service_type(source: dict[str, Any], problems: Problems) -> str | None:

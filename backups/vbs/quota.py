@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-_MOST = 2**53
+from backups.vbs import fields
+
 Resource = Literal["backups", "gigabytes"]
 _RESOURCES: dict[str, Resource] = {"backups": "backups", "backup_gigabytes": "gigabytes"}
 
@@ -25,9 +26,10 @@ def decode(body: dict[str, Any]) -> dict[Resource, int | None]:
     resources = quotas.get("resources") if isinstance(quotas, dict) else None
     found: dict[Resource, int | None] = {}
     for one in resources if isinstance(resources, list) else []:
-        limit = one.get("quota") if isinstance(one, dict) else None
-        if isinstance(limit, int) and not isinstance(limit, bool) and -1 <= limit <= _MOST:
-            resource = _RESOURCES.get(str(one.get("type")).replace(" ", ""))
-            if resource is not None:
-                found[resource] = None if limit == -1 else limit
+        if not isinstance(one, dict):
+            continue
+        resource = _RESOURCES.get(str(one.get("type")).replace(" ", ""))
+        limit = fields.integer(one, "quota", [], least=-1)
+        if resource is not None and limit is not None:
+            found[resource] = None if limit == -1 else limit
     return found

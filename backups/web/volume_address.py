@@ -11,7 +11,7 @@ class VolumeID:
     regex = ids.PATTERN
 
     def to_python(self, value: str) -> str:
-        return value
+        return ids.normal(value)
 
     def to_url(self, value: str) -> str:
         return value
