@@ -1,6 +1,7 @@
 """One line of key=value pairs per event, with the ID of its request or task; what repeats is said once and counted."""
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import structlog
 
 REPEATED_AFTER_S = 60.0  # the same again is written only so often, with how often it came meanwhile
+_VARYING = re.compile(r"(?:0x)?[0-9a-f]*[0-9][0-9a-f-]*", re.IGNORECASE)  # IDs, addresses, counts and times
 REMEMBERED = 500  # different records
 
 
@@ -96,7 +98,8 @@ def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
     """Two failures of different tasks by the same error are the same: the message names the task, so it is left out."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        return record.name, record.levelno, str(record.msg), repr(error), _place_of(error)
+        words = _VARYING.sub("…", "".join(traceback.format_exception_only(error)))
+        return record.name, record.levelno, str(record.msg), words, _place_of(error)
     try:
         return record.name, record.levelno, record.getMessage()
     except (TypeError, ValueError):  # its arguments do not fit; the handler says so

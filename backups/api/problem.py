@@ -99,4 +99,6 @@ def _shaped(response: HttpResponseBase, code: int) -> HttpResponse:
         if header in response:
             answer[header] = response[header]
     answer["Content-Type"] = CONTENT_TYPE
+    # Django marks what it has logged, with the error; without the mark it logs this answer once more.
+    answer._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
     return answer

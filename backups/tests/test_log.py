@@ -3,14 +3,17 @@
 import io
 import logging
 import logging.config
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from celery.signals import task_prerun
-from django.test import Client
+from django.http import HttpResponseServerError
+from django.test import Client, RequestFactory
 
 from backups import tasks
+from backups.api.problem import CONTENT_TYPE, Problems
 from vbsdash import log
 from vbsdash.log import CountRepeated
 
@@ -51,6 +54,36 @@ def test_the_same_error_of_many_tasks_is_written_once(lines: io.StringIO) -> Non
     [broker, database] = lines.getvalue().splitlines()
     assert "the broker is away" in broker
     assert "the database is away" in database
+
+
+def test_an_error_that_differs_only_in_an_id_or_address_is_the_same(lines: io.StringIO) -> None:
+    for n in range(50):
+        fail(1, f"<HTTPConnection object at {id(object()) + n:#x}>: backup {uuid.UUID(int=n)} timed out after {n} s")
+    assert len(lines.getvalue().splitlines()) == 1
+
+
+class Mute(Exception):
+    """It cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_an_error_without_words_is_logged_all_the_same(lines: io.StringIO) -> None:
+    try:
+        raise Mute
+    except Mute:
+        logging.getLogger("backups").error("failed", exc_info=True)
+    [line] = lines.getvalue().splitlines()
+    assert "Mute" in line
+
+
+def test_an_error_that_django_has_logged_is_not_logged_once_more_for_its_shape() -> None:
+    logged = HttpResponseServerError()
+    logged._has_been_logged = True  # type: ignore[attr-defined]
+    answer = Problems(lambda request: logged)(RequestFactory().get("/api/summary/"))
+    assert (answer.status_code, answer["Content-Type"]) == (500, CONTENT_TYPE)
+    assert answer._has_been_logged  # type: ignore[attr-defined]
 
 
 def test_the_next_one_after_a_while_says_how_many_were_left_out() -> None:
