@@ -53,8 +53,8 @@ def names(env: Mapping[str, str], name: str) -> list[str]:
 
 def port(env: Mapping[str, str]) -> int:
     value = env.get("PORT") or "8000"
-    if not value.isdecimal() or int(value) > 65535:
-        raise ConfigurationError(f"PORT is {value!r}: write a number from 0 to 65535; 0 takes a free one.")
+    if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
+        raise ConfigurationError(f"PORT is {value[:20]!r}: write a number from 0 to 65535; 0 takes a free one.")
     return int(value)
 
 

@@ -42,9 +42,9 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-def refused(folder: Path, **more: str) -> tuple[int, str]:
-    """Exit code and all output of a start that should not get far."""
-    argv = [sys.executable, "manage.py", "up"]
+def refused(folder: Path, *command: str, **more: str) -> tuple[int, str]:
+    """Exit code and all output of a command, else of a start, that should not get far."""
+    argv = [sys.executable, "manage.py", *(command or ["up"])]
     env = environment(folder, **more)
     done = subprocess.run(
         argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S
@@ -206,6 +206,27 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
     assert said.endswith("): start it, or correct the address.\n")
     assert len(said.splitlines()) == 1
     assert "s3cret-word" not in said
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("create_token", "admin"), ("up",)])
+def test_each_command_says_in_a_sentence_that_the_database_cannot_be_used(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "text"
+    file.write_text("no database at all")
+    code, said = refused(tmp_path, *command, DATABASE_URL=f"sqlite:///{file}")
+    assert code == 1
+    assert said == (
+        "vbsdash: the database of DATABASE_URL cannot be used (file is not a database): start it, or correct the "
+        "address.\n"
+    )
+
+
+def test_a_command_says_that_the_database_is_not_set_up(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, "create_token", "admin")
+    assert code == 1
+    assert said.startswith("vbsdash: the database of DATABASE_URL is not set up (no such table")
+    assert said.endswith("): run manage.py migrate.\n")
 
 
 @pytest.mark.django_db

@@ -123,6 +123,7 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
     ("name", "value", "cure"),
     [
         ("PORT", "http", "write a number from 0 to 65535"),
+        ("PORT", "9" * 5000, "write a number from 0 to 65535"),
         ("PORT", "70000", "write a number from 0 to 65535"),
         ("PORT", "-1", "write a number from 0 to 65535"),
         ("DEBUG", "maybe", "write 1 or 0"),
@@ -172,6 +173,10 @@ def test_a_wrong_variable_is_one_sentence_with_its_name_and_the_cure(
         ({"OS_AUTH_TYPE": "v3applicationcredential"}, "v3applicationcredential"),
         ({"OS_AUTH_TYPE": "aksk", "OS_AK": "a"}, "OS_PROJECT_ID"),
         ({"OS_AUTH_TYPE": "aksk", "OS_AK": "a", "OS_SK": "s", "OS_PROJECT_ID": "p"}, "OS_VBS_ENDPOINT_OVERRIDE"),
+        *(
+            ({"OS_PROJECT_ID": bad}, "OS_PROJECT_ID is no ID of a project")
+            for bad in ("../../x", "a\nb", "\\1", "a b", "%2F", "//evil", "?x", "0" * 32)
+        ),
         ({"OS_INTERFACE": "sideways"}, "OS_INTERFACE"),
         ({"OS_CACERT": "/nowhere/ca.pem"}, "OS_CACERT"),
         ({"OS_CACERT": "/proc/self/status"}, "OS_CACERT"),

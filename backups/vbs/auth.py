@@ -33,6 +33,7 @@ from backups.vbs.errors import (
     from_response,
     from_transport,
 )
+from backups.vbs.ids import why_no_id
 from backups.vbs.plugin import load_plugin
 
 SIGN_IN_SECONDS = 8.0
@@ -262,6 +263,8 @@ class KeystoneSignIn:
             raise Malformed(f"{self._host} answered the sign-in with an incomplete token.") from e
         if not access.auth_token or not token.isascii():
             raise Malformed(f"{self._host} answered the sign-in without a token.")
+        if found.project_id is not None and why_no_id(str(found.project_id)):
+            raise Malformed(f"{self._host} answered the sign-in with a project ID that cannot be one.")
         return found
 
     def _refusal(self, error: Any) -> VBSError:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.ids import why_no_id
 from backups.vbs.plugin import load_plugin, option_names, plugin_name
 
 AKSK = "aksk"
@@ -223,6 +224,9 @@ class _Entry:
     def _check_auth(self, auth_type: str, auth: Mapping[str, Any], endpoint: str | None) -> None:
         if odd := [key for key, value in auth.items() if not isinstance(value, str | None)]:
             self.refuse(f"{self.key(str(odd[0]), auth=True)} is no text: put the value in quotes")
+        for key in ("project_id", "tenant_id"):
+            if auth.get(key) and (why := why_no_id(str(auth[key]))):
+                self.refuse(f"{self.key(key, auth=True)} is no ID of a project: {why}")
         if auth_type == AKSK:
             if missing := sorted({"ak", "sk", "project_id"} - {k for k, v in auth.items() if v}):
                 self._missing(missing[0], "or choose another auth_type")

@@ -57,7 +57,7 @@ def find(override: str | None, types: Sequence[str], *, catalog: Catalog | None,
     if kind in _V3_TYPES and not _VERSION.search(urlsplit(base).path):
         base = f"{base}/v3"  # the entry names the service, not a version of it
     project_id = project_id or (catalog.project_id if catalog else None)
-    base = _TEMPLATE.sub(project_id, base) if project_id else base
+    base = _TEMPLATE.sub(lambda _: project_id, base) if project_id else base
     if not _PROJECT.search(base) and not (project_id and base.endswith(f"/{project_id}")):
         if not project_id:
             raise WrongAddress("The token belongs to no project: add project_name or project_id in clouds.yaml.")

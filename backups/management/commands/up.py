@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.http.request import validate_host
 
 from backups.engine import same_project
@@ -68,11 +68,7 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _prepare_database() -> None:
-    try:
-        call_command("migrate", interactive=False, verbosity=0)
-    except DatabaseError as e:
-        reason = str(e).strip().splitlines()[0]
-        sys.exit(f"vbsdash: the database of DATABASE_URL cannot be used ({reason}): start it, or correct the address.")
+    call_command("migrate", interactive=False, verbosity=0)
     if not settings.WHITENOISE_USE_FINDERS:
         call_command("collectstatic", interactive=False, verbosity=0)
     settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns when it is missing
