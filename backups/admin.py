@@ -8,10 +8,14 @@ class BackupAdmin(admin.ModelAdmin[Backup]):
     list_display = ("id", "cloud", "status", "name", "volume_id", "created_at")
     list_filter = ("cloud", "kind")
     search_fields = ("id", "name", "volume_id")
-    readonly_fields = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in ("note", "tags"))
+    readonly_fields = tuple(f.name for f in Backup._meta.concrete_fields)
     show_full_result_count = False
 
     def has_add_permission(self, request: object) -> bool:
+        return False
+
+    def has_delete_permission(self, request: object, obj: object = None) -> bool:
+        """The pages untrack: they judge the disks of what is gone anew."""
         return False
 
 
@@ -27,7 +31,7 @@ class CloudAdmin(admin.ModelAdmin[Cloud]):
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     list_display = ("user", "name", "read_only", "clouds", "created_at", "expires_at", "last_used_at", "revoked_at")
-    readonly_fields = ("hashed", "created_at", "last_used_at")
+    readonly_fields = ("hashed", "clouds", "created_at", "last_used_at")
 
     def has_add_permission(self, request: object) -> bool:
         return False

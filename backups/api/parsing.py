@@ -11,6 +11,9 @@ from rest_framework.parsers import JSONParser
 
 from backups.api.errors import TooLarge
 
+MOST_CONTAINERS = 200_000  # lists and objects; 10,000 backups as the API gives them have half as many
+MOST_DIGITS = 300
+
 
 class StrictJSONParser(JSONParser):
     def parse(
@@ -20,9 +23,15 @@ class StrictJSONParser(JSONParser):
         raw = stream.read(most + 1)
         if len(raw) > most:
             raise TooLarge(f"The body is larger than {most // 2**20} MiB.")
+        if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS:
+            raise TooLarge(f"The body holds more than {MOST_CONTAINERS:,} lists and objects.")
         try:
             return json.loads(
-                raw.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
+                raw.decode("utf-8"),
+                object_pairs_hook=_pairs,
+                parse_constant=_constant,
+                parse_float=_float,
+                parse_int=_int,
             )
         except RecursionError as e:
             raise ParseError("The body is nested too deeply.") from e
@@ -37,6 +46,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise ParseError(f"The key {twice[:80]!r} stands twice in one object.")
     return found
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ParseError(f"A number has {len(text):,} digits; at most {MOST_DIGITS} are read.")
+    return int(text)
 
 
 def _float(text: str) -> float:

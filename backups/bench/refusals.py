@@ -51,6 +51,7 @@ def questions(cloud: str) -> Mapping[str, Question]:
         "600,000 words in one text": Question("post", "/api/backups/", _ids(cloud, "not an id " * 200_000)),
         "one key twice": Question("post", "/api/backups/", keys.replace('"cloud"', '"key00000001"')),
         "brackets": Question("post", "/api/backups/", "[" * (ALLOWED - 1)),
+        "500,000 lists that hold nothing": Question("post", "/api/backups/", "[" + "[[[[]]]]," * 500_000 + "1]"),
         "a million numbers": Question("post", "/api/volumes/", f'{{"label": [{"1.5, " * 900_000}1]}}'),
     }
 

@@ -16,6 +16,7 @@ _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
 _DRAWN = re.compile(r"[|+-]+")  # of a table around it
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
+csv.field_size_limit(2**24)  # characters; a cell of our own CSV may hold a whole answer of a cloud
 MOST = 10_000  # IDs at once
 MAX_SHOWN = 200  # characters of a text that are echoed
 
@@ -106,7 +107,7 @@ def _table(text: str) -> list[str] | None:
             return [line.strip() for line in lines[1:]] if lines and lines[0].strip().lower() == "id" else None
         try:
             rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
-        except csv.Error:  # a cell longer than any file has: no CSV after all
+        except csv.Error:  # no CSV after all
             return None
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if "id" not in header:

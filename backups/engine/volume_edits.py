@@ -193,7 +193,7 @@ def _change(
     """Those of these disks that really changed; they are marked to be derived."""
     found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
     if missing := sorted(set(ids) - {row.volume_id for row in found}):
-        raise UnknownDisk(f"No disk {missing[0][:80]} is known in {cloud}.")
+        raise UnknownDisk(f"No disk {missing[0][:80]} is known in {cloud[:80]}.")
     edits: list[Edit] = []
     for row in found:
         if version is not None and row.version != version:

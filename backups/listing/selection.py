@@ -12,6 +12,7 @@ from backups.listing.words import MAX_REPEATED, BadValue, Word
 
 MAX_Q = 200
 MAX_TAG = 64
+LONGEST_ADDRESS = 8_000  # characters of a query; servers take no longer ones
 MAX_NAMED = 80  # of a key, in a sentence about it
 SPANS = {"_after": ("gte", False), "_min": ("gte", False), "_before": ("lte", True), "_max": ("lte", True)}
 
@@ -24,7 +25,7 @@ class BadFilter(ValueError):
         self.problems = {key[:MAX_NAMED]: sentence for key, sentence in named.items()}
         if others:
             self.problems[REST] = others
-        self.rest = rest
+        self.rest = rest if len(rest) <= LONGEST_ADDRESS else ""
         super().__init__(" ".join(self.problems.values()))
 
 
@@ -78,6 +79,13 @@ def without(query: QueryDict, *keys: str) -> str:
     for key in {*keys, "cursor"}:
         rest.pop(key, None)
     return rest.urlencode()
+
+
+def query_of(text: str) -> QueryDict:
+    """The query of a list that a form carries along. Raises BadFilter for one that no address can hold."""
+    if len(text) > LONGEST_ADDRESS:
+        raise BadFilter({"query": f"query is longer than {LONGEST_ADDRESS:,} characters."}, "")
+    return QueryDict(text)
 
 
 class _Reading:

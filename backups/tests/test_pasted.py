@@ -40,7 +40,7 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
         (f"{A}\n| {B} |", [A, B]),
         (f"id,name\r{A},one\r{B},two\r", [A, B]),
         (f"id,name\n{A}\rx,y", [A, None]),
-        (f"id,name\n{A},{'x' * 200_000}", [None, None, A, None]),
+        (f"id,name\n{A},{'x' * 200_000}\n{B},{VOLUME}", [A, B]),
     ],
 )
 def test_ids_are_found_in_what_people_paste(text: str, expected: list[str]) -> None:

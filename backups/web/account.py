@@ -16,10 +16,11 @@ from backups.engine.tokens import BadToken, Created
 from backups.models import Preferences, SavedView
 from backups.models.preferences import THEMES
 from backups.web import status, zone
+from backups.web.page_form import PageForm
 from backups.web.zone import owner
 
 
-class LookForm(forms.Form):
+class LookForm(PageForm):
     theme = forms.ChoiceField(choices=[(one, one) for one in THEMES])
     time_zone = forms.CharField(required=False, max_length=64)
 
@@ -30,7 +31,9 @@ class LookForm(forms.Form):
         return name
 
 
-class TokenForm(forms.Form):
+class TokenForm(PageForm):
+    undrawn = ("clouds", "read_only")
+
     name = forms.CharField(required=False, max_length=1000)
     days = forms.IntegerField(required=False, error_messages={"invalid": "Write a number of days, or nothing."})
     read_only = forms.BooleanField(required=False)

@@ -1,7 +1,7 @@
 """What was just added: how many have answered, and one press that follows the disks from now on."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -80,6 +80,6 @@ def _instant(text: str) -> datetime | None:
     """What our own page wrote into its address; of anything else there is nothing to wait for."""
     try:
         at = parse_datetime(text[:40])
-    except ValueError:
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # before the first year or after the last one, in UTC
         return None
-    return at if at is not None and at.tzinfo is not None else None

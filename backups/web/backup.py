@@ -1,6 +1,7 @@
 """One backup: verdict, progress, reason and advice, its chain, facts, what changed, note and tags, the last answer."""
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,13 +27,20 @@ from backups.models import Backup, Body, Cloud, Edit, Volume
 from backups.web import status
 from backups.web.facts import Link, groups
 from backups.web.live import Live
+from backups.web.page_form import PageForm
 from backups.web.verdict import verdict
 
 ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state")
 AROUND = 3  # chains in the strip: its own and its neighbours
 
 
-class LabelForm(forms.Form):
+_PLAIN = re.compile(r"[!-\[\]-~]+")  # what an address is written with: ASCII, no blank, no backslash
+
+
+class LabelForm(PageForm):
+    undrawn = ("version",)
+    long = ("note", "tags")
+
     note = forms.CharField(required=False)
     tags = forms.CharField(required=False)
     version = forms.IntegerField(required=False)
@@ -165,9 +173,13 @@ def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
 
 
 def _leads_to(link: dict[str, str], host: str | None) -> bool:
-    """Is it an address on that host? One that cannot be read leads nowhere."""
+    """Is it an address on that host, for browsers too? They read a backslash as a slash, and skip some characters."""
+    href = str(link.get("href", ""))
+    if host is None or not _PLAIN.fullmatch(href):
+        return False
     try:
-        parts = urlsplit(str(link.get("href", "")))
-        return host is not None and parts.scheme in ("http", "https") and parts.hostname == host
+        parts = urlsplit(href)
+        has_port = parts.port is None or parts.port > 0
     except ValueError:
         return False
+    return has_port and parts.scheme in ("http", "https") and parts.hostname == host and "@" not in parts.netloc

@@ -14,10 +14,10 @@ from django_htmx.http import trigger_client_event
 
 from backups import tasks
 from backups.engine import backup_edits, tracking
-from backups.engine.volume_edits import BadValue, Hand
+from backups.engine.volume_edits import BadValue, Hand, clean_tags
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, parse
+from backups.listing.selection import BadFilter, parse, query_of
 from backups.models import Backup
 from backups.web import listing, saved_views
 
@@ -28,8 +28,8 @@ MAX_TICKED = 1000
 def bulk(request: HttpRequest) -> HttpResponse:
     """`query`, the list's own, says what "all" is; `do` what is to be done."""
     do = _DO.get(request.POST.get("do", ""))
-    query = QueryDict(request.POST.get("query", ""))
     try:
+        query = query_of(request.POST.get("query", ""))
         selection = parse(query, BACKUPS, beside=listing.BESIDE, blank_is_any=True)
     except BadFilter as e:
         return listing.refuse(request, e.problems, e.rest)
@@ -52,17 +52,17 @@ def _refresh(request: HttpRequest, ids: list[str]) -> HttpResponse:
 
 
 def _tag(request: HttpRequest, ids: list[str]) -> HttpResponse:
-    tags = [tag for tag in request.POST.get("tag", "").split(",") if tag.strip()]
-    if not tags:
-        return _say(request, "Write a tag first; nothing was changed.", good=False)
-    off = request.POST.get("do") == "untag"
-    add, remove = ([], [tag.strip() for tag in tags]) if off else (tags, [])
     try:
+        tags = clean_tags(request.POST.get("tag", "").split(","))
+        if not tags:
+            return _say(request, "Write a tag first; nothing was changed.", good=False)
+        off = request.POST.get("do") == "untag"
+        add, remove = ([], tags) if off else (tags, [])
         hand = Hand(by=request.user.get_username(), now=timezone.now())
         n = backup_edits.add_tags([uuid.UUID(one) for one in ids], add, remove, hand=hand)
     except BadValue as e:
         return _say(request, f"Nothing was changed. {e}", good=False)
-    shown = ", ".join(tag.strip() for tag in tags)
+    shown = ", ".join(tags)
     return _say(request, f"{shown}: {'taken off' if off else 'put on'} {n:,} {'backup' if n == 1 else 'backups'}.")
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
@@ -22,13 +23,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """
     match = request.resolver_match
     here = match.url_name if match else None
-    rest = request.GET.copy()
+    try:
+        query = request.GET
+    except SuspiciousOperation:  # too many keys: this page says so
+        query = QueryDict()
+    rest = query.copy()
     rest.pop("live", None)
     return {
         "demo": settings.DEMO,
         "here": here,
         "path": request.get_full_path(),
-        "live": request.GET.get("live") != "off",
+        "live": query.get("live") != "off",
         "unlive": rest.urlencode(),
         "updates": here in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),

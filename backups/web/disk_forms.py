@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -10,9 +11,13 @@ from django import forms
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.engine import volume_edits
 from backups.engine.volume_edits import BadValue, Disk, Hand
+from backups.web.page_form import PageForm
 
 WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
 FOLLOW = {"yes": True, "no": False, "cloud": None}
+MOST_HOURS = 10 * 366 * 24
+HOURS = {"invalid": "Write a number of hours.", "max_value": f"Write at most {MOST_HOURS:,} hours, ten years."}
+LAST_DAY = date(9999, 12, 29)  # of the calendar, whatever the zone
 _HOUR = 3600
 _FIELDS = {"period_seconds": "period_hours", "grace_seconds": "grace_hours", "exempt": "reason"}
 _FIELDS |= {"zone": "cron_zone", "tag": "name", "cloud": "name"}
@@ -28,11 +33,14 @@ class Many:
     zone: ZoneInfo
 
 
-class DiskForm(forms.Form):
+class DiskForm(PageForm):
+    undrawn: ClassVar[tuple[str, ...]] = ("what", "version", "follow")
+    long = ("note", "reason", "tags")
+
     what = forms.ChoiceField(choices=[(one, one) for one in WHAT])
     version = forms.IntegerField(required=False)
-    period_hours = forms.FloatField(required=False, error_messages={"invalid": "Write a number of hours."})
-    grace_hours = forms.FloatField(required=False, error_messages={"invalid": "Write a number of hours."})
+    period_hours = forms.FloatField(required=False, max_value=MOST_HOURS, error_messages=HOURS)
+    grace_hours = forms.FloatField(required=False, max_value=MOST_HOURS, error_messages=HOURS)
     cron = forms.CharField(required=False, max_length=200)
     cron_zone = forms.CharField(required=False, max_length=64)
     reason = forms.CharField(required=False)
@@ -41,6 +49,17 @@ class DiskForm(forms.Form):
     label = forms.CharField(required=False)
     note = forms.CharField(required=False)
     tags = forms.CharField(required=False)
+
+    def clean_until(self) -> date | None:
+        until: date | None = self.cleaned_data["until"]
+        if until is not None and until > LAST_DAY:
+            raise forms.ValidationError("Write an earlier date, or none for an exemption without an end.")
+        return until
+
+    def clean(self) -> None:
+        """An untouched choice is none of the three."""
+        if self.cleaned_data.get("what") == "follow" and not self.cleaned_data.get("follow"):
+            self.add_error("follow", "Choose yes, no, or as the cloud says.")
 
     def change(self, many: Many) -> int | None:
         """Write it; how many disks really changed. None: the errors say what is wrong. Raises Conflict, UnknownDisk."""

@@ -19,7 +19,7 @@ from backups.engine.volume_edits import Hand, UnknownDisk
 from backups.engine.volumes import volume_states
 from backups.listing.cursor import LAST, BadCursor, read_cursor
 from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, Selection, parse, without
+from backups.listing.selection import BadFilter, Selection, parse, query_of, without
 from backups.listing.volumes import VOLUMES
 from backups.models import Backup, Cloud, Volume
 from backups.web import status
@@ -51,10 +51,10 @@ def growing(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_many(request: HttpRequest) -> HttpResponse:
     """Set something on the picked disks, or on all that match the query; what is wrong is said on the same page."""
-    query = QueryDict(request.POST.get("query", ""))
     form = DiskForm(request.POST)
     picked = request.POST.getlist("disk")
     try:
+        query = query_of(request.POST.get("query", ""))
         disks = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
         if not disks:
             form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
@@ -83,7 +83,8 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
     except BadFilter as e:
         return _refuse(request, e.problems, e.rest)
     except BadCursor as e:
-        return _refuse(request, {"cursor": str(e)}, without(query))
+        refused = BadFilter({"cursor": str(e)}, without(query))
+        return _refuse(request, refused.problems, refused.rest)
     page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(cursor, SIZE, "id", "cloud", "volume_id", count=True)
     place = {(row["cloud"], row["volume_id"]): at for at, row in enumerate(page.rows)}
     some = Volume.objects.filter(pk__in=[row["id"] for row in page.rows])

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from backups.analysis.days import last_days
 from backups.engine import clouds, failures
 from backups.engine.failures import CauseState
-from backups.listing.selection import without
+from backups.listing.selection import BadFilter, without
 from backups.web import status
 from backups.web.live import Live
 from backups.web.zone import zone
@@ -102,9 +102,6 @@ def _worst(still: Sequence[Shown]) -> Shown | None:
 
 def _refuse(request: HttpRequest, unknown: Sequence[str]) -> HttpResponse:
     sentence = "“{}” is no filter of this page. There are: cloud, q."
-    page = {
-        "problems": {key: sentence.format(key[:80]) for key in unknown},
-        "rest": without(request.GET, *unknown),
-        "list_url": reverse("failures"),
-    }
+    refused = BadFilter({key: sentence.format(key[:80]) for key in unknown}, without(request.GET, *unknown))
+    page = {"problems": refused.problems, "rest": refused.rest, "list_url": reverse("failures")}
     return render(request, "backups/bad_filter.html", page, status=400)

@@ -17,6 +17,7 @@ from backups.engine.shared_rules import Shared
 from backups.engine.volume_edits import BadValue, Conflict, Hand
 from backups.models import Cloud
 from backups.web.disk_forms import DiskForm
+from backups.web.page_form import PageForm
 from backups.web.zone import zone
 
 SET: dict[str, Callable[..., None]] = {"tag": shared_rules.set_tag_rule, "cloud": shared_rules.set_cloud_rule}
@@ -25,6 +26,9 @@ SET: dict[str, Callable[..., None]] = {"tag": shared_rules.set_tag_rule, "cloud"
 class RuleForm(DiskForm):
     """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0 where no rule was."""
 
+    undrawn = (*DiskForm.undrawn, "of", "until")
+
+    what = forms.ChoiceField(choices=[("rule", "rule"), ("no_rule", "no_rule")])
     of = forms.ChoiceField(choices=[(one, one) for one in SET])
     name = forms.CharField(error_messages={"required": "Write the tag."})
 
@@ -42,7 +46,7 @@ class RuleForm(DiskForm):
         return True
 
 
-class RegisterForm(forms.Form):
+class RegisterForm(PageForm):
     cloud = forms.CharField(error_messages={"required": "Choose the cloud that has the disk."})
     volume_id = forms.CharField(error_messages={"required": "Write the ID of the disk."})
     label = forms.CharField(required=False)
