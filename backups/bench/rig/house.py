@@ -10,12 +10,14 @@ from typing import Any
 
 from celery import Celery
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from backups.bench.rig.cloud import CloudProcess
 from backups.bench.rig.processes import LOG, Process
 from backups.engine import tracking
+from backups.engine.locks import lock_cloud
 from backups.engine.pasted import MOST
 from backups.models import Backup, Cloud
 from backups.vbs.clouds import load_clouds
@@ -130,9 +132,10 @@ def _let_time_pass(ids: Sequence[str], began: datetime) -> None:
     """
     for at in range(0, len(ids), LOOKED_UP):
         mine = Backup.objects.filter(pk__in=ids[at : at + LOOKED_UP])
-        mine.filter(Q(attempted_at=None) | Q(attempted_at__lte=began)).update(
-            next_refresh_at=F("next_refresh_at") - PASSES
-        )
+        mine = mine.filter(Q(attempted_at=None) | Q(attempted_at__lte=began))
+        with transaction.atomic():
+            lock_cloud(NAME)  # as all do that write several backups of it
+            mine.update(next_refresh_at=F("next_refresh_at") - PASSES)
 
 
 def _forget() -> None:
