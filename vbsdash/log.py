@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 REPEATED_AFTER_S = 60.0  # the same again is written only so often, with how often it came meanwhile
-_VARYING = re.compile(r"(?:0x)?[0-9a-f]*[0-9][0-9a-f-]*", re.IGNORECASE)  # IDs, addresses, counts and times
+LONGEST_COMPARED = 2_000  # characters of what an error says
+_VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE)
 REMEMBERED = 500  # different records
 
 
@@ -98,7 +99,8 @@ def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
     """Two failures of different tasks by the same error are the same: the message names the task, so it is left out."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        words = _VARYING.sub("…", "".join(traceback.format_exception_only(error)))
+        said = "".join(traceback.format_exception_only(error))[:LONGEST_COMPARED]
+        words = _VARYING.sub("…", said)  # IDs and addresses of objects
         return record.name, record.levelno, str(record.msg), words, _place_of(error)
     try:
         return record.name, record.levelno, record.getMessage()

@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 
 from backups.analysis import chains, protection, rules
 from backups.analysis.chains import Chain
-from backups.analysis.facts import Fact
+from backups.analysis.facts import SKEW, Fact
 from backups.analysis.rules import InForce, Rule
 from backups.engine import bulk, ledger
 from backups.engine.locks import lock_volumes
@@ -27,21 +27,25 @@ NAMED_AFTER = timedelta(minutes=2)
 CONFIRMED_AFTER = timedelta(minutes=10)  # between two lists that lack something, before that is believed
 LISTING = ("listed_backups", "newest_listed_at", "unlisted_since")
 DERIVED = (
-    *(
-        "size",
-        "tracked",
-        "known_backups",
-        "newest_known_at",
-        "last_good_id",
-        "last_good_at",
-        "last_good_source",
-        "undated",
-        "late_at",
-        "overdue_at",
-    ),
-    *("chain_size_mb", "rule_from", "rule_tag"),
-    *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone"),
-    *("deleted_at", "derive_at"),
+    "size",
+    "tracked",
+    "known_backups",
+    "newest_known_at",
+    "last_good_id",
+    "last_good_at",
+    "last_good_source",
+    "undated",
+    "late_at",
+    "overdue_at",
+    "chain_size_mb",
+    "rule_from",
+    "rule_tag",
+    "force_period_seconds",
+    "force_grace_seconds",
+    "force_cron",
+    "force_zone",
+    "deleted_at",
+    "derive_at",
 )
 
 
@@ -60,16 +64,12 @@ def derive_all(cloud: str, now: datetime) -> int:
     return derive(cloud, {*known, *seen.distinct()}, now)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Listed:
-    """Backups of one disk that a list named: how many, and `created_at` of the newest."""
+    """Backups of one disk that a list named: how many, and `created_at` of the newest that has one."""
 
     count: int = 0
     newest_at: datetime | None = None
-
-    def add(self, created_at: datetime) -> None:
-        self.count += 1
-        self.newest_at = max(created_at, self.newest_at or created_at)
 
 
 def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> None:
@@ -79,7 +79,8 @@ def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> Non
     """
     with transaction.atomic():
         changed = []
-        for row in lock_volumes(Volume.objects.filter(cloud=cloud).only("volume_id", *LISTING)):
+        mine = Volume.objects.filter(cloud=cloud)
+        for row in lock_volumes(mine.only("volume_id", "tracked", "known_backups", *LISTING)):
             before = [getattr(row, column) for column in LISTING]
             _note_listing(row, listed.get(row.volume_id, Listed()), now)
             after = [getattr(row, column) for column in LISTING]
@@ -89,25 +90,27 @@ def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> Non
 
 
 def _note_listing(row: Volume, listed: Listed, now: datetime) -> None:
-    if listed.count or not row.listed_backups:
+    before = row.listed_backups or 0
+    are_known_to_be_gone = row.known_backups == 0 and row.tracked >= before
+    is_confirmed = row.unlisted_since is not None and row.unlisted_since <= now - CONFIRMED_AFTER
+    if listed.count or are_known_to_be_gone or is_confirmed:
         row.listed_backups = listed.count
         row.newest_listed_at = listed.newest_at
         row.unlisted_since = None
     elif row.unlisted_since is None:
         row.unlisted_since = now
-    elif row.unlisted_since <= now - CONFIRMED_AFTER:
-        row.listed_backups = 0
-        row.newest_listed_at = None
-        row.unlisted_since = None
 
 
 def note_newest(cloud: str, listed: Mapping[str, Listed]) -> None:
     """After a look at the newest entries of the list: a disk may have a backup that is newer than all known ones."""
     with transaction.atomic():
-        for row in lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=listed).only(*LISTING)):
+        newer = []
+        mine = Volume.objects.filter(cloud=cloud, volume_id__in=listed)
+        for row in lock_volumes(mine.only("volume_id", "newest_listed_at")):
             newest_at = listed[row.volume_id].newest_at
             if newest_at is not None and (row.newest_listed_at is None or row.newest_listed_at < newest_at):
-                Volume.objects.filter(pk=row.pk).update(newest_listed_at=newest_at)
+                newer.append([row.pk, newest_at])
+        bulk.update(Volume, ["newest_listed_at"], newer)
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
@@ -156,20 +159,25 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
         follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
         changed, written, entries = 0, [], []
+        are_uncounted = False
         for row in found:
             mine = {tag: tags[tag] for tag in row.tags if tag in tags}
             in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
             its = facts.get(row.volume_id, [])
             hangs = chains.chains(its)
-            is_new = _note_return(row, its) | _note(row, its, hangs, in_force, now)
+            has_returned = _note_return(row, its, now)
+            is_new = _note(row, its, hangs, in_force, now) or has_returned
             if is_new or row.derive_at is not None:
                 row.derive_at = None
                 written.append(row)
             changed += is_new
+            are_uncounted |= is_new and row.last_good_id is None and (row.listed_backups or 0) > row.known_backups
             expected = in_force.rule if _asks(row, follow) else None
             entries.append(ledger.Entry(row.pk, its, hangs, expected, row.first_seen_at))
         bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in written])
         ledger.record(cloud, entries, now)
+    if are_uncounted:
+        have_backups_counted(cloud, now)
     return changed
 
 
@@ -179,9 +187,9 @@ def _have_them_named(cloud: str) -> None:
     listed.update(volumes_due_at=Least("volumes_due_at", F("volumes_listed_at") + NAMED_AFTER))
 
 
-def have_backups_counted(cloud: str) -> None:
+def have_backups_counted(cloud: str, now: datetime) -> None:
     """Nobody has looked for the backups of some disks of this cloud in its list: let it be walked through soon."""
-    Cloud.objects.filter(pk=cloud).update(walked_at=None)
+    Cloud.objects.filter(pk=cloud).update(walk_asked_at=now)
 
 
 def _asks(row: Volume, follow: str) -> bool:
@@ -205,7 +213,7 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
         "size": row.size if row.listed_at or not facts else _size(facts),
         "tracked": len(facts),
         "known_backups": sum(fact.gone_at is None for fact in facts),
-        "newest_known_at": max((fact.at for fact in facts), default=None),
+        "newest_known_at": max((at for fact in facts if (at := fact.created_at) and at <= now + SKEW), default=None),
         "last_good_id": good.fact.id if good else None,
         "last_good_at": good.moment.at if good else None,
         "last_good_source": good.moment.source if good else None,
@@ -226,15 +234,17 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
     return bool(new)
 
 
-def _note_return(row: Volume, facts: Sequence[Fact]) -> bool:
+def _note_return(row: Volume, facts: Sequence[Fact], now: datetime) -> bool:
     """A disk that is backed up after it was deleted is there again, whatever a list said."""
     if row.deleted_at is None:
         return False
-    edge = row.deleted_at + CONFIRMED_AFTER  # clocks differ
-    if not any(fact.is_good and fact.created_at is not None and fact.created_at > edge for fact in facts):
-        return False
-    row.deleted_at = None
-    return True
+    after = row.deleted_at + CONFIRMED_AFTER  # clocks differ
+    until = now + SKEW
+    for fact in facts:
+        if fact.is_good and fact.created_at is not None and after < fact.created_at <= until:
+            row.deleted_at = None
+            return True
+    return False
 
 
 def _size(facts: Sequence[Fact]) -> int | None:

@@ -10,7 +10,7 @@ Where the cloud refuses the list, operators label and register disks by hand, an
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -36,14 +36,18 @@ BY_HAND = "Label and register disks by hand, or set volume_endpoint_override in 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a list left to be found out: the known disks that it did not name, out of how many known ones."""
+    """What a list left to be found out: the known disks that it did not name, out of how many known ones.
 
-    absent: list[str] = field(default_factory=list)
-    known: int = 0
+    `unreadable`: its entries without an ID that can be read; each may be of an absent disk.
+    """
+
+    absent: list[str]
+    known: int
+    unreadable: int = 0
 
     @property
     def is_doubted(self) -> bool:
-        return lists.lacks_many(len(self.absent), of=self.known)
+        return self.unreadable > 0 or lists.lacks_many(len(self.absent), of=self.known)
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,18 @@ def read(name: str, now: datetime) -> int:
         return 0
     listed = disk.decode(entries)
     unreadable = sum(disk.decode_entry(entry) is None for entry in entries)
-    kept = keep(name, listed, now, complete=walk.complete and not unreadable)
-    if not walk.complete:
-        _note(name, f"The list of disks did not come to its end{NOTHING_DELETED}", now, again=True)
-    elif unreadable:
-        entries_have = "1 entry has" if unreadable == 1 else f"{unreadable:,} entries have"
-        _note(name, f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}", now, again=True)
-    else:
+    kept = replace(keep(name, listed, now), unreadable=unreadable)
+    if walk.complete:
         asked = _ask_singly(name, kept.absent)
         judge_absent(name, kept, asked, now)
         _note_list(name, len(listed), kept, asked, now)
+    else:
+        _note(name, f"The list of disks did not come to its end{NOTHING_DELETED}", now, again=True)
     return len(listed)
 
 
-def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -> Kept:
-    """Store the disks that a list named, asked for at `now`; one that is not `complete` tells of no absent ones."""
+def keep(cloud: str, listed: Sequence[Disk], now: datetime) -> Kept:
+    """Store the disks that a list named, asked for at `now`; what it did not name."""
     given = {one.id: one for one in listed}
     with transaction.atomic():
         lock_cloud(cloud)  # one list of a cloud at a time
@@ -110,10 +111,8 @@ def keep(cloud: str, listed: Sequence[Disk], now: datetime, *, complete: bool) -
         _add(new, cloud, now)
         _write_named([row for row in known.values() if row.volume_id in given], given, now)
         if new:
-            have_backups_counted(cloud)
+            have_backups_counted(cloud, now)
     due_disks.derive_due(cloud, now)
-    if not complete:
-        return Kept()
     there = [row.volume_id for row in known.values() if row.deleted_at is None and row.first_seen_at <= now]
     return Kept([volume_id for volume_id in there if volume_id not in given], len(there))
 
@@ -128,7 +127,9 @@ def judge_absent(cloud: str, kept: Kept, asked: Asked, now: datetime) -> None:
     decided = {*there, *asked.gone}
     with transaction.atomic():
         lock_cloud(cloud)
-        absent = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=kept.absent, deleted_at=None)))
+        unnamed = Q(listed_at=None) | Q(listed_at__lte=now)  # nor in a list that was asked for later
+        mine = Volume.objects.filter(unnamed, cloud=cloud, volume_id__in=kept.absent, deleted_at=None)
+        absent = list(lock_volumes(mine))
         _write_named([row for row in absent if row.volume_id in there], there, now)
         deleted = [row.pk for row in absent if row.volume_id in asked.gone]
         if not kept.is_doubted and not there:
@@ -220,6 +221,10 @@ def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) 
         n = len(asked.there)
         lacked = f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that {'are' if n > 1 else 'is'} there"
         _note(name, f"{lacked} when asked for by ID{NOTHING_DELETED}", now, again=True)
+    elif kept.unreadable and undecided:
+        n = kept.unreadable
+        entries_have = "1 entry has" if n == 1 else f"{n:,} entries have"
+        _note(name, f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}", now, again=True)
     elif kept.is_doubted and undecided:
         named = f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of {kept.known:,} that were known"
         _note(name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True)

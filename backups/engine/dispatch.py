@@ -35,7 +35,7 @@ DO: dict[Work, Callable[[str], int]] = {
 }
 LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
 WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
-COUNT_EVERY = timedelta(minutes=2)  # the same, for the sake of disks that are new
+COUNT_EVERY = timedelta(minutes=10)  # the same, for the sake of disks whose backups have to be counted
 COUNTED = 5_000  # due backups: more make no difference
 ONE_WORKER = 400  # due backups that one worker is called for …
 MOST_WORKERS = 8  # … and no more than so many at once
@@ -99,8 +99,10 @@ def _is_walk_due(cloud: Cloud, now: datetime) -> bool:
     """Regularly, and soon when there are disks whose backups nobody has looked for in a whole list."""
     if cloud.walked_at is None or cloud.walked_at < now - WALK_EVERY:
         return True
-    uncounted = Volume.objects.filter(cloud=cloud, listed_backups__isnull=True)
-    return cloud.walked_at < now - COUNT_EVERY and uncounted.exists()
+    if cloud.walk_asked_at is not None and cloud.walk_asked_at > cloud.walked_at:
+        return True
+    uncounted = Q(listed_backups__isnull=True) | Q(unlisted_since__isnull=False)  # or not confirmed yet
+    return cloud.walked_at < now - COUNT_EVERY and Volume.objects.filter(uncounted, cloud=cloud).exists()
 
 
 def _is_list_cheaper(cloud: Cloud, due: int) -> bool:

@@ -56,7 +56,7 @@ def read(name: str, now: datetime) -> int:
 def keep(cloud: Cloud, told: Mapping[Resource, int | None], now: datetime) -> None:
     """A limit that was lifted at once, or that leaves no room for what is there, counts when it is told twice."""
     doubted_before = cloud.quota_doubted or {}
-    doubted: dict[Resource, int | None] = {}
+    doubted: dict[str, int | None] = {name: limit for name, limit in doubted_before.items() if name not in told}
     for resource, limit in told.items():
         is_told_again = resource in doubted_before and doubted_before[resource] == limit
         if _is_odd(cloud, resource, limit) and not is_told_again:

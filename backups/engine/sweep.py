@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from backups.analysis.facts import SKEW
 from backups.engine import clock, clouds, derive, due_disks, following, lists
 from backups.engine.apply import apply
 from backups.engine.fetch import stopping
@@ -20,6 +21,7 @@ from backups.engine.plan import Fetched
 from backups.engine.rounds import may_ask
 from backups.engine.touch import touch
 from backups.models import Backup, Cloud
+from backups.models.backup import FAILED
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
 from backups.vbs.ids import is_backup_id
@@ -68,7 +70,7 @@ class _Sweep:
         self._derived = time.monotonic()
         self._good = 0
         self._newest = cloud.newest_created_at
-        self._disks: defaultdict[str, derive.Listed] = defaultdict(derive.Listed)
+        self._disks: defaultdict[str, list[str]] = defaultdict(list)
 
     def run(self) -> int:
         client = clouds.client(self._name)
@@ -144,10 +146,30 @@ class _Sweep:
 
     def _note_page(self, entries: dict[str, Any]) -> None:
         for entry in entries.values():
-            volume_id = fields.identifier(entry, "volume_id", [])
-            if volume_id is not None:
-                self._disks[volume_id].add(_made(entry) or self._asked_at)
+            volume_id = entry.get("volume_id")
+            created_at = entry.get("created_at")
+            may_be_good = isinstance(created_at, str) and entry.get("status") not in FAILED
+            if isinstance(volume_id, str):
+                self._disks[volume_id].append(created_at if may_be_good else "")
         self._note_newest(entries)
+
+    def _listed(self) -> dict[str, derive.Listed]:
+        """What was read of each disk. Times that are written alike stand in their order as texts."""
+        listed: dict[str, derive.Listed] = {}
+        for raw_id, times in self._disks.items():
+            volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
+            if volume_id is not None:
+                before = listed.get(volume_id, derive.Listed())
+                newest = [at for at in (before.newest_at, self._newest_of(times)) if at is not None]
+                listed[volume_id] = derive.Listed(before.count + len(times), max(newest, default=None))
+        return listed
+
+    def _newest_of(self, times: list[str]) -> datetime | None:
+        for text in sorted(times, reverse=True):
+            at = _made({"created_at": text})
+            if at is not None and at <= self._asked_at + SKEW:
+                return at
+        return None
 
     def _tracked(self, entries: dict[uuid.UUID, Any]) -> set[uuid.UUID]:
         """Those that this cloud's rows name; they are served by a list again."""
@@ -194,7 +216,7 @@ class _Sweep:
             since = self._began
         is_confirmed = since <= self._began - derive.CONFIRMED_AFTER
         if is_confirmed or not lists.lacks_many(known - walk.listed, of=known):
-            if shrunk_to is not None:
+            if self._cloud.shrunk_since is not None:
                 mine.update(shrunk_since=None, shrunk_to=None, list_error=None)
             return False
         mine.update(shrunk_since=since, shrunk_to=walk.listed, walked_at=None)
@@ -204,13 +226,13 @@ class _Sweep:
 
     def _note_end(self, walk: Walk) -> None:
         values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
-        if self._whole and not walk.listed:
+        if walk.complete and not walk.listed:
             self._trusted, self._check = True, False  # an empty list lacks nothing, and shows no entry to compare
             lists.note_empty(self._name, clock.now())
         if not self._whole:
-            derive.note_newest(self._name, self._disks)
+            derive.note_newest(self._name, self._listed())
         else:
-            derive.note_listing(self._name, self._disks, self._began)
+            derive.note_listing(self._name, self._listed(), self._began)
             values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}
         Cloud.objects.filter(pk=self._name).update(**values)
         if self._whole and self._trusted:

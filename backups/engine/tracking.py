@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from backups.engine import clouds, derive, due_disks, signing_in
@@ -15,6 +15,7 @@ from backups.engine.locks import clouds_of, lock_clouds
 from backups.engine.pasted import Line, read_ids
 from backups.models import Backup, Cloud, SearchText, Volume
 from backups.vbs.ids import is_backup_id
+from backups.vbs.kind import vote
 
 CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 
@@ -97,7 +98,9 @@ def _move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]
     """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
     disks = _disks_of(ids)
     for part in _chunks(ids):
-        Backup.objects.filter(pk__in=part).update(
+        backups = Backup.objects.filter(pk__in=part)
+        _take_votes_along(backups, cloud)
+        backups.update(
             cloud=cloud,
             next_refresh_at=now,
             error=None,
@@ -111,6 +114,16 @@ def _move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]
     for name, volume_ids in _by_cloud(disks | arrived).items():
         due_disks.mark(name, volume_ids, now)
     return left
+
+
+def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
+    """How full backups are told is decided cloud by cloud, by their votes; without a reading all are judged again."""
+    votes = [vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")]
+    zero = sum(one.zero for one in votes)
+    one = sum(one.one for one in votes)
+    if zero or one:
+        mine = Cloud.objects.filter(pk=cloud)
+        mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
 
 
 def _forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:

@@ -76,11 +76,7 @@ def end_exemption(disks: Sequence[Disk], *, hand: Hand, version: int | None = No
 
 def set_follow(disks: Sequence[Disk], follow: bool | None, *, hand: Hand, version: int | None = None) -> int:
     """None: as `vbs_follow` of the cloud says."""
-    changed = change(disks, {"follow": follow}, hand=hand, version=version)
-    if follow:
-        for cloud in {cloud for cloud, _ in disks}:
-            derive.have_backups_counted(cloud)
-    return changed
+    return change(disks, {"follow": follow}, hand=hand, version=version)
 
 
 def set_label(disks: Sequence[Disk], label: str | None, *, hand: Hand, version: int | None = None) -> int:
@@ -111,7 +107,10 @@ def change(
             ids = [volume_id for _, volume_id in some]
             for at in range(0, len(ids), CHUNK):
                 changed.setdefault(cloud, []).extend(_change(cloud, ids[at : at + CHUNK], columns, hand, version))
+    are_followed = not callable(columns) and columns.get("follow") is True
     for cloud, ids in changed.items():
+        if ids and are_followed:
+            derive.have_backups_counted(cloud, hand.now)
         derive.derive(cloud, ids, hand.now)
     return sum(map(len, changed.values()))
 
@@ -129,7 +128,7 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand
         if label:
             set_label([(cloud, volume_id)], label, hand=hand)
     if new:
-        derive.have_backups_counted(cloud)
+        derive.have_backups_counted(cloud, hand.now)
     derive.derive(cloud, [volume_id], hand.now)
     return new
 

@@ -29,16 +29,17 @@ IDS_OF_A_BACKUP = (
 BACKUPS_AT_ONCE = 200
 
 
-def repair(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
-    _repair_backups(apps)
-    _remove_volumes(apps)
+def repair(apps: Apps, _editor: BaseDatabaseSchemaEditor, none: re.Pattern[str] = NONE) -> None:
+    """`none`: what stands for no ID."""
+    _repair_backups(apps, none)
+    _remove_volumes(apps, none)
 
 
-def _repair_backups(apps: Apps) -> None:
+def _repair_backups(apps: Apps, none: re.Pattern[str]) -> None:
     backups = apps.get_model("backups", "Backup").objects
     repaired: list[Any] = []
     for row in backups.order_by("pk").only("pk", "decode_problems", *IDS_OF_A_BACKUP).iterator(chunk_size=2000):
-        bad = [field for field in IDS_OF_A_BACKUP if not _may_stay(getattr(row, field))]
+        bad = [field for field in IDS_OF_A_BACKUP if not _may_stay(getattr(row, field), none)]
         for field in bad:
             if getattr(row, field) == "" and field != "volume_id":
                 setattr(row, field, None)  # an empty text says as little as none
@@ -51,22 +52,26 @@ def _repair_backups(apps: Apps) -> None:
     backups.bulk_update(repaired, [*IDS_OF_A_BACKUP, "decode_problems"], batch_size=BACKUPS_AT_ONCE)
 
 
-def _may_stay(value: str | None) -> bool:
-    return value is None or bool(ID.fullmatch(value) and not NONE.fullmatch(value))
+def _may_stay(value: str | None, none: re.Pattern[str]) -> bool:
+    return value is None or bool(ID.fullmatch(value) and not none.fullmatch(value))
 
 
-def _remove_volumes(apps: Apps) -> None:
+def _remove_volumes(apps: Apps, none: re.Pattern[str]) -> None:
     volumes = apps.get_model("backups", "Volume").objects
     for volume in volumes.order_by("pk").iterator():
-        if _may_stay(volume.volume_id):
-            continue
-        _take_out_of_totals(apps, volume)
-        edits = apps.get_model("backups", "Edit").objects.filter(volume=volume).order_by("pk")
-        was_set = [f"{edit.word} by {edit.by}: {json.dumps(edit.after)}" for edit in edits]
-        print(f"\n  {volume.cloud_id}: {volume.volume_id!r:.300} cannot be the ID of a disk and was removed.", end="")
-        for line in was_set:
-            print(f"\n    It was set: {line}", end="")
-        volume.delete()
+        if not _may_stay(volume.volume_id, none):
+            remove(apps, volume, "cannot be the ID of a disk")
+
+
+def remove(apps: Apps, volume: Any, why: str) -> None:
+    """What operators had set on it is printed."""
+    _take_out_of_totals(apps, volume)
+    edits = apps.get_model("backups", "Edit").objects.filter(volume=volume).order_by("pk")
+    was_set = [f"{edit.word} by {edit.by}: {json.dumps(edit.after)}" for edit in edits]
+    print(f"\n  {volume.cloud_id}: {volume.volume_id!r:.300} {why} and was removed.", end="")
+    for line in was_set:
+        print(f"\n    It was set: {line}", end="")
+    volume.delete()
 
 
 def _take_out_of_totals(apps: Apps, volume: Any) -> None:

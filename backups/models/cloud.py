@@ -36,6 +36,9 @@ class Cloud(models.Model):
     # lists: what they can do here, and how far they have been read
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
     walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
+    walk_asked_at = models.DateTimeField(
+        null=True
+    )  # there are disks whose backups nobody has looked for in such a walk
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
     listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk

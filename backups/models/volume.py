@@ -26,7 +26,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         is_unprotected = Q(last_good_at__isnull=True) | Q(late_at__lte=now)
         return self.with_followed().annotate(
             has_others=Case(
-                When(is_unprotected & _has_others(), then=Value(True)),
+                When(is_unprotected & _has_others(now), then=Value(True)),
                 default=Value(False),
                 output_field=BooleanField(),
             ),
@@ -61,11 +61,11 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         )
 
 
-def _has_others() -> Q:
+def _has_others(now: datetime) -> Q:
     """May there be a good backup beside the known ones, newer than the last good one?
 
-    The list names one that the cloud has not answered for; or one is tracked under another name of the same project;
-    or none is known to be good, and nobody has looked for others in a whole list since the disk is known.
+    The list names one that the cloud has not answered for; or one is tracked under another name of the same project,
+    which answers; or none is known to be good, and no whole list was looked through since the disk is known.
     """
     never_counted = Q(listed_backups__isnull=True)
     none_is_good = Q(last_good_at__isnull=True) & (never_counted | Q(listed_backups__gt=F("known_backups")))
@@ -74,6 +74,7 @@ def _has_others() -> Q:
     )
     elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
     elsewhere = elsewhere.exclude(status__in=FAILED).exclude(cloud=OuterRef("cloud"))
+    elsewhere = elsewhere.filter(cloud__last_good_at__gt=now - SILENT_AFTER)
     last_good_at = OuterRef("last_good_at")
     elsewhere = elsewhere.annotate(good_here_at=ExpressionWrapper(last_good_at, models.DateTimeField(null=True)))
     newer = Q(good_here_at__isnull=True) | Q(created_at__isnull=True) | Q(created_at__gt=F("good_here_at"))
@@ -141,7 +142,11 @@ class Volume(RuleColumns):
             models.Index("overdue_at", "id", name="volume_overdue"),
             models.Index("exempt_until", name="volume_exempt"),
             models.Index("name", "id", name="volume_name"),
-            models.Index("cloud", name="volume_uncounted", condition=Q(listed_backups__isnull=True)),
+            models.Index(
+                "cloud",
+                name="volume_uncounted",
+                condition=Q(listed_backups__isnull=True) | Q(unlisted_since__isnull=False),
+            ),
             models.Index("cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)),
         )
 

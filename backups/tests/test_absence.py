@@ -162,6 +162,10 @@ def test_a_list_with_an_entry_that_cannot_be_read_takes_no_disk_away(sim: Simula
         assert problem() == (
             "In the list of disks 1 entry has no ID that can be read, so no disk counts as deleted by it."
         )
+    sim.clear_faults()
+    sim.remove_volume(ids[0])
+    read_again(clock, 10 * MINUTE)
+    assert (deleted(), problem()) == (ids[:1], None)  # its own GET says so
 
 
 def test_an_error_for_one_disk_hides_no_other_one_and_three_in_a_row_end_the_asking(

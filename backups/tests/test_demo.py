@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture
-def told(settings: Any, tmp_path: Any, client: Client) -> Iterator[Client]:
+def told(settings: Any, tmp_path: Any, client: Client, clock: time_machine.Traveller) -> Iterator[Client]:
     """A script that is signed in, after workers have done for the demo cloud what there is to do, twice."""
     with running(settings, tmp_path, backups=DEMO_BACKUPS, entry={"vbs_follow": "all"}):
         for _ in range(2):  # what the first list of disks does not name is gone by the second
@@ -29,6 +30,7 @@ def told(settings: Any, tmp_path: Any, client: Client) -> Iterator[Client]:
             for _ in range(8):
                 for need in needs(timezone.now()):
                     DO[need.work](need.cloud)
+                    clock.shift(timedelta(seconds=1))
         assert demo.furnish(timezone.now())
         client.force_login(User.objects.create_user("operator"))
         yield client

@@ -131,8 +131,8 @@ def test_a_list_of_several_pages_is_read_to_its_end(sim: Simulator) -> None:
 
 
 def test_a_partial_list_takes_no_disk_away(sim: Simulator) -> None:
-    disk_list.keep("otc", [Disk("a", "one", 1), Disk("b", "two", 2)], timezone.now(), complete=True)
-    disk_list.keep("otc", [Disk("a", "new name", 1)], timezone.now(), complete=False)
+    disk_list.keep("otc", [Disk("a", "one", 1), Disk("b", "two", 2)], timezone.now())
+    disk_list.keep("otc", [Disk("a", "new name", 1)], timezone.now())
     assert told() == {"a": ("new name", 1, "never"), "b": ("two", 2, "never")}
 
 

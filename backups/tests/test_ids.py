@@ -243,3 +243,24 @@ def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixt
 
     repair(apps, None)  # a second time there is nothing to do
     assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
+
+
+@pytest.mark.django_db
+def test_a_migration_brings_the_ids_of_disks_into_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
+    now = timezone.now()
+    twin = str(uuid.UUID(int=0xABCDEF))
+    cloud = Cloud.objects.create(name="otc")
+    for n, volume_id in enumerate([DISK.upper(), twin, twin.upper(), "unknown"]):
+        Backup.objects.create(id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now)
+        Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
+    volume_edits.set_note([("otc", twin.upper())], "of the twin", hand=Hand("operator", now))
+    Volume.objects.update(derive_at=None)
+
+    repair = importlib.import_module("backups.migrations.0007_one_spelling_of_ids").repair
+    repair(apps, None)
+
+    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted([(DISK, now), (twin, now)])
+    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [DISK, twin, twin, None]
+    told = capsys.readouterr().out
+    assert f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in told
+    assert 'It was set: note by operator: "of the twin"' in told

@@ -28,6 +28,7 @@ from backups.engine import (
     volume_edits,
 )
 from backups.engine.apply import apply
+from backups.engine.disk_list import Asked
 from backups.engine.plan import Fetched
 from backups.engine.touch import touch
 from backups.engine.volume_edits import Hand
@@ -104,9 +105,8 @@ class Writer:
         backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
 
     def _list_disks(self, cloud: str) -> None:
-        disk_list.keep(
-            cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now, complete=True
-        )
+        kept = disk_list.keep(cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now)
+        disk_list.judge_absent(cloud, kept, Asked([], []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
         listed = {one: derive.Listed(self._dice.randint(1, 3), self._now) for one in self._disks()}

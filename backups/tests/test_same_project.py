@@ -143,6 +143,19 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
     assert not Volume.objects.filter(cloud="otc", tracked__gt=0).exists()
 
 
+def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_path: Path, sim: Simulator) -> None:
+    sweep.sweep("otc")
+    before = Cloud.objects.get(name="otc")
+    kinds = dict(Backup.objects.values_list("id", "kind"))
+    assert before.type_votes_0 + before.type_votes_1 > 0
+    configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all")})
+    sweep.sweep("envvars")
+    after = Cloud.objects.get(name="envvars")
+    assert (after.type_votes_0, after.type_votes_1) == (before.type_votes_0, before.type_votes_1)
+    assert after.reading == before.reading
+    assert dict(Backup.objects.values_list("id", "kind")) == kinds
+
+
 def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(sim: Simulator) -> None:
     sweep.sweep("otc")
     added = tracking.add(cloud="envvars", values=sim.ids, now=timezone.now())

@@ -1,5 +1,6 @@
 """A backup that the list names and the cloud does not answer for may be good: its disk is unknown, not unprotected."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from backups.engine import clouds, disk_list, dispatch, sweep, volume_edits
@@ -36,12 +39,12 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
         clouds.forget_clients()
 
 
-def make(sim: Simulator, n: int, created_at: datetime, **words: Any) -> None:
+def make(sim: Simulator, n: int, created_at: datetime | None, **words: Any) -> None:
     body = {
         "id": f"0000000{n}-0000-4000-8000-000000000000",
         "volume_id": DISK,
         "status": "available",
-        "created_at": f"{created_at:%Y-%m-%dT%H:%M:%S.000000}",
+        "created_at": f"{created_at:%Y-%m-%dT%H:%M:%S.000000}" if created_at else None,
         "service_metadata": '{"progress": 100}',
     }
     sim.add({**body, **words})
@@ -53,11 +56,11 @@ def work(*, times: int = 3) -> None:
             dispatch.DO[need.work](need.cloud)
 
 
-def word() -> str:
+def word(cloud: str = "otc") -> str:
     """The cloud is taken as just heard, and what is known of backups as fresh: what is refused is one backup alone."""
     now = timezone.now()
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + HOUR)
-    Cloud.objects.update(last_good_at=now, backups_listed_at=now)
+    Cloud.objects.filter(name=cloud).update(last_good_at=now, backups_listed_at=now)
     [state] = volume_states(Volume.objects.filter(volume_id=DISK), now)
     return state.protection
 
@@ -107,7 +110,62 @@ def test_one_beside_another_one_that_is_gone(sim: Simulator, clock: time_machine
     assert word() == "unknown"
 
 
-def test_one_of_a_disk_that_was_registered_by_hand(settings: Any, tmp_path: Path, sim: Simulator) -> None:
+def test_the_only_backup_that_is_gone_makes_a_disk_that_was_never_backed_up_at_once(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
+    make(sim, 1, timezone.now() - HOUR)
+    work()
+    assert word() == "protected"
+    sim.remove("00000001-0000-4000-8000-000000000000")
+    for _ in range(2):  # a second look has to say the same
+        clock.shift(timedelta(minutes=20))
+        Backup.objects.update(next_refresh_at=timezone.now())
+        work()
+    assert Backup.objects.get().gone_at is not None
+    assert word() == "never"
+
+
+def test_a_newer_one_that_failed_hides_no_overdue_disk(sim: Simulator, clock: time_machine.Traveller) -> None:
+    make(sim, 1, timezone.now() - HOUR)
+    work()
+    clock.shift(30 * HOUR)
+    sim.fault(Fault(kind="status", status=403, path="/backups/00000002"))
+    make(sim, 2, timezone.now() - HOUR, status="error")
+    sweep.look_for_new("otc")
+    assert word() == "overdue"
+
+
+def test_one_of_a_cloud_that_is_gone_says_nothing(sim: Simulator, clock: time_machine.Traveller) -> None:
+    """Its cloud is configured no more, so nobody learns that it was deleted."""
+    make(sim, 1, timezone.now() - HOUR)
+    work()
+    clock.shift(30 * HOUR)
+    Cloud.objects.create(name="old", last_good_at=timezone.now() - HOUR)
+    left = {"cloud_id": "old", "volume_id": DISK, "status": "available", "created_at": timezone.now() - HOUR}
+    Backup.objects.create(id=uuid.UUID(int=9), tracked_at=timezone.now(), refreshed_at=timezone.now(), **left)
+    assert word("otc") == "overdue"
+    Cloud.objects.filter(name="old").update(last_good_at=timezone.now())
+    [state] = volume_states(Volume.objects.filter(volume_id=DISK), timezone.now())
+    assert state.protection == "unknown"
+
+
+def test_one_without_a_time_or_of_the_future_is_not_the_newest_known_one(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
+    make(sim, 1, timezone.now() - HOUR)
+    make(sim, 2, timezone.now() + timedelta(days=400))
+    make(sim, 3, None)
+    work()
+    sim.fault(Fault(kind="status", status=403, path="/backups/00000004"))
+    clock.shift(30 * HOUR)
+    make(sim, 4, timezone.now() - HOUR)
+    sweep.sweep("otc")
+    assert word() == "unknown"
+
+
+def test_one_of_a_disk_that_was_registered_by_hand(
+    settings: Any, tmp_path: Path, sim: Simulator, clock: time_machine.Traveller
+) -> None:
     configure(settings, tmp_path, {"otc": sim.cloud_entry(vbs_follow="none")})
     clouds.ensure_rows()
     make(sim, 1, timezone.now() - HOUR)
@@ -115,6 +173,8 @@ def test_one_of_a_disk_that_was_registered_by_hand(settings: Any, tmp_path: Path
     volume_edits.register("otc", "another", hand=hand)
     volume_edits.set_follow([("otc", "another")], True, hand=hand)
     work()
+    clock.shift(timedelta(seconds=10))
+    hand = Hand("operator", timezone.now())
     volume_edits.register("otc", DISK, hand=hand)
     volume_edits.set_follow([("otc", DISK)], True, hand=hand)
     assert word() == "unknown"
@@ -142,8 +202,48 @@ def test_what_an_empty_list_lacks_is_not_known(sim: Simulator) -> None:
     assert (cloud.walked_at, cloud.list_lacks, cloud.list_error) == (timezone.now(), None, None)
 
 
-def test_a_list_of_disks_makes_the_list_of_backups_be_read_for_them(sim: Simulator) -> None:
+def test_a_cloud_that_was_emptied_has_a_list_without_an_error(sim: Simulator, clock: time_machine.Traveller) -> None:
+    make(sim, 1, timezone.now() - HOUR)
+    work()
+    sim.remove("00000001-0000-4000-8000-000000000000")
+    for _ in range(3):
+        clock.shift(HOUR)
+        sweep.sweep("otc")
+        clock.shift(timedelta(minutes=1))
+        sweep.look_for_new("otc")
+        assert Cloud.objects.get().list_error is None
+
+
+@pytest.mark.parametrize("way", ["pages", "API"])
+def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
+    sim: Simulator, client: Client, admin_user: User, way: str
+) -> None:
     sweep.sweep("otc")
+    disk_list.read("otc", timezone.now())
+    Cloud.objects.update(walk_asked_at=None)
+    client.force_login(admin_user)
+    for expected in (timezone.now(), None):  # once more changes nothing
+        if way == "pages":
+            client.post(f"/volumes/otc/{DISK}/set/", {"what": "follow", "follow": "yes"})
+        else:
+            address = f"/api/volumes/otc/{DISK}/"
+            client.patch(address, {"follow": True}, content_type="application/json")
+        assert Cloud.objects.get().walk_asked_at == expected
+        Cloud.objects.update(walk_asked_at=None)
+
+
+def test_a_walk_that_was_asked_for_during_a_walk_comes_after_it(sim: Simulator) -> None:
+    sweep.sweep("otc")
+    now = timezone.now()
+    Cloud.objects.update(walked_at=now, walk_asked_at=now + timedelta(seconds=1), backups_listed_at=now)
+    assert "sweep" in [need.work for need in dispatch.needs(now + timedelta(seconds=2))]
+
+
+def test_a_list_of_disks_makes_the_list_of_backups_be_read_for_them(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
+    sweep.sweep("otc")
+    clock.shift(timedelta(seconds=10))
     disk_list.read("otc", timezone.now())
     assert word() == "unknown"
     work()

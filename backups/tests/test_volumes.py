@@ -110,8 +110,42 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
         overdue_at=late + H if late else None,
         undated=data.draw(st.booleans()),
     )
+    other = elsewhere(data) if data.draw(st.booleans()) else None
     row = Volume.objects.with_protection(NOON).values(*volumes.COLUMNS).get()
     assert row["protection"] == protection(volumes.standing_of(row), NOON)
+    disk = Volume.objects.get()
+    is_unprotected = disk.last_good_at is None or (disk.late_at is not None and disk.late_at <= NOON)
+    assert row["has_others"] == (is_unprotected and may_have_others(disk, other))
+
+
+def elsewhere(data: Any) -> Backup:
+    """A backup of the same disk that another cloud tracks."""
+    heard_at = NOON if data.draw(st.booleans()) else NOON - H
+    Cloud.objects.update_or_create(name="other", defaults={"last_good_at": heard_at})
+    return Backup.objects.create(
+        id=uuid.UUID(int=99),
+        cloud_id="other",
+        volume_id=data.draw(st.sampled_from(["disk", "another"])),
+        status=data.draw(st.sampled_from(["available", "error", None])),
+        created_at=data.draw(st.sampled_from([None, NOON - H, NOON + H])),
+        gone_at=data.draw(st.sampled_from([None, NOON])),
+        tracked_at=NOON,
+    )
+
+
+def may_have_others(disk: Volume, other: Backup | None) -> bool:
+    """What `VolumeQuerySet.with_protection` says in SQL, once more."""
+    if disk.last_good_at is None and (disk.listed_backups is None or disk.listed_backups > disk.known_backups):
+        return True
+    if disk.newest_listed_at is not None:
+        known_at = disk.newest_known_at
+        if known_at is None or disk.newest_listed_at > known_at + timedelta(seconds=1):
+            return True
+    if other is None or other.volume_id != "disk" or other.gone_at is not None or other.status == "error":
+        return False
+    if other.cloud.last_good_at != NOON:
+        return False
+    return disk.last_good_at is None or other.created_at is None or other.created_at > disk.last_good_at
 
 
 @pytest.mark.parametrize(
@@ -234,11 +268,10 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
 
 
 def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
-    Cloud.objects.update(walked_at=NOON)
     assert volume_edits.register("otc", "vol-9", label="by hand", hand=ANNA)
     assert not volume_edits.register("otc", "vol-9", hand=ANNA)
     assert disk(volume_id="vol-9").protection == "unknown"
-    assert Cloud.objects.get().walked_at is None  # the list is walked through at once
+    assert Cloud.objects.get().walk_asked_at == NOON  # the list is walked through at once
     note_listing("otc", {}, NOON)
     found = disk(volume_id="vol-9")
     assert (found.protection, found.label, found.edited["registered"].by) == ("never", "by hand", "anna")
