@@ -5,6 +5,7 @@ The lists are read over real HTTP from a simulated cloud whose clock the test se
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -220,6 +221,28 @@ def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim:
     gone = Volume.objects.get(volume_id=ids[0])
     assert (gone.deleted_at, gone.derive_at) == (timezone.now(), None)
     assert sum(missed for _, _, missed in gone.trace.quarters.values()) == 0
+
+
+def test_an_older_list_that_is_judged_later_takes_nothing_away(sim: Simulator, clock: Clock) -> None:
+    have(sim, 5)
+    asked_at = timezone.now()
+    kept = disk_list.keep("otc", [], asked_at)
+    assert len(kept.absent) == 5
+    read_again(clock, MINUTE)
+    disk_list.judge_absent("otc", replace(kept, known=100), disk_list.Asked([], []), asked_at)
+    assert not Volume.objects.filter(missing_since__isnull=False).exists()
+
+
+def test_a_backup_of_the_future_brings_no_deleted_disk_back(sim: Simulator, clock: Clock) -> None:
+    ids = have(sim, 5)
+    body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
+    sim.add({**body, "created_at": "2099-01-01T00:00:00.000000"})
+    sweep.sweep("otc")
+    sim.remove_volume(ids[0])
+    read_again(clock, HOUR)
+    assert deleted() == ids[:1]
+    derive.derive("otc", ids, timezone.now())
+    assert deleted() == ids[:1]
 
 
 def test_a_deleted_disk_that_is_backed_up_later_is_there_again(sim: Simulator, clock: Clock) -> None:

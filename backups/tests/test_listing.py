@@ -206,6 +206,12 @@ def test_what_cannot_be_asked_is_refused_by_name_and_the_rest_is_kept(query: str
     assert refused.value.problems[key].startswith(f"{key} ")
 
 
+def test_a_rest_that_no_address_can_hold_is_left_out() -> None:
+    with pytest.raises(BadFilter) as refused:
+        parse(QueryDict(f"q={'x' * 150}&bad=1&{'&'.join(f'status={n:080}' for n in range(99))}"), BACKUPS)
+    assert (list(refused.value.problems), refused.value.rest) == (["bad"], "")
+
+
 def test_a_key_too_long_to_be_told_whole_is_left_out_whole() -> None:
     long = "k" * 300
     with pytest.raises(BadFilter) as refused:

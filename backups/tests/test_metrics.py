@@ -136,6 +136,7 @@ def test_a_disk_of_which_nothing_is_known_is_neither_protected_nor_not(client: C
     Cloud.objects.filter(name="otc").update(last_good_at=known - DAY)
     found = scrape(client)
     assert "vbsdash_volume_protected" not in found
+    assert "vbsdash_volume_never_backed_up" not in found
     assert found["vbsdash_volumes"]["otc", "unknown"] == 3
 
 

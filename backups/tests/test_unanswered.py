@@ -232,6 +232,15 @@ def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
         Cloud.objects.update(walk_asked_at=None)
 
 
+def test_a_disk_that_is_new_has_its_backups_counted_ten_minutes_after_the_last_walk(sim: Simulator) -> None:
+    sweep.sweep("otc")
+    now = timezone.now()
+    Volume.objects.create(cloud_id="otc", volume_id="new", first_seen_at=now)
+    for after, expected in ((timedelta(minutes=10), False), (timedelta(minutes=10, seconds=1), True)):
+        Cloud.objects.update(backups_listed_at=now + after)
+        assert ("sweep" in [need.work for need in dispatch.needs(now + after)]) is expected
+
+
 def test_a_walk_that_was_asked_for_during_a_walk_comes_after_it(sim: Simulator) -> None:
     sweep.sweep("otc")
     now = timezone.now()

@@ -66,6 +66,18 @@ def test_a_disk_that_no_backup_names_is_not_made_by_deriving_it(otc: Cloud) -> N
     assert not Volume.objects.exists()
 
 
+def test_the_list_is_walked_through_when_the_only_backup_that_it_named_is_gone(otc: Cloud) -> None:
+    backup(1)
+    derive("otc", ["disk"], NOON)
+    note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
+    Backup.objects.update(gone_at=NOON)
+    derive("otc", ["disk"], NOON)
+    assert disk().protection == "unknown"
+    assert Cloud.objects.get().walk_asked_at == NOON
+    note_listing("otc", {}, NOON)  # one list is enough: single GETs have said the same
+    assert disk().protection == "never"
+
+
 def test_deriving_twice_changes_nothing() -> None:
     backup(1)
     assert (derive_all("otc", NOON), derive_all("otc", NOON)) == (1, 0)
