@@ -13,13 +13,15 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from backups.engine import clock, clouds, demo, readings, retention, rounds
-from backups.engine import dispatch as dispatching
-from backups.engine.dispatch import DO, Work
-from backups.engine.fetch import stopping
-from backups.engine.heartbeat import beat
-from backups.engine.room import room
+from backups.clouds import registry
+from backups.edits import demo
 from backups.models import Backup
+from backups.refresh import dispatcher, retention, single_gets, type_interpretation
+from backups.refresh.dispatcher import DO, Work
+from backups.refresh.fetch import stopping
+from backups.refresh.worker_slots import room
+from backups.shared import clock
+from backups.shared.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +32,13 @@ PATIENCE = 1.0  # seconds that a request may wait for the broker
 @shared_task
 def dispatch() -> None:
     """Call workers for what there is to do, cloud by cloud."""
-    clouds.ensure_rows()
+    registry.ensure_rows()
     now = clock.now()
     if settings.DEMO:
         demo.furnish(now)
     clock.forget_the_future(now)
-    readings.ensure_all(now)
-    for need in dispatching.needs(now):
+    type_interpretation.ensure_all(now)
+    for need in dispatcher.needs(now):
         for _ in range(need.workers):
             if not _send(work, need.cloud, need.work, queue="bulk", expires=20):
                 return
@@ -46,7 +48,7 @@ def dispatch() -> None:
 def work(cloud: str, kind: str) -> None:
     """Do one kind of work for a cloud, if this worker has room."""
     with room(cloud) as free:
-        if free and cloud in clouds.configured():
+        if free and cloud in registry.configured():
             DO[cast(Work, kind)](cloud)
 
 
@@ -55,7 +57,7 @@ def refresh_backups(cloud: str, ids: list[str]) -> None:
     """Ask about these now: a person waits. Without room they stay due, for the next dispatch."""
     with room(cloud, interactive=True) as free:
         if free:
-            rounds.refresh_these(cloud, [uuid.UUID(one) for one in ids])
+            single_gets.refresh_these(cloud, [uuid.UUID(one) for one in ids])
 
 
 @shared_task
@@ -76,7 +78,7 @@ def refresh_soon(ids: Sequence[str]) -> None:
 
 
 def _refresh_first(ids: Sequence[str]) -> None:
-    mine = Backup.objects.filter(pk__in=[uuid.UUID(one) for one in ids[:AT_ONCE]], cloud__in=clouds.configured())
+    mine = Backup.objects.filter(pk__in=[uuid.UUID(one) for one in ids[:AT_ONCE]], cloud__in=registry.configured())
     by_cloud: dict[str, list[str]] = {}
     for pk, cloud in mine.values_list("pk", "cloud"):
         by_cloud.setdefault(cloud, []).append(str(pk))

@@ -21,7 +21,7 @@ app.autodiscover_tasks()
 @beat_init.connect
 def _at_the_start(**_: Any) -> None:
     """Hosts may disagree about the time; what they write must not."""
-    from backups.engine import clock
+    from backups.shared import clock
 
     log.log_what_ends_the_process()
     clock.follow_database()
@@ -35,7 +35,7 @@ def _all_is_loaded(**_: Any) -> None:
 @task_prerun.connect
 def _before_a_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
     """By the shared time; name the task in all that is logged; note what this process costs, for /metrics."""
-    from backups.engine import clock, processes
+    from backups.shared import clock, processes
 
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)

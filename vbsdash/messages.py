@@ -13,7 +13,7 @@ class SharedRequest(Request):
     """A received message. Celery itself would ask this host's clock."""
 
     def maybe_expire(self) -> Literal[True] | None:
-        from backups.engine import clock
+        from backups.shared import clock
 
         given = self.expires
         if given is None:
@@ -33,7 +33,7 @@ class SharedTask(Task[Any, Any]):
 @before_task_publish.connect
 def _in_shared_time(headers: dict[str, Any] | None = None, **_: Any) -> None:
     """Celery wrote the end down by this host's clock."""
-    from backups.engine import clock
+    from backups.shared import clock
 
     if headers and headers.get("expires"):
         off = clock.now() - timezone.now()

@@ -75,7 +75,7 @@ class ReconnectingScheduler(Scheduler):
         self.apply_async(entry, producer=self.producer, advance=False)
 
     def _leave_sign_of_life(self) -> None:
-        from backups.engine import clock, heartbeat, processes  # models load after the app registry
+        from backups.shared import clock, heartbeat, processes
 
         clock.measure()
         heartbeat.beat("scheduler")

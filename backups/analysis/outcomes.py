@@ -62,7 +62,7 @@ def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: d
 
 
 def counted(found: Mapping[Slot, Tally], now: datetime) -> dict[int, Tally]:
-    """By quarter, what counts now. The twin in SQL is in engine.numbers."""
+    """By quarter, what counts now. The twin in SQL is in reports.home_counts."""
     total: dict[int, Tally] = {}
     for slot, tally in found.items():
         if slot.counts_from <= quarter(now):

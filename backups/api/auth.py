@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import ApiToken
 
 

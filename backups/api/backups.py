@@ -17,9 +17,9 @@ from backups.api import serializers as shape
 from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import Changed, TooLarge, Unprocessed
-from backups.engine import backup_edits, tokens, tracking
-from backups.engine.pasted import MOST, TooMany
-from backups.engine.volume_edits import BadValue, Conflict
+from backups.edits import backup_edits, tokens, tracking
+from backups.edits.pasted_ids import MOST, TooMany
+from backups.edits.volume_edits import BadValue, Conflict
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.revisions import REVISIONS

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backups.api.conditional import etag, unchanged
-from backups.engine.volume_edits import Hand
+from backups.edits.volume_edits import Hand
 
 
 class _Unchanged(Exception):

@@ -16,9 +16,9 @@ from backups.api import serializers as shape
 from backups.api.backups import tracked
 from backups.api.base import Call
 from backups.api.errors import TooLarge, Unprocessed
-from backups.engine import backup_edits, tracking
-from backups.engine.pasted import MOST
-from backups.engine.volume_edits import BadValue
+from backups.edits import backup_edits, tracking
+from backups.edits.pasted_ids import MOST
+from backups.edits.volume_edits import BadValue
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 

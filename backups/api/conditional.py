@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 
-from backups.engine.version import data_version
+from backups.reports.data_version import data_version
 
 
 def etag(request: HttpRequest, now: datetime, *more: Any) -> str:

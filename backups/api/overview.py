@@ -15,12 +15,14 @@ from backups.api import serializers as shape
 from backups.api.base import Call
 from backups.api.conditional import etag
 from backups.api.errors import CloudFailed, Unprocessed
-from backups.engine import cloud_states, clouds, connection_test, discover, tokens, volume_edits
-from backups.engine.failures import causes
-from backups.engine.summary import summary
-from backups.engine.tracking import UnknownCloud
-from backups.engine.volume_edits import BadValue
+from backups.clouds import connection_test, discover, registry
+from backups.edits import tokens, volume_edits
+from backups.edits.tracking import UnknownCloud
+from backups.edits.volume_edits import BadValue
 from backups.listing.cursor import BadCursor
+from backups.reports import cloud_states
+from backups.reports.failures import causes
+from backups.reports.summary import summary
 from backups.vbs.errors import VBSError
 
 
@@ -122,7 +124,7 @@ class Summary(Call):
 def _check(request: Request, cloud: str) -> None:
     if not query.opens(request, cloud):
         raise NotFound("This token does not open this cloud.")
-    if cloud not in clouds.configured():
+    if cloud not in registry.configured():
         raise NotFound(str(UnknownCloud(cloud)))
 
 

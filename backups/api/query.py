@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backups.api.errors import Unprocessed
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.listing.cursor import BadCursor, Cursor, read_cursor
 from backups.listing.listing import Listing
 from backups.listing.page import Page

@@ -15,9 +15,9 @@ from backups.api import volume_shapes as disk_shape
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed
-from backups.engine import shared_rules, tokens
-from backups.engine.shared_rules import Shared
-from backups.engine.volume_edits import BadValue, Conflict
+from backups.edits import protection_rules, tokens
+from backups.edits.protection_rules import Shared
+from backups.edits.volume_edits import BadValue, Conflict
 
 GRACE = 7200  # seconds, when a rule names none
 
@@ -27,10 +27,10 @@ class Rules(Call):
     def get(self, request: Request) -> Response:
         """The rules set for tags and for clouds."""
         query.only(request)
-        clouds = [one for one in shared_rules.of_clouds() if query.opens(request, one.name)]
+        clouds = [one for one in protection_rules.of_clouds() if query.opens(request, one.name)]
         return Response(
             {
-                "tags": {one.name: _stored(one) for one in shared_rules.of_tags()},
+                "tags": {one.name: _stored(one) for one in protection_rules.of_tags()},
                 "clouds": {one.name: _stored(one) for one in clouds},
             }
         )
@@ -57,7 +57,7 @@ class RuleOfTag(Call):
         if tokens.scope(request.auth) is not None:
             raise PermissionDenied("The rule of a tag counts in every cloud, and this token opens some of them only.")
         try:
-            return _write(self, request, shared_rules.set_tag_rule, tag, wanted)
+            return _write(self, request, protection_rules.set_tag_rule, tag, wanted)
         except BadValue as e:
             raise Unprocessed({e.word: [str(e)]}) from e
 
@@ -83,7 +83,7 @@ class RuleOfCloud(Call):
         if not query.opens(request, cloud):
             raise NotFound("This token does not open this cloud.")
         try:
-            return _write(self, request, shared_rules.set_cloud_rule, cloud, wanted)
+            return _write(self, request, protection_rules.set_cloud_rule, cloud, wanted)
         except BadValue as e:
             raise NotFound(str(e)) from e
 

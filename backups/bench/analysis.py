@@ -13,9 +13,11 @@ from django.utils import timezone
 from backups.analysis.facts import Fact
 from backups.bench.fill import CLOUD, ready
 from backups.bench.report import Report, p95, size, spent
-from backups.engine import findings, readings, volumes
-from backups.engine.derive import derive, derive_all
+from backups.derived import findings
+from backups.derived.volumes import derive, derive_all
 from backups.models import Backup, Volume
+from backups.refresh import type_interpretation
+from backups.reports import volumes
 
 BATCH = 1000
 PAGE = 50
@@ -45,7 +47,7 @@ def _all(report: Report, now: datetime) -> None:
     """Everything is computed; of every disk something is stored anew, of backups nothing has to be."""
     bare = core(lambda: sum(1 for _ in Backup.objects.values_list(*Fact._fields).iterator()))
     Volume.objects.update(tracked=0, last_good=None, last_good_at=None, late_at=None, chain_size_mb=None)
-    kinds = core(lambda: readings.judge_again(CLOUD))
+    kinds = core(lambda: type_interpretation.judge_again(CLOUD))
     found = core(lambda: findings.note_all(CLOUD, now))
     disks = core(lambda: derive_all(CLOUD, now))
     report.row("every kind", kinds, "s")
@@ -54,7 +56,9 @@ def _all(report: Report, now: datetime) -> None:
     report.row("all of it", kinds + found + disks, "s", most=10)
     report.row("… against reading the same rows, computing nothing", kinds + found + disks, "s", reference=bare)
     Backup.objects.update(kind="unknown", kind_source=None)
-    report.row("every kind stored anew, as for another reading", core(lambda: readings.judge_again(CLOUD)), "s")
+    report.row(
+        "every kind stored anew, as for another reading", core(lambda: type_interpretation.judge_again(CLOUD)), "s"
+    )
 
 
 def _batch(report: Report, now: datetime) -> None:

@@ -11,10 +11,11 @@ from django.db import connection
 from django.utils import timezone
 
 from backups.bench.report import Report, size, spent
-from backups.engine import due_disks, tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
+from backups.derived import queue
+from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.vbs import payload
 from backups.vbs.simulator.body import Form
 from backups.vbs.simulator.world import World
@@ -36,7 +37,7 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
         bodies = (json.loads(world.slots[one].encode(moment, form)) for one in ids)
         answers = [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies]
         apply(CLOUD, answers, more_follows=True)
-    due_disks.derive_due(CLOUD, now)
+    queue.derive_due(CLOUD, now)
 
 
 def ready(now: datetime) -> None:

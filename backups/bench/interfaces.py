@@ -19,7 +19,7 @@ from django.utils import timezone
 from backups.bench.fill import CLOUD, ready
 from backups.bench.report import Report, p95, size, spent
 from backups.bench.rig.processes import broker_at
-from backups.engine import tokens, tracking
+from backups.edits import tokens, tracking
 from backups.listing.backups import BACKUPS
 from backups.models import Backup, BackupTag
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backups.bench.fill import CLOUD
 from backups.bench.report import Report, spent
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import Cloud, Volume
 
 ALLOWED = 5 * 2**20  # bytes of a body

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backups.bench.fill import ready
 from backups.bench.report import Report, p95
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import Backup, Volume
 
 TIMES = 15

@@ -52,7 +52,7 @@ BACKUPS: Final = Listing(
     },
     derived={
         "tracking_state": Derived(Word("tracking_state", "choice", False, TRACKING_STATES), _tracked),
-        "cause": Derived(Word("cause", "text", False), _caused),  # a key of engine.failures
+        "cause": Derived(Word("cause", "text", False), _caused),  # a key of reports.failures
     },
     orders=(*ORDERED, "attention"),
     default_order="-created_at",

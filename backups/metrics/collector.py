@@ -10,8 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
-from backups.engine import cloud_states, figures, processes
 from backups.models.backup import FAILED, TRACKING_STATES
+from backups.reports import cloud_states, monitoring
+from backups.shared import processes
 
 MIB = 1024 * 1024  # the API's MB
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
@@ -46,7 +47,7 @@ class Metrics(Collector):
         return self._only is None or cloud in self._only
 
     def _backups(self, names: list[str]) -> Iterator[Metric]:
-        found = [one for one in figures.backups(self._now) if self._sees(one.cloud)]
+        found = [one for one in monitoring.backups(self._now) if self._sees(one.cloud)]
         yield _gauge(
             "vbsdash_backups",
             "Tracked backups by status.",
@@ -70,7 +71,7 @@ class Metrics(Collector):
             ("cloud", "outcome"),
             sorted(newest.items()),
         )
-        flights = {one.cloud: one for one in figures.in_flight()}
+        flights = {one.cloud: one for one in monitoring.in_flight()}
         yield _gauge(
             "vbsdash_backups_in_flight",
             "Backups that are being made, restored or deleted.",
@@ -90,13 +91,13 @@ class Metrics(Collector):
             "vbsdash_volumes",
             "Disks by protection.",
             ("cloud", "protection"),
-            _zeroed(names, PROTECTIONS, {(cloud, word): n for cloud, word, n in figures.by_protection(self._now)}),
+            _zeroed(names, PROTECTIONS, {(cloud, word): n for cloud, word, n in monitoring.by_protection(self._now)}),
         )
         yield _gauge(
             "vbsdash_chain_size_bytes",
             "Stored backup data: the sum of the newest size of every chain.",
             ("cloud",),
-            (((cloud,), mb * MIB) for cloud, mb in figures.chain_sizes().items() if self._sees(cloud)),
+            (((cloud,), mb * MIB) for cloud, mb in monitoring.chain_sizes().items() if self._sees(cloud)),
         )
 
     def _clouds(self, states: list[cloud_states.CloudState]) -> Iterator[Metric]:
@@ -123,7 +124,7 @@ class Metrics(Collector):
         yield each("vbsdash_cloud_paused", "Is nothing asked just now (breaker, Retry-After, sign-in)?", paused)
 
     def _disks(self) -> Iterator[Metric]:
-        disks = [(disk, (disk.cloud, disk.volume_id, disk.title)) for disk in figures.disks(self._now)]
+        disks = [(disk, (disk.cloud, disk.volume_id, disk.title)) for disk in monitoring.disks(self._now)]
         disks = [(disk, labels) for disk, labels in disks if self._sees(disk.cloud)]
         yield _gauge(
             "vbsdash_volume_last_good_timestamp_seconds",
@@ -151,7 +152,7 @@ class Metrics(Collector):
         )
 
     def _parts(self) -> Iterator[Metric]:
-        beats = figures.heartbeats().items()
+        beats = monitoring.heartbeats().items()
         yield _gauge(
             "vbsdash_heartbeat_timestamp_seconds",
             "When a part last showed that it works.",
@@ -205,7 +206,7 @@ def _gauge(
 
 
 def _outcome(status: str | None) -> str | None:
-    return "good" if status == figures.GOOD else "failed" if status in FAILED else None
+    return "good" if status == monitoring.GOOD else "failed" if status in FAILED else None
 
 
 def _flag(value: bool | None) -> float | None:

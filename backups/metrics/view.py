@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from backups.engine import processes, tokens
+from backups.edits import tokens
 from backups.metrics.collector import Metrics
+from backups.shared import processes
 
 PLAIN = "text/plain; charset=utf-8"
 

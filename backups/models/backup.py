@@ -154,7 +154,7 @@ class Backup(models.Model):
     unlisted_at = models.DateTimeField(null=True)  # a whole list did not serve it then: it is asked for singly
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
-    # found by engine.findings
+    # found by derived.findings
     cause = models.ForeignKey(  # of what there is to explain
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
     )

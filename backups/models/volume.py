@@ -114,7 +114,7 @@ class Volume(RuleColumns):
     exempt_reason = models.TextField(null=True)
     exempt_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
-    # derived from its backups by engine.derive, when `derive_at` is reached if that is set; "good" can be restored
+    # derived from its backups by derived.volumes, when `derive_at` is reached if that is set; "good" can be restored
     derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
     known_backups = models.PositiveIntegerField(default=0)  # of those, the ones that are not gone

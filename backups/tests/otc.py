@@ -9,9 +9,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from backups.engine import clouds, tracking
-from backups.engine.dispatch import needs
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.refresh.dispatcher import needs
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -39,9 +40,9 @@ def running(
     with Simulator(**{"clock": timezone.now, **words}) as sim:
         given = sim.cloud_entry(auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})})
         configure(settings, folder, {"otc": given})
-        clouds.ensure_rows()
+        registry.ensure_rows()
         yield sim
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def track(ids: Sequence[str]) -> None:

@@ -13,11 +13,13 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from backups.engine import clouds, readings, tracking
-from backups.engine.apply import apply
-from backups.engine.dispatch import DO, needs
-from backups.engine.plan import Fetched
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup
+from backups.refresh import type_interpretation
+from backups.refresh.apply import apply
+from backups.refresh.dispatcher import DO, needs
+from backups.refresh.plan import Fetched
 from backups.runner.parts import DEMO_BACKUPS
 from backups.tests.otc import configure
 from backups.tests.run_settings import LIMIT_S
@@ -133,10 +135,10 @@ def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
     """The cloud that `make run` shows where none is configured, as its workers have it after two rounds."""
     with Simulator(backups=DEMO_BACKUPS, clock=timezone.now) as sim:
         configure(settings, folder, {"demo": sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)})
-        clouds.ensure_rows()
+        registry.ensure_rows()
         for _ in range(2):
             for need in needs(timezone.now()):
                 DO[need.work](need.cloud)
-            readings.ensure_all(timezone.now())
+            type_interpretation.ensure_all(timezone.now())
         yield sim
-        clouds.forget_clients()
+        registry.forget_clients()

@@ -14,9 +14,11 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import derive, disk_list, dispatch, quota, sweep
-from backups.engine.volumes import volume_states
+from backups.clouds import quota
+from backups.derived import volumes as derive
 from backups.models import Backup, Cloud, Volume
+from backups.refresh import dispatcher, list_sweep, volume_list
+from backups.reports.volumes import volume_states
 from backups.tests.otc import running
 from backups.vbs.simulator import Fault, Simulator
 
@@ -37,14 +39,14 @@ def have(sim: Simulator, n: int) -> list[str]:
     ids = [f"disk-{at:02}" for at in range(n)]
     for one in ids:
         sim.add_volume({"id": one, "name": f"name of {one}", "size": 10})
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert deleted() == []
     return ids
 
 
 def read_again(clock: Clock, after: timedelta) -> None:
     clock.shift(after)
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
 
 
 def deleted() -> list[str]:
@@ -108,7 +110,7 @@ def test_without_single_gets_a_second_list_decides_ten_minutes_later(sim: Simula
     sim.remove_volume(ids[0])
     clock.shift(HOUR)
     first = timezone.now()
-    disk_list.read("otc", first)
+    volume_list.read("otc", first)
     assert (deleted(), problem()) == ([], None)
     assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
     read_again(clock, 9 * MINUTE)
@@ -226,10 +228,10 @@ def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim:
 def test_an_older_list_that_is_judged_later_takes_nothing_away(sim: Simulator, clock: Clock) -> None:
     have(sim, 5)
     asked_at = timezone.now()
-    kept = disk_list.keep("otc", [], asked_at)
+    kept = volume_list.keep("otc", [], asked_at)
     assert len(kept.absent) == 5
     read_again(clock, MINUTE)
-    disk_list.judge_absent("otc", replace(kept, known=100), disk_list.Asked([], []), asked_at)
+    volume_list.judge_absent("otc", replace(kept, known=100), volume_list.Asked([], []), asked_at)
     assert not Volume.objects.filter(missing_since__isnull=False).exists()
 
 
@@ -237,7 +239,7 @@ def test_a_backup_of_the_future_brings_no_deleted_disk_back(sim: Simulator, cloc
     ids = have(sim, 5)
     body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
     sim.add({**body, "created_at": "2099-01-01T00:00:00.000000"})
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     sim.remove_volume(ids[0])
     read_again(clock, HOUR)
     assert deleted() == ids[:1]
@@ -256,7 +258,7 @@ def test_a_deleted_disk_that_is_backed_up_later_is_there_again(sim: Simulator, c
         made = f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}"
         body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
         sim.add({**body, "created_at": made})
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert (deleted() == []) is there
 
 
@@ -289,7 +291,7 @@ def track_all(sim: Simulator, n: int) -> list[uuid.UUID]:
         made = f"{now - HOUR - at * MINUTE:%Y-%m-%dT%H:%M:%S.000000}"
         body = {"id": str(uuid.UUID(int=at + 1)), "volume_id": f"disk-{at:02}", "status": "available"}
         ids.append(uuid.UUID(sim.add({**body, "created_at": made, "service_metadata": "{}"})))
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     assert Backup.objects.count() == n
     assert Cloud.objects.get().listed == n
     return ids
@@ -297,7 +299,7 @@ def track_all(sim: Simulator, n: int) -> list[uuid.UUID]:
 
 def list_again(clock: Clock, after: timedelta) -> None:
     clock.shift(after)
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
 
 
 def test_a_list_of_backups_that_shrinks_at_once_is_doubted_until_another_one_says_the_same(
@@ -314,7 +316,7 @@ def test_a_list_of_backups_that_shrinks_at_once_is_doubted_until_another_one_say
         cloud.list_error
         == "The list of backups named 6 where 10 were known: it is doubted until another one says the same."
     )
-    assert [need.work for need in dispatch.needs(timezone.now() + 10 * MINUTE + MINUTE)].count("sweep") == 1
+    assert [need.work for need in dispatcher.needs(timezone.now() + 10 * MINUTE + MINUTE)].count("sweep") == 1
     list_again(clock, 10 * MINUTE)
     cloud = Cloud.objects.get()
     assert (cloud.backups_listed_at, cloud.listed, cloud.list_error) == (timezone.now(), 6, None)
@@ -357,7 +359,7 @@ def test_a_look_for_new_backups_that_finds_none_at_all_proves_nothing(sim: Simul
     for one in ids:
         sim.remove(str(one))
     clock.shift(MINUTE)
-    sweep.look_for_new("otc")
+    list_sweep.look_for_new("otc")
     cloud = Cloud.objects.get()
     assert (cloud.backups_listed_at, cloud.walked_at) == (listed_at, None)
 
@@ -378,7 +380,7 @@ def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: 
     for one in ids:
         body = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, one)), "volume_id": one, "status": "available"}
         sim.add({**body, "created_at": f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}", "service_metadata": "{}"})
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     goes_at = timezone.now() + timedelta(days=3)
     ends_at = timezone.now() + timedelta(days=7)
     step = 0
@@ -389,7 +391,7 @@ def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: 
         lacking = 0 if step % 3 == 0 else step % (len(ids) + 1)
         first = step * 5 % len(ids)
         sim.unlist_volumes(*(ids + ids)[first : first + lacking])
-        disk_list.read("otc", timezone.now())
+        volume_list.read("otc", timezone.now())
         assert deleted() == ([gone] if timezone.now() >= goes_at else [])
         clock.shift(20 * MINUTE)
     assert_green_only_what_is_there(ids, gone, timezone.now())

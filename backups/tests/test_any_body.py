@@ -17,10 +17,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from backups.engine import tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
+from backups.edits import tracking
 from backups.models import Backup, Body
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.errors import parse_object

@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
+from backups.edits import tracking
 from backups.models import ApiToken, Backup, Cloud
 from backups.models.token import digest
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.tests.described import DescribedClient
 from backups.tests.otc import configure, silent
 from backups.vbs import payload

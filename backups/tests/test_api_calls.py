@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import tokens, tracking
+from backups.edits import tokens, tracking
 from backups.models import Backup, Edit, Revision, Volume
 from backups.tests.described import DescribedClient
 from backups.tests.test_api import otc, track

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.api.openapi import backup_example
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.tests.described import description
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.test_api import otc, track

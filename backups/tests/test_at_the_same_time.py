@@ -12,11 +12,13 @@ import pytest
 from django.db import connection, transaction
 
 from backups.analysis.rules import by_period
-from backups.engine import clouds, due_disks, shared_rules, tracking
-from backups.engine.derive import derive, forget_backups
-from backups.engine.locks import lock_cloud
-from backups.engine.volume_edits import Hand
+from backups.clouds import registry
+from backups.derived import queue
+from backups.derived.volumes import derive, forget_backups
+from backups.edits import protection_rules, tracking
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Volume
+from backups.shared.locks import lock_cloud
 from backups.tests.facts import NOON
 from backups.tests.otc import configure, silent
 from backups.tests.run_settings import LIMIT_S
@@ -30,9 +32,9 @@ def _two_clouds(settings: Any, tmp_path: Path) -> Iterator[None]:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite lets one writer in at a time anyway")
     configure(settings, tmp_path, silent("otc", "other"))
-    clouds.ensure_rows()
+    registry.ensure_rows()
     yield
-    clouds.forget_clients()
+    registry.forget_clients()
 
 
 def backup(n: int, volume_id: str | None = "disk", *, created_at: datetime | None = None) -> uuid.UUID:
@@ -91,7 +93,7 @@ def test_a_disk_that_is_derived_while_its_rule_is_set() -> None:
     derive("otc", ["disk"], NOON)
     with before(lambda: derive("otc", ["disk"], NOON)):
         rule = by_period(period_seconds=7200, grace_seconds=0)
-        shared_rules.set_cloud_rule("otc", rule, hand=Hand("operator", NOON))
+        protection_rules.set_cloud_rule("otc", rule, hand=Hand("operator", NOON))
         Volume.objects.update(derive_at=NOON)  # whoever waits is the one to derive it
     assert Volume.objects.get().force_period_seconds == 7200
 
@@ -100,7 +102,7 @@ def test_a_disk_that_is_removed_while_a_backup_of_it_is_stored_is_made_anew_and_
     def store() -> None:
         with transaction.atomic():
             backup(1)
-            due_disks.mark("otc", ["disk"], NOON)
+            queue.mark("otc", ["disk"], NOON)
 
     Volume.objects.create(cloud_id="otc", volume_id="disk", first_seen_at=NOON)
     with before(store):
@@ -110,7 +112,7 @@ def test_a_disk_that_is_removed_while_a_backup_of_it_is_stored_is_made_anew_and_
 
 def test_a_disk_that_is_derived_while_it_is_removed_stays_removed() -> None:
     Volume.objects.create(cloud_id="otc", volume_id="disk", first_seen_at=NOON, derive_at=NOON)
-    with before(lambda: due_disks.derive_due("otc", NOON)):
+    with before(lambda: queue.derive_due("otc", NOON)):
         Volume.objects.all().delete()
     assert not Volume.objects.exists()
 
@@ -138,7 +140,7 @@ def test_a_backup_of_a_removed_cloud_moves_once(settings: Any, tmp_path: Path) -
     pk = backup(1, created_at=NOON)
     derive("otc", ["disk"], NOON)
     configure(settings, tmp_path, silent("other", "third"))
-    clouds.ensure_rows()
+    registry.ensure_rows()
     with before(lambda: tracking.take_over("third", [str(pk)], NOON)):
         assert tracking.take_over("other", [str(pk)], NOON) == [str(pk)]
     assert Backup.objects.get().cloud_id == "other"

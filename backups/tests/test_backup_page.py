@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import backup_edits, derive, findings
-from backups.engine.volume_edits import Hand
+from backups.derived import findings, volumes
+from backups.edits import backup_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Revision, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -43,7 +44,7 @@ def backup(hours: float = 1, **words: Any) -> Backup:
     findings.note([made.pk], now)
     if made.volume_id:
         Volume.objects.get_or_create(cloud_id="otc", volume_id=made.volume_id, defaults={"first_seen_at": now})
-        derive.derive("otc", [made.volume_id], now)
+        volumes.derive("otc", [made.volume_id], now)
     return made
 
 

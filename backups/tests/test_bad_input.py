@@ -22,7 +22,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups import tasks
-from backups.engine import clouds
+from backups.clouds import registry
 from backups.models import Backup
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Fault, Simulator
@@ -37,7 +37,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 def sim() -> Iterator[Simulator]:
     with Simulator(clock=timezone.now) as running:
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 class Operator:

@@ -9,16 +9,18 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from backups.engine import breaker, rounds, tracking
-from backups.engine.breaker import Health, after, state
-from backups.engine.dispatch import DO, Work, needs
+from backups.clouds import circuit_breaker
+from backups.clouds.circuit_breaker import Health, after, state
+from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.refresh import single_gets
+from backups.refresh.dispatcher import DO, Work, needs
 from backups.tests.otc import cloud, configure, make_due, row, running, sign_ins, singles, track, works
 from backups.vbs.errors import OutOfBudget, Rejected, Unavailable, VBSError
 from backups.vbs.simulator import Fault
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-DOWN: list[VBSError | None] = [Unavailable("down")] * breaker.THRESHOLD
+DOWN: list[VBSError | None] = [Unavailable("down")] * circuit_breaker.THRESHOLD
 
 
 def test_pauses_grow_up_to_a_minute_and_a_good_answer_ends_them() -> None:
@@ -51,11 +53,11 @@ def test_a_throttled_cloud_is_left_alone_as_long_as_it_says(
     with running(settings, tmp_path, backups=5) as sim:
         track(sim.ids)
         sim.fault(Fault("status", status=429, retry_after=retry_after))
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         assert cloud().paused_until == timezone.now() + timedelta(seconds=30)
         asked = sim.request_count
         make_due()
-        assert (rounds.refresh_due("otc"), needs(timezone.now()), sim.request_count) == (0, [], asked)
+        assert (single_gets.refresh_due("otc"), needs(timezone.now()), sim.request_count) == (0, [], asked)
 
 
 @pytest.mark.django_db
@@ -65,17 +67,17 @@ def test_a_cloud_that_is_down_is_probed_once_at_a_time_and_one_answer_brings_it_
     with running(settings, tmp_path, backups=30) as sim:
         track(sim.ids)
         sim.fault(Fault("status", status=500))
-        rounds.refresh_due("otc")
-        assert breaker.state(clouds_health(), timezone.now()) == "open"
+        single_gets.refresh_due("otc")
+        assert circuit_breaker.state(clouds_health(), timezone.now()) == "open"
         assert Backup.objects.filter(claimed_until__isnull=False).count() == 0
         Cloud.objects.update(paused_until=timezone.now())
         asked = singles(sim)
-        assert (rounds.refresh_due("otc"), singles(sim)) == (0, asked + 1)
+        assert (single_gets.refresh_due("otc"), singles(sim)) == (0, asked + 1)
         assert cloud().openings == 2
         sim.clear_faults()
         Cloud.objects.update(paused_until=timezone.now())
-        assert rounds.refresh_due("otc") == 1
-        assert breaker.state(clouds_health(), timezone.now()) == "closed"
+        assert single_gets.refresh_due("otc") == 1
+        assert circuit_breaker.state(clouds_health(), timezone.now()) == "closed"
         assert cloud().error is None
 
 
@@ -89,11 +91,11 @@ def test_poisoned_backups_do_not_hide_a_good_cloud(settings: Any, tmp_path: Path
         poisoned = [str(uuid.UUID(int=n)) for n in range(1, 8)]
         sim.fault(Fault("status", status=500, path="00000000-0000-0000-0000-"))
         track(poisoned)
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         track([sim.seed_example_id])
         for _ in range(len(poisoned)):
             Cloud.objects.update(paused_until=timezone.now())
-            rounds.refresh_due("otc")
+            single_gets.refresh_due("otc")
         assert (row(sim.seed_example_id).status, cloud().error, cloud().failures) == ("error", None, 0)
 
 
@@ -104,13 +106,13 @@ def test_a_refused_sign_in_is_tried_once_until_a_person_asks(settings: Any, tmp_
         track(sim.ids)
         sim.fault(Fault("refused_sign_in") if auth == "password" else Fault("status", status=401))
         for _ in range(3):
-            rounds.refresh_due("otc")
+            single_gets.refresh_due("otc")
             make_due()
         tried = sign_ins(sim) if auth == "password" else sim.request_count
         assert (tried, needs(timezone.now())) == (1, [])
         tracking.refresh_now(sim.ids, timezone.now())
         sim.clear_faults()
-        assert rounds.refresh_due("otc") == len(sim.ids)
+        assert single_gets.refresh_due("otc") == len(sim.ids)
         assert (cloud().refused_at, cloud().error) == (None, None)
 
 
@@ -118,11 +120,11 @@ def test_a_refused_sign_in_is_tried_once_until_a_person_asks(settings: Any, tmp_
 def test_a_dead_token_costs_one_sign_in_over_all_threads_and_loses_no_answer(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         sim.fault(Fault("expired_token"))
         make_due()
         before = sign_ins(sim)
-        assert rounds.refresh_due("otc") == len(sim.ids)
+        assert single_gets.refresh_due("otc") == len(sim.ids)
         assert (sign_ins(sim) - before, cloud().failures, sim.max_in_flight_per_backup) == (1, 0, 1)
 
 
@@ -130,7 +132,7 @@ def test_a_dead_token_costs_one_sign_in_over_all_threads_and_loses_no_answer(set
 def test_a_cloud_in_which_nothing_is_due_is_asked_something(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path) as sim:
         assert works() == ["refresh"]
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         assert (sim.requests[-1].query.split("&")[0], cloud().last_good_at is None) != ("", True)
         assert works() == []
         assert "refresh" in [need.work for need in needs(timezone.now() + timedelta(minutes=9))]
@@ -150,7 +152,7 @@ def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
         do(works())
         assert (cloud().failures, cloud().last_good_at, works()) == (1, None, [])
         configure(settings, tmp_path, {"otc": good})
-        clock.shift(rounds.ASK_AGAIN + timedelta(seconds=1))
+        clock.shift(single_gets.ASK_AGAIN + timedelta(seconds=1))
         do(works())
         assert (cloud().error, cloud().failures) == (None, 0)
         for _ in range(2):

@@ -12,8 +12,8 @@ import redis
 from django.db.models.functions import Now
 
 from backups.bench.rig.processes import broker_at
-from backups.engine.budget import Budget, Window, window
-from backups.engine.meter import Meter
+from backups.clouds.call_meter import Meter
+from backups.clouds.rate_limit import Budget, Window, window
 from backups.models import BudgetWindow
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until

@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from backups.engine import claims, cloud_states, cost, rounds
-from backups.engine.room import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
 from backups.models import Backup
+from backups.refresh import claims, cost, single_gets
+from backups.refresh.worker_slots import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
+from backups.reports import cloud_states
 from backups.tests.otc import cloud, make_due, running, singles, track
 from backups.tests.run_settings import LIMIT_S
 
@@ -46,15 +47,15 @@ def test_backups_in_flight_do_not_wait_behind_a_backlog(settings: Any, tmp_path:
 def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=80, entry={"vbs_requests_per_second": 3}) as sim:
         track(sim.ids)
-        assert rounds._at_once("otc") == 15
-        assert rounds.refresh_due("otc", seconds=0.1) <= 15 < len(sim.ids)
+        assert single_gets._at_once("otc") == 15
+        assert single_gets.refresh_due("otc", seconds=0.1) <= 15 < len(sim.ids)
         assert Backup.objects.exclude(claimed_until=None).count() == 0
 
 
 def test_calls_are_counted_by_class_and_as_use_of_the_budget(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=4, entry={"vbs_requests_per_second": 100}) as sim:
         track([*sim.ids, str(uuid.uuid4())])
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         (state,) = cloud_states.states(timezone.now())
         assert (state.calls, state.used_percent, state.breaker) == ({"ok": len(sim.ids), "gone": 1}, 0, "closed")
         assert cloud().calls_this_minute == singles(sim)

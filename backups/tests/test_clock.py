@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 from kombu import Message
 
-from backups.engine import clock
 from backups.models import Backup, Cloud
+from backups.shared import clock
 from backups.tasks import alive
 from vbsdash.celery import app as celery_app
 from vbsdash.messages import SharedRequest

@@ -11,8 +11,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, rounds, tracking
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.refresh import single_gets
 from backups.tests.otc import make_due, running, sign_ins, track
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
@@ -34,9 +36,9 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
         file = tmp_path / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"otc": running.cloud_entry(), "dead": {"auth": DEAD}}}))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        clouds.ensure_rows()
+        registry.ensure_rows()
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def ask(sim: Simulator, *, host: str) -> str:
     body = {"id": name, "links": [{"rel": "self", "href": f"{host}/v2/p/backups/7"}]}
     sim.add(body)
     tracking.add(cloud="otc", values=[name], now=timezone.now())
-    rounds.refresh_due("otc")
+    single_gets.refresh_due("otc")
     return name
 
 
@@ -149,10 +151,10 @@ def test_clocks_that_differ_are_said_and_cost_no_sign_in_a_call(
     """The cloud's time is another one than ours; its tokens live for a day by its own clock."""
     with running(settings, tmp_path, clock=lambda: timezone.now() - ahead, backups=10) as sim:
         track(sim.ids)
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         for _ in range(3):
             make_due()
-            rounds.refresh_due("otc")
+            single_gets.refresh_due("otc")
         assert sign_ins(sim) == 1
     client.force_login(User.objects.create_user("operator"))
     page = unescape(client.get("/clouds/").content.decode()).replace("'", "’")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from backups.engine import clouds, connection_test, tracking
-from backups.engine.connection_test import ConnectionTest
+from backups.clouds import connection_test, registry
+from backups.clouds.connection_test import ConnectionTest
+from backups.edits import tracking
 from backups.models import Cloud
 from backups.vbs.clouds import load_clouds
 from backups.vbs.reach import connect, resolve
@@ -40,7 +41,7 @@ def configure(settings: Any, tmp_path: Any, sim: Simulator) -> Configure:
         file = tmp_path / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"otc": entry | {"auth": entry["auth"] | (keys or {})}}}))
         settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-        clouds.ensure_rows()
+        registry.ensure_rows()
 
     return write
 
@@ -103,17 +104,17 @@ def test_a_refused_sign_in_is_tried_once_and_begins_the_pause(sim: Simulator, co
     assert (step, "password" in cure) == ("sign_in", True)
     assert [one.method for one in sim.requests] == ["POST"]
     cloud = Cloud.objects.get(pk="otc")
-    assert clouds.must_wait(cloud, timezone.now())
+    assert registry.must_wait(cloud, timezone.now())
     assert cloud.error is not None
     assert cloud.error["class"] == "unauthorized"
 
 
 def test_a_press_tries_a_refused_sign_in_and_ends_the_pause(configure: Configure) -> None:
     configure()
-    mark = clouds.fingerprint(clouds.configured()["otc"])
+    mark = registry.fingerprint(registry.configured()["otc"])
     Cloud.objects.update(refused_at=timezone.now() - timedelta(minutes=5), refused_fingerprint=mark)
     assert tried().ok
-    assert not clouds.must_wait(Cloud.objects.get(pk="otc"), timezone.now())
+    assert not registry.must_wait(Cloud.objects.get(pk="otc"), timezone.now())
 
 
 def test_a_region_that_the_catalog_has_not_is_what_fails(configure: Configure) -> None:

@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.analysis.protection import PROTECTIONS
-from backups.engine import demo
-from backups.engine.derive import derive
-from backups.engine.dispatch import DO, needs
+from backups.derived.volumes import derive
+from backups.edits import demo
 from backups.models import Backup, Cloud
+from backups.refresh.dispatcher import DO, needs
 from backups.runner.parts import DEMO_BACKUPS
 from backups.tests.otc import running
 

@@ -20,8 +20,8 @@ from backups.analysis.chains import Chain, chains
 from backups.analysis.facts import Fact
 from backups.analysis.flight import FLOOR
 from backups.analysis.rules import DEFAULT
-from backups.engine import demo
-from backups.engine.limits import Growth, growth_of_disk
+from backups.edits import demo
+from backups.reports.growth import Growth, growth_of_disk
 from backups.runner.parts import DEMO_BACKUPS
 from backups.vbs import kind, payload
 from backups.vbs.simulator.body import Form

@@ -10,10 +10,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from backups.engine import clouds, disk_list, dispatch, volume_edits, volumes
-from backups.engine.derive import derive
-from backups.engine.volume_edits import Hand
+from backups.clouds import registry
+from backups.derived.volumes import derive
+from backups.edits import volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Volume
+from backups.refresh import dispatcher, volume_list
+from backups.reports import volumes
 from backups.vbs.clouds import load_clouds
 from backups.vbs.disk import Disk, decode
 from backups.vbs.simulator import Fault, Simulator
@@ -26,7 +29,7 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     with Simulator(clock=timezone.now) as running:
         use(running, settings, tmp_path)
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def use(running: Simulator, settings: Any, tmp_path: Any) -> None:
@@ -34,7 +37,7 @@ def use(running: Simulator, settings: Any, tmp_path: Any) -> None:
     file = tmp_path / "clouds.yaml"
     file.write_text(running.clouds_yaml("otc", vbs_follow="all", vbs_requests_per_second=0))
     settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
-    clouds.ensure_rows()
+    registry.ensure_rows()
     now = timezone.now()
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
 
@@ -56,7 +59,7 @@ def problem() -> str | None:
 def test_the_list_names_disks_and_shows_those_without_a_backup(sim: Simulator) -> None:
     sim.add_volume(volume("a"))
     sim.add_volume(volume("b", name="", size="12"))
-    assert disk_list.read("otc", timezone.now()) == 2
+    assert volume_list.read("otc", timezone.now()) == 2
     assert told() == {"a": ("db-01", 10, "never"), "b": (None, 12, "never")}
     assert problem() is None
 
@@ -64,16 +67,16 @@ def test_the_list_names_disks_and_shows_those_without_a_backup(sim: Simulator) -
 def test_a_disk_that_left_a_whole_list_is_deleted_and_kept(sim: Simulator) -> None:
     for one in "ab":
         sim.add_volume(volume(one))
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     volume_edits.set_label([("otc", "b")], "mine", hand=Hand("anna", timezone.now()))
     sim.remove_volume("b")
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert {one: word for one, (_, _, word) in told().items()} == {"a": "never", "b": "deleted"}
     found = volumes.volume_detail("otc", "b", timezone.now())
     assert found is not None
     assert (found.label, found.listed, found.why[:43]) == ("mine", False, "It is not in the cloud's list of disks sinc")
     sim.add_volume(volume("b", name="back"))
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert told()["b"] == ("back", 10, "never")
 
 
@@ -82,9 +85,9 @@ def test_a_disk_known_from_its_backups_alone_is_deleted_too(sim: Simulator) -> N
     words: dict[str, Any] = {"volume_id": "gone", "tracked_at": now, "status": "available", "created_at": now}
     Backup.objects.create(id="11111111-1111-4111-8111-111111111111", cloud_id="otc", **words)
     derive("otc", ["gone"], now)
-    disk_list.read("otc", now - timedelta(seconds=1))
+    volume_list.read("otc", now - timedelta(seconds=1))
     assert told()["gone"][2] != "deleted", "it became known after the list was asked for"
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert told()["gone"][2] == "deleted"
 
 
@@ -99,58 +102,58 @@ def test_a_disk_known_from_its_backups_alone_is_deleted_too(sim: Simulator) -> N
 )
 def test_a_list_that_is_refused_deletes_nothing_and_says_why(sim: Simulator, fault: Fault, again: timedelta) -> None:
     sim.add_volume(volume("a"))
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     sim.fault(fault)
     now = timezone.now()
     Cloud.objects.update(volumes_due_at=None)
-    assert disk_list.claim("otc", now)
-    assert disk_list.read("otc", now) == 0
+    assert volume_list.claim("otc", now)
+    assert volume_list.read("otc", now) == 0
     assert told()["a"][2] == "never"
     assert (problem() or "").startswith("The list of disks was not read: ")
     assert ("by hand" in (problem() or "")) is (again == timedelta(hours=1))
     assert (". Label and register disks by hand" in (problem() or "")) is (again == timedelta(hours=1))
     assert Cloud.objects.get().volumes_due_at == now + again
     sim.clear_faults()
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert problem() is None
 
 
 def test_a_cloud_without_a_list_says_so(settings: Any, tmp_path: Any) -> None:
     with Simulator(clock=timezone.now, volumes_allowed=False) as running:
         use(running, settings, tmp_path)
-        assert disk_list.read("otc", timezone.now()) == 0
+        assert volume_list.read("otc", timezone.now()) == 0
         assert "by hand" in (problem() or "")
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def test_a_list_of_several_pages_is_read_to_its_end(sim: Simulator) -> None:
     for n in range(2105):
         sim.add_volume(volume(f"{n:08d}-0000-4000-8000-000000000000"))
-    assert disk_list.read("otc", timezone.now()) == 2105
+    assert volume_list.read("otc", timezone.now()) == 2105
     assert Volume.objects.filter(deleted_at=None).count() == 2105
 
 
 def test_a_partial_list_takes_no_disk_away(sim: Simulator) -> None:
-    disk_list.keep("otc", [Disk("a", "one", 1), Disk("b", "two", 2)], timezone.now())
-    disk_list.keep("otc", [Disk("a", "new name", 1)], timezone.now())
+    volume_list.keep("otc", [Disk("a", "one", 1), Disk("b", "two", 2)], timezone.now())
+    volume_list.keep("otc", [Disk("a", "new name", 1)], timezone.now())
     assert told() == {"a": ("new name", 1, "never"), "b": ("two", 2, "never")}
 
 
 def test_a_list_is_due_hourly_and_for_one_reader(sim: Simulator) -> None:
     now = timezone.now()
-    assert [disk_list.claim("otc", at) for at in (now, now, now + timedelta(minutes=59))] == [True, False, False]
-    assert disk_list.claim("otc", now + timedelta(hours=1))
+    assert [volume_list.claim("otc", at) for at in (now, now, now + timedelta(minutes=59))] == [True, False, False]
+    assert volume_list.claim("otc", now + timedelta(hours=1))
 
 
 def test_a_disk_that_turns_up_later_has_the_list_read_again_soon(sim: Simulator) -> None:
     now = timezone.now()
-    assert disk_list.claim("otc", now)
-    disk_list.read("otc", now)
+    assert volume_list.claim("otc", now)
+    volume_list.read("otc", now)
     Backup.objects.create(id=uuid.uuid4(), cloud_id="otc", volume_id="later", tracked_at=now)
     derive("otc", ["later"], now)
     assert Cloud.objects.get().volumes_due_at == now + timedelta(minutes=2)
     derive("otc", ["later"], now)
-    assert disk_list.claim("otc", now + timedelta(minutes=2))
+    assert volume_list.claim("otc", now + timedelta(minutes=2))
     derive("otc", ["later"], now)
     assert Cloud.objects.get().volumes_due_at == now + timedelta(minutes=62)
 
@@ -158,10 +161,10 @@ def test_a_disk_that_turns_up_later_has_the_list_read_again_soon(sim: Simulator)
 def test_the_dispatcher_has_it_read_once(sim: Simulator) -> None:
     sim.add_volume(volume("a"))
     for expected in (1, 0):
-        wanted = [need for need in dispatch.needs(timezone.now()) if need.work == "list_disks"]
+        wanted = [need for need in dispatcher.needs(timezone.now()) if need.work == "list_disks"]
         assert len(wanted) == expected
-        assert sum(dispatch.DO[need.work](need.cloud) for need in wanted) == expected
-    assert disk_list.read_due("otc") == 0
+        assert sum(dispatcher.DO[need.work](need.cloud) for need in wanted) == expected
+    assert volume_list.read_due("otc") == 0
     assert told() == {"a": ("db-01", 10, "never")}
 
 

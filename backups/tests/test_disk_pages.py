@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import derive, volume_edits
-from backups.engine.volume_edits import Hand
+from backups.derived import volumes
+from backups.edits import volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -54,7 +55,7 @@ def disk(volume_id: str, *backups: tuple[float, str, str]) -> None:
     Volume.objects.get_or_create(
         cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now - timedelta(days=40), "listed_backups": 0}
     )
-    derive.derive("otc", [volume_id], now)
+    volumes.derive("otc", [volume_id], now)
 
 
 def grid(page: Any) -> list[tuple[str, str]]:

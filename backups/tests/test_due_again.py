@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from backups.engine import tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
-from backups.engine.touch import touch
+from backups.edits import tracking
 from backups.models import Backup
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
+from backups.refresh.unchanged import touch
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.errors import Gone, Unavailable, VBSError

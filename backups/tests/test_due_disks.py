@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from backups.engine import due_disks, tracking
-from backups.engine.apply import apply
-from backups.engine.dispatch import DO, Need, needs
-from backups.engine.plan import Fetched
+from backups.derived import queue
+from backups.edits import tracking
 from backups.models import Backup, Volume
+from backups.refresh.apply import apply
+from backups.refresh.dispatcher import DO, Need, needs
+from backups.refresh.plan import Fetched
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 
@@ -50,10 +51,10 @@ def test_what_a_dead_worker_left_in_a_walk_is_judged_by_the_next_one() -> None:
     answered(2, now, more_follows=True)
     assert (last_good(), Volume.objects.get().derive_at) == (1, now)
     assert Need("otc", "derive") not in needs(now)
-    assert Need("otc", "derive") in needs(now + due_disks.LEFT)
+    assert Need("otc", "derive") in needs(now + queue.LEFT)
     assert DO["derive"]("otc") == 0
     assert (last_good(), Volume.objects.get().derive_at) == (2, None)
-    assert Need("otc", "derive") not in needs(now + due_disks.LEFT)
+    assert Need("otc", "derive") not in needs(now + queue.LEFT)
 
 
 def test_progress_alone_judges_no_disk() -> None:
@@ -74,7 +75,7 @@ def test_a_very_large_disk_is_not_read_with_every_batch(tracked: int, seconds: i
     due_at = now + timedelta(seconds=1 + seconds)
     answered(3, now + timedelta(seconds=2), more_follows=True)
     assert Volume.objects.get().derive_at == due_at, "the second batch does not put it off again"
-    assert due_disks.derive_due("otc", due_at - timedelta(seconds=0.5)) == 0
+    assert queue.derive_due("otc", due_at - timedelta(seconds=0.5)) == 0
     assert last_good() == 1
-    due_disks.derive_due("otc", due_at)
+    queue.derive_due("otc", due_at)
     assert last_good() == 3

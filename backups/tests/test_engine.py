@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from backups.engine import clouds, rounds, sweep, tracking
-from backups.engine.claims import CLAIM, claim_due
-from backups.engine.schedule import CONFIRM_GONE, interval, look
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Body, Cloud
+from backups.refresh import list_sweep, single_gets
+from backups.refresh.claims import CLAIM, claim_due
+from backups.refresh.schedule import CONFIRM_GONE, interval, look
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Fault, Simulator
 
@@ -32,7 +34,7 @@ def ask(*ids: str) -> None:
     now = timezone.now()
     tracking.add(cloud="otc", values=ids, now=now)
     tracking.refresh_now(ids, now)
-    rounds.refresh_due("otc")
+    single_gets.refresh_due("otc")
 
 
 def cloud_error() -> dict[str, Any]:
@@ -110,13 +112,13 @@ def test_a_refused_sign_in_is_not_repeated(sim: Simulator) -> None:
     sim.fault(Fault(kind="refused_sign_in"))
     tracking.add(cloud="otc", values=[sim.seed_example_id], now=timezone.now())
     for _ in range(3):
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         Backup.objects.update(next_refresh_at=timezone.now())
     assert len([call for call in sim.requests if call.method == "POST"]) == 1
     cloud = Cloud.objects.get(pk="otc")
     assert (cloud_error()["class"], one(sim.seed_example_id).error) == ("unauthorized", None)
-    assert clouds.must_wait(cloud, timezone.now())
-    assert not clouds.must_wait(cloud, timezone.now() + timedelta(hours=1, seconds=1))
+    assert registry.must_wait(cloud, timezone.now())
+    assert not registry.must_wait(cloud, timezone.now() + timedelta(hours=1, seconds=1))
 
 
 def test_an_expired_token_is_renewed_once(sim: Simulator) -> None:
@@ -146,11 +148,11 @@ def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
 
 def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) -> None:
     made = sim.create(DISK, seconds=60)
-    clouds.ensure_rows()
-    sweep.sweep("otc")
+    registry.ensure_rows()
+    list_sweep.sweep("otc")
     assert Backup.objects.count() == 0
     settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], follow="all")}
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, sim.seed_example_id}
 
 

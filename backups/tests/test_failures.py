@@ -10,11 +10,13 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from backups.engine import failures, findings, retention
+from backups.derived import findings
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.selection import parse
 from backups.models import Backup, Cause, Cloud
+from backups.refresh import retention
+from backups.reports import failures
 from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import findings
+from backups.derived import findings
 from backups.models import Backup, Cloud
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]

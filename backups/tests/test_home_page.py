@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from backups.engine import derive, findings
+from backups.derived import findings, volumes
 from backups.models import Backup, Cloud, Volume
 from backups.tests.otc import configure, silent
 
@@ -48,7 +48,7 @@ def disk(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
         cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now, "name": volume_id, "listed_backups": 0}
     )
     findings.note([row.pk for row in rows], now)
-    derive.derive("otc", [volume_id], now)
+    volumes.derive("otc", [volume_id], now)
     return rows
 
 

@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.analysis.rules import by_period
-from backups.engine import clouds, shared_rules
-from backups.engine.volume_edits import Hand
+from backups.clouds import registry
+from backups.edits import protection_rules
+from backups.edits.volume_edits import Hand
 from backups.models import ApiToken, Backup, Cloud, CloudRule, Volume
 from backups.tests.otc import configure, silent
 
@@ -28,14 +29,14 @@ BACKUP = uuid.UUID(int=1)
 def web(settings: Any, tmp_path: Any, client: Client, admin_user: User) -> Iterator[Client]:
     """Signed in; one disk and one backup of it are known."""
     configure(settings, tmp_path, silent("otc"))
-    clouds.ensure_rows()
+    registry.ensure_rows()
     now = timezone.now()
     Cloud.objects.update(last_good_at=now, endpoint="https://vbs.example/v2/p")
     Volume.objects.create(cloud_id="otc", volume_id="disk", first_seen_at=now)
     Backup.objects.create(id=BACKUP, cloud_id="otc", volume_id="disk", tracked_at=now, refreshed_at=now)
     client.force_login(admin_user)
     yield client
-    clouds.forget_clients()
+    registry.forget_clients()
 
 
 DISK = {"disk": "otc/disk"}
@@ -89,7 +90,7 @@ def test_what_cannot_be_is_said_where_the_person_looks(
 def test_a_form_that_means_something_else_removes_no_rule(web: Client) -> None:
     rule = by_period(period_seconds=3600, grace_seconds=0)
     hand = Hand("operator", timezone.now())
-    shared_rules.set_cloud_rule("otc", rule, hand=hand)
+    protection_rules.set_cloud_rule("otc", rule, hand=hand)
     for what in ("follow", "label", "exempt", "add_tags", "end_exemption"):
         web.post("/volumes/rules/set/", {"what": what, "of": "cloud", "name": "otc", "follow": "yes"})
     assert CloudRule.objects.get().rule_period_seconds == 3600

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import (
     Backup,
     Body,

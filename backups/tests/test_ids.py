@@ -13,9 +13,11 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from backups.engine import derive, disk_list, rounds, sweep, tracking, volume_edits
-from backups.engine.volume_edits import Hand
+from backups.derived import volumes
+from backups.edits import tracking, volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
+from backups.refresh import list_sweep, single_gets, volume_list
 from backups.tests.otc import DISK, configure, running, silent
 from backups.vbs import payload
 from backups.vbs.disk import decode
@@ -123,8 +125,8 @@ def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, a
     sim.add_volume({"id": DISK.upper(), "name": "db", "size": 1})
     tracked = sim.add({"id": str(uuid.UUID(int=7)), "volume_id": DISK, "status": "available"})
     tracking.add(cloud="otc", values=[tracked], now=timezone.now())
-    rounds.refresh_these("otc", [uuid.UUID(tracked)])
-    disk_list.read("otc", timezone.now())
+    single_gets.refresh_these("otc", [uuid.UUID(tracked)])
+    volume_list.read("otc", timezone.now())
     assert not volume_edits.register("otc", DISK.upper(), hand=Hand("operator", timezone.now()))
     [volume] = Volume.objects.filter(volume_id__iexact=DISK)
     assert (volume.volume_id, volume.name, volume.tracked) == (DISK, "db", 1)
@@ -136,7 +138,7 @@ def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, a
 @pytest.mark.django_db
 def test_a_backup_with_an_id_of_zeros_is_not_tracked(sim: Simulator) -> None:
     sim.add({"id": ZEROS, "volume_id": DISK, "status": "available"})
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     added = tracking.add(cloud="otc", values=[ZEROS], now=timezone.now())
     assert [one.reason for one in added.invalid] == ["Not a backup ID: it stands for none."]
     assert not Backup.objects.filter(pk=uuid.UUID(ZEROS)).exists()
@@ -171,7 +173,7 @@ def test_backups_of_unknown_origin_make_no_disk_and_are_counted(sim: Simulator, 
     bodies = [{"id": str(uuid.UUID(int=n)), "volume_id": volume_id, "status": "available"} for n in (1, 2, 3)]
     ids = [sim.add(body) for body in bodies]
     tracking.add(cloud="otc", values=ids, now=timezone.now())
-    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
+    single_gets.refresh_these("otc", [uuid.UUID(one) for one in ids])
 
     assert list(Backup.objects.values_list("volume_id", "status")) == [(None, "available")] * 3
     assert not Volume.objects.exists()
@@ -221,7 +223,7 @@ def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixt
         row.volume_id, row.status, row.outcome, row.chain_size_mb, row.size = volume_id, "available", "good", 10, 1
         row.snapshot_id = "../../admin/" if n == 2 else None
         row.save()
-        derive.derive("otc", [volume_id], now)
+        volumes.derive("otc", [volume_id], now)
         if n == 2:
             days = Trace.objects.get(volume__volume_id=DISK).days
     volume_edits.set_note([("otc", "x\ny")], "of the ledger", hand=Hand("operator", now))

@@ -13,9 +13,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from backups.engine import cloud_states, limits
-from backups.engine.derive import derive
+from backups.derived.volumes import derive
 from backups.models import Backup, Cloud
+from backups.reports import cloud_states
+from backups.reports import growth as limits
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db

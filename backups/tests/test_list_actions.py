@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Volume
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
@@ -143,7 +144,7 @@ def simulated(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
             {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}, cwd=tmp_path, home=tmp_path
         )
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def listed(page: Any) -> list[str]:

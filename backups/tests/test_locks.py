@@ -15,24 +15,16 @@ from django.db import connection
 from django.utils import timezone
 
 from backups.analysis.rules import by_period
-from backups.engine import (
-    backup_edits,
-    claims,
-    clouds,
-    derive,
-    disk_list,
-    due_disks,
-    readings,
-    shared_rules,
-    tracking,
-    volume_edits,
-)
-from backups.engine.apply import apply
-from backups.engine.disk_list import Asked
-from backups.engine.plan import Fetched
-from backups.engine.touch import touch
-from backups.engine.volume_edits import Hand
+from backups.clouds import registry
+from backups.derived import queue, volumes
+from backups.edits import backup_edits, protection_rules, tracking, volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Cloud, Volume
+from backups.refresh import claims, type_interpretation, volume_list
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
+from backups.refresh.unchanged import touch
+from backups.refresh.volume_list import Asked
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.disk import Disk
@@ -86,7 +78,7 @@ class Writer:
         touch(cloud, digests, self._now)
 
     def _derive(self, cloud: str) -> None:
-        derive.derive(cloud, self._disks(), self._now)
+        volumes.derive(cloud, self._disks(), self._now)
 
     def _claim(self, cloud: str) -> None:
         claims.release(claims.claim(cloud, self._ids(cloud, 60), self._now))
@@ -105,13 +97,13 @@ class Writer:
         backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
 
     def _list_disks(self, cloud: str) -> None:
-        kept = disk_list.keep(cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now)
-        disk_list.judge_absent(cloud, kept, Asked([], []), self._now)
+        kept = volume_list.keep(cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now)
+        volume_list.judge_absent(cloud, kept, Asked([], []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
-        listed = {one: derive.Listed(self._dice.randint(1, 3), self._now) for one in self._disks()}
-        derive.note_listing(cloud, listed, self._now)
-        derive.note_newest(cloud, listed)
+        listed = {one: volumes.Listed(self._dice.randint(1, 3), self._now) for one in self._disks()}
+        volumes.note_listing(cloud, listed, self._now)
+        volumes.note_newest(cloud, listed)
 
     def _untrack_and_add(self, cloud: str) -> None:
         ids = [str(pk) for pk in self._ids(cloud, 20)]
@@ -119,18 +111,18 @@ class Writer:
         tracking.add(cloud=cloud, values=ids, now=self._now)
 
     def _rule_of_cloud(self, cloud: str) -> None:
-        shared_rules.set_cloud_rule(cloud, self._rule(), hand=self._hand)
+        protection_rules.set_cloud_rule(cloud, self._rule(), hand=self._hand)
 
     def _rule_of_tag(self, _cloud: str) -> None:
-        shared_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), hand=self._hand)
+        protection_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), hand=self._hand)
 
     def _rule(self) -> Any:
         return by_period(period_seconds=3600 * self._dice.randint(1, 9), grace_seconds=0)
 
     def _judge(self, cloud: str) -> None:
         Cloud.objects.filter(pk=cloud).update(reading="cinder")
-        readings.ensure(cloud, self._now)
-        due_disks.derive_due(cloud, self._now)
+        type_interpretation.ensure(cloud, self._now)
+        queue.derive_due(cloud, self._now)
 
 
 def disks() -> list[str]:
@@ -145,11 +137,11 @@ def backups_of(cloud: str) -> list[uuid.UUID]:
 @pytest.fixture
 def estate(settings: Any, tmp_path: Path) -> Iterator[None]:
     configure(settings, tmp_path, silent(*CLOUDS))
-    clouds.ensure_rows()
+    registry.ensure_rows()
     for cloud in CLOUDS:
         tracking.add(cloud=cloud, values=map(str, backups_of(cloud)), now=timezone.now() - timedelta(hours=1))
     yield
-    clouds.forget_clients()
+    registry.forget_clients()
 
 
 @pytest.mark.django_db(transaction=True)

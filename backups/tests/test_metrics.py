@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from backups.engine import processes, tokens
+from backups.edits import tokens
 from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Process, Volume
+from backups.shared import processes
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db

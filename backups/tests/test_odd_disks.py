@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backups.engine import rounds, tracking, volumes
-from backups.engine.derive import derive
+from backups.derived.volumes import derive
+from backups.edits import tracking
 from backups.models import Backup, Cloud, Volume
+from backups.refresh import single_gets
+from backups.reports import volumes
 from backups.tests.facts import NOON
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
@@ -32,7 +34,7 @@ def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:
     ids = [sim.add(one) for one in bodies]
     now = timezone.now()
     tracking.add(cloud="otc", values=ids, now=now)
-    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
+    single_gets.refresh_these("otc", [uuid.UUID(one) for one in ids])
     Cloud.objects.update(backups_listed_at=timezone.now())
 
 

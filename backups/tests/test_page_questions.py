@@ -12,8 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from backups.engine import backup_edits, clouds, derive, findings, tokens, volume_edits
-from backups.engine.volume_edits import Hand
+from backups.clouds import registry
+from backups.derived import findings, volumes
+from backups.edits import backup_edits, tokens, volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
 from backups.tests.otc import configure, silent
 
@@ -58,7 +60,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
     """`n` of each: clouds, disks, backups of the first disk, failures of their own causes, tags, views, tokens."""
     now, user = timezone.now(), User.objects.get()
     configure(settings, folder, silent("otc", *(f"c-{at}" for at in range(n - 1)), vbs_follow="all"))
-    clouds.ensure_rows()
+    registry.ensure_rows()
     Cloud.objects.update(last_good_at=now, attempted_at=now, backups_listed_at=now)
     rows = []
     for at in range(n):
@@ -76,7 +78,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
         tokens.create(user=user, now=now, name=f"token {at}")
     Backup.objects.bulk_create(rows)
     findings.note([row.pk for row in rows], now)
-    derive.derive("otc", [f"d-{at}" for at in range(n)], now)
+    volumes.derive("otc", [f"d-{at}" for at in range(n)], now)
     hand = Hand("operator", now)
     tags = [f"t{at}" for at in range(n)]
     backup_edits.add_tags([row.pk for row in rows], tags, hand=hand)

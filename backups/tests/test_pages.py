@@ -12,10 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.analysis.causes import explain
-from backups.engine import tracking
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
+from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.tests.otc import configure, silent
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from backups.engine.pasted import read_ids
+from backups.edits.pasted_ids import read_ids
 
 A = "2ef47aee-8844-490c-804d-2a8efe561c65"
 B = "5b2f0c9e-1a6d-4c43-8f7e-2d9a0b1c3e4f"

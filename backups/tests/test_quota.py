@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 
 from backups.analysis.growth import Change
-from backups.engine import clouds, dispatch, quota
-from backups.engine.limits import growth_of
+from backups.clouds import quota, registry
 from backups.models import Cloud
+from backups.refresh import dispatcher
+from backups.reports.growth import growth_of
 from backups.tests.facts import NOON
 from backups.tests.otc import running
 from backups.vbs.clouds import load_clouds
@@ -31,7 +32,7 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
 
 
 def needed() -> bool:
-    return any(need.work == "read_quota" for need in dispatch.needs(timezone.now()))
+    return any(need.work == "read_quota" for need in dispatcher.needs(timezone.now()))
 
 
 @pytest.mark.django_db
@@ -75,7 +76,7 @@ def test_a_sign_in_that_is_refused_here_is_the_clouds_trouble(sim: Simulator) ->
     sim.fault(Fault("refused_sign_in"))
     quota.read("otc", timezone.now())
     row = Cloud.objects.get()
-    assert clouds.must_wait(row, timezone.now())
+    assert registry.must_wait(row, timezone.now())
     assert row.error is not None
     assert (row.error["class"], row.error["http_status"]) == ("unauthorized", 401)
 

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from backups.api.throttle import TokenThrottle
 from backups.bench.rig.processes import broker_at
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import ApiToken
 
 pytestmark = pytest.mark.django_db

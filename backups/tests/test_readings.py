@@ -13,8 +13,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backups import tasks
-from backups.engine import cloud_states, clouds, rounds, tracking
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Body, Cloud, Volume
+from backups.refresh import single_gets
+from backups.reports import cloud_states
 from backups.tests.otc import DISK, running
 from backups.vbs.simulator import Simulator
 
@@ -42,7 +45,7 @@ def body(inc: int, type_: int, n: int) -> dict[str, Any]:
 def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:
     ids = [sim.add(one) for one in bodies]
     tracking.add(cloud="otc", values=ids, now=timezone.now())
-    rounds.refresh_these("otc", [uuid.UUID(one) for one in ids])
+    single_gets.refresh_these("otc", [uuid.UUID(one) for one in ids])
 
 
 def kinds() -> list[tuple[str, str | None, bool]]:
@@ -112,7 +115,7 @@ def test_the_source_of_the_reading_is_said(
 def test_following_is_stored_as_configured(sim: Simulator, settings: Any) -> None:
     for follow in ("none", "all", "disks"):
         restart(settings, follow=follow)
-        clouds.ensure_rows()
+        registry.ensure_rows()
         assert Cloud.objects.get().follow == follow
 
 

@@ -15,7 +15,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
-from backups.engine import clouds, tokens
+from backups.clouds import registry
+from backups.edits import tokens
 from backups.models import ApiToken, Backup, Cloud
 from backups.tests.run_settings import LIMIT_S
 from backups.vbs.clouds import load_clouds
@@ -45,7 +46,7 @@ def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[di
             "VBSDASH": live_server.url,
             "KEY": tokens.create(user=user, now=timezone.now()).key,
         }
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def run(tool: str, env: dict[str, str]) -> str:

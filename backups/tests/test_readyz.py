@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from backups.engine.heartbeat import QUEUES, SILENCE, beat
+from backups.shared.heartbeat import QUEUES, SILENCE, beat
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 LONG = SILENCE + timedelta(seconds=1)

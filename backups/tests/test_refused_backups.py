@@ -10,8 +10,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, dispatch, rounds
+from backups.clouds import registry
 from backups.models import Backup, Cloud
+from backups.refresh import dispatcher, single_gets
 from backups.tests.otc import running, track
 from backups.vbs.simulator import Fault, Simulator
 
@@ -39,7 +40,7 @@ def ask_about(sim: Simulator, *ids: str) -> None:
     before = {one: attempted(one) for one in ids}
     for _ in range(6):
         Backup.objects.filter(pk__in=ids).update(next_refresh_at=timezone.now())
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
     assert all(attempted(one) != before[one] or before[one] == timezone.now() for one in ids)
 
 
@@ -106,7 +107,7 @@ def test_when_nobody_is_answered_any_more_it_is_the_cloud(sim: Simulator, clock:
     clock.shift(timedelta(hours=7))
     for _ in range(3):
         Backup.objects.update(next_refresh_at=timezone.now())
-        rounds.refresh_due("otc")
+        single_gets.refresh_due("otc")
         clock.shift(61)
     cloud = Cloud.objects.get()
     assert cloud.error is not None
@@ -120,8 +121,8 @@ def test_one_odd_backup_costs_few_sign_ins_and_holds_nobody_up(sim: Simulator, c
     before = sign_ins(sim)
     for _ in range(60):  # an hour
         clock.shift(60)
-        if any(need.work.startswith("refresh") for need in dispatch.needs(timezone.now())):
-            rounds.refresh_due("otc")
+        if any(need.work.startswith("refresh") for need in dispatcher.needs(timezone.now())):
+            single_gets.refresh_due("otc")
     assert sign_ins(sim) - before <= 10
     assert Backup.objects.exclude(pk=ODD[0]).filter(stale_at__lte=timezone.now()).count() == 0
 
@@ -131,11 +132,11 @@ def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
 ) -> None:
     track([*ODD, *sim.ids])
     ask_about(sim, *ODD, *sim.ids)
-    is_aksk = clouds.configured()["otc"].auth_type == "aksk"
+    is_aksk = registry.configured()["otc"].auth_type == "aksk"
     sim.fault(Fault("status", status=401) if is_aksk else Fault("refused_sign_in"))
-    clouds.forget_clients()
+    registry.forget_clients()
     clock.shift(timedelta(hours=13))
-    rounds.refresh_due("otc")
+    single_gets.refresh_due("otc")
     client.force_login(django_user_model.objects.create_user("operator"))
     message = (Cloud.objects.get().error or {})["message"]
     page = client.get(f"/backups/{ODD[0]}/").content.decode()

@@ -9,10 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from backups.engine import retention
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
 from backups.models import Backup, Revision
+from backups.refresh import retention
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.tests.otc import running, track
 from backups.vbs import payload
 from backups.vbs.errors import Gone

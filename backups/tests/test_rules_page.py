@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.analysis.rules import by_period
-from backups.engine import shared_rules, volume_edits
-from backups.engine.volume_edits import Hand
+from backups.edits import protection_rules, volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Cloud, Volume
 from backups.tests.otc import configure, silent
 
@@ -55,7 +55,7 @@ def test_a_rule_is_set_seen_with_who_set_it_and_taken_away(web: Client, of: str,
 
 @pytest.mark.parametrize(("of", "name"), [("tag", "prod"), ("cloud", "otc")])
 def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(web: Client, of: str, name: str) -> None:
-    setting = {"tag": shared_rules.set_tag_rule, "cloud": shared_rules.set_cloud_rule}[of]
+    setting = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}[of]
     setting(name, by_period(period_seconds=7 * 3600, grace_seconds=3600), hand=Hand("anna", timezone.now()))
     answer = web.post(SET, {**MINE, "of": of, "name": name, "cron": "0 4 * * *"})
     page = unescape(answer.content.decode())
@@ -82,7 +82,7 @@ def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(web: 
 def test_a_rule_that_is_none_is_refused_beside_its_field(web: Client, words: dict[str, str], sentence: str) -> None:
     answer = web.post(SET, {**MINE, **words})
     assert (answer.status_code, sentence in unescape(answer.content.decode())) == (400, True)
-    assert (shared_rules.of_tags(), shared_rules.of_clouds()) == ([], [])
+    assert (protection_rules.of_tags(), protection_rules.of_clouds()) == ([], [])
 
 
 def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:

@@ -11,10 +11,13 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, due_disks, rounds, same_project, sweep, tracking
-from backups.engine.disk_list import read
-from backups.engine.volumes import volume_states
+from backups.clouds import registry, same_project
+from backups.derived import queue
+from backups.edits import tracking
 from backups.models import Backup, Cloud, Volume
+from backups.refresh import list_sweep, single_gets
+from backups.refresh.volume_list import read
+from backups.reports.volumes import volume_states
 from backups.tests.otc import configure
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
@@ -31,18 +34,18 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
             "envvars": running.cloud_entry(vbs_follow="all", vbs_requests_per_second=20),
         }
         configure(settings, tmp_path, entries)
-        clouds.ensure_rows()
+        registry.ensure_rows()
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def heard(sim: Simulator) -> None:
     """Both have been asked once."""
     for name in ("otc", "envvars"):
         tracking.add(cloud=name, values=[sim.ids[0] if name == "otc" else sim.ids[1]], now=timezone.now())
-        rounds.refresh_due(name)
+        single_gets.refresh_due(name)
     same_project.forget()
-    rounds.may_ask("otc", timezone.now())
+    single_gets.may_ask("otc", timezone.now())
 
 
 def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(sim: Simulator, client: Client, admin_user: Any) -> None:
@@ -54,12 +57,12 @@ def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(sim: Simulator, c
 
 
 def test_they_share_the_lower_of_their_budgets(sim: Simulator) -> None:
-    assert clouds.meter("otc").budget is not clouds.meter("envvars").budget
-    assert same_project.budget_of("otc", clouds.configured()) == ("otc", 50)
+    assert registry.meter("otc").budget is not registry.meter("envvars").budget
+    assert same_project.budget_of("otc", registry.configured()) == ("otc", 50)
     heard(sim)
     for name in ("otc", "envvars"):
-        assert same_project.budget_of(name, clouds.configured()) == ("envvars", 20)
-        assert clouds.meter(name)._shared == ("envvars", 20)
+        assert same_project.budget_of(name, registry.configured()) == ("envvars", 20)
+        assert registry.meter(name)._shared == ("envvars", 20)
 
 
 def test_a_cloud_without_a_limit_takes_that_of_the_other(settings: Any, tmp_path: Path, sim: Simulator) -> None:
@@ -69,13 +72,13 @@ def test_a_cloud_without_a_limit_takes_that_of_the_other(settings: Any, tmp_path
     }
     configure(settings, tmp_path, entries)
     heard(sim)
-    assert same_project.budget_of("otc", clouds.configured()) == ("envvars", 7)
+    assert same_project.budget_of("otc", registry.configured()) == ("envvars", 7)
 
 
 def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(sim: Simulator) -> None:
     """All backups are tracked under the first name, so under the second one no disk has any."""
     for name in ("otc", "envvars"):
-        sweep.sweep(name)
+        list_sweep.sweep(name)
         read(name, timezone.now())
     now = timezone.now()
     backed_up = set(Volume.objects.filter(cloud="otc", tracked__gt=0).values_list("volume_id", flat=True))
@@ -97,11 +100,11 @@ def test_no_disk_is_called_overdue_while_a_newer_backup_of_it_is_tracked_under_t
     monday = timezone.now()
     backup = {"volume_id": "disk", "status": "available", "service_metadata": "{}"}
     sim.add({**backup, "id": str(uuid.UUID(int=1)), "created_at": f"{monday:%Y-%m-%dT%H:%M:%S.000000}"})
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     clock.shift(timedelta(hours=26))
     tuesday = timezone.now()
     sim.add({**backup, "id": str(uuid.UUID(int=2)), "created_at": f"{tuesday:%Y-%m-%dT%H:%M:%S.000000}"})
-    sweep.sweep("envvars")
+    list_sweep.sweep("envvars")
     clock.shift(timedelta(hours=1))
     now = timezone.now()
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
@@ -112,7 +115,7 @@ def test_no_disk_is_called_overdue_while_a_newer_backup_of_it_is_tracked_under_t
 
 def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulator) -> None:
     read("otc", timezone.now())
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     volume = Volume.objects.filter(cloud="otc", tracked__gt=0).order_by("volume_id")[:1].get()
     tracking.untrack([str(one.pk) for one in Backup.objects.filter(volume_id=volume.volume_id)])
     [state] = volume_states(Volume.objects.filter(pk=volume.pk), timezone.now())
@@ -126,7 +129,7 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
     now = timezone.now()
     for name in ("otc", "envvars"):
         read(name, now)
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     assert set(Backup.objects.values_list("cloud", flat=True)) == {"otc"}
     disks = set(Volume.objects.filter(tracked__gt=0).values_list("volume_id", flat=True))
     configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")})
@@ -135,21 +138,21 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
         assert (verdict.state, verdict.reason) == ("new", "It moves here from otc.")
         added = tracking.add(cloud="envvars", values=sim.ids, now=now)
         assert len(added.added) == len(sim.ids)
-        due_disks.derive_due("envvars", now)
+        queue.derive_due("envvars", now)
     else:
-        sweep.sweep("envvars")
+        list_sweep.sweep("envvars")
     assert Backup.objects.filter(cloud="envvars", refreshed_at__isnull=False).count() == len(sim.ids)
     assert set(Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list("volume_id", flat=True)) == disks
     assert not Volume.objects.filter(cloud="otc", tracked__gt=0).exists()
 
 
 def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_path: Path, sim: Simulator) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     before = Cloud.objects.get(name="otc")
     kinds = dict(Backup.objects.values_list("id", "kind"))
     assert before.type_votes_0 + before.type_votes_1 > 0
     configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all")})
-    sweep.sweep("envvars")
+    list_sweep.sweep("envvars")
     after = Cloud.objects.get(name="envvars")
     assert (after.type_votes_0, after.type_votes_1) == (before.type_votes_0, before.type_votes_1)
     assert after.reading == before.reading
@@ -157,9 +160,9 @@ def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_
 
 
 def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(sim: Simulator) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     added = tracking.add(cloud="envvars", values=sim.ids, now=timezone.now())
-    sweep.sweep("envvars")
+    list_sweep.sweep("envvars")
     assert (added.added, set(Backup.objects.values_list("cloud", flat=True))) == ([], {"otc"})
 
 

@@ -12,10 +12,10 @@ from celery import Celery
 from django.conf import settings
 from django.utils import timezone
 
-from backups.engine.heartbeat import signs
 from backups.runner import broker, parts
 from backups.runner.broker import Broker
 from backups.runner.ports import free_port
+from backups.shared.heartbeat import signs
 from backups.tests.faults.parts import Part, PostgreSQL
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until

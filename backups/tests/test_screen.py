@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from backups.engine.apply import apply
-from backups.engine.plan import Fetched
 from backups.models import Backup
+from backups.refresh.apply import apply
+from backups.refresh.plan import Fetched
 from backups.tests.screen import Watched, rows, session, track_samples
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds
+from backups.clouds import registry
 from backups.vbs.clouds import load_clouds
 from backups.vbs.simulator import Simulator
 
@@ -90,7 +90,7 @@ def operator(client: Client, settings: Any, tmp_path: Any, django_capture_on_com
         with django_capture_on_commit_callbacks(execute=True):
             client.post("/backups/add/", {"cloud": "otc", "backup_ids": sim.seed_example_id})
         yield client
-        clouds.forget_clients()
+        registry.forget_clients()
     current_app.conf.task_always_eager = False
 
 

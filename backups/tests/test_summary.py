@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backups.engine import findings
-from backups.engine.derive import derive_all
-from backups.engine.summary import Summary, summary
+from backups.derived import findings
+from backups.derived.volumes import derive_all
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.selection import parse
 from backups.listing.volumes import VOLUMES
 from backups.models import Backup, Cloud, Volume
+from backups.reports.summary import Summary, summary
 from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from backups.engine import sweep
 from backups.models import Backup, Body, Revision, Volume
+from backups.refresh import list_sweep
 from backups.tests.otc import DISK, cloud, lists, make_due, row, running, singles, track, works
 from backups.vbs.simulator import Fault
 
@@ -24,11 +24,11 @@ def test_one_page_answers_for_all_and_unchanged_ones_write_neither_body_nor_revi
     with running(settings, tmp_path, backups=60, clock=lambda: now) as sim:  # in which nothing moves on
         track(sim.ids)
         clock.shift(1)
-        assert sweep.sweep("otc") == len(sim.ids)  # three of them were asked for singly, too, to compare
+        assert list_sweep.sweep("otc") == len(sim.ids)  # three of them were asked for singly, too, to compare
         assert Backup.objects.filter(refreshed_at=None).count() == 0
         assert (singles(sim), lists(sim), cloud().list_lacks, cloud().listed) == (3, 1, [], 61)
         bodies, revisions = set(Body.objects.values_list("pk", "received_at")), Revision.objects.count()
-        assert sweep.sweep("otc") == len(sim.ids)
+        assert list_sweep.sweep("otc") == len(sim.ids)
         assert (singles(sim), lists(sim)) == (3, 2)
         assert set(Body.objects.values_list("pk", "received_at")) == bodies
         assert (Revision.objects.count(), revisions) == (61, 61)
@@ -47,22 +47,22 @@ def test_rows_that_shift_while_paging_are_neither_lost_nor_doubled(
     with running(settings, tmp_path, backups=1100, paging=paging, clock=lambda: now) as sim:  # no other row may go
         track(sim.ids)
         sim.fault(Fault("shift", rows=rows, path="backups/detail"))
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert Backup.objects.filter(refreshed_at=None).count() == 0
 
 
 def test_entries_that_lack_keys_are_noticed_and_erase_nothing(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         before = set(Backup.objects.values_list("pk", "chain_size_mb", "tenant_id"))
         sim.fault(Fault("list_lacks_keys"))
         make_due()
-        assert sweep.sweep("otc") == 0
+        assert list_sweep.sweep("otc") == 0
         assert set(Backup.objects.values_list("pk", "chain_size_mb", "tenant_id")) == before
         assert Backup.objects.exclude(unlisted_at=None).count() == 41  # to be asked for singly
         type(cloud()).objects.update(list_checked_at=timezone.now() - timedelta(days=2))
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert cloud().list_lacks == ["os-bak-tenant-attr:tenant_id", "service_metadata"]
         assert works() == ["refresh"]
 
@@ -75,7 +75,7 @@ def test_missing_in_a_list_is_not_gone_but_asked_for_singly(
         sim.add(unlisted, listed=False)
         track([*sim.ids, unlisted["id"]])
         clock.shift(1)
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         found = row(unlisted["id"])
         assert (found.tracking_state, found.missed_at, found.gone_at) == ("pending", None, None)
         assert found.unlisted_at is not None
@@ -87,7 +87,7 @@ def test_a_broken_entry_or_endless_pages_hide_no_neighbour(settings: Any, tmp_pa
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
         sim.fault(Fault(kind))
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert Backup.objects.filter(refreshed_at=None).count() == (1 if kind == "poison" else 0)
         assert lists(sim) <= 2
         assert (cloud().walked_at is None) == (kind == "endless")
@@ -98,7 +98,7 @@ def test_a_list_that_is_refused_leaves_the_work_to_single_gets(settings: Any, tm
         track(sim.ids)
         sim.fault(Fault("status", status=403, path="/backups/detail"))
         assert works() == ["sweep"]
-        assert sweep.sweep("otc") == 0
+        assert list_sweep.sweep("otc") == 0
         assert (cloud().list_error, cloud().error) != (None, None)
         assert works() == ["refresh"]
 
@@ -109,11 +109,11 @@ def test_a_disk_is_followed_by_its_own_switch(settings: Any, tmp_path: Path) -> 
         sim.create(str(uuid.UUID(int=9)), seconds=60)
         Volume.objects.create(cloud_id="otc", volume_id=DISK, follow=True, first_seen_at=timezone.now())
         assert works()[0] == "sweep"
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [made]
         assert row(made).status == "creating"
         later = sim.create(DISK, seconds=60)
-        sweep.look_for_new("otc")
+        list_sweep.look_for_new("otc")
         assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, later}
 
 
@@ -121,14 +121,14 @@ def test_a_disk_that_is_switched_off_is_not_followed_where_all_are(settings: Any
     with running(settings, tmp_path, entry={"vbs_follow": "all"}) as sim:
         sim.create(DISK, seconds=60)
         Volume.objects.create(cloud_id="otc", volume_id=DISK, follow=False, first_seen_at=timezone.now())
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [sim.seed_example_id]
 
 
 def test_stock_cinder_is_swept_too(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=40, flavor="cinder") as sim:
         track(sim.ids)
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         assert Backup.objects.filter(refreshed_at=None).count() == 0
         assert (cloud().catalog_type, cloud().seen_vbs, cloud().list_lacks) == ("volumev3", False, [])
         assert {call.headers.get("openstack-api-version") for call in sim.requests if call.method == "GET"} == {

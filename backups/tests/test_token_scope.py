@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import Backup, Body, Cloud, TagRule, Volume
 from backups.tests.otc import configure, silent
 

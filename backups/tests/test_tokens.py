@@ -13,7 +13,7 @@ from django.core.serializers import serialize
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import tokens
+from backups.edits import tokens
 from backups.models import ApiToken
 from backups.tests.otc import configure, silent
 

@@ -12,10 +12,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from backups.engine import clouds, disk_list, dispatch, sweep, volume_edits
-from backups.engine.volume_edits import Hand
-from backups.engine.volumes import volume_states
+from backups.clouds import registry
+from backups.edits import volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Volume
+from backups.refresh import dispatcher, list_sweep, volume_list
+from backups.reports.volumes import volume_states
 from backups.tests.otc import configure
 from backups.vbs.simulator import Fault, Simulator
 
@@ -34,9 +36,9 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
         running.add_volume({"id": DISK, "name": "db", "size": 1})
         running.fault(Fault(kind="list_lacks_keys"))
         configure(settings, tmp_path, {"otc": running.cloud_entry(vbs_follow="all")})
-        clouds.ensure_rows()
+        registry.ensure_rows()
         yield running
-        clouds.forget_clients()
+        registry.forget_clients()
 
 
 def make(sim: Simulator, n: int, created_at: datetime | None, **words: Any) -> None:
@@ -52,8 +54,8 @@ def make(sim: Simulator, n: int, created_at: datetime | None, **words: Any) -> N
 
 def work(*, times: int = 3) -> None:
     for _ in range(times):
-        for need in dispatch.needs(timezone.now()):
-            dispatch.DO[need.work](need.cloud)
+        for need in dispatcher.needs(timezone.now()):
+            dispatcher.DO[need.work](need.cloud)
 
 
 def word(cloud: str = "otc") -> str:
@@ -81,7 +83,7 @@ def test_the_newest_one_of_a_disk_whose_last_good_one_is_old(sim: Simulator, clo
     clock.shift(30 * HOUR)
     assert word() == "overdue"
     make(sim, 2, timezone.now() - HOUR)
-    sweep.look_for_new("otc")
+    list_sweep.look_for_new("otc")
     assert word() == "unknown"
     sim.clear_faults()
     work()
@@ -104,7 +106,7 @@ def test_one_beside_another_one_that_is_gone(sim: Simulator, clock: time_machine
     Backup.objects.update(gone_at=timezone.now(), stale_at=None)
     sim.fault(REFUSED)
     make(sim, 2, timezone.now() - 2 * HOUR)
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     Volume.objects.update(derive_at=timezone.now())
     work()
     assert word() == "unknown"
@@ -131,7 +133,7 @@ def test_a_newer_one_that_failed_hides_no_overdue_disk(sim: Simulator, clock: ti
     clock.shift(30 * HOUR)
     sim.fault(Fault(kind="status", status=403, path="/backups/00000002"))
     make(sim, 2, timezone.now() - HOUR, status="error")
-    sweep.look_for_new("otc")
+    list_sweep.look_for_new("otc")
     assert word() == "overdue"
 
 
@@ -159,7 +161,7 @@ def test_one_without_a_time_or_of_the_future_is_not_the_newest_known_one(
     sim.fault(Fault(kind="status", status=403, path="/backups/00000004"))
     clock.shift(30 * HOUR)
     make(sim, 4, timezone.now() - HOUR)
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     assert word() == "unknown"
 
 
@@ -167,7 +169,7 @@ def test_one_of_a_disk_that_was_registered_by_hand(
     settings: Any, tmp_path: Path, sim: Simulator, clock: time_machine.Traveller
 ) -> None:
     configure(settings, tmp_path, {"otc": sim.cloud_entry(vbs_follow="none")})
-    clouds.ensure_rows()
+    registry.ensure_rows()
     make(sim, 1, timezone.now() - HOUR)
     hand = Hand("operator", timezone.now())
     volume_edits.register("otc", "another", hand=hand)
@@ -188,16 +190,16 @@ def test_an_entry_with_a_disk_that_is_none_stops_no_list(
     settings: Any, tmp_path: Path, sim: Simulator, follow: str, volume_id: Any
 ) -> None:
     configure(settings, tmp_path, {"otc": sim.cloud_entry(vbs_follow=follow)})
-    clouds.ensure_rows()
+    registry.ensure_rows()
     make(sim, 1, timezone.now() - HOUR, volume_id=volume_id)
     make(sim, 2, timezone.now())
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     assert Cloud.objects.get().walked_at == timezone.now()
     assert Backup.objects.count() == (2 if follow == "all" else 0)
 
 
 def test_what_an_empty_list_lacks_is_not_known(sim: Simulator) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     cloud = Cloud.objects.get()
     assert (cloud.walked_at, cloud.list_lacks, cloud.list_error) == (timezone.now(), None, None)
 
@@ -208,9 +210,9 @@ def test_a_cloud_that_was_emptied_has_a_list_without_an_error(sim: Simulator, cl
     sim.remove("00000001-0000-4000-8000-000000000000")
     for _ in range(3):
         clock.shift(HOUR)
-        sweep.sweep("otc")
+        list_sweep.sweep("otc")
         clock.shift(timedelta(minutes=1))
-        sweep.look_for_new("otc")
+        list_sweep.look_for_new("otc")
         assert Cloud.objects.get().list_error is None
 
 
@@ -218,8 +220,8 @@ def test_a_cloud_that_was_emptied_has_a_list_without_an_error(sim: Simulator, cl
 def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
     sim: Simulator, client: Client, admin_user: User, way: str
 ) -> None:
-    sweep.sweep("otc")
-    disk_list.read("otc", timezone.now())
+    list_sweep.sweep("otc")
+    volume_list.read("otc", timezone.now())
     Cloud.objects.update(walk_asked_at=None)
     client.force_login(admin_user)
     for expected in (timezone.now(), None):  # once more changes nothing
@@ -233,27 +235,27 @@ def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
 
 
 def test_a_disk_that_is_new_has_its_backups_counted_ten_minutes_after_the_last_walk(sim: Simulator) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     now = timezone.now()
     Volume.objects.create(cloud_id="otc", volume_id="new", first_seen_at=now)
     for after, expected in ((timedelta(minutes=10), False), (timedelta(minutes=10, seconds=1), True)):
         Cloud.objects.update(backups_listed_at=now + after)
-        assert ("sweep" in [need.work for need in dispatch.needs(now + after)]) is expected
+        assert ("sweep" in [need.work for need in dispatcher.needs(now + after)]) is expected
 
 
 def test_a_walk_that_was_asked_for_during_a_walk_comes_after_it(sim: Simulator) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     now = timezone.now()
     Cloud.objects.update(walked_at=now, walk_asked_at=now + timedelta(seconds=1), backups_listed_at=now)
-    assert "sweep" in [need.work for need in dispatch.needs(now + timedelta(seconds=2))]
+    assert "sweep" in [need.work for need in dispatcher.needs(now + timedelta(seconds=2))]
 
 
 def test_a_list_of_disks_makes_the_list_of_backups_be_read_for_them(
     sim: Simulator, clock: time_machine.Traveller
 ) -> None:
-    sweep.sweep("otc")
+    list_sweep.sweep("otc")
     clock.shift(timedelta(seconds=10))
-    disk_list.read("otc", timezone.now())
+    volume_list.read("otc", timezone.now())
     assert word() == "unknown"
     work()
     assert word() == "never"

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
-from backups.engine import shared_rules, tracking, volume_edits, volumes
-from backups.engine.derive import Listed, derive, derive_all, note_listing
-from backups.engine.volume_edits import Hand
+from backups.derived.volumes import Listed, derive, derive_all, note_listing
+from backups.edits import protection_rules, tracking, volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Edit, Volume
+from backups.reports import volumes
 from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db
@@ -209,9 +210,9 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
     assert (disk().protection, disk().rule["from"]) == ("overdue", "default")
-    shared_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
+    protection_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
     assert (disk().protection, disk().rule["from"], disk().late_at) == ("late", "cloud", NOON - H)
-    shared_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
+    protection_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
     volume_edits.set_tags([DISK], [" weekly", "odd"], hand=ANNA)
     assert (disk().protection, disk().rule["from"], disk().rule["tag"]) == ("protected", "tag", "weekly")
     rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
@@ -219,9 +220,9 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     assert (disk().protection, disk().rule["from"], disk().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
     assert (disk().own_rule, disk().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
     volume_edits.set_rule([DISK], None, hand=ANNA)
-    shared_rules.set_tag_rule("weekly", None, hand=ANNA)
+    protection_rules.set_tag_rule("weekly", None, hand=ANNA)
     assert disk().rule["from"] == "cloud"
-    shared_rules.set_cloud_rule("otc", None, hand=ANNA)
+    protection_rules.set_cloud_rule("otc", None, hand=ANNA)
     assert disk().rule["from"] == "default"
 
 

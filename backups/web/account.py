@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from backups.engine import clouds, tokens
-from backups.engine.tokens import BadToken, Created
+from backups.clouds import registry
+from backups.edits import tokens
+from backups.edits.tokens import BadToken, Created
 from backups.models import Preferences, SavedView
 from backups.models.preferences import THEMES
 from backups.web import status, zone
@@ -41,7 +42,7 @@ class TokenForm(PageForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.MultipleChoiceField, self.fields["clouds"]).choices = [(one, one) for one in clouds.configured()]
+        cast(forms.MultipleChoiceField, self.fields["clouds"]).choices = [(one, one) for one in registry.configured()]
 
 
 @require_safe
@@ -110,7 +111,7 @@ def _page(
         "themes": THEMES,
         "zones": sorted(available_timezones()),
         "tokens": owned,
-        "cloud_names": sorted(clouds.configured()),
+        "cloud_names": sorted(registry.configured()),
         "views": SavedView.objects.filter(user=owner(request)),
     }
     wrong = look_form is not None or token_form is not None

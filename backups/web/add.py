@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from backups import tasks
-from backups.engine import clouds, tracking
-from backups.engine.pasted import TooMany
-from backups.engine.tracking import Verdict
+from backups.clouds import registry
+from backups.edits import tracking
+from backups.edits.pasted_ids import TooMany
+from backups.edits.tracking import Verdict
 from backups.web import added as just_added
 from backups.web import status
 from backups.web.status import Look
@@ -82,7 +83,7 @@ def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, writt
     counts = {state: sum(one.state == state for one in verdicts) for state in status.VERDICTS}
     page = {
         "form": form,
-        "clouds": list(clouds.configured().values()),
+        "clouds": list(registry.configured().values()),
         "lines": [Line(at, one, _look(one, written)) for at, one in enumerate(verdicts, 1)],
         "counts": counts,
         "written": written,

@@ -14,8 +14,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from backups.engine import volume_edits
-from backups.engine.volume_edits import Hand
+from backups.edits import volume_edits
+from backups.edits.volume_edits import Hand
 from backups.models import Backup, Volume
 
 Disk = tuple[str, str]  # cloud, volume ID

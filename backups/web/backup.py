@@ -18,12 +18,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.causes import explain
 from backups.analysis.flight import NO_PACE, Flight, Pace, pace
-from backups.engine import backup_edits, clouds
-from backups.engine.backup_edits import UnknownBackup
-from backups.engine.history import history
-from backups.engine.volume_edits import BadValue, Conflict, Hand
-from backups.engine.volumes import VolumeState, volume_states
+from backups.clouds import registry
+from backups.edits import backup_edits
+from backups.edits.backup_edits import UnknownBackup
+from backups.edits.volume_edits import BadValue, Conflict, Hand
 from backups.models import Backup, Body, Cloud, Edit, Volume
+from backups.reports.history import history
+from backups.reports.volumes import VolumeState, volume_states
 from backups.web import status
 from backups.web.facts import Link, groups
 from backups.web.live import Live
@@ -122,7 +123,7 @@ def _page(
         "history": history(backup_id),
         "edited": Edit.objects.filter(backup=backup_id).order_by("-id").first(),
         "every": 3 if moving else 30,
-        "configured": row["cloud"] in clouds.configured(),
+        "configured": row["cloud"] in registry.configured(),
         "body": body,
         "raw": _formatted(body.text) if body else "",
         "form": form,
@@ -165,7 +166,7 @@ def _formatted(text: str) -> str:
 
 def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
     """A link can be followed only when it leads to the host of the endpoint, configured or found; else it is text."""
-    config = clouds.configured().get(cloud)
+    config = registry.configured().get(cloud)
     override = config.vbs_endpoint_override if config else None
     endpoint = override or Cloud.objects.filter(pk=cloud).values_list("endpoint", flat=True).first()
     host = urlsplit(endpoint).hostname if config and endpoint else None

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from backups import tasks
-from backups.engine import tracking
+from backups.edits import tracking
 from backups.web.backup import not_tracked
 
 

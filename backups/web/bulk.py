@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
 from backups import tasks
-from backups.engine import backup_edits, tracking
-from backups.engine.volume_edits import BadValue, Hand, clean_tags
+from backups.edits import backup_edits, tracking
+from backups.edits.volume_edits import BadValue, Hand, clean_tags
 from backups.listing.backups import BACKUPS
 from backups.listing.page import Pages
 from backups.listing.selection import BadFilter, parse, query_of

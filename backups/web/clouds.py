@@ -13,10 +13,11 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import span
-from backups.engine import cloud_states, clouds, connection_test
-from backups.engine.cloud_states import CloudState
-from backups.engine.tracking import UnknownCloud
+from backups.clouds import connection_test, registry
+from backups.edits.tracking import UnknownCloud
 from backups.models.cloud import SILENT_AFTER
+from backups.reports import cloud_states
+from backups.reports.cloud_states import CloudState
 from backups.vbs.clouds import AKSK
 from backups.web import status
 from backups.web.live import Live
@@ -100,7 +101,7 @@ def test_connection(request: HttpRequest, name: str) -> HttpResponse:
 def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     look = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
     paused = state.paused_until is not None and state.paused_until > now
-    config = clouds.configured().get(state.name)
+    config = registry.configured().get(state.name)
     signs = config is not None and config.auth_type == AKSK
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
     breaker = status.BREAKERS[state.breaker]

@@ -9,10 +9,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backups.engine import clouds, discover, volume_edits
-from backups.engine.discover import Discovered
-from backups.engine.tracking import UnknownCloud
-from backups.engine.volume_edits import BadValue
+from backups.clouds import discover, registry
+from backups.clouds.discover import Discovered
+from backups.edits import volume_edits
+from backups.edits.tracking import UnknownCloud
+from backups.edits.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
 from backups.web.listing import disk_names
@@ -46,7 +47,7 @@ class Asked:
 
 @require_safe
 def discover_list(request: HttpRequest) -> HttpResponse:
-    names = sorted(clouds.configured())
+    names = sorted(registry.configured())
     form = DiscoverForm(request.GET)
     words = form.cleaned_data if form.is_valid() else {}
     cloud = words.get("cloud") or (names[0] if len(names) == 1 else "")
@@ -58,7 +59,7 @@ def discover_list(request: HttpRequest) -> HttpResponse:
         "tab": "discover",
         "form": form,
         "cloud": cloud,
-        "clouds": list(clouds.configured().values()),
+        "clouds": list(registry.configured().values()),
         "asked": asked,
         "lines": _lines(asked.found),
         "new": sum(not one.tracked for one in asked.found.backups) if asked.found else 0,

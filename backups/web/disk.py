@@ -12,10 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
-from backups.engine import tracking
-from backups.engine.volume_edits import Conflict, Hand, UnknownDisk
-from backups.engine.volumes import volume_detail
+from backups.edits import tracking
+from backups.edits.volume_edits import Conflict, Hand, UnknownDisk
 from backups.models import Backup
+from backups.reports.volumes import volume_detail
 from backups.web import status
 from backups.web.charts import chain as strips
 from backups.web.disk_forms import DiskForm, Many

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
-from backups.engine import volume_edits
-from backups.engine.volume_edits import BadValue, Disk, Hand
+from backups.edits import volume_edits
+from backups.edits.volume_edits import BadValue, Disk, Hand
 from backups.web.page_form import PageForm
 
 WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from backups.analysis.chains import Member
 from backups.analysis.days import DayWord, Watch, day_words
 from backups.analysis.rules import Rule, span
-from backups.engine.volumes import VolumeState
+from backups.reports.volumes import VolumeState
 from backups.web import status
 from backups.web.status import Look
 

@@ -13,15 +13,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
-from backups.engine import clouds, limits
-from backups.engine.growing import fastest
-from backups.engine.volume_edits import Hand, UnknownDisk
-from backups.engine.volumes import volume_states
+from backups.clouds import registry
+from backups.edits.volume_edits import Hand, UnknownDisk
 from backups.listing.cursor import LAST, BadCursor, read_cursor
 from backups.listing.page import Pages
 from backups.listing.selection import BadFilter, Selection, parse, query_of, without
 from backups.listing.volumes import VOLUMES
 from backups.models import Backup, Cloud, Volume
+from backups.reports import growth as limits
+from backups.reports.fastest_chains import fastest
+from backups.reports.volumes import volume_states
 from backups.web import status
 from backups.web.disk_forms import DiskForm, Many
 from backups.web.disk_words import disk_of
@@ -151,7 +152,7 @@ def _split(text: str) -> tuple[str, str]:
 def _choices() -> dict[str, list[str]]:
     return {
         "protections": list(status.PROTECTION),
-        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *registry.configured()}),
     }
 
 

@@ -12,9 +12,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from backups.analysis.days import last_days
-from backups.engine import clouds, failures
-from backups.engine.failures import CauseState
+from backups.clouds import registry
 from backups.listing.selection import BadFilter, without
+from backups.reports import failures
+from backups.reports.failures import CauseState
 from backups.web import status
 from backups.web.live import Live
 from backups.web.zone import zone
@@ -73,7 +74,7 @@ def cause_list(request: HttpRequest) -> HttpResponse:
         "mark": status.ATTENTION["error"] if failing else status.STATUSES["available"],
         "q": q,
         "cloud": cloud,
-        "cloud_names": sorted({*clouds.configured(), *(name for one in found for name in one.clouds), cloud} - {""}),
+        "cloud_names": sorted({*registry.configured(), *(name for one in found for name in one.clouds), cloud} - {""}),
     }
     return render(request, "backups/failures.html", page)
 

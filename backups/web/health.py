@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from backups.engine import clock, cloud_states
-from backups.engine.heartbeat import QUEUES, SILENCE, signs
+from backups.reports import cloud_states
+from backups.shared import clock
+from backups.shared.heartbeat import QUEUES, SILENCE, signs
 
 LAG = timedelta(minutes=5)
 CLOCKS = timedelta(seconds=30)  # by which this host and the database may disagree

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from backups.engine.attention import Item
-from backups.engine.flights import FlightState
-from backups.engine.summary import Summary, summary
+from backups.reports.attention import Item
+from backups.reports.running_backups import FlightState
+from backups.reports.summary import Summary, summary
 from backups.web import status
 from backups.web.clouds import shown
 from backups.web.context import note_attention

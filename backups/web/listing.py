@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from backups.engine import clouds
+from backups.clouds import registry
 from backups.listing.backups import BACKUPS
 from backups.listing.cursor import LAST, BadCursor, Cursor, read_cursor
 from backups.listing.page import Pages
@@ -114,7 +114,7 @@ def _around(request: HttpRequest, wanted: Selection, views: list[SavedView]) -> 
         "all_columns": columns.COLUMNS,
         "orders": listed.ORDERS,
         "statuses": sorted({*status.STATUSES, *(word for word in _stored_statuses() if word)}),
-        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *clouds.configured()}),
+        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *registry.configured()}),
         "kinds": list(KINDS),
         "tracking_states": list(TRACKING_STATES),
     }
@@ -130,7 +130,7 @@ def _stored_statuses() -> list[str | None]:
 
 def cloud_errors() -> dict[str, dict[str, Any]]:
     """Of the clouds that cannot be asked now, by name: what their backups that are not fresh have to say."""
-    failing = Cloud.objects.filter(error__isnull=False, name__in=clouds.configured())
+    failing = Cloud.objects.filter(error__isnull=False, name__in=registry.configured())
     return {name: error for name, error in failing.values_list("name", "error") if error is not None}
 
 

@@ -12,15 +12,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import DEFAULT, BadRule
-from backups.engine import clouds, shared_rules, volume_edits
-from backups.engine.shared_rules import Shared
-from backups.engine.volume_edits import BadValue, Conflict, Hand
+from backups.clouds import registry
+from backups.edits import protection_rules, volume_edits
+from backups.edits.protection_rules import Shared
+from backups.edits.volume_edits import BadValue, Conflict, Hand
 from backups.models import Cloud
 from backups.web.disk_forms import DiskForm
 from backups.web.page_form import PageForm
 from backups.web.zone import zone
 
-SET: dict[str, Callable[..., None]] = {"tag": shared_rules.set_tag_rule, "cloud": shared_rules.set_cloud_rule}
+SET: dict[str, Callable[..., None]] = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}
 
 
 class RuleForm(DiskForm):
@@ -113,9 +114,9 @@ def _page(
     conflict: Conflict | None = None,
     registering: RegisterForm | None = None,
 ) -> HttpResponse:
-    known = {*clouds.configured(), *Cloud.objects.values_list("name", flat=True)}
-    of_clouds = {one.name: one for one in shared_rules.of_clouds()}
-    of_tags = {one.name: one for one in shared_rules.of_tags()}
+    known = {*registry.configured(), *Cloud.objects.values_list("name", flat=True)}
+    of_clouds = {one.name: one for one in protection_rules.of_clouds()}
+    of_tags = {one.name: one for one in protection_rules.of_tags()}
     shown = [_shown("cloud", name, of_clouds.get(name), n, form) for n, name in enumerate(sorted(known))]
     tags = [_shown("tag", name, one, n, form) for n, (name, one) in enumerate(of_tags.items())]
     new = _new(form, of_tags)

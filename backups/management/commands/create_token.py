@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from backups.engine import tokens
+from backups.edits import tokens
 
 
 class Command(BaseCommand):

@@ -5,10 +5,11 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from backups.engine import findings, readings, redecode
-from backups.engine.clouds import ensure_rows
-from backups.engine.derive import derive_all
+from backups.clouds.registry import ensure_rows
+from backups.derived import findings, redecode
+from backups.derived.volumes import derive_all
 from backups.models import Cloud
+from backups.refresh import type_interpretation
 
 
 class Command(BaseCommand):
@@ -31,5 +32,5 @@ class Command(BaseCommand):
     def _derive(self, name: str, *, decode: bool) -> None:
         now = timezone.now()
         decoded = f", {redecode.redecode(name):,} answers read differently" if decode else ""
-        kinds, found, disks = readings.judge_again(name), findings.note_all(name, now), derive_all(name, now)
+        kinds, found, disks = type_interpretation.judge_again(name), findings.note_all(name, now), derive_all(name, now)
         self.stdout.write(f"{name}: {kinds:,} kinds, {found:,} findings and {disks:,} disks changed{decoded}")

@@ -5,8 +5,9 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from backups.engine import clouds, disk_list
+from backups.clouds import registry
 from backups.models import Cloud
+from backups.refresh import volume_list
 
 
 class Command(BaseCommand):
@@ -16,11 +17,11 @@ class Command(BaseCommand):
         parser.add_argument("clouds", nargs="*", metavar="CLOUD", help="all configured ones without one")
 
     def handle(self, **options: list[str]) -> None:
-        clouds.ensure_rows()
-        given, known = options["clouds"], sorted(clouds.configured())
+        registry.ensure_rows()
+        given, known = options["clouds"], sorted(registry.configured())
         if unknown := sorted(set(given) - set(known)):
             raise CommandError(f"{unknown[0]!r} is no configured cloud; configured: {', '.join(known) or 'none'}.")
         for name in given or known:
-            n = disk_list.read(name, timezone.now())
+            n = volume_list.read(name, timezone.now())
             error = Cloud.objects.get(pk=name).volumes_error
             self.stdout.write(f"{name}: {error or f'{n:,} disks'}")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from backups.engine import retention
+from backups.refresh import retention
 
 
 class Command(BaseCommand):

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from backups.engine import clock, clouds, readings
-from backups.engine.dispatch import DO, needs
+from backups.clouds import registry
+from backups.refresh import type_interpretation
+from backups.refresh.dispatcher import DO, needs
+from backups.shared import clock
 
 
 class Command(BaseCommand):
@@ -30,9 +32,9 @@ class Command(BaseCommand):
 
 
 def _check(names: list[str]) -> None:
-    clouds.ensure_rows()
-    if unknown := sorted(set(names) - set(clouds.configured())):
-        known = ", ".join(sorted(clouds.configured())) or "none"
+    registry.ensure_rows()
+    if unknown := sorted(set(names) - set(registry.configured())):
+        known = ", ".join(sorted(registry.configured())) or "none"
         raise CommandError(f"{unknown[0]!r} is no configured cloud. Configured: {known}.")
 
 
@@ -40,6 +42,6 @@ def _once(names: set[str]) -> int:
     """One round over all that is needed now; how many good answers it brought."""
     now = clock.now()
     clock.forget_the_future(now)
-    readings.ensure_all(now)
+    type_interpretation.ensure_all(now)
     wanted = [need for need in needs(now) if not names or need.cloud in names]
     return sum(DO[need.work](need.cloud) for need in wanted)

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.http.request import validate_host
 
-from backups.engine import same_project
+from backups.clouds import same_project
 from backups.models import Cloud
 from backups.runner import lock
 from backups.runner.plan import Plan

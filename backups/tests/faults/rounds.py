@@ -13,7 +13,8 @@ from celery import current_app
 from django.utils import timezone
 
 from backups import tasks
-from backups.engine import clouds, tracking
+from backups.clouds import registry
+from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.tests.faults.bodies import in_flight
 from backups.tests.waiting import wait_until
@@ -95,4 +96,4 @@ def rounds(
             yield found
         finally:
             current_app.conf.task_always_eager = eager
-            clouds.forget_clients()
+            registry.forget_clients()

@@ -1,0 +1,30 @@
+"""What an operator would have set in the demo, so that a newcomer meets every state; none of it is in a cloud."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from backups.analysis.rules import by_cron
+from backups.edits import protection_rules, volume_edits
+from backups.edits.volume_edits import Hand
+from backups.models import Edit, Volume
+
+EXEMPT, UNFOLLOWED, ASKED, TAGGED = "analytics-sandbox", "new-service-01", "legacy-app-01", "db-prod-01-data"
+
+
+def furnish(now: datetime) -> bool:
+    """Once: when the list of disks has named them, and while nobody has set anything."""
+    names = (EXEMPT, UNFOLLOWED, ASKED, TAGGED)
+    rows = Volume.objects.filter(name__in=names).values_list("name", "cloud", "volume_id")
+    disks = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}
+    if len(disks) < len(names) or Edit.objects.exists():
+        return False
+    hand = Hand("demo", now)
+    with transaction.atomic():
+        volume_edits.exempt(disks[EXEMPT], "Scratch data, made anew every night.", None, hand=hand)
+        volume_edits.set_follow(disks[UNFOLLOWED], False, hand=hand)
+        volume_edits.set_note(disks[ASKED], "Its owner was asked whether anybody still needs it.", hand=hand)
+        volume_edits.set_tags(disks[TAGGED], ["production"], hand=hand)
+        nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
+        protection_rules.set_tag_rule("production", nightly, hand=hand)
+    return True

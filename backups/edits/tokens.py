@@ -1,0 +1,160 @@
+"""API tokens: made, listed, revoked, recognised. A key is shown once; only its hash is kept."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from django.contrib.auth.models import User
+from django.db import DatabaseError, transaction
+
+from backups.clouds.registry import configured
+from backups.models import ApiToken
+from backups.models.token import NAME_LENGTH, digest, new_key
+
+logger = logging.getLogger(__name__)
+
+MOST_DAYS = 36_500
+MOST_TOKENS = 100  # usable ones of one user: more is a script that makes one for each run
+USED_STEP = timedelta(minutes=1)  # "last used" is written at most this often
+
+State = Literal["usable", "expired", "revoked"]
+
+
+class BadToken(ValueError):
+    """What a new token cannot be; `field` is name, days or clouds, the text a sentence for a person."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Refused(Exception):
+    """A key that opens nothing; the text says why to whoever holds it."""
+
+
+@dataclass(frozen=True)
+class TokenState:
+    """A token as its owner sees it; `clouds` is empty when it opens all of them."""
+
+    id: int
+    name: str
+    read_only: bool
+    clouds: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    state: State
+
+
+@dataclass(frozen=True)
+class Created:
+    """`key` is in no database and cannot be had a second time."""
+
+    key: str
+    token: TokenState
+
+
+def create(
+    *,
+    user: User,
+    name: str = "",
+    read_only: bool = False,
+    days: int | None = None,
+    clouds: Sequence[str] = (),
+    now: datetime,
+) -> Created:
+    """A new token of `user`, for `days` days or until it is revoked. Raises BadToken."""
+    name, wanted = " ".join(name.replace("\x00", "").split()), tuple(sorted(set(clouds)))
+    if len(name) > NAME_LENGTH:
+        raise BadToken("name", f"A name has at most {NAME_LENGTH} characters.")
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise BadToken("days", f"Write a number of days from 1 to {MOST_DAYS}, or nothing for no end.")
+    _check_clouds(wanted)
+    if sum(1 for token in tokens_of(user, now) if token.state == "usable") >= MOST_TOKENS:
+        raise BadToken("name", f"{user} has {MOST_TOKENS} tokens in use already: revoke some first.")
+    key = new_key()
+    row = ApiToken.objects.create(
+        user=user,
+        name=name,
+        hashed=digest(key),
+        read_only=read_only,
+        clouds=list(wanted),
+        created_at=now,
+        expires_at=now + timedelta(days=days) if days else None,
+    )
+    return Created(key, _state(row, now))
+
+
+def tokens_of(user: User, now: datetime) -> list[TokenState]:
+    """Every token the user ever had, the newest first."""
+    return [_state(row, now) for row in ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")]
+
+
+def revoke(*, user: User, token_id: int, now: datetime) -> bool:
+    """End a token of this user at once; False when there is none, or it was revoked before."""
+    return bool(ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).update(revoked_at=now))
+
+
+def key_of(authorization: str) -> str | None:
+    """The key in `Token KEY` or `Bearer KEY`, None for another way to sign in. Raises Refused."""
+    scheme, *rest = authorization.split()[:3] or [""]
+    if scheme.lower() not in ("token", "bearer"):
+        return None
+    if len(rest) != 1:
+        raise Refused("Write: Authorization: Token KEY.")
+    return rest[0]
+
+
+def recognise(key: str, now: datetime) -> ApiToken:
+    """The usable token of `key` with its user; notes the use. Raises Refused."""
+    token = ApiToken.objects.filter(hashed=digest(key)).select_related("user").first()
+    if token is None:
+        raise Refused("This token is not known.")
+    if token.revoked_at is not None:
+        raise Refused(f"This token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
+    if token.expires_at is not None and token.expires_at <= now:
+        raise Refused(f"This token ran out at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
+    if not token.user.is_active:
+        raise Refused("The account of this token is switched off.")
+    if token.last_used_at is None or now - token.last_used_at > USED_STEP:
+        _note_use(token, now)
+    return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """A database that takes no writes can still be read, and by this reader."""
+    try:
+        with transaction.atomic():
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    except DatabaseError as e:
+        logger.warning("the use of a token is not noted: %s", e)
+
+
+def scope(token: Any) -> frozenset[str] | None:
+    """The clouds that `request.auth` opens: None means all, as for a session, which has no token."""
+    return frozenset(token.clouds) if isinstance(token, ApiToken) and token.clouds else None
+
+
+def _check_clouds(wanted: Sequence[str]) -> None:
+    known = set(configured())
+    if unknown := [name for name in wanted if name not in known]:
+        there = ", ".join(sorted(known)) or "none"
+        raise BadToken("clouds", f"“{unknown[0][:80]}” is no configured cloud. Configured: {there}.")
+
+
+def _state(row: ApiToken, now: datetime) -> TokenState:
+    over = row.expires_at is not None and row.expires_at <= now
+    return TokenState(
+        id=row.pk,
+        name=row.name,
+        read_only=row.read_only,
+        clouds=tuple(row.clouds),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+        state="revoked" if row.revoked_at else "expired" if over else "usable",
+    )

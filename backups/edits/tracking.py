@@ -1,0 +1,241 @@
+"""Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from backups.clouds import registry, sign_in
+from backups.derived import queue, volumes
+from backups.edits.pasted_ids import Line, read_ids
+from backups.models import Backup, Cloud, SearchText, Volume
+from backups.shared.locks import clouds_of, lock_clouds
+from backups.vbs.ids import is_backup_id
+from backups.vbs.kind import vote
+
+CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
+
+
+class UnknownCloud(ValueError):
+    """No such cloud is configured; the text is a sentence for a person."""
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(sorted(registry.configured())) or "none"
+        super().__init__(f"“{name[:80]}” is no configured cloud. Configured: {known}.")
+
+
+@dataclass(frozen=True)
+class Invalid:
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Added:
+    added: list[str]
+    already_tracked: list[str]
+    invalid: list[Invalid]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What adding a pasted line would do."""
+
+    value: str
+    state: Literal["new", "already_tracked", "duplicate", "invalid"]
+    reason: str | None
+    id: str | None
+
+
+def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None) -> Added:
+    """Track the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
+
+    One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud is configured no
+    more. `may_touch`: out of these clouds only, None for all of them.
+    """
+    lines = read_ids(*values)
+    _check(cloud)
+    ids = list(dict.fromkeys(line.id for line in lines if line.id is not None))
+    invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
+    with transaction.atomic():
+        Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
+        lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if one.moves_to(cloud))])
+        known = _known(ids)  # an answer that was being stored meanwhile counts: a seen one does not move
+        fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
+        moved = [one for one in ids if one in known and known[one].moves_to(cloud)]
+        moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
+        rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
+        Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+        SearchText.objects.put({"id": row.pk} for row in rows)
+        left = _move(moved, cloud, now)
+    _forget(left, now)
+    new = {*fresh, *moved}
+    return Added([one for one in ids if one in new], [one for one in ids if one not in new], invalid)
+
+
+def take_over(cloud: str, ids: Sequence[str], now: datetime) -> list[str]:
+    """Move those of `ids` here that a cloud holds which is configured no more; which they are."""
+    orphans = _orphans(ids)
+    if not orphans:
+        return []
+    with transaction.atomic():
+        lock_clouds([cloud, *clouds_of(orphans)])
+        moved = _orphans(orphans)  # somebody else may have taken them meanwhile
+        left = _move(moved, cloud, now)
+    _forget(left, now)
+    return moved
+
+
+def _orphans(ids: Sequence[str]) -> list[str]:
+    return [one for one, known in _known(ids).items() if known.is_orphaned]
+
+
+def _move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
+    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
+    disks = _disks_of(ids)
+    for part in _chunks(ids):
+        backups = Backup.objects.filter(pk__in=part)
+        _take_votes_along(backups, cloud)
+        backups.update(
+            cloud=cloud,
+            next_refresh_at=now,
+            error=None,
+            missed_at=None,
+            gone_at=None,
+            attempted_at=None,
+            unlisted_at=None,
+        )
+    left = _by_cloud(disks)
+    arrived = {(cloud, volume_id) for _, volume_id in disks}
+    for name, volume_ids in _by_cloud(disks | arrived).items():
+        queue.mark(name, volume_ids, now)
+    return left
+
+
+def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
+    """How full backups are told is decided cloud by cloud, by their votes; without a reading all are judged again."""
+    votes = [vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")]
+    zero = sum(one.zero for one in votes)
+    one = sum(one.one for one in votes)
+    if zero or one:
+        mine = Cloud.objects.filter(pk=cloud)
+        mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
+
+
+def _forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
+    for cloud, volume_ids in disks.items():
+        volumes.forget_backups(cloud, volume_ids, now)
+
+
+def preview(*, cloud: str, text: str) -> list[Verdict]:
+    """What `add` would do with each line, writing nothing. Raises UnknownCloud, TooMany."""
+    _check(cloud)
+    lines = read_ids(text)
+    known = _known([line.id for line in lines if line.id is not None])
+    seen: set[str] = set()
+    found = []
+    for line in lines:
+        found.append(_verdict(line, cloud, known, seen))
+        if line.id is not None:
+            seen.add(line.id)
+    return found
+
+
+def untrack(ids: Sequence[str]) -> int:
+    """Forget these backups and all that was known of them; how many there were. Their disks are judged anew."""
+    gone, now = 0, timezone.now()
+    with transaction.atomic():
+        lock_clouds(clouds_of(ids))
+        # Read under the lock: an answer that was being stored meanwhile may have named another disk.
+        disks = _by_cloud(_disks_of(ids))
+        for cloud, volume_ids in disks.items():
+            queue.mark(cloud, volume_ids, now)
+        for part in _chunks(ids):
+            gone += Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0)
+    _forget(disks, now)
+    return gone
+
+
+def _disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
+    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
+    disks: set[tuple[str, str | None]] = set()
+    for part in _chunks(ids):
+        backups = Backup.objects.filter(pk__in=part).order_by()
+        disks.update(backups.values_list("cloud", "volume_id"))
+        disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
+    return disks
+
+
+def _by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """The IDs of disks that are known, in one order for all who lock them."""
+    found: dict[str, list[str]] = {}
+    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
+        found.setdefault(cloud, []).append(volume_id)
+    return found
+
+
+def refresh_now(ids: Sequence[str], now: datetime) -> int:
+    """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
+    parts = [Backup.objects.filter(pk__in=part) for part in _chunks(ids)]
+    left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
+    names = set(left_alone.values_list("pk", flat=True))
+    asked = clouds_of(ids)
+    sign_in.try_again(sorted(asked & names))
+    with transaction.atomic():
+        lock_clouds(asked)
+        return sum(part.update(next_refresh_at=now) for part in parts)
+
+
+def is_listed(entry: Any) -> bool:
+    """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
+    return isinstance(entry, dict) and is_backup_id(entry.get("id"))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A backup that is tracked already."""
+
+    seen: bool
+    cloud: str
+
+    @property
+    def is_orphaned(self) -> bool:
+        return self.cloud not in registry.configured()
+
+    def moves_to(self, cloud: str) -> bool:
+        return self.cloud != cloud and (not self.seen or self.is_orphaned)
+
+
+def _known(ids: Sequence[str]) -> dict[str, _Known]:
+    rows = (
+        row
+        for part in _chunks(ids)
+        for row in Backup.objects.filter(pk__in=part).values_list("pk", "refreshed_at", "cloud")
+    )
+    return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
+
+
+def _verdict(line: Line, cloud: str, known: dict[str, _Known], seen: set[str]) -> Verdict:
+    if line.id is None:
+        return Verdict(line.value, "invalid", line.reason, None)
+    if line.id in seen:
+        return Verdict(line.value, "duplicate", "It stands above already.", line.id)
+    if line.id in known and known[line.id].moves_to(cloud):
+        return Verdict(line.value, "new", f"It moves here from {known[line.id].cloud}.", line.id)
+    if line.id in known:
+        return Verdict(line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id)
+    return Verdict(line.value, "new", None, line.id)
+
+
+def _check(cloud: str) -> None:
+    if cloud not in registry.configured():
+        raise UnknownCloud(cloud)
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

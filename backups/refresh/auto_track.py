@@ -1,0 +1,69 @@
+"""Which listed backups are tracked by themselves: as `vbs_follow` says, and the switch of each disk."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backups.clouds import registry
+from backups.edits import tracking
+from backups.models import Backup, SearchText, Volume
+from backups.vbs import fields
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`mode`: none, disks or all; `switched`: disks with a switch of their own; `tracked`: disks with a backup here."""
+
+    mode: str
+    switched: Mapping[str, bool]
+    tracked: frozenset[str]
+
+    @property
+    def anything(self) -> bool:
+        return self.mode != "none" or any(self.switched.values())
+
+    def wants(self, volume_id: str | None) -> bool:
+        """None: of a disk that is not known."""
+        switch = self.switched.get(volume_id) if volume_id is not None else None
+        if switch is not None:
+            return switch
+        return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked)
+
+
+def wanted(cloud: str) -> Wanted:
+    mode = registry.configured()[cloud].follow
+    mine = Volume.objects.filter(cloud=cloud)
+    switched = {disk: bool(on) for disk, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")}
+    tracked = mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
+    return Wanted(mode, switched, frozenset(tracked))
+
+
+def is_anything(cloud: str) -> bool:
+    """Is the list to be looked through for new backups at all?"""
+    follows = registry.configured()[cloud].follow != "none"
+    return follows or Volume.objects.filter(cloud=cloud, follow=True).exists()
+
+
+def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: datetime) -> list[uuid.UUID]:
+    """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
+    new = [pk for pk, entry in entries.items() if known.wants(fields.identifier(entry, "volume_id", []))]
+    there = tracked_anywhere(new)
+    moved = tracking.take_over(cloud, [str(pk) for pk in there], now) if there else []
+    fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
+    rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
+    Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+    SearchText.objects.put({"id": row.id} for row in rows)
+    return [*(row.id for row in rows), *map(uuid.UUID, moved)]
+
+
+def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    chosen = list(ids)
+    return {
+        pk
+        for at in range(0, len(chosen), CHUNK)
+        for pk in Backup.objects.filter(pk__in=chosen[at : at + CHUNK]).values_list("pk", flat=True)
+    }

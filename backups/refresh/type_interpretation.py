@@ -1,0 +1,65 @@
+"""When another reading of Type comes into force, every backup of that cloud is judged again, without asking the cloud.
+
+It changes with the evidence, and with `vbs_type_full` or `vbs_api` at a restart. What the judgement needs was decoded
+from the stored bodies into columns, so each distinct set of signals is one UPDATE.
+"""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from backups.clouds import registry
+from backups.derived import queue
+from backups.models import Backup, Cloud, Volume
+from backups.shared.locks import lock_cloud
+from backups.vbs.kind import judge
+
+logger = logging.getLogger(__name__)
+
+
+def ensure(cloud_name: str, now: datetime) -> bool:
+    """Let every kind and chain of a cloud follow the reading in force; was there anything to do?"""
+    if not _is_behind(Cloud.objects.get(pk=cloud_name)):
+        return False
+    with transaction.atomic():
+        cloud = lock_cloud(cloud_name)
+        if not _is_behind(cloud):  # somebody else was faster
+            return False
+        changed = _judge(cloud)
+        queue.mark_all(Volume.objects.filter(cloud=cloud), now)
+    queue.derive_due(cloud_name, now)
+    if changed:
+        logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.reading)
+    return True
+
+
+def ensure_all(now: datetime) -> None:
+    for name in registry.configured():
+        ensure(name, now)
+
+
+def judge_again(cloud_name: str) -> int:
+    """Judge every backup of a cloud, whether the reading changed or not; how many kinds changed."""
+    with transaction.atomic():
+        return _judge(lock_cloud(cloud_name))
+
+
+def _is_behind(cloud: Cloud) -> bool:
+    return registry.reading(cloud, registry.configured().get(cloud.name)) != cloud.reading
+
+
+def _judge(cloud: Cloud) -> int:
+    reading = registry.reading(cloud, registry.configured().get(cloud.name))
+    mine = Backup.objects.filter(cloud=cloud)
+    signals = mine.order_by().values_list("inc", "type", "is_incremental").distinct()
+    changed = 0
+    for inc, type_, is_incremental in list(signals):
+        verdict = judge(inc=inc, type_=type_, is_incremental=is_incremental, reading=reading)
+        same = {"inc": inc, "type": type_, "is_incremental": is_incremental}
+        where = {k if v is not None else f"{k}__isnull": True if v is None else v for k, v in same.items()}
+        words = {"kind": verdict.kind, "kind_source": verdict.source, "kind_conflict": verdict.conflict}
+        changed += mine.filter(**where).exclude(**words).update(**words)
+    cloud.reading = reading
+    cloud.save(update_fields=["reading"])
+    return changed

@@ -1,0 +1,21 @@
+"""Signs of life: the scheduler leaves one with each message it sends, a worker one per queue for each that arrives.
+
+The message that proves a queue is sent through the broker by the scheduler, so its sign proves all three.
+"""
+
+from datetime import datetime, timedelta
+
+from backups.models import Heartbeat
+from backups.shared import clock
+
+SILENCE = timedelta(seconds=60)
+QUEUES = ("interactive", "bulk")
+
+
+def beat(part: str) -> None:
+    Heartbeat.objects.update_or_create(part=part, defaults={"at": clock.now()})
+
+
+def signs() -> dict[str, datetime]:
+    """When each part last showed that it works: "scheduler" and the queues."""
+    return dict(Heartbeat.objects.values_list("part", "at"))
