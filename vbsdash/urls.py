@@ -17,16 +17,16 @@ from backups.web import (
     failures,
     health,
     home,
-    listing,
     rules,
     saved_views,
     styleguide,
 )
+from backups.web.backup_list import backup_list
 from backups.web.signin import SignIn
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("backups/", listing.backup_list, name="backups"),
+    path("backups/", backup_list, name="backups"),
     path("backups/add/", add.add, name="add"),
     path("backups/add/discover/", discover.discover_list, name="discover"),
     path("backups/bulk/", bulk.bulk, name="bulk"),

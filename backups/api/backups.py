@@ -20,11 +20,11 @@ from backups.api.errors import Changed, TooLarge, Unprocessed
 from backups.edits import backup_edits, tokens, tracking
 from backups.edits.pasted_ids import MOST, TooMany
 from backups.edits.volume_edits import BadValue, Conflict
-from backups.listing.backups import BACKUPS
-from backups.listing.page import Pages
-from backups.listing.revisions import REVISIONS
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
+from backups.query.backups import BACKUPS
+from backups.query.page import Pages
+from backups.query.revisions import REVISIONS
 
 
 def tracked(request: Request, call: Call) -> BackupQuerySet:

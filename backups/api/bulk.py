@@ -19,8 +19,8 @@ from backups.api.errors import TooLarge, Unprocessed
 from backups.edits import backup_edits, tracking
 from backups.edits.pasted_ids import MOST
 from backups.edits.volume_edits import BadValue
-from backups.listing.backups import BACKUPS
-from backups.listing.page import Pages
+from backups.query.backups import BACKUPS
+from backups.query.page import Pages
 
 
 class _Bulk(Call):

@@ -2,8 +2,8 @@
 
 from drf_spectacular.utils import OpenApiParameter
 
-from backups.listing.listing import Listing
-from backups.listing.words import Word
+from backups.query.definition import Listing
+from backups.query.fields import Word
 
 _SAID = {
     "text": "Text",

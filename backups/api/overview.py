@@ -19,7 +19,7 @@ from backups.clouds import connection_test, discover, registry
 from backups.edits import tokens, volume_edits
 from backups.edits.tracking import UnknownCloud
 from backups.edits.volume_edits import BadValue
-from backups.listing.cursor import BadCursor
+from backups.query.cursor import BadCursor
 from backups.reports import cloud_states
 from backups.reports.failures import causes
 from backups.reports.summary import summary

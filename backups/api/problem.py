@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, TooLarge
-from backups.listing.first_few import NAMED, REST, first_few
+from backups.query.first_few import NAMED, REST, first_few
 
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 
 from backups.api.errors import Unprocessed
 from backups.edits import tokens
-from backups.listing.cursor import BadCursor, Cursor, read_cursor
-from backups.listing.listing import Listing
-from backups.listing.page import Page
-from backups.listing.selection import BadFilter, Selection, parse
+from backups.query.cursor import BadCursor, Cursor, read_cursor
+from backups.query.definition import Listing
+from backups.query.page import Page
+from backups.query.selection import BadFilter, Selection, parse
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 BESIDE = ("limit", "cursor", "fields")  # keys that filter nothing

@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from backups.api.given import Id, Many, Text, Verbatim
-from backups.listing.first_few import NAMED, REST, count_of_rest
 from backups.models import Backup
 from backups.models.backup import HIDDEN, KINDS, TRACKING_STATES
+from backups.query.first_few import NAMED, REST, count_of_rest
 
 WORDS = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in HIDDEN)
 BACKUP_WORDS = (*WORDS, "tracking_state")

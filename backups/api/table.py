@@ -16,9 +16,9 @@ from backups.api import describe, query
 from backups.api import serializers as shape
 from backups.api.backups import tracked
 from backups.api.base import Call
-from backups.listing.backups import BACKUPS
-from backups.listing.cursor import read_cursor
-from backups.listing.page import Pages
+from backups.query.backups import BACKUPS
+from backups.query.cursor import read_cursor
+from backups.query.page import Pages
 
 STEP = 1000  # rows of one query
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take the cell for a formula

@@ -15,9 +15,9 @@ from backups.api.base import Call
 from backups.api.errors import Unprocessed
 from backups.api.given import Flag, Text
 from backups.api.serializers import Strict, read
-from backups.listing.backups import BACKUPS
-from backups.listing.selection import BadFilter, parse
 from backups.models import SavedView
+from backups.query.backups import BACKUPS
+from backups.query.selection import BadFilter, parse
 from backups.web.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
 from backups.web.zone import owner
 

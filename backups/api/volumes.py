@@ -19,9 +19,9 @@ from backups.api.conditional import etag
 from backups.api.errors import Changed, Unprocessed
 from backups.api.rules import rule
 from backups.edits import tracking, volume_edits
-from backups.listing.page import Pages
-from backups.listing.volumes import VOLUMES
 from backups.models import Volume
+from backups.query.page import Pages
+from backups.query.volumes import VOLUMES
 from backups.reports.volumes import volume_detail, volume_states
 
 MOST_DISKS = 500  # of one page: each brings its chains along

@@ -20,8 +20,8 @@ from backups.bench.fill import CLOUD, ready
 from backups.bench.report import Report, p95, size, spent
 from backups.bench.rig.processes import broker_at
 from backups.edits import tokens, tracking
-from backups.listing.backups import BACKUPS
 from backups.models import Backup, BackupTag
+from backups.query.backups import BACKUPS
 
 FILTERS = (
     *("status=available", "status=error", "status=creating", f"cloud={CLOUD}", "kind=full", "tracking_state=fresh"),

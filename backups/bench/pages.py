@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from backups.bench.fill import another, ready
 from backups.bench.report import Report, p95, size
-from backups.listing.backups import BACKUPS
-from backups.listing.cursor import LAST
 from backups.models import Backup
+from backups.query.backups import BACKUPS
+from backups.query.cursor import LAST
 
 FILTERS = (
     *("", "status=available", "status=error", "kind=full", "cloud=bench", "tracking_state=fresh", "size_min=100"),

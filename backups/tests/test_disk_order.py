@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from backups.listing.cursor import BadCursor, Cursor, read_cursor
-from backups.listing.page import Pages
-from backups.listing.selection import parse
-from backups.listing.volumes import VOLUMES, WORST_FIRST
 from backups.models import Backup, Cloud, Volume
+from backups.query.cursor import BadCursor, Cursor, read_cursor
+from backups.query.page import Pages
+from backups.query.selection import parse
+from backups.query.volumes import VOLUMES, WORST_FIRST
 from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from backups.derived import findings
-from backups.listing.backups import BACKUPS
-from backups.listing.page import Pages
-from backups.listing.selection import parse
 from backups.models import Backup, Cause, Cloud
+from backups.query.backups import BACKUPS
+from backups.query.page import Pages
+from backups.query.selection import parse
 from backups.refresh import retention
 from backups.reports import failures
 from backups.tests.facts import NOON

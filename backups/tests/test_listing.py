@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from backups.listing.backups import BACKUPS
-from backups.listing.cursor import LAST, BadCursor, read_cursor
-from backups.listing.listing import FEW
-from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, parse, without
 from backups.models import Backup, BackupTag, Cloud, SearchText
 from backups.models.backup import FAILED, IN_FLIGHT
+from backups.query.backups import BACKUPS
+from backups.query.cursor import LAST, BadCursor, read_cursor
+from backups.query.definition import FEW
+from backups.query.page import Pages
+from backups.query.selection import BadFilter, parse, without
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from backups.derived import findings
 from backups.derived.volumes import derive_all
-from backups.listing.backups import BACKUPS
-from backups.listing.page import Pages
-from backups.listing.selection import parse
-from backups.listing.volumes import VOLUMES
 from backups.models import Backup, Cloud, Volume
+from backups.query.backups import BACKUPS
+from backups.query.page import Pages
+from backups.query.selection import parse
+from backups.query.volumes import VOLUMES
 from backups.reports.summary import Summary, summary
 from backups.tests.facts import NOON
 

@@ -15,11 +15,11 @@ from django_htmx.http import trigger_client_event
 from backups import tasks
 from backups.edits import backup_edits, tracking
 from backups.edits.volume_edits import BadValue, Hand, clean_tags
-from backups.listing.backups import BACKUPS
-from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, parse, query_of
 from backups.models import Backup
-from backups.web import listing, saved_views
+from backups.query.backups import BACKUPS
+from backups.query.page import Pages
+from backups.query.selection import BadFilter, parse, query_of
+from backups.web import backup_list, saved_views
 
 MAX_TICKED = 1000
 
@@ -30,9 +30,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
     do = _DO.get(request.POST.get("do", ""))
     try:
         query = query_of(request.POST.get("query", ""))
-        selection = parse(query, BACKUPS, beside=listing.BESIDE, blank_is_any=True)
+        selection = parse(query, BACKUPS, beside=backup_list.BESIDE, blank_is_any=True)
     except BadFilter as e:
-        return listing.refuse(request, e.problems, e.rest)
+        return backup_list.refuse(request, e.problems, e.rest)
     everything = request.POST.get("all") == "1"
     ticked = _ids(request.POST.getlist("id"))
     if request.POST.get("do") == "export":
@@ -90,7 +90,7 @@ def _export(given: QueryDict, ids: list[str]) -> HttpResponse:
 
 def _filters(given: QueryDict) -> str:
     rest = given.copy()
-    for word in listing.BESIDE:
+    for word in backup_list.BESIDE:
         rest.pop(word, None)
     for word in [word for word in rest if not any(rest.getlist(word))]:
         del rest[word]

@@ -16,7 +16,7 @@ from backups.edits.tracking import UnknownCloud
 from backups.edits.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
-from backups.web.listing import disk_names
+from backups.web.backup_list import disk_names
 from backups.web.status import Look
 
 SIZE = 100

@@ -15,11 +15,11 @@ from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.clouds import registry
 from backups.edits.volume_edits import Hand, UnknownDisk
-from backups.listing.cursor import LAST, BadCursor, read_cursor
-from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, Selection, parse, query_of, without
-from backups.listing.volumes import VOLUMES
 from backups.models import Backup, Cloud, Volume
+from backups.query.cursor import LAST, BadCursor, read_cursor
+from backups.query.page import Pages
+from backups.query.selection import BadFilter, Selection, parse, query_of, without
+from backups.query.volumes import VOLUMES
 from backups.reports import growth as limits
 from backups.reports.fastest_chains import fastest
 from backups.reports.volumes import volume_states

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from backups.analysis.days import last_days
 from backups.clouds import registry
-from backups.listing.selection import BadFilter, without
+from backups.query.selection import BadFilter, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
 from backups.web import status

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backups.listing.selection import Selection
-from backups.web import columns, listed, status
+from backups.query.selection import Selection
+from backups.web import columns, list_toolbar, status
 from backups.web.status import Look
 
 TABLES: Mapping[str, Mapping[Any, Look]] = {
@@ -35,7 +35,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         raise Http404
     now = timezone.now()
     chosen = columns.chosen(request.GET)
-    head, name, others, known = listed.heads(request.GET, Selection(ordering="-created_at"), chosen)
+    head, name, others, known = list_toolbar.heads(request.GET, Selection(ordering="-created_at"), chosen)
     page = {
         "now": now,
         "row_keys": True,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from backups.listing.words import Word
+from backups.query.fields import Word
 
 Rank = Callable[[datetime], Q]
 FEW = 2000  # so many matches are sorted in Python; of more than that an index of the order meets the next page soon

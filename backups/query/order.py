@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
-from backups.listing.cursor import Cursor, Place
-from backups.listing.listing import FEW, Listing
+from backups.query.cursor import Cursor, Place
+from backups.query.definition import FEW, Listing
 
 Row = dict[str, Any]
 

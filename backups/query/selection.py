@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import QueryDict
 
-from backups.listing.first_few import REST, first_few
-from backups.listing.listing import Listing
-from backups.listing.words import MAX_REPEATED, BadValue, Word
+from backups.query.definition import Listing
+from backups.query.fields import MAX_REPEATED, BadValue, Word
+from backups.query.first_few import REST, first_few
 
 MAX_Q = 200
 MAX_TAG = 64

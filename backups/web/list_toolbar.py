@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from backups.listing.selection import Selection
 from backups.models import SavedView
+from backups.query.selection import Selection
 from backups.web.columns import Chosen, Column
 from backups.web.saved_views import address, kept
 

@@ -6,8 +6,6 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
 
-from backups.listing.listing import FEW, Derived, Listing
-from backups.listing.words import Word, words_of
 from backups.models import Backup, BackupTag, SearchText
 from backups.models.backup import (
     FAILED,
@@ -19,6 +17,8 @@ from backups.models.backup import (
     TRACKING_STATES,
     in_tracking_state,
 )
+from backups.query.definition import FEW, Derived, Listing
+from backups.query.fields import Word, words_of
 
 
 def _tracked(states: Sequence[str], now: datetime) -> Q:

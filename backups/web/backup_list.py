@@ -13,13 +13,13 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from backups.clouds import registry
-from backups.listing.backups import BACKUPS
-from backups.listing.cursor import LAST, BadCursor, Cursor, read_cursor
-from backups.listing.page import Pages
-from backups.listing.selection import BadFilter, Selection, parse, without
 from backups.models import Backup, Cloud, SavedView, Volume
 from backups.models.backup import KINDS, TRACKING_STATES
-from backups.web import added, columns, listed, saved_views, status
+from backups.query.backups import BACKUPS
+from backups.query.cursor import LAST, BadCursor, Cursor, read_cursor
+from backups.query.page import Pages
+from backups.query.selection import BadFilter, Selection, parse, without
+from backups.web import added, columns, list_toolbar, saved_views, status
 from backups.web.live import Live
 from backups.web.zone import owner
 
@@ -79,14 +79,14 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
     words = dict.fromkeys((*ROW, *shown.words))
     page = pages.page(cursor, SIZE, *words, count=True)
     moving = any(status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows)
-    status_head, name_head, other_heads, known_head = listed.heads(request.GET, wanted, shown)
+    status_head, name_head, other_heads, known_head = list_toolbar.heads(request.GET, wanted, shown)
     return {
         "now": now,
         "row_keys": True,
         "filters": wanted,
         "page": page,
         "columns": shown,
-        "order_words": listed.ORDERS.get(wanted.ordering, wanted.ordering),
+        "order_words": list_toolbar.ORDERS.get(wanted.ordering, wanted.ordering),
         "heads": {"status": status_head, "name": name_head, "others": other_heads, "known": known_head},
         "span": len(shown.columns) + 4,
         "disk_names": disk_names(page.rows),
@@ -95,8 +95,8 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
         "all": request.GET.get("all") == "1",
         "rest": without(request.GET),
         "first": without(request.GET) or "view=all",
-        "select_all": listed.replaced(request.GET, all="1"),
-        "select_none": listed.replaced(request.GET),
+        "select_all": list_toolbar.replaced(request.GET, all="1"),
+        "select_none": list_toolbar.replaced(request.GET),
         "last": LAST.write(BACKUPS, wanted.ordering),
         "cloud_errors": cloud_errors(),
         "just": added.note(request.GET.get("added", "")),
@@ -107,12 +107,12 @@ def _around(request: HttpRequest, wanted: Selection, views: list[SavedView]) -> 
     """What surrounds the rows: fields, tabs, chips; two queries, whatever the rows."""
     return {
         "chosen": wanted.given,
-        "field_keys": listed.FIELDS,
-        "chips": listed.chips(request.GET, wanted),
-        "tabs": listed.tabs(request.GET, views),
+        "field_keys": list_toolbar.FIELDS,
+        "chips": list_toolbar.chips(request.GET, wanted),
+        "tabs": list_toolbar.tabs(request.GET, views),
         "keep": saved_views.kept(request.GET),
         "all_columns": columns.COLUMNS,
-        "orders": listed.ORDERS,
+        "orders": list_toolbar.ORDERS,
         "statuses": sorted({*status.STATUSES, *(word for word in _stored_statuses() if word)}),
         "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *registry.configured()}),
         "kinds": list(KINDS),

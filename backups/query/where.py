@@ -8,8 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, ForeignKey, Func, Q, QuerySet, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
-from backups.listing.listing import Listing
-from backups.listing.selection import Condition, Selection
+from backups.query.definition import Listing
+from backups.query.selection import Condition, Selection
 
 
 class Unindexed(Func):

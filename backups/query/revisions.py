@@ -4,9 +4,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from backups.listing.listing import Listing
-from backups.listing.words import Word
 from backups.models import Revision
+from backups.query.definition import Listing
+from backups.query.fields import Word
 
 REVISIONS: Final = Listing(
     name="revisions",

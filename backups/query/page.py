@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from backups.listing.cursor import Cursor, Place
-from backups.listing.listing import FEW, Listing
-from backups.listing.order import Row, Segment, place_of, rank, segments, walk
-from backups.listing.selection import Selection
-from backups.listing.where import where, with_unindexed
+from backups.query.cursor import Cursor, Place
+from backups.query.definition import FEW, Listing
+from backups.query.order import Row, Segment, place_of, rank, segments, walk
+from backups.query.selection import Selection
+from backups.query.where import where, with_unindexed
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from backups.listing.listing import Listing
-from backups.listing.selection import Selection
-from backups.listing.words import BadValue
+from backups.query.definition import Listing
+from backups.query.fields import BadValue
+from backups.query.selection import Selection
 
 MAX_CURSOR = 8192  # characters
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 from django.db.models import Q
 
 from backups.analysis.protection import PROTECTIONS
-from backups.listing.listing import Derived, Listing, Rank
-from backups.listing.words import Word, words_of
 from backups.models import Volume, VolumeTag
+from backups.query.definition import Derived, Listing, Rank
+from backups.query.fields import Word, words_of
 
 RULES = ("disk", "tag", "cloud", "default")
 ORDERED = ("name", "label", "volume_id", "cloud", "size", "chain_size_mb", "last_good_at", "late_at", "overdue_at")
