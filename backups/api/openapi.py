@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from backups.simulator import seed_example
 from backups.vbs import payload
 from backups.vbs.kind import judge
-from backups.vbs.simulator import seed_example
 
 PROBLEM = {
     "description": "A problem (RFC 9457).",

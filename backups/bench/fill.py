@@ -16,9 +16,9 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.simulator.body import Form
+from backups.simulator.world import World
 from backups.vbs import payload
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.world import World
 
 CLOUD = "bench"  # the one in the clouds.yaml that the command writes
 BATCH = 1000

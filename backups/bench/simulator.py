@@ -6,8 +6,8 @@ from uuid import NAMESPACE_URL, uuid5
 import requests
 
 from backups.bench.report import Report, size, spent
-from backups.vbs.simulator import Simulator
-from backups.vbs.simulator.world import World
+from backups.simulator import Simulator
+from backups.simulator.world import World
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALLS = 200

@@ -13,8 +13,8 @@ from backups.clouds import registry
 from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh.dispatcher import needs
+from backups.simulator import Simulator
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 

@@ -21,11 +21,11 @@ from backups.refresh.apply import apply
 from backups.refresh.dispatcher import DO, needs
 from backups.refresh.plan import Fetched
 from backups.runner.parts import DEMO_BACKUPS
+from backups.simulator import Simulator
 from backups.tests.otc import configure
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
-from backups.vbs.simulator import Simulator
 
 expect.set_options(timeout=LIMIT_S * 1000)
 CHROMIUM = Path("/usr/bin/chromium")

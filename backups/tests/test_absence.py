@@ -19,8 +19,8 @@ from backups.derived import volumes as derive
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
+from backups.simulator import Fault, Simulator
 from backups.tests.otc import running
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -397,8 +397,8 @@ def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(client
 
 
 def test_what_a_cloud_lists_is_told_apart_by_what_is_tracked(api: Client, settings: Any, tmp_path: Any) -> None:
+    from backups.simulator import Simulator
     from backups.vbs.clouds import load_clouds
-    from backups.vbs.simulator import Simulator
 
     with Simulator(backups=12) as simulator:
         file = tmp_path / "clouds.yaml"

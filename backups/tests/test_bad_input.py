@@ -24,8 +24,8 @@ from django.utils import timezone
 from backups import tasks
 from backups.clouds import registry
 from backups.models import Backup
+from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parent / "certificates"

@@ -15,9 +15,9 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh import single_gets
 from backups.refresh.dispatcher import DO, Work, needs
+from backups.simulator import Fault
 from backups.tests.otc import cloud, configure, make_due, row, running, sign_ins, singles, track, works
 from backups.vbs.errors import OutOfBudget, Rejected, Unavailable, VBSError
-from backups.vbs.simulator import Fault
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DOWN: list[VBSError | None] = [Unavailable("down")] * circuit_breaker.THRESHOLD

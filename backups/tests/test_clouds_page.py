@@ -15,9 +15,9 @@ from backups.clouds import registry
 from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh import single_gets
+from backups.simulator import Simulator
 from backups.tests.otc import make_due, running, sign_ins, track
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 DEAD = {

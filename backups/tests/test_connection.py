@@ -17,9 +17,9 @@ from backups.clouds import connection_test, registry
 from backups.clouds.connection_test import ConnectionTest
 from backups.edits import tracking
 from backups.models import Cloud
+from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
 from backups.vbs.reach import connect, resolve
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parent / "certificates"

@@ -23,9 +23,9 @@ from backups.analysis.rules import DEFAULT
 from backups.edits import demo
 from backups.reports.growth import Growth, growth_of_disk
 from backups.runner.parts import DEMO_BACKUPS
+from backups.simulator.body import Form
+from backups.simulator.world import World
 from backups.vbs import kind, payload
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.world import World
 
 HOUR = timedelta(hours=1)
 FURNISHED = {demo.EXEMPT, demo.UNFOLLOWED, demo.ASKED, demo.TAGGED}

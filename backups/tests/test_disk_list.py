@@ -17,9 +17,9 @@ from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, volume_list
 from backups.reports import volumes
+from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
 from backups.vbs.disk import Disk, decode
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.django_db
 

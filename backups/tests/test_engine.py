@@ -16,8 +16,8 @@ from backups.models import Backup, Body, Cloud
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.claims import CLAIM, claim_due
 from backups.refresh.schedule import CONFIRM_GONE, interval, look
+from backups.simulator import Fault, Simulator
 from backups.tests.otc import DISK, running
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.django_db
 

@@ -18,11 +18,11 @@ from backups.edits import tracking, volume_edits
 from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
+from backups.simulator import Simulator
 from backups.tests.otc import DISK, configure, running, silent
 from backups.vbs import payload
 from backups.vbs.disk import decode
 from backups.vbs.ids import RULE, why_no_id
-from backups.vbs.simulator import Simulator
 
 ZEROS = "00000000-0000-0000-0000-000000000000"
 PLACEHOLDERS = [

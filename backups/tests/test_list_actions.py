@@ -16,9 +16,9 @@ from backups.edits import tracking
 from backups.models import Backup, Volume
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.simulator import Simulator
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 IDS = [str(uuid.UUID(int=n)) for n in range(1, 5)]

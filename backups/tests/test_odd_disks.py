@@ -17,9 +17,9 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import single_gets
 from backups.reports import volumes
+from backups.simulator import Simulator
 from backups.tests.facts import NOON
 from backups.tests.otc import DISK, running
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 

@@ -13,12 +13,12 @@ from backups.clouds import quota, registry
 from backups.models import Cloud
 from backups.refresh import dispatcher
 from backups.reports.growth import growth_of
+from backups.simulator import Fault, Simulator
 from backups.tests.facts import NOON
 from backups.tests.otc import running
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.quota import Quota, decode
-from backups.vbs.simulator import Fault, Simulator
 
 H = timedelta(hours=1)
 

@@ -18,8 +18,8 @@ from backups.edits import tracking
 from backups.models import Backup, Body, Cloud, Volume
 from backups.refresh import single_gets
 from backups.reports import cloud_states
+from backups.simulator import Simulator
 from backups.tests.otc import DISK, running
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 

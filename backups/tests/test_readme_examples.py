@@ -18,9 +18,9 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.edits import tokens
 from backups.models import ApiToken, Backup, Cloud
+from backups.simulator import Simulator
 from backups.tests.run_settings import LIMIT_S
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()

@@ -13,8 +13,8 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.models import Backup, Cloud
 from backups.refresh import dispatcher, single_gets
+from backups.simulator import Fault, Simulator
 from backups.tests.otc import running, track
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.django_db
 ODD = [str(uuid.UUID(int=n)) for n in (1, 2)]

@@ -18,9 +18,9 @@ from backups.models import Backup, Cloud, Volume
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.volume_list import read
 from backups.reports.volumes import volume_states
+from backups.simulator import Simulator
 from backups.tests.otc import configure
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 

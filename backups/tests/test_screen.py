@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 from backups.models import Backup
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.simulator import Simulator
 from backups.tests.screen import Watched, rows, session, track_samples
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PENDING = uuid.UUID(int=1)

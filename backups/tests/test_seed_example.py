@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.clouds import registry
+from backups.simulator import Simulator
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 LINKS = [

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
+from backups.simulator import Fault, Simulator
+from backups.simulator.errors import FORMS
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.sample_bodies import SAMPLES
-from backups.vbs.simulator import Fault, Simulator
-from backups.vbs.simulator.errors import FORMS
 
 SEED_PAGE = Path(__file__).parents[1] / "vbs" / "seed_page.md"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

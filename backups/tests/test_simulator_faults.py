@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 
+from backups.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
-from backups.vbs.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
+from backups.simulator import Simulator
+from backups.simulator.body import Form
+from backups.simulator.world import World
 from backups.tests.run_settings import LIMIT_S
-from backups.vbs.simulator import Simulator
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.world import World
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FORM = Form(project_id="p")

@@ -11,10 +11,10 @@ from keystoneauth1 import loading
 from keystoneauth1.exceptions import EndpointNotFound, Unauthorized
 from keystoneauth1.session import Session
 
+from backups.simulator import Simulator
+from backups.simulator.message import Question
+from backups.simulator.signing import canonical_request, signature
 from backups.tests.run_settings import LIMIT_S
-from backups.vbs.simulator import Simulator
-from backups.vbs.simulator.message import Question
-from backups.vbs.simulator.signing import canonical_request, signature
 
 PROJECT = "b23b579f08c84228b9b4673c46f0c442"
 VECTOR_SECRET = "exampleSecretKey0000000000000000000001"

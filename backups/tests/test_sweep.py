@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from backups.models import Backup, Body, Revision, Volume
 from backups.refresh import list_sweep
+from backups.simulator import Fault
 from backups.tests.otc import DISK, cloud, lists, make_due, row, running, singles, track, works
-from backups.vbs.simulator import Fault
 
 pytestmark = pytest.mark.django_db
 

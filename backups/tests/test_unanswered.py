@@ -18,8 +18,8 @@ from backups.edits.volume_edits import Hand
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
+from backups.simulator import Fault, Simulator
 from backups.tests.otc import configure
-from backups.vbs.simulator import Fault, Simulator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 

@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from backups.vbs.simulator import Fault, Simulator
+from backups.simulator import Fault, Simulator
 
 
 class CloudProcess:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from backups.vbs.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
+from backups.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 
 KEPT_REQUESTS = 100  # nobody reads them here
 FAULTS = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())

@@ -24,13 +24,13 @@ from typing import Any
 from backups.runner import broker, parts
 from backups.runner.part import Part as PartPlan
 from backups.runner.ports import listen
+from backups.simulator import Simulator
 from backups.tests.faults.bodies import in_flight
 from backups.tests.faults.parts import PROJECT, Part, database
 from backups.tests.faults.proxy import Proxy
 from backups.tests.faults.rabbitmq import RabbitMQ
 from backups.tests.run_settings import PATIENCE
 from backups.tests.waiting import wait_until
-from backups.vbs.simulator import Simulator
 
 BACKUPS = 40
 INTERVALS = (10, 20, 40, 80, 120)  # seconds between two looks at a backup in flight; the first when it has moved

@@ -16,10 +16,10 @@ from backups import tasks
 from backups.clouds import registry
 from backups.edits import tracking
 from backups.models import Backup, Cloud
+from backups.simulator import Simulator
 from backups.tests.faults.bodies import in_flight
 from backups.tests.waiting import wait_until
 from backups.vbs.clouds import load_clouds
-from backups.vbs.simulator import Simulator
 
 CLOUD = "otc"
 

@@ -9,9 +9,9 @@ import pytest
 import time_machine
 
 from backups.models import Backup, Cloud
+from backups.simulator import Fault, Simulator
+from backups.simulator.errors import FORMS
 from backups.tests.faults.rounds import CLOUD, Rounds, rounds
-from backups.vbs.simulator import Fault, Simulator
-from backups.vbs.simulator.errors import FORMS
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 STATUSES = (400, 401, 403, 404, 405, 406, 407, 408, 409, 413, 425, 429, 500, 501, 502, 503, 504)

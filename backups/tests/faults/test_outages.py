@@ -10,8 +10,8 @@ import time_machine
 from django.utils import timezone
 
 from backups.models import Backup
+from backups.simulator import Fault
 from backups.tests.faults.rounds import Rounds, rounds
-from backups.vbs.simulator import Fault
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 BACKUPS = 20

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from backups.vbs.simulator.errors import FORMS
+from backups.simulator.errors import FORMS
 
 KINDS = {
     "status": "answer with status=CODE, optionally body=FORM and retry_after=VALUE",

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from backups.vbs.simulator.body import Facts, uuid_from
-from backups.vbs.simulator.stream import Stream
-from backups.vbs.simulator.timeline import AVAILABLE
+from backups.simulator.body import Facts, uuid_from
+from backups.simulator.stream import Stream
+from backups.simulator.timeline import AVAILABLE
 
 ODD_NAMES = (
     "<script>alert('backup')</script>",

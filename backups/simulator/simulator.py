@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from backups.vbs.simulator import seed_example
-from backups.vbs.simulator.account import Account, cloud_entry, clouds_yaml
-from backups.vbs.simulator.body import Facts
-from backups.vbs.simulator.distort import distort
-from backups.vbs.simulator.faults import OF_LISTS, Fault, Faults
-from backups.vbs.simulator.keystone import Clock, Keystone
-from backups.vbs.simulator.listing import Paging
-from backups.vbs.simulator.message import Answer, Question
-from backups.vbs.simulator.plan import names_of
-from backups.vbs.simulator.record import Log, Request, carries_secret, without_secrets
-from backups.vbs.simulator.server import Server
-from backups.vbs.simulator.service import LISTS, Service, Switches, backup_id_of
-from backups.vbs.simulator.signing import KeyGuard
-from backups.vbs.simulator.store import Given, Store
-from backups.vbs.simulator.timeline import AVAILABLE
-from backups.vbs.simulator.volumes import Volumes
+from backups.simulator import seed_example
+from backups.simulator.account import Account, cloud_entry, clouds_yaml
+from backups.simulator.body import Facts
+from backups.simulator.distort import distort
+from backups.simulator.faults import OF_LISTS, Fault, Faults
+from backups.simulator.keystone import Clock, Keystone
+from backups.simulator.listing import Paging
+from backups.simulator.message import Answer, Question
+from backups.simulator.plan import names_of
+from backups.simulator.record import Log, Request, carries_secret, without_secrets
+from backups.simulator.server import Server
+from backups.simulator.service import LISTS, Service, Switches, backup_id_of
+from backups.simulator.signing import KeyGuard
+from backups.simulator.store import Given, Store
+from backups.simulator.timeline import AVAILABLE
+from backups.simulator.volumes import Volumes
 
 STOP_SECONDS = 1.0
 POLL_SECONDS = 0.02  # how soon the server notices that it is to stop

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, quote, unquote
 
-from backups.vbs.simulator.message import Question
+from backups.simulator.message import Question
 
 ALGORITHM = "SDK-HMAC-SHA256"
 CLOCK_SKEW = timedelta(minutes=15)

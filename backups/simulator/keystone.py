@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from backups.vbs.simulator.account import Account, catalog, hex_id
-from backups.vbs.simulator.errors import error
-from backups.vbs.simulator.message import Answer, Question, answer_json
+from backups.simulator.account import Account, catalog, hex_id
+from backups.simulator.errors import error
+from backups.simulator.message import Answer, Question, answer_json
 
 Clock = Callable[[], datetime]
 Verdict = Literal["good", "missing", "unknown", "expired", "domain", "unscoped"]

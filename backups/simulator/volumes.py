@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.world import World
+from backups.simulator.body import Form
+from backups.simulator.world import World
 
 
 class Volumes:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.store import Row
+from backups.simulator.body import Form
+from backups.simulator.store import Row
 
 
 def quota_body(rows: Sequence[Row], now: float, form: Form) -> dict[str, Any]:

@@ -7,19 +7,19 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from backups.vbs.simulator.account import Account
-from backups.vbs.simulator.body import INTERNAL_HOST, Form
-from backups.vbs.simulator.errors import error, gateway, no_such_api, no_such_backup
-from backups.vbs.simulator.faults import Fault
-from backups.vbs.simulator.keystone import Keystone, Verdict
-from backups.vbs.simulator.listing import Paging
-from backups.vbs.simulator.lists import ListCall, backup_list, volume_list, written
-from backups.vbs.simulator.message import Answer, Question, answer_json
-from backups.vbs.simulator.quota import quota_body
-from backups.vbs.simulator.signing import KeyGuard, is_signed
-from backups.vbs.simulator.store import Given, Store
-from backups.vbs.simulator.volumes import Volumes
-from backups.vbs.simulator.xml import as_xml
+from backups.simulator.account import Account
+from backups.simulator.body import INTERNAL_HOST, Form
+from backups.simulator.errors import error, gateway, no_such_api, no_such_backup
+from backups.simulator.faults import Fault
+from backups.simulator.keystone import Keystone, Verdict
+from backups.simulator.listing import Paging
+from backups.simulator.lists import ListCall, backup_list, volume_list, written
+from backups.simulator.message import Answer, Question, answer_json
+from backups.simulator.quota import quota_body
+from backups.simulator.signing import KeyGuard, is_signed
+from backups.simulator.store import Given, Store
+from backups.simulator.volumes import Volumes
+from backups.simulator.xml import as_xml
 
 Resource = Literal["backup", "backups", "volume", "volumes", "quota"]
 _PREFIXES = {

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.errors import error, no_such_backup
-from backups.vbs.simulator.faults import Fault
-from backups.vbs.simulator.listing import BadQueryError, NoMarkerError, Paging, Window, chosen, next_link
-from backups.vbs.simulator.message import Answer, answer_json, encode
-from backups.vbs.simulator.store import Given, Row
+from backups.simulator.body import Form
+from backups.simulator.errors import error, no_such_backup
+from backups.simulator.faults import Fault
+from backups.simulator.listing import BadQueryError, NoMarkerError, Paging, Window, chosen, next_link
+from backups.simulator.message import Answer, answer_json, encode
+from backups.simulator.store import Given, Row
 
 POISON = b'{"id": null, "status": ["?"], "links": "none"}'
 LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # what entries of the documented list lack (§1.1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from backups.vbs.simulator.stream import DAY, HOUR, WEEK, Disk, Stream
+from backups.simulator.stream import DAY, HOUR, WEEK, Disk, Stream
 
 QUARTER = 900
 # Name of the disk, then its streams as options of Stream; a number alone is the `keep` of a plain nightly stream.

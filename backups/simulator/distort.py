@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from backups.vbs.simulator.errors import error, html
-from backups.vbs.simulator.faults import Fault
-from backups.vbs.simulator.message import JSON, Answer, Question, encode
+from backups.simulator.errors import error, html
+from backups.simulator.faults import Fault
+from backups.simulator.message import JSON, Answer, Question, encode
 
 DEPTH = 100_000
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from backups.vbs.simulator.message import JSON, Answer, encode
+from backups.simulator.message import JSON, Answer, encode
 
 # Cinder's names of faults; any other status is a computeFault (§8.1).
 FAULT_OF_STATUS = {

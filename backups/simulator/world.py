@@ -7,11 +7,11 @@ from collections import deque
 from typing import Any
 from uuid import UUID, uuid5
 
-from backups.vbs.simulator.body import Facts, Form, stamp, write
-from backups.vbs.simulator.look import dress
-from backups.vbs.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
-from backups.vbs.simulator.stream import DAY, Disk, Stream
-from backups.vbs.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
+from backups.simulator.body import Facts, Form, stamp, write
+from backups.simulator.look import dress
+from backups.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
+from backups.simulator.stream import DAY, Disk, Stream
+from backups.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
 
 Key = tuple[float, str]
 

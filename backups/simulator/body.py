@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from backups.vbs.simulator.timeline import Phase
+from backups.simulator.timeline import Phase
 
 INTERNAL_HOST = "http://192.0.2.22:8776"  # links name the server's own idea of its address
 USER_ID = "c853ca26e8ea47978a52ee124a013d0e"

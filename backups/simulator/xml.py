@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from backups.vbs.simulator.message import JSON, Answer
+from backups.simulator.message import JSON, Answer
 
 
 def _element(name: str, value: Any) -> str:

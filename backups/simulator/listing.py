@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
-from backups.vbs.simulator.body import Form
-from backups.vbs.simulator.store import Row
+from backups.simulator.body import Form
+from backups.simulator.store import Row
 
 MAX_LIMIT = 1000  # osapi_max_limit
 BIGGEST = 2**63 - 1

@@ -11,9 +11,9 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
-from backups.vbs.simulator.errors import REASONS
-from backups.vbs.simulator.faults import Fault
-from backups.vbs.simulator.message import Answer, Question
+from backups.simulator.errors import REASONS
+from backups.simulator.faults import Fault
+from backups.simulator.message import Answer, Question
 
 CHUNK = 64 * 1024
 DRIPS = 100  # into how many pieces a slow answer is cut

@@ -4,8 +4,8 @@ Paths under one port: `/v3` Keystone, `/v2/{project_id}` VBS, `/evs/v2|v3/{proje
 `/volume/v3/{project_id}` has both backups and volumes.
 """
 
-from backups.vbs.simulator.faults import KINDS, Fault, FaultError, parse_fault
-from backups.vbs.simulator.record import Request
-from backups.vbs.simulator.simulator import Simulator
+from backups.simulator.faults import KINDS, Fault, FaultError, parse_fault
+from backups.simulator.record import Request
+from backups.simulator.simulator import Simulator
 
 __all__ = ["KINDS", "Fault", "FaultError", "Request", "Simulator", "parse_fault"]
