@@ -15,8 +15,8 @@ from backups import tasks
 from backups.api import describe, query
 from backups.api import serializers as shape
 from backups.api.base import Call
-from backups.api.conditional import etag
 from backups.api.errors import Changed, TooLarge, Unprocessed
+from backups.clouds.registry import UnknownCloud
 from backups.edits import backup_edits, tokens, tracking
 from backups.edits.pasted_ids import MOST, TooMany
 from backups.edits.volume_edits import BadValue, Conflict
@@ -25,6 +25,7 @@ from backups.models.backup import BackupQuerySet
 from backups.query.backups import BACKUPS
 from backups.query.page import Pages
 from backups.query.revisions import REVISIONS
+from backups.reports.conditional import etag
 
 
 def tracked(request: Request, call: Call) -> BackupQuerySet:
@@ -61,7 +62,7 @@ class Backups(Call):
         try:
             mine = tokens.scope(request.auth)
             added = tracking.add(cloud=data["cloud"], values=data["ids"], now=self.now, may_touch=mine)
-        except tracking.UnknownCloud as e:
+        except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         except TooMany as e:
             raise TooLarge(str(e)) from e

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backups.api.conditional import etag, unchanged
 from backups.edits.volume_edits import Hand
+from backups.reports.conditional import etag, unchanged
 
 
 class _Unchanged(Exception):

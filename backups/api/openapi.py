@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from backups.simulator import seed_example
-from backups.vbs import payload
+from backups.vbs import payload, seed_example
 from backups.vbs.kind import judge
 
 PROBLEM = {

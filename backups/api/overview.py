@@ -13,14 +13,14 @@ from rest_framework.response import Response
 from backups.api import describe, overview_shapes, query
 from backups.api import serializers as shape
 from backups.api.base import Call
-from backups.api.conditional import etag
 from backups.api.errors import CloudFailed, Unprocessed
 from backups.clouds import connection_test, discover, registry
+from backups.clouds.registry import UnknownCloud
 from backups.edits import tokens, volume_edits
-from backups.edits.tracking import UnknownCloud
 from backups.edits.volume_edits import BadValue
 from backups.query.cursor import BadCursor
 from backups.reports import cloud_states
+from backups.reports.conditional import etag
 from backups.reports.failures import causes
 from backups.reports.summary import summary
 from backups.vbs.errors import VBSError

@@ -1,7 +1,8 @@
 """Saved views of the signed-in user: a name for the list's filters, columns and order."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
@@ -15,11 +16,10 @@ from backups.api.base import Call
 from backups.api.errors import Unprocessed
 from backups.api.given import Flag, Text
 from backups.api.serializers import Strict, read
+from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
 from backups.models import SavedView
 from backups.query.backups import BACKUPS
 from backups.query.selection import BadFilter, parse
-from backups.web.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
-from backups.web.zone import owner
 
 
 class ViewSerializer(serializers.Serializer[Any]):
@@ -53,7 +53,7 @@ class OneView(Call):
         if mine.count() >= MOST and not mine.filter(name=name).exists():
             raise Unprocessed({"name": [f"You have {MOST} views already: remove one first."]})
         defaults = {"query": _checked(data["query"])}
-        row, _ = SavedView.objects.update_or_create(user=owner(request._request), name=name, defaults=defaults)
+        row, _ = SavedView.objects.update_or_create(user=cast(User, request.user), name=name, defaults=defaults)
         if data.get("is_default"):
             set_default(row)
         elif "is_default" in data:
@@ -70,7 +70,7 @@ class OneView(Call):
 
 
 def _mine(request: Request) -> "QuerySet[SavedView]":
-    return SavedView.objects.filter(user=owner(request._request)).order_by("name", "id")
+    return SavedView.objects.filter(user=cast(User, request.user)).order_by("name", "id")
 
 
 def _checked(text: str) -> str:

@@ -15,13 +15,14 @@ from backups.api import serializers as shape
 from backups.api import volume_shapes as disk_shape
 from backups.api.backups import if_match
 from backups.api.base import Call
-from backups.api.conditional import etag
 from backups.api.errors import Changed, Unprocessed
 from backups.api.rules import rule
-from backups.edits import tracking, volume_edits
+from backups.clouds.registry import UnknownCloud
+from backups.edits import volume_edits
 from backups.models import Volume
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
+from backups.reports.conditional import etag
 from backups.reports.volumes import volume_detail, volume_states
 
 MOST_DISKS = 500  # of one page: each brings its chains along
@@ -59,7 +60,7 @@ class Volumes(Call):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
             new = volume_edits.register(cloud, volume_id, label=data.get("label"), hand=self.hand(request))
-        except tracking.UnknownCloud as e:
+        except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         except volume_edits.BadValue as e:
             raise Unprocessed({e.word: [str(e)]}) from e

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backups.clouds import call_counts, circuit_breaker, registry
+from backups.clouds.stored_error import described
 from backups.models import Cloud
-from backups.refresh.plan import described
 from backups.vbs.errors import NotAsked, SignInRefused, VBSError
 
 COLUMNS = (

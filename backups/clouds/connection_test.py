@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from backups.clouds import call_counts, registry
 from backups.clouds.call_meter import Meter
+from backups.clouds.registry import UnknownCloud
 from backups.clouds.sign_in import note_refusal
-from backups.edits.tracking import UnknownCloud
 from backups.models import Cloud
 from backups.vbs.client import Client
 from backups.vbs.clouds import AKSK, CloudConfig

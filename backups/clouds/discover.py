@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from backups.clouds import registry
-from backups.edits.tracking import UnknownCloud, is_listed
+from backups.clouds.registry import UnknownCloud
 from backups.models import Backup
 from backups.vbs import payload
+from backups.vbs.paging import is_listed
 
 
 @dataclass(frozen=True)

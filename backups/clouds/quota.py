@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from backups.clouds import registry
+from backups.clouds.permission import may_ask
 from backups.models import Cloud
-from backups.refresh.single_gets import may_ask
 from backups.shared import clock
 from backups.vbs import quota
 from backups.vbs.clouds import CloudConfig

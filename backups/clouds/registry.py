@@ -111,3 +111,11 @@ def full_in_force(cloud: Cloud, config: CloudConfig | None) -> int:
     if config is not None and config.type_full != "auto":
         return int(config.type_full)
     return full_type(Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1))
+
+
+class UnknownCloud(ValueError):
+    """No such cloud is configured; the text is a sentence for a person."""
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(sorted(configured())) or "none"
+        super().__init__(f"“{name[:80]}” is no configured cloud. Configured: {known}.")

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
+from backups.clouds.stored_error import described
 from backups.models import Cloud
-from backups.refresh.plan import described
 from backups.shared import clock
 from backups.shared.locks import lock_clouds
 from backups.vbs.clouds import CloudConfig

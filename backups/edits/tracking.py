@@ -1,32 +1,22 @@
 """Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from backups.clouds import registry, sign_in
-from backups.derived import queue, volumes
+from backups.clouds.registry import UnknownCloud
+from backups.derived import queue
+from backups.derived.moves import CHUNK, by_cloud, chunks, disks_of, forget, move
 from backups.edits.pasted_ids import Line, read_ids
-from backups.models import Backup, Cloud, SearchText, Volume
+from backups.models import Backup, Cloud, SearchText
 from backups.shared.locks import clouds_of, lock_clouds
-from backups.vbs.ids import is_backup_id
-from backups.vbs.kind import vote
-
-CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
-
-
-class UnknownCloud(ValueError):
-    """No such cloud is configured; the text is a sentence for a person."""
-
-    def __init__(self, name: str) -> None:
-        known = ", ".join(sorted(registry.configured())) or "none"
-        super().__init__(f"“{name[:80]}” is no configured cloud. Configured: {known}.")
 
 
 @dataclass(frozen=True)
@@ -72,64 +62,10 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
         SearchText.objects.put({"id": row.pk} for row in rows)
-        left = _move(moved, cloud, now)
-    _forget(left, now)
+        left = move(moved, cloud, now)
+    forget(left, now)
     new = {*fresh, *moved}
     return Added([one for one in ids if one in new], [one for one in ids if one not in new], invalid)
-
-
-def take_over(cloud: str, ids: Sequence[str], now: datetime) -> list[str]:
-    """Move those of `ids` here that a cloud holds which is configured no more; which they are."""
-    orphans = _orphans(ids)
-    if not orphans:
-        return []
-    with transaction.atomic():
-        lock_clouds([cloud, *clouds_of(orphans)])
-        moved = _orphans(orphans)  # somebody else may have taken them meanwhile
-        left = _move(moved, cloud, now)
-    _forget(left, now)
-    return moved
-
-
-def _orphans(ids: Sequence[str]) -> list[str]:
-    return [one for one, known in _known(ids).items() if known.is_orphaned]
-
-
-def _move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
-    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
-    disks = _disks_of(ids)
-    for part in _chunks(ids):
-        backups = Backup.objects.filter(pk__in=part)
-        _take_votes_along(backups, cloud)
-        backups.update(
-            cloud=cloud,
-            next_refresh_at=now,
-            error=None,
-            missed_at=None,
-            gone_at=None,
-            attempted_at=None,
-            unlisted_at=None,
-        )
-    left = _by_cloud(disks)
-    arrived = {(cloud, volume_id) for _, volume_id in disks}
-    for name, volume_ids in _by_cloud(disks | arrived).items():
-        queue.mark(name, volume_ids, now)
-    return left
-
-
-def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
-    """How full backups are told is decided cloud by cloud, by their votes; without a reading all are judged again."""
-    votes = [vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")]
-    zero = sum(one.zero for one in votes)
-    one = sum(one.one for one in votes)
-    if zero or one:
-        mine = Cloud.objects.filter(pk=cloud)
-        mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
-
-
-def _forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
-    for cloud, volume_ids in disks.items():
-        volumes.forget_backups(cloud, volume_ids, now)
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:
@@ -152,36 +88,18 @@ def untrack(ids: Sequence[str]) -> int:
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another disk.
-        disks = _by_cloud(_disks_of(ids))
+        disks = by_cloud(disks_of(ids))
         for cloud, volume_ids in disks.items():
             queue.mark(cloud, volume_ids, now)
-        for part in _chunks(ids):
+        for part in chunks(ids):
             gone += Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0)
-    _forget(disks, now)
+    forget(disks, now)
     return gone
-
-
-def _disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
-    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
-    disks: set[tuple[str, str | None]] = set()
-    for part in _chunks(ids):
-        backups = Backup.objects.filter(pk__in=part).order_by()
-        disks.update(backups.values_list("cloud", "volume_id"))
-        disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
-    return disks
-
-
-def _by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
-    """The IDs of disks that are known, in one order for all who lock them."""
-    found: dict[str, list[str]] = {}
-    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
-        found.setdefault(cloud, []).append(volume_id)
-    return found
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
     """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
-    parts = [Backup.objects.filter(pk__in=part) for part in _chunks(ids)]
+    parts = [Backup.objects.filter(pk__in=part) for part in chunks(ids)]
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
     asked = clouds_of(ids)
@@ -189,11 +107,6 @@ def refresh_now(ids: Sequence[str], now: datetime) -> int:
     with transaction.atomic():
         lock_clouds(asked)
         return sum(part.update(next_refresh_at=now) for part in parts)
-
-
-def is_listed(entry: Any) -> bool:
-    """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
-    return isinstance(entry, dict) and is_backup_id(entry.get("id"))
 
 
 @dataclass(frozen=True)
@@ -214,7 +127,7 @@ class _Known:
 def _known(ids: Sequence[str]) -> dict[str, _Known]:
     rows = (
         row
-        for part in _chunks(ids)
+        for part in chunks(ids)
         for row in Backup.objects.filter(pk__in=part).values_list("pk", "refreshed_at", "cloud")
     )
     return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
@@ -235,7 +148,3 @@ def _verdict(line: Line, cloud: str, known: dict[str, _Known], seen: set[str]) -
 def _check(cloud: str) -> None:
     if cloud not in registry.configured():
         raise UnknownCloud(cloud)
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from backups.clouds import registry
-from backups.edits import tracking
+from backups.derived import moves
 from backups.models import Backup, SearchText, Volume
+from backups.shared.locks import clouds_of, lock_clouds
 from backups.vbs import fields
 
 CHUNK = 500
@@ -52,12 +55,34 @@ def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: date
     """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
     new = [pk for pk, entry in entries.items() if known.wants(fields.identifier(entry, "volume_id", []))]
     there = tracked_anywhere(new)
-    moved = tracking.take_over(cloud, [str(pk) for pk in there], now) if there else []
+    moved = take_over(cloud, there, now)
     fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
     SearchText.objects.put({"id": row.id} for row in rows)
-    return [*(row.id for row in rows), *map(uuid.UUID, moved)]
+    return [*(row.id for row in rows), *moved]
+
+
+def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.UUID]:
+    """Move those of `ids` here that a cloud holds which is configured no more; which they are."""
+    orphans = _orphans(ids)
+    if not orphans:
+        return []
+    with transaction.atomic():
+        lock_clouds([cloud, *clouds_of(orphans)])
+        moved = _orphans(orphans)  # somebody else may have taken them meanwhile
+        left = moves.move([str(pk) for pk in moved], cloud, now)
+    moves.forget(left, now)
+    return moved
+
+
+def _orphans(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    chosen = list(ids)
+    orphans: list[uuid.UUID] = []
+    for at in range(0, len(chosen), CHUNK):
+        backups = Backup.objects.filter(pk__in=chosen[at : at + CHUNK])
+        orphans += backups.exclude(cloud__in=registry.configured()).values_list("pk", flat=True)
+    return orphans
 
 
 def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:

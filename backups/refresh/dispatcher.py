@@ -13,6 +13,7 @@ from typing import Literal
 from django.db.models import Q
 
 from backups.clouds import circuit_breaker, quota, registry
+from backups.clouds.permission import is_silent
 from backups.derived import queue
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import auto_track, cost, list_support, list_sweep, single_gets, volume_list
@@ -82,7 +83,7 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
         if _is_list_cheaper(cloud, listable):
             singly = [Need(cloud.name, "refresh_singly")] if listable < count else []
             return [Need(cloud.name, "sweep"), *singly]
-    if count or (single_gets.is_silent(cloud, now) and not found):
+    if count or (is_silent(cloud, now) and not found):
         found.append(Need(cloud.name, "refresh", _workers(cloud.name, count)))
     return found
 

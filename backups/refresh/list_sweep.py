@@ -14,6 +14,7 @@ from django.db.models import Q
 from backups.analysis.facts import SKEW
 from backups.clouds import registry
 from backups.clouds.cloud_health import Heard
+from backups.clouds.permission import may_ask
 from backups.derived import queue, volumes
 from backups.models import Backup, Cloud
 from backups.models.backup import FAILED
@@ -21,7 +22,6 @@ from backups.refresh import auto_track, list_support
 from backups.refresh.apply import apply
 from backups.refresh.fetch import stopping
 from backups.refresh.plan import Fetched
-from backups.refresh.single_gets import may_ask
 from backups.refresh.unchanged import touch
 from backups.shared import clock
 from backups.shared.locks import lock_cloud

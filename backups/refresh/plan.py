@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from backups.clouds.stored_error import described
 from backups.refresh import schedule
 from backups.refresh.diff import Difference, difference, moved
 from backups.vbs import payload
@@ -164,15 +165,3 @@ def _missing(known: Known, error: Gone, now: datetime) -> Failure:
         return Failure(known.id, [now, again, known.changed_at, 0, known.error, now, None])
     row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now), known.missed_at, now]
     return Failure(known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone"))
-
-
-def described(error: VBSError, now: datetime, *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The shape `error` of the JSON API; `since` is kept from `before` when that was of the same class."""
-    same = before is not None and before["class"] == error.class_name
-    return {
-        "class": error.class_name,
-        "http_status": error.http_status,
-        "code": error.code,
-        "message": error.message,
-        "since": before["since"] if before is not None and same else now.isoformat().replace("+00:00", "Z"),
-    }

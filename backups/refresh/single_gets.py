@@ -11,8 +11,9 @@ from math import ceil
 
 from django.db.models import Q
 
-from backups.clouds import circuit_breaker, registry, same_project
+from backups.clouds import circuit_breaker, registry
 from backups.clouds.cloud_health import Heard
+from backups.clouds.permission import is_silent, may_ask
 from backups.models import Cloud
 from backups.refresh.apply import apply
 from backups.refresh.claims import CLAIM, Claim, claim, claim_due, claim_probe, release
@@ -22,26 +23,7 @@ from backups.vbs.errors import VBSError
 
 LASTS = 20.0  # seconds of one piece of work
 AT_ONCE, AT_ONCE_SECONDS = 800, 5.0  # backups claimed at once; seconds of budget they may stand for
-ASK_EVERY = timedelta(minutes=8)  # a cloud in which nothing is due; each is to be asked every 10 minutes
-ASK_AGAIN = timedelta(seconds=30)  # … or sooner, when its last call failed
 PROBE = timedelta(seconds=30)
-
-
-def may_ask(name: str, now: datetime) -> Cloud | None:
-    """The cloud's row, unless it is to be left alone now: not configured, paused, or its sign-in refused."""
-    if name not in registry.configured():
-        return None
-    cloud = Cloud.objects.filter(pk=name).first()
-    if cloud is None:
-        return None
-    same_project.learn(registry.configured())
-    paused = cloud.paused_until is not None and cloud.paused_until > now
-    return None if paused or registry.must_wait(cloud, now) else cloud
-
-
-def is_silent(cloud: Cloud, now: datetime) -> bool:
-    """Is it time to ask a cloud something although nothing is due in it?"""
-    return cloud.attempted_at is None or cloud.attempted_at < now - (ASK_AGAIN if cloud.failures else ASK_EVERY)
 
 
 def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> int:

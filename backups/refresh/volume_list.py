@@ -18,11 +18,11 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from backups.clouds import registry
+from backups.clouds.permission import may_ask
 from backups.derived import queue
 from backups.derived.volumes import CHUNK, CONFIRMED_AFTER, have_backups_counted
 from backups.models import Cloud, Volume
 from backups.refresh import list_support
-from backups.refresh.single_gets import may_ask
 from backups.shared import clock
 from backups.shared.locks import lock_cloud, lock_volumes
 from backups.vbs import disk

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from backups.simulator import seed_example
 from backups.simulator.account import Account, cloud_entry, clouds_yaml
 from backups.simulator.body import Facts
 from backups.simulator.distort import distort
@@ -23,6 +22,7 @@ from backups.simulator.signing import KeyGuard
 from backups.simulator.store import Given, Store
 from backups.simulator.timeline import AVAILABLE
 from backups.simulator.volumes import Volumes
+from backups.vbs import seed_example
 
 STOP_SECONDS = 1.0
 POLL_SECONDS = 0.02  # how soon the server notices that it is to stop

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
-from backups.simulator import seed_example
 from backups.simulator.body import Facts, Form, write
 from backups.simulator.timeline import Phase, phase_at
 from backups.simulator.world import Key, World
+from backups.vbs import seed_example
 
 
 class Row(Protocol):

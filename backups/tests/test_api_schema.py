@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from backups.api.openapi import backup_example
 from backups.edits import tokens
-from backups.simulator import seed_example
 from backups.tests.described import description
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.test_api import otc, track
+from backups.vbs import seed_example
 
 __all__ = ["otc"]
 NOT_CHECKED = {  # check: why it is left out

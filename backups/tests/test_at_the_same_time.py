@@ -18,6 +18,7 @@ from backups.derived.volumes import derive, forget_backups
 from backups.edits import protection_rules, tracking
 from backups.edits.volume_edits import Hand
 from backups.models import Backup, Volume
+from backups.refresh import auto_track
 from backups.shared.locks import lock_cloud
 from backups.tests.facts import NOON
 from backups.tests.otc import configure, silent
@@ -141,6 +142,6 @@ def test_a_backup_of_a_removed_cloud_moves_once(settings: Any, tmp_path: Path) -
     derive("otc", ["disk"], NOON)
     configure(settings, tmp_path, silent("other", "third"))
     registry.ensure_rows()
-    with before(lambda: tracking.take_over("third", [str(pk)], NOON)):
-        assert tracking.take_over("other", [str(pk)], NOON) == [str(pk)]
+    with before(lambda: auto_track.take_over("third", [pk], NOON)):
+        assert auto_track.take_over("other", [pk], NOON) == [pk]
     assert Backup.objects.get().cloud_id == "other"

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from backups.clouds import circuit_breaker
+from backups.clouds import circuit_breaker, permission
 from backups.clouds.circuit_breaker import Health, after, state
 from backups.edits import tracking
 from backups.models import Backup, Cloud
@@ -152,7 +152,7 @@ def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
         do(works())
         assert (cloud().failures, cloud().last_good_at, works()) == (1, None, [])
         configure(settings, tmp_path, {"otc": good})
-        clock.shift(single_gets.ASK_AGAIN + timedelta(seconds=1))
+        clock.shift(permission.ASK_AGAIN + timedelta(seconds=1))
         do(works())
         assert (cloud().error, cloud().failures) == (None, 0)
         for _ in range(2):

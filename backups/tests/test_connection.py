@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from backups.clouds import connection_test, registry
 from backups.clouds.connection_test import ConnectionTest
-from backups.edits import tracking
 from backups.models import Cloud
 from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
@@ -151,7 +150,7 @@ def test_a_wrong_signature_is_a_matter_of_the_sign_in(configure: Configure) -> N
 
 def test_a_cloud_that_is_not_configured_cannot_be_tested(configure: Configure) -> None:
     configure()
-    with pytest.raises(tracking.UnknownCloud):
+    with pytest.raises(registry.UnknownCloud):
         tried("nowhere")
 
 

@@ -11,7 +11,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from backups.clouds import registry, same_project
+from backups.clouds import permission, registry, same_project
 from backups.derived import queue
 from backups.edits import tracking
 from backups.models import Backup, Cloud, Volume
@@ -45,7 +45,7 @@ def heard(sim: Simulator) -> None:
         tracking.add(cloud=name, values=[sim.ids[0] if name == "otc" else sim.ids[1]], now=timezone.now())
         single_gets.refresh_due(name)
     same_project.forget()
-    single_gets.may_ask("otc", timezone.now())
+    permission.may_ask("otc", timezone.now())
 
 
 def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(sim: Simulator, client: Client, admin_user: Any) -> None:

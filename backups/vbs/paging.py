@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from backups.vbs.ids import is_backup_id
+
 MAX_PAGES = 1000
 MAX_STEPS_BACK = 10
 OVERLAP_FROM = 10  # entries on a page
@@ -24,6 +26,11 @@ class Page:
 def entry_id(entry: Any) -> str | None:
     found = entry.get("id") if isinstance(entry, dict) else None
     return found.lower() if isinstance(found, str) else None
+
+
+def is_listed(entry: Any) -> bool:
+    """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
+    return isinstance(entry, dict) and is_backup_id(entry.get("id"))
 
 
 class Walk:

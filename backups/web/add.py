@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from backups import tasks
 from backups.clouds import registry
+from backups.clouds.registry import UnknownCloud
 from backups.edits import tracking
 from backups.edits.pasted_ids import TooMany
 from backups.edits.tracking import Verdict
@@ -36,7 +37,7 @@ class AddForm(forms.Form):
         """A verdict for each line; what is wrong with the whole stands as an error beside its field."""
         try:
             return tracking.preview(cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"])
-        except tracking.UnknownCloud as e:
+        except UnknownCloud as e:
             self.add_error("cloud", str(e))
         except TooMany as e:
             self.add_error("backup_ids", str(e))

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import span
 from backups.clouds import connection_test, registry
-from backups.edits.tracking import UnknownCloud
+from backups.clouds.registry import UnknownCloud
 from backups.models.cloud import SILENT_AFTER
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 
 from backups.clouds import discover, registry
 from backups.clouds.discover import Discovered
+from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
-from backups.edits.tracking import UnknownCloud
 from backups.edits.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
+from backups.edits.saved_views import kept
 from backups.models import SavedView
 from backups.query.selection import Selection
 from backups.web.columns import Chosen, Column
-from backups.web.saved_views import address, kept
+from backups.web.saved_views import address
 
 SHOWN_AS_FIELDS = ("q", "status", "cloud", "kind")
 FIELDS = (

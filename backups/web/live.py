@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
 
-from backups.api.conditional import etag, unchanged
+from backups.reports.conditional import etag, unchanged
 from backups.web.zone import zone
 
 QUARTER = timedelta(minutes=15)  # days turn and gaps become "missed" at quarters of an hour, whatever the zone

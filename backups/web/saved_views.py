@@ -1,32 +1,15 @@
 """Saved views: a name for a list's filters, columns and order. One of them may be what the bare list shows."""
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
 from backups.models import SavedView
 from backups.web.zone import owner
-
-MOST = 50  # views of one account: more is no help to anybody
-MAX_NAME, MAX_QUERY = 60, 4000
-PASSING = ("cursor", "live", "all", "view", "added")  # of the moment, not of a view
-
-
-def kept(query: QueryDict) -> str:
-    """What a view keeps of a list's address."""
-    rest = query.copy()
-    for word in PASSING:
-        rest.pop(word, None)
-    for word in list(rest):
-        if values := [value for value in rest.getlist(word) if value]:
-            rest.setlist(word, values)
-        else:
-            del rest[word]
-    return rest.urlencode()
 
 
 def address(query: str) -> str:
@@ -70,16 +53,6 @@ def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     view.delete()
     messages.success(request, f"The view “{view.name}” is removed; no backup is touched.")
     return _back(request)
-
-
-def set_default(view: SavedView) -> None:
-    """Two at once: the constraint lets one win, and either is what somebody asked for."""
-    try:
-        with transaction.atomic():
-            SavedView.objects.filter(user_id=view.user_id, is_default=True).update(is_default=False)
-            SavedView.objects.filter(pk=view.pk).update(is_default=True)
-    except IntegrityError:
-        return
 
 
 def _back(request: HttpRequest) -> HttpResponse:

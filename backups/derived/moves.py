@@ -1,0 +1,72 @@
+"""What it means for disks that backups leave a cloud, or move to another one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+
+from backups.derived.queue import mark
+from backups.derived.volumes import forget_backups
+from backups.models import Backup, Cloud, Volume
+from backups.vbs.kind import vote
+
+CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
+
+
+def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
+    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
+    disks = disks_of(ids)
+    for part in chunks(ids):
+        backups = Backup.objects.filter(pk__in=part)
+        _take_votes_along(backups, cloud)
+        backups.update(
+            cloud=cloud,
+            next_refresh_at=now,
+            error=None,
+            missed_at=None,
+            gone_at=None,
+            attempted_at=None,
+            unlisted_at=None,
+        )
+    left = by_cloud(disks)
+    arrived = {(cloud, volume_id) for _, volume_id in disks}
+    for name, volume_ids in by_cloud(disks | arrived).items():
+        mark(name, volume_ids, now)
+    return left
+
+
+def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
+    """How full backups are told is decided cloud by cloud, by their votes; without a reading all are judged again."""
+    votes = [vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")]
+    zero = sum(one.zero for one in votes)
+    one = sum(one.one for one in votes)
+    if zero or one:
+        mine = Cloud.objects.filter(pk=cloud)
+        mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
+
+
+def forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
+    for cloud, volume_ids in disks.items():
+        forget_backups(cloud, volume_ids, now)
+
+
+def disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
+    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
+    disks: set[tuple[str, str | None]] = set()
+    for part in chunks(ids):
+        backups = Backup.objects.filter(pk__in=part).order_by()
+        disks.update(backups.values_list("cloud", "volume_id"))
+        disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
+    return disks
+
+
+def by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """The IDs of disks that are known, in one order for all who lock them."""
+    found: dict[str, list[str]] = {}
+    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
+        found.setdefault(cloud, []).append(volume_id)
+    return found
+
+
+def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))
