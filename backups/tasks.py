@@ -19,7 +19,7 @@ from backups.models import Backup
 from backups.refresh import dispatcher, retention, single_gets, type_interpretation
 from backups.refresh.dispatcher import DO, Work
 from backups.refresh.fetch import stopping
-from backups.refresh.worker_slots import room
+from backups.refresh.worker_slots import worker_slot
 from backups.shared import clock
 from backups.shared.heartbeat import beat
 
@@ -47,7 +47,7 @@ def dispatch() -> None:
 @shared_task
 def work(cloud: str, kind: str) -> None:
     """Do one kind of work for a cloud, if this worker has room."""
-    with room(cloud) as free:
+    with worker_slot(cloud) as free:
         if free and cloud in registry.configured():
             DO[cast(Work, kind)](cloud)
 
@@ -55,7 +55,7 @@ def work(cloud: str, kind: str) -> None:
 @shared_task
 def refresh_backups(cloud: str, ids: list[str]) -> None:
     """Ask about these now: a person waits. Without room they stay due, for the next dispatch."""
-    with room(cloud, interactive=True) as free:
+    with worker_slot(cloud, interactive=True) as free:
         if free:
             single_gets.refresh_these(cloud, [uuid.UUID(one) for one in ids])
 

@@ -94,7 +94,7 @@ class OneBackup(Call):
         self._one(request, backup_id, ["id"])
         words = shape.read(shape.BackupEditSerializer, request)
         try:
-            backup_edits.change(backup_id, words, hand=self.hand(request), version=if_match(request))
+            backup_edits.change(backup_id, words, actor=self.actor(request), version=if_match(request))
         except Conflict as e:
             raise Changed(f"{e} It is at version {e.version}.") from e
         except BadValue as e:

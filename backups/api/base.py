@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.reports.conditional import etag, unchanged
 
 
@@ -53,8 +53,8 @@ class Call(APIView):
             answer[header] = value
         return answer
 
-    def hand(self, request: Request) -> Hand:
-        return Hand(request.user.get_username(), self.now)
+    def actor(self, request: Request) -> Actor:
+        return Actor(request.user.get_username(), self.now)
 
 
 class Nothing(Call):

@@ -90,7 +90,7 @@ class TagMany(_Bulk):
             raise Unprocessed({"add": ["Write tags to add, to remove, or both."]})
         ids = list(self.chosen(request, words).values_list("pk", flat=True))
         try:
-            changed = backup_edits.add_tags(ids, add, remove, hand=self.hand(request))
+            changed = backup_edits.add_tags(ids, add, remove, actor=self.actor(request))
         except BadValue as e:
             raise Unprocessed({"add": [str(e)]}) from e
         return Response({"changed": changed})

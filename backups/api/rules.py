@@ -103,7 +103,7 @@ def rule(data: Mapping[str, Any]) -> Rule:
 
 def _write(call: Call, request: Request, setting: Callable[..., None], name: str, wanted: Rule | None) -> Response:
     try:
-        setting(name, wanted, hand=call.hand(request), version=if_match(request))
+        setting(name, wanted, actor=call.actor(request), version=if_match(request))
     except Conflict as e:
         raise Changed(f"{e} It is at version {e.version}.") from e
     return Response(status=204)

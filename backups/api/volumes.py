@@ -59,7 +59,7 @@ class Volumes(Call):
         if not query.opens(request, cloud):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
-            new = volume_edits.register(cloud, volume_id, label=data.get("label"), hand=self.hand(request))
+            new = volume_edits.register(cloud, volume_id, label=data.get("label"), actor=self.actor(request))
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         except volume_edits.BadValue as e:
@@ -93,7 +93,7 @@ class OneVolume(Call):
         version = if_match(request)
         try:
             columns = _columns(data, self)
-            volume_edits.change([(cloud, volume_id)], columns, hand=self.hand(request), version=version)
+            volume_edits.change([(cloud, volume_id)], columns, actor=self.actor(request), version=version)
         except volume_edits.Conflict as e:
             raise Changed(f"{e} It is at version {e.version}.") from e
         except volume_edits.BadValue as e:

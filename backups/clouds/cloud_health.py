@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CallResult:
     """One call: when it was made, and its error; None for a good answer, a 404 of one backup is one too.
 
     `of_one_backup`: the error says nothing of the cloud, neither bad nor good.
@@ -28,7 +28,7 @@ class Heard:
     of_one_backup: bool = False
 
 
-def note(cloud: Cloud, outcomes: Sequence[Heard], now: datetime) -> None:
+def note(cloud: Cloud, outcomes: Sequence[CallResult], now: datetime) -> None:
     """Onto the row, which the caller has locked and saves (COLUMNS). One good answer of many clears the cloud."""
     asked = [one for one in outcomes if not isinstance(one.error, NotAsked)]
     real = [one for one in asked if not one.of_one_backup]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from backups.edits.volume_edits import LONGEST_TEXT, BadValue, Conflict, Hand, clean_tags
+from backups.edits.volume_edits import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
 from backups.models import Backup, BackupTag, Edit
 from backups.shared.locks import clouds_of, lock_clouds
 
@@ -18,7 +18,7 @@ class UnknownBackup(LookupError):
     """It is not tracked."""
 
 
-def change(backup_id: UUID, words: Mapping[str, Any], *, hand: Hand, version: int | None = None) -> None:
+def change(backup_id: UUID, words: Mapping[str, Any], *, actor: Actor, version: int | None = None) -> None:
     """Set note, tags or both. Raises UnknownBackup, Conflict and BadValue."""
     values = clean(words)
     with transaction.atomic():
@@ -28,10 +28,10 @@ def change(backup_id: UUID, words: Mapping[str, Any], *, hand: Hand, version: in
         if version is not None and row.version != version:
             last = Edit.objects.filter(backup=row).order_by("-id").first()
             raise Conflict(row.version, last.by if last else None)
-        _write([(row, values)], hand)
+        _write([(row, values)], actor)
 
 
-def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, hand: Hand) -> int:
+def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
     """Put tags on and take tags off, leaving the others; how many backups that changed. Raises BadValue."""
     more, less = clean_tags(add), set(remove)
     changed = 0
@@ -40,7 +40,7 @@ def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = ()
         for at in range(0, len(ids), CHUNK):
             rows = _locked(ids[at : at + CHUNK]).values()
             kept = {row.pk: [tag for tag in row.tags if tag not in less] for row in rows}
-            changed += _write([(row, {"tags": clean_tags([*kept[row.pk], *more])}) for row in rows], hand)
+            changed += _write([(row, {"tags": clean_tags([*kept[row.pk], *more])}) for row in rows], actor)
     return changed
 
 
@@ -59,13 +59,13 @@ def _locked(ids: Sequence[UUID]) -> dict[UUID, Backup]:
     return {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
 
 
-def _write(wanted: Sequence[tuple[Backup, Mapping[str, Any]]], hand: Hand) -> int:
+def _write(wanted: Sequence[tuple[Backup, Mapping[str, Any]]], actor: Actor) -> int:
     edits, touched, retagged = [], [], []
     for row, values in wanted:
         news = {word: value for word, value in values.items() if getattr(row, word) != value}
         for word, value in news.items():
             before = getattr(row, word)
-            edits.append(Edit(backup=row, at=hand.now, by=hand.by, word=word, before=before, after=value))
+            edits.append(Edit(backup=row, at=actor.now, by=actor.by, word=word, before=before, after=value))
             setattr(row, word, value)
         if news:
             row.version += 1

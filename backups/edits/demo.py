@@ -6,7 +6,7 @@ from django.db import transaction
 
 from backups.analysis.rules import by_cron
 from backups.edits import protection_rules, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Edit, Volume
 
 EXEMPT, UNFOLLOWED, ASKED, TAGGED = "analytics-sandbox", "new-service-01", "legacy-app-01", "db-prod-01-data"
@@ -19,12 +19,12 @@ def furnish(now: datetime) -> bool:
     disks = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}
     if len(disks) < len(names) or Edit.objects.exists():
         return False
-    hand = Hand("demo", now)
+    actor = Actor("demo", now)
     with transaction.atomic():
-        volume_edits.exempt(disks[EXEMPT], "Scratch data, made anew every night.", None, hand=hand)
-        volume_edits.set_follow(disks[UNFOLLOWED], False, hand=hand)
-        volume_edits.set_note(disks[ASKED], "Its owner was asked whether anybody still needs it.", hand=hand)
-        volume_edits.set_tags(disks[TAGGED], ["production"], hand=hand)
+        volume_edits.exempt(disks[EXEMPT], "Scratch data, made anew every night.", None, actor=actor)
+        volume_edits.set_follow(disks[UNFOLLOWED], False, actor=actor)
+        volume_edits.set_note(disks[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor)
+        volume_edits.set_tags(disks[TAGGED], ["production"], actor=actor)
         nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
-        protection_rules.set_tag_rule("production", nightly, hand=hand)
+        protection_rules.set_tag_rule("production", nightly, actor=actor)
     return True

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from backups.analysis.rules import Rule
 from backups.derived import queue, volumes
-from backups.edits.volume_edits import LONGEST_TAG, BadValue, Conflict, Hand, check_cloud, rule_columns, text
+from backups.edits.volume_edits import LONGEST_TAG, Actor, BadValue, Conflict, check_cloud, rule_columns, text
 from backups.models import CloudRule, TagRule, Volume
 from backups.models.rule import SharedRule
 
@@ -33,26 +33,26 @@ def of_clouds() -> list[Shared]:
     return _all(CloudRule, "cloud_id")
 
 
-def set_tag_rule(tag: str, rule: Rule | None, *, hand: Hand, version: int | None = None) -> None:
+def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
     """The rule of every disk that carries the tag and has no own one; None takes it away. Raises BadValue, Conflict."""
     name = text("tag", tag, most=LONGEST_TAG)
     if not name:
         raise BadValue("tag", "Write the tag.")
     tagged = Volume.objects.filter(tagged__tag=name)
     with transaction.atomic():
-        _set(TagRule, {"tag": name}, rule, hand, version)
-        queue.mark_all(tagged, hand.now)
+        _set(TagRule, {"tag": name}, rule, actor, version)
+        queue.mark_all(tagged, actor.now)
     for cloud in sorted(tagged.values_list("cloud", flat=True).distinct()):
-        queue.derive_due(cloud, hand.now)
+        queue.derive_due(cloud, actor.now)
 
 
-def set_cloud_rule(cloud: str, rule: Rule | None, *, hand: Hand, version: int | None = None) -> None:
+def set_cloud_rule(cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
     """The rule of every disk of a cloud that has no nearer one; None takes it away. Raises BadValue, Conflict."""
     check_cloud(cloud)
     with transaction.atomic():
-        _set(CloudRule, {"cloud_id": cloud}, rule, hand, version)
-        queue.mark_all(Volume.objects.filter(cloud=cloud), hand.now)
-    queue.derive_due(cloud, hand.now)
+        _set(CloudRule, {"cloud_id": cloud}, rule, actor, version)
+        queue.mark_all(Volume.objects.filter(cloud=cloud), actor.now)
+    queue.derive_due(cloud, actor.now)
 
 
 def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
@@ -65,10 +65,10 @@ def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
 
 
 def _set(
-    model: type[TagRule] | type[CloudRule], key: Mapping[str, Any], rule: Rule | None, hand: Hand, version: int | None
+    model: type[TagRule] | type[CloudRule], key: Mapping[str, Any], rule: Rule | None, actor: Actor, version: int | None
 ) -> None:
     """Version 0 says that there was none."""
-    made = {"set_at": hand.now, "set_by": hand.by}
+    made = {"set_at": actor.now, "set_by": actor.by}
     model._default_manager.get_or_create(**key, defaults=made)
     rows = model._default_manager.filter(**key)
     row: SharedRule = rows.select_for_update(of=("self",), no_key=True).get()

@@ -52,54 +52,59 @@ class Conflict(Exception):
 
 
 @dataclass(frozen=True)
-class Hand:
-    """Whose hand, and when."""
+class Actor:
+    """Who changes something, and when."""
 
     by: str
     now: datetime
 
 
-def set_rule(disks: Sequence[Disk], rule: Rule | None, *, hand: Hand, version: int | None = None) -> int:
+def set_rule(disks: Sequence[Disk], rule: Rule | None, *, actor: Actor, version: int | None = None) -> int:
     """None takes the disk's own rule away: the next nearest is in force."""
-    return change(disks, rule_columns(rule), hand=hand, version=version)
+    return change(disks, rule_columns(rule), actor=actor, version=version)
 
 
 def exempt(
-    disks: Sequence[Disk], reason: str, until: datetime | None, *, hand: Hand, version: int | None = None
+    disks: Sequence[Disk], reason: str, until: datetime | None, *, actor: Actor, version: int | None = None
 ) -> int:
     """Outside all totals, for a reason, until a time or for good. Raises BadValue."""
-    return change(disks, exempt_columns(reason, until, hand.now), hand=hand, version=version)
+    return change(disks, exempt_columns(reason, until, actor.now), actor=actor, version=version)
 
 
-def end_exemption(disks: Sequence[Disk], *, hand: Hand, version: int | None = None) -> int:
-    return change(disks, {"exempt_reason": None, "exempt_until": None}, hand=hand, version=version)
+def end_exemption(disks: Sequence[Disk], *, actor: Actor, version: int | None = None) -> int:
+    return change(disks, {"exempt_reason": None, "exempt_until": None}, actor=actor, version=version)
 
 
-def set_follow(disks: Sequence[Disk], follow: bool | None, *, hand: Hand, version: int | None = None) -> int:
+def set_follow(disks: Sequence[Disk], follow: bool | None, *, actor: Actor, version: int | None = None) -> int:
     """None: as `vbs_follow` of the cloud says."""
-    return change(disks, {"follow": follow}, hand=hand, version=version)
+    return change(disks, {"follow": follow}, actor=actor, version=version)
 
 
-def set_label(disks: Sequence[Disk], label: str | None, *, hand: Hand, version: int | None = None) -> int:
-    return change(disks, {"label": text("label", label or "", most=255) or None}, hand=hand, version=version)
+def set_label(disks: Sequence[Disk], label: str | None, *, actor: Actor, version: int | None = None) -> int:
+    return change(disks, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version)
 
 
-def set_note(disks: Sequence[Disk], note: str, *, hand: Hand, version: int | None = None) -> int:
-    return change(disks, {"note": text("note", note, most=LONGEST_TEXT)}, hand=hand, version=version)
+def set_note(disks: Sequence[Disk], note: str, *, actor: Actor, version: int | None = None) -> int:
+    return change(disks, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version)
 
 
-def set_tags(disks: Sequence[Disk], tags: Sequence[str], *, hand: Hand, version: int | None = None) -> int:
-    return change(disks, {"tags": clean_tags(tags)}, hand=hand, version=version)
+def set_tags(disks: Sequence[Disk], tags: Sequence[str], *, actor: Actor, version: int | None = None) -> int:
+    return change(disks, {"tags": clean_tags(tags)}, actor=actor, version=version)
 
 
-def add_tags(disks: Sequence[Disk], add: Sequence[str], remove: Sequence[str] = (), *, hand: Hand) -> int:
+def add_tags(disks: Sequence[Disk], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
     """Put tags on and take tags off, leaving the others; nothing of anybody's is lost, so no version is asked for."""
-    more, less = clean_tags(add), set(remove)
-    return change(disks, lambda row: {"tags": clean_tags([*(t for t in row.tags if t not in less), *more])}, hand=hand)
+    added = clean_tags(add)
+
+    def retagged(row: Volume) -> Values:
+        kept = [tag for tag in row.tags if tag not in remove]
+        return {"tags": clean_tags([*kept, *added])}
+
+    return change(disks, retagged, actor=actor)
 
 
 def change(
-    disks: Sequence[Disk], columns: Values | Callable[[Volume], Values], *, hand: Hand, version: int | None = None
+    disks: Sequence[Disk], columns: Values | Callable[[Volume], Values], *, actor: Actor, version: int | None = None
 ) -> int:
     """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk and Conflict."""
     changed: dict[str, list[str]] = {}
@@ -107,30 +112,30 @@ def change(
         for cloud, some in groupby(sorted(set(disks)), key=lambda disk: disk[0]):
             ids = [volume_id for _, volume_id in some]
             for at in range(0, len(ids), CHUNK):
-                changed.setdefault(cloud, []).extend(_change(cloud, ids[at : at + CHUNK], columns, hand, version))
+                changed.setdefault(cloud, []).extend(_change(cloud, ids[at : at + CHUNK], columns, actor, version))
     are_followed = not callable(columns) and columns.get("follow") is True
     for cloud, ids in changed.items():
         if ids and are_followed:
-            volumes.have_backups_counted(cloud, hand.now)
-        volumes.derive(cloud, ids, hand.now)
+            volumes.have_backups_counted(cloud, actor.now)
+        volumes.derive(cloud, ids, actor.now)
     return sum(map(len, changed.values()))
 
 
-def register(cloud: str, volume_id: str, *, label: str | None = None, hand: Hand) -> bool:
+def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
     """Make a disk known by hand; was it new? Raises BadValue."""
     check_cloud(cloud)
     volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
         row, new = Volume.objects.get_or_create(
-            cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": hand.now, "derive_at": hand.now}
+            cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": actor.now, "derive_at": actor.now}
         )
         if new:
-            Edit.objects.create(volume=row, at=hand.now, by=hand.by, word="registered", after=volume_id)
+            Edit.objects.create(volume=row, at=actor.now, by=actor.by, word="registered", after=volume_id)
         if label:
-            set_label([(cloud, volume_id)], label, hand=hand)
+            set_label([(cloud, volume_id)], label, actor=actor)
     if new:
-        volumes.have_backups_counted(cloud, hand.now)
-    volumes.derive(cloud, [volume_id], hand.now)
+        volumes.have_backups_counted(cloud, actor.now)
+    volumes.derive(cloud, [volume_id], actor.now)
     return new
 
 
@@ -188,7 +193,7 @@ def check_cloud(cloud: str) -> None:
 
 
 def _change(
-    cloud: str, ids: Sequence[str], columns: Values | Callable[[Volume], Values], hand: Hand, version: int | None
+    cloud: str, ids: Sequence[str], columns: Values | Callable[[Volume], Values], actor: Actor, version: int | None
 ) -> list[str]:
     """Those of these disks that really changed; they are marked to be derived."""
     found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
@@ -199,31 +204,31 @@ def _change(
         if version is not None and row.version != version:
             last = Edit.objects.filter(volume=row).order_by("-id").first()
             raise Conflict(row.version, last.by if last else None)
-        edits += _set(row, columns(row) if callable(columns) else columns, hand)
+        edits += _set(row, columns(row) if callable(columns) else columns, actor)
     changed = {edit.volume_id for edit in edits}
     touched = [row for row in found if row.pk in changed]
     for row in touched:
-        row.derive_at = hand.now
+        row.derive_at = actor.now
     if callable(columns):
         written = {column for word in {edit.word for edit in edits} for column in _COLUMNS[word]}
         Volume.objects.bulk_update(touched, [*sorted(written), "version", "derive_at"], batch_size=100)
     else:  # the same for all: one UPDATE
         rows = Volume.objects.filter(pk__in=[row.pk for row in touched])
-        rows.update(**columns, version=F("version") + 1, derive_at=hand.now)
+        rows.update(**columns, version=F("version") + 1, derive_at=actor.now)
     Edit.objects.bulk_create(edits, batch_size=100)
     retagged = {edit.volume_id for edit in edits if edit.word == "tags"}
     _retag([row for row in touched if row.pk in retagged])
     return [row.volume_id for row in touched]
 
 
-def _set(row: Volume, columns: Values, hand: Hand) -> list[Edit]:
+def _set(row: Volume, columns: Values, actor: Actor) -> list[Edit]:
     """Put the values on the row; one entry for each word that is no longer what it was."""
     before = {word: _said(row, word) for word in _COLUMNS}
     for column, value in columns.items():
         setattr(row, column, value)
     after = {word: _said(row, word) for word in _COLUMNS}
     edits = [
-        Edit(volume=row, at=hand.now, by=hand.by, word=word, before=before[word], after=after[word])
+        Edit(volume=row, at=actor.now, by=actor.by, word=word, before=before[word], after=after[word])
         for word in _COLUMNS
         if before[word] != after[word]
     ]

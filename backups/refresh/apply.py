@@ -17,7 +17,7 @@ from django.db import transaction
 from backups.analysis.facts import GOOD as GOOD_STATUSES
 from backups.analysis.facts import Fact
 from backups.clouds import cloud_health, registry
-from backups.clouds.cloud_health import Heard
+from backups.clouds.cloud_health import CallResult
 from backups.derived import findings, queue
 from backups.models import Backup, Body, Cloud, Revision, SearchText
 from backups.models.search import SEARCHED, folded
@@ -54,15 +54,15 @@ def apply(
     fetched: Sequence[Fetched],
     *,
     claim: Claim | None = None,
-    heard: Iterable[Heard] | None = None,
+    calls: Iterable[CallResult] | None = None,
     more_follows: bool = False,
 ) -> Applied:
-    """`heard`: the calls behind it, where one call brought many answers. `claim` is given back in the same breath.
+    """`calls`: the calls behind it, where one call brought many answers. `claim` is given back in the same breath.
 
     `more_follows`: the caller derives the disks itself (due_disks), after several batches.
     """
     applied = Applied()
-    outcomes = _outcomes(cloud_name, fetched) if heard is None else list(heard)
+    outcomes = _outcomes(cloud_name, fetched) if calls is None else list(calls)
     if not outcomes and not fetched:
         return applied
     now = max([*(one.asked_at for one in outcomes), *(one.asked_at for one in fetched)])
@@ -83,13 +83,13 @@ def apply(
     return applied
 
 
-def _outcomes(cloud: str, fetched: Sequence[Fetched]) -> list[Heard]:
+def _outcomes(cloud: str, fetched: Sequence[Fetched]) -> list[CallResult]:
     """What single answers tell of the cloud. A 401 in spite of a new token is of one backup, until a second one gets it
     and none gets a good answer.
     """
     refused = [one for one in fetched if one.proved_anew]
     of_one_backup = bool(refused) and not _are_refused_together(cloud, refused)
-    return [Heard(one.asked_at, one.error, of_one_backup and one.proved_anew) for one in fetched]
+    return [CallResult(one.asked_at, one.error, of_one_backup and one.proved_anew) for one in fetched]
 
 
 def _are_refused_together(cloud: str, refused: Sequence[Fetched]) -> bool:

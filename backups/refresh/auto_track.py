@@ -18,7 +18,7 @@ CHUNK = 500
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AutoTrackPolicy:
     """`mode`: none, disks or all; `switched`: disks with a switch of their own; `tracked`: disks with a backup here."""
 
     mode: str
@@ -26,7 +26,7 @@ class Wanted:
     tracked: frozenset[str]
 
     @property
-    def anything(self) -> bool:
+    def is_enabled(self) -> bool:
         return self.mode != "none" or any(self.switched.values())
 
     def wants(self, volume_id: str | None) -> bool:
@@ -37,21 +37,21 @@ class Wanted:
         return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked)
 
 
-def wanted(cloud: str) -> Wanted:
+def policy_of(cloud: str) -> AutoTrackPolicy:
     mode = registry.configured()[cloud].follow
     mine = Volume.objects.filter(cloud=cloud)
     switched = {disk: bool(on) for disk, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")}
     tracked = mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
-    return Wanted(mode, switched, frozenset(tracked))
+    return AutoTrackPolicy(mode, switched, frozenset(tracked))
 
 
-def is_anything(cloud: str) -> bool:
+def is_enabled(cloud: str) -> bool:
     """Is the list to be looked through for new backups at all?"""
     follows = registry.configured()[cloud].follow != "none"
     return follows or Volume.objects.filter(cloud=cloud, follow=True).exists()
 
 
-def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: Wanted, now: datetime) -> list[uuid.UUID]:
+def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: AutoTrackPolicy, now: datetime) -> list[uuid.UUID]:
     """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
     new = [pk for pk, entry in entries.items() if known.wants(fields.identifier(entry, "volume_id", []))]
     there = tracked_anywhere(new)

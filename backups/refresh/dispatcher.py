@@ -90,7 +90,7 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
 
 def _lists(cloud: Cloud, now: datetime) -> list[Need]:
     """Looks at the list for the sake of new backups."""
-    if not auto_track.is_anything(cloud.name) or (cloud.list_error and not list_support.serve(cloud, now)):
+    if not auto_track.is_enabled(cloud.name) or (cloud.list_error and not list_support.serve(cloud, now)):
         return []
     if _is_walk_due(cloud, now):
         return [Need(cloud.name, "sweep")]

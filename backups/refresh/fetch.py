@@ -36,7 +36,7 @@ stopping = threading.Event()  # set when this process is told to end
 
 
 @dataclass
-class Round:
+class FetchBatch:
     """One round of questions to a cloud; `ends` in time.monotonic() seconds: no question is begun later."""
 
     cloud: str
@@ -53,7 +53,7 @@ class Round:
     def is_over(self) -> bool:
         return self._over or stopping.is_set() or time.monotonic() >= self.ends
 
-    def heard(self, error: VBSError | None) -> None:
+    def note_result(self, error: VBSError | None) -> None:
         if error is None:
             self._good += 1
             self._good_anew += self._token_is_new
@@ -150,9 +150,9 @@ class Round:
         try:
             answer = client.get_backup(str(pk), alone=alone)
         except VBSError as error:
-            self.heard(error)
+            self.note_result(error)
             return Fetched(pk, asked_at, error=error, http_status=error.http_status or 0)
-        self.heard(None)
+        self.note_result(None)
         return Fetched(pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status)
 
 

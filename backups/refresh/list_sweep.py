@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from backups.analysis.facts import SKEW
 from backups.clouds import registry
-from backups.clouds.cloud_health import Heard
+from backups.clouds.cloud_health import CallResult
 from backups.clouds.permission import may_ask
 from backups.derived import queue, volumes
 from backups.models import Backup, Cloud
@@ -22,7 +22,7 @@ from backups.refresh import auto_track, list_support
 from backups.refresh.apply import apply
 from backups.refresh.fetch import stopping
 from backups.refresh.plan import Fetched
-from backups.refresh.unchanged import touch
+from backups.refresh.unchanged import mark_unchanged
 from backups.shared import clock
 from backups.shared.locks import lock_cloud
 from backups.vbs import fields, payload
@@ -66,7 +66,7 @@ def _run(name: str, *, whole: bool) -> int:
 class _Sweep:
     def __init__(self, cloud: Cloud, began: datetime, *, whole: bool) -> None:
         self._name, self._cloud, self._began, self._whole = cloud.name, cloud, began, whole
-        self._wanted = auto_track.wanted(cloud.name)
+        self._policy = auto_track.policy_of(cloud.name)
         self._check = list_support.is_to_be_checked(cloud, began)
         self._trusted = not self._check and not cloud.list_lacks
         self._asked_at = began
@@ -84,7 +84,7 @@ class _Sweep:
         except OutOfBudget:
             return self._good
         except VBSError as e:
-            apply(self._name, [], heard=[Heard(self._asked_at, e)])
+            apply(self._name, [], calls=[CallResult(self._asked_at, e)])
             if not isinstance(e, SignInRefused):  # that says nothing of lists
                 list_support.failed(self._name, e.message, clock.now())
             return self._good
@@ -104,7 +104,7 @@ class _Sweep:
         for entries in walk:
             self._page({found: entry for entry in entries if (found := _id(entry)) is not None})
             self._derive_now_and_then()
-            if stopping.is_set() or (self._whole and not self._trusted and not self._wanted.anything):
+            if stopping.is_set() or (self._whole and not self._trusted and not self._policy.is_enabled):
                 return False
             if not self._whole and self._is_old(entries):
                 return True
@@ -124,9 +124,9 @@ class _Sweep:
 
     def _page(self, listed: dict[str, Any]) -> None:
         """Answers of one page, by ID. Its call is told to the cloud's row even when nothing on it is tracked."""
-        heard = [Heard(self._asked_at)]
+        calls = [CallResult(self._asked_at)]
         known = {one: payload.receive(entry) for one, entry in listed.items()} if self._trusted else {}
-        touched = touch(self._name, {one: received.digest for one, received in known.items()}, self._asked_at)
+        touched = mark_unchanged(self._name, {one: received.digest for one, received in known.items()}, self._asked_at)
         self._good += len(touched)
         self._note_page(listed)
         entries = {uuid.UUID(one): entry for one, entry in listed.items() if one not in touched}
@@ -136,14 +136,14 @@ class _Sweep:
             shown = {pk: entry for pk, entry in entries.items() if pk in tracked} or entries
             lacks = list_support.compare(self._name, shown)
             self._trusted, self._check = lacks == [], lacks is None
-        if self._wanted.anything:
-            tracked |= set(auto_track.track(self._name, new, self._wanted, self._asked_at))
+        if self._policy.is_enabled:
+            tracked |= set(auto_track.track(self._name, new, self._policy, self._asked_at))
         fetched = [
             Fetched(pk, self._asked_at, known.get(str(pk)) or payload.receive(entry), listed=True)
             for pk, entry in entries.items()
             if self._trusted and pk in tracked
         ]
-        applied = apply(self._name, fetched, heard=heard, more_follows=True)
+        applied = apply(self._name, fetched, calls=calls, more_follows=True)
         self._good += applied.good
         self._set_unlisted(applied.doubtful, self._asked_at)
 

@@ -126,8 +126,8 @@ def _times(
     every = schedule.interval(
         status=status, created_at=created_at, changed_at=changed_at, unchanged_looks=looks, now=now
     )
-    look = schedule.look(known.id, every, now)
-    return [now, now, known.due_again_at or look.next_refresh_at, look.interval, look.stale_at, looks, changed_at]
+    poll = schedule.next_poll(known.id, every, now)
+    return [now, now, known.due_again_at or poll.next_refresh_at, poll.interval, poll.stale_at, looks, changed_at]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ JITTER = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Poll:
     """`interval` in seconds, before jitter. `stale_at`: twice the interval after the good answer, exactly."""
 
     interval: int
@@ -38,8 +38,8 @@ def interval(
     return YOUNG_LOOK if now - (created_at or changed_at) < YOUNG else OLD_LOOK
 
 
-def look(backup_id: uuid.UUID, every: timedelta, now: datetime) -> Look:
-    return Look(int(every.total_seconds()), now + jittered(backup_id, every), now + 2 * every)
+def next_poll(backup_id: uuid.UUID, every: timedelta, now: datetime) -> Poll:
+    return Poll(int(every.total_seconds()), now + jittered(backup_id, every), now + 2 * every)
 
 
 def jittered(backup_id: uuid.UUID, every: timedelta) -> timedelta:

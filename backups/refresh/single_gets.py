@@ -12,12 +12,12 @@ from math import ceil
 from django.db.models import Q
 
 from backups.clouds import circuit_breaker, registry
-from backups.clouds.cloud_health import Heard
+from backups.clouds.cloud_health import CallResult
 from backups.clouds.permission import is_silent, may_ask
 from backups.models import Cloud
 from backups.refresh.apply import apply
 from backups.refresh.claims import CLAIM, Claim, claim, claim_due, claim_probe, release
-from backups.refresh.fetch import SLOWEST, Round, stopping
+from backups.refresh.fetch import SLOWEST, FetchBatch, stopping
 from backups.shared import clock
 from backups.vbs.errors import VBSError
 
@@ -61,7 +61,7 @@ def ask(claimed: Claim, *, urgent: bool = False) -> int:
     seconds = min(LASTS, (CLAIM.total_seconds() - SLOWEST) / 2)
     good = 0
     try:
-        for fetched in Round(claimed.cloud, time.monotonic() + seconds, urgent).fetch(claimed.ids):
+        for fetched in FetchBatch(claimed.cloud, time.monotonic() + seconds, urgent).fetch(claimed.ids):
             good += apply(claimed.cloud, fetched, claim=claimed).good
     finally:
         release(claimed)
@@ -90,5 +90,5 @@ def _ask_anything(name: str) -> int:
             registry.client(name).list_backups(limit=1)
     except VBSError as e:
         error = e
-    apply(name, [], heard=[Heard(asked_at, error)])
+    apply(name, [], calls=[CallResult(asked_at, error)])
     return int(error is None)

@@ -37,7 +37,7 @@ _WHERE = """
 """
 
 
-def touch(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str]:
+def mark_unchanged(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str]:
     """Those of these backups, with the digests of their entries, for which that was all there was to do.
 
     IDs are hyphenated and in lower case: of a page as texts alone they cost a third of what they do as UUIDs.

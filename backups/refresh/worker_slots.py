@@ -14,8 +14,8 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def room(cloud: str, *, interactive: bool = False) -> Iterator[bool]:
-    """Was there room? If not nothing is lost: what is due stays due, and the next dispatch names it again."""
+def worker_slot(cloud: str, *, interactive: bool = False) -> Iterator[bool]:
+    """Was one free? If not nothing is lost: what is due stays due, and the next dispatch names it again."""
     own, most = (f"people/{cloud}", FOR_PEOPLE) if interactive else (f"bulk/{cloud}", OF_ONE_CLOUD)
     with _lock:
         free = _busy[own] < most and (interactive or _busy["bulk"] < IN_BULK)

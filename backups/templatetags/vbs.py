@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
 from backups.web import status as words
-from backups.web.status import Look
+from backups.web.status import Badge
 from backups.web.volume_address import volume_url
 
 register = template.Library()
@@ -50,12 +50,12 @@ def volume_href(cloud: str, volume_id: str) -> SafeString:
 
 
 @register.simple_tag
-def glyph(look: Look) -> SafeString:
+def glyph(look: Badge) -> SafeString:
     return format_html('<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>', look.tone, look.glyph)
 
 
 @register.simple_tag
-def state(look: Look) -> SafeString:
+def state(look: Badge) -> SafeString:
     """Shape, word and colour, in that order."""
     return format_html(
         '<span class="st st-{}" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>'
@@ -80,7 +80,7 @@ def status_word(word: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def status_look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Look:
+def status_look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
     return _look(context, row)
 
 
@@ -238,7 +238,7 @@ def _now(context: Mapping[str, Any]) -> datetime:
     return now
 
 
-def _look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Look:
+def _look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
     stuck_at = row.get("stuck_at")
     return words.of_backup(
         status=row["status"],

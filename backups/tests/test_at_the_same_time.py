@@ -16,7 +16,7 @@ from backups.clouds import registry
 from backups.derived import queue
 from backups.derived.volumes import derive, forget_backups
 from backups.edits import protection_rules, tracking
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Volume
 from backups.refresh import auto_track
 from backups.shared.locks import lock_cloud
@@ -94,7 +94,7 @@ def test_a_disk_that_is_derived_while_its_rule_is_set() -> None:
     derive("otc", ["disk"], NOON)
     with before(lambda: derive("otc", ["disk"], NOON)):
         rule = by_period(period_seconds=7200, grace_seconds=0)
-        protection_rules.set_cloud_rule("otc", rule, hand=Hand("operator", NOON))
+        protection_rules.set_cloud_rule("otc", rule, actor=Actor("operator", NOON))
         Volume.objects.update(derive_at=NOON)  # whoever waits is the one to derive it
     assert Volume.objects.get().force_period_seconds == 7200
 

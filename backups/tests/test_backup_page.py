@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from backups.derived import findings, volumes
 from backups.edits import backup_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Revision, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -124,7 +124,7 @@ def _change(word: str, before: Any, after: Any) -> dict[str, Any]:
 def test_note_and_tags_are_saved_and_a_colleagues_change_is_said(web: Client) -> None:
     row = backup()
     url, mine = f"/backups/{row.pk}/labels/", {"note": "call Ada", "tags": "gold, db", "version": "1"}
-    backup_edits.change(row.pk, {"note": "theirs"}, hand=Hand("colleague", timezone.now()))
+    backup_edits.change(row.pk, {"note": "theirs"}, actor=Actor("colleague", timezone.now()))
     answer = web.post(url, mine)
     page = answer.content.decode()
     assert answer.status_code == 409

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backups.models import Backup
 from backups.refresh import claims, cost, single_gets
-from backups.refresh.worker_slots import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, room
+from backups.refresh.worker_slots import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, worker_slot
 from backups.reports import cloud_states
 from backups.tests.otc import cloud, make_due, running, singles, track
 from backups.tests.run_settings import LIMIT_S
@@ -90,8 +90,8 @@ def test_the_cheaper_way_is_chosen(due: int, listed: int, per_second: float, way
 
 
 def test_a_slow_cloud_takes_no_room_from_others_or_from_people() -> None:
-    with room("slow") as first, room("slow") as second, room("slow") as third:
+    with worker_slot("slow") as first, worker_slot("slow") as second, worker_slot("slow") as third:
         assert (first, second, third, OF_ONE_CLOUD) == (True, True, False, 2)
-        with room("other") as other, room("slow", interactive=True) as person:
+        with worker_slot("other") as other, worker_slot("slow", interactive=True) as person:
             assert (other, person) == (True, True)
     assert IN_BULK + FOR_PEOPLE <= 16

@@ -13,7 +13,7 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.derived.volumes import derive
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, volume_list
 from backups.reports import volumes
@@ -68,7 +68,7 @@ def test_a_disk_that_left_a_whole_list_is_deleted_and_kept(sim: Simulator) -> No
     for one in "ab":
         sim.add_volume(volume(one))
     volume_list.read("otc", timezone.now())
-    volume_edits.set_label([("otc", "b")], "mine", hand=Hand("anna", timezone.now()))
+    volume_edits.set_label([("otc", "b")], "mine", actor=Actor("anna", timezone.now()))
     sim.remove_volume("b")
     volume_list.read("otc", timezone.now())
     assert {one: word for one, (_, _, word) in told().items()} == {"a": "never", "b": "deleted"}

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backups.derived import volumes
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Edit, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -101,7 +101,7 @@ def test_a_failed_day_leads_to_the_backups_of_that_day(web: Client) -> None:
 def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: Client) -> None:
     disk("db-01", (5, "full", "available"))
     disk("db-02", (5, "full", "available"))
-    volume_edits.set_tags([("otc", "db-02")], ["gold"], hand=Hand("x", timezone.now()))
+    volume_edits.set_tags([("otc", "db-02")], ["gold"], actor=Actor("x", timezone.now()))
     assert [one for one, _ in grid(web.get("/volumes/?q=DB-01"))] == ["db-01"]
     assert [one for one, _ in grid(web.get("/volumes/?tag=gold&protection=&cloud="))] == ["db-02"]
     refused = web.get("/volumes/?protection=fine&q=db")
@@ -168,7 +168,7 @@ def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
 
 def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(web: Client) -> None:
     disk("a", (5, "full", "available"))
-    volume_edits.set_label([("otc", "a")], "theirs", hand=Hand("colleague", timezone.now()))
+    volume_edits.set_label([("otc", "a")], "theirs", actor=Actor("colleague", timezone.now()))
     mine = {"what": "label", "label": "mine", "tags": "gold, db", "note": "call Ada first", "version": "1"}
     answer = web.post("/volumes/otc/a/set/", mine)
     page = answer.content.decode()
@@ -184,7 +184,7 @@ def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(we
 def test_absurd_words_are_shown_as_text(web: Client) -> None:
     odd = "v_1.2:3" + "x" * 180
     disk(odd, (5, "full", "available"))
-    volume_edits.set_label([("otc", odd)], ABSURD[:250], hand=Hand(ABSURD, timezone.now()))
+    volume_edits.set_label([("otc", odd)], ABSURD[:250], actor=Actor(ABSURD, timezone.now()))
     listed = web.get("/volumes/")
     assert [one for one, _ in grid(listed)] == [odd]
     link = re.findall(r'href="(/volumes/otc/[^"]*)"', listed.content.decode())[0]

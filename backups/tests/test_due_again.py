@@ -11,7 +11,7 @@ from backups.edits import tracking
 from backups.models import Backup
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
-from backups.refresh.unchanged import touch
+from backups.refresh.unchanged import mark_unchanged
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.errors import Gone, Unavailable, VBSError
@@ -50,7 +50,7 @@ def test_an_answer_that_was_asked_for_before_the_wish_leaves_it_due(outcome: dic
 def test_a_page_that_was_asked_for_before_the_wish_leaves_it_due() -> None:
     asked_at = timezone.now() - timedelta(seconds=2)
     tracking.refresh_now([ID], asked_at + timedelta(seconds=1))
-    assert touch("otc", {ID: BODY.digest}, asked_at) == {ID}
+    assert mark_unchanged("otc", {ID: BODY.digest}, asked_at) == {ID}
     assert Backup.objects.get().next_refresh_at == asked_at + timedelta(seconds=1)
 
 

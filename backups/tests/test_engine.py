@@ -15,7 +15,7 @@ from backups.edits import tracking
 from backups.models import Backup, Body, Cloud
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.claims import CLAIM, claim_due
-from backups.refresh.schedule import CONFIRM_GONE, interval, look
+from backups.refresh.schedule import CONFIRM_GONE, interval, next_poll
 from backups.simulator import Fault, Simulator
 from backups.tests.otc import DISK, running
 
@@ -169,7 +169,7 @@ def test_looks_slow_down_as_backups_settle() -> None:
 
 def test_jitter_stays_within_a_fifth() -> None:
     now, every = timezone.now(), timedelta(minutes=15)
-    waits = [(look(uuid.uuid4(), every, now).next_refresh_at or now) - now for _ in range(200)]
+    waits = [(next_poll(uuid.uuid4(), every, now).next_refresh_at or now) - now for _ in range(200)]
     assert min(waits) >= every * 0.8
     assert max(waits) <= every * 1.2
     assert max(waits) > min(waits)

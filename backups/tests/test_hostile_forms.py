@@ -14,7 +14,7 @@ from django.utils import timezone
 from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.edits import protection_rules
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import ApiToken, Backup, Cloud, CloudRule, Volume
 from backups.tests.otc import configure, silent
 
@@ -89,8 +89,8 @@ def test_what_cannot_be_is_said_where_the_person_looks(
 
 def test_a_form_that_means_something_else_removes_no_rule(web: Client) -> None:
     rule = by_period(period_seconds=3600, grace_seconds=0)
-    hand = Hand("operator", timezone.now())
-    protection_rules.set_cloud_rule("otc", rule, hand=hand)
+    actor = Actor("operator", timezone.now())
+    protection_rules.set_cloud_rule("otc", rule, actor=actor)
     for what in ("follow", "label", "exempt", "add_tags", "end_exemption"):
         web.post("/volumes/rules/set/", {"what": what, "of": "cloud", "name": "otc", "follow": "yes"})
     assert CloudRule.objects.get().rule_period_seconds == 3600

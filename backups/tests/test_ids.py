@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from backups.derived import volumes
 from backups.edits import tracking, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.simulator import Simulator
@@ -127,7 +127,7 @@ def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, a
     tracking.add(cloud="otc", values=[tracked], now=timezone.now())
     single_gets.refresh_these("otc", [uuid.UUID(tracked)])
     volume_list.read("otc", timezone.now())
-    assert not volume_edits.register("otc", DISK.upper(), hand=Hand("operator", timezone.now()))
+    assert not volume_edits.register("otc", DISK.upper(), actor=Actor("operator", timezone.now()))
     [volume] = Volume.objects.filter(volume_id__iexact=DISK)
     assert (volume.volume_id, volume.name, volume.tracked) == (DISK, "db", 1)
     client.force_login(admin_user)
@@ -226,7 +226,7 @@ def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixt
         volumes.derive("otc", [volume_id], now)
         if n == 2:
             days = Trace.objects.get(volume__volume_id=DISK).days
-    volume_edits.set_note([("otc", "x\ny")], "of the ledger", hand=Hand("operator", now))
+    volume_edits.set_note([("otc", "x\ny")], "of the ledger", actor=Actor("operator", now))
 
     repair = importlib.import_module("backups.migrations.0003_ids_that_cannot_be_one").repair
     repair(apps, None)
@@ -255,7 +255,7 @@ def test_a_migration_brings_the_ids_of_disks_into_one_spelling(capsys: pytest.Ca
     for n, volume_id in enumerate([DISK.upper(), twin, twin.upper(), "unknown"]):
         Backup.objects.create(id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now)
         Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
-    volume_edits.set_note([("otc", twin.upper())], "of the twin", hand=Hand("operator", now))
+    volume_edits.set_note([("otc", twin.upper())], "of the twin", actor=Actor("operator", now))
     Volume.objects.update(derive_at=None)
 
     repair = importlib.import_module("backups.migrations.0007_one_spelling_of_ids").repair

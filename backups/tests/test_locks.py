@@ -18,12 +18,12 @@ from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.derived import queue, volumes
 from backups.edits import backup_edits, protection_rules, tracking, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Cloud, Volume
 from backups.refresh import claims, type_interpretation, volume_list
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
-from backups.refresh.unchanged import touch
+from backups.refresh.unchanged import mark_unchanged
 from backups.refresh.volume_list import Asked
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, seed: int) -> None:
         self._dice = random.Random(seed)
         self._now = timezone.now()
-        self._hand = Hand(f"operator-{seed}", self._now)
+        self._hand = Actor(f"operator-{seed}", self._now)
 
     def write(self) -> None:
         ways: list[Callable[[str], object]] = [
@@ -75,7 +75,7 @@ class Writer:
 
     def _unchanged(self, cloud: str) -> None:
         digests = {str(pk): payload.receive(self._body(pk)).digest for pk in self._ids(cloud, 60)}
-        touch(cloud, digests, self._now)
+        mark_unchanged(cloud, digests, self._now)
 
     def _derive(self, cloud: str) -> None:
         volumes.derive(cloud, self._disks(), self._now)
@@ -90,11 +90,11 @@ class Writer:
         known = list(Volume.objects.values_list("cloud", "volume_id"))
         picked = self._dice.sample(known, min(len(known), 20))
         with suppress(volume_edits.UnknownDisk):  # somebody untracked its last backup meanwhile
-            volume_edits.add_tags(picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
+            volume_edits.add_tags(picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
 
     def _tag_backups(self, _cloud: str) -> None:
         ids = [pk for cloud in CLOUDS for pk in self._ids(cloud, 20)]
-        backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], hand=self._hand)
+        backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
 
     def _list_disks(self, cloud: str) -> None:
         kept = volume_list.keep(cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now)
@@ -111,10 +111,10 @@ class Writer:
         tracking.add(cloud=cloud, values=ids, now=self._now)
 
     def _rule_of_cloud(self, cloud: str) -> None:
-        protection_rules.set_cloud_rule(cloud, self._rule(), hand=self._hand)
+        protection_rules.set_cloud_rule(cloud, self._rule(), actor=self._hand)
 
     def _rule_of_tag(self, _cloud: str) -> None:
-        protection_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), hand=self._hand)
+        protection_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), actor=self._hand)
 
     def _rule(self) -> Any:
         return by_period(period_seconds=3600 * self._dice.randint(1, 9), grace_seconds=0)

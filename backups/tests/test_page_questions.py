@@ -15,7 +15,7 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
 from backups.tests.otc import configure, silent
 
@@ -79,10 +79,10 @@ def have(n: int, settings: Any, folder: Path) -> None:
     Backup.objects.bulk_create(rows)
     findings.note([row.pk for row in rows], now)
     volumes.derive("otc", [f"d-{at}" for at in range(n)], now)
-    hand = Hand("operator", now)
+    actor = Actor("operator", now)
     tags = [f"t{at}" for at in range(n)]
-    backup_edits.add_tags([row.pk for row in rows], tags, hand=hand)
-    volume_edits.add_tags([("otc", "d-0")], tags, hand=hand)
+    backup_edits.add_tags([row.pk for row in rows], tags, actor=actor)
+    volume_edits.add_tags([("otc", "d-0")], tags, actor=actor)
     Body.objects.create(backup=rows[0], received_at=now, http_status=200, text="{}")
     Revision.objects.bulk_create(Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n))
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backups.analysis.rules import by_period
 from backups.edits import protection_rules, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Cloud, Volume
 from backups.tests.otc import configure, silent
 
@@ -26,8 +26,8 @@ def web(client: Client, settings: Any, tmp_path: Any) -> Client:
     now = timezone.now()
     refused = "The cloud refuses its list of disks."
     Cloud.objects.create(name="otc", follow="all", last_good_at=now, volumes_error=refused)
-    volume_edits.register("otc", "disk", hand=Hand("anna", now))
-    volume_edits.set_tags([("otc", "disk")], ["prod"], hand=Hand("anna", now))
+    volume_edits.register("otc", "disk", actor=Actor("anna", now))
+    volume_edits.set_tags([("otc", "disk")], ["prod"], actor=Actor("anna", now))
     client.force_login(User.objects.create_user("operator"))
     return client
 
@@ -56,7 +56,7 @@ def test_a_rule_is_set_seen_with_who_set_it_and_taken_away(web: Client, of: str,
 @pytest.mark.parametrize(("of", "name"), [("tag", "prod"), ("cloud", "otc")])
 def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(web: Client, of: str, name: str) -> None:
     setting = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}[of]
-    setting(name, by_period(period_seconds=7 * 3600, grace_seconds=3600), hand=Hand("anna", timezone.now()))
+    setting(name, by_period(period_seconds=7 * 3600, grace_seconds=3600), actor=Actor("anna", timezone.now()))
     answer = web.post(SET, {**MINE, "of": of, "name": name, "cron": "0 4 * * *"})
     page = unescape(answer.content.decode())
     assert answer.status_code == 409

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backups.clouds import registry
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
@@ -171,14 +171,14 @@ def test_one_of_a_disk_that_was_registered_by_hand(
     configure(settings, tmp_path, {"otc": sim.cloud_entry(vbs_follow="none")})
     registry.ensure_rows()
     make(sim, 1, timezone.now() - HOUR)
-    hand = Hand("operator", timezone.now())
-    volume_edits.register("otc", "another", hand=hand)
-    volume_edits.set_follow([("otc", "another")], True, hand=hand)
+    actor = Actor("operator", timezone.now())
+    volume_edits.register("otc", "another", actor=actor)
+    volume_edits.set_follow([("otc", "another")], True, actor=actor)
     work()
     clock.shift(timedelta(seconds=10))
-    hand = Hand("operator", timezone.now())
-    volume_edits.register("otc", DISK, hand=hand)
-    volume_edits.set_follow([("otc", DISK)], True, hand=hand)
+    actor = Actor("operator", timezone.now())
+    volume_edits.register("otc", DISK, actor=actor)
+    volume_edits.set_follow([("otc", DISK)], True, actor=actor)
     assert word() == "unknown"
     work()
     assert word() == "protected"

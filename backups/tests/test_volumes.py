@@ -15,7 +15,7 @@ from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
 from backups.derived.volumes import Listed, derive, derive_all, note_listing
 from backups.edits import protection_rules, tracking, volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Edit, Volume
 from backups.reports import volumes
 from backups.tests.facts import NOON
@@ -23,7 +23,7 @@ from backups.tests.facts import NOON
 pytestmark = pytest.mark.django_db
 H = timedelta(hours=1)
 DISK = ("otc", "disk")
-ANNA = Hand("anna", NOON)
+ANNA = Actor("anna", NOON)
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ def test_a_disk_that_nobody_follows_is_unknown(
     Cloud.objects.update(follow=cloud_follow)
     backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_follow([DISK], disk_follow, hand=ANNA)
+    volume_edits.set_follow([DISK], disk_follow, actor=ANNA)
     assert disk().protection == expected
 
 
@@ -188,7 +188,7 @@ def test_where_only_tracked_disks_are_followed_none_listed_means_never(
     listed: dict[str, Listed] | None, expected: str
 ) -> None:
     Cloud.objects.update(follow="disks")
-    volume_edits.register("otc", "vol-9", hand=ANNA)
+    volume_edits.register("otc", "vol-9", actor=ANNA)
     if listed is not None:
         note_listing("otc", listed, NOON)
     assert disk(volume_id="vol-9").protection == expected
@@ -210,38 +210,38 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
     assert (disk().protection, disk().rule["from"]) == ("overdue", "default")
-    protection_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), hand=ANNA)
+    protection_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), actor=ANNA)
     assert (disk().protection, disk().rule["from"], disk().late_at) == ("late", "cloud", NOON - H)
-    protection_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), hand=ANNA)
-    volume_edits.set_tags([DISK], [" weekly", "odd"], hand=ANNA)
+    protection_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), actor=ANNA)
+    volume_edits.set_tags([DISK], [" weekly", "odd"], actor=ANNA)
     assert (disk().protection, disk().rule["from"], disk().rule["tag"]) == ("protected", "tag", "weekly")
     rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
-    volume_edits.set_rule([DISK], rule, hand=ANNA)
+    volume_edits.set_rule([DISK], rule, actor=ANNA)
     assert (disk().protection, disk().rule["from"], disk().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
     assert (disk().own_rule, disk().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
-    volume_edits.set_rule([DISK], None, hand=ANNA)
-    protection_rules.set_tag_rule("weekly", None, hand=ANNA)
+    volume_edits.set_rule([DISK], None, actor=ANNA)
+    protection_rules.set_tag_rule("weekly", None, actor=ANNA)
     assert disk().rule["from"] == "cloud"
-    protection_rules.set_cloud_rule("otc", None, hand=ANNA)
+    protection_rules.set_cloud_rule("otc", None, actor=ANNA)
     assert disk().rule["from"] == "default"
 
 
 def test_an_exemption_ends_by_itself() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
-    volume_edits.exempt([DISK], "scratch", NOON + timedelta(minutes=5), hand=ANNA)
+    volume_edits.exempt([DISK], "scratch", NOON + timedelta(minutes=5), actor=ANNA)
     assert (disk().protection, disk().exempt) == ("exempt", {"reason": "scratch", "until": NOON + timedelta(minutes=5)})
     assert disk(NOON + timedelta(minutes=5)).protection == "overdue"
-    volume_edits.end_exemption([DISK], hand=ANNA)
+    volume_edits.end_exemption([DISK], actor=ANNA)
     assert (disk().protection, disk().exempt) == ("overdue", None)
 
 
 def test_who_changed_what_and_when_is_kept() -> None:
     backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_label([DISK], "  the ledger ", hand=ANNA)
-    volume_edits.set_label([DISK], "the ledger", hand=Hand("ben", NOON + H))
-    volume_edits.set_note([DISK], "ask Ben", hand=Hand("ben", NOON + H))
+    volume_edits.set_label([DISK], "  the ledger ", actor=ANNA)
+    volume_edits.set_label([DISK], "the ledger", actor=Actor("ben", NOON + H))
+    volume_edits.set_note([DISK], "ask Ben", actor=Actor("ben", NOON + H))
     found = disk()
     assert (found.label, found.note, found.title, found.version) == ("the ledger", "ask Ben", "the ledger", 3)
     assert {word: (one.by, one.at) for word, one in found.edited.items()} == {
@@ -258,13 +258,13 @@ def test_of_two_people_the_second_is_told_and_nothing_is_lost() -> None:
     backup(1)
     derive("otc", ["disk"], NOON)
     seen = disk().version
-    volume_edits.set_tags([DISK], ["prod"], hand=ANNA, version=seen)
+    volume_edits.set_tags([DISK], ["prod"], actor=ANNA, version=seen)
     with pytest.raises(volume_edits.Conflict, match="anna changed this meanwhile") as told:
-        volume_edits.set_tags([DISK], ["test"], hand=Hand("ben", NOON), version=seen)
+        volume_edits.set_tags([DISK], ["test"], actor=Actor("ben", NOON), version=seen)
     assert (told.value.version, disk().tags) == (seen + 1, ["prod"])
-    volume_edits.add_tags([DISK], ["test"], hand=Hand("ben", NOON))
+    volume_edits.add_tags([DISK], ["test"], actor=Actor("ben", NOON))
     assert disk().tags == ["prod", "test"]
-    volume_edits.add_tags([DISK], [], ["prod"], hand=Hand("ben", NOON))
+    volume_edits.add_tags([DISK], [], ["prod"], actor=Actor("ben", NOON))
     assert disk().tags == ["test"]
 
 
@@ -274,15 +274,15 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
     derive_all("otc", NOON)
     weekly = by_period(period_seconds=7 * 86_400, grace_seconds=0)
     with pytest.raises(volume_edits.UnknownDisk):
-        volume_edits.set_rule([("otc", "a"), ("otc", "nowhere")], weekly, hand=ANNA)
+        volume_edits.set_rule([("otc", "a"), ("otc", "nowhere")], weekly, actor=ANNA)
     assert {disk(volume_id=one).protection for one in "abc"} == {"overdue"}
-    assert volume_edits.set_rule([("otc", "a"), ("otc", "b")], weekly, hand=ANNA) == 2
+    assert volume_edits.set_rule([("otc", "a"), ("otc", "b")], weekly, actor=ANNA) == 2
     assert [disk(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
 
 
 def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
-    assert volume_edits.register("otc", "vol-9", label="by hand", hand=ANNA)
-    assert not volume_edits.register("otc", "vol-9", hand=ANNA)
+    assert volume_edits.register("otc", "vol-9", label="by hand", actor=ANNA)
+    assert not volume_edits.register("otc", "vol-9", actor=ANNA)
     assert disk(volume_id="vol-9").protection == "unknown"
     assert Cloud.objects.get().walk_asked_at == NOON  # the list is walked through at once
     note_listing("otc", {}, NOON)
@@ -293,9 +293,9 @@ def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_back
 @pytest.mark.parametrize("reason", ["", "  ", "a\x00b"])
 def test_an_exemption_needs_a_reason_that_can_be_stored(reason: str) -> None:
     with pytest.raises(volume_edits.BadValue):
-        volume_edits.exempt([DISK], reason, None, hand=ANNA)
+        volume_edits.exempt([DISK], reason, None, actor=ANNA)
     with pytest.raises(volume_edits.BadValue):
-        volume_edits.exempt([DISK], "fine", NOON, hand=ANNA)
+        volume_edits.exempt([DISK], "fine", NOON, actor=ANNA)
 
 
 def test_an_untracked_backup_protects_no_longer() -> None:
@@ -310,7 +310,7 @@ def test_an_untracked_backup_protects_no_longer() -> None:
 def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:
     one = backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_label([DISK], "mine", hand=ANNA)
+    volume_edits.set_label([DISK], "mine", actor=ANNA)
     note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
     tracking.untrack([str(one.pk)])
     assert (disk().protection, disk().last_good_id, disk().late_at) == ("unknown", None, None)

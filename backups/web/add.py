@@ -17,7 +17,7 @@ from backups.edits.pasted_ids import TooMany
 from backups.edits.tracking import Verdict
 from backups.web import added as just_added
 from backups.web import status
-from backups.web.status import Look
+from backups.web.status import Badge
 
 NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
 
@@ -48,7 +48,7 @@ class AddForm(forms.Form):
 class Line:
     at: int
     verdict: Verdict
-    look: Look
+    look: Badge
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -93,7 +93,7 @@ def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, writt
     return render(request, "backups/add.html", page)
 
 
-def _look(verdict: Verdict, written: bool) -> Look:
+def _look(verdict: Verdict, written: bool) -> Badge:
     return status.VERDICTS["added" if written and verdict.state == "new" else verdict.state]
 
 

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Hand
+from backups.edits.volume_edits import Actor
 from backups.models import Backup, Volume
 
 Disk = tuple[str, str]  # cloud, volume ID
@@ -57,7 +57,7 @@ def follow(request: HttpRequest) -> HttpResponse:
         messages.error(request, "That address does not say what was added.")
         return redirect("backups")
     disks = list(_followed(at))
-    volume_edits.set_follow(disks, True, hand=Hand(by=request.user.get_username(), now=timezone.now()))
+    volume_edits.set_follow(disks, True, actor=Actor(by=request.user.get_username(), now=timezone.now()))
     n = len(disks)
     messages.success(request, f"New backups of {n:,} {'disk' if n == 1 else 'disks'} are tracked from now on.")
     return redirect(address(at))

@@ -21,7 +21,7 @@ from backups.analysis.flight import NO_PACE, Flight, Pace, pace
 from backups.clouds import registry
 from backups.edits import backup_edits
 from backups.edits.backup_edits import UnknownBackup
-from backups.edits.volume_edits import BadValue, Conflict, Hand
+from backups.edits.volume_edits import Actor, BadValue, Conflict
 from backups.models import Backup, Body, Cloud, Edit, Volume
 from backups.reports.history import history
 from backups.reports.volumes import VolumeState, volume_states
@@ -46,14 +46,14 @@ class LabelForm(PageForm):
     tags = forms.CharField(required=False)
     version = forms.IntegerField(required=False)
 
-    def save(self, backup_id: uuid.UUID, hand: Hand) -> bool:
+    def save(self, backup_id: uuid.UUID, actor: Actor) -> bool:
         """Raises UnknownBackup and Conflict. False: the errors say what is wrong."""
         if not self.is_valid():
             return False
         given = self.cleaned_data
         words = {"note": given["note"].strip(), "tags": given["tags"].replace("\n", ",").split(",")}
         try:
-            backup_edits.change(backup_id, words, hand=hand, version=given["version"])
+            backup_edits.change(backup_id, words, actor=actor, version=given["version"])
         except BadValue as e:
             self.add_error(e.word if e.word in self.fields else None, str(e))
             return False
@@ -79,7 +79,7 @@ def set_labels(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     """Note and tags. What somebody else saved meanwhile is said, and what was typed stays."""
     form = LabelForm(request.POST)
     try:
-        if form.save(backup_id, Hand(request.user.get_username(), timezone.now())):
+        if form.save(backup_id, Actor(request.user.get_username(), timezone.now())):
             messages.success(request, "Saved.")
             return redirect("backup", backup_id)
     except UnknownBackup:

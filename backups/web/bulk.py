@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from backups import tasks
 from backups.edits import backup_edits, tracking
-from backups.edits.volume_edits import BadValue, Hand, clean_tags
+from backups.edits.volume_edits import Actor, BadValue, clean_tags
 from backups.models import Backup
 from backups.query.backups import BACKUPS
 from backups.query.page import Pages
@@ -58,8 +58,8 @@ def _tag(request: HttpRequest, ids: list[str]) -> HttpResponse:
             return _say(request, "Write a tag first; nothing was changed.", good=False)
         off = request.POST.get("do") == "untag"
         add, remove = ([], tags) if off else (tags, [])
-        hand = Hand(by=request.user.get_username(), now=timezone.now())
-        n = backup_edits.add_tags([uuid.UUID(one) for one in ids], add, remove, hand=hand)
+        actor = Actor(by=request.user.get_username(), now=timezone.now())
+        n = backup_edits.add_tags([uuid.UUID(one) for one in ids], add, remove, actor=actor)
     except BadValue as e:
         return _say(request, f"Nothing was changed. {e}", good=False)
     shown = ", ".join(tags)

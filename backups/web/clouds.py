@@ -21,7 +21,7 @@ from backups.reports.cloud_states import CloudState
 from backups.vbs.clouds import AKSK
 from backups.web import status
 from backups.web.live import Live
-from backups.web.status import Look
+from backups.web.status import Badge
 
 CLOCKS = timedelta(minutes=1)  # by which ours and a cloud's may differ
 TESTS = "connection_tests"  # in the session: the last test of each cloud that this person made
@@ -32,7 +32,7 @@ class Line:
     """A step of a connection test as shown."""
 
     name: str
-    look: Look
+    look: Badge
     detail: str
     milliseconds: int | None
     failed: bool
@@ -49,10 +49,10 @@ class Tested:
 @dataclass(frozen=True)
 class Shown:
     state: CloudState
-    look: Look
+    look: Badge
     paused: bool
     pause: str  # why, in a sentence
-    breaker: Look
+    breaker: Badge
     signs_each_call: bool
     heard: bool  # else all that is known of its backups is stale
     clocks_differ: str  # a sentence, empty when they do not

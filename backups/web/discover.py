@@ -17,7 +17,7 @@ from backups.edits.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
 from backups.web.backup_list import disk_names
-from backups.web.status import Look
+from backups.web.status import Badge
 
 SIZE = 100
 MOST = 10_000_000  # no cloud lists so many backups of a project
@@ -79,7 +79,7 @@ def _ask(cloud: str, words: Mapping[str, object]) -> Asked:
         return Asked(error=f"{cloud} did not give its list. {e.message}")
 
 
-def _lines(found: Discovered | None) -> list[tuple[discover.Listed, Look]]:
+def _lines(found: Discovered | None) -> list[tuple[discover.Listed, Badge]]:
     return [(one, status.of_status(one.status)) for one in found.backups] if found else []
 
 

@@ -13,7 +13,7 @@ from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.edits import tracking
-from backups.edits.volume_edits import Conflict, Hand, UnknownDisk
+from backups.edits.volume_edits import Actor, Conflict, UnknownDisk
 from backups.models import Backup
 from backups.reports.volumes import volume_detail
 from backups.web import status
@@ -55,7 +55,7 @@ def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """What somebody else changed meanwhile is said, and what was typed stays."""
     form = DiskForm(request.POST)
     version = form.cleaned_data.get("version") if form.is_valid() else None
-    many = Many([(cloud, volume_id)], Hand(request.user.get_username(), timezone.now()), version, zone(request))
+    many = Many([(cloud, volume_id)], Actor(request.user.get_username(), timezone.now()), version, zone(request))
     try:
         if form.change(many) is not None:
             messages.success(request, "Saved.")

@@ -10,7 +10,7 @@ from django import forms
 
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
-from backups.edits.volume_edits import BadValue, Disk, Hand
+from backups.edits.volume_edits import Actor, BadValue, Disk
 from backups.web.page_form import PageForm
 
 WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
@@ -28,7 +28,7 @@ class Many:
     """The disks that a change is for, by whom, and (for one disk) the version that was on the screen."""
 
     disks: Sequence[Disk]
-    hand: Hand
+    actor: Actor
     version: int | None
     zone: ZoneInfo
 
@@ -96,17 +96,17 @@ class DiskForm(PageForm):
 
 
 def _rule(form: DiskForm, many: Many) -> int:
-    return volume_edits.set_rule(many.disks, form.rule(many.zone), hand=many.hand, version=many.version)
+    return volume_edits.set_rule(many.disks, form.rule(many.zone), actor=many.actor, version=many.version)
 
 
 def _exempt(form: DiskForm, many: Many) -> int:
     reason, until = form.cleaned_data["reason"], form.until_end(many.zone)
-    return volume_edits.exempt(many.disks, reason, until, hand=many.hand, version=many.version)
+    return volume_edits.exempt(many.disks, reason, until, actor=many.actor, version=many.version)
 
 
 def _follow(form: DiskForm, many: Many) -> int:
     follow = FOLLOW.get(form.cleaned_data["follow"])
-    return volume_edits.set_follow(many.disks, follow, hand=many.hand, version=many.version)
+    return volume_edits.set_follow(many.disks, follow, actor=many.actor, version=many.version)
 
 
 def _label(form: DiskForm, many: Many) -> int:
@@ -117,16 +117,16 @@ def _label(form: DiskForm, many: Many) -> int:
         "note": volume_edits.text("note", given["note"], most=volume_edits.LONGEST_TEXT),
         "tags": volume_edits.clean_tags(form.tag_list()),
     }
-    return volume_edits.change(many.disks, columns, hand=many.hand, version=many.version)
+    return volume_edits.change(many.disks, columns, actor=many.actor, version=many.version)
 
 
 _CHANGES: dict[str, Callable[[DiskForm, Many], int]] = {
     "rule": _rule,
-    "no_rule": lambda form, many: volume_edits.set_rule(many.disks, None, hand=many.hand, version=many.version),
+    "no_rule": lambda form, many: volume_edits.set_rule(many.disks, None, actor=many.actor, version=many.version),
     "exempt": _exempt,
-    "end_exemption": lambda form, many: volume_edits.end_exemption(many.disks, hand=many.hand, version=many.version),
+    "end_exemption": lambda form, many: volume_edits.end_exemption(many.disks, actor=many.actor, version=many.version),
     "follow": _follow,
     "label": _label,
-    "add_tags": lambda form, many: volume_edits.add_tags(many.disks, form.tag_list(), hand=many.hand),
-    "remove_tags": lambda form, many: volume_edits.add_tags(many.disks, (), form.tag_list(), hand=many.hand),
+    "add_tags": lambda form, many: volume_edits.add_tags(many.disks, form.tag_list(), actor=many.actor),
+    "remove_tags": lambda form, many: volume_edits.add_tags(many.disks, (), form.tag_list(), actor=many.actor),
 }

@@ -12,7 +12,7 @@ from backups.analysis.days import DayWord, Watch, day_words
 from backups.analysis.rules import Rule, span
 from backups.reports.volumes import VolumeState
 from backups.web import status
-from backups.web.status import Look
+from backups.web.status import Badge
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Disk:
     """A row of the grid. `hrefs`: the days that are links to the backups of that day."""
 
     state: VolumeState
-    look: Look
+    look: Badge
     short: str
     words: tuple[DayWord, ...]
     hrefs: dict[date, str]
@@ -42,7 +42,7 @@ def disk_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: dat
     )
     words = day_words(members, watch, days=days, zone=zone, now=now)
     look = status.PROTECTION[state.protection]
-    look = Look(look.tone, look.glyph, look.text, state.why or look.tooltip)
+    look = Badge(look.tone, look.glyph, look.text, state.why or look.tooltip)
     hrefs = {day: day_link(state, day, zone) for day, word in zip(days, words, strict=True) if word == "failed"}
     return Disk(state, look, short(state), words, hrefs)
 

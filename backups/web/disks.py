@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.clouds import registry
-from backups.edits.volume_edits import Hand, UnknownDisk
+from backups.edits.volume_edits import Actor, UnknownDisk
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.page import Pages
@@ -59,7 +59,7 @@ def set_many(request: HttpRequest) -> HttpResponse:
         disks = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
         if not disks:
             form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
-        many = Many(disks, Hand(request.user.get_username(), timezone.now()), None, zone(request))
+        many = Many(disks, Actor(request.user.get_username(), timezone.now()), None, zone(request))
         changed = form.change(many) if disks else None
     except BadFilter as e:
         return _refuse(request, e.problems, e.rest)

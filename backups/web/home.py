@@ -19,7 +19,7 @@ from backups.web import status
 from backups.web.clouds import shown
 from backups.web.context import note_attention
 from backups.web.live import Live
-from backups.web.status import Look
+from backups.web.status import Badge
 from backups.web.volume_address import volume_url
 from backups.web.zone import zone
 
@@ -32,7 +32,7 @@ LISTS = {"volume": "volumes", "backup": "backups"}
 class Tile:
     n: int
     query: str
-    look: Look
+    look: Badge
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Todo:
     """An item that needs attention, as shown."""
 
     item: Item
-    look: Look
+    look: Badge
     href: str
     title: str
 
@@ -48,7 +48,7 @@ class Todo:
 @dataclass(frozen=True)
 class Flying:
     state: FlightState
-    look: Look
+    look: Badge
 
 
 @require_safe
@@ -137,7 +137,7 @@ def _stored(found: Summary) -> list[tuple[date, int | None]]:
     return [(point.day, point.mb) for point in found.growth.points]
 
 
-def _mark(todo: Sequence[Todo], found: Summary) -> Look:
+def _mark(todo: Sequence[Todo], found: Summary) -> Badge:
     """The shape before the sentence: the worst of all."""
     if todo:
         return todo[0].look

@@ -15,7 +15,7 @@ from backups.analysis.rules import DEFAULT, BadRule
 from backups.clouds import registry
 from backups.edits import protection_rules, volume_edits
 from backups.edits.protection_rules import Shared
-from backups.edits.volume_edits import BadValue, Conflict, Hand
+from backups.edits.volume_edits import Actor, BadValue, Conflict
 from backups.models import Cloud
 from backups.web.disk_forms import DiskForm
 from backups.web.page_form import PageForm
@@ -37,10 +37,10 @@ class RuleForm(DiskForm):
         """False: the errors say what is wrong. Raises Conflict."""
         if not self.is_valid():
             return False
-        given, hand = self.cleaned_data, Hand(request.user.get_username(), timezone.now())
+        given, actor = self.cleaned_data, Actor(request.user.get_username(), timezone.now())
         try:
             rule = self.rule(zone(request)) if given["what"] == "rule" else None
-            SET[given["of"]](given["name"], rule, hand=hand, version=given["version"])
+            SET[given["of"]](given["name"], rule, actor=actor, version=given["version"])
         except (BadRule, BadValue) as e:
             self.refuse(e)
             return False
@@ -96,9 +96,9 @@ def register(request: HttpRequest) -> HttpResponse:
     """Make a disk known that no list names and no tracked backup is of."""
     form = RegisterForm(request.POST)
     if form.is_valid():
-        given, hand = form.cleaned_data, Hand(request.user.get_username(), timezone.now())
+        given, actor = form.cleaned_data, Actor(request.user.get_username(), timezone.now())
         try:
-            new = volume_edits.register(given["cloud"], given["volume_id"], label=given["label"] or None, hand=hand)
+            new = volume_edits.register(given["cloud"], given["volume_id"], label=given["label"] or None, actor=actor)
         except BadValue as e:
             form.add_error(e.word, str(e))
         else:

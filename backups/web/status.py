@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Look:
+class Badge:
     tone: str
     glyph: str
     text: str
@@ -25,61 +25,61 @@ class Cell:
 
 
 STATUSES = {
-    "available": Look("ok", "g-ok", "available", "The backup is complete and can be restored."),
-    "creating": Look("flight", "g-creating", "creating", "The backup is being written."),
-    "restoring": Look("flight", "g-restoring", "restoring", "Its data is being written back to a disk."),
-    "deleting": Look("flight", "g-deleting", "deleting", "The cloud is removing it."),
-    "error": Look("fail", "g-fail", "error", "The backup failed; nothing can be restored from it."),
-    "error_deleting": Look("fail", "g-failo", "error deleting", "The cloud could not delete it."),
-    "error_restoring": Look("fail", "g-fail", "error restoring", "Restoring from it failed."),
-    "deleted": Look("mute", "g-gone", "deleted", "The cloud says that it is deleted."),
+    "available": Badge("ok", "g-ok", "available", "The backup is complete and can be restored."),
+    "creating": Badge("flight", "g-creating", "creating", "The backup is being written."),
+    "restoring": Badge("flight", "g-restoring", "restoring", "Its data is being written back to a disk."),
+    "deleting": Badge("flight", "g-deleting", "deleting", "The cloud is removing it."),
+    "error": Badge("fail", "g-fail", "error", "The backup failed; nothing can be restored from it."),
+    "error_deleting": Badge("fail", "g-failo", "error deleting", "The cloud could not delete it."),
+    "error_restoring": Badge("fail", "g-fail", "error restoring", "Restoring from it failed."),
+    "deleted": Badge("mute", "g-gone", "deleted", "The cloud says that it is deleted."),
 }
 TRACKING_STATES = {
-    "pending": Look("mute", "g-pending", "no answer yet", "Added; the cloud has not answered for it yet."),
-    "fresh": Look("ok", "g-ok", "fresh", "The last good answer is recent."),
-    "stale": Look("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
-    "gone": Look(
+    "pending": Badge("mute", "g-pending", "no answer yet", "Added; the cloud has not answered for it yet."),
+    "fresh": Badge("ok", "g-ok", "fresh", "The last good answer is recent."),
+    "stale": Badge("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "gone": Badge(
         "mute", "g-gone", "gone", "The cloud said twice that this backup does not exist. Kept with all that was known."
     ),
 }
 KINDS = {
-    "full": Look("mute", "g-full", "full", "Holds the whole disk."),
-    "incremental": Look("mute", "g-inc", "incremental", "Holds what changed; it can be restored by itself."),
-    "unknown": Look("unk", "g-kunk", "unknown", "The cloud gave no sign by which full and incremental differ."),
+    "full": Badge("mute", "g-full", "full", "Holds the whole disk."),
+    "incremental": Badge("mute", "g-inc", "incremental", "Holds what changed; it can be restored by itself."),
+    "unknown": Badge("unk", "g-kunk", "unknown", "The cloud gave no sign by which full and incremental differ."),
 }
 REACHABLE = {
-    True: Look("ok", "g-ok", "reachable", "Its last call was answered."),
-    False: Look("fail", "g-unplug", "not reachable", "Its last call failed."),
-    None: Look("mute", "g-pending", "not asked yet", "No call has been made yet."),
+    True: Badge("ok", "g-ok", "reachable", "Its last call was answered."),
+    False: Badge("fail", "g-unplug", "not reachable", "Its last call failed."),
+    None: Badge("mute", "g-pending", "not asked yet", "No call has been made yet."),
 }
 BREAKERS = {
-    "closed": Look("ok", "g-ok", "closed", "Calls go through."),
-    "half_open": Look("warn", "g-late", "trying", "After a pause one call at a time tries whether the cloud is back."),
-    "open": Look("fail", "g-unplug", "open", "No call is made before the pause is over."),
+    "closed": Badge("ok", "g-ok", "closed", "Calls go through."),
+    "half_open": Badge("warn", "g-late", "trying", "After a pause one call at a time tries whether the cloud is back."),
+    "open": Badge("fail", "g-unplug", "open", "No call is made before the pause is over."),
 }
-NOT_CONFIGURED = Look("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
+NOT_CONFIGURED = Badge("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
 TOKENS = {
-    "usable": Look("ok", "g-ok", "in use", "It opens what it may."),
-    "expired": Look("mute", "g-gone", "ran out", "Its days are over."),
-    "revoked": Look("mute", "g-exempt", "revoked", "It was ended by hand."),
+    "usable": Badge("ok", "g-ok", "in use", "It opens what it may."),
+    "expired": Badge("mute", "g-gone", "ran out", "Its days are over."),
+    "revoked": Badge("mute", "g-exempt", "revoked", "It was ended by hand."),
 }
 VERDICTS = {
-    "new": Look("flight", "g-plus", "new", "It will be tracked."),
-    "added": Look("ok", "g-ok", "added", "It is tracked from now on."),
-    "already_tracked": Look("mute", "g-ok", "already tracked", "Nothing to do."),
-    "duplicate": Look("mute", "g-exempt", "twice in your text", "Counted once."),
-    "invalid": Look("warn", "g-late", "not an ID", "Nothing can be tracked by it."),
+    "new": Badge("flight", "g-plus", "new", "It will be tracked."),
+    "added": Badge("ok", "g-ok", "added", "It is tracked from now on."),
+    "already_tracked": Badge("mute", "g-ok", "already tracked", "Nothing to do."),
+    "duplicate": Badge("mute", "g-exempt", "twice in your text", "Counted once."),
+    "invalid": Badge("warn", "g-late", "not an ID", "Nothing can be tracked by it."),
 }
 PROTECTION = {
-    "overdue": Look(
+    "overdue": Badge(
         "fail", "g-overdue", "overdue", "The newest good backup is older than the rule and its grace allow."
     ),
-    "never": Look("fail", "g-never", "never", "No good backup of this disk has been seen."),
-    "late": Look("warn", "g-late", "late", "One is due by the rule, but its grace is not used up yet."),
-    "unknown": Look("unk", "g-unknown", "unknown", "The evidence is old, or nobody follows its new backups."),
-    "protected": Look("ok", "g-ok", "protected", "The newest good backup is younger than the rule allows."),
-    "exempt": Look("mute", "g-exempt", "exempt", "Somebody said why this disk needs no backup."),
-    "deleted": Look("mute", "g-gone", "deleted", "It left the cloud's list of disks; kept, and it needs nothing."),
+    "never": Badge("fail", "g-never", "never", "No good backup of this disk has been seen."),
+    "late": Badge("warn", "g-late", "late", "One is due by the rule, but its grace is not used up yet."),
+    "unknown": Badge("unk", "g-unknown", "unknown", "The evidence is old, or nobody follows its new backups."),
+    "protected": Badge("ok", "g-ok", "protected", "The newest good backup is younger than the rule allows."),
+    "exempt": Badge("mute", "g-exempt", "exempt", "Somebody said why this disk needs no backup."),
+    "deleted": Badge("mute", "g-gone", "deleted", "It left the cloud's list of disks; kept, and it needs nothing."),
 }
 DAYS = {
     "full": Cell("c-full", "", "full", "A full backup of this day is good."),
@@ -92,15 +92,15 @@ DAYS = {
     "idle": Cell("c-idle", "·", "nothing was due", "By the rule nothing was due, and nothing came."),
     "none": Cell("c-none", "", "not known here yet", "The disk was not known to vbsdash on this day."),
 }
-STUCK = Look("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
+STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
 ATTENTION = {
     **{word: PROTECTION[word] for word in ("overdue", "never", "late")},
-    "unreachable": Look("fail", "g-unplug", "not reachable", "The cloud's last call failed."),
-    "error": Look("fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."),
-    "error_restoring": Look("fail", "g-fail", "restore failed", "Restoring from it failed."),
-    "error_deleting": Look("warn", "g-failo", "could not be deleted", "The cloud could not delete it."),
+    "unreachable": Badge("fail", "g-unplug", "not reachable", "The cloud's last call failed."),
+    "error": Badge("fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."),
+    "error_restoring": Badge("fail", "g-fail", "restore failed", "Restoring from it failed."),
+    "error_deleting": Badge("warn", "g-failo", "could not be deleted", "The cloud could not delete it."),
     "stuck": STUCK,
-    "stale": Look("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "stale": Badge("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
     "unknown": PROTECTION["unknown"],
 }
 STEPS = {
@@ -112,31 +112,31 @@ STEPS = {
     "path": "Path",
 }
 STEP_OUTCOMES = {
-    "ok": Look("ok", "g-ok", "works", "This step works."),
-    "failed": Look("fail", "g-fail", "fails", "This is what fails."),
-    "not_tried": Look("mute", "g-pending", "not tried", "A step before it fails."),
+    "ok": Badge("ok", "g-ok", "works", "This step works."),
+    "failed": Badge("fail", "g-fail", "fails", "This is what fails."),
+    "not_tried": Badge("mute", "g-pending", "not tried", "A step before it fails."),
 }
 FAILED = tuple(word for word, look in STATUSES.items() if look.tone == "fail")
 IN_FLIGHT = tuple(word for word, look in STATUSES.items() if look.tone == "flight")
-_NO_STATUS = Look("unk", "g-unknown", "no status", "The cloud's answer held no status.")
-_UNKNOWN = Look("unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word.")
+_NO_STATUS = Badge("unk", "g-unknown", "no status", "The cloud's answer held no status.")
+_UNKNOWN = Badge("unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word.")
 
 
-def of_status(status: str | None) -> Look:
+def of_status(status: str | None) -> Badge:
     """A status by itself; one that nobody knows keeps the cloud's own word."""
     if status is None:
         return _NO_STATUS
     return STATUSES.get(status) or replace(_UNKNOWN, text=status)
 
 
-def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False) -> Look:
+def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False) -> Badge:
     """What may be said of a backup now: old knowledge never looks healthy."""
     if tracking_state in ("pending", "gone"):
         return TRACKING_STATES[tracking_state]
     look = of_status(status)
     if tracking_state == "stale":
         was = f"was {look.text}" if status else "not known now"
-        return Look("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
+        return Badge("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
     if stuck and status in IN_FLIGHT:
         return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{look.text}, stuck")
     if status in IN_FLIGHT and progress:
@@ -144,7 +144,7 @@ def of_backup(*, status: str | None, tracking_state: str, progress: int | None =
     return look
 
 
-def stuck(progress: int | None) -> Look:
+def stuck(progress: int | None) -> Badge:
     return replace(STUCK, text=f"stuck at {progress} %") if progress else STUCK
 
 

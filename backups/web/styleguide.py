@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 
 from backups.query.selection import Selection
 from backups.web import columns, list_toolbar, status
-from backups.web.status import Look
+from backups.web.status import Badge
 
-TABLES: Mapping[str, Mapping[Any, Look]] = {
+TABLES: Mapping[str, Mapping[Any, Badge]] = {
     "Status of a backup": status.STATUSES,
     "Tracking state": status.TRACKING_STATES,
     "Kind": status.KINDS,

@@ -7,7 +7,7 @@ from typing import Any
 
 from backups.analysis.rules import span
 from backups.web import status
-from backups.web.status import Look
+from backups.web.status import Badge
 
 _DAY = timedelta(days=1)
 _ERRORS = {
@@ -22,7 +22,7 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    look: Look
+    look: Badge
     sentence: str
     next: str
     trouble: str  # why the last look failed, in words; empty when it did not
@@ -34,7 +34,7 @@ def verdict(row: Mapping[str, Any], now: datetime) -> Verdict:
     return Verdict(look, _sentence(row, look), _next(row), trouble)
 
 
-def _sentence(row: Mapping[str, Any], look: Look) -> str:
+def _sentence(row: Mapping[str, Any], look: Badge) -> str:
     state, word = row["tracking_state"], row["status"]
     if state == "pending":
         return "No answer yet."

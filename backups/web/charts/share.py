@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backups.web import status
 from backups.web.charts.scale import Rect
-from backups.web.status import Look
+from backups.web.status import Badge
 
 ORDER = ("protected", "late", "overdue", "never", "unknown", "exempt", "deleted")
 WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
@@ -15,7 +15,7 @@ WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
 class Part:
     word: str
     n: int
-    look: Look
+    look: Badge
     shape: Rect
 
 
