@@ -5,7 +5,7 @@ Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -181,10 +181,6 @@ class Client:
         query = {"limit": limit, "offset": offset, "sort_key": sort_key, "sort_dir": sort_dir, **filters}
         return self._page(self._backups(), "backups", query).entries
 
-    def list_volumes(self, *, limit: int = PAGE, offset: int = 0) -> list[Any]:
-        """One page of raw disks, from the volume service."""
-        return self._page(self._volumes(), "volumes", {"limit": limit, "offset": offset}).entries
-
     def get_volume(self, volume_id: str) -> dict[str, Any]:
         """One raw disk, from the volume service. Raises Gone when that says itemNotFound."""
         body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _ONE)
@@ -201,17 +197,9 @@ class Client:
         """The whole list, page by page."""
         return self._walk(self._backups(), "backups", page, {**_OLDEST_FIRST, "sort_dir": sort_dir})
 
-    def iter_backups(self, page: int = PAGE) -> Iterator[Any]:
-        """Every backup the cloud lists, oldest first, each once; entries without an ID come as they are."""
-        return (entry for entries in self.walk_backups(page) for entry in entries)
-
     def walk_volumes(self, page: int = PAGE) -> Walk:
         """All disks, page by page, from the volume service."""
         return self._walk(self._volumes(), "volumes", page, {})
-
-    def iter_volumes(self, page: int = PAGE) -> Iterator[Any]:
-        """Every disk the volume service lists, each once."""
-        return (entry for entries in self.walk_volumes(page) for entry in entries)
 
     def close(self) -> None:
         """Close the connections of all threads; a later call opens new ones."""
