@@ -11,9 +11,9 @@ from backups.analysis import causes, flight
 from backups.analysis.facts import outcome
 from backups.analysis.flight import Flight
 from backups.models import Backup, Cause
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
-CHUNK = 1000
 _READ = ("id", "cloud", "volume_id", "kind", "status", "progress", "fail_reason", "created_at", "refreshed_at")
 FOUND = ("cause", "outcome", "flight", "stuck_at")
 _FINISHED = 20  # backups of a disk that tell how long one takes
@@ -22,9 +22,8 @@ _FINISHED = 20  # backups of a disk that tell how long one takes
 def note(ids: Iterable[uuid.UUID], now: datetime) -> int:
     """Write what is found about these; how many rows changed. Two queries and one more for each distinct finding."""
     found, given = 0, list(ids)
-    for at in range(0, len(given), CHUNK):
-        some = given[at : at + CHUNK]
-        rows = list(Backup.objects.filter(pk__in=some).order_by("pk").values(*_READ, *FOUND, "gone_at"))
+    for batch in in_batches(given):
+        rows = list(Backup.objects.filter(pk__in=batch).order_by("pk").values(*_READ, *FOUND, "gone_at"))
         found += _write(rows, _usual(rows), now)
     return found
 

@@ -8,16 +8,15 @@ from django.db.models import F, QuerySet
 from backups.derived.queue import mark
 from backups.derived.volumes import forget_backups
 from backups.models import Backup, Cloud, Volume
+from backups.shared.batches import in_batches
 from backups.vbs.kind import vote
-
-CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 
 
 def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
     """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
     disks = disks_of(ids)
-    for part in chunks(ids):
-        backups = Backup.objects.filter(pk__in=part)
+    for batch in in_batches(ids):
+        backups = Backup.objects.filter(pk__in=batch)
         _take_votes_along(backups, cloud)
         backups.update(
             cloud=cloud,
@@ -53,8 +52,8 @@ def forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
 def disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
     """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
     disks: set[tuple[str, str | None]] = set()
-    for part in chunks(ids):
-        backups = Backup.objects.filter(pk__in=part).order_by()
+    for batch in in_batches(ids):
+        backups = Backup.objects.filter(pk__in=batch).order_by()
         disks.update(backups.values_list("cloud", "volume_id"))
         disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
     return disks
@@ -66,7 +65,3 @@ def by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
     for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
         found.setdefault(cloud, []).append(volume_id)
     return found
-
-
-def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

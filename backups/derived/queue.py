@@ -4,14 +4,15 @@ A page of a list shows one backup each of a thousand disks: derived page by page
 in one walk. The mark is in the database, so a worker that dies in between leaves the rest to the next one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from backups.derived.volumes import CHUNK, derive, ensure_volumes
+from backups.derived.volumes import derive, ensure_volumes
 from backups.models import Volume
 from backups.models.volume import VolumeQuerySet
+from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_volumes
 
 LARGE = 1_000  # backups of one disk; beyond it each puts the derivation off by …
@@ -25,21 +26,21 @@ def mark(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> None:
     Their rows stay locked: whoever derives one of them meanwhile reads what comes after, or is waited for.
     """
     ids = sorted({one for one in volume_ids if one})
-    for at in range(0, len(ids), CHUNK):
-        _mark(cloud, ids[at : at + CHUNK], now)
+    for batch in in_batches(ids):
+        _mark(cloud, batch, now)
 
 
 def mark_all(volumes: VolumeQuerySet, now: datetime) -> None:
     """In the transaction that changes by what these disks are judged."""
     pks = list(lock_volumes(volumes).values_list("pk", flat=True))
-    for at in range(0, len(pks), CHUNK):
-        Volume.objects.filter(pk__in=pks[at : at + CHUNK]).update(derive_at=now)
+    for batch in in_batches(pks):
+        Volume.objects.filter(pk__in=batch).update(derive_at=now)
 
 
 def derive_due(cloud: str, now: datetime) -> int:
     """Derive what is marked for now or earlier, each few hundred in a transaction of their own; how many changed."""
     changed = 0
-    while ids := list(_due(cloud, now).order_by("derive_at", "id").values_list("volume_id", flat=True)[:CHUNK]):
+    while ids := list(_due(cloud, now).order_by("derive_at", "id").values_list("volume_id", flat=True)[:IDS_PER_QUERY]):
         changed += derive(cloud, ids, now)
     return changed
 
@@ -53,7 +54,7 @@ def _due(cloud: str, now: datetime) -> QuerySet[Volume]:
     return Volume.objects.filter(cloud=cloud, derive_at__lte=now)
 
 
-def _mark(cloud: str, ids: list[str], now: datetime) -> None:
+def _mark(cloud: str, ids: Sequence[str], now: datetime) -> None:
     mine = Volume.objects.filter(cloud=cloud, volume_id__in=ids)
     known: list[tuple[int, int, datetime | None]] = []
     for _ in range(2):  # one that was just being removed is made anew

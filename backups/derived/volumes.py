@@ -21,9 +21,9 @@ from backups.derived import daily_totals
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.rule import RuleColumns
 from backups.shared import bulk
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 
-CHUNK = 500  # disks in one query
 NAMED_AFTER = timedelta(minutes=2)
 CONFIRMED_AFTER = timedelta(minutes=10)  # between two lists that lack something, before that is believed
 LISTING = ("listed_backups", "newest_listed_at", "unlisted_since")
@@ -55,7 +55,7 @@ def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
     ids = sorted({one for one in volume_ids if one})
     if not ids:
         return 0
-    return sum(_derive(cloud, ids[at : at + CHUNK], now) for at in range(0, len(ids), CHUNK))
+    return sum(_derive(cloud, batch, now) for batch in in_batches(ids))
 
 
 def derive_all(cloud: str, now: datetime) -> int:
@@ -117,8 +117,8 @@ def note_newest(cloud: str, listed: Mapping[str, Listed]) -> None:
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
     """After backups were untracked: a disk that only they made known, and nobody set anything on, goes with them."""
     derive(cloud, volume_ids, now)
-    for at in range(0, len(volume_ids), CHUNK):
-        mine = Volume.objects.filter(cloud=cloud, volume_id__in=volume_ids[at : at + CHUNK])
+    for batch in in_batches(volume_ids):
+        mine = Volume.objects.filter(cloud=cloud, volume_id__in=batch)
         with transaction.atomic():
             locked = [volume.pk for volume in lock_volumes(mine)]
             unknown = Volume.objects.filter(pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True)

@@ -8,9 +8,9 @@ from django.db import transaction
 
 from backups.edits.volume_edits import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
 from backups.models import Backup, BackupTag, Edit
+from backups.shared.batches import in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
-CHUNK = 400
 WORDS = ("note", "tags")
 
 
@@ -37,8 +37,8 @@ def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = ()
     changed = 0
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
-        for at in range(0, len(ids), CHUNK):
-            rows = _locked(ids[at : at + CHUNK]).values()
+        for batch in in_batches(ids):
+            rows = _locked(batch).values()
             kept = {row.pk: [tag for tag in row.tags if tag not in less] for row in rows}
             changed += _write([(row, {"tags": clean_tags([*kept[row.pk], *more])}) for row in rows], actor)
     return changed

@@ -13,9 +13,10 @@ from django.utils import timezone
 from backups.clouds import registry, sign_in
 from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
-from backups.derived.moves import CHUNK, by_cloud, chunks, disks_of, forget, move
+from backups.derived.moves import by_cloud, disks_of, forget, move
 from backups.edits.pasted_ids import Line, read_ids
 from backups.models import Backup, Cloud, SearchText
+from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
 
@@ -60,7 +61,7 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
         moved = [one for one in ids if one in known and known[one].moves_to(cloud)]
         moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
         rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
-        Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+        Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left = move(moved, cloud, now)
     forget(left, now)
@@ -91,22 +92,21 @@ def untrack(ids: Sequence[str]) -> int:
         disks = by_cloud(disks_of(ids))
         for cloud, volume_ids in disks.items():
             queue.mark(cloud, volume_ids, now)
-        for part in chunks(ids):
-            gone += Backup.objects.filter(pk__in=part).delete()[1].get("backups.Backup", 0)
+        for batch in in_batches(ids):
+            gone += Backup.objects.filter(pk__in=batch).delete()[1].get("backups.Backup", 0)
     forget(disks, now)
     return gone
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
     """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
-    parts = [Backup.objects.filter(pk__in=part) for part in chunks(ids)]
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
     asked = clouds_of(ids)
     sign_in.try_again(sorted(asked & names))
     with transaction.atomic():
         lock_clouds(asked)
-        return sum(part.update(next_refresh_at=now) for part in parts)
+        return sum(Backup.objects.filter(pk__in=batch).update(next_refresh_at=now) for batch in in_batches(ids))
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ class _Known:
 def _known(ids: Sequence[str]) -> dict[str, _Known]:
     rows = (
         row
-        for part in chunks(ids)
-        for row in Backup.objects.filter(pk__in=part).values_list("pk", "refreshed_at", "cloud")
+        for batch in in_batches(ids)
+        for row in Backup.objects.filter(pk__in=batch).values_list("pk", "refreshed_at", "cloud")
     )
     return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
 

@@ -14,10 +14,10 @@ from backups.clouds import registry
 from backups.derived import volumes
 from backups.models import Cloud, Edit, Volume, VolumeTag
 from backups.models.rule import RuleColumns
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 from backups.vbs.ids import normal, why_no_id
 
-CHUNK = 400
 MOST_TAGS, LONGEST_TAG, LONGEST_TEXT = 50, 64, 10_000
 _COLUMNS = {  # what a person calls it → the columns that hold it
     "label": ("label",),
@@ -111,8 +111,8 @@ def change(
     with transaction.atomic():
         for cloud, some in groupby(sorted(set(disks)), key=lambda disk: disk[0]):
             ids = [volume_id for _, volume_id in some]
-            for at in range(0, len(ids), CHUNK):
-                changed.setdefault(cloud, []).extend(_change(cloud, ids[at : at + CHUNK], columns, actor, version))
+            for batch in in_batches(ids):
+                changed.setdefault(cloud, []).extend(_change(cloud, batch, columns, actor, version))
     are_followed = not callable(columns) and columns.get("follow") is True
     for cloud, ids in changed.items():
         if ids and are_followed:

@@ -27,12 +27,12 @@ from backups.refresh.diff import WORDS, Difference
 from backups.refresh.plan import FAILED, GOOD, KNOWN, Failure, Fetched, Known, News
 from backups.refresh.schedule import IN_FLIGHT
 from backups.shared import bulk, clock
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 from backups.vbs.kind import Votes, vote
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 500  # IDs in one query
 REVISION = ("backup", "at", "changes", "body", "keep")
 BODY = ("backup", "received_at", "http_status", "text")
 OF_DISKS = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
@@ -130,13 +130,13 @@ class _Batch:
         bulk.update(Backup, GOOD, touched)
         self._applied.good += len(touched)
         self._fail(failures)
-        for at in range(0, len(changed), CHUNK):
-            self._change(changed[at : at + CHUNK])
+        for batch in in_batches(changed):
+            self._change(batch)
 
     def _known(self) -> Iterable[Known]:
         ids = list(self._fetched)
-        for at in range(0, len(ids), CHUNK):
-            mine = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._cloud).order_by("pk")
+        for batch in in_batches(ids):
+            mine = Backup.objects.filter(pk__in=batch, cloud=self._cloud).order_by("pk")
             for *stored, due_at in bulk.rows(mine, KNOWN):
                 stands = plan.is_due_again(due_at, self._fetched[stored[0]].asked_at, self._landed_at)
                 yield Known(*[*stored, due_at if stands else None])

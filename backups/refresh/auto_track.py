@@ -11,10 +11,9 @@ from django.db import transaction
 from backups.clouds import registry
 from backups.derived import moves
 from backups.models import Backup, SearchText, Volume
+from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 from backups.vbs import fields
-
-CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: AutoTrackPolicy, 
     moved = take_over(cloud, there, now)
     fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
-    Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+    Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
     SearchText.objects.put({"id": row.id} for row in rows)
     return [*(row.id for row in rows), *moved]
 
@@ -77,18 +76,15 @@ def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.
 
 
 def _orphans(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
-    chosen = list(ids)
     orphans: list[uuid.UUID] = []
-    for at in range(0, len(chosen), CHUNK):
-        backups = Backup.objects.filter(pk__in=chosen[at : at + CHUNK])
+    for batch in in_batches(list(ids)):
+        backups = Backup.objects.filter(pk__in=batch)
         orphans += backups.exclude(cloud__in=registry.configured()).values_list("pk", flat=True)
     return orphans
 
 
 def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    chosen = list(ids)
-    return {
-        pk
-        for at in range(0, len(chosen), CHUNK)
-        for pk in Backup.objects.filter(pk__in=chosen[at : at + CHUNK]).values_list("pk", flat=True)
-    }
+    found: set[uuid.UUID] = set()
+    for batch in in_batches(list(ids)):
+        found.update(Backup.objects.filter(pk__in=batch).values_list("pk", flat=True))
+    return found

@@ -15,10 +15,10 @@ from django.db.models import Q
 from backups.models import Backup
 from backups.models.backup import BackupQuerySet
 from backups.refresh.schedule import SLOWEST_LOOK
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
 CLAIM = timedelta(seconds=60)  # longer than any round of questions may take
-CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def release(claimed: Claim, ids: Sequence[uuid.UUID] | None = None) -> None:
     chosen = claimed.ids if ids is None else ids
     with transaction.atomic():
         lock_cloud(claimed.cloud)
-        for at in range(0, len(chosen), CHUNK):
-            mine = Backup.objects.filter(pk__in=chosen[at : at + CHUNK], claimed_until=claimed.until)
+        for batch in in_batches(chosen):
+            mine = Backup.objects.filter(pk__in=batch, claimed_until=claimed.until)
             mine.update(claimed_until=None)
 
 
@@ -80,8 +80,8 @@ def _first(rows: BackupQuerySet, most: int) -> list[uuid.UUID]:
 
 def _take(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
     taken: list[uuid.UUID] = []
-    for at in range(0, len(ids), CHUNK):
-        rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=ids[at : at + CHUNK])
+    for batch in in_batches(ids):
+        rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=batch)
         free_ones = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
         mine = list(free_ones.order_by("pk").values_list("pk", flat=True))
         Backup.objects.filter(pk__in=mine).update(claimed_until=now + CLAIM)

@@ -24,6 +24,7 @@ from backups.refresh.fetch import stopping
 from backups.refresh.plan import Fetched
 from backups.refresh.unchanged import mark_unchanged
 from backups.shared import clock
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
@@ -35,7 +36,6 @@ PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
 NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
 DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
-CHUNK = 500
 
 
 def sweep(name: str) -> int:
@@ -177,8 +177,8 @@ class _Sweep:
     def _tracked(self, entries: dict[uuid.UUID, Any]) -> set[uuid.UUID]:
         """Those that this cloud's rows name; they are served by a list again."""
         ids, found = list(entries), set[uuid.UUID]()
-        for at in range(0, len(ids), CHUNK):
-            mine = Backup.objects.filter(pk__in=ids[at : at + CHUNK], cloud=self._name)
+        for batch in in_batches(ids):
+            mine = Backup.objects.filter(pk__in=batch, cloud=self._name)
             rows = list(mine.values_list("pk", "unlisted_at"))
             found |= {pk for pk, _ in rows}
             again = [pk for pk, unlisted_at in rows if unlisted_at is not None]
@@ -190,8 +190,8 @@ class _Sweep:
         """Since when the list does not serve these, so that they are asked for singly; None: it does."""
         with transaction.atomic():
             lock_cloud(self._name)
-            for first in range(0, len(ids), CHUNK):
-                Backup.objects.filter(pk__in=ids[first : first + CHUNK]).update(unlisted_at=at)
+            for batch in in_batches(ids):
+                Backup.objects.filter(pk__in=batch).update(unlisted_at=at)
 
     def _is_old(self, entries: list[Any]) -> bool:
         """Were all of these there at the last look, an hour's delay allowed?"""

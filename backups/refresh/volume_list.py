@@ -20,10 +20,11 @@ from django.db.models.functions import Coalesce
 from backups.clouds import registry
 from backups.clouds.permission import may_ask
 from backups.derived import queue
-from backups.derived.volumes import CHUNK, CONFIRMED_AFTER, have_backups_counted
+from backups.derived.volumes import CONFIRMED_AFTER, have_backups_counted
 from backups.models import Cloud, Volume
 from backups.refresh import list_support
 from backups.shared import clock
+from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_cloud, lock_volumes
 from backups.vbs import disk
 from backups.vbs.disk import Disk
@@ -157,7 +158,7 @@ def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
         )
         for one in sorted(new, key=lambda one: one.id)
     ]
-    Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
+    Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
 
 
 def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) -> None:
@@ -174,19 +175,19 @@ def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) 
             changed.append(row)
     columns = ["name", "size", "missing_since", "deleted_at", "derive_at"]
     Volume.objects.bulk_update(changed, columns, batch_size=100)
-    for part in _chunks([row.pk for row in rows]):
-        Volume.objects.filter(pk__in=part).update(listed_at=now)
+    for batch in in_batches([row.pk for row in rows]):
+        Volume.objects.filter(pk__in=batch).update(listed_at=now)
 
 
 def _note_absence(pks: Sequence[int], now: datetime) -> None:
-    for part in _chunks(pks):
-        Volume.objects.filter(pk__in=part).update(missing_since=now)
+    for batch in in_batches(pks):
+        Volume.objects.filter(pk__in=batch).update(missing_since=now)
 
 
 def _delete(pks: Sequence[int], now: datetime) -> None:
     """They are derived anew: of a disk that is gone no backup can be missed."""
-    for part in _chunks(pks):
-        gone = Volume.objects.filter(pk__in=part)
+    for batch in in_batches(pks):
+        gone = Volume.objects.filter(pk__in=batch)
         gone.update(deleted_at=Coalesce("missing_since", now), missing_since=None, derive_at=now)
 
 
@@ -242,7 +243,3 @@ def _note(cloud: str, sentence: str, now: datetime, *, again: bool) -> None:
     """Why the list does not count, on the clouds page. `again`: it is read again soon."""
     words = {"volumes_error": sentence} | ({"volumes_due_at": now + AGAIN} if again else {})
     Cloud.objects.filter(pk=cloud).update(**words)
-
-
-def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]

@@ -14,8 +14,7 @@ from uuid import UUID
 
 from backups.models import Backup, Cloud
 from backups.models.volume import VolumeQuerySet
-
-CHUNK = 500  # IDs in one query; SQLite and PostgreSQL both take it
+from backups.shared.batches import in_batches
 
 
 def lock_cloud(name: str) -> Cloud:
@@ -28,11 +27,11 @@ def lock_clouds(names: Iterable[str]) -> None:
     list(Cloud.objects.filter(pk__in=set(names)).order_by("pk").select_for_update(no_key=True))
 
 
-def clouds_of(ids: Sequence[UUID] | Sequence[str]) -> set[str]:
+def clouds_of(ids: Sequence[UUID | str]) -> set[str]:
     """The clouds of these backups, to be locked before any of them is written."""
     found: set[str] = set()
-    for at in range(0, len(ids), CHUNK):
-        backups = Backup.objects.filter(pk__in=ids[at : at + CHUNK]).order_by()
+    for batch in in_batches(ids):
+        backups = Backup.objects.filter(pk__in=batch).order_by()
         found.update(backups.values_list("cloud", flat=True).distinct())
     return found
 
