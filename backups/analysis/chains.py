@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backups.analysis.facts import Fact, MadeBy, made_by
+from backups.vbs.statuses import STORES_NOTHING
 
 LARGEST_DISK_GB = 32_768  # what the clouds offer at most
 MOST_BACKUPS = 20  # of one disk (API.md §5)
@@ -74,7 +75,7 @@ def _place(fact: Fact) -> tuple[datetime, uuid.UUID]:
 
 def _stores(fact: Fact) -> bool:
     """A failed one, and one that is being made, tell no size; only what stores something carries a chain on."""
-    return fact.status not in ("error", "creating")
+    return fact.status not in STORES_NOTHING
 
 
 def _opens(fact: Fact) -> bool:

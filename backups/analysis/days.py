@@ -14,12 +14,12 @@ from backups.analysis.calendar import midnight
 from backups.analysis.facts import Made, outcome, was_good
 from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
+from backups.vbs.statuses import MADE
 
 DayWord = Literal["full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"]
 DAY_WORDS: tuple[DayWord, ...] = (
     *("full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"),
 )
-_MADE = frozenset({"available", "restoring", "deleting", "deleted", "error_deleting", "error_restoring"})
 _DAY, _LATELY = timedelta(days=1), timedelta(hours=1)  # evidence of an hour ago is enough for today
 _BEST: tuple[DayWord, ...] = ("full", "incremental", "good", "flight", "failed", "unknown")
 _KINDS: dict[str, DayWord] = {"full": "full", "incremental": "incremental"}
@@ -54,7 +54,7 @@ def word_of(made: Cell) -> DayWord:
         return "failed"
     if made.status == "creating":
         return "flight"
-    return _KINDS.get(made.kind, "good") if made.status in _MADE else "unknown"
+    return _KINDS.get(made.kind, "good") if made.status in MADE else "unknown"
 
 
 def day_words(

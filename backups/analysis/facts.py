@@ -4,11 +4,10 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
-GOOD = frozenset({"available", "restoring"})  # something can be restored from it
+from backups.vbs.statuses import CAME_GOOD, LEAVING, RESTORABLE
+
 LONG_BEFORE = timedelta(hours=24)  # a data_timestamp that lies further before created_at is not believed
 SKEW = timedelta(minutes=5)  # how far two clocks may differ; a time further in the future is not believed
-_CAME_GOOD = frozenset({"available", "restoring", "error_restoring"})
-_THERE = frozenset({"deleting", "deleted", "error_deleting"})  # was made; how it came out is told by its outcome
 MomentSource = Literal["data_timestamp", "created_at"]
 MadeBy = Literal["policy", "csbs", "hand"]
 
@@ -51,7 +50,7 @@ class Fact(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Copies and VM backups count; what is gone does not."""
-        return self.status in GOOD and self.gone_at is None
+        return self.status in RESTORABLE and self.gone_at is None
 
 
 class Moment(NamedTuple):
@@ -88,7 +87,7 @@ def outcome(before: str | None, status: str | None) -> str | None:
     A backup that is deleted keeps what came of it, so its day stays what it was. One that was first seen while it was
     being deleted is neither: nobody knows how it had been.
     """
-    if status in _CAME_GOOD:
+    if status in CAME_GOOD:
         return "good"
     return "failed" if status == "error" else before
 
@@ -96,4 +95,4 @@ def outcome(before: str | None, status: str | None) -> str | None:
 def was_good(one: Made) -> bool:
     """Could it be restored once? Of one that is being deleted and was never seen before, that is believed."""
     came = outcome(one.outcome, one.status)
-    return came == "good" or (came is None and one.status in _THERE)
+    return came == "good" or (came is None and one.status in LEAVING)

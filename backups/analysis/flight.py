@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
-IN_FLIGHT = frozenset({"creating", "restoring", "deleting"})
+from backups.vbs.statuses import IN_FLIGHT
+
 STILL = timedelta(hours=1)  # 30 looks at the slowest pace, one every 120 s
 FLOOR, TIMES_USUAL = timedelta(hours=2), 3  # nothing is stuck for its length before the floor
 _KEPT = 6  # samples: enough to see the pace of now, not of hours ago

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from backups.analysis.chains import LARGEST_DISK_GB, Chain
 from backups.analysis.facts import SKEW, Fact
+from backups.vbs.statuses import STORES_NOTHING
 
 LEAST_POINTS = 3  # below it there is no trend
 _OLDEST = date(2012, 1, 1)  # nothing was stored before there were such clouds
@@ -144,7 +145,7 @@ def jump(found: Sequence[Point]) -> Jump | None:
 
 def _levels(chain: Chain, facts: Sequence[Fact], now: datetime) -> list[tuple[date, int]]:
     """By how much the chain's size changed, and when: its newest member that is there tells it."""
-    stores = [n for n, fact in enumerate(facts) if fact.status not in ("error", "creating")]
+    stores = [n for n, fact in enumerate(facts) if fact.status not in STORES_NOTHING]
     events = [(_day(chain.members[n].at, now), 0, n) for n in stores]
     events += [
         (max(_day(gone, now), _day(chain.members[n].at, now)), 1, n) for n in stores if (gone := facts[n].gone_at)

@@ -10,9 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
-from backups.models.backup import FAILED, TRACKING_STATES
+from backups.models.backup import TRACKING_STATES
 from backups.reports import cloud_states, monitoring
 from backups.shared import processes
+from backups.vbs.statuses import FAILED, BackupStatus
 
 MIB = 1024 * 1024  # the API's MB
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
@@ -206,7 +207,7 @@ def _gauge(
 
 
 def _outcome(status: str | None) -> str | None:
-    return "good" if status == monitoring.GOOD else "failed" if status in FAILED else None
+    return "good" if status == BackupStatus.AVAILABLE else "failed" if status in FAILED else None
 
 
 def _flag(value: bool | None) -> float | None:

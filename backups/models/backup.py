@@ -13,8 +13,6 @@ from backups.models.columns import CodePointText
 TRACKING_STATES = ("pending", "fresh", "stale", "gone")
 KINDS = ("full", "incremental", "unknown")
 SERVICE_TYPES = ("disk", "vm", "disk_copy", "vm_copy")
-IN_FLIGHT = ("creating", "restoring", "deleting")
-FAILED = ("error", "error_deleting", "error_restoring")
 HIDDEN = frozenset(  # columns of the engine, no words
     [
         *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_looks", "claimed_until", "digest"),

@@ -6,10 +6,11 @@ from typing import Any
 from django.db import models
 from django.db.models import BooleanField, Case, CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
 
-from backups.models.backup import FAILED, Backup
+from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
+from backups.vbs.statuses import FAILED
 
 SAME_TIME = timedelta(seconds=1)  # lists and single answers may write one time with and without its fraction
 LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there is none beside the known ones

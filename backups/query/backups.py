@@ -7,18 +7,10 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q
 
 from backups.models import Backup, BackupTag, SearchText
-from backups.models.backup import (
-    FAILED,
-    HIDDEN,
-    IN_FLIGHT,
-    KINDS,
-    ORDERED,
-    SERVICE_TYPES,
-    TRACKING_STATES,
-    in_tracking_state,
-)
+from backups.models.backup import HIDDEN, KINDS, ORDERED, SERVICE_TYPES, TRACKING_STATES, in_tracking_state
 from backups.query.definition import FEW, Derived, Listing
 from backups.query.fields import Word, words_of
+from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
 def _tracked(states: Sequence[str], now: datetime) -> Q:

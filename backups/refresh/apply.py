@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import transaction
 
-from backups.analysis.facts import GOOD as GOOD_STATUSES
 from backups.analysis.facts import Fact
 from backups.clouds import cloud_health, registry
 from backups.clouds.cloud_health import CallResult
@@ -24,12 +23,12 @@ from backups.models.search import SEARCHED, folded
 from backups.refresh import plan, type_interpretation
 from backups.refresh.claims import Claim, release
 from backups.refresh.diff import WORDS, Difference
-from backups.refresh.plan import FAILED, GOOD, KNOWN, Failure, Fetched, Known, News
-from backups.refresh.schedule import IN_FLIGHT
+from backups.refresh.plan import ANSWERED_COLUMNS, FAILED_COLUMNS, KNOWN, Failure, Fetched, Known, News
 from backups.shared import bulk, clock
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 from backups.vbs.kind import Votes, vote
+from backups.vbs.statuses import IN_FLIGHT, RESTORABLE
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ class _Batch:
                 changed.append(known)
             else:
                 touched.append([known.id, *plan.touched(known, one)])
-        bulk.update(Backup, GOOD, touched)
+        bulk.update(Backup, ANSWERED_COLUMNS, touched)
         self._applied.good += len(touched)
         self._fail(failures)
         for batch in in_batches(changed):
@@ -142,7 +141,7 @@ class _Batch:
                 yield Known(*[*stored, due_at if stands else None])
 
     def _fail(self, failures: Sequence[Failure]) -> None:
-        bulk.update(Backup, FAILED, [[one.id, *one.row] for one in failures])
+        bulk.update(Backup, FAILED_COLUMNS, [[one.id, *one.row] for one in failures])
         told = [(one.id, one.difference, None) for one in failures if one.difference is not None]
         self._revise(told)
         if told:
@@ -175,7 +174,7 @@ class _Batch:
         """Of the words only those that changed in one of them: with each column go an index or two."""
         changed = set(WORDS) if any(one.is_first for one in found) else {w for one in found for w in one.words}
         news = [word for word in WORDS if word in changed]
-        columns = [*GOOD, "digest", *news]
+        columns = [*ANSWERED_COLUMNS, "digest", *news]
         bulk.update(Backup, columns, [[one.id, *map(one.values.__getitem__, columns)] for one in found])
         rows = [(one.id, self._fetched[one.id], one.body) for one in found]
         bulk.insert(Body, BODY, [[pk, got.asked_at, got.http_status, text] for pk, got, text in rows], replace=True)
@@ -209,7 +208,7 @@ def _erases(entry: Any, body: str | None) -> bool:
 
 def _moves_its_disk(one: News) -> bool:
     """Did a word change that disks are judged by? Not progress, of which a running one tells all the time."""
-    return not OF_DISKS.isdisjoint(one.words) or ("updated_at" in one.words and one.values["status"] in GOOD_STATUSES)
+    return not OF_DISKS.isdisjoint(one.words) or ("updated_at" in one.words and one.values["status"] in RESTORABLE)
 
 
 def _may_find_more(one: News) -> bool:

@@ -17,7 +17,6 @@ from backups.clouds.cloud_health import CallResult
 from backups.clouds.permission import may_ask
 from backups.derived import queue, volumes
 from backups.models import Backup, Cloud
-from backups.models.backup import FAILED
 from backups.refresh import auto_track, list_support
 from backups.refresh.apply import apply
 from backups.refresh.fetch import stopping
@@ -30,6 +29,7 @@ from backups.vbs import fields, payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
 from backups.vbs.ids import is_backup_id
 from backups.vbs.paging import Walk, entry_id
+from backups.vbs.statuses import FAILED
 
 CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page

@@ -13,11 +13,11 @@ from backups.vbs import payload
 from backups.vbs.errors import Gone, VBSError
 from backups.vbs.kind import Reading, judge
 
-GOOD = (  # columns that every good answer writes
+ANSWERED_COLUMNS = (  # columns that every good answer writes
     *("refreshed_at", "attempted_at", "next_refresh_at", "refresh_interval", "stale_at", "unchanged_looks"),
     *("changed_at", "failures", "error", "missed_at", "gone_at"),
 )
-FAILED = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", "missed_at", "gone_at")
+FAILED_COLUMNS = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", "missed_at", "gone_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def is_news(known: Known, answer: payload.Received) -> bool:
 
 
 def touched(known: Known, fetched: Fetched) -> list[Any]:
-    """The columns of GOOD after an answer that says nothing new."""
+    """The columns of ANSWERED_COLUMNS after an answer that says nothing new."""
     looks = min(known.unchanged_looks + 1, 30_000)
     times = _times(known, fetched.asked_at, known.status, known.created_at, known.changed_at, looks)
     return [*times, 0, None, None, None]
@@ -108,7 +108,7 @@ def news(
         back = moved("gone", "fresh")
         found = Difference([*back.changes, *(found.changes if found else [])], kept=True, whole=True)
     digest = fetched.answer.digest if fetched.answer else None
-    values = {**words, **dict(zip(GOOD, [*times, 0, None, None, None], strict=True)), "digest": digest}
+    values = {**words, **dict(zip(ANSWERED_COLUMNS, [*times, 0, None, None, None], strict=True)), "digest": digest}
     changed = frozenset(change["word"] for change in found.changes) if found else frozenset[str]()
     return News(known.id, values, answer.body_text, found, changed, answer.is_vbs, is_first=before is None)
 
@@ -121,7 +121,7 @@ def _times(
     changed_at: datetime | None,
     looks: int,
 ) -> list[Any]:
-    """The columns of GOOD up to `changed_at`."""
+    """The columns of ANSWERED_COLUMNS up to `changed_at`."""
     changed_at = changed_at or now
     every = schedule.interval(
         status=status, created_at=created_at, changed_at=changed_at, unchanged_looks=looks, now=now
@@ -132,7 +132,7 @@ def _times(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`row` holds the columns of FAILED."""
+    """`row` holds the columns of FAILED_COLUMNS."""
 
     id: uuid.UUID
     row: list[Any]

@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-IN_FLIGHT = frozenset({"creating", "restoring", "deleting"})
-SETTLED = frozenset({"available", "error", "error_deleting", "error_restoring", "deleted"})
+from backups.vbs.statuses import IN_FLIGHT, SETTLED
+
 FIRST_LOOK = timedelta(seconds=10)
 SLOWEST_LOOK = timedelta(seconds=120)  # of a backup in flight
 YOUNG, YOUNG_LOOK, OLD_LOOK = timedelta(hours=24), timedelta(minutes=15), timedelta(hours=6)

@@ -13,9 +13,10 @@ from typing import Any
 from django.db import connection, transaction
 
 from backups.models import Backup
-from backups.refresh.schedule import OLD_LOOK, SETTLED, YOUNG, YOUNG_LOOK, jittered
+from backups.refresh.schedule import OLD_LOOK, YOUNG, YOUNG_LOOK, jittered
 from backups.shared import clock
 from backups.shared.locks import lock_cloud
+from backups.vbs.statuses import SETTLED
 
 _STEPS, _EACH = 250, 4  # of the jitter: a quarter of the different next looks that there may be
 _PICKED = """

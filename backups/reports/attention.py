@@ -17,9 +17,9 @@ from django.utils.dateparse import parse_datetime
 
 from backups.analysis.causes import explain
 from backups.models import Backup, Cloud, Volume
-from backups.models.backup import FAILED
 from backups.models.columns import unindexed
 from backups.reports.home_counts import Numbers, Protected
+from backups.vbs.statuses import FAILED
 
 TOGETHER = 10  # more disks of one cloud in one state than this are one item
 ORDER = ("unreachable", "overdue", "never", "error", "error_restoring", "stuck", "error_deleting", "stale", "unknown")

@@ -16,8 +16,8 @@ from django.db.models.functions import Coalesce
 from backups.analysis.growth import Change
 from backups.analysis.outcomes import Tally, quarter
 from backups.models import Backup, Cloud, Quarter, StoredDay, Volume
-from backups.models.backup import IN_FLIGHT
 from backups.models.columns import unindexed
+from backups.vbs.statuses import IN_FLIGHT
 
 
 @dataclass

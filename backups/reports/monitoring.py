@@ -9,9 +9,7 @@ from django.db.models import Count, Max, Min, Sum
 
 from backups.analysis.protection import OUTSIDE
 from backups.models import Backup, Heartbeat, Volume
-from backups.models.backup import FAILED, IN_FLIGHT
-
-GOOD = "available"
+from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
 @dataclass(frozen=True)

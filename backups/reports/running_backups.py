@@ -11,10 +11,10 @@ from django.db.models import F, Value
 from backups.analysis.flight import Flight, Pace, pace
 from backups.analysis.rules import span
 from backups.models import Backup, Cloud
-from backups.models.backup import IN_FLIGHT
 from backups.models.cloud import SILENT_AFTER
 from backups.models.columns import unindexed
 from backups.reports.attention import Item
+from backups.vbs.statuses import IN_FLIGHT
 
 MOST = 1000
 _CLOUD = {

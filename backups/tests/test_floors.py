@@ -36,6 +36,7 @@ ARROWS = {  # the neighbours on its own floor that a room may know
     "backups.templatetags": {"backups.web"},
     "backups.management": {"backups.bench"},
     "backups.shared": {"backups.models"},
+    "backups.analysis": {"backups.vbs"},
     "backups.simulator": {"backups.vbs"},
 }
 SIMULATED = {"backups.simulator", "backups.bench", "backups.management.commands.simulate_vbs"}  # know the simulator

@@ -8,12 +8,12 @@ import pytest
 from django.http import QueryDict
 
 from backups.models import Backup, BackupTag, Cloud, SearchText
-from backups.models.backup import FAILED, IN_FLIGHT
 from backups.query.backups import BACKUPS
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.definition import FEW
 from backups.query.page import Pages
 from backups.query.selection import BadFilter, parse, without
+from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

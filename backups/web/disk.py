@@ -16,7 +16,7 @@ from backups.edits import tracking
 from backups.edits.volume_edits import Actor, Conflict, UnknownDisk
 from backups.models import Backup
 from backups.reports.volumes import volume_detail
-from backups.web import status
+from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web.charts import chain as strips
 from backups.web.disk_forms import DiskForm, Many
 from backups.web.disk_words import advice, disk_of, sentence
@@ -90,7 +90,7 @@ def _page(
     here = zone(request)
     days = last_days(now, here)
     rows: Any = Backup.objects.filter(cloud=cloud, volume_id=volume_id).with_tracking_state(now)
-    moving = any(member.status in status.IN_FLIGHT for chain in state.chains for member in chain.members[-1:])
+    moving = any(member.status in IN_FLIGHT for chain in state.chains for member in chain.members[-1:])
     context = {
         "now": now,
         "etag": live.etag,
@@ -136,7 +136,7 @@ def _chain_look(chain: Chain) -> tuple[str, str, str]:
     there = [member for member in chain.members if not member.gone]
     if not there:
         return "gone", "mute", "g-gone"
-    if all(member.status in status.FAILED for member in there):
+    if all(member.status in FAILED for member in there):
         return "nothing good in it", "fail", "g-fail"
     if there[-1].status == "error":
         return "the newest failed", "warn", "g-late"

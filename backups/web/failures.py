@@ -16,6 +16,7 @@ from backups.clouds import registry
 from backups.query.selection import BadFilter, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
+from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.live import Live
 from backups.web.zone import zone
@@ -68,7 +69,7 @@ def cause_list(request: HttpRequest) -> HttpResponse:
         "over": [one for one in shown if one.cause.last_seen_at <= now - STILL],
         "failing": failing,
         "failed": sum(one.cause.count for one in shown if one.failed),
-        "failed_query": _query(cloud, status=list(status.FAILED), tracking_state=list(PENDING_TOO)),
+        "failed_query": _query(cloud, status=list(FAILED), tracking_state=list(PENDING_TOO)),
         "causes": sum(one.failed for one in shown),
         "worst": _worst(still),
         "mark": status.ATTENTION["error"] if failing else status.STATUSES["available"],

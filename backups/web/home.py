@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from backups.reports.attention import Item
 from backups.reports.running_backups import FlightState
 from backups.reports.summary import Summary, summary
+from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
 from backups.web.clouds import shown
 from backups.web.context import note_attention
@@ -76,7 +77,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "todo_n": len(todo),
         "attention_n": note_attention(len(todo)),
         "flying": [_flying(one) for one in found.flights[:FLYING_SHOWN]],
-        "flying_query": query(status=list(status.IN_FLIGHT), tracking_state="fresh"),
+        "flying_query": query(status=list(IN_FLIGHT), tracking_state="fresh"),
         "tiles": tiles(found),
         "clouds": clouds,
         "asked": asked,

@@ -5,6 +5,8 @@ Tones are the roles of `tokens.css`: ok, fail, warn, flight, unk (we do not know
 
 from dataclasses import dataclass, replace
 
+from backups.vbs.statuses import IN_FLIGHT
+
 
 @dataclass(frozen=True)
 class Badge:
@@ -116,8 +118,6 @@ STEP_OUTCOMES = {
     "failed": Badge("fail", "g-fail", "fails", "This is what fails."),
     "not_tried": Badge("mute", "g-pending", "not tried", "A step before it fails."),
 }
-FAILED = tuple(word for word, look in STATUSES.items() if look.tone == "fail")
-IN_FLIGHT = tuple(word for word, look in STATUSES.items() if look.tone == "flight")
 _NO_STATUS = Badge("unk", "g-unknown", "no status", "The cloud's answer held no status.")
 _UNKNOWN = Badge("unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word.")
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backups.analysis.rules import span
+from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
 from backups.web.status import Badge
 
@@ -44,7 +45,7 @@ def _sentence(row: Mapping[str, Any], look: Badge) -> str:
         )
     if state == "stale":
         return f"{look.text.capitalize()}; nobody knows now."
-    if word in status.IN_FLIGHT and row["progress"]:
+    if word in IN_FLIGHT and row["progress"]:
         return f"{status.of_status(word).text.capitalize()}, {row['progress']} % done."
     if word == "error" and (length := _length(row)) is not None:
         return f"Failed after {span(length)}."

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.charts.scale import Rect
 
@@ -83,7 +84,7 @@ def summary(members: Iterable[Member]) -> str:
     """A chain in words: full + 5 incremental, 3 failed."""
     counts = {"full": 0, "incremental": 0, "unknown": 0, "failed": 0}
     for member in members:
-        counts["failed" if member.status in status.FAILED else member.kind] += 1
+        counts["failed" if member.status in FAILED else member.kind] += 1
     words = {
         "full": "full" if counts["full"] == 1 else f"{counts['full']:,} full",
         "incremental": f"{counts['incremental']:,} incremental",
@@ -105,7 +106,7 @@ def _link(member: Member, x: float, *, here: bool, known: bool) -> Link:
     tracking_state = "gone" if member.gone else "fresh" if known else "stale"
     look = status.of_backup(status=member.status, tracking_state=tracking_state)
     title = f"{status.KINDS[member.kind].text}, {look.text}"
-    if member.status in status.FAILED and not member.gone:
+    if member.status in FAILED and not member.gone:
         return Link("hole", Rect("fail", x + 0.75, 12, 8.5, _FLOOR - 12), title, here)
     if member.kind == "unknown":
         return Link("ask", Rect("unk", x + 0.75, 9, 8.5, _FLOOR - 9), title, here)
