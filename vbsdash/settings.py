@@ -92,7 +92,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "backups.web.context.frame",
             ],
-            "builtins": ["backups.templatetags.vbs", "backups.templatetags.charts"],
+            "builtins": ["backups.templatetags.formatting", "backups.templatetags.charts"],
         },
     }
 ]

@@ -13,7 +13,7 @@ from datetime import datetime
 from backups.analysis.facts import Fact, MadeBy, made_by
 from backups.vbs.statuses import STORES_NOTHING
 
-LARGEST_DISK_GB = 32_768  # what the clouds offer at most
+LARGEST_VOLUME_GB = 32_768  # what the clouds offer at most
 MOST_BACKUPS = 20  # of one disk (API.md §5)
 
 
@@ -130,7 +130,7 @@ def _note(fact: Fact, grown: int | None) -> str:
 
 def _most_mb(size_gb: int | None) -> int:
     """More than this no chain of such a disk can hold: the whole disk in each of its backups, and once more."""
-    return min(size_gb or LARGEST_DISK_GB, LARGEST_DISK_GB) * 1024 * (MOST_BACKUPS + 1)
+    return min(size_gb or LARGEST_VOLUME_GB, LARGEST_VOLUME_GB) * 1024 * (MOST_BACKUPS + 1)
 
 
 def _notes(*, tracked: bool, odd: bool, there: int, gone: int) -> tuple[str, ...]:

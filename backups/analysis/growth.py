@@ -11,7 +11,7 @@ from math import sqrt
 from statistics import fmean, median
 from typing import NamedTuple
 
-from backups.analysis.chains import LARGEST_DISK_GB, Chain
+from backups.analysis.chains import LARGEST_VOLUME_GB, Chain
 from backups.analysis.facts import SKEW, Fact
 from backups.vbs.statuses import STORES_NOTHING
 
@@ -77,7 +77,7 @@ def changes(found: Iterable[Chain], facts: Iterable[Fact], now: datetime) -> dic
     for chain in found:
         members = [by_id[member.id] for member in chain.members]
         for member, fact in zip(chain.members, members, strict=True):
-            size = max(0, min(fact.size or 0, LARGEST_DISK_GB))
+            size = max(0, min(fact.size or 0, LARGEST_VOLUME_GB))
             _add(days, _day(member.at, now), 0, 1, size)
             if fact.gone_at is not None:
                 _add(days, max(_day(fact.gone_at, now), _day(member.at, now)), 0, -1, -size)

@@ -75,60 +75,60 @@ def undated(facts: Iterable[Fact], now: datetime) -> bool:
     return bool(good) and all(moment(fact, now) is None for fact in good)
 
 
-def protection(disk: Standing, now: datetime) -> Protection:
+def protection(volume: Standing, now: datetime) -> Protection:
     """The twin of `VolumeQuerySet.with_protection`, which says the same in SQL; a test proves them equal."""
-    if disk.deleted_at is not None:
+    if volume.deleted_at is not None:
         return "deleted"
-    if disk.exempt_reason is not None and (disk.exempt_until is None or disk.exempt_until > now):
+    if volume.exempt_reason is not None and (volume.exempt_until is None or volume.exempt_until > now):
         return "exempt"
-    if doubt(disk, now) is not None:
+    if doubt(volume, now) is not None:
         return "unknown"
-    if disk.good_at is None:
+    if volume.good_at is None:
         return "never"
-    if disk.late_at is not None and disk.late_at > now:
+    if volume.late_at is not None and volume.late_at > now:
         return "protected"
-    return "late" if disk.overdue_at is not None and disk.overdue_at > now else "overdue"
+    return "late" if volume.overdue_at is not None and volume.overdue_at > now else "overdue"
 
 
-def doubt(disk: Standing, now: datetime) -> str | None:
+def doubt(volume: Standing, now: datetime) -> str | None:
     """Why nothing can be said now, as a sentence; None when something can."""
-    known = disk.knowledge
+    known = volume.knowledge
     if known.heard_until is None or known.heard_until <= now:
         return "Its cloud has not given a good answer lately."
     if not known.followed:
         return "New backups are not followed, so a newer one may be there without being known."
     if known.listed_until is None or known.listed_until <= now:
         return "The cloud's list of backups was not read lately, so a newer one may be there."
-    if disk.good_at is not None and (known.good_until is None or known.good_until <= now):
+    if volume.good_at is not None and (known.good_until is None or known.good_until <= now):
         return "What is known of its last good backup is too old to rely on."
-    if disk.good_at is None and disk.undated:
+    if volume.good_at is None and volume.undated:
         return "It has backups that can be restored, but none with a time that can be believed."
-    is_unprotected = disk.good_at is None or disk.late_at is None or disk.late_at <= now
-    if is_unprotected and disk.has_others:
+    is_unprotected = volume.good_at is None or volume.late_at is None or volume.late_at <= now
+    if is_unprotected and volume.has_others:
         return "It may have a good backup that the cloud has not answered for, or that another cloud tracks."
     return None
 
 
-def why(disk: Standing, now: datetime) -> str:
+def why(volume: Standing, now: datetime) -> str:
     """The word's reason, in one sentence that stays the same as long as the word does."""
-    word = protection(disk, now)
-    if word == "deleted" and disk.deleted_at is not None:
-        return f"It is not in the cloud's list of disks since {clock(disk.deleted_at)}; its backups are kept."
+    word = protection(volume, now)
+    if word == "deleted" and volume.deleted_at is not None:
+        return f"It is not in the cloud's list of disks since {clock(volume.deleted_at)}; its backups are kept."
     if word == "exempt":
-        until = f" until {clock(disk.exempt_until)}" if disk.exempt_until else ""
-        return f"It needs no backup{until}: {disk.exempt_reason}"
+        until = f" until {clock(volume.exempt_until)}" if volume.exempt_until else ""
+        return f"It needs no backup{until}: {volume.exempt_reason}"
     if word == "unknown":
-        return doubt(disk, now) or ""
-    now_made = "; one is being made now" if disk.running else ""
-    if word == "never" or disk.good_at is None or disk.late_at is None or disk.overdue_at is None:
+        return doubt(volume, now) or ""
+    now_made = "; one is being made now" if volume.running else ""
+    if word == "never" or volume.good_at is None or volume.late_at is None or volume.overdue_at is None:
         return f"No backup that could be restored is known, and the cloud's list was read{now_made}."
-    last = f"The last good backup holds {clock(disk.good_at)} ({disk.good_source})"
+    last = f"The last good backup holds {clock(volume.good_at)} ({volume.good_source})"
     if word == "protected":
-        return f"{last}; the next is expected by {clock(disk.late_at)}: {_rule(disk.rule)}."
+        return f"{last}; the next is expected by {clock(volume.late_at)}: {_rule(volume.rule)}."
     if word == "late":
-        grace = f"the next was expected by {clock(disk.late_at)} and has grace until {clock(disk.overdue_at)}"
+        grace = f"the next was expected by {clock(volume.late_at)} and has grace until {clock(volume.overdue_at)}"
         return f"{last}; {grace}{now_made}."
-    return f"{last}; the next is overdue since {clock(disk.overdue_at)}{now_made}: {_rule(disk.rule)}."
+    return f"{last}; the next is overdue since {clock(volume.overdue_at)}{now_made}: {_rule(volume.rule)}."
 
 
 def _rule(in_force: InForce) -> str:

@@ -94,10 +94,10 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
         raise BadRule("cron", "This cron expression never comes up.") from None
 
 
-def nearest(*, disk: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
+def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
     """Disk, then the strictest of its tags (the shortest period with its grace), then cloud, then the default."""
-    if disk is not None:
-        return InForce(disk, "disk")
+    if volume is not None:
+        return InForce(volume, "disk")
     if tags:
         tag = min(tags, key=lambda name: (tags[name].period + tags[name].grace, tags[name].period, name))
         return InForce(tags[tag], "tag", tag)

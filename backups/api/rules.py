@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.api import describe, query
 from backups.api import serializers as shape
-from backups.api import volume_shapes as disk_shape
+from backups.api import volume_shapes as volume_shape
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed
@@ -23,7 +23,7 @@ GRACE = 7200  # seconds, when a rule names none
 
 
 class Rules(Call):
-    @extend_schema(operation_id="rules", responses=disk_shape.RulesSerializer)
+    @extend_schema(operation_id="rules", responses=volume_shape.RulesSerializer)
     def get(self, request: Request) -> Response:
         """The rules set for tags and for clouds."""
         query.only(request)
@@ -40,12 +40,12 @@ class RuleOfTag(Call):
     @extend_schema(
         operation_id="rule_of_tag_set",
         parameters=[describe.IF_MATCH],
-        request=disk_shape.RuleSerializer,
+        request=volume_shape.RuleSerializer,
         responses={204: None},
     )
     def put(self, request: Request, tag: str) -> Response:
         """The rule of every disk that carries the tag and has none of its own. `If-Match: 0`: only if there is none."""
-        return self._set(request, tag, rule(shape.read(disk_shape.RuleSerializer, request)))
+        return self._set(request, tag, rule(shape.read(volume_shape.RuleSerializer, request)))
 
     @extend_schema(operation_id="rule_of_tag_drop", parameters=[describe.IF_MATCH], responses={204: None})
     def delete(self, request: Request, tag: str) -> Response:
@@ -66,12 +66,12 @@ class RuleOfCloud(Call):
     @extend_schema(
         operation_id="rule_of_cloud_set",
         parameters=[describe.IF_MATCH],
-        request=disk_shape.RuleSerializer,
+        request=volume_shape.RuleSerializer,
         responses={204: None},
     )
     def put(self, request: Request, cloud: str) -> Response:
         """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only if there is none."""
-        return self._set(request, cloud, rule(shape.read(disk_shape.RuleSerializer, request)))
+        return self._set(request, cloud, rule(shape.read(volume_shape.RuleSerializer, request)))
 
     @extend_schema(operation_id="rule_of_cloud_drop", parameters=[describe.IF_MATCH], responses={204: None})
     def delete(self, request: Request, cloud: str) -> Response:

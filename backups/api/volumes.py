@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from backups.api import describe, query
 from backups.api import serializers as shape
-from backups.api import volume_shapes as disk_shape
+from backups.api import volume_shapes as volume_shape
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed
@@ -25,14 +25,14 @@ from backups.query.volumes import VOLUMES
 from backups.reports.conditional import etag
 from backups.reports.volumes import volume_detail, volume_states
 
-MOST_DISKS = 500  # of one page: each brings its chains along
+MOST_VOLUMES = 500  # of one page: each brings its chains along
 
 
 class Volumes(Call):
     @extend_schema(
         operation_id="volumes_list",
-        parameters=describe.page_of(VOLUMES, fields=False, most=MOST_DISKS),
-        responses=disk_shape.VolumePage,
+        parameters=describe.page_of(VOLUMES, fields=False, most=MOST_VOLUMES),
+        responses=volume_shape.VolumePage,
     )
     def get(self, request: Request) -> Response:
         """Disks in cursor pages, each with its protection and its chains."""
@@ -40,21 +40,21 @@ class Volumes(Call):
         rows: QuerySet[Volume] = query.scoped(request, Volume.objects.with_protection(self.now))
         pages = Pages(VOLUMES, wanted, self.now, rows=rows)
         place = query.cursor(request, VOLUMES, wanted)
-        page = pages.page(place, query.limit(request, most=MOST_DISKS), "pk")
+        page = pages.page(place, query.limit(request, most=MOST_VOLUMES), "pk")
         ids = [row["pk"] for row in page.rows]
         ranked = Case(*[When(pk=pk, then=Value(n)) for n, pk in enumerate(ids)], output_field=IntegerField())
-        disks = Volume.objects.filter(pk__in=ids).order_by(ranked) if ids else Volume.objects.none()
-        return query.paged(request, page, [shape.plain(asdict(one)) for one in volume_states(disks, self.now)])
+        volumes = Volume.objects.filter(pk__in=ids).order_by(ranked) if ids else Volume.objects.none()
+        return query.paged(request, page, [shape.plain(asdict(one)) for one in volume_states(volumes, self.now)])
 
     @extend_schema(
         operation_id="volume_register",
-        request=disk_shape.NewVolumeSerializer,
-        responses={201: disk_shape.VolumeDetailSerializer, 200: disk_shape.VolumeDetailSerializer},
+        request=volume_shape.NewVolumeSerializer,
+        responses={201: volume_shape.VolumeDetailSerializer, 200: volume_shape.VolumeDetailSerializer},
     )
     def post(self, request: Request) -> Response:
         """Make a disk known by hand, before it has any backup; 200 when it is known already."""
         query.only(request)
-        data = shape.read(disk_shape.NewVolumeSerializer, request)
+        data = shape.read(volume_shape.NewVolumeSerializer, request)
         cloud, volume_id = data["cloud"], data["volume_id"]
         if not query.opens(request, cloud):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
@@ -73,7 +73,7 @@ class OneVolume(Call):
         version = rows.values_list("version", flat=True).first()
         return f'"{version}-{etag(request, self.now, request.get_full_path())[1:]}'
 
-    @extend_schema(operation_id="volume", responses=disk_shape.VolumeDetailSerializer)
+    @extend_schema(operation_id="volume", responses=volume_shape.VolumeDetailSerializer)
     def get(self, request: Request, cloud: str, volume_id: str) -> Response:
         """One disk with its chains and who set what."""
         query.only(request)
@@ -82,14 +82,14 @@ class OneVolume(Call):
     @extend_schema(
         operation_id="volume_edit",
         parameters=[describe.IF_MATCH],
-        request=disk_shape.VolumeEditSerializer,
-        responses=disk_shape.VolumeDetailSerializer,
+        request=volume_shape.VolumeEditSerializer,
+        responses=volume_shape.VolumeDetailSerializer,
     )
     def patch(self, request: Request, cloud: str, volume_id: str) -> Response:
         """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption or a choice away."""
         query.only(request)
         _one(request, self, cloud, volume_id)
-        data = shape.read(disk_shape.VolumeEditSerializer, request)
+        data = shape.read(volume_shape.VolumeEditSerializer, request)
         version = if_match(request)
         try:
             columns = _columns(data, self)

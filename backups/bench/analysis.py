@@ -27,8 +27,8 @@ def run(report: Report) -> None:
     now = timezone.now()
     ready(now)
     derive_all(CLOUD, now)
-    disks = Volume.objects.count()
-    report.head(f"Analysis of {Backup.objects.count():,} backups on {disks:,} disks")
+    volumes = Volume.objects.count()
+    report.head(f"Analysis of {Backup.objects.count():,} backups on {volumes:,} disks")
     _all(report, now)
     _batch(report, now)
     _pages(report, now)
@@ -49,12 +49,12 @@ def _all(report: Report, now: datetime) -> None:
     Volume.objects.update(tracked=0, last_good=None, last_good_at=None, late_at=None, chain_size_mb=None)
     kinds = core(lambda: type_interpretation.judge_again(CLOUD))
     found = core(lambda: findings.note_all(CLOUD, now))
-    disks = core(lambda: derive_all(CLOUD, now))
+    volumes = core(lambda: derive_all(CLOUD, now))
     report.row("every kind", kinds, "s")
     report.row("every cause, outcome and flight", found, "s")
-    report.row("every chain, rule and protection", disks, "s")
-    report.row("all of it", kinds + found + disks, "s", most=10)
-    report.row("… against reading the same rows, computing nothing", kinds + found + disks, "s", reference=bare)
+    report.row("every chain, rule and protection", volumes, "s")
+    report.row("all of it", kinds + found + volumes, "s", most=10)
+    report.row("… against reading the same rows, computing nothing", kinds + found + volumes, "s", reference=bare)
     Backup.objects.update(kind="unknown", kind_source=None)
     report.row(
         "every kind stored anew, as for another reading", core(lambda: type_interpretation.judge_again(CLOUD)), "s"
@@ -69,13 +69,13 @@ def _batch(report: Report, now: datetime) -> None:
     _after(report, "1,000 disks", many, now)
 
 
-def _after(report: Report, name: str, disks: Sequence[str | None], now: datetime) -> None:
+def _after(report: Report, name: str, volumes: Sequence[str | None], now: datetime) -> None:
     ids: list[UUID] = []
-    for at in range(0, len(disks), 500):
-        mine = Backup.objects.filter(volume_id__in=disks[at : at + 500])
+    for at in range(0, len(volumes), 500):
+        mine = Backup.objects.filter(volume_id__in=volumes[at : at + 500])
         mine.update(chain_size_mb=F("chain_size_mb") + 1)
         ids += mine.order_by("-created_at").values_list("pk", flat=True)[:500]
-    took = core(lambda: findings.note(ids, now)) + core(lambda: derive(CLOUD, disks, now))
+    took = core(lambda: findings.note(ids, now)) + core(lambda: derive(CLOUD, volumes, now))
     report.row(f"after a batch of 1,000 on {name}", took, "s", most=1.3)
 
 

@@ -66,27 +66,27 @@ def _flight(
     before, status = Flight.of_json(row["flight"]), None if row["gone_at"] else row["status"]
     at = row["refreshed_at"] or now
     flying = flight.observe(before, status=status, progress=row["progress"], created_at=row["created_at"], at=at)
-    stuck_at = flight.stuck_at(flying, usual.get(_disk(row))) if flying else None
+    stuck_at = flight.stuck_at(flying, usual.get(_volume(row))) if flying else None
     given = flying.as_json() if flying else None
     if (given, stuck_at) == (row["flight"], row["stuck_at"]):
         return None
     return Backup(pk=row["id"], flight=given, stuck_at=stuck_at)
 
 
-def _disk(row: Mapping[str, Any]) -> tuple[str, str | None, str]:
+def _volume(row: Mapping[str, Any]) -> tuple[str, str | None, str]:
     return row["cloud"], row["volume_id"], row["kind"]
 
 
 def _usual(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None, str], timedelta]:
     """How long backups take, by kind, of the disks of which one is being made; a query if there are any."""
-    disks = {row["volume_id"] for row in rows if row["status"] == "creating" and row["volume_id"]}
-    if not disks:
+    volumes = {row["volume_id"] for row in rows if row["status"] == "creating" and row["volume_id"]}
+    if not volumes:
         return {}
-    done = Backup.objects.filter(volume_id__in=disks, outcome="good", created_at__isnull=False)
+    done = Backup.objects.filter(volume_id__in=volumes, outcome="good", created_at__isnull=False)
     spans: dict[tuple[str, str | None, str], list[tuple[datetime | None, datetime | None]]] = {}
     words = ("cloud", "volume_id", "kind", "created_at", "updated_at")
     for row in done.order_by("-created_at").values(*words):
-        mine = spans.setdefault(_disk(row), [])
+        mine = spans.setdefault(_volume(row), [])
         if len(mine) < _FINISHED:
             mine.append((row["created_at"], row["updated_at"]))
-    return {disk: length for disk, some in spans.items() if (length := flight.usual(some)) is not None}
+    return {volume: length for volume, some in spans.items() if (length := flight.usual(some)) is not None}

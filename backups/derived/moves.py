@@ -14,7 +14,7 @@ from backups.vbs.kind import vote
 
 def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
     """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
-    disks = disks_of(ids)
+    volumes = volumes_of(ids)
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch)
         _take_votes_along(backups, cloud)
@@ -27,9 +27,9 @@ def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
             attempted_at=None,
             unlisted_at=None,
         )
-    left = by_cloud(disks)
-    arrived = {(cloud, volume_id) for _, volume_id in disks}
-    for name, volume_ids in by_cloud(disks | arrived).items():
+    left = by_cloud(volumes)
+    arrived = {(cloud, volume_id) for _, volume_id in volumes}
+    for name, volume_ids in by_cloud(volumes | arrived).items():
         mark(name, volume_ids, now)
     return left
 
@@ -44,24 +44,24 @@ def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
         mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
 
 
-def forget(disks: Mapping[str, Sequence[str]], now: datetime) -> None:
-    for cloud, volume_ids in disks.items():
+def forget(volumes: Mapping[str, Sequence[str]], now: datetime) -> None:
+    for cloud, volume_ids in volumes.items():
         forget_backups(cloud, volume_ids, now)
 
 
-def disks_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
+def volumes_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
     """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
-    disks: set[tuple[str, str | None]] = set()
+    volumes: set[tuple[str, str | None]] = set()
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch).order_by()
-        disks.update(backups.values_list("cloud", "volume_id"))
-        disks.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
-    return disks
+        volumes.update(backups.values_list("cloud", "volume_id"))
+        volumes.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
+    return volumes
 
 
-def by_cloud(disks: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+def by_cloud(volumes: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
     """The IDs of disks that are known, in one order for all who lock them."""
     found: dict[str, list[str]] = {}
-    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in disks if volume_id):
+    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in volumes if volume_id):
         found.setdefault(cloud, []).append(volume_id)
     return found

@@ -163,7 +163,7 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
         are_uncounted = False
         for row in found:
             mine = {tag: tags[tag] for tag in row.tags if tag in tags}
-            in_force = rules.nearest(disk=rule_of(row), tags=mine, cloud=cloud_rule)
+            in_force = rules.nearest(volume=rule_of(row), tags=mine, cloud=cloud_rule)
             its = facts.get(row.volume_id, [])
             hangs = chains.chains(its)
             has_returned = _note_return(row, its, now)

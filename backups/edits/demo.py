@@ -16,15 +16,15 @@ def furnish(now: datetime) -> bool:
     """Once: when the list of disks has named them, and while nobody has set anything."""
     names = (EXEMPT, UNFOLLOWED, ASKED, TAGGED)
     rows = Volume.objects.filter(name__in=names).values_list("name", "cloud", "volume_id")
-    disks = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}
-    if len(disks) < len(names) or Edit.objects.exists():
+    volumes = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}
+    if len(volumes) < len(names) or Edit.objects.exists():
         return False
     actor = Actor("demo", now)
     with transaction.atomic():
-        volume_edits.exempt(disks[EXEMPT], "Scratch data, made anew every night.", None, actor=actor)
-        volume_edits.set_follow(disks[UNFOLLOWED], False, actor=actor)
-        volume_edits.set_note(disks[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor)
-        volume_edits.set_tags(disks[TAGGED], ["production"], actor=actor)
+        volume_edits.exempt(volumes[EXEMPT], "Scratch data, made anew every night.", None, actor=actor)
+        volume_edits.set_follow(volumes[UNFOLLOWED], False, actor=actor)
+        volume_edits.set_note(volumes[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor)
+        volume_edits.set_tags(volumes[TAGGED], ["production"], actor=actor)
         nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
         protection_rules.set_tag_rule("production", nightly, actor=actor)
     return True

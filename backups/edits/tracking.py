@@ -13,7 +13,7 @@ from django.utils import timezone
 from backups.clouds import registry, sign_in
 from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
-from backups.derived.moves import by_cloud, disks_of, forget, move
+from backups.derived.moves import by_cloud, forget, move, volumes_of
 from backups.edits.pasted_ids import Line, read_ids
 from backups.models import Backup, Cloud, SearchText
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -89,12 +89,12 @@ def untrack(ids: Sequence[str]) -> int:
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another disk.
-        disks = by_cloud(disks_of(ids))
-        for cloud, volume_ids in disks.items():
+        volumes = by_cloud(volumes_of(ids))
+        for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)
         for batch in in_batches(ids):
             gone += Backup.objects.filter(pk__in=batch).delete()[1].get("backups.Backup", 0)
-    forget(disks, now)
+    forget(volumes, now)
     return gone
 
 

@@ -27,11 +27,11 @@ _COLUMNS = {  # what a person calls it → the columns that hold it
     "exempt": ("exempt_reason", "exempt_until"),
     "rule": RuleColumns.RULE,
 }
-Disk = tuple[str, str]  # cloud, volume_id
+VolumeKey = tuple[str, str]  # cloud, volume_id
 Values = Mapping[str, Any]  # by column
 
 
-class UnknownDisk(LookupError):
+class UnknownVolume(LookupError):
     """No such disk is known; the text is a sentence."""
 
 
@@ -59,40 +59,40 @@ class Actor:
     now: datetime
 
 
-def set_rule(disks: Sequence[Disk], rule: Rule | None, *, actor: Actor, version: int | None = None) -> int:
+def set_rule(keys: Sequence[VolumeKey], rule: Rule | None, *, actor: Actor, version: int | None = None) -> int:
     """None takes the disk's own rule away: the next nearest is in force."""
-    return change(disks, rule_columns(rule), actor=actor, version=version)
+    return change(keys, rule_columns(rule), actor=actor, version=version)
 
 
 def exempt(
-    disks: Sequence[Disk], reason: str, until: datetime | None, *, actor: Actor, version: int | None = None
+    keys: Sequence[VolumeKey], reason: str, until: datetime | None, *, actor: Actor, version: int | None = None
 ) -> int:
     """Outside all totals, for a reason, until a time or for good. Raises BadValue."""
-    return change(disks, exempt_columns(reason, until, actor.now), actor=actor, version=version)
+    return change(keys, exempt_columns(reason, until, actor.now), actor=actor, version=version)
 
 
-def end_exemption(disks: Sequence[Disk], *, actor: Actor, version: int | None = None) -> int:
-    return change(disks, {"exempt_reason": None, "exempt_until": None}, actor=actor, version=version)
+def end_exemption(keys: Sequence[VolumeKey], *, actor: Actor, version: int | None = None) -> int:
+    return change(keys, {"exempt_reason": None, "exempt_until": None}, actor=actor, version=version)
 
 
-def set_follow(disks: Sequence[Disk], follow: bool | None, *, actor: Actor, version: int | None = None) -> int:
+def set_follow(keys: Sequence[VolumeKey], follow: bool | None, *, actor: Actor, version: int | None = None) -> int:
     """None: as `vbs_follow` of the cloud says."""
-    return change(disks, {"follow": follow}, actor=actor, version=version)
+    return change(keys, {"follow": follow}, actor=actor, version=version)
 
 
-def set_label(disks: Sequence[Disk], label: str | None, *, actor: Actor, version: int | None = None) -> int:
-    return change(disks, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version)
+def set_label(keys: Sequence[VolumeKey], label: str | None, *, actor: Actor, version: int | None = None) -> int:
+    return change(keys, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version)
 
 
-def set_note(disks: Sequence[Disk], note: str, *, actor: Actor, version: int | None = None) -> int:
-    return change(disks, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version)
+def set_note(keys: Sequence[VolumeKey], note: str, *, actor: Actor, version: int | None = None) -> int:
+    return change(keys, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version)
 
 
-def set_tags(disks: Sequence[Disk], tags: Sequence[str], *, actor: Actor, version: int | None = None) -> int:
-    return change(disks, {"tags": clean_tags(tags)}, actor=actor, version=version)
+def set_tags(keys: Sequence[VolumeKey], tags: Sequence[str], *, actor: Actor, version: int | None = None) -> int:
+    return change(keys, {"tags": clean_tags(tags)}, actor=actor, version=version)
 
 
-def add_tags(disks: Sequence[Disk], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
+def add_tags(keys: Sequence[VolumeKey], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
     """Put tags on and take tags off, leaving the others; nothing of anybody's is lost, so no version is asked for."""
     added = clean_tags(add)
 
@@ -100,16 +100,20 @@ def add_tags(disks: Sequence[Disk], add: Sequence[str], remove: Sequence[str] = 
         kept = [tag for tag in row.tags if tag not in remove]
         return {"tags": clean_tags([*kept, *added])}
 
-    return change(disks, retagged, actor=actor)
+    return change(keys, retagged, actor=actor)
 
 
 def change(
-    disks: Sequence[Disk], columns: Values | Callable[[Volume], Values], *, actor: Actor, version: int | None = None
+    keys: Sequence[VolumeKey],
+    columns: Values | Callable[[Volume], Values],
+    *,
+    actor: Actor,
+    version: int | None = None,
 ) -> int:
     """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk and Conflict."""
     changed: dict[str, list[str]] = {}
     with transaction.atomic():
-        for cloud, some in groupby(sorted(set(disks)), key=lambda disk: disk[0]):
+        for cloud, some in groupby(sorted(set(keys)), key=lambda key: key[0]):
             ids = [volume_id for _, volume_id in some]
             for batch in in_batches(ids):
                 changed.setdefault(cloud, []).extend(_change(cloud, batch, columns, actor, version))
@@ -198,7 +202,7 @@ def _change(
     """Those of these disks that really changed; they are marked to be derived."""
     found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
     if missing := sorted(set(ids) - {row.volume_id for row in found}):
-        raise UnknownDisk(f"No disk {missing[0][:80]} is known in {cloud[:80]}.")
+        raise UnknownVolume(f"No disk {missing[0][:80]} is known in {cloud[:80]}.")
     edits: list[Edit] = []
     for row in found:
         if version is not None and row.version != version:

@@ -17,7 +17,7 @@ from backups.vbs.statuses import FAILED, BackupStatus
 
 MIB = 1024 * 1024  # the API's MB
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
-DISK = ("cloud", "volume_id", "name")
+VOLUME = ("cloud", "volume_id", "name")
 PROCESS = {
     "cpu_seconds_total": "Seconds of processor time that the process used.",
     "resident_memory_bytes": "Memory of the process, in bytes.",
@@ -29,8 +29,8 @@ PROCESS = {
 class Metrics(Collector):
     """`only`: the clouds that the asker may see, None for all. `per_disk`: series for each disk too."""
 
-    def __init__(self, now: datetime, *, only: frozenset[str] | None, per_disk: bool) -> None:
-        self._now, self._only, self._per_disk = now, only, per_disk
+    def __init__(self, now: datetime, *, only: frozenset[str] | None, per_volume: bool) -> None:
+        self._now, self._only, self._per_volume = now, only, per_volume
 
     def collect(self) -> Iterator[Metric]:
         states = [state for state in cloud_states.states(self._now) if self._sees(state.name)]
@@ -39,8 +39,8 @@ class Metrics(Collector):
         yield from self._volumes(names)
         yield from self._clouds(states)
         yield _calls(states)
-        if self._per_disk:
-            yield from self._disks()
+        if self._per_volume:
+            yield from self._each_volume()
         if self._only is None:
             yield from self._parts()
 
@@ -124,32 +124,36 @@ class Metrics(Collector):
         yield each("vbsdash_cloud_breaker_open", "Is the breaker open after repeated failures?", _breaker)
         yield each("vbsdash_cloud_paused", "Is nothing asked just now (breaker, Retry-After, sign-in)?", paused)
 
-    def _disks(self) -> Iterator[Metric]:
-        disks = [(disk, (disk.cloud, disk.volume_id, disk.title)) for disk in monitoring.disks(self._now)]
-        disks = [(disk, labels) for disk, labels in disks if self._sees(disk.cloud)]
+    def _each_volume(self) -> Iterator[Metric]:
+        volumes = [(volume, (volume.cloud, volume.volume_id, volume.title)) for volume in monitoring.volumes(self._now)]
+        volumes = [(volume, labels) for volume, labels in volumes if self._sees(volume.cloud)]
         yield _gauge(
             "vbsdash_volume_last_good_timestamp_seconds",
             "State of the disk that can be restored.",
-            DISK,
-            ((labels, disk.last_good_at.timestamp()) for disk, labels in disks if disk.last_good_at),
+            VOLUME,
+            ((labels, volume.last_good_at.timestamp()) for volume, labels in volumes if volume.last_good_at),
         )
         yield _gauge(
             "vbsdash_volume_protected",
             "1 = protected; 0 = late, overdue or never; no series while it is unknown.",
-            DISK,
-            ((labels, float(disk.protection == "protected")) for disk, labels in disks if disk.protection != "unknown"),
+            VOLUME,
+            (
+                (labels, float(volume.protection == "protected"))
+                for volume, labels in volumes
+                if volume.protection != "unknown"
+            ),
         )
         yield _gauge(
             "vbsdash_volume_never_backed_up",
             "A disk of which no backup that could be restored is known, though its cloud's list was read.",
-            DISK,
-            ((labels, 1.0) for disk, labels in disks if disk.protection == "never"),
+            VOLUME,
+            ((labels, 1.0) for volume, labels in volumes if volume.protection == "never"),
         )
         yield _gauge(
             "vbsdash_volume_last_outcome_good",
             "Did the newest backup that has ended succeed?",
-            DISK,
-            ((labels, float(disk.last_was_good)) for disk, labels in disks if disk.last_was_good is not None),
+            VOLUME,
+            ((labels, float(volume.last_was_good)) for volume, labels in volumes if volume.last_was_good is not None),
         )
 
     def _parts(self) -> Iterator[Metric]:

@@ -32,7 +32,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         token = tokens.recognise(key, now)
         processes.note("web", now)
         registry = CollectorRegistry()
-        registry.register(Metrics(now, only=tokens.scope(token), per_disk=settings.METRICS_PER_DISK))
+        registry.register(Metrics(now, only=tokens.scope(token), per_volume=settings.METRICS_PER_DISK))
         ProcessCollector(registry=registry)
         return _answer(request, registry)
     except tokens.Refused as e:

@@ -51,11 +51,11 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
 
         `disks` follows those with a tracked backup; where the cloud lists none at all there is none to miss.
         """
-        by_disk = Q(cloud__follow="disks") & (Q(tracked__gt=0) | Q(listed_backups=0))
+        by_volume = Q(cloud__follow="disks") & (Q(tracked__gt=0) | Q(listed_backups=0))
         return self.annotate(
             followed=Case(
                 When(follow__isnull=False, then=F("follow")),
-                When(Q(cloud__follow="all") | by_disk, then=Value(True)),
+                When(Q(cloud__follow="all") | by_volume, then=Value(True)),
                 default=Value(False),
                 output_field=BooleanField(),
             )

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 REVISION = ("backup", "at", "changes", "body", "keep")
 BODY = ("backup", "received_at", "http_status", "text")
-OF_DISKS = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
+OF_VOLUMES = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
 FINDING = frozenset({"status", "fail_reason", "tracking_state"})
 SEARCHED_WORDS = frozenset(SEARCHED)
 LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # entries may have them empty, the single answer full
@@ -74,7 +74,7 @@ def apply(
             release(claim, [one.id for one in fetched])
         cloud.save(update_fields=[*cloud_health.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"])
         findings.note(batch.to_find, now)
-        queue.mark(cloud_name, batch.disks, now)
+        queue.mark(cloud_name, batch.volumes, now)
     if fetched:
         type_interpretation.ensure(cloud_name, now)
     if not more_follows:
@@ -110,7 +110,7 @@ class _Batch:
         self._fetched = {one.id: one for one in fetched}
         self._reading = registry.reading(cloud, registry.configured().get(cloud.name))
         self.to_find: list[uuid.UUID] = []  # backups about which something else may be found now …
-        self.disks: set[str | None] = set()  # … and the disks that are to be judged anew
+        self.volumes: set[str | None] = set()  # … and the disks that are to be judged anew
 
     def write(self) -> None:
         touched: list[list[Any]] = []
@@ -147,7 +147,7 @@ class _Batch:
         if told:
             self.to_find += [pk for pk, _, _ in told]
             gone = Backup.objects.filter(pk__in=self.to_find)
-            self.disks |= set(gone.order_by().values_list("volume_id", flat=True))
+            self.volumes |= set(gone.order_by().values_list("volume_id", flat=True))
 
     def _change(self, changed: Sequence[Known]) -> None:
         mine = Backup.objects.filter(pk__in=[known.id for known in changed]).order_by()
@@ -183,8 +183,8 @@ class _Batch:
         bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
         told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
         self._revise(told)
-        moving = [one for one in found if _moves_its_disk(one)]
-        self.disks |= {one.values["volume_id"] for one in moving} | {before[one.id]["volume_id"] for one in moving}
+        moving = [one for one in found if _moves_its_volume(one)]
+        self.volumes |= {one.values["volume_id"] for one in moving} | {before[one.id]["volume_id"] for one in moving}
         self.to_find += [one.id for one in found if _may_find_more(one)]
         self._cloud.seen_vbs = self._cloud.seen_vbs or any(one.is_vbs for one in found)
         was = [vote(inc=row["inc"], type_=row["type"]) for row in (before[one.id] for one in found)]
@@ -206,9 +206,9 @@ def _erases(entry: Any, body: str | None) -> bool:
     return not known.keys() <= entry.keys() or any(known.get(key) and not entry.get(key) for key in LATE_KEYS)
 
 
-def _moves_its_disk(one: News) -> bool:
+def _moves_its_volume(one: News) -> bool:
     """Did a word change that disks are judged by? Not progress, of which a running one tells all the time."""
-    return not OF_DISKS.isdisjoint(one.words) or ("updated_at" in one.words and one.values["status"] in RESTORABLE)
+    return not OF_VOLUMES.isdisjoint(one.words) or ("updated_at" in one.words and one.values["status"] in RESTORABLE)
 
 
 def _may_find_more(one: News) -> bool:

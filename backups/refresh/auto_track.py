@@ -39,7 +39,7 @@ class AutoTrackPolicy:
 def policy_of(cloud: str) -> AutoTrackPolicy:
     mode = registry.configured()[cloud].follow
     mine = Volume.objects.filter(cloud=cloud)
-    switched = {disk: bool(on) for disk, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")}
+    switched = {volume: bool(on) for volume, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")}
     tracked = mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
     return AutoTrackPolicy(mode, switched, frozenset(tracked))
 

@@ -64,9 +64,9 @@ def _needs(cloud: Cloud, now: datetime) -> list[Need]:
         return []
     if circuit_breaker.state(registry.health(cloud), now) == "half_open":
         return [Need(cloud.name, "refresh")]
-    disks = [Need(cloud.name, "list_disks")] if volume_list.is_due(cloud, now) else []
+    volumes = [Need(cloud.name, "list_disks")] if volume_list.is_due(cloud, now) else []
     limits = [Need(cloud.name, "read_quota")] if quota.is_due(cloud, now) else []
-    return [*_refresh(cloud, now), *disks, *limits]
+    return [*_refresh(cloud, now), *volumes, *limits]
 
 
 def _refresh(cloud: Cloud, now: datetime) -> list[Need]:

@@ -73,7 +73,7 @@ class _Sweep:
         self._derived = time.monotonic()
         self._good = 0
         self._newest = cloud.newest_created_at
-        self._disks: defaultdict[str, list[str]] = defaultdict(list)
+        self._volumes: defaultdict[str, list[str]] = defaultdict(list)
 
     def run(self) -> int:
         client = registry.client(self._name)
@@ -153,13 +153,13 @@ class _Sweep:
             created_at = entry.get("created_at")
             may_be_good = isinstance(created_at, str) and entry.get("status") not in FAILED
             if isinstance(volume_id, str):
-                self._disks[volume_id].append(created_at if may_be_good else "")
+                self._volumes[volume_id].append(created_at if may_be_good else "")
         self._note_newest(entries)
 
     def _listed(self) -> dict[str, volumes.Listed]:
         """What was read of each disk. Times that are written alike stand in their order as texts."""
         listed: dict[str, volumes.Listed] = {}
-        for raw_id, times in self._disks.items():
+        for raw_id, times in self._volumes.items():
             volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
             if volume_id is not None:
                 before = listed.get(volume_id, volumes.Listed())

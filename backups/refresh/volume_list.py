@@ -26,9 +26,9 @@ from backups.refresh import list_support
 from backups.shared import clock
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_cloud, lock_volumes
-from backups.vbs import disk
-from backups.vbs.disk import Disk
+from backups.vbs import listed_volume
 from backups.vbs.errors import Gone, Malformed, OutOfBudget, Rejected, Unavailable, VBSError, WrongAddress
+from backups.vbs.listed_volume import ListedVolume
 
 EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
@@ -58,7 +58,7 @@ class Kept:
 class Asked:
     """What the cloud said of absent disks when it was asked for them singly; the others are still not known."""
 
-    there: list[Disk]
+    there: list[ListedVolume]
     gone: list[str]
 
 
@@ -93,8 +93,8 @@ def read(name: str, now: datetime) -> int:
         told = f"The list of disks was not read: {e.message.rstrip('.')}."
         _note(name, f"{told} {BY_HAND}" if refused else told, now, again=not refused)
         return 0
-    listed = disk.decode(entries)
-    unreadable = sum(disk.decode_entry(entry) is None for entry in entries)
+    listed = listed_volume.decode(entries)
+    unreadable = sum(listed_volume.decode_entry(entry) is None for entry in entries)
     kept = replace(keep(name, listed, now), unreadable=unreadable)
     if walk.complete:
         asked = _ask_singly(name, kept.absent)
@@ -105,7 +105,7 @@ def read(name: str, now: datetime) -> int:
     return len(listed)
 
 
-def keep(cloud: str, listed: Sequence[Disk], now: datetime) -> Kept:
+def keep(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> Kept:
     """Store the disks that a list named, asked for at `now`; what it did not name."""
     given = {one.id: one for one in listed}
     with transaction.atomic():
@@ -144,7 +144,7 @@ def judge_absent(cloud: str, kept: Kept, asked: Asked, now: datetime) -> None:
     queue.derive_due(cloud, now)
 
 
-def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
+def _add(new: Sequence[ListedVolume], cloud: str, now: datetime) -> None:
     """Disks that no backup made known; those that one makes known at this moment are left to the next list."""
     rows = [
         Volume(
@@ -161,7 +161,7 @@ def _add(new: Sequence[Disk], cloud: str, now: datetime) -> None:
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
 
 
-def _write_named(rows: Sequence[Volume], given: dict[str, Disk], now: datetime) -> None:
+def _write_named(rows: Sequence[Volume], given: dict[str, ListedVolume], now: datetime) -> None:
     """Disks that are there: most of them as they were, so their rows are told apart."""
     changed = []
     for row in rows:
@@ -202,7 +202,7 @@ def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
     with registry.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
         for volume_id in random.sample(volume_ids, min(len(volume_ids), ASKED_AT_ONCE)):
             try:
-                asked.there.extend(disk.decode([client.get_volume(volume_id)]))
+                asked.there.extend(listed_volume.decode([client.get_volume(volume_id)]))
             except Gone:
                 asked.gone.append(volume_id)
             except (Rejected, WrongAddress, Malformed):

@@ -25,7 +25,7 @@ TOGETHER = 10  # more disks of one cloud in one state than this are one item
 ORDER = ("unreachable", "overdue", "never", "error", "error_restoring", "stuck", "error_deleting", "stale", "unknown")
 _TOLD = 300  # characters of a reason; the rest is on the page of the cause
 _TEXTS = ("cloud", "id", "state", "title", "text", "key")
-_DISKS = {  # after "It" or "Of 12 disks each", and the next step
+_VOLUMES = {  # after "It" or "Of 12 disks each", and the next step
     "overdue": (
         "has no good backup as new as its rule asks for, and the grace is over.",
         "See whether the backup policy ran and still holds it; make a backup by hand meanwhile.",
@@ -78,7 +78,7 @@ class Found:
 
 def found(now: datetime, numbers: Numbers, *, clouds: Sequence[str], heard: Sequence[str]) -> list[Found]:
     """`clouds`: those that are told of; `heard` gave a good answer lately."""
-    parts = [_disks(now, numbers), _failures(clouds), _clouds(clouds, heard)]
+    parts = [_volumes(now, numbers), _failures(clouds), _clouds(clouds, heard)]
     return [Found(*row) for row in parts[0].union(*parts[1:], all=True)]
 
 
@@ -87,8 +87,8 @@ def items(rows: Iterable[Found], numbers: Numbers, stuck: Iterable[Item], *, hea
     given = [*stuck, *(_OF[row.what](row, numbers) for row in rows)]
     given += [_stale(cloud, n) for cloud, n in numbers.stale.items() if cloud in heard]
     for (cloud, state), mine in numbers.volumes.items():
-        if (state in _DISKS and mine.count > TOGETHER) or (state == "unknown" and cloud in heard):
-            given.append(_disks_together(cloud, state, mine))
+        if (state in _VOLUMES and mine.count > TOGETHER) or (state == "unknown" and cloud in heard):
+            given.append(_volumes_together(cloud, state, mine))
     return sorted(given, key=_place)
 
 
@@ -137,8 +137,8 @@ def _of_backup(row: Found, numbers: Numbers) -> Item:
     )
 
 
-def _of_disk(row: Found, numbers: Numbers) -> Item:
-    why, step = _DISKS[row.state]
+def _of_volume(row: Found, numbers: Numbers) -> Item:
+    why, step = _VOLUMES[row.state]
     return Item(
         what="volume",
         id=row.id,
@@ -151,21 +151,21 @@ def _of_disk(row: Found, numbers: Numbers) -> Item:
     )
 
 
-_OF: Mapping[str, Callable[[Found, Numbers], Item]] = {"cloud": _of_cloud, "backup": _of_backup, "volume": _of_disk}
+_OF: Mapping[str, Callable[[Found, Numbers], Item]] = {"cloud": _of_cloud, "backup": _of_backup, "volume": _of_volume}
 
 
-def _disks_together(cloud: str, state: str, mine: Protected) -> Item:
-    why, step = {**_DISKS, "unknown": _UNKNOWN}[state]
-    disks = f"{mine.count:,} disk{'' if mine.count == 1 else 's'}"
+def _volumes_together(cloud: str, state: str, mine: Protected) -> Item:
+    why, step = {**_VOLUMES, "unknown": _UNKNOWN}[state]
+    volumes = f"{mine.count:,} disk{'' if mine.count == 1 else 's'}"
     return Item(
         what="cloud",
         id=cloud,
         state=state,
-        why=f"Of {disks} each {why}",
+        why=f"Of {volumes} each {why}",
         next=step,
-        since=mine.since if state in _DISKS else None,
+        since=mine.since if state in _VOLUMES else None,
         cloud=cloud,
-        title=disks,
+        title=volumes,
         count=mine.count,
         query=urlencode({"protection": state, "cloud": cloud}),
     )
@@ -188,11 +188,11 @@ def _stale(cloud: str, n: int) -> Item:
     )
 
 
-def _disks(now: datetime, numbers: Numbers) -> Any:
+def _volumes(now: datetime, numbers: Numbers) -> Any:
     """Only where they are few enough to be named one by one."""
     few = Q(pk__in=[])
     for (cloud, state), mine in numbers.volumes.items():
-        if state in _DISKS and mine.count <= TOGETHER:
+        if state in _VOLUMES and mine.count <= TOGETHER:
             few |= Q(cloud=cloud, protection=state)
     return _row(
         Volume.objects.with_protection(now).filter(few),

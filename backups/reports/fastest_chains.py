@@ -33,12 +33,12 @@ def fastest(now: datetime, most: int = 20) -> list[Growing]:
     ).exclude(service_type__in=("vm", "disk_copy", "vm_copy"))
     columns = ("cloud", "volume_id", "created_at", "kind", "chain_size_mb")
     found = rows.order_by("cloud", "volume_id", "created_at", "id").values_list(*columns)
-    grown = [one for disk, several in groupby(found, key=lambda row: row[:2]) if (one := _growing(disk, several))]
+    grown = [one for volume, several in groupby(found, key=lambda row: row[:2]) if (one := _growing(volume, several))]
     grown.sort(key=lambda one: (-one.mb_a_day, one.cloud, one.volume_id))
     return _titled(grown[:most])
 
 
-def _growing(disk: tuple[str, str], several: Iterable[tuple[Any, ...]]) -> Growing | None:
+def _growing(volume: tuple[str, str], several: Iterable[tuple[Any, ...]]) -> Growing | None:
     chain: list[tuple[datetime, int]] = []
     for _, _, at, kind, mb in several:
         if kind == "full":
@@ -48,13 +48,13 @@ def _growing(disk: tuple[str, str], several: Iterable[tuple[Any, ...]]) -> Growi
     if len(chain) < LEAST_POINTS or length < LEAST_SPAN:
         return None
     rate = (chain[-1][1] - chain[0][1]) / (length.total_seconds() / _DAY)
-    return Growing(disk[0], disk[1], disk[1], rate, chain[-1][1], chain[0][0], len(chain)) if rate > 0 else None
+    return Growing(volume[0], volume[1], volume[1], rate, chain[-1][1], chain[0][0], len(chain)) if rate > 0 else None
 
 
 def _titled(found: list[Growing]) -> list[Growing]:
-    disks = Volume.objects.filter(volume_id__in=[one.volume_id for one in found])
+    volumes = Volume.objects.filter(volume_id__in=[one.volume_id for one in found])
     names = {
         (cloud, pk): label or name
-        for cloud, pk, label, name in disks.values_list("cloud", "volume_id", "label", "name")
+        for cloud, pk, label, name in volumes.values_list("cloud", "volume_id", "label", "name")
     }
     return [replace(one, title=names.get((one.cloud, one.volume_id)) or one.volume_id[:8]) for one in found]

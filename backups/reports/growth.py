@@ -64,7 +64,7 @@ def growth_of(changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, 
     return _growth(_points(list(changed.values()), now), limits)
 
 
-def growth_of_disk(cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime) -> Growth:
+def growth_of_volume(cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime) -> Growth:
     """A disk may have 20 backups (API.md §5); those that are tracked are counted."""
     changed = {day.toordinal(): one for day, one in growth.changes(chains, facts, now).items()}
     found = _points([changed], now)

@@ -33,7 +33,7 @@ class FlightFigures:
 
 
 @dataclass(frozen=True)
-class DiskFigures:
+class VolumeFigures:
     """One disk; `last_was_good` is None while no backup of it has ended. Deleted and exempt ones are left out."""
 
     cloud: str
@@ -74,7 +74,7 @@ def heartbeats() -> dict[str, datetime]:
     return dict(Heartbeat.objects.values_list("part", "at"))
 
 
-def disks(now: datetime) -> Iterator[DiskFigures]:
+def volumes(now: datetime) -> Iterator[VolumeFigures]:
     """Every disk that counts, in two queries."""
     failed = Backup.objects.filter(status__in=FAILED).order_by().values_list("cloud", "volume_id")
     failures = {(cloud, volume_id): at for cloud, volume_id, at in failed.annotate(at=Max("created_at"))}
@@ -83,7 +83,7 @@ def disks(now: datetime) -> Iterator[DiskFigures]:
     words = ("cloud", "volume_id", "label", "name", "protection", "last_good_at", "last_good__created_at")
     for cloud, volume_id, label, name, protection, last_good_at, made_at in rows.values_list(*words):
         was_good = _was_good(made_at, failures.get((cloud, volume_id)))
-        yield DiskFigures(cloud, volume_id, label or name or "", protection, last_good_at, was_good)
+        yield VolumeFigures(cloud, volume_id, label or name or "", protection, last_good_at, was_good)
 
 
 def _was_good(good: datetime | None, bad: datetime | None) -> bool | None:

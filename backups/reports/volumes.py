@@ -17,7 +17,7 @@ from backups.analysis.rules import InForce, Rule
 from backups.models import Backup, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
-from backups.reports.growth import Growth, growth_of_disk
+from backups.reports.growth import Growth, growth_of_volume
 
 COLUMNS = (
     *("pk", "cloud", "volume_id", "name", "label", "size", "follow", "followed", "protection", "note", "tags"),
@@ -108,14 +108,14 @@ def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | N
     edited = {word: Edited(by=by, at=at) for word, by, at in edits}
     own = row["rule_period_seconds"] is not None
     words = _words(row, facts, now)
-    growth = growth_of_disk(cloud, words["chains"], facts, now)
+    growth = growth_of_volume(cloud, words["chains"], facts, now)
     return VolumeDetail(**words, own_rule=own, edited=edited, growth=growth)
 
 
-def facts_of(disks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:
+def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:
     """The backups of these disks (cloud, volume_id), in one query."""
     where = Q(pk__in=[])
-    for cloud, pairs in groupby(sorted(disks), key=lambda pair: pair[0]):
+    for cloud, pairs in groupby(sorted(volumes), key=lambda pair: pair[0]):
         where |= Q(cloud=cloud, volume_id__in=[volume_id for _, volume_id in pairs])
     found: dict[tuple[str, str], list[Fact]] = {}
     for cloud, *columns in Backup.objects.filter(where).order_by().values_list("cloud", *Fact._fields):
@@ -195,14 +195,14 @@ def _known_until(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | No
     return min(heard, listed) if heard and listed else None
 
 
-def _changes_at(disk: Standing, now: datetime) -> datetime | None:
-    known = disk.knowledge
+def _changes_at(volume: Standing, now: datetime) -> datetime | None:
+    known = volume.knowledge
     instants = (
         known.heard_until,
         known.listed_until,
         known.good_until,
-        disk.late_at,
-        disk.overdue_at,
-        disk.exempt_until,
+        volume.late_at,
+        volume.overdue_at,
+        volume.exempt_until,
     )
     return min((at for at in instants if at is not None and at > now), default=None)

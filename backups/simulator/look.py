@@ -32,24 +32,24 @@ CAUSES: tuple[Callable[[Stream, int, Facts], str], ...] = (
 
 
 def _hand(stream: Stream, n: int, facts: Facts) -> None:
-    facts.name = f"{stream.disk.name}-before-release-{n % 90}"
+    facts.name = f"{stream.volume.name}-before-release-{n % 90}"
     facts.description, facts.full, facts.inc = "before release, asked for by the team", True, 0
 
 
 def _csbs(stream: Stream, n: int, facts: Facts) -> None:
     facts.name = f"manualbk_{10000 + stream.dice(n, 'name') % 90000}"
     facts.description = ""
-    facts.metadata = {"ST": 1, "VMID": uuid_from(f"vm {stream.disk.volume_id}")}
+    facts.metadata = {"ST": 1, "VMID": uuid_from(f"vm {stream.volume.volume_id}")}
 
 
 def _disk_copy(stream: Stream, n: int, facts: Facts) -> None:
-    facts.name, facts.description, facts.full, facts.inc = f"copy-of-{stream.disk.name}", "replica", True, 0
+    facts.name, facts.description, facts.full, facts.inc = f"copy-of-{stream.volume.name}", "replica", True, 0
     facts.metadata = {"ST": 4}
 
 
 def _vm_copy(stream: Stream, n: int, facts: Facts) -> None:
     _disk_copy(stream, n, facts)
-    facts.metadata = {"ST": 5, "VMID": uuid_from(f"vm {stream.disk.volume_id}")}
+    facts.metadata = {"ST": 5, "VMID": uuid_from(f"vm {stream.volume.volume_id}")}
 
 
 def _reasoned(stream: Stream, n: int, facts: Facts) -> None:
@@ -67,7 +67,7 @@ def _odd_names(stream: Stream, n: int, facts: Facts) -> None:
 
 def _plain(stream: Stream, n: int, facts: Facts) -> None:
     facts.name, facts.wrapped, facts.description = (
-        f"{stream.disk.name}-script",
+        f"{stream.volume.name}-script",
         False,
         PLAIN_TEXTS[n % len(PLAIN_TEXTS)],
     )
@@ -80,7 +80,7 @@ def _bare(stream: Stream, n: int, facts: Facts) -> None:
 
 
 def _script(stream: Stream, n: int, facts: Facts) -> None:
-    facts.name = f"{stream.disk.name}-{facts.id[:4]}"
+    facts.name = f"{stream.volume.name}-{facts.id[:4]}"
     facts.description = "by script"
 
 
@@ -101,8 +101,8 @@ LOOKS: dict[str, Callable[[Stream, int, Facts], None]] = {
 def dress(stream: Stream, n: int, facts: Facts) -> None:
     """Finish the facts of occurrence `n`: name as a policy gives it, encryption, then the stream's own look."""
     facts.name = f"autobk_{stream.dice(n, 'name') & 0xFFFF:04x}"
-    if stream.disk.encrypted:
-        facts.encryption_key_id = uuid_from(f"key {stream.disk.volume_id}")
+    if stream.volume.encrypted:
+        facts.encryption_key_id = uuid_from(f"key {stream.volume.volume_id}")
         facts.metadata = {"VK": (uuid_from(f"vk {facts.id}") * 2).replace("-", ""), "CMKID": facts.encryption_key_id}
     if stream.look in LOOKS:
         LOOKS[stream.look](stream, n, facts)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from backups.simulator.stream import DAY, HOUR, WEEK, Disk, Stream
+from backups.simulator.stream import DAY, HOUR, WEEK, SimulatedVolume, Stream
 
 QUARTER = 900
 # Name of the disk, then its streams as options of Stream; a number alone is the `keep` of a plain nightly stream.
@@ -64,7 +64,7 @@ FILL_KEEP = 14
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    disks: tuple[Disk, ...]
+    volumes: tuple[SimulatedVolume, ...]
     streams: tuple[Stream, ...]
 
 
@@ -78,32 +78,32 @@ def make_plan(*, seed: int, backups: int, keep: int = FILL_KEEP) -> Plan:
     if not backups:
         return Plan((), ())
     space = names_of(seed)
-    disks: list[Disk] = []
+    volumes: list[SimulatedVolume] = []
     streams: list[Stream] = []
     left = backups
-    for disk, plans in _disks_and_streams(space, keep):
-        disks.append(disk)
+    for volume, plans in _volumes_and_streams(space, keep):
+        volumes.append(volume)
         for stream in plans:
             streams.append(replace(stream, keep=min(stream.keep, left)))
             left -= streams[-1].keep
             if not left:
-                disks += (_disk(space, index=-1 - i, name=name) for i, name in enumerate(NEVER_BACKED_UP))
-                return Plan(tuple(disks), tuple(streams))
+                volumes += (_volume(space, index=-1 - i, name=name) for i, name in enumerate(NEVER_BACKED_UP))
+                return Plan(tuple(volumes), tuple(streams))
     raise AssertionError("the stream of disks never ends")
 
 
-def _disks_and_streams(space: UUID, keep: int) -> Iterator[tuple[Disk, list[Stream]]]:
+def _volumes_and_streams(space: UUID, keep: int) -> Iterator[tuple[SimulatedVolume, list[Stream]]]:
     for index, (name, options) in enumerate(_ROLES):
-        disk = _disk(space, index=index, name=name)
+        volume = _volume(space, index=index, name=name)
         given = [
-            _nightly(disk, space, keep=o) if isinstance(o, int) else _special(disk, space, k, o)
+            _nightly(volume, space, keep=o) if isinstance(o, int) else _special(volume, space, k, o)
             for k, o in enumerate(options)
         ]
-        yield disk, given
+        yield volume, given
     index = len(_ROLES)
     while True:
-        disk = _disk(space, index=index, name=_name(index))
-        yield disk, [replace(_nightly(disk, space, keep=keep), fail_one_in=80, cause=index)]
+        volume = _volume(space, index=index, name=_name(index))
+        yield volume, [replace(_nightly(volume, space, keep=keep), fail_one_in=80, cause=index)]
         index += 1
 
 
@@ -112,11 +112,11 @@ def _name(index: int) -> str:
     return f"{word}-{place}-{index:02d}-{part}"
 
 
-def _disk(space: UUID, *, index: int, name: str) -> Disk:
+def _volume(space: UUID, *, index: int, name: str) -> SimulatedVolume:
     volume_id = uuid5(space, f"disk {index}")
     dice = volume_id.int
     size = (20, 50, 100, 200, 500, 1000)[dice % 6]
-    return Disk(
+    return SimulatedVolume(
         index=index,
         volume_id=str(volume_id),
         name=name,
@@ -129,20 +129,24 @@ def _disk(space: UUID, *, index: int, name: str) -> Disk:
     )
 
 
-def _night(disk: Disk) -> int:
+def _night(volume: SimulatedVolume) -> int:
     """Seconds after midnight UTC at which the disk's policy runs: between 19:00 and 05:00."""
-    return (19 * HOUR + int(disk.volume_id[:8], 16) % (10 * HOUR)) % DAY
+    return (19 * HOUR + int(volume.volume_id[:8], 16) % (10 * HOUR)) % DAY
 
 
-def _nightly(disk: Disk, space: UUID, *, keep: int) -> Stream:
+def _nightly(volume: SimulatedVolume, space: UUID, *, keep: int) -> Stream:
     return Stream(
-        key=f"{space}/{disk.index}/0", disk=disk, phase=_night(disk), keep=keep, seconds=180 + 2 * disk.size_gb
+        key=f"{space}/{volume.index}/0",
+        volume=volume,
+        phase=_night(volume),
+        keep=keep,
+        seconds=180 + 2 * volume.size_gb,
     )
 
 
-def _special(disk: Disk, space: UUID, place: int, options: dict[str, Any]) -> Stream:
-    start = _nightly(disk, space, keep=10)
+def _special(volume: SimulatedVolume, space: UUID, place: int, options: dict[str, Any]) -> Stream:
+    start = _nightly(volume, space, keep=10)
     options = dict(options)
     if options.get("period", DAY) % DAY == 0:
         options["phase"] = options.get("phase", 0) + start.phase
-    return replace(start, key=f"{space}/{disk.index}/{place}", **options)
+    return replace(start, key=f"{space}/{volume.index}/{place}", **options)

@@ -8,7 +8,7 @@ GROWTH_SINCE_DAY = 20089  # 2025-01-01 in days since 1970: chains grow by the ca
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class SimulatedVolume:
     """A volume. `listed` is whether the volume list names it; sizes as their names say, growth per day."""
 
     index: int
@@ -33,7 +33,7 @@ class Stream:
     """
 
     key: str
-    disk: Disk
+    volume: SimulatedVolume
     period: int = DAY
     phase: int = 0
     keep: int = 10
@@ -94,8 +94,8 @@ class Stream:
         """Size of the whole chain after occurrence `n`: it grows with every increment, and with the disk."""
         place = n % self.full_every
         day = max(0.0, (n - place) * self.period / DAY - GROWTH_SINCE_DAY)
-        full = self.disk.base_mb + int(self.disk.growth_mb * day) + self.dice(n - place, "full") % 50
-        step = max(2, self.disk.base_mb // max(100, self.full_every))
+        full = self.volume.base_mb + int(self.volume.growth_mb * day) + self.dice(n - place, "full") % 50
+        step = max(2, self.volume.base_mb // max(100, self.full_every))
         size = full + (place * step + self.dice(n, "step") % step if place else 0)
         if self.look == "pruned" and place >= 4:
             size -= full // 3

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from backups.simulator.body import Facts, Form, stamp, write
 from backups.simulator.look import dress
 from backups.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
-from backups.simulator.stream import DAY, Disk, Stream
+from backups.simulator.stream import DAY, SimulatedVolume, Stream
 from backups.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
 
 Key = tuple[float, str]
@@ -30,7 +30,7 @@ class Slot:
 
     @property
     def volume_id(self) -> str:
-        return self.stream.disk.volume_id
+        return self.stream.volume.volume_id
 
     def phase(self, now: float) -> Phase:
         stream, n = self.stream, self.n
@@ -58,12 +58,12 @@ class Slot:
         return memo[1]
 
     def facts(self, phase: Phase) -> Facts:
-        stream, n, disk = self.stream, self.n, self.stream.disk
+        stream, n, volume = self.stream, self.n, self.stream.volume
         seconds, full = stream.takes(n), stream.is_full(n)
         facts = Facts(
             id=self.id,
-            volume_id=disk.volume_id,
-            size_gb=disk.size_gb,
+            volume_id=volume.volume_id,
+            size_gb=volume.size_gb,
             phase=phase,
             created=self.start,
             ended=self.start + seconds * (0.4 if phase is ERROR else 1),
@@ -72,8 +72,8 @@ class Slot:
             chain_mb=0 if phase.metadata == "none" else stream.chain_mb(n),
             speed=round(5 + stream.dice(n, "speed") % 900 / 10, 1),
             has_dependent=self.queue[-1] is not self and (n + 1) % stream.full_every != 0,
-            bootable=disk.bootable,
-            zone=f"eu-de-0{1 + disk.index % 3}",
+            bootable=volume.bootable,
+            zone=f"eu-de-0{1 + volume.index % 3}",
         )
         dress(stream, n, facts)
         return facts
@@ -94,8 +94,8 @@ class World:
         self.version = 0
 
     @property
-    def disks(self) -> tuple[Disk, ...]:
-        return self._plan.disks
+    def planned_volumes(self) -> tuple[SimulatedVolume, ...]:
+        return self._plan.volumes
 
     def advance(self, now: float) -> None:
         """Bring the world to `now`, which may also lie in the past."""
@@ -145,31 +145,31 @@ class World:
 
     def volumes(self, form: Form) -> list[dict[str, Any]]:
         """The volume list, newest first: without removed disks, with those that no backup was ever made of."""
-        return [volume_body(disk, form) for disk in self.disks if disk.listed]
+        return [volume_body(volume, form) for volume in self.planned_volumes if volume.listed]
 
 
-def volume_body(disk: Disk, form: Form) -> dict[str, Any]:
+def volume_body(volume: SimulatedVolume, form: Form) -> dict[str, Any]:
     """A volume as EVS and Cinder list it in detail."""
     return {
-        "id": disk.volume_id,
-        "name": disk.name,
+        "id": volume.volume_id,
+        "name": volume.name,
         "status": "in-use",
-        "size": disk.size_gb,
-        "bootable": "true" if disk.bootable else "false",
-        "encrypted": disk.encrypted,
+        "size": volume.size_gb,
+        "bootable": "true" if volume.bootable else "false",
+        "encrypted": volume.encrypted,
         "multiattach": False,
         "volume_type": "SAS",
-        "availability_zone": f"eu-de-0{1 + disk.index % 3}",
+        "availability_zone": f"eu-de-0{1 + volume.index % 3}",
         "description": None,
         "snapshot_id": None,
         "source_volid": None,
         "metadata": {},
         "attachments": [],
-        "created_at": stamp(1735689600 + 3600.0 * disk.index),
-        "updated_at": stamp(1735689600 + 3600.0 * disk.index + 60),
+        "created_at": stamp(1735689600 + 3600.0 * volume.index),
+        "updated_at": stamp(1735689600 + 3600.0 * volume.index + 60),
         "os-vol-tenant-attr:tenant_id": form.project_id,
         "links": [
-            {"href": f"{form.url}/v2/{form.project_id}/volumes/{disk.volume_id}", "rel": "self"},
-            {"href": f"{form.url}/{form.project_id}/volumes/{disk.volume_id}", "rel": "bookmark"},
+            {"href": f"{form.url}/v2/{form.project_id}/volumes/{volume.volume_id}", "rel": "self"},
+            {"href": f"{form.url}/{form.project_id}/volumes/{volume.volume_id}", "rel": "bookmark"},
         ],
     }

@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from backups.templatetags.vbs import instant, kind, none, number, when
+from backups.templatetags.formatting import instant, kind, none, number, when
 from backups.web.columns import Column
 from backups.web.volume_address import volume_url
 
@@ -42,12 +42,12 @@ def cloud_error(context: Context, cloud: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def disk(context: Context, row: Row) -> SafeString:
+def volume(context: Context, row: Row) -> SafeString:
     """The disk by its label, its name in the cloud or the first part of its ID, leading to its page."""
     volume_id = row["volume_id"]
     if not volume_id:
         return none() if row.get("tracking_state") == "pending" else _UNKNOWN_ORIGIN
-    name = context.get("disk_names", {}).get((row["cloud"], volume_id))
+    name = context.get("volume_names", {}).get((row["cloud"], volume_id))
     shown = name or (volume_id if len(volume_id) <= 8 else f"{volume_id[:8]}…")
     tone = "" if name else " id"
     href = volume_url(row["cloud"], volume_id)
@@ -57,9 +57,9 @@ def disk(context: Context, row: Row) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def listed_disk(context: Context, cloud: str, listed: Any) -> SafeString:
+def listed_volume(context: Context, cloud: str, listed: Any) -> SafeString:
     """The disk of an entry that the cloud lists."""
-    return disk(context, {"cloud": cloud, "volume_id": listed.volume_id})
+    return volume(context, {"cloud": cloud, "volume_id": listed.volume_id})
 
 
 def _text(_context: Context, word: str, row: Row) -> SafeString:
@@ -92,8 +92,8 @@ def _when(context: Context, word: str, row: Row) -> SafeString:
     return when(context, at)
 
 
-def _disk(context: Context, _word: str, row: Row) -> SafeString:
-    return format_html('{}<div class="sub">{}</div>', disk(context, row), row["cloud"])
+def _volume(context: Context, _word: str, row: Row) -> SafeString:
+    return format_html('{}<div class="sub">{}</div>', volume(context, row), row["cloud"])
 
 
 def _kind(_context: Context, _word: str, row: Row) -> SafeString:
@@ -101,7 +101,7 @@ def _kind(_context: Context, _word: str, row: Row) -> SafeString:
 
 
 _WRITERS: Mapping[str, Callable[[Context, str, Row], SafeString]] = {
-    "volume_id": _disk,
+    "volume_id": _volume,
     "kind": _kind,
     **dict.fromkeys(("size", "chain_size_mb", "throughput_mb_s", "space_saving_percent", "object_count"), _number),
     **dict.fromkeys(("created_at", "updated_at", "data_timestamp", "tracked_at"), _when),

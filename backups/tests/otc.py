@@ -16,7 +16,7 @@ from backups.refresh.dispatcher import needs
 from backups.simulator import Simulator
 from backups.vbs.clouds import load_clouds
 
-DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+VOLUME = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 
 
 def silent(*names: str, **words: Any) -> dict[str, Any]:

@@ -194,12 +194,12 @@ def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
     problem(api.patch(address, {"label": "x"}, content_type=JSON, headers={"If-Match": "1"}), 412)
     back = api.patch(address, {"rule": None, "exempt": None}, content_type=JSON).json()
     assert (back["rule"]["from"], back["exempt"]) == ("default", None)
-    names = {q: [row["volume_id"] for row in api.get(f"/api/volumes/?{q}").json()["results"]] for q in DISKS}
-    assert names == DISKS
+    names = {q: [row["volume_id"] for row in api.get(f"/api/volumes/?{q}").json()["results"]] for q in VOLUMES}
+    assert names == VOLUMES
     assert api.get("/api/volumes/?limit=2&ordering=volume_id").json()["next"] is not None
 
 
-DISKS = {
+VOLUMES = {
     "ordering=volume_id": ["new", "v1", "v2"],
     "ordering=-volume_id": ["v2", "v1", "new"],
     "tag=prod": ["new"],

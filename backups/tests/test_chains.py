@@ -126,23 +126,23 @@ FACTS = st.builds(
     st.sampled_from(["disk", "vm", "disk_copy", "vm_copy", None]),
     st.booleans(),
 )
-DISKS = st.lists(FACTS, max_size=25, unique_by=lambda one: one.id)
+VOLUMES = st.lists(FACTS, max_size=25, unique_by=lambda one: one.id)
 
 
-@given(DISKS)
+@given(VOLUMES)
 def test_each_backup_is_in_exactly_one_chain(facts: list[Fact]) -> None:
     members = [member.id for one in chains(facts) for member in one.members]
     assert sorted(members) == sorted(one.id for one in facts)
 
 
-@given(DISKS, st.randoms(use_true_random=False))
+@given(VOLUMES, st.randoms(use_true_random=False))
 def test_the_order_in_which_backups_come_changes_nothing(facts: list[Fact], dice: random.Random) -> None:
     shuffled = list(facts)
     dice.shuffle(shuffled)
     assert chains(shuffled) == chains(facts)
 
 
-@given(DISKS)
+@given(VOLUMES)
 def test_a_total_never_exceeds_the_sum_of_the_newest_chain_sizes(facts: list[Fact]) -> None:
     found = chains(facts)
     told = {one.id: one for one in facts}
@@ -153,6 +153,6 @@ def test_a_total_never_exceeds_the_sum_of_the_newest_chain_sizes(facts: list[Fac
     assert (total_mb(found) or 0) <= newest
 
 
-@given(DISKS)
+@given(VOLUMES)
 def test_an_increment_is_never_negative(facts: list[Fact]) -> None:
     assert all((member.increment_mb or 0) >= 0 for one in chains(facts) for member in one.members)

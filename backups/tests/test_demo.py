@@ -37,18 +37,18 @@ def told(settings: Any, tmp_path: Any, client: Client, clock: time_machine.Trave
 
 
 def test_every_state_is_met(told: Client) -> None:
-    disks = told.get("/api/volumes/?limit=500").json()["results"]
-    chains = [chain for disk in disks for chain in disk["chains"]]
+    volumes = told.get("/api/volumes/?limit=500").json()["results"]
+    chains = [chain for volume in volumes for chain in volume["chains"]]
     members = [member for chain in chains for member in chain["members"]]
-    assert {disk["protection"] for disk in disks} == set(PROTECTIONS)
-    assert [disk["volume_id"] for disk in disks if not disk["why"].strip()] == []
+    assert {volume["protection"] for volume in volumes} == set(PROTECTIONS)
+    assert [volume["volume_id"] for volume in volumes if not volume["why"].strip()] == []
     assert {"start not tracked"} <= {note for chain in chains for note in chain["notes"]}
     assert {chain["service_type"] for chain in chains} == {"disk", "vm", "disk_copy", "vm_copy"}
     assert {"pruned: the chain was larger before", "failed: it stores nothing"} <= {one["note"] for one in members}
     assert {one["made_by"] for one in members} == {"policy", "hand", "csbs"}
-    assert [disk["name"] for disk in disks if disk["running_id"]]
-    assert {disk["rule"]["from"] for disk in disks} == {"tag", "default"}
-    grown = [told.get(f"/api/volumes/{one['cloud']}/{one['volume_id']}/").json()["growth"] for one in disks]
+    assert [volume["name"] for volume in volumes if volume["running_id"]]
+    assert {volume["rule"]["from"] for volume in volumes} == {"tag", "default"}
+    grown = [told.get(f"/api/volumes/{one['cloud']}/{one['volume_id']}/").json()["growth"] for one in volumes]
     assert any(one["jump"] for one in grown)
     assert any("Not enough data" in one["sentence"] for one in grown)
     assert any(limit["days"] is not None for one in grown for limit in one["limits"])
@@ -72,12 +72,12 @@ def test_the_home_page_and_the_failures_tell_them(told: Client) -> None:
 
 def test_a_member_that_the_cloud_no_longer_has_is_a_note_and_the_disk_stays_safe(told: Client) -> None:
     safe = told.get("/api/volumes/?protection=protected&limit=500").json()["results"]
-    disk = max(safe, key=lambda one: one["tracked"])
-    chain = max(disk["chains"], key=lambda one: len(one["members"]))
+    volume = max(safe, key=lambda one: one["tracked"])
+    chain = max(volume["chains"], key=lambda one: len(one["members"]))
     middle = chain["members"][len(chain["members"]) // 2]["id"]
     Backup.objects.filter(pk=middle).update(gone_at=timezone.now() - timedelta(seconds=1))
-    derive(disk["cloud"], [disk["volume_id"]], timezone.now())
-    again = told.get(f"/api/volumes/{disk['cloud']}/{disk['volume_id']}/").json()
+    derive(volume["cloud"], [volume["volume_id"]], timezone.now())
+    again = told.get(f"/api/volumes/{volume['cloud']}/{volume['volume_id']}/").json()
     assert again["protection"] == "protected"
     assert "1 of its backups is gone" in {note for one in again["chains"] for note in one["notes"]}
 

@@ -21,7 +21,7 @@ from backups.analysis.facts import Fact
 from backups.analysis.flight import FLOOR
 from backups.analysis.rules import DEFAULT
 from backups.edits import demo
-from backups.reports.growth import Growth, growth_of_disk
+from backups.reports.growth import Growth, growth_of_volume
 from backups.runner.parts import DEMO_BACKUPS
 from backups.simulator.body import Form
 from backups.simulator.world import World
@@ -66,7 +66,7 @@ def chains_of(facts: tuple[Fact, ...]) -> tuple[Chain, ...]:
 
 @cache
 def growth_on(day: datetime, facts: tuple[Fact, ...]) -> Growth:
-    return growth_of_disk("demo", chains_of(facts), facts, day)
+    return growth_of_volume("demo", chains_of(facts), facts, day)
 
 
 class Shown:
@@ -75,14 +75,14 @@ class Shown:
     def __init__(self, world: World, now: datetime) -> None:
         self.now = now
         world.advance(now.timestamp())
-        of_disk: dict[str, list[Fact]] = defaultdict(list)
+        of_volume: dict[str, list[Fact]] = defaultdict(list)
         for slot in world.slots.values():
             fact = fact_of(slot.encode(now.timestamp(), FORM))
-            of_disk[fact.volume_id or ""].append(fact)
-        self.disks = {volume_id: tuple(facts) for volume_id, facts in of_disk.items()}
+            of_volume[fact.volume_id or ""].append(fact)
+        self.volumes = {volume_id: tuple(facts) for volume_id, facts in of_volume.items()}
         self.listed = {body["id"]: body["name"] for body in world.volumes(FORM)}
-        self.facts = [fact for facts in self.disks.values() for fact in facts]
-        self.chains = [chain for facts in self.disks.values() for chain in chains_of(facts)]
+        self.facts = [fact for facts in self.volumes.values() for fact in facts]
+        self.chains = [chain for facts in self.volumes.values() for chain in chains_of(facts)]
         self.statuses = {fact.status for fact in self.facts}
 
     def protection(self, facts: tuple[Fact, ...]) -> str:
@@ -101,19 +101,19 @@ class Shown:
                 yield state
 
     def promised(self) -> dict[str, bool]:
-        words = {self.protection(facts) for volume_id, facts in self.disks.items() if volume_id in self.listed}
+        words = {self.protection(facts) for volume_id, facts in self.volumes.items() if volume_id in self.listed}
         notes = {note for chain in self.chains for note in chain.notes}
         members = [member for chain in self.chains for member in chain.members]
         member_notes = {member.note for member in members}
-        grown = [growth_on(_midnight(self.now), facts) for facts in self.disks.values()]
+        grown = [growth_on(_midnight(self.now), facts) for facts in self.volumes.values()]
         long_ago = self.now - FLOOR
         long = [fact for fact in self.facts if fact.status == "creating" and fact.at < long_ago]
         return {
             "protected": "protected" in words,
             "late": "late" in words,
             "overdue": "overdue" in words,
-            "never": bool(self.listed.keys() - self.disks.keys()),
-            "deleted": bool(self.disks.keys() - self.listed.keys()),
+            "never": bool(self.listed.keys() - self.volumes.keys()),
+            "deleted": bool(self.volumes.keys() - self.listed.keys()),
             "each disk that the demo furnishes": set(self.listed.values()) >= FURNISHED,
             "start not tracked": "start not tracked" in notes,
             "each service type": {chain.service_type for chain in self.chains}
@@ -121,7 +121,7 @@ class Shown:
             "pruned": "pruned: the chain was larger before" in member_notes,
             "failed": "failed: it stores nothing" in member_notes,
             "made by each": {member.made_by for member in members} == {"policy", "hand", "csbs"},
-            "a disk with a running backup": any(self._is_running(facts) for facts in self.disks.values()),
+            "a disk with a running backup": any(self._is_running(facts) for facts in self.volumes.values()),
             "a jump": any(one.jump for one in grown),
             "not enough data": any("Not enough data" in one.sentence for one in grown),
             "an end in sight": any(limit.days is not None for one in grown for limit in one.limits),
@@ -129,7 +129,7 @@ class Shown:
             "each status in flight": {"creating", "restoring", "deleting"} <= self.statuses,
             "an unknown status": "moving_to_cold_tier" in self.statuses,
             "running for too long": bool(long),
-            "a missed day": any(self._has_missed(facts) for facts in self.disks.values()),
+            "a missed day": any(self._has_missed(facts) for facts in self.volumes.values()),
         }
 
     def _is_running(self, facts: tuple[Fact, ...]) -> bool:

@@ -19,7 +19,7 @@ from backups.refresh import dispatcher, volume_list
 from backups.reports import volumes
 from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
-from backups.vbs.disk import Disk, decode
+from backups.vbs.listed_volume import ListedVolume, decode
 
 pytestmark = pytest.mark.django_db
 
@@ -134,8 +134,8 @@ def test_a_list_of_several_pages_is_read_to_its_end(sim: Simulator) -> None:
 
 
 def test_a_partial_list_takes_no_disk_away(sim: Simulator) -> None:
-    volume_list.keep("otc", [Disk("a", "one", 1), Disk("b", "two", 2)], timezone.now())
-    volume_list.keep("otc", [Disk("a", "new name", 1)], timezone.now())
+    volume_list.keep("otc", [ListedVolume("a", "one", 1), ListedVolume("b", "two", 2)], timezone.now())
+    volume_list.keep("otc", [ListedVolume("a", "new name", 1)], timezone.now())
     assert told() == {"a": ("new name", 1, "never"), "b": ("two", 2, "never")}
 
 

@@ -21,7 +21,7 @@ WAITS_SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_
 
 
 @pytest.fixture
-def disks() -> list[dict[str, Any]]:
+def volumes() -> list[dict[str, Any]]:
     """Disks of every word with many ties, as rows in no order."""
     dice = random.Random(11)
     Cloud.objects.create(name="otc", last_good_at=NOON, backups_listed_at=NOON, follow="all")
@@ -66,7 +66,7 @@ def walked(ordering: str, few: int, cursor: Cursor) -> list[int]:
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
 @pytest.mark.parametrize("ordering", ["attention", "-attention"])
-def test_the_longest_wait_of_the_worst_comes_first(disks: list[dict[str, Any]], ordering: str, few: int) -> None:
+def test_the_longest_wait_of_the_worst_comes_first(volumes: list[dict[str, Any]], ordering: str, few: int) -> None:
     way = -1 if ordering.startswith("-") else 1
 
     def need(row: dict[str, Any]) -> tuple[int, float, int]:
@@ -74,12 +74,12 @@ def test_the_longest_wait_of_the_worst_comes_first(disks: list[dict[str, Any]], 
         since = row[waits].timestamp() if waits else 0.0
         return way * WORST_FIRST.index(row["protection"]), way * since, row["id"]
 
-    expected = [row["id"] for row in sorted(disks, key=need)]
+    expected = [row["id"] for row in sorted(volumes, key=need)]
     assert walked(ordering, few, Cursor(backwards=False, place=None)) == expected
     assert walked(ordering, few, Cursor(backwards=True, place=None)) == expected
 
 
-def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(disks: list[dict[str, Any]]) -> None:
+def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(volumes: list[dict[str, Any]]) -> None:
     worst = parse(QueryDict("ordering=attention"), VOLUMES)
     given = Pages(VOLUMES, worst, NOON, rows=Volume.objects.with_protection(NOON)).page(None, 5, "id").next
     assert given is not None

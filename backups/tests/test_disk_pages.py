@@ -33,7 +33,7 @@ def web(client: Client) -> Client:
     return client
 
 
-def disk(volume_id: str, *backups: tuple[float, str, str]) -> None:
+def volume(volume_id: str, *backups: tuple[float, str, str]) -> None:
     """A disk with backups: hours ago, kind, status."""
     now = timezone.now()
     rows = [
@@ -72,10 +72,10 @@ def cells(page: Any) -> list[str]:
 
 
 def test_the_grid_is_worst_first_and_counts_what_it_shows(web: Client) -> None:
-    disk("fine", (5, "full", "available"))
-    disk("late", (25, "full", "available"))
-    disk("over", (50, "full", "available"), (2, "incremental", "error"))
-    disk("never")
+    volume("fine", (5, "full", "available"))
+    volume("late", (25, "full", "available"))
+    volume("over", (50, "full", "available"), (2, "incremental", "error"))
+    volume("never")
     page = web.get("/volumes/")
     assert grid(page) == [("over", "overdue"), ("never", "never"), ("late", "late"), ("fine", "protected")]
     text = re.sub(r"<[^>]*>", "", page.content.decode())
@@ -85,22 +85,22 @@ def test_the_grid_is_worst_first_and_counts_what_it_shows(web: Client) -> None:
 
 
 def test_failed_missed_and_idle_days_have_shapes_of_their_own(web: Client) -> None:
-    disk("over", (24 * 6, "full", "available"), (24 * 5, "incremental", "error"))
+    volume("over", (24 * 6, "full", "available"), (24 * 5, "incremental", "error"))
     found = cells(web.get("/volumes/"))
     assert (found.count("c-full"), found.count("c-fail")) == (1, 1)
     assert found.count("c-over") >= 3
 
 
 def test_a_failed_day_leads_to_the_backups_of_that_day(web: Client) -> None:
-    disk("over", (24 * 6, "full", "available"), (24 * 5, "incremental", "error"))
+    volume("over", (24 * 6, "full", "available"), (24 * 5, "incremental", "error"))
     page = web.get("/volumes/").content.decode()
     link = unescape(re.findall(r'<td class="c c-fail[^>]*><a href="([^"]*)"', page)[0])
     assert len(re.findall(r'id="b-', web.get(link).content.decode())) == 1
 
 
 def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: Client) -> None:
-    disk("db-01", (5, "full", "available"))
-    disk("db-02", (5, "full", "available"))
+    volume("db-01", (5, "full", "available"))
+    volume("db-02", (5, "full", "available"))
     volume_edits.set_tags([("otc", "db-02")], ["gold"], actor=Actor("x", timezone.now()))
     assert [one for one, _ in grid(web.get("/volumes/?q=DB-01"))] == ["db-01"]
     assert [one for one, _ in grid(web.get("/volumes/?tag=gold&protection=&cloud="))] == ["db-02"]
@@ -110,8 +110,8 @@ def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: 
 
 def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:
     for name in ("a", "b", "c"):
-        disk(name, (30, "full", "available"))
-    data = {"disk": ["otc/a", "otc/b"], "what": "rule", "period_hours": "48", "grace_hours": "6", "query": "q=a"}
+        volume(name, (30, "full", "available"))
+    data = {"volume": ["otc/a", "otc/b"], "what": "rule", "period_hours": "48", "grace_hours": "6", "query": "q=a"}
     answer = web.post(SET, data)
     assert (answer.status_code, answer["Location"]) == (302, "/volumes/?q=a")
     assert dict(grid(web.get("/volumes/"))) == {"a": "protected", "b": "protected", "c": "overdue"}
@@ -120,8 +120,8 @@ def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:
 
 def test_all_matching_means_those_of_the_query_and_not_of_the_page(web: Client) -> None:
     for at in range(30):
-        disk(f"db-{at:02}")
-    disk("web-1")
+        volume(f"db-{at:02}")
+    volume("web-1")
     answer = web.post(SET, {"all": "1", "what": "exempt", "reason": "rebuilt at night", "query": "q=db-"})
     assert answer.status_code == 302
     assert Volume.objects.filter(exempt_reason="rebuilt at night").count() == 30
@@ -141,9 +141,9 @@ def test_all_matching_means_those_of_the_query_and_not_of_the_page(web: Client) 
 def test_what_is_wrong_stands_beside_its_field_and_the_input_stays(
     web: Client, data: dict[str, str], says: str
 ) -> None:
-    disk("a", (30, "full", "available"))
+    volume("a", (30, "full", "available"))
     for url in (SET, "/volumes/otc/a/set/"):
-        answer = web.post(url, {"disk": ["otc/a"], **data})
+        answer = web.post(url, {"volume": ["otc/a"], **data})
         page = unescape(answer.content.decode())
         assert (answer.status_code, says in page) == (400, True)
         if url == SET:
@@ -152,13 +152,13 @@ def test_what_is_wrong_stands_beside_its_field_and_the_input_stays(
 
 
 def test_nobody_picked_is_said(web: Client) -> None:
-    disk("a")
+    volume("a")
     answer = web.post(SET, {"what": "follow", "follow": "yes"})
     assert (answer.status_code, "Pick at least one disk" in answer.content.decode()) == (400, True)
 
 
 def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
-    disk("db-01", (50, "full", "available"), (2, "incremental", "error"))
+    volume("db-01", (50, "full", "available"), (2, "incremental", "error"))
     text = " ".join(re.sub(r"<[^>]*>", " ", web.get("/volumes/otc/db-01/").content.decode()).split())
     assert "Overdue. The newest good backup is 2 days 2 h old." in text
     assert "Rule: A backup is expected every 1 day, with 2 h of grace. (the default)" in text
@@ -167,7 +167,7 @@ def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
 
 
 def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(web: Client) -> None:
-    disk("a", (5, "full", "available"))
+    volume("a", (5, "full", "available"))
     volume_edits.set_label([("otc", "a")], "theirs", actor=Actor("colleague", timezone.now()))
     mine = {"what": "label", "label": "mine", "tags": "gold, db", "note": "call Ada first", "version": "1"}
     answer = web.post("/volumes/otc/a/set/", mine)
@@ -183,7 +183,7 @@ def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(we
 
 def test_absurd_words_are_shown_as_text(web: Client) -> None:
     odd = "v_1.2:3" + "x" * 180
-    disk(odd, (5, "full", "available"))
+    volume(odd, (5, "full", "available"))
     volume_edits.set_label([("otc", odd)], ABSURD[:250], actor=Actor(ABSURD, timezone.now()))
     listed = web.get("/volumes/")
     assert [one for one, _ in grid(listed)] == [odd]
@@ -191,7 +191,7 @@ def test_absurd_words_are_shown_as_text(web: Client) -> None:
     page = web.get(unescape(link))
     assert page.status_code == 200
     assert "<script>alert" not in page.content.decode()
-    answer = web.post(SET, {"disk": f"otc/{odd}", "what": "follow", "follow": "no"})
+    answer = web.post(SET, {"volume": f"otc/{odd}", "what": "follow", "follow": "no"})
     assert (answer.status_code, Volume.objects.get().follow) == (302, False)
 
 
@@ -201,7 +201,7 @@ def test_a_disk_that_nobody_knows_is_a_404_in_words(web: Client) -> None:
 
 
 def test_refreshing_a_disk_makes_its_backups_due(web: Client) -> None:
-    disk("a", (5, "full", "available"), (1, "full", "available"))
+    volume("a", (5, "full", "available"), (1, "full", "available"))
     Backup.objects.update(next_refresh_at=timezone.now() + timedelta(hours=1))
     assert web.post("/volumes/otc/a/refresh/").status_code == 302
     due = [at for at in Backup.objects.values_list("next_refresh_at", flat=True) if isinstance(at, datetime)]
@@ -209,7 +209,7 @@ def test_refreshing_a_disk_makes_its_backups_due(web: Client) -> None:
 
 
 def test_a_link_of_the_bar_keeps_nothing_that_it_does_not_count(web: Client) -> None:
-    disk("a")
+    volume("a")
     links = re.findall(
         r'href="(/volumes/\?protection=[^"]*)"', web.get("/volumes/?" + urlencode({"q": "a"})).content.decode()
     )

@@ -18,7 +18,7 @@ from backups.tests.otc import configure, silent
 from backups.vbs import payload
 
 pytestmark = pytest.mark.django_db
-DISK = "disk"
+VOLUME = "disk"
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def cloud(settings: Any, tmp_path: Any) -> None:
 
 def answered(n: int, at: datetime, *, more_follows: bool = False, **words: Any) -> None:
     """A good answer about backup `n` of the disk is stored."""
-    body: Mapping[str, Any] = {"id": str(uuid.UUID(int=n)), "status": "available", "volume_id": DISK, **words}
+    body: Mapping[str, Any] = {"id": str(uuid.UUID(int=n)), "status": "available", "volume_id": VOLUME, **words}
     tracking.add(cloud="otc", values=[body["id"]], now=at)
     answer = payload.receive({"created_at": f"2026-01-{n:02}T00:00:00", **body})
     apply("otc", [Fetched(uuid.UUID(int=n), at, answer)], more_follows=more_follows)

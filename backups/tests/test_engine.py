@@ -17,7 +17,7 @@ from backups.refresh import list_sweep, single_gets
 from backups.refresh.claims import CLAIM, claim_due
 from backups.refresh.schedule import CONFIRM_GONE, interval, next_poll
 from backups.simulator import Fault, Simulator
-from backups.tests.otc import DISK, running
+from backups.tests.otc import VOLUME, running
 
 pytestmark = pytest.mark.django_db
 
@@ -147,7 +147,7 @@ def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
 
 
 def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) -> None:
-    made = sim.create(DISK, seconds=60)
+    made = sim.create(VOLUME, seconds=60)
     registry.ensure_rows()
     list_sweep.sweep("otc")
     assert Backup.objects.count() == 0

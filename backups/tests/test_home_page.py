@@ -34,7 +34,7 @@ def web(client: Client) -> Client:
     return client
 
 
-def disk(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
+def volume(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
     """A disk with backups; `hours` is how long ago one was made."""
     now = timezone.now()
     rows = []
@@ -66,11 +66,13 @@ def todo(page: Any) -> list[tuple[str, str]]:
 
 
 def some_of_everything() -> None:
-    disk("fine", {"hours": 2})
-    disk("db-01", {"hours": 80}, {"hours": 3, "status": "error", "fail_reason": "quota exceeded", "name": "nightly-7"})
-    disk("new-disk")
-    disk("mail", {"hours": 20}, {"hours": 2, "status": "error", "name": "mail-1"})
-    disk("big", {"hours": 5}, {"hours": 1, "status": "creating", "progress": 30, "name": "slow"})
+    volume("fine", {"hours": 2})
+    volume(
+        "db-01", {"hours": 80}, {"hours": 3, "status": "error", "fail_reason": "quota exceeded", "name": "nightly-7"}
+    )
+    volume("new-disk")
+    volume("mail", {"hours": 20}, {"hours": 2, "status": "error", "name": "mail-1"})
+    volume("big", {"hours": 5}, {"hours": 1, "status": "creating", "progress": 30, "name": "slow"})
     Backup.objects.filter(name="slow").update(stuck_at=timezone.now() - timedelta(minutes=5))
 
 
@@ -91,16 +93,16 @@ def test_what_needs_attention_stands_worst_first_with_reason_next_step_and_time(
 
 
 def test_a_failure_that_a_good_backup_followed_asks_for_nothing(web: Client) -> None:
-    disk("mail", {"hours": 20, "status": "error"}, {"hours": 2})
+    volume("mail", {"hours": 20, "status": "error"}, {"hours": 2})
     assert todo(web.get("/")) == []
 
 
 def test_every_number_is_the_row_count_of_the_list_it_leads_to(web: Client) -> None:
     some_of_everything()
-    disk(
+    volume(
         "odd", {"status": "frozen_by_admin"}, {"status": None}, {"refreshed_at": None, "stale_at": None, "status": None}
     )
-    disk("gone", {"gone_at": timezone.now()})
+    volume("gone", {"gone_at": timezone.now()})
     Backup.objects.filter(status="frozen_by_admin").update(stale_at=timezone.now() - timedelta(minutes=1))
     page = web.get("/").content.decode()
     tiles = re.findall(r'<li><a href="([^"]*)"><b>([\d,]+)</b>', page)
@@ -109,19 +111,19 @@ def test_every_number_is_the_row_count_of_the_list_it_leads_to(web: Client) -> N
     assert len(bar) >= 3
     for link, n in [*tiles, *bar]:
         listed = web.get(unescape(link)).content.decode()
-        rows = re.findall(r'<tr role="row"\s+id="b-|name="disk"', listed)
+        rows = re.findall(r'<tr role="row"\s+id="b-|name="volume"', listed)
         assert (link, len(rows)) == (link, int(n))
 
 
 def test_a_calm_day_has_nothing_red_on_it(web: Client) -> None:
-    disk("fine", {"hours": 2})
+    volume("fine", {"hours": 2})
     page = web.get("/")
     assert "All 1 disk with a rule is protected. Nothing needs attention." in words(page)
     assert not re.search(r"\b(is|st|note|f)-(fail|warn|unk)\b", page.content.decode())
 
 
 def test_a_cloud_that_does_not_answer_is_said_with_what_is_not_known(web: Client) -> None:
-    disk("fine", {"hours": 2})
+    volume("fine", {"hours": 2})
     since = timezone.now() - timedelta(hours=2)
     error = {
         "class": "unavailable",
@@ -143,7 +145,7 @@ def test_without_a_backup_the_first_steps_are_shown(web: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/volumes/", "/volumes/otc/db-01/", "/failures/", "backup"])
 def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None:
-    [row] = disk("db-01", {"hours": 2})
+    [row] = volume("db-01", {"hours": 2})
     address = f"/backups/{row.pk}/" if path == "backup" else path
     [tag] = re.findall(r'data-etag="([^"]*)"', web.get(address).content.decode())
     poll = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
@@ -157,7 +159,7 @@ def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None
 def test_every_page_names_in_its_navigation_how_many_things_need_attention(
     web: Client, django_assert_num_queries: Any
 ) -> None:
-    disk("db-01", {"hours": 80})
+    volume("db-01", {"hours": 80})
 
     def read(path: str) -> list[str]:
         return re.findall(r'title="(\d+) needs? attention"', web.get(path).content.decode())
@@ -165,5 +167,5 @@ def test_every_page_names_in_its_navigation_how_many_things_need_attention(
     assert read("/account/") == ["1"]
     with django_assert_num_queries(5):  # session, user, reader, tokens, views: the count is remembered
         read("/account/")
-    disk("db-02", {"hours": 80})
+    volume("db-02", {"hours": 80})
     assert (read("/"), read("/account/")) == (["2"], ["2"])

@@ -39,10 +39,10 @@ def web(settings: Any, tmp_path: Any, client: Client, admin_user: User) -> Itera
     registry.forget_clients()
 
 
-DISK = {"disk": "otc/disk"}
+VOLUME = {"volume": "otc/disk"}
 FORMS = {
     "/volumes/otc/disk/set/": {"what": "rule", "version": "x"},
-    "/volumes/set/": {"what": "rule", "version": "x", **DISK},
+    "/volumes/set/": {"what": "rule", "version": "x", **VOLUME},
     "/volumes/rules/set/": {"what": "rule", "of": "tag", "name": "t", "version": "x"},
     f"/backups/{BACKUP}/labels/": {"version": "x"},
     "/volumes/register/": {"cloud": "nowhere", "volume_id": "v"},
@@ -51,7 +51,7 @@ FORMS = {
 }
 FIELDS = [
     *("period_hours", "grace_hours", "cron", "cron_zone", "reason", "until", "label", "note", "tags"),
-    *("volume_id", "cloud", "theme", "time_zone", "name", "days", "query", "disk", "of"),
+    *("volume_id", "cloud", "theme", "time_zone", "name", "days", "query", "volume", "of"),
 ]
 
 
@@ -70,7 +70,7 @@ def test_what_was_typed_without_end_is_not_drawn_again_without_end(web: Client, 
         ("/volumes/otc/disk/set/", {"what": "label", "version": "x"}, "version: Enter a whole number."),
         ("/volumes/otc/disk/set/", {"what": "follow", "follow": "maybe"}, "follow: Select a valid choice"),
         ("/volumes/otc/disk/set/", {"what": "follow"}, "follow: Choose yes, no, or as the cloud says."),
-        ("/volumes/set/", {"what": "nope", **DISK}, "what: Select a valid choice"),
+        ("/volumes/set/", {"what": "nope", **VOLUME}, "what: Select a valid choice"),
         ("/volumes/rules/set/", {"what": "label", "of": "cloud", "name": "otc"}, "what: Select a valid choice"),
         ("/account/tokens/", {"name": "n", "clouds": "gone-cloud"}, "clouds: Select a valid choice"),
         ("/volumes/otc/disk/set/", {"what": "rule", "period_hours": "1e306"}, "Write at most 87,840 hours"),
@@ -112,7 +112,7 @@ def test_an_instant_outside_the_calendar_is_none(web: Client, at: str) -> None:
     ("path", "data"),
     [
         ("/backups/bulk/", {"do": "refresh", "query": "name=" + "x" * 7_000 + "&bad=1"}),
-        ("/volumes/set/", {"what": "rule", "query": "bad=1&" + "&".join(["live="] * 1_000), **DISK}),
+        ("/volumes/set/", {"what": "rule", "query": "bad=1&" + "&".join(["live="] * 1_000), **VOLUME}),
     ],
 )
 def test_a_list_that_cannot_be_shown_is_said_in_a_small_page(web: Client, path: str, data: dict[str, str]) -> None:

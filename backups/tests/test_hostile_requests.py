@@ -11,7 +11,7 @@ from backups.tests.described import description
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
-DISK = "/api/volumes/otc/%00/"
+VOLUME = "/api/volumes/otc/%00/"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def web(client: Client) -> Client:
 
 
 WITH_NUL = [
-    *(DISK, "/api/volumes/%00/x/", "/api/rules/clouds/%00/", "/api/rules/tags/%00/", "/api/views/%00/"),
+    *(VOLUME, "/api/volumes/%00/x/", "/api/rules/clouds/%00/", "/api/rules/tags/%00/", "/api/views/%00/"),
     *("/api/clouds/%00/backups/", "/api/%00", "/volumes/otc/%00/", "/volumes/%00/x/", "/volumes/otc/%00/set/"),
     *("/volumes/otc/%00/refresh/", "/clouds/%00/test/", "/%00", "/admin/backups/backup/%00/change/"),
 ]

@@ -19,10 +19,10 @@ from backups.edits.volume_edits import Actor
 from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.simulator import Simulator
-from backups.tests.otc import DISK, configure, running, silent
+from backups.tests.otc import VOLUME, configure, running, silent
 from backups.vbs import payload
-from backups.vbs.disk import decode
 from backups.vbs.ids import RULE, why_no_id
+from backups.vbs.listed_volume import decode
 
 ZEROS = "00000000-0000-0000-0000-000000000000"
 PLACEHOLDERS = [
@@ -63,7 +63,7 @@ NO_IDS = [
     "\ud800",
     "x" * 256,
 ]
-IDS = [DISK, "b23b579f08c84228b9b4673c46f0c442", "node-0a12", "v1", "vol_1.2:3", "x" * 255]
+IDS = [VOLUME, "b23b579f08c84228b9b4673c46f0c442", "node-0a12", "v1", "vol_1.2:3", "x" * 255]
 
 
 @pytest.mark.parametrize("value", IDS)
@@ -105,7 +105,7 @@ def test_metadata_knows_placeholders_too(key: str) -> None:
         ({"CMKID": "null"}, False),
         ({"CMKID": ""}, False),
         ({"CMKID": "a key\n"}, True),
-        ({"CMKID": DISK}, True),
+        ({"CMKID": VOLUME}, True),
         ({"VK": "x" * 64}, True),
     ],
 )
@@ -122,22 +122,22 @@ def test_the_first_key_that_names_a_project_counts() -> None:
 
 @pytest.mark.django_db
 def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, admin_user: User) -> None:
-    sim.add_volume({"id": DISK.upper(), "name": "db", "size": 1})
-    tracked = sim.add({"id": str(uuid.UUID(int=7)), "volume_id": DISK, "status": "available"})
+    sim.add_volume({"id": VOLUME.upper(), "name": "db", "size": 1})
+    tracked = sim.add({"id": str(uuid.UUID(int=7)), "volume_id": VOLUME, "status": "available"})
     tracking.add(cloud="otc", values=[tracked], now=timezone.now())
     single_gets.refresh_these("otc", [uuid.UUID(tracked)])
     volume_list.read("otc", timezone.now())
-    assert not volume_edits.register("otc", DISK.upper(), actor=Actor("operator", timezone.now()))
-    [volume] = Volume.objects.filter(volume_id__iexact=DISK)
-    assert (volume.volume_id, volume.name, volume.tracked) == (DISK, "db", 1)
+    assert not volume_edits.register("otc", VOLUME.upper(), actor=Actor("operator", timezone.now()))
+    [volume] = Volume.objects.filter(volume_id__iexact=VOLUME)
+    assert (volume.volume_id, volume.name, volume.tracked) == (VOLUME, "db", 1)
     client.force_login(admin_user)
-    for address in (f"/volumes/otc/{DISK.upper()}/", f"/api/volumes/otc/{DISK.upper()}/"):
+    for address in (f"/volumes/otc/{VOLUME.upper()}/", f"/api/volumes/otc/{VOLUME.upper()}/"):
         assert client.get(address).status_code == 200
 
 
 @pytest.mark.django_db
 def test_a_backup_with_an_id_of_zeros_is_not_tracked(sim: Simulator) -> None:
-    sim.add({"id": ZEROS, "volume_id": DISK, "status": "available"})
+    sim.add({"id": ZEROS, "volume_id": VOLUME, "status": "available"})
     list_sweep.sweep("otc")
     added = tracking.add(cloud="otc", values=[ZEROS], now=timezone.now())
     assert [one.reason for one in added.invalid] == ["Not a backup ID: it stands for none."]
@@ -152,7 +152,7 @@ def test_an_empty_disk_is_worth_a_word_and_an_empty_key_of_the_metadata_is_none(
 
 def test_a_list_of_disks_names_only_what_can_be_one() -> None:
     odd = [{"id": value, "name": "n"} for value in (*PLACEHOLDERS, *NO_IDS)]
-    assert [one.id for one in decode([*odd, {"id": DISK}])] == [DISK]
+    assert [one.id for one in decode([*odd, {"id": VOLUME}])] == [VOLUME]
 
 
 @pytest.fixture
@@ -218,24 +218,24 @@ def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixt
     now = timezone.now()
     Cloud.objects.create(name="otc", follow="all")
     days = {}
-    for n, volume_id in enumerate(["x\ny", ZEROS, DISK]):
+    for n, volume_id in enumerate(["x\ny", ZEROS, VOLUME]):
         row = Backup(id=uuid.UUID(int=n), cloud_id="otc", tracked_at=now, refreshed_at=now, created_at=now)
         row.volume_id, row.status, row.outcome, row.chain_size_mb, row.size = volume_id, "available", "good", 10, 1
         row.snapshot_id = "../../admin/" if n == 2 else None
         row.save()
         volumes.derive("otc", [volume_id], now)
         if n == 2:
-            days = Trace.objects.get(volume__volume_id=DISK).days
+            days = Trace.objects.get(volume__volume_id=VOLUME).days
     volume_edits.set_note([("otc", "x\ny")], "of the ledger", actor=Actor("operator", now))
 
     repair = importlib.import_module("backups.migrations.0003_ids_that_cannot_be_one").repair
     repair(apps, None)
 
-    assert list(Volume.objects.values_list("volume_id", flat=True)) == [DISK]
+    assert list(Volume.objects.values_list("volume_id", flat=True)) == [VOLUME]
     assert list(Backup.objects.order_by("id").values_list("volume_id", "snapshot_id")) == [
         (None, None),
         (None, None),
-        (DISK, None),
+        (VOLUME, None),
     ]
     assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
     assert {str(row.day): [row.mb, row.backups, row.gb] for row in StoredDay.objects.exclude(mb=0)} == days
@@ -252,7 +252,7 @@ def test_a_migration_brings_the_ids_of_disks_into_one_spelling(capsys: pytest.Ca
     now = timezone.now()
     twin = str(uuid.UUID(int=0xABCDEF))
     cloud = Cloud.objects.create(name="otc")
-    for n, volume_id in enumerate([DISK.upper(), twin, twin.upper(), "unknown"]):
+    for n, volume_id in enumerate([VOLUME.upper(), twin, twin.upper(), "unknown"]):
         Backup.objects.create(id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now)
         Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
     volume_edits.set_note([("otc", twin.upper())], "of the twin", actor=Actor("operator", now))
@@ -261,8 +261,8 @@ def test_a_migration_brings_the_ids_of_disks_into_one_spelling(capsys: pytest.Ca
     repair = importlib.import_module("backups.migrations.0007_one_spelling_of_ids").repair
     repair(apps, None)
 
-    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted([(DISK, now), (twin, now)])
-    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [DISK, twin, twin, None]
+    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted([(VOLUME, now), (twin, now)])
+    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [VOLUME, twin, twin, None]
     told = capsys.readouterr().out
     assert f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in told
     assert 'It was set: note by operator: "of the twin"' in told

@@ -38,14 +38,14 @@ def web(client: Client) -> Client:
     return client
 
 
-def nightly(n: int, disk: str = "db-01") -> None:
+def nightly(n: int, volume: str = "db-01") -> None:
     """A disk with a backup of each of the last n days."""
     now = timezone.now()
     for day in range(n):
         Backup.objects.create(
             id=uuid.uuid4(),
             cloud_id="otc",
-            volume_id=disk,
+            volume_id=volume,
             status="available",
             kind="incremental",
             size=10,
@@ -55,7 +55,7 @@ def nightly(n: int, disk: str = "db-01") -> None:
             refreshed_at=now,
             stale_at=now + timedelta(hours=1),
         )
-    derive("otc", [disk], now)
+    derive("otc", [volume], now)
 
 
 def reads(web: Client, path: str) -> str:

@@ -27,10 +27,10 @@ from backups.refresh.unchanged import mark_unchanged
 from backups.refresh.volume_list import Asked
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
-from backups.vbs.disk import Disk
+from backups.vbs.listed_volume import ListedVolume
 
 CLOUDS = ("one", "two")
-DISKS, BACKUPS, WORKERS = 30, 150, 4
+VOLUMES, BACKUPS, WORKERS = 30, 150, 4
 
 
 class Writer:
@@ -44,7 +44,7 @@ class Writer:
     def write(self) -> None:
         ways: list[Callable[[str], object]] = [
             *(self._answers, self._answers, self._unchanged, self._derive, self._claim, self._refresh),
-            *(self._edit_disks, self._tag_backups, self._list_disks, self._note_listing),
+            *(self._edit_volumes, self._tag_backups, self._list_volumes, self._note_listing),
             *(self._untrack_and_add, self._rule_of_cloud, self._rule_of_tag, self._judge),
         ]
         self._dice.choice(ways)(self._dice.choice(CLOUDS))
@@ -53,8 +53,8 @@ class Writer:
         """In any order."""
         return self._dice.sample(backups_of(cloud), self._dice.randint(2, most))
 
-    def _disks(self) -> list[str]:
-        return self._dice.sample(disks(), self._dice.randint(2, DISKS))
+    def _volumes(self) -> list[str]:
+        return self._dice.sample(volume_ids(), self._dice.randint(2, VOLUMES))
 
     def _body(self, pk: uuid.UUID) -> dict[str, Any]:
         status = self._dice.choice(["available", "error", "creating"])
@@ -62,7 +62,7 @@ class Writer:
         metadata = {"Type": self._dice.randint(0, 1), "CS": self._dice.randint(1, 99)}
         return {
             "id": str(pk),
-            "volume_id": self._dice.choice(disks()),
+            "volume_id": self._dice.choice(volume_ids()),
             "status": status,
             "fail_reason": reason,
             "created_at": f"2026-11-{self._dice.randint(1, 24):02}T02:00:00",
@@ -78,7 +78,7 @@ class Writer:
         mark_unchanged(cloud, digests, self._now)
 
     def _derive(self, cloud: str) -> None:
-        volumes.derive(cloud, self._disks(), self._now)
+        volumes.derive(cloud, self._volumes(), self._now)
 
     def _claim(self, cloud: str) -> None:
         claims.release(claims.claim(cloud, self._ids(cloud, 60), self._now))
@@ -86,22 +86,24 @@ class Writer:
     def _refresh(self, _cloud: str) -> None:
         tracking.refresh_now([str(pk) for cloud in CLOUDS for pk in self._ids(cloud, 40)], self._now)
 
-    def _edit_disks(self, _cloud: str) -> None:
+    def _edit_volumes(self, _cloud: str) -> None:
         known = list(Volume.objects.values_list("cloud", "volume_id"))
         picked = self._dice.sample(known, min(len(known), 20))
-        with suppress(volume_edits.UnknownDisk):  # somebody untracked its last backup meanwhile
+        with suppress(volume_edits.UnknownVolume):  # somebody untracked its last backup meanwhile
             volume_edits.add_tags(picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
 
     def _tag_backups(self, _cloud: str) -> None:
         ids = [pk for cloud in CLOUDS for pk in self._ids(cloud, 20)]
         backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
 
-    def _list_disks(self, cloud: str) -> None:
-        kept = volume_list.keep(cloud, [Disk(one, self._dice.choice("abc"), 10) for one in self._disks()], self._now)
+    def _list_volumes(self, cloud: str) -> None:
+        kept = volume_list.keep(
+            cloud, [ListedVolume(one, self._dice.choice("abc"), 10) for one in self._volumes()], self._now
+        )
         volume_list.judge_absent(cloud, kept, Asked([], []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
-        listed = {one: volumes.Listed(self._dice.randint(1, 3), self._now) for one in self._disks()}
+        listed = {one: volumes.Listed(self._dice.randint(1, 3), self._now) for one in self._volumes()}
         volumes.note_listing(cloud, listed, self._now)
         volumes.note_newest(cloud, listed)
 
@@ -125,8 +127,8 @@ class Writer:
         queue.derive_due(cloud, self._now)
 
 
-def disks() -> list[str]:
-    return [f"disk-{n:02}" for n in range(DISKS)]
+def volume_ids() -> list[str]:
+    return [f"disk-{n:02}" for n in range(VOLUMES)]
 
 
 def backups_of(cloud: str) -> list[uuid.UUID]:

@@ -52,10 +52,10 @@ def known(now: datetime) -> datetime:
     Cloud.objects.create(name="other", attempted_at=now, error=error, last_good_at=now - DAY, follow="none")
     CloudCalls.objects.create(cloud_id="otc", class_name="ok", n=1234)
     CloudCalls.objects.create(cloud_id="other", class_name="unauthorized", n=7)
-    good = backup(now, disk="disk-1", status="available", made=now - DAY / 2)
-    older = backup(now, disk="disk-2", status="available", made=now - 3 * DAY)
-    backup(now, disk="disk-2", status="error", made=now - DAY)
-    backup(now, disk="disk-1", status="creating", made=now - timedelta(minutes=5))
+    good = backup(now, volume="disk-1", status="available", made=now - DAY / 2)
+    older = backup(now, volume="disk-2", status="available", made=now - 3 * DAY)
+    backup(now, volume="disk-2", status="error", made=now - DAY)
+    backup(now, volume="disk-1", status="creating", made=now - timedelta(minutes=5))
     Backup.objects.create(id=uuid.uuid4(), cloud_id="other", tracked_at=now)
     volume(
         "disk-1",
@@ -74,9 +74,9 @@ def known(now: datetime) -> datetime:
     return now
 
 
-def backup(now: datetime, *, disk: str, status: str, made: datetime) -> Backup:
+def backup(now: datetime, *, volume: str, status: str, made: datetime) -> Backup:
     times = {"tracked_at": now, "refreshed_at": now, "stale_at": now + DAY, "created_at": made}
-    return Backup.objects.create(id=uuid.uuid4(), cloud_id="otc", volume_id=disk, status=status, **times)
+    return Backup.objects.create(id=uuid.uuid4(), cloud_id="otc", volume_id=volume, status=status, **times)
 
 
 def volume(volume_id: str, now: datetime, **words: Any) -> None:

@@ -138,10 +138,10 @@ def test_a_disk_gets_a_rule_an_exemption_a_label_and_is_followed(page: Page) -> 
     unfold(page, "Exempt this disk")
     page.locator("#reason").fill("it is a copy")
     press(page, "Exempt")
-    disk = Volume.objects.get(name="hr-vault")
-    assert (disk.label, disk.exempt_reason, disk.follow) == ("vault of HR", "it is a copy", False)
+    volume = Volume.objects.get(name="hr-vault")
+    assert (volume.label, volume.exempt_reason, volume.follow) == ("vault of HR", "it is a copy", False)
     assert "Rule: A backup is expected every 12 h" in page.locator("main").inner_text()
-    assert disk.tags == ["silver"]
+    assert volume.tags == ["silver"]
 
 
 def test_theme_keys_tokens_views_and_the_connection_test(page: Page) -> None:

@@ -19,7 +19,7 @@ from backups.refresh import single_gets
 from backups.reports import volumes
 from backups.simulator import Simulator
 from backups.tests.facts import NOON
-from backups.tests.otc import DISK, running
+from backups.tests.otc import VOLUME, running
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
@@ -39,13 +39,13 @@ def ask(sim: Simulator, *bodies: dict[str, Any]) -> None:
 
 
 def body(n: int = 1, *, metadata: Any = None, **words: Any) -> dict[str, Any]:
-    made = {"id": str(uuid.UUID(int=n)), "volume_id": DISK, "status": "available", "size": 10}
+    made = {"id": str(uuid.UUID(int=n)), "volume_id": VOLUME, "status": "available", "size": 10}
     told = {"Type": 0, "CS": 100, **(metadata or {})}
     return {**made, "description": '{"INC":0}', "service_metadata": json.dumps(told), **words}
 
 
 def state() -> volumes.VolumeDetail:
-    found = volumes.volume_detail("otc", DISK, timezone.now())
+    found = volumes.volume_detail("otc", VOLUME, timezone.now())
     assert found is not None
     return found
 
@@ -92,7 +92,7 @@ def test_a_disk_with_fifty_thousand_backups_is_derived_and_told() -> None:
         Backup(
             id=uuid.UUID(int=n),
             cloud_id="otc",
-            volume_id=DISK,
+            volume_id=VOLUME,
             status="available",
             kind="full" if n % 10 == 0 else "incremental",
             created_at=NOON - timedelta(minutes=n),
@@ -102,8 +102,8 @@ def test_a_disk_with_fifty_thousand_backups_is_derived_and_told() -> None:
         for n in range(50_000)
     )
     Backup.objects.bulk_create(rows, batch_size=500)
-    derive("otc", [DISK], NOON)
-    found = volumes.volume_detail("otc", DISK, NOON)
+    derive("otc", [VOLUME], NOON)
+    found = volumes.volume_detail("otc", VOLUME, NOON)
     assert found is not None
     assert (found.protection, found.tracked, found.chain_size_mb) == ("protected", 50_000, 50_010)
     assert sum(len(one.members) for one in found.chains) == 50_000

@@ -70,9 +70,9 @@ def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(after: timed
     ],
 )
 def test_what_is_not_known_is_never_green_and_never_overdue(words: dict[str, Any], expected: str) -> None:
-    disk = standing(**words)
-    assert protection(disk, NOON) == expected
-    assert why(disk, NOON).strip().endswith((".", "disk", "x"))
+    volume = standing(**words)
+    assert protection(volume, NOON) == expected
+    assert why(volume, NOON).strip().endswith((".", "disk", "x"))
 
 
 SECONDS = st.integers(-3 * 86_400, 3 * 86_400).map(lambda n: NOON + timedelta(seconds=n))
@@ -86,9 +86,9 @@ MAYBE = st.none() | SECONDS
     MAYBE,
 )
 def test_a_stale_disk_is_never_green(good: datetime, known: Knowledge, now: datetime, deleted: datetime | None) -> None:
-    disk = standing(good, knowledge=known, deleted_at=deleted)
+    volume = standing(good, knowledge=known, deleted_at=deleted)
     fresh = all(at is not None and at > now for at in (known.heard_until, known.listed_until, known.good_until))
-    if protection(disk, now) == "protected":
+    if protection(volume, now) == "protected":
         assert fresh
         assert known.followed
         assert now < good + 24 * H
@@ -271,10 +271,10 @@ def test_a_period_out_of_all_proportion_is_refused(period: int, grace: int) -> N
 def test_the_nearest_rule_is_in_force_and_of_tags_the_strictest() -> None:
     day, week, cloud = (Rule(hours * H, 2 * H) for hours in (24, 168, 48))
     tags = {"weekly": week, "b": day, "a": day}
-    assert nearest(disk=week, tags=tags, cloud=cloud) == InForce(week, "disk")
-    assert nearest(disk=None, tags=tags, cloud=cloud) == InForce(day, "tag", "a")
-    assert nearest(disk=None, tags={}, cloud=cloud) == InForce(cloud, "cloud")
-    assert nearest(disk=None, tags={}, cloud=None) == InForce(Rule(24 * H, 2 * H), "default")
+    assert nearest(volume=week, tags=tags, cloud=cloud) == InForce(week, "disk")
+    assert nearest(volume=None, tags=tags, cloud=cloud) == InForce(day, "tag", "a")
+    assert nearest(volume=None, tags={}, cloud=cloud) == InForce(cloud, "cloud")
+    assert nearest(volume=None, tags={}, cloud=None) == InForce(Rule(24 * H, 2 * H), "default")
 
 
 @pytest.mark.parametrize(

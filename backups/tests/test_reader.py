@@ -39,21 +39,23 @@ class Reader:
 
 def test_the_answers_are_found_on_the_demo_cloud(watched: Watched, settings: Any, tmp_path: Path) -> None:
     with demo(settings, tmp_path):
-        for find in (overdue_disks, why_a_backup_failed, which_chain_grows_fastest, how_old_it_is):
+        for find in (overdue_volumes, why_a_backup_failed, which_chain_grows_fastest, how_old_it_is):
             find(watched.page)
     assert watched.complaints == []
 
 
-def overdue_disks(page: Page) -> None:
+def overdue_volumes(page: Page) -> None:
     """Which disk is overdue, and since when."""
-    disks: Any = Volume.objects.with_protection(timezone.now())
-    overdue = list(disks.filter(protection="overdue"))
+    volumes: Any = Volume.objects.with_protection(timezone.now())
+    overdue = list(volumes.filter(protection="overdue"))
     assert overdue
-    for disk in overdue:
-        assert Reader(page).reads(rf"{disk.name} disk · demo Overdue\. .*? \d+ (?:d|h|h \d+ min) (?:today|\w{{3}} \d+)")
-        reader = Reader(page).click(page.locator("#todo, main").get_by_role("link", name=str(disk.name)))
+    for volume in overdue:
+        assert Reader(page).reads(
+            rf"{volume.name} disk · demo Overdue\. .*? \d+ (?:d|h|h \d+ min) (?:today|\w{{3}} \d+)"
+        )
+        reader = Reader(page).click(page.locator("#todo, main").get_by_role("link", name=str(volume.name)))
         assert reader.reads(r"Overdue\. The newest good backup is .* overdue since \d+ .*? ago")
-        assert page.locator(f'time[datetime^="{disk.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
+        assert page.locator(f'time[datetime^="{volume.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
 
 
 def why_a_backup_failed(page: Page) -> None:

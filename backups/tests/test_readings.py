@@ -19,7 +19,7 @@ from backups.models import Backup, Body, Cloud, Volume
 from backups.refresh import single_gets
 from backups.reports import cloud_states
 from backups.simulator import Simulator
-from backups.tests.otc import DISK, running
+from backups.tests.otc import VOLUME, running
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
@@ -36,7 +36,7 @@ def restart(settings: Any, **changed: Any) -> None:
 
 
 def body(inc: int, type_: int, n: int) -> dict[str, Any]:
-    made = {"id": str(uuid.UUID(int=n)), "volume_id": DISK, "status": "available"}
+    made = {"id": str(uuid.UUID(int=n)), "volume_id": VOLUME, "status": "available"}
     times = {"created_at": f"2026-11-{n:02d}T02:00:00.000000", "size": 10}
     metadata = json.dumps({"Type": type_, "CS": 100 * n})
     return {**made, **times, "description": json.dumps({"INC": inc}), "service_metadata": metadata}

@@ -94,7 +94,7 @@ def test_openstack_hands_over_all_that_the_cloud_lists(surroundings: dict[str, s
 
 
 def test_pandas_adds_up_the_disks_that_have_a_backup(surroundings: dict[str, str]) -> None:
-    for disk, size in (("a", 100), ("a", 100), ("b", 20)):
-        backup(status="available", volume_id=disk, size=size)
+    for volume, size in (("a", 100), ("a", 100), ("b", 20)):
+        backup(status="available", volume_id=volume, size=size)
     backup(status="error", volume_id="c", size=7)
     assert re.search(r"^demo\s+120$", run("pandas", surroundings), re.M)

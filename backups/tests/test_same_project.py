@@ -131,7 +131,7 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
         read(name, now)
     list_sweep.sweep("otc")
     assert set(Backup.objects.values_list("cloud", flat=True)) == {"otc"}
-    disks = set(Volume.objects.filter(tracked__gt=0).values_list("volume_id", flat=True))
+    volumes = set(Volume.objects.filter(tracked__gt=0).values_list("volume_id", flat=True))
     configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")})
     if way == "add":
         [verdict] = tracking.preview(cloud="envvars", text=sim.ids[0])
@@ -142,7 +142,7 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
     else:
         list_sweep.sweep("envvars")
     assert Backup.objects.filter(cloud="envvars", refreshed_at__isnull=False).count() == len(sim.ids)
-    assert set(Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list("volume_id", flat=True)) == disks
+    assert set(Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list("volume_id", flat=True)) == volumes
     assert not Volume.objects.filter(cloud="otc", tracked__gt=0).exists()
 
 

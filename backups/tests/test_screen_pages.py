@@ -114,8 +114,8 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
     with demo(settings, tmp_path):
         failed = Backup.objects.filter(status="error").exclude(fail_reason=None).order_by("-created_at")[0]
         moving = Backup.objects.filter(status="creating").order_by("-created_at")[0]
-        disks: Any = Volume.objects.with_protection(timezone.now())
-        overdue = disks.filter(protection="overdue").order_by("volume_id")[0]
+        volumes: Any = Volume.objects.with_protection(timezone.now())
+        overdue = volumes.filter(protection="overdue").order_by("volume_id")[0]
         own = {
             "backup-failed": reverse("backup", args=[failed.pk]),
             "backup": reverse("backup", args=[moving.pk]),

@@ -19,7 +19,7 @@ from backups.tests.sample_bodies import SAMPLES
 
 SEED_PAGE = Path(__file__).parents[1] / "vbs" / "seed_page.md"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-DISK = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+VOLUME = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 ERRORS = sorted((SAMPLES / "errors").glob("*.json"))
 
 
@@ -61,7 +61,7 @@ def options(**words: Any) -> pytest.MarkDecorator:
 
 def body(number: int, **more: Any) -> dict[str, Any]:
     created = f"2026-11-{number:02d}T01:00:00.000000"
-    return {"id": f"a0b1c2d3-0000-4000-8000-{number:012d}", "created_at": created, "volume_id": DISK, **more}
+    return {"id": f"a0b1c2d3-0000-4000-8000-{number:012d}", "created_at": created, "volume_id": VOLUME, **more}
 
 
 def page_example() -> str:
@@ -155,12 +155,12 @@ def test_a_removed_backup_is_gone_for_good(ask: Asker) -> None:
     assert ask.get(f"/backups/{backup_id}").status_code == 200
     ask.simulator.remove(backup_id)
     assert "itemNotFound" in ask.get(f"/backups/{backup_id}").json()
-    assert ask.ids("volume_id=" + DISK) == []
+    assert ask.ids("volume_id=" + VOLUME) == []
 
 
 def test_a_vanishing_backup_is_found_once_and_an_unlisted_one_by_its_id_only(ask: Asker) -> None:
     vanishing, unlisted = ask.simulator.add(body(1), vanish=True), ask.simulator.add(body(2), listed=False)
-    assert ask.ids("volume_id=" + DISK) == [vanishing]
+    assert ask.ids("volume_id=" + VOLUME) == [vanishing]
     assert [ask.get(f"/backups/{vanishing}").status_code for _ in range(2)] == [200, 404]
     assert ask.get(f"/backups/{unlisted}").json() == {"backup": body(2)}
 

@@ -130,13 +130,13 @@ STATES: dict[str, Callable[[list[Entry], datetime], bool]] = {
     "slow": lambda f, t: long_running(f, t, moving=True),
     "late": lambda f, t: any(24 * HOUR < old < 26 * HOUR for old in newest_good(f, t).values()),
     "overdue, of a listed disk": lambda f, t: any(
-        old > timedelta(days=5) for disk, old in newest_good(f, t).items() if disk in names(t)
+        old > timedelta(days=5) for volume, old in newest_good(f, t).items() if volume in names(t)
     ),
     "never backed up": lambda f, t: bool(names(t).keys() - {one["volume_id"] for one in f}),
     "gone from the volume list": lambda f, t: bool({one["volume_id"] for one in f} - names(t).keys()),
     "start not tracked": lambda f, t: any(
-        {one["meta"].get("Type") for one in f if one["volume_id"] == disk} == {1}
-        for disk, name in names(t).items()
+        {one["meta"].get("Type") for one in f if one["volume_id"] == volume} == {1}
+        for volume, name in names(t).items()
         if name == "wiki-data"
     ),
     "pruned chain": lambda f, t: any(min(growth, default=0) < 0 < max(growth) for growth in steps(f)),
@@ -173,8 +173,8 @@ def test_type_follows_the_reading_that_is_asked_for() -> None:
 
 
 def test_a_nightly_chain_grows_with_every_increment_and_begins_anew_each_week() -> None:
-    (disk,) = (disk for disk, name in names(START).items() if name == "db-prod-02-data")
-    nightly = [one for one in cached(START) if one["volume_id"] == disk]
+    (volume,) = (volume for volume, name in names(START).items() if name == "db-prod-02-data")
+    nightly = [one for one in cached(START) if one["volume_id"] == volume]
     kinds = [one["meta"]["Type"] for one in nightly]
     sizes = [one["meta"]["CS"] for one in nightly]
     assert kinds.count(0) == 2

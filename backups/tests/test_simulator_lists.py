@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backups.tests.test_simulator_documents import DISK, Asker, asking, body, options
+from backups.tests.test_simulator_documents import VOLUME, Asker, asking, body, options
 
 
 @pytest.fixture(params=[{}])
@@ -93,11 +93,11 @@ def test_the_volume_list_names_disks_by_pages(ask: Asker) -> None:
 
 
 def test_a_volume_can_be_put_in_and_taken_out(ask: Asker) -> None:
-    ask.simulator.add_volume({"id": DISK, "name": "mine"})
+    ask.simulator.add_volume({"id": VOLUME, "name": "mine"})
     assert ask.get("/volumes/detail", base=ask.simulator.volume_endpoint).json() == {
-        "volumes": [{"id": DISK, "name": "mine"}]
+        "volumes": [{"id": VOLUME, "name": "mine"}]
     }
-    ask.simulator.remove_volume(DISK)
+    ask.simulator.remove_volume(VOLUME)
     assert ask.get("/volumes/detail", base=ask.simulator.volume_endpoint).json() == {"volumes": []}
 
 

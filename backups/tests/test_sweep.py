@@ -12,7 +12,7 @@ from django.utils import timezone
 from backups.models import Backup, Body, Revision, Volume
 from backups.refresh import list_sweep
 from backups.simulator import Fault
-from backups.tests.otc import DISK, cloud, lists, make_due, row, running, singles, track, works
+from backups.tests.otc import VOLUME, cloud, lists, make_due, row, running, singles, track, works
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ def test_missing_in_a_list_is_not_gone_but_asked_for_singly(
     settings: Any, tmp_path: Path, clock: time_machine.Traveller
 ) -> None:
     with running(settings, tmp_path, backups=40) as sim:
-        unlisted = {"id": str(uuid.UUID(int=7)), "status": "available", "volume_id": DISK}
+        unlisted = {"id": str(uuid.UUID(int=7)), "status": "available", "volume_id": VOLUME}
         sim.add(unlisted, listed=False)
         track([*sim.ids, unlisted["id"]])
         clock.shift(1)
@@ -105,22 +105,22 @@ def test_a_list_that_is_refused_leaves_the_work_to_single_gets(settings: Any, tm
 
 def test_a_disk_is_followed_by_its_own_switch(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path) as sim:
-        made = sim.create(DISK, seconds=60)
+        made = sim.create(VOLUME, seconds=60)
         sim.create(str(uuid.UUID(int=9)), seconds=60)
-        Volume.objects.create(cloud_id="otc", volume_id=DISK, follow=True, first_seen_at=timezone.now())
+        Volume.objects.create(cloud_id="otc", volume_id=VOLUME, follow=True, first_seen_at=timezone.now())
         assert works()[0] == "sweep"
         list_sweep.sweep("otc")
         assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [made]
         assert row(made).status == "creating"
-        later = sim.create(DISK, seconds=60)
+        later = sim.create(VOLUME, seconds=60)
         list_sweep.look_for_new("otc")
         assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, later}
 
 
 def test_a_disk_that_is_switched_off_is_not_followed_where_all_are(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, entry={"vbs_follow": "all"}) as sim:
-        sim.create(DISK, seconds=60)
-        Volume.objects.create(cloud_id="otc", volume_id=DISK, follow=False, first_seen_at=timezone.now())
+        sim.create(VOLUME, seconds=60)
+        Volume.objects.create(cloud_id="otc", volume_id=VOLUME, follow=False, first_seen_at=timezone.now())
         list_sweep.sweep("otc")
         assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [sim.seed_example_id]
 

@@ -24,7 +24,7 @@ from backups.tests.otc import configure
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 HOUR = timedelta(hours=1)
-DISK = "disk-0"
+VOLUME = "disk-0"
 REFUSED = Fault(kind="status", status=403, path="/backups/0")
 
 
@@ -33,7 +33,7 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
     """Its lists lack keys, so each backup is asked for singly."""
     with Simulator(clock=timezone.now) as running:
         running.remove(running.seed_example_id)
-        running.add_volume({"id": DISK, "name": "db", "size": 1})
+        running.add_volume({"id": VOLUME, "name": "db", "size": 1})
         running.fault(Fault(kind="list_lacks_keys"))
         configure(settings, tmp_path, {"otc": running.cloud_entry(vbs_follow="all")})
         registry.ensure_rows()
@@ -44,7 +44,7 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
 def make(sim: Simulator, n: int, created_at: datetime | None, **words: Any) -> None:
     body = {
         "id": f"0000000{n}-0000-4000-8000-000000000000",
-        "volume_id": DISK,
+        "volume_id": VOLUME,
         "status": "available",
         "created_at": f"{created_at:%Y-%m-%dT%H:%M:%S.000000}" if created_at else None,
         "service_metadata": '{"progress": 100}',
@@ -63,7 +63,7 @@ def word(cloud: str = "otc") -> str:
     now = timezone.now()
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + HOUR)
     Cloud.objects.filter(name=cloud).update(last_good_at=now, backups_listed_at=now)
-    [state] = volume_states(Volume.objects.filter(volume_id=DISK), now)
+    [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), now)
     return state.protection
 
 
@@ -143,11 +143,11 @@ def test_one_of_a_cloud_that_is_gone_says_nothing(sim: Simulator, clock: time_ma
     work()
     clock.shift(30 * HOUR)
     Cloud.objects.create(name="old", last_good_at=timezone.now() - HOUR)
-    left = {"cloud_id": "old", "volume_id": DISK, "status": "available", "created_at": timezone.now() - HOUR}
+    left = {"cloud_id": "old", "volume_id": VOLUME, "status": "available", "created_at": timezone.now() - HOUR}
     Backup.objects.create(id=uuid.UUID(int=9), tracked_at=timezone.now(), refreshed_at=timezone.now(), **left)
     assert word("otc") == "overdue"
     Cloud.objects.filter(name="old").update(last_good_at=timezone.now())
-    [state] = volume_states(Volume.objects.filter(volume_id=DISK), timezone.now())
+    [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), timezone.now())
     assert state.protection == "unknown"
 
 
@@ -177,8 +177,8 @@ def test_one_of_a_disk_that_was_registered_by_hand(
     work()
     clock.shift(timedelta(seconds=10))
     actor = Actor("operator", timezone.now())
-    volume_edits.register("otc", DISK, actor=actor)
-    volume_edits.set_follow([("otc", DISK)], True, actor=actor)
+    volume_edits.register("otc", VOLUME, actor=actor)
+    volume_edits.set_follow([("otc", VOLUME)], True, actor=actor)
     assert word() == "unknown"
     work()
     assert word() == "protected"
@@ -226,9 +226,9 @@ def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
     client.force_login(admin_user)
     for expected in (timezone.now(), None):  # once more changes nothing
         if way == "pages":
-            client.post(f"/volumes/otc/{DISK}/set/", {"what": "follow", "follow": "yes"})
+            client.post(f"/volumes/otc/{VOLUME}/set/", {"what": "follow", "follow": "yes"})
         else:
-            address = f"/api/volumes/otc/{DISK}/"
+            address = f"/api/volumes/otc/{VOLUME}/"
             client.patch(address, {"follow": True}, content_type="application/json")
         assert Cloud.objects.get().walk_asked_at == expected
         Cloud.objects.update(walk_asked_at=None)

@@ -22,7 +22,7 @@ from backups.tests.facts import NOON
 
 pytestmark = pytest.mark.django_db
 H = timedelta(hours=1)
-DISK = ("otc", "disk")
+VOLUME = ("otc", "disk")
 ANNA = Actor("anna", NOON)
 
 
@@ -38,7 +38,7 @@ def backup(n: int, at: datetime = NOON, **words: Any) -> Backup:
     return Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", **{**plain, **known, **words})
 
 
-def disk(now: datetime = NOON, volume_id: str = "disk") -> volumes.VolumeDetail:
+def volume(now: datetime = NOON, volume_id: str = "disk") -> volumes.VolumeDetail:
     found = volumes.volume_detail("otc", volume_id, now)
     assert found is not None
     return found
@@ -48,7 +48,7 @@ def test_a_disk_is_known_from_its_backups() -> None:
     backup(1, NOON - 2 * H, chain_size_mb=500, size=10)
     backup(2, NOON - H, chain_size_mb=540, kind="incremental", size=12)
     assert derive("otc", ["disk", None], NOON) == 1
-    found = disk()
+    found = volume()
     assert (found.protection, found.last_good_id, found.last_good_at) == ("protected", str(uuid.UUID(int=2)), NOON - H)
     assert (found.late_at, found.overdue_at) == (NOON + 23 * H, NOON + 25 * H)
     assert (found.size, found.chain_size_mb, found.tracked, found.changes_at) == (
@@ -73,10 +73,10 @@ def test_the_list_is_walked_through_when_the_only_backup_that_it_named_is_gone(o
     note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
     Backup.objects.update(gone_at=NOON)
     derive("otc", ["disk"], NOON)
-    assert disk().protection == "unknown"
+    assert volume().protection == "unknown"
     assert Cloud.objects.get().walk_asked_at == NOON
     note_listing("otc", {}, NOON)  # one list is enough: single GETs have said the same
-    assert disk().protection == "never"
+    assert volume().protection == "never"
 
 
 def test_deriving_twice_changes_nothing() -> None:
@@ -87,10 +87,10 @@ def test_deriving_twice_changes_nothing() -> None:
 def test_a_new_cloud_answer_makes_a_new_last_good(otc: Cloud) -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
-    assert disk().protection == "overdue"
+    assert volume().protection == "overdue"
     backup(2, NOON)
     derive("otc", ["disk"], NOON)
-    assert disk().protection == "protected"
+    assert volume().protection == "protected"
 
 
 @hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -126,9 +126,9 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
     other = elsewhere(data) if data.draw(st.booleans()) else None
     row = Volume.objects.with_protection(NOON).values(*volumes.COLUMNS).get()
     assert row["protection"] == protection(volumes.standing_of(row), NOON)
-    disk = Volume.objects.get()
-    is_unprotected = disk.last_good_at is None or (disk.late_at is not None and disk.late_at <= NOON)
-    assert row["has_others"] == (is_unprotected and may_have_others(disk, other))
+    volume = Volume.objects.get()
+    is_unprotected = volume.last_good_at is None or (volume.late_at is not None and volume.late_at <= NOON)
+    assert row["has_others"] == (is_unprotected and may_have_others(volume, other))
 
 
 def elsewhere(data: Any) -> Backup:
@@ -146,23 +146,23 @@ def elsewhere(data: Any) -> Backup:
     )
 
 
-def may_have_others(disk: Volume, other: Backup | None) -> bool:
+def may_have_others(volume: Volume, other: Backup | None) -> bool:
     """What `VolumeQuerySet.with_protection` says in SQL, once more."""
-    if disk.last_good_at is None and (disk.listed_backups is None or disk.listed_backups > disk.known_backups):
+    if volume.last_good_at is None and (volume.listed_backups is None or volume.listed_backups > volume.known_backups):
         return True
-    if disk.newest_listed_at is not None:
-        known_at = disk.newest_known_at
-        if known_at is None or disk.newest_listed_at > known_at + timedelta(seconds=1):
+    if volume.newest_listed_at is not None:
+        known_at = volume.newest_known_at
+        if known_at is None or volume.newest_listed_at > known_at + timedelta(seconds=1):
             return True
     if other is None or other.volume_id != "disk" or other.gone_at is not None or other.status == "error":
         return False
     if other.cloud.last_good_at != NOON:
         return False
-    return disk.last_good_at is None or other.created_at is None or other.created_at > disk.last_good_at
+    return volume.last_good_at is None or other.created_at is None or other.created_at > volume.last_good_at
 
 
 @pytest.mark.parametrize(
-    ("cloud_follow", "disk_follow", "expected"),
+    ("cloud_follow", "volume_follow", "expected"),
     [
         ("none", None, "unknown"),
         ("disks", None, "protected"),
@@ -172,13 +172,13 @@ def may_have_others(disk: Volume, other: Backup | None) -> bool:
     ],
 )
 def test_a_disk_that_nobody_follows_is_unknown(
-    otc: Cloud, cloud_follow: str, disk_follow: bool | None, expected: str
+    otc: Cloud, cloud_follow: str, volume_follow: bool | None, expected: str
 ) -> None:
     Cloud.objects.update(follow=cloud_follow)
     backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_follow([DISK], disk_follow, actor=ANNA)
-    assert disk().protection == expected
+    volume_edits.set_follow([VOLUME], volume_follow, actor=ANNA)
+    assert volume().protection == expected
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_where_only_tracked_disks_are_followed_none_listed_means_never(
     volume_edits.register("otc", "vol-9", actor=ANNA)
     if listed is not None:
         note_listing("otc", listed, NOON)
-    assert disk(volume_id="vol-9").protection == expected
+    assert volume(volume_id="vol-9").protection == expected
 
 
 def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
@@ -202,47 +202,50 @@ def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
             found = volumes.volume_states(Volume.objects.order_by("volume_id")[:10], NOON)
         assert (len(found), len(asked), [len(one.chains) for one in found]) == (n + 1, 2, [1] * (n + 1))
     with CaptureQueriesContext(connection) as asked:
-        disk()
+        volume()
     assert len(asked) == 2
 
 
 def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
-    assert (disk().protection, disk().rule["from"]) == ("overdue", "default")
+    assert (volume().protection, volume().rule["from"]) == ("overdue", "default")
     protection_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), actor=ANNA)
-    assert (disk().protection, disk().rule["from"], disk().late_at) == ("late", "cloud", NOON - H)
+    assert (volume().protection, volume().rule["from"], volume().late_at) == ("late", "cloud", NOON - H)
     protection_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), actor=ANNA)
-    volume_edits.set_tags([DISK], [" weekly", "odd"], actor=ANNA)
-    assert (disk().protection, disk().rule["from"], disk().rule["tag"]) == ("protected", "tag", "weekly")
+    volume_edits.set_tags([VOLUME], [" weekly", "odd"], actor=ANNA)
+    assert (volume().protection, volume().rule["from"], volume().rule["tag"]) == ("protected", "tag", "weekly")
     rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
-    volume_edits.set_rule([DISK], rule, actor=ANNA)
-    assert (disk().protection, disk().rule["from"], disk().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
-    assert (disk().own_rule, disk().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
-    volume_edits.set_rule([DISK], None, actor=ANNA)
+    volume_edits.set_rule([VOLUME], rule, actor=ANNA)
+    assert (volume().protection, volume().rule["from"], volume().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
+    assert (volume().own_rule, volume().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
+    volume_edits.set_rule([VOLUME], None, actor=ANNA)
     protection_rules.set_tag_rule("weekly", None, actor=ANNA)
-    assert disk().rule["from"] == "cloud"
+    assert volume().rule["from"] == "cloud"
     protection_rules.set_cloud_rule("otc", None, actor=ANNA)
-    assert disk().rule["from"] == "default"
+    assert volume().rule["from"] == "default"
 
 
 def test_an_exemption_ends_by_itself() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
-    volume_edits.exempt([DISK], "scratch", NOON + timedelta(minutes=5), actor=ANNA)
-    assert (disk().protection, disk().exempt) == ("exempt", {"reason": "scratch", "until": NOON + timedelta(minutes=5)})
-    assert disk(NOON + timedelta(minutes=5)).protection == "overdue"
-    volume_edits.end_exemption([DISK], actor=ANNA)
-    assert (disk().protection, disk().exempt) == ("overdue", None)
+    volume_edits.exempt([VOLUME], "scratch", NOON + timedelta(minutes=5), actor=ANNA)
+    assert (volume().protection, volume().exempt) == (
+        "exempt",
+        {"reason": "scratch", "until": NOON + timedelta(minutes=5)},
+    )
+    assert volume(NOON + timedelta(minutes=5)).protection == "overdue"
+    volume_edits.end_exemption([VOLUME], actor=ANNA)
+    assert (volume().protection, volume().exempt) == ("overdue", None)
 
 
 def test_who_changed_what_and_when_is_kept() -> None:
     backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_label([DISK], "  the ledger ", actor=ANNA)
-    volume_edits.set_label([DISK], "the ledger", actor=Actor("ben", NOON + H))
-    volume_edits.set_note([DISK], "ask Ben", actor=Actor("ben", NOON + H))
-    found = disk()
+    volume_edits.set_label([VOLUME], "  the ledger ", actor=ANNA)
+    volume_edits.set_label([VOLUME], "the ledger", actor=Actor("ben", NOON + H))
+    volume_edits.set_note([VOLUME], "ask Ben", actor=Actor("ben", NOON + H))
+    found = volume()
     assert (found.label, found.note, found.title, found.version) == ("the ledger", "ask Ben", "the ledger", 3)
     assert {word: (one.by, one.at) for word, one in found.edited.items()} == {
         "label": ("anna", NOON),
@@ -257,15 +260,15 @@ def test_who_changed_what_and_when_is_kept() -> None:
 def test_of_two_people_the_second_is_told_and_nothing_is_lost() -> None:
     backup(1)
     derive("otc", ["disk"], NOON)
-    seen = disk().version
-    volume_edits.set_tags([DISK], ["prod"], actor=ANNA, version=seen)
+    seen = volume().version
+    volume_edits.set_tags([VOLUME], ["prod"], actor=ANNA, version=seen)
     with pytest.raises(volume_edits.Conflict, match="anna changed this meanwhile") as told:
-        volume_edits.set_tags([DISK], ["test"], actor=Actor("ben", NOON), version=seen)
-    assert (told.value.version, disk().tags) == (seen + 1, ["prod"])
-    volume_edits.add_tags([DISK], ["test"], actor=Actor("ben", NOON))
-    assert disk().tags == ["prod", "test"]
-    volume_edits.add_tags([DISK], [], ["prod"], actor=Actor("ben", NOON))
-    assert disk().tags == ["test"]
+        volume_edits.set_tags([VOLUME], ["test"], actor=Actor("ben", NOON), version=seen)
+    assert (told.value.version, volume().tags) == (seen + 1, ["prod"])
+    volume_edits.add_tags([VOLUME], ["test"], actor=Actor("ben", NOON))
+    assert volume().tags == ["prod", "test"]
+    volume_edits.add_tags([VOLUME], [], ["prod"], actor=Actor("ben", NOON))
+    assert volume().tags == ["test"]
 
 
 def test_many_disks_are_set_at_once_or_not_at_all() -> None:
@@ -273,36 +276,36 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
         backup(n, NOON - 30 * H, volume_id=volume_id)
     derive_all("otc", NOON)
     weekly = by_period(period_seconds=7 * 86_400, grace_seconds=0)
-    with pytest.raises(volume_edits.UnknownDisk):
+    with pytest.raises(volume_edits.UnknownVolume):
         volume_edits.set_rule([("otc", "a"), ("otc", "nowhere")], weekly, actor=ANNA)
-    assert {disk(volume_id=one).protection for one in "abc"} == {"overdue"}
+    assert {volume(volume_id=one).protection for one in "abc"} == {"overdue"}
     assert volume_edits.set_rule([("otc", "a"), ("otc", "b")], weekly, actor=ANNA) == 2
-    assert [disk(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
+    assert [volume(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
 
 
 def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
     assert volume_edits.register("otc", "vol-9", label="by hand", actor=ANNA)
     assert not volume_edits.register("otc", "vol-9", actor=ANNA)
-    assert disk(volume_id="vol-9").protection == "unknown"
+    assert volume(volume_id="vol-9").protection == "unknown"
     assert Cloud.objects.get().walk_asked_at == NOON  # the list is walked through at once
     note_listing("otc", {}, NOON)
-    found = disk(volume_id="vol-9")
+    found = volume(volume_id="vol-9")
     assert (found.protection, found.label, found.edited["registered"].by) == ("never", "by hand", "anna")
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "a\x00b"])
 def test_an_exemption_needs_a_reason_that_can_be_stored(reason: str) -> None:
     with pytest.raises(volume_edits.BadValue):
-        volume_edits.exempt([DISK], reason, None, actor=ANNA)
+        volume_edits.exempt([VOLUME], reason, None, actor=ANNA)
     with pytest.raises(volume_edits.BadValue):
-        volume_edits.exempt([DISK], "fine", NOON, actor=ANNA)
+        volume_edits.exempt([VOLUME], "fine", NOON, actor=ANNA)
 
 
 def test_an_untracked_backup_protects_no_longer() -> None:
     first, second = backup(1, NOON - 30 * H), backup(2)
     derive("otc", ["disk"], NOON)
     tracking.untrack([str(second.pk)])
-    assert (disk().protection, disk().last_good_id) == ("overdue", str(first.pk))
+    assert (volume().protection, volume().last_good_id) == ("overdue", str(first.pk))
     tracking.untrack([str(first.pk)])
     assert volumes.volume_detail("otc", "disk", NOON) is None
 
@@ -310,7 +313,7 @@ def test_an_untracked_backup_protects_no_longer() -> None:
 def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:
     one = backup(1)
     derive("otc", ["disk"], NOON)
-    volume_edits.set_label([DISK], "mine", actor=ANNA)
+    volume_edits.set_label([VOLUME], "mine", actor=ANNA)
     note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
     tracking.untrack([str(one.pk)])
-    assert (disk().protection, disk().last_good_id, disk().late_at) == ("unknown", None, None)
+    assert (volume().protection, volume().last_good_id, volume().late_at) == ("unknown", None, None)

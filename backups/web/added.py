@@ -18,7 +18,7 @@ from backups.edits import volume_edits
 from backups.edits.volume_edits import Actor
 from backups.models import Backup, Volume
 
-Disk = tuple[str, str]  # cloud, volume ID
+VolumeKey = tuple[str, str]  # cloud, volume ID
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Just:
     at: str
     n: int
     answered: int
-    disks: int
+    volumes: int
     followed: int
 
 
@@ -56,23 +56,23 @@ def follow(request: HttpRequest) -> HttpResponse:
     if at is None:
         messages.error(request, "That address does not say what was added.")
         return redirect("backups")
-    disks = list(_followed(at))
-    volume_edits.set_follow(disks, True, actor=Actor(by=request.user.get_username(), now=timezone.now()))
-    n = len(disks)
+    volumes = list(_followed(at))
+    volume_edits.set_follow(volumes, True, actor=Actor(by=request.user.get_username(), now=timezone.now()))
+    n = len(volumes)
     messages.success(request, f"New backups of {n:,} {'disk' if n == 1 else 'disks'} are tracked from now on.")
     return redirect(address(at))
 
 
-def _followed(at: datetime) -> dict[Disk, bool]:
+def _followed(at: datetime) -> dict[VolumeKey, bool]:
     """The disks that the answers named: are their new backups followed?"""
     named = Backup.objects.filter(tracked_at=at, volume_id__isnull=False)
-    disks = set(named.order_by().values_list("cloud", "volume_id").distinct())
+    volumes = set(named.order_by().values_list("cloud", "volume_id").distinct())
     rows: Any = Volume.objects.with_followed()  # the annotation is no field that the checker knows
-    found = rows.filter(volume_id__in={volume_id for _, volume_id in disks})
+    found = rows.filter(volume_id__in={volume_id for _, volume_id in volumes})
     return {
-        (cloud, disk): followed
-        for cloud, disk, followed in found.values_list("cloud", "volume_id", "followed")
-        if (cloud, disk) in disks
+        (cloud, volume): followed
+        for cloud, volume, followed in found.values_list("cloud", "volume_id", "followed")
+        if (cloud, volume) in volumes
     }
 
 

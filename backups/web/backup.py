@@ -105,7 +105,7 @@ def _page(
         return not_tracked(request, backup_id)
     moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
     body = Body.objects.filter(pk=backup_id).first()
-    disk = _disk(row, now)
+    volume = _volume(row, now)
     context = {
         "now": now,
         "etag": live.etag,
@@ -116,8 +116,8 @@ def _page(
         "groups": groups(row, _links(row["cloud"], row["links"])),
         "flying": moving and row["tracking_state"] == "fresh",
         "running": _running(row, now),
-        "disk": disk,
-        "chains": _chains(disk, backup_id),
+        "volume": volume,
+        "chains": _chains(volume, backup_id),
         "chain_known": row["tracking_state"] != "stale",
         "stuck": status.STUCK,
         "history": history(backup_id),
@@ -132,15 +132,15 @@ def _page(
     return render(request, "backups/backup.html", context, status=409 if conflict else 400 if form else 200)
 
 
-def _disk(row: Mapping[str, Any], now: datetime) -> VolumeState | None:
+def _volume(row: Mapping[str, Any], now: datetime) -> VolumeState | None:
     """The disk that it is of, with its chains; two queries."""
     found = volume_states(Volume.objects.filter(cloud=row["cloud"], volume_id=row["volume_id"] or ""), now)
     return found[0] if found else None
 
 
-def _chains(disk: VolumeState | None, backup_id: uuid.UUID) -> list[Any]:
+def _chains(volume: VolumeState | None, backup_id: uuid.UUID) -> list[Any]:
     """Its own chain between its neighbours, oldest first."""
-    several = [chain.members for chain in disk.chains] if disk else []
+    several = [chain.members for chain in volume.chains] if volume else []
     at = next((n for n, members in enumerate(several) if any(one.id == backup_id for one in members)), None)
     return [] if at is None else several[max(0, at - AROUND + 2) : at + 2]
 

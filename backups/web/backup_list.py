@@ -90,7 +90,7 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
         "order_words": list_toolbar.ORDERS.get(wanted.ordering, wanted.ordering),
         "heads": {"status": status_head, "name": name_head, "others": other_heads, "known": known_head},
         "span": len(shown.columns) + 4,
-        "disk_names": disk_names(page.rows),
+        "volume_names": volume_names(page.rows),
         "matching": page.matching,
         "every": 3 if moving else 30,
         "all": request.GET.get("all") == "1",
@@ -135,13 +135,13 @@ def cloud_errors() -> dict[str, dict[str, Any]]:
     return {name: error for name, error in failing.values_list("name", "error") if error is not None}
 
 
-def disk_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
+def volume_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     """Label, else name in the cloud, of the disks of these rows; one query."""
     wanted = {(row["cloud"], row["volume_id"]) for row in rows if row["volume_id"]}
     clouds, volume_ids = {cloud for cloud, _ in wanted}, {volume_id for _, volume_id in wanted}
     mine = Volume.objects.filter(cloud__in=sorted(clouds), volume_id__in=sorted(volume_ids))
     named = mine.exclude(Q(label=None) & Q(name=None))
-    found = {(cloud, disk): label or name for cloud, disk, label, name in named.values_list(*_NAMED)}
+    found = {(cloud, volume): label or name for cloud, volume, label, name in named.values_list(*_NAMED)}
     return {key: name for key, name in found.items() if key in wanted and name}
 
 

@@ -16,7 +16,7 @@ from backups.edits import volume_edits
 from backups.edits.volume_edits import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
-from backups.web.backup_list import disk_names
+from backups.web.backup_list import volume_names
 from backups.web.status import Badge
 
 SIZE = 100
@@ -63,7 +63,7 @@ def discover_list(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "lines": _lines(asked.found),
         "new": sum(not one.tracked for one in asked.found.backups) if asked.found else 0,
-        "disk_names": disk_names(rows),
+        "volume_names": volume_names(rows),
         "following": _address(request, asked.found),
     }
     return render(request, "backups/discover.html", page)

@@ -44,7 +44,7 @@ _WHAT = (
 _WHERE = (
     ("Cloud", "cloud", "cloud", "cloud", ""),
     ("Zone", "availability_zone", "availability_zone", "text", ""),
-    ("Disk", "volume_id", "volume_id", "disk", ""),
+    ("Disk", "volume_id", "volume_id", "volume", ""),
     ("Disk type", "VT", "volume_type", "text", ""),
     ("Snapshot", "snapshot_id", "snapshot_id", "id", ""),
     ("Project", "tenant_id", "tenant_id", "id", ""),

@@ -17,17 +17,17 @@ from backups.edits import protection_rules, volume_edits
 from backups.edits.protection_rules import Shared
 from backups.edits.volume_edits import Actor, BadValue, Conflict
 from backups.models import Cloud
-from backups.web.disk_forms import DiskForm
 from backups.web.page_form import PageForm
+from backups.web.volume_forms import VolumeForm
 from backups.web.zone import zone
 
 SET: dict[str, Callable[..., None]] = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}
 
 
-class RuleForm(DiskForm):
+class RuleForm(VolumeForm):
     """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0 where no rule was."""
 
-    undrawn = (*DiskForm.undrawn, "of", "until")
+    undrawn = (*VolumeForm.undrawn, "of", "until")
 
     what = forms.ChoiceField(choices=[("rule", "rule"), ("no_rule", "no_rule")])
     of = forms.ChoiceField(choices=[(one, one) for one in SET])

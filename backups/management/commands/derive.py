@@ -32,5 +32,9 @@ class Command(BaseCommand):
     def _derive(self, name: str, *, decode: bool) -> None:
         now = timezone.now()
         decoded = f", {redecode.redecode(name):,} answers read differently" if decode else ""
-        kinds, found, disks = type_interpretation.judge_again(name), findings.note_all(name, now), derive_all(name, now)
-        self.stdout.write(f"{name}: {kinds:,} kinds, {found:,} findings and {disks:,} disks changed{decoded}")
+        kinds, found, volumes = (
+            type_interpretation.judge_again(name),
+            findings.note_all(name, now),
+            derive_all(name, now),
+        )
+        self.stdout.write(f"{name}: {kinds:,} kinds, {found:,} findings and {volumes:,} disks changed{decoded}")

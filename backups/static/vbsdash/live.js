@@ -125,7 +125,7 @@ function children(have, want, fresh) {
   while (at) { const after = at.nextSibling; at.remove(); at = after; }
 }
 
-// Between two answers the clock goes on: the same words as templatetags/vbs.py.
+// Between two answers the clock goes on: the same words as templatetags/formatting.py.
 function span(seconds) {
   for (const [least, unit, name] of [[63072000, 31536000, "y"], [172800, 86400, "d"], [7200, 3600, "h"]]) {
     if (seconds >= least) return `${Math.floor(seconds / unit)} ${name}`;

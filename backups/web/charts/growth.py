@@ -6,7 +6,7 @@ from datetime import date
 
 from backups.web.charts.scale import day_short, day_words, round_down, round_up, short, unit_for
 
-WIDTH, HEIGHT, TOP, BASE = 600, 136, 20, 120  # the rows of .y-growth in tokens.css follow these
+WIDTH, HEIGHT, TOP, BASE = 600, 136, 20, 120  # the rows of .y-growth in vbsdash.css follow these
 _LIMIT_SHOWN = 1.5  # a limit further away than this many times the largest figure would flatten the line
 _ROWS = 30  # of the table
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from backups.web.charts.scale import Rect, day_short, day_words, round_up, short
 
-WIDTH, HEIGHT, TOP, LINE = 600, 136, 16, 98  # the rows of .y-outcomes in tokens.css follow these
+WIDTH, HEIGHT, TOP, LINE = 600, 136, 16, 98  # the rows of .y-outcomes in vbsdash.css follow these
 _BELOW = HEIGHT - LINE - 2
 _LEAST = 2.5  # a single failure among thousands is still seen
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.clouds import registry
-from backups.edits.volume_edits import Actor, UnknownDisk
+from backups.edits.volume_edits import Actor, UnknownVolume
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.page import Pages
@@ -24,9 +24,9 @@ from backups.reports import growth as limits
 from backups.reports.fastest_chains import fastest
 from backups.reports.volumes import volume_states
 from backups.web import status
-from backups.web.disk_forms import DiskForm, Many
-from backups.web.disk_words import disk_of
 from backups.web.live import Live
+from backups.web.volume_forms import Many, VolumeForm
+from backups.web.volume_words import volume_of
 from backups.web.zone import zone
 
 SIZE = 25
@@ -35,7 +35,7 @@ _UNSAFE = ("overdue", "never")
 
 
 @require_safe
-def disk_list(request: HttpRequest) -> HttpResponse:
+def volume_list(request: HttpRequest) -> HttpResponse:
     return _page(request, request.GET, None, [])
 
 
@@ -52,27 +52,27 @@ def growing(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_many(request: HttpRequest) -> HttpResponse:
     """Set something on the picked disks, or on all that match the query; what is wrong is said on the same page."""
-    form = DiskForm(request.POST)
-    picked = request.POST.getlist("disk")
+    form = VolumeForm(request.POST)
+    picked = request.POST.getlist("volume")
     try:
         query = query_of(request.POST.get("query", ""))
-        disks = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
-        if not disks:
+        volumes = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
+        if not volumes:
             form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
-        many = Many(disks, Actor(request.user.get_username(), timezone.now()), None, zone(request))
-        changed = form.change(many) if disks else None
+        many = Many(volumes, Actor(request.user.get_username(), timezone.now()), None, zone(request))
+        changed = form.change(many) if volumes else None
     except BadFilter as e:
         return _refuse(request, e.problems, e.rest)
-    except UnknownDisk as e:
+    except UnknownVolume as e:
         form.add_error(None, str(e))
         changed = None
     if changed is None:
         return _page(request, query, form, picked)
-    messages.success(request, _changed(changed, len(disks)))
+    messages.success(request, _changed(changed, len(volumes)))
     return redirect(f"{reverse('volumes')}{'?' if query else ''}{query.urlencode()}")
 
 
-def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked: list[str]) -> HttpResponse:
+def _page(request: HttpRequest, query: QueryDict, form: VolumeForm | None, picked: list[str]) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
@@ -91,12 +91,12 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
     some = Volume.objects.filter(pk__in=[row["id"] for row in page.rows])
     here = zone(request)
     days = last_days(now, here)
-    disks = [disk_of(state, days, here, now) for state in volume_states(some, now)]
-    disks.sort(key=lambda disk: place[disk.state.cloud, disk.state.volume_id])
+    volumes = [volume_of(state, days, here, now) for state in volume_states(some, now)]
+    volumes.sort(key=lambda volume: place[volume.state.cloud, volume.state.volume_id])
     context = {
         "now": now,
         "etag": live.etag,
-        "disks": disks,
+        "volumes": volumes,
         "days": days,
         "page": page,
         "filters": wanted,
@@ -109,7 +109,7 @@ def _page(request: HttpRequest, query: QueryDict, form: DiskForm | None, picked:
         "zone": here,
     }
     context["unknown_origin"] = Backup.objects.of_unknown_origin().count()
-    return render(request, "backups/disks.html", context | summary(now) | _choices(), status=400 if form else 200)
+    return render(request, "backups/volumes.html", context | summary(now) | _choices(), status=400 if form else 200)
 
 
 def summary(now: Any) -> dict[str, Any]:

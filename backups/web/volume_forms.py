@@ -10,7 +10,7 @@ from django import forms
 
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Actor, BadValue, Disk
+from backups.edits.volume_edits import Actor, BadValue, VolumeKey
 from backups.web.page_form import PageForm
 
 WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
@@ -27,13 +27,13 @@ _FIELDS |= {"zone": "cron_zone", "tag": "name", "cloud": "name"}
 class Many:
     """The disks that a change is for, by whom, and (for one disk) the version that was on the screen."""
 
-    disks: Sequence[Disk]
+    volumes: Sequence[VolumeKey]
     actor: Actor
     version: int | None
     zone: ZoneInfo
 
 
-class DiskForm(PageForm):
+class VolumeForm(PageForm):
     undrawn: ClassVar[tuple[str, ...]] = ("what", "version", "follow")
     long = ("note", "reason", "tags")
 
@@ -95,21 +95,21 @@ class DiskForm(PageForm):
         return str(self.cleaned_data["tags"]).replace("\n", ",").split(",")
 
 
-def _rule(form: DiskForm, many: Many) -> int:
-    return volume_edits.set_rule(many.disks, form.rule(many.zone), actor=many.actor, version=many.version)
+def _rule(form: VolumeForm, many: Many) -> int:
+    return volume_edits.set_rule(many.volumes, form.rule(many.zone), actor=many.actor, version=many.version)
 
 
-def _exempt(form: DiskForm, many: Many) -> int:
+def _exempt(form: VolumeForm, many: Many) -> int:
     reason, until = form.cleaned_data["reason"], form.until_end(many.zone)
-    return volume_edits.exempt(many.disks, reason, until, actor=many.actor, version=many.version)
+    return volume_edits.exempt(many.volumes, reason, until, actor=many.actor, version=many.version)
 
 
-def _follow(form: DiskForm, many: Many) -> int:
+def _follow(form: VolumeForm, many: Many) -> int:
     follow = FOLLOW.get(form.cleaned_data["follow"])
-    return volume_edits.set_follow(many.disks, follow, actor=many.actor, version=many.version)
+    return volume_edits.set_follow(many.volumes, follow, actor=many.actor, version=many.version)
 
 
-def _label(form: DiskForm, many: Many) -> int:
+def _label(form: VolumeForm, many: Many) -> int:
     """Label, note and tags stand in one form: one change, so that it raises the version once."""
     given = form.cleaned_data
     columns = {
@@ -117,16 +117,18 @@ def _label(form: DiskForm, many: Many) -> int:
         "note": volume_edits.text("note", given["note"], most=volume_edits.LONGEST_TEXT),
         "tags": volume_edits.clean_tags(form.tag_list()),
     }
-    return volume_edits.change(many.disks, columns, actor=many.actor, version=many.version)
+    return volume_edits.change(many.volumes, columns, actor=many.actor, version=many.version)
 
 
-_CHANGES: dict[str, Callable[[DiskForm, Many], int]] = {
+_CHANGES: dict[str, Callable[[VolumeForm, Many], int]] = {
     "rule": _rule,
-    "no_rule": lambda form, many: volume_edits.set_rule(many.disks, None, actor=many.actor, version=many.version),
+    "no_rule": lambda form, many: volume_edits.set_rule(many.volumes, None, actor=many.actor, version=many.version),
     "exempt": _exempt,
-    "end_exemption": lambda form, many: volume_edits.end_exemption(many.disks, actor=many.actor, version=many.version),
+    "end_exemption": lambda form, many: volume_edits.end_exemption(
+        many.volumes, actor=many.actor, version=many.version
+    ),
     "follow": _follow,
     "label": _label,
-    "add_tags": lambda form, many: volume_edits.add_tags(many.disks, form.tag_list(), actor=many.actor),
-    "remove_tags": lambda form, many: volume_edits.add_tags(many.disks, (), form.tag_list(), actor=many.actor),
+    "add_tags": lambda form, many: volume_edits.add_tags(many.volumes, form.tag_list(), actor=many.actor),
+    "remove_tags": lambda form, many: volume_edits.add_tags(many.volumes, (), form.tag_list(), actor=many.actor),
 }

@@ -13,14 +13,14 @@ from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.edits import tracking
-from backups.edits.volume_edits import Actor, Conflict, UnknownDisk
+from backups.edits.volume_edits import Actor, Conflict, UnknownVolume
 from backups.models import Backup
 from backups.reports.volumes import volume_detail
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web.charts import chain as strips
-from backups.web.disk_forms import DiskForm, Many
-from backups.web.disk_words import advice, disk_of, sentence
 from backups.web.live import Live
+from backups.web.volume_forms import Many, VolumeForm
+from backups.web.volume_words import advice, sentence, volume_of
 from backups.web.zone import zone
 
 NEWEST = 5
@@ -46,21 +46,21 @@ class ChainRow:
 
 
 @require_safe
-def disk(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+def volume(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     return _page(request, cloud, volume_id, None, None)
 
 
 @require_POST
 def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """What somebody else changed meanwhile is said, and what was typed stays."""
-    form = DiskForm(request.POST)
+    form = VolumeForm(request.POST)
     version = form.cleaned_data.get("version") if form.is_valid() else None
     many = Many([(cloud, volume_id)], Actor(request.user.get_username(), timezone.now()), version, zone(request))
     try:
         if form.change(many) is not None:
             messages.success(request, "Saved.")
             return redirect("volume", cloud, volume_id)
-    except UnknownDisk:
+    except UnknownVolume:
         return _unknown(request, cloud, volume_id)
     except Conflict as e:
         return _page(request, cloud, volume_id, form, e)
@@ -78,7 +78,7 @@ def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, cloud: str, volume_id: str, form: DiskForm | None, conflict: Conflict | None
+    request: HttpRequest, cloud: str, volume_id: str, form: VolumeForm | None, conflict: Conflict | None
 ) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
@@ -94,7 +94,7 @@ def _page(
     context = {
         "now": now,
         "etag": live.etag,
-        "disk": disk_of(state, days, here, now),
+        "volume": volume_of(state, days, here, now),
         "state": state,
         "days": days,
         "say": sentence(state, now),
@@ -111,12 +111,12 @@ def _page(
         "zone": here,
         "every": 3 if moving else 30,
     }
-    return render(request, "backups/disk.html", context, status=409 if conflict else 400 if form else 200)
+    return render(request, "backups/volume.html", context, status=409 if conflict else 400 if form else 200)
 
 
 def _unknown(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     page = {"cloud": cloud, "volume_id": volume_id}
-    return render(request, "backups/not_known_disk.html", page, status=404)
+    return render(request, "backups/not_known_volume.html", page, status=404)
 
 
 def _chain_row(chain: Chain, *, newest: bool) -> ChainRow:

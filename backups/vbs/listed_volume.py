@@ -9,7 +9,7 @@ from backups.vbs.fields import Problems
 
 
 @dataclass(frozen=True)
-class Disk:
+class ListedVolume:
     """`name` is None where the cloud has none or an empty one; `size` in GB."""
 
     id: str
@@ -17,22 +17,22 @@ class Disk:
     size: int | None
 
 
-def decode(entries: Iterable[Any]) -> list[Disk]:
+def decode(entries: Iterable[Any]) -> list[ListedVolume]:
     """The disks of a list, each once; an entry without an ID is passed over and hides no neighbour."""
-    disks: dict[str, Disk] = {}
+    volumes: dict[str, ListedVolume] = {}
     for entry in entries:
-        disk = decode_entry(entry)
-        if disk is not None:
-            disks[disk.id] = disk
-    return list(disks.values())
+        volume = decode_entry(entry)
+        if volume is not None:
+            volumes[volume.id] = volume
+    return list(volumes.values())
 
 
-def decode_entry(entry: Any) -> Disk | None:
+def decode_entry(entry: Any) -> ListedVolume | None:
     """One entry of a list; None when it has no ID that can be read, so nobody knows which disk it names."""
     problems: Problems = []
     body = entry if isinstance(entry, dict) else {}
-    disk_id = fields.identifier(body, "id", problems)
-    if disk_id is None:
+    volume_id = fields.identifier(body, "id", problems)
+    if volume_id is None:
         return None
     name = fields.text(body, "name", problems)
-    return Disk(disk_id, name or None, fields.integer(body, "size", problems))
+    return ListedVolume(volume_id, name or None, fields.integer(body, "size", problems))

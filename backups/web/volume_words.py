@@ -16,7 +16,7 @@ from backups.web.status import Badge
 
 
 @dataclass(frozen=True)
-class Disk:
+class VolumeRow:
     """A row of the grid. `hrefs`: the days that are links to the backups of that day."""
 
     state: VolumeState
@@ -35,7 +35,7 @@ class Disk:
         return self.state.label or self.state.name or self.state.volume_id[:8]
 
 
-def disk_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: datetime) -> Disk:
+def volume_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: datetime) -> VolumeRow:
     members = [member for chain in state.chains for member in chain.members]
     watch = Watch(
         None if state.protection in ("exempt", "deleted") else rule_of(state), state.first_seen_at, state.known_until
@@ -44,7 +44,7 @@ def disk_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: dat
     look = status.PROTECTION[state.protection]
     look = Badge(look.tone, look.glyph, look.text, state.why or look.tooltip)
     hrefs = {day: day_link(state, day, zone) for day, word in zip(days, words, strict=True) if word == "failed"}
-    return Disk(state, look, short(state), words, hrefs)
+    return VolumeRow(state, look, short(state), words, hrefs)
 
 
 def rule_of(state: VolumeState) -> Rule:
