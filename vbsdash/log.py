@@ -119,8 +119,8 @@ def log_what_ends_the_process() -> None:
     sys.excepthook = _log_last_error
 
 
-def _log_last_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, trace))
+def _log_last_error(kind: type[BaseException], error: BaseException, contribution: TracebackType | None) -> None:
+    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, contribution))
 
 
 def _without_copies(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

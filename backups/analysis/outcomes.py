@@ -20,7 +20,7 @@ KEPT = timedelta(days=32)  # 30 days of any zone, and some
 class Slot(NamedTuple):
     """A quarter, by its number since 1970, and the one from which on its numbers count: when a grace has run out."""
 
-    quarter: int
+    quarter_hour: int
     counts_from: int
 
 
@@ -50,7 +50,7 @@ def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: d
     begin = now - KEPT
     for fact in facts:
         if fact.outcome is not None and (at := _made_at(fact, now)) >= begin:
-            slot = Slot(quarter(at), quarter(at))
+            slot = Slot(quarter_hour(at), quarter_hour(at))
             found.setdefault(slot, [0, 0, 0])[0 if fact.outcome == "good" else 1] += 1
     if rule is not None:
         grace = rule.grace.total_seconds()
@@ -65,9 +65,9 @@ def counted(found: Mapping[Slot, Tally], now: datetime) -> dict[int, Tally]:
     """By quarter, what counts now. The twin in SQL is in reports.home_counts."""
     total: dict[int, Tally] = {}
     for slot, tally in found.items():
-        if slot.counts_from <= quarter(now):
-            before = total.get(slot.quarter, Tally())
-            total[slot.quarter] = Tally(*(a + b for a, b in zip(before, tally, strict=True)))
+        if slot.counts_from <= quarter_hour(now):
+            before = total.get(slot.quarter_hour, Tally())
+            total[slot.quarter_hour] = Tally(*(a + b for a, b in zip(before, tally, strict=True)))
     return total
 
 
@@ -75,14 +75,14 @@ def by_day(quarters: Mapping[int, Tally], days: Sequence[Day]) -> list[DayOutcom
     """Quarters as the days of a zone; what lies outside them is left out."""
     found = []
     for day in days:
-        begin, end = quarter(day.begin), quarter(day.end)
+        begin, end = quarter_hour(day.begin), quarter_hour(day.end)
         mine = [quarters[at] for at in range(begin, end) if at in quarters]
         good, failed, missed = (sum(column) for column in zip(*mine, strict=True)) if mine else (0, 0, 0)
         found.append(DayOutcomes(day.day, good, failed, missed))
     return found
 
 
-def quarter(at: datetime) -> int:
+def quarter_hour(at: datetime) -> int:
     return int(at.timestamp()) // QUARTER
 
 

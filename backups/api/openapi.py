@@ -94,7 +94,9 @@ def backup_example() -> dict[str, Any]:
     """The API page's own example, which the demo cloud holds, in the words of this API."""
     answer = payload.decode(json.loads(seed_example.TEXT)["backup"])
     words = answer.words()
-    kind = judge(inc=answer.inc, type_=answer.metadata.type, is_incremental=answer.is_incremental, reading="vbs_1")
+    kind = judge(
+        inc=answer.inc, type_=answer.metadata.type, is_incremental=answer.is_incremental, type_interpretation="vbs_1"
+    )
     seen = "2026-11-23T12:00:00Z"
     plain: dict[str, Any] = json.loads(json.dumps(words, default=lambda at: at.isoformat().replace("+00:00", "Z")))
     return {

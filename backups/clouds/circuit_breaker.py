@@ -23,7 +23,7 @@ class Health:
     """`failures` in a row; `openings`: how often in a row the breaker opened; `reason`: "retry_after" or "breaker"."""
 
     failures: int = 0
-    openings: int = 0
+    breaker_openings: int = 0
     paused_until: datetime | None = None
     reason: str | None = None
 
@@ -44,7 +44,7 @@ def after(health: Health, outcomes: Sequence[VBSError | None], now: datetime) ->
     if throttled:
         asked = max(timedelta(seconds=e.retry_after or 0) for e in throttled)
         until = now + min(max(asked, timedelta(seconds=1)), LONGEST_ASKED)
-        return Health(health.failures, health.openings, until, "retry_after")
+        return Health(health.failures, health.breaker_openings, until, "retry_after")
     if any(e is not None and e.http_status == 429 for e in outcomes) and health.failures:
         return _opened(health, now)  # throttled without a word about how long
     return _opened(health, now) if health.failures >= THRESHOLD else health
@@ -56,8 +56,8 @@ def _good(health: Health) -> Health:
 
 
 def _opened(health: Health, now: datetime) -> Health:
-    pause: timedelta = FIRST_PAUSE * 2 ** min(health.openings, 10)
-    return Health(health.failures, health.openings + 1, now + min(pause, LONGEST_PAUSE), "breaker")
+    pause: timedelta = FIRST_PAUSE * 2 ** min(health.breaker_openings, 10)
+    return Health(health.failures, health.breaker_openings + 1, now + min(pause, LONGEST_PAUSE), "breaker")
 
 
 def state(health: Health, now: datetime) -> State:

@@ -12,7 +12,7 @@ from backups.vbs.errors import NotAsked, SignInRefused, VBSError
 COLUMNS = (
     *("attempted_at", "last_good_at", "error", "refused_at", "refused_fingerprint", "signed_in_at", "catalog_type"),
     *("endpoint", "token_expires_at", "clock_ahead_seconds"),
-    *("failures", "openings", "paused_until", "pause_reason", "probe_until", *call_counts.MINUTES),
+    *("failures", "breaker_openings", "paused_until", "pause_reason", "probe_until", *call_counts.MINUTES),
 )
 
 
@@ -42,7 +42,7 @@ def note(cloud: Cloud, outcomes: Sequence[CallResult], now: datetime) -> None:
         cloud.last_good_at = max(*good, cloud.last_good_at or good[0])
         cloud.error = None
     health = circuit_breaker.after(registry.health(cloud), [one.error for one in real], now)
-    cloud.failures, cloud.openings = health.failures, min(health.openings, 30_000)
+    cloud.failures, cloud.breaker_openings = health.failures, min(health.breaker_openings, 30_000)
     cloud.paused_until, cloud.pause_reason, cloud.probe_until = health.paused_until, health.reason, None
     if cloud.name in registry.configured():
         client = registry.client(cloud.name)

@@ -15,11 +15,11 @@ from backups.models import Cloud
 from backups.shared import clock
 from backups.vbs.client import Client
 from backups.vbs.clouds import CloudConfig
-from backups.vbs.kind import Reading, Votes, full_type
+from backups.vbs.kind import TypeInterpretation, Votes, full_type
 
 VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
 
-__all__ = ["client", "configured", "fingerprint", "full_in_force", "must_wait", "reading"]
+__all__ = ["client", "configured", "fingerprint", "full_in_force", "must_wait", "type_interpretation"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def must_wait(cloud: Cloud, now: datetime) -> bool:
 
 
 def health(cloud: Cloud) -> circuit_breaker.Health:
-    return circuit_breaker.Health(cloud.failures, cloud.openings, cloud.paused_until, cloud.pause_reason)
+    return circuit_breaker.Health(cloud.failures, cloud.breaker_openings, cloud.paused_until, cloud.pause_reason)
 
 
 def api(cloud: Cloud, config: CloudConfig | None) -> str:
@@ -99,7 +99,7 @@ def api(cloud: Cloud, config: CloudConfig | None) -> str:
     return "vbs" if cloud.seen_vbs or cloud.catalog_type in VBS_CATALOG_TYPES else "cinder"
 
 
-def reading(cloud: Cloud, config: CloudConfig | None) -> Reading:
+def type_interpretation(cloud: Cloud, config: CloudConfig | None) -> TypeInterpretation:
     """Which meaning of Type is in force."""
     if api(cloud, config) == "cinder":
         return "cinder"

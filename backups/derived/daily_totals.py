@@ -10,7 +10,7 @@ from backups.analysis import growth, outcomes
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.rules import Rule
-from backups.models import Quarter, StoredDay, Trace
+from backups.models import OutcomeBucket, StoredDay, VolumeContribution
 
 
 @dataclass(frozen=True)
@@ -26,39 +26,45 @@ class Entry:
 
 def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
     """Within the transaction that holds the disks; one query to read, and four more when something changed."""
-    known = Trace.objects.filter(volume__in=[entry.volume for entry in entries])
+    known = VolumeContribution.objects.filter(volume__in=[entry.volume for entry in entries])
     digests: dict[Any, str] = dict(known.values_list("volume", "digest"))
-    traces = [one for entry in entries if (one := _trace(entry, now)).digest != digests.get(entry.volume)]
-    if not traces:
+    contributions = [one for entry in entries if (one := _contribution(entry, now)).digest != digests.get(entry.volume)]
+    if not contributions:
         return
-    quarters: dict[str, list[int]] = {}
+    outcome_counts: dict[str, list[int]] = {}
     days: dict[str, list[int]] = {}
-    for old in Trace.objects.filter(volume__in=[trace.volume_id for trace in traces]):
-        _add(quarters, old.quarters, -1)
+    for old in VolumeContribution.objects.filter(volume__in=[contribution.volume_id for contribution in contributions]):
+        _add(outcome_counts, old.outcomes, -1)
         _add(days, old.days, -1)
-    for trace in traces:
-        _add(quarters, trace.quarters, 1)
-        _add(days, trace.days, 1)
-    _write(cloud, traces, quarters, days, now)
+    for contribution in contributions:
+        _add(outcome_counts, contribution.outcomes, 1)
+        _add(days, contribution.days, 1)
+    _write(cloud, contributions, outcome_counts, days, now)
 
 
-def _trace(entry: Entry, now: datetime) -> Trace:
+def _contribution(entry: Entry, now: datetime) -> VolumeContribution:
     counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
     changed = growth.changes(entry.chains, entry.facts, now)
-    quarters = {f"{at.quarter} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())}
+    outcome_counts = {f"{at.quarter_hour} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())}
     days = {str(day.toordinal()): list(change) for day, change in changed.items()}
-    digest = blake2b(repr((quarters, days)).encode(), digest_size=16).hexdigest()
-    return Trace(volume_id=entry.volume, digest=digest, quarters=quarters, days=days)
+    digest = blake2b(repr((outcome_counts, days)).encode(), digest_size=16).hexdigest()
+    return VolumeContribution(volume_id=entry.volume, digest=digest, outcomes=outcome_counts, days=days)
 
 
 def _write(
-    cloud: str, traces: Sequence[Trace], quarters: dict[str, list[int]], days: dict[str, list[int]], now: datetime
+    cloud: str,
+    contributions: Sequence[VolumeContribution],
+    outcome_counts: dict[str, list[int]],
+    days: dict[str, list[int]],
+    now: datetime,
 ) -> None:
-    fields = ["digest", "quarters", "days"]
-    Trace.objects.bulk_create(traces, update_conflicts=True, unique_fields=["volume"], update_fields=fields)
-    oldest = outcomes.quarter(now - outcomes.KEPT)
-    Quarter.objects.filter(cloud=cloud, quarter__lt=oldest).delete()
-    Quarter.objects.add(cloud, [row for row in _rows(quarters) if row[0] >= oldest])
+    fields = ["digest", "outcomes", "days"]
+    VolumeContribution.objects.bulk_create(
+        contributions, update_conflicts=True, unique_fields=["volume"], update_fields=fields
+    )
+    oldest = outcomes.quarter_hour(now - outcomes.KEPT)
+    OutcomeBucket.objects.filter(cloud=cloud, quarter_hour__lt=oldest).delete()
+    OutcomeBucket.objects.add(cloud, [row for row in _rows(outcome_counts) if row[0] >= oldest])
     StoredDay.objects.add(cloud, _rows(days))
 
 

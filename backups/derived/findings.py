@@ -1,4 +1,4 @@
-"""What is found out about changed backups: their cause, what came of them, how their flight goes."""
+"""What is found out about changed backups: their cause, what came of them, how far they are."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,15 +7,15 @@ from typing import Any
 
 from django.db import transaction
 
-from backups.analysis import causes, flight
+from backups.analysis import causes, running
 from backups.analysis.facts import outcome
-from backups.analysis.flight import Flight
+from backups.analysis.running import RunningBackup
 from backups.models import Backup, Cause
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
 _READ = ("id", "cloud", "volume_id", "kind", "status", "progress", "fail_reason", "created_at", "refreshed_at")
-FOUND = ("cause", "outcome", "flight", "stuck_at")
+FOUND = ("cause", "outcome", "running", "stuck_at")
 _FINISHED = 20  # backups of a disk that tell how long one takes
 
 
@@ -40,7 +40,7 @@ def _write(
 ) -> int:
     """Equal findings are written together: most backups of a batch are good and say nothing else."""
     groups: dict[tuple[str | None, str | None], list[uuid.UUID]] = {}
-    flights: list[Backup] = []
+    running_backups: list[Backup] = []
     known: dict[str, Cause] = {}
     for row in rows:
         cause = None if row["gone_at"] else causes.cause(status=row["status"], reason=row["fail_reason"])
@@ -49,28 +49,28 @@ def _write(
         key, came = cause.key if cause else None, outcome(row["outcome"], row["status"])
         if (key, came) != (row["cause"], row["outcome"]):
             groups.setdefault((key, came), []).append(row["id"])
-        if (flying := _flight(row, usual, now)) is not None:
-            flights.append(flying)
+        if (running_now := _running(row, usual, now)) is not None:
+            running_backups.append(running_now)
     causes_seen = [known[key] for key in sorted(known)]  # in one order for all who write
     Cause.objects.bulk_create(causes_seen, ignore_conflicts=True, batch_size=250)
     for (key, came), some in groups.items():
         Backup.objects.filter(pk__in=some).update(cause=key, outcome=came)
-    Backup.objects.bulk_update(flights, ["flight", "stuck_at"], batch_size=100)
-    return sum(map(len, groups.values())) + len(flights)
+    Backup.objects.bulk_update(running_backups, ["running", "stuck_at"], batch_size=100)
+    return sum(map(len, groups.values())) + len(running_backups)
 
 
-def _flight(
+def _running(
     row: Mapping[str, Any], usual: Mapping[tuple[str, str | None, str], timedelta], now: datetime
 ) -> Backup | None:
-    """The row with its flight as it is now; None when nothing of it is new."""
-    before, status = Flight.of_json(row["flight"]), None if row["gone_at"] else row["status"]
+    """The row with how far it is now; None when nothing of it is new."""
+    before, status = RunningBackup.of_json(row["running"]), None if row["gone_at"] else row["status"]
     at = row["refreshed_at"] or now
-    flying = flight.observe(before, status=status, progress=row["progress"], created_at=row["created_at"], at=at)
-    stuck_at = flight.stuck_at(flying, usual.get(_volume(row))) if flying else None
-    given = flying.as_json() if flying else None
-    if (given, stuck_at) == (row["flight"], row["stuck_at"]):
+    running_now = running.observe(before, status=status, progress=row["progress"], created_at=row["created_at"], at=at)
+    stuck_at = running.stuck_at(running_now, usual.get(_volume(row))) if running_now else None
+    given = running_now.as_json() if running_now else None
+    if (given, stuck_at) == (row["running"], row["stuck_at"]):
         return None
-    return Backup(pk=row["id"], flight=given, stuck_at=stuck_at)
+    return Backup(pk=row["id"], running=given, stuck_at=stuck_at)
 
 
 def _volume(row: Mapping[str, Any]) -> tuple[str, str | None, str]:
@@ -89,4 +89,4 @@ def _usual(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None, str
         mine = spans.setdefault(_volume(row), [])
         if len(mine) < _FINISHED:
             mine.append((row["created_at"], row["updated_at"]))
-    return {volume: length for volume, some in spans.items() if (length := flight.usual(some)) is not None}
+    return {volume: length for volume, some in spans.items() if (length := running.usual(some)) is not None}

@@ -41,7 +41,9 @@ def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
     one = sum(one.one for one in votes)
     if zero or one:
         mine = Cloud.objects.filter(pk=cloud)
-        mine.update(type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, reading=None)
+        mine.update(
+            type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, type_interpretation=None
+        )
 
 
 def forget(volumes: Mapping[str, Sequence[str]], now: datetime) -> None:

@@ -41,10 +41,10 @@ DERIVED = (
     "chain_size_mb",
     "rule_from",
     "rule_tag",
-    "force_period_seconds",
-    "force_grace_seconds",
-    "force_cron",
-    "force_zone",
+    "effective_period_seconds",
+    "effective_grace_seconds",
+    "effective_cron",
+    "effective_zone",
     "deleted_at",
     "derive_at",
 )
@@ -224,10 +224,10 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
         "chain_size_mb": chains.total_mb(hangs),
         "rule_from": in_force.origin,
         "rule_tag": in_force.tag,
-        "force_period_seconds": int(rule.period.total_seconds()),
-        "force_grace_seconds": int(rule.grace.total_seconds()),
-        "force_cron": rule.cron,
-        "force_zone": rule.zone if rule.cron else None,
+        "effective_period_seconds": int(rule.period.total_seconds()),
+        "effective_grace_seconds": int(rule.grace.total_seconds()),
+        "effective_cron": rule.cron,
+        "effective_zone": rule.zone if rule.cron else None,
     }
     new = [column for column, value in values.items() if getattr(row, column) != value]
     for column in new:

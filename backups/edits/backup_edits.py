@@ -65,7 +65,7 @@ def _write(wanted: Sequence[tuple[Backup, Mapping[str, Any]]], actor: Actor) -> 
         news = {word: value for word, value in values.items() if getattr(row, word) != value}
         for word, value in news.items():
             before = getattr(row, word)
-            edits.append(Edit(backup=row, at=actor.now, by=actor.by, word=word, before=before, after=value))
+            edits.append(Edit(backup=row, at=actor.now, by=actor.by, field=word, before=before, after=value))
             setattr(row, word, value)
         if news:
             row.version += 1

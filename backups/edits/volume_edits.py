@@ -134,7 +134,7 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
             cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": actor.now, "derive_at": actor.now}
         )
         if new:
-            Edit.objects.create(volume=row, at=actor.now, by=actor.by, word="registered", after=volume_id)
+            Edit.objects.create(volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id)
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
     if new:
@@ -214,13 +214,13 @@ def _change(
     for row in touched:
         row.derive_at = actor.now
     if callable(columns):
-        written = {column for word in {edit.word for edit in edits} for column in _COLUMNS[word]}
+        written = {column for word in {edit.field for edit in edits} for column in _COLUMNS[word]}
         Volume.objects.bulk_update(touched, [*sorted(written), "version", "derive_at"], batch_size=100)
     else:  # the same for all: one UPDATE
         rows = Volume.objects.filter(pk__in=[row.pk for row in touched])
         rows.update(**columns, version=F("version") + 1, derive_at=actor.now)
     Edit.objects.bulk_create(edits, batch_size=100)
-    retagged = {edit.volume_id for edit in edits if edit.word == "tags"}
+    retagged = {edit.volume_id for edit in edits if edit.field == "tags"}
     _retag([row for row in touched if row.pk in retagged])
     return [row.volume_id for row in touched]
 
@@ -232,7 +232,7 @@ def _set(row: Volume, columns: Values, actor: Actor) -> list[Edit]:
         setattr(row, column, value)
     after = {word: _said(row, word) for word in _COLUMNS}
     edits = [
-        Edit(volume=row, at=actor.now, by=actor.by, word=word, before=before[word], after=after[word])
+        Edit(volume=row, at=actor.now, by=actor.by, field=word, before=before[word], after=after[word])
         for word in _COLUMNS
         if before[word] != after[word]
     ]

@@ -72,14 +72,14 @@ class Metrics(Collector):
             ("cloud", "outcome"),
             sorted(newest.items()),
         )
-        flights = {one.cloud: one for one in monitoring.in_flight()}
+        running_backups = {one.cloud: one for one in monitoring.in_flight()}
         yield _gauge(
             "vbsdash_backups_in_flight",
             "Backups that are being made, restored or deleted.",
             ("cloud",),
-            (((name,), flights[name].count if name in flights else 0) for name in names),
+            (((name,), running_backups[name].count if name in running_backups else 0) for name in names),
         )
-        oldest = [(name, flights[name].oldest_at) for name in names if name in flights]
+        oldest = [(name, running_backups[name].oldest_at) for name in names if name in running_backups]
         yield _gauge(
             "vbsdash_in_flight_oldest_age_seconds",
             "How long the oldest backup in flight has existed.",

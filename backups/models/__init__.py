@@ -8,9 +8,9 @@ from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
 from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
+from backups.models.outcome_bucket import OutcomeBucket
 from backups.models.preferences import Preferences
 from backups.models.process import Process
-from backups.models.quarter import Quarter
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.saved_view import SavedView
@@ -19,8 +19,8 @@ from backups.models.stamp import Stamp
 from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
-from backups.models.trace import Trace
 from backups.models.volume import Volume, VolumeTag
+from backups.models.volume_contribution import VolumeContribution
 
 __all__ = [
     "ApiToken",
@@ -34,16 +34,16 @@ __all__ = [
     "CloudRule",
     "Edit",
     "Heartbeat",
+    "OutcomeBucket",
     "Preferences",
     "Process",
-    "Quarter",
     "Revision",
     "SavedView",
     "SearchText",
     "Stamp",
     "StoredDay",
     "TagRule",
-    "Trace",
     "Volume",
+    "VolumeContribution",
     "VolumeTag",
 ]

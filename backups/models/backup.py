@@ -15,9 +15,9 @@ KINDS = ("full", "incremental", "unknown")
 SERVICE_TYPES = ("disk", "vm", "disk_copy", "vm_copy")
 HIDDEN = frozenset(  # columns of the engine, no words
     [
-        *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_looks", "claimed_until", "digest"),
+        *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_polls", "claimed_until", "digest"),
         *("refresh_interval", "failures", "unlisted_at"),
-        *("cause", "outcome", "flight", "stuck_at"),
+        *("cause", "outcome", "running", "stuck_at"),
     ]
 )
 ORDERED = ("created_at", "name", "status", "cloud", "volume_id", "size", "chain_size_mb", "refreshed_at")
@@ -147,8 +147,8 @@ class Backup(models.Model):
     missed_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(null=True)
-    unchanged_looks = models.PositiveSmallIntegerField(default=0)
-    failures = models.PositiveSmallIntegerField(default=0)  # looks in a row that failed
+    unchanged_polls = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)  # polls in a row that failed
     unlisted_at = models.DateTimeField(null=True)  # a whole list did not serve it then: it is asked for singly
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
@@ -157,7 +157,7 @@ class Backup(models.Model):
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
     )
     outcome = models.CharField(max_length=8, null=True)  # "good" or "failed": what came of making it, kept when deleted
-    flight = models.JSONField(null=True)  # while in flight: analysis.flight.Flight
+    running = models.JSONField(null=True)  # while in flight: analysis.running.RunningBackup
     stuck_at = models.DateTimeField(null=True)  # stuck from then on, unless an answer brings progress
 
     objects = BackupQuerySet.as_manager()

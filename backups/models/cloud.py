@@ -15,7 +15,7 @@ class Cloud(models.Model):
     seen_vbs = models.BooleanField(default=False)  # a body had what stock Cinder never sends
     type_votes_0 = models.PositiveIntegerField(default=0)
     type_votes_1 = models.PositiveIntegerField(default=0)
-    reading = models.CharField(max_length=8, null=True)  # in force when its backups were last derived
+    type_interpretation = models.CharField(max_length=8, null=True)  # in force when its backups were last derived
     endpoint = models.TextField(null=True)  # base URL of its backup service, as last found
     signed_in_at = models.DateTimeField(null=True)
     token_expires_at = models.DateTimeField(null=True)
@@ -31,7 +31,7 @@ class Cloud(models.Model):
     paused_until = models.DateTimeField(null=True)
     pause_reason = models.CharField(max_length=16, null=True)  # "retry_after" or "breaker"
     failures = models.PositiveIntegerField(default=0)  # calls in a row that the cloud is at fault for
-    openings = models.PositiveSmallIntegerField(default=0)  # times in a row that the breaker opened
+    breaker_openings = models.PositiveSmallIntegerField(default=0)  # times in a row that the breaker opened
     probe_until = models.DateTimeField(null=True)
     # lists: what they can do here, and how far they have been read
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list

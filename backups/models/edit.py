@@ -1,4 +1,4 @@
-"""What people set on backups and disks: which word, from what to what, who and when."""
+"""What people set on backups and disks: which field, from what to what, who and when."""
 
 from django.db import models
 from django.db.models import Q
@@ -12,7 +12,7 @@ class Edit(models.Model):
     volume = models.ForeignKey(Volume, models.CASCADE, null=True, related_name="edits")
     at = models.DateTimeField()
     by = models.TextField()  # the name of the account, kept when it is removed
-    word = models.CharField(max_length=16)
+    field = models.CharField(max_length=16)
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
 
@@ -29,4 +29,4 @@ class Edit(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.word} by {self.by}"
+        return f"{self.field} by {self.by}"

@@ -129,10 +129,10 @@ class Volume(RuleColumns):
     chain_size_mb = models.BigIntegerField(null=True)
     rule_from = models.CharField(max_length=8, default="default")
     rule_tag = CodePointText(null=True)
-    force_period_seconds = models.PositiveIntegerField(default=86_400)  # the rule in force
-    force_grace_seconds = models.PositiveIntegerField(default=7200)
-    force_cron = models.CharField(max_length=100, null=True)
-    force_zone = models.CharField(max_length=64, null=True)
+    effective_period_seconds = models.PositiveIntegerField(default=86_400)  # the rule in force
+    effective_grace_seconds = models.PositiveIntegerField(default=7200)
+    effective_cron = models.CharField(max_length=100, null=True)
+    effective_zone = models.CharField(max_length=64, null=True)
 
     objects = VolumeQuerySet.as_manager()
 

@@ -18,7 +18,7 @@ SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_at"}
 _HIDDEN = frozenset(
     [
         *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),
-        *("force_period_seconds", "force_grace_seconds", "force_cron", "force_zone", "listed_backups"),
+        *("effective_period_seconds", "effective_grace_seconds", "effective_cron", "effective_zone", "listed_backups"),
         *("newest_listed_at", "known_backups", "newest_known_at"),
     ]
 )

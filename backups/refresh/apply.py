@@ -108,7 +108,7 @@ class _Batch:
     def __init__(self, cloud: Cloud, fetched: Sequence[Fetched], applied: Applied) -> None:
         self._cloud, self._applied, self._landed_at = cloud, applied, clock.now()
         self._fetched = {one.id: one for one in fetched}
-        self._reading = registry.reading(cloud, registry.configured().get(cloud.name))
+        self._type_interpretation = registry.type_interpretation(cloud, registry.configured().get(cloud.name))
         self.to_find: list[uuid.UUID] = []  # backups about which something else may be found now …
         self.volumes: set[str | None] = set()  # … and the disks that are to be judged anew
 
@@ -160,7 +160,9 @@ class _Batch:
                 self._applied.doubtful.append(known.id)
                 continue
             words = before[known.id] if known.refreshed_at is not None else None
-            found.append(plan.news(known, words, one, one.answer.decode(), reading=self._reading))
+            found.append(
+                plan.news(known, words, one, one.answer.decode(), type_interpretation=self._type_interpretation)
+            )
         if found:
             self._write_news(found, before)
             self._applied.good += len(found)

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from backups.models import Backup
 from backups.models.backup import BackupQuerySet
-from backups.refresh.schedule import SLOWEST_LOOK
+from backups.refresh.schedule import SLOWEST_POLL
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
@@ -41,7 +41,7 @@ def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> 
     """
     with transaction.atomic():
         due = Backup.objects.due(cloud, now)
-        in_flight = due.filter(refresh_interval__lte=int(SLOWEST_LOOK.total_seconds()))
+        in_flight = due.filter(refresh_interval__lte=int(SLOWEST_POLL.total_seconds()))
         ids = _first(in_flight, most if singly else max(1, most // 2))
         rest = due.filter(unlisted_at__isnull=False) if singly else due
         if len(ids) < most:

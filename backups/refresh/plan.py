@@ -11,10 +11,10 @@ from backups.refresh import schedule
 from backups.refresh.diff import Difference, difference, moved
 from backups.vbs import payload
 from backups.vbs.errors import Gone, VBSError
-from backups.vbs.kind import Reading, judge
+from backups.vbs.kind import TypeInterpretation, judge
 
 ANSWERED_COLUMNS = (  # columns that every good answer writes
-    *("refreshed_at", "attempted_at", "next_refresh_at", "refresh_interval", "stale_at", "unchanged_looks"),
+    *("refreshed_at", "attempted_at", "next_refresh_at", "refresh_interval", "stale_at", "unchanged_polls"),
     *("changed_at", "failures", "error", "missed_at", "gone_at"),
 )
 FAILED_COLUMNS = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", "missed_at", "gone_at")
@@ -49,7 +49,7 @@ class Known:
     status: str | None
     created_at: datetime | None
     changed_at: datetime | None
-    unchanged_looks: int
+    unchanged_polls: int
     failures: int
     error: dict[str, Any] | None
     missed_at: datetime | None
@@ -89,16 +89,26 @@ def is_news(known: Known, answer: payload.Received) -> bool:
 
 def touched(known: Known, fetched: Fetched) -> list[Any]:
     """The columns of ANSWERED_COLUMNS after an answer that says nothing new."""
-    looks = min(known.unchanged_looks + 1, 30_000)
-    times = _times(known, fetched.asked_at, known.status, known.created_at, known.changed_at, looks)
+    polls = min(known.unchanged_polls + 1, 30_000)
+    times = _times(known, fetched.asked_at, known.status, known.created_at, known.changed_at, polls)
     return [*times, 0, None, None, None]
 
 
 def news(
-    known: Known, before: Mapping[str, Any] | None, fetched: Fetched, answer: payload.Backup, *, reading: Reading
+    known: Known,
+    before: Mapping[str, Any] | None,
+    fetched: Fetched,
+    answer: payload.Backup,
+    *,
+    type_interpretation: TypeInterpretation,
 ) -> News:
     """An answer that differs from the one before. `before`: the stored words; None when there was no answer yet."""
-    kind = judge(inc=answer.inc, type_=answer.metadata.type, is_incremental=answer.is_incremental, reading=reading)
+    kind = judge(
+        inc=answer.inc,
+        type_=answer.metadata.type,
+        is_incremental=answer.is_incremental,
+        type_interpretation=type_interpretation,
+    )
     derived = {"kind": kind.kind, "kind_source": kind.source, "kind_conflict": kind.conflict}
     words = {**answer.words(), **derived}
     now = fetched.asked_at
@@ -119,15 +129,15 @@ def _times(
     status: str | None,
     created_at: datetime | None,
     changed_at: datetime | None,
-    looks: int,
+    polls: int,
 ) -> list[Any]:
     """The columns of ANSWERED_COLUMNS up to `changed_at`."""
     changed_at = changed_at or now
     every = schedule.interval(
-        status=status, created_at=created_at, changed_at=changed_at, unchanged_looks=looks, now=now
+        status=status, created_at=created_at, changed_at=changed_at, unchanged_polls=polls, now=now
     )
     poll = schedule.next_poll(known.id, every, now)
-    return [now, now, known.due_again_at or poll.next_refresh_at, poll.interval, poll.stale_at, looks, changed_at]
+    return [now, now, known.due_again_at or poll.next_refresh_at, poll.interval, poll.stale_at, polls, changed_at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,7 @@ def failed(known: Known, fetched: Fetched) -> Failure:
 def _missing(known: Known, error: Gone, now: datetime) -> Failure:
     """The first itemNotFound asks for a second look, the second makes it gone; what was known is kept."""
     if known.gone_at is not None:
-        again = schedule.gone_look(known.gone_at, now)
+        again = schedule.gone_poll(known.gone_at, now)
         return Failure(known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at])
     if known.missed_at is None:
         again = known.due_again_at or now + schedule.CONFIRM_GONE

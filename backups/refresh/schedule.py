@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from backups.vbs.statuses import IN_FLIGHT, SETTLED
 
-FIRST_LOOK = timedelta(seconds=10)
-SLOWEST_LOOK = timedelta(seconds=120)  # of a backup in flight
+FIRST_POLL = timedelta(seconds=10)
+SLOWEST_POLL = timedelta(seconds=120)  # of a backup in flight
 YOUNG, YOUNG_LOOK, OLD_LOOK = timedelta(hours=24), timedelta(minutes=15), timedelta(hours=6)
 GONE_LOOK, GONE_FOR = timedelta(days=1), timedelta(days=7)
 CONFIRM_GONE = timedelta(seconds=30)  # the second look before "gone" is believed
@@ -26,15 +26,15 @@ class Poll:
 
 
 def interval(
-    *, status: str | None, created_at: datetime | None, changed_at: datetime, unchanged_looks: int, now: datetime
+    *, status: str | None, created_at: datetime | None, changed_at: datetime, unchanged_polls: int, now: datetime
 ) -> timedelta:
     """In flight: 10 s, doubling to 120 s while nothing changes. Settled: 15 min in the first day, then 6 h.
 
     A status nobody knows is watched like one in flight, and after a day without a change like a settled one.
     """
     if status not in SETTLED and (status in IN_FLIGHT or now - changed_at < YOUNG):
-        doubled: timedelta = FIRST_LOOK * 2 ** min(unchanged_looks, 4)
-        return min(doubled, SLOWEST_LOOK)
+        doubled: timedelta = FIRST_POLL * 2 ** min(unchanged_polls, 4)
+        return min(doubled, SLOWEST_POLL)
     return YOUNG_LOOK if now - (created_at or changed_at) < YOUNG else OLD_LOOK
 
 
@@ -54,6 +54,6 @@ def later(class_name: str, failures: int) -> timedelta:
     return min(doubled, most)
 
 
-def gone_look(gone_at: datetime, now: datetime) -> datetime | None:
+def gone_poll(gone_at: datetime, now: datetime) -> datetime | None:
     """Daily for a week, in case the cloud thinks again; then never."""
     return now + GONE_LOOK if now - gone_at < GONE_FOR else None

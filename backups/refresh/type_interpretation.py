@@ -30,7 +30,7 @@ def ensure(cloud_name: str, now: datetime) -> bool:
         queue.mark_all(Volume.objects.filter(cloud=cloud), now)
     queue.derive_due(cloud_name, now)
     if changed:
-        logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.reading)
+        logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.type_interpretation)
     return True
 
 
@@ -46,20 +46,20 @@ def judge_again(cloud_name: str) -> int:
 
 
 def _is_behind(cloud: Cloud) -> bool:
-    return registry.reading(cloud, registry.configured().get(cloud.name)) != cloud.reading
+    return registry.type_interpretation(cloud, registry.configured().get(cloud.name)) != cloud.type_interpretation
 
 
 def _judge(cloud: Cloud) -> int:
-    reading = registry.reading(cloud, registry.configured().get(cloud.name))
+    type_interpretation = registry.type_interpretation(cloud, registry.configured().get(cloud.name))
     mine = Backup.objects.filter(cloud=cloud)
     signals = mine.order_by().values_list("inc", "type", "is_incremental").distinct()
     changed = 0
     for inc, type_, is_incremental in list(signals):
-        verdict = judge(inc=inc, type_=type_, is_incremental=is_incremental, reading=reading)
+        verdict = judge(inc=inc, type_=type_, is_incremental=is_incremental, type_interpretation=type_interpretation)
         same = {"inc": inc, "type": type_, "is_incremental": is_incremental}
         where = {k if v is not None else f"{k}__isnull": True if v is None else v for k, v in same.items()}
         words = {"kind": verdict.kind, "kind_source": verdict.source, "kind_conflict": verdict.conflict}
         changed += mine.filter(**where).exclude(**words).update(**words)
-    cloud.reading = reading
-    cloud.save(update_fields=["reading"])
+    cloud.type_interpretation = type_interpretation
+    cloud.save(update_fields=["type_interpretation"])
     return changed

@@ -26,7 +26,7 @@ _PICKED = """
 _SETTLED = ", ".join(f"'{status}'" for status in sorted(SETTLED))
 _SET = """
     refreshed_at = {now}, attempted_at = {now}, unlisted_at = NULL, failures = 0, error = NULL, missed_at = NULL,
-    unchanged_looks = CASE WHEN unchanged_looks < 30000 THEN unchanged_looks + 1 ELSE unchanged_looks END,
+    unchanged_polls = CASE WHEN unchanged_polls < 30000 THEN unchanged_polls + 1 ELSE unchanged_polls END,
     next_refresh_at = CASE WHEN next_refresh_at > {now} AND next_refresh_at <= {landed} THEN next_refresh_at
                            WHEN {is_old} THEN new.old ELSE new.young END,
     stale_at = CASE WHEN {is_old} THEN {stale_old} ELSE {stale_young} END,
@@ -47,9 +47,9 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], asked_at: datetime) -
         return set()
     postgres = connection.vendor == "postgresql"
     stored = {(one if postgres else one.replace("-", "")): one for one in digests}  # as Django writes them
-    looks = [
+    polls = [
         f"{old:26}{young:26}"
-        for old, young in zip(_looks(OLD_LOOK, asked_at), _looks(YOUNG_LOOK, asked_at), strict=True)
+        for old, young in zip(_polls(OLD_LOOK, asked_at), _polls(YOUNG_LOOK, asked_at), strict=True)
     ]
     values = {
         "now": asked_at,
@@ -61,7 +61,7 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], asked_at: datetime) -
     given: dict[str, Any] = {key: connection.ops.adapt_datetimefield_value(at) for key, at in values.items()}
     given |= {"cloud": cloud, "old": int(OLD_LOOK.total_seconds()), "young": int(YOUNG_LOOK.total_seconds())}
     rows = zip(stored, digests.items(), strict=True)
-    given["rows"] = json.dumps({pk: digest + looks[_step(one)] for pk, (one, digest) in rows})
+    given["rows"] = json.dumps({pk: digest + polls[_step(one)] for pk, (one, digest) in rows})
     picked = _PICKED.format(id="uuid", time="timestamptz") if postgres else _PICKED.format(id="text", time="text")
     source = f"(SELECT {picked} FROM {'json_each_text' if postgres else 'json_each'}(%(rows)s)) AS new"  # noqa: S608
     with transaction.atomic():
@@ -86,7 +86,7 @@ def _step(backup_id: str) -> int:
     return int(backup_id.replace("-", ""), 16) // _EACH % _STEPS
 
 
-def _looks(every: timedelta, now: datetime) -> list[str]:
+def _polls(every: timedelta, now: datetime) -> list[str]:
     """The next look for each step of the jitter, in UTC without saying so: as the connections of both databases are."""
     naive = now.replace(tzinfo=None)
     return [str(naive + wait) for wait in _waits(every)]

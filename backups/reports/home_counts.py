@@ -14,8 +14,8 @@ from django.db.models import Count, DateTimeField, F, Min, Q, QuerySet, Sum, Tex
 from django.db.models.functions import Coalesce
 
 from backups.analysis.growth import Change
-from backups.analysis.outcomes import Tally, quarter
-from backups.models import Backup, Cloud, Quarter, StoredDay, Volume
+from backups.analysis.outcomes import Tally, quarter_hour
+from backups.models import Backup, Cloud, OutcomeBucket, StoredDay, Volume
 from backups.models.columns import unindexed
 from backups.vbs.statuses import IN_FLIGHT
 
@@ -53,7 +53,7 @@ class Numbers:
         return {state: n for state, n in given.items() if n}
 
 
-def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter: int) -> Numbers:
+def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int) -> Numbers:
     """`clouds` are all that count; `only`: there are others, which do not.
 
     What is stale in a silent cloud is all that it ever answered for. A backup was only missed where the cloud's list of
@@ -61,7 +61,7 @@ def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter: 
     """
     numbers = Numbers()
     heard = {cloud.name: cloud.is_heard(now) for cloud in clouds}
-    parts = _parts(now, clouds, first_quarter, only=only, silent=not all(heard.values()))
+    parts = _parts(now, clouds, first_quarter_hour, only=only, silent=not all(heard.values()))
     for part, text, cloud, number, at, *sums in parts[0].union(*parts[1:], all=True):
         n, m, k = (int(one or 0) for one in sums)
         if part == "status":
@@ -89,7 +89,7 @@ def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, si
     backups = Backup.objects.filter(mine).order_by()
     there = backups.filter(gone_at__isnull=True)
     sizes = (Sum("mb"), Sum("backups"), Sum("gb"))
-    flying = there.filter(status__in=IN_FLIGHT, stale_at__gt=now)
+    running_now = there.filter(status__in=IN_FLIGHT, stale_at__gt=now)
     n = Count("pk")
     return [
         _part(
@@ -103,13 +103,13 @@ def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, si
         _part(backups, "status", text="status", sums=(n,)),
         _part(backups.filter(gone_at__isnull=False), "gone", sums=(n,)),
         _part(there.filter(refreshed_at__isnull=True), "pending", sums=(n,)),
-        _part(flying, "in_flight", cloud=True, sums=(n,)),
+        _part(running_now, "in_flight", cloud=True, sums=(n,)),
         _part(there.filter(stale_at__lte=now), "stale", cloud=True, sums=(n,)),
         *([_part(there.filter(stale_at__isnull=False), "answered", cloud=True, sums=(n,))] if silent else []),
         _part(
-            Quarter.objects.filter(mine, quarter__gte=first),
+            OutcomeBucket.objects.filter(mine, quarter_hour__gte=first),
             "quarters",
-            number="quarter",
+            number="quarter_hour",
             sums=(Sum("good"), Sum("failed"), _missed(clouds, now)),
         ),
         _part(
@@ -126,7 +126,7 @@ def _missed(clouds: Sequence[Cloud], now: datetime) -> Any:
     proven = Q(pk__in=[])
     for cloud in clouds:
         if cloud.backups_listed_at is not None:
-            proven |= Q(cloud=cloud.name, counts_from__lte=quarter(min(cloud.backups_listed_at, now)))
+            proven |= Q(cloud=cloud.name, counts_from__lte=quarter_hour(min(cloud.backups_listed_at, now)))
     return Coalesce(Sum("missed", filter=proven), 0)
 
 

@@ -24,7 +24,7 @@ class BackupFigures:
 
 
 @dataclass(frozen=True)
-class FlightFigures:
+class InFlightCount:
     """Backups of a cloud that are being made, restored or deleted; `oldest_at` is when the oldest was begun."""
 
     cloud: str
@@ -51,10 +51,10 @@ def backups(now: datetime) -> list[BackupFigures]:
     return [BackupFigures(row["cloud"], row["status"], row["tracking_state"], row["n"], row["newest"]) for row in found]
 
 
-def in_flight() -> list[FlightFigures]:
+def in_flight() -> list[InFlightCount]:
     rows = Backup.objects.filter(status__in=IN_FLIGHT, gone_at=None).order_by().values("cloud")
     found = rows.annotate(n=Count("pk"), oldest=Min("created_at"))
-    return [FlightFigures(row["cloud"], row["n"], row["oldest"]) for row in found]
+    return [InFlightCount(row["cloud"], row["n"], row["oldest"]) for row in found]
 
 
 def by_protection(now: datetime) -> list[tuple[str, str, int]]:

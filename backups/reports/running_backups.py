@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import F, Value
 
-from backups.analysis.flight import Flight, Pace, pace
 from backups.analysis.rules import span
+from backups.analysis.running import Pace, RunningBackup, pace
 from backups.models import Backup, Cloud
 from backups.models.cloud import SILENT_AFTER
 from backups.models.columns import unindexed
@@ -25,11 +25,11 @@ _CLOUD = {
     "progress": "quota_backups",
 }  # what of a cloud stands in which column
 _READ = ("id", "name", "cloud", "volume_id", "status", "progress", "size", "kind", "throughput_mb_s", "refreshed_at")
-_WORDS = (*_READ, "flight", "stuck_at")
+_WORDS = (*_READ, "running", "stuck_at")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlightState:
+class RunningState:
     """`speed_mb_s`: of a full backup, from progress and the size of its disk; what the cloud says is `throughput_mb_s`.
 
     `eta` and the speeds are None until progress was seen to move. `stuck_at`: since when it counts as stuck.
@@ -50,8 +50,8 @@ class FlightState:
     stuck_at: datetime | None
 
 
-def clouds_and_flights(now: datetime, only: Sequence[str] | None) -> tuple[list[Cloud], list[FlightState]]:
-    """The clouds by name, and of those that were heard the flights of which the knowledge is fresh: the stuck first,
+def clouds_and_running_backups(now: datetime, only: Sequence[str] | None) -> tuple[list[Cloud], list[RunningState]]:
+    """The clouds by name, and of those that answered the running backups of which the knowledge is fresh: the stuck first,
     then the newest, at most MOST. One query, so a cloud has only the columns of _CLOUD. `only`: these clouds.
     """
     mine = Cloud.objects.all() if only is None else Cloud.objects.filter(name__in=only)
@@ -80,15 +80,15 @@ def _part(rows: Any, words: Mapping[str, str]) -> Any:
     return rows.order_by().annotate(**columns).values_list(*columns)
 
 
-def state_of(row: Any, now: datetime) -> FlightState:
+def state_of(row: Any, now: datetime) -> RunningState:
     """One backup in flight, from its columns."""
-    flying = Flight.of_json(row["flight"])
-    seen = pace(flying, now) if flying else Pace(None, None)
+    running_now = RunningBackup.of_json(row["running"])
+    seen = pace(running_now, now) if running_now else Pace(None, None)
     stuck = row["stuck_at"] if row["stuck_at"] is not None and row["stuck_at"] <= now else None
     whole = row["kind"] == "full" and row["size"] and seen.percent_per_minute
-    return FlightState(
+    return RunningState(
         **{word: row[word] for word in _READ if word not in ("size", "kind")},
-        since=flying.since if flying else None,
+        since=running_now.since if running_now else None,
         percent_per_minute=seen.percent_per_minute,
         speed_mb_s=round(row["size"] * 1024 * seen.percent_per_minute / 6000, 1) if whole else None,
         eta=seen.eta if stuck is None else None,
@@ -96,11 +96,11 @@ def state_of(row: Any, now: datetime) -> FlightState:
     )
 
 
-def stuck_items(found: Sequence[FlightState], now: datetime) -> list[Item]:
+def stuck_items(found: Sequence[RunningState], now: datetime) -> list[Item]:
     return [_stuck(one, one.stuck_at, now) for one in found if one.stuck_at is not None]
 
 
-def _stuck(one: FlightState, stuck_at: datetime, now: datetime) -> Item:
+def _stuck(one: RunningState, stuck_at: datetime, now: datetime) -> Item:
     length = span(now - one.since) if one.since else ""
     at = f" and stands at {one.progress} %" if one.progress else ""
     return Item(

@@ -13,7 +13,7 @@ from backups.reports import attention, home_counts, running_backups
 from backups.reports.attention import Item
 from backups.reports.growth import Growth, growth_of
 from backups.reports.home_counts import Numbers
-from backups.reports.running_backups import FlightState
+from backups.reports.running_backups import RunningState
 
 DAYS = 30
 
@@ -37,7 +37,7 @@ class Volumes:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`, `flights`, `growth`.
+    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`, `running_backups`, `growth`.
 
     `in_flight` names those of which the knowledge is fresh, at most 1,000.
     """
@@ -50,20 +50,20 @@ class Summary:
     chain_size_mb: int
     outcomes_by_day: tuple[DayOutcomes, ...]
     in_flight_total: int
-    flights: tuple[FlightState, ...]
+    running_backups: tuple[RunningState, ...]
     growth: Growth
 
 
 def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = None) -> Summary:
     """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all with None."""
-    rows, flying = running_backups.clouds_and_flights(now, None if only is None else list(only))
+    rows, running_now = running_backups.clouds_and_running_backups(now, None if only is None else list(only))
     names, heard = [row.name for row in rows], [row.name for row in rows if row.is_heard(now)]
     asked = [name for name in names if name in registry.configured()]
     days = last_days(now, zone, count=DAYS)
-    first = outcomes.quarter(days[0].begin)
-    counted = home_counts.count(now, clouds=rows, only=only is not None, first_quarter=first)
+    first = outcomes.quarter_hour(days[0].begin)
+    counted = home_counts.count(now, clouds=rows, only=only is not None, first_quarter_hour=first)
     found = attention.found(now, counted, clouds=asked, heard=heard)
-    items = attention.items(found, counted, running_backups.stuck_items(flying, now), heard=heard)
+    items = attention.items(found, counted, running_backups.stuck_items(running_now, now), heard=heard)
     by_protection = _by_protection(counted)
     return Summary(
         as_of=now,
@@ -77,11 +77,11 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
             total=sum(n for word, n in by_protection.items() if word not in OUTSIDE),
         ),
         attention=tuple(items),
-        in_flight=tuple(str(one.id) for one in flying),
+        in_flight=tuple(str(one.id) for one in running_now),
         chain_size_mb=counted.chain_size_mb,
         outcomes_by_day=tuple(outcomes.by_day(counted.quarters, days)),
         in_flight_total=counted.in_flight,
-        flights=tuple(flying),
+        running_backups=tuple(running_now),
         growth=growth_of(counted.days, {row.name: quota.in_force(row) for row in rows}, now),
     )
 

@@ -23,8 +23,15 @@ COLUMNS = (
     *("pk", "cloud", "volume_id", "name", "label", "size", "follow", "followed", "protection", "note", "tags"),
     *("has_others", "version", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at"),
     *("overdue_at", "chain_size_mb", "tracked", "exempt_reason", "exempt_until", "deleted_at", "listed_at"),
-    *("first_seen_at", "rule_from", "rule_tag", "rule_period_seconds", "force_period_seconds", "force_grace_seconds"),
-    *("force_cron", "force_zone", "cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
+    *(
+        "first_seen_at",
+        "rule_from",
+        "rule_tag",
+        "rule_period_seconds",
+        "effective_period_seconds",
+        "effective_grace_seconds",
+    ),
+    *("effective_cron", "effective_zone", "cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
 )
 
 
@@ -99,12 +106,12 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
     """One disk with its chains and who set what; two queries. None when it is not known."""
     known = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
-    rows = list(known.order_by("edits__id").values(*COLUMNS, "edits__word", "edits__by", "edits__at"))
+    rows = list(known.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at"))
     if not rows:
         return None
     row = rows[0]
     facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), ())
-    edits = [(one["edits__word"], one["edits__by"], one["edits__at"]) for one in rows if one["edits__word"]]
+    edits = [(one["edits__field"], one["edits__by"], one["edits__at"]) for one in rows if one["edits__field"]]
     edited = {word: Edited(by=by, at=at) for word, by, at in edits}
     own = row["rule_period_seconds"] is not None
     words = _words(row, facts, now)
@@ -150,8 +157,11 @@ def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict
 
 def standing_of(row: Mapping[str, Any]) -> Standing:
     """A row of COLUMNS as the pure rules want it."""
-    period, grace = timedelta(seconds=row["force_period_seconds"]), timedelta(seconds=row["force_grace_seconds"])
-    rule = Rule(period, grace, row["force_cron"], row["force_zone"] or "UTC")
+    period, grace = (
+        timedelta(seconds=row["effective_period_seconds"]),
+        timedelta(seconds=row["effective_grace_seconds"]),
+    )
+    rule = Rule(period, grace, row["effective_cron"], row["effective_zone"] or "UTC")
     heard, listed = row["cloud__last_good_at"], row["cloud__backups_listed_at"]
     return Standing(
         good_at=row["last_good_at"],

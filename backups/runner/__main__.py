@@ -67,7 +67,7 @@ class Run:
         for part in (parts.web_part(self.plan.listen_fd), parts.worker_part(), parts.beat_part()):
             self.supervisor.start(part)
         readiness = Readiness(HERE.get(self.plan.host, self.plan.host), self.plan.port, self.plan.host_header)
-        self.supervisor.wait_until(readiness.look, seconds=READY_SECONDS)
+        self.supervisor.wait_until(readiness.check, seconds=READY_SECONDS)
         self.console.say(self._banner(readiness.missing))
         self.banner_shown = True
 

@@ -31,11 +31,11 @@ class Plan:
 
     def hand_over(self, *, folder: Path) -> None:
         """Become the runner, in `folder`. Never returns. Through a pipe, since all eyes can see a command line."""
-        reading, writing = os.pipe()
-        os.set_inheritable(reading, True)
+        type_interpretation, writing = os.pipe()
+        os.set_inheritable(type_interpretation, True)
         with open(writing, "w", encoding="utf-8") as pipe:
             json.dump(asdict(self), pipe)  # far smaller than the 64 KiB a pipe holds unread
         sys.stdout.flush()
         sys.stderr.flush()
         os.chdir(folder)
-        os.execv(sys.executable, [sys.executable, "-m", "backups.runner", str(reading)])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "backups.runner", str(type_interpretation)])  # noqa: S606

@@ -62,7 +62,7 @@ class Readiness:
     _question: Question | None = None
     _next_at: float = 0.0
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Whether all parts are ready. Look again and again."""
         try:
             if self._question is None:

@@ -17,7 +17,7 @@ from backups.runner.part import Child, Part, how_it_ended
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FIRST_STOP_SECONDS, ALL_STOP_SECONDS, KILL_SECONDS = 6.0, 8.0, 1.5
-LOOK_SECONDS = 0.1  # how often a condition is looked at while somebody waits for it
+CHECK_SECONDS = 0.1  # how often a condition is looked at while somebody waits for it
 
 
 class StopWanted(Exception):
@@ -54,15 +54,15 @@ class Supervisor:
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
         """Keep the loop turning until `condition()`; False when the time is over. Raises StopWanted."""
-        until, next_look = time.monotonic() + seconds, 0.0
+        until, next_check = time.monotonic() + seconds, 0.0
         while not self._stop_wanted:
-            if (now := time.monotonic()) >= next_look:
+            if (now := time.monotonic()) >= next_check:
                 if condition():
                     return True
                 if now >= until:
                     return False
-                next_look = time.monotonic() + LOOK_SECONDS
-            self._turn(LOOK_SECONDS)
+                next_check = time.monotonic() + CHECK_SECONDS
+            self._turn(CHECK_SECONDS)
         raise StopWanted
 
     def run(self) -> None:

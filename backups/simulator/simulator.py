@@ -127,7 +127,7 @@ class Simulator:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, value: BaseException | None, contribution: TracebackType | None
     ) -> None:
         self.stop()
 

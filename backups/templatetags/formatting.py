@@ -50,27 +50,27 @@ def volume_href(cloud: str, volume_id: str) -> SafeString:
 
 
 @register.simple_tag
-def glyph(look: Badge) -> SafeString:
-    return format_html('<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>', look.tone, look.glyph)
+def glyph(badge: Badge) -> SafeString:
+    return format_html('<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>', badge.tone, badge.glyph)
 
 
 @register.simple_tag
-def state(look: Badge) -> SafeString:
+def state(badge: Badge) -> SafeString:
     """Shape, word and colour, in that order."""
     return format_html(
         '<span class="st st-{}" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>'
         "<span>{}</span></span>",
-        look.tone,
-        look.tooltip,
-        look.glyph,
-        look.text,
+        badge.tone,
+        badge.tooltip,
+        badge.glyph,
+        badge.text,
     )
 
 
 @register.simple_tag(takes_context=True)
 def status(context: Mapping[str, Any], row: Mapping[str, Any]) -> SafeString:
     """The status of a row that holds `status`, `tracking_state`, `progress` and perhaps `stuck_at`."""
-    return state(_look(context, row))
+    return state(_badge(context, row))
 
 
 @register.simple_tag
@@ -80,21 +80,21 @@ def status_word(word: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def status_look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
-    return _look(context, row)
+def status_badge(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
+    return _badge(context, row)
 
 
 @register.simple_tag
 def kind(row: Mapping[str, Any]) -> SafeString:
     """Full or incremental; a pending backup has neither."""
-    look = words.KINDS[row["kind"]]
+    badge = words.KINDS[row["kind"]]
     if row["tracking_state"] == "pending":
         return _NONE
     mark = format_html(
         '<span class="kind" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>{}</span>',
-        look.tooltip,
-        look.glyph,
-        look.text,
+        badge.tooltip,
+        badge.glyph,
+        badge.text,
     )
     if not row["kind_conflict"]:
         return mark
@@ -238,7 +238,7 @@ def _now(context: Mapping[str, Any]) -> datetime:
     return now
 
 
-def _look(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
+def _badge(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
     stuck_at = row.get("stuck_at")
     return words.of_backup(
         status=row["status"],

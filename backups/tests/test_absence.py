@@ -217,12 +217,12 @@ def test_a_list_cut_short_takes_no_disk_away(sim: Simulator, clock: Clock) -> No
 def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim: Simulator, clock: Clock) -> None:
     ids = have(sim, 5)
     sim.remove_volume(ids[0])
-    before = Volume.objects.get(volume_id=ids[0]).trace.quarters
+    before = Volume.objects.get(volume_id=ids[0]).contribution.outcomes
     assert sum(missed for _, _, missed in before.values()) > 0
     read_again(clock, HOUR)
     gone = Volume.objects.get(volume_id=ids[0])
     assert (gone.deleted_at, gone.derive_at) == (timezone.now(), None)
-    assert sum(missed for _, _, missed in gone.trace.quarters.values()) == 0
+    assert sum(missed for _, _, missed in gone.contribution.outcomes.values()) == 0
 
 
 def test_an_older_list_that_is_judged_later_takes_nothing_away(sim: Simulator, clock: Clock) -> None:

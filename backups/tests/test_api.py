@@ -197,4 +197,4 @@ def test_the_reading_of_type_turns_when_three_answers_speak_for_it(api: Client) 
     track(bodies[2])
     assert set(Backup.objects.values_list("kind", "kind_source", "kind_conflict")) == {("full", "type", False)}
     cloud = Cloud.objects.get()
-    assert (cloud.type_votes_0, cloud.type_votes_1, cloud.reading) == (3, 0, "vbs_0")
+    assert (cloud.type_votes_0, cloud.type_votes_1, cloud.type_interpretation) == (3, 0, "vbs_0")

@@ -71,7 +71,7 @@ def test_note_and_tags_are_set_for_the_version_that_was_read(api: Client) -> Non
         api.patch(f"/api/backups/{ONE}/", {"note": "y"}, content_type=JSON, headers={"If-Match": '"2"'}).status_code
         == 200
     )
-    assert list(Edit.objects.order_by("id").values_list("word", "by", "after")) == [
+    assert list(Edit.objects.order_by("id").values_list("field", "by", "after")) == [
         ("note", "operator", "keep"),
         ("tags", "operator", ["a", "b"]),
         ("note", "operator", "y"),

@@ -96,7 +96,7 @@ def test_a_disk_that_is_derived_while_its_rule_is_set() -> None:
         rule = by_period(period_seconds=7200, grace_seconds=0)
         protection_rules.set_cloud_rule("otc", rule, actor=Actor("operator", NOON))
         Volume.objects.update(derive_at=NOON)  # whoever waits is the one to derive it
-    assert Volume.objects.get().force_period_seconds == 7200
+    assert Volume.objects.get().effective_period_seconds == 7200
 
 
 def test_a_disk_that_is_removed_while_a_backup_of_it_is_stored_is_made_anew_and_marked() -> None:

@@ -151,7 +151,7 @@ def test_a_backup_in_flight_tells_pace_and_end_after_two_looks(web: Client) -> N
     assert "not known yet" in words(show(web, row))
     samples = [[(now - timedelta(minutes=4)).timestamp(), 20], [now.timestamp(), 40]]
     flight = {"status": "creating", "since": (now - timedelta(minutes=12)).timestamp(), "samples": samples}
-    Backup.objects.filter(pk=row.pk).update(flight=flight, progress=40)
+    Backup.objects.filter(pk=row.pk).update(running=flight, progress=40)
     text = words(show(web, row))
     assert "5 % a minute" in text
     assert re.search(r"Done in 1[12] min , if it goes on like this", text)

@@ -73,7 +73,7 @@ def test_a_cloud_that_is_down_is_probed_once_at_a_time_and_one_answer_brings_it_
         Cloud.objects.update(paused_until=timezone.now())
         asked = singles(sim)
         assert (single_gets.refresh_due("otc"), singles(sim)) == (0, asked + 1)
-        assert cloud().openings == 2
+        assert cloud().breaker_openings == 2
         sim.clear_faults()
         Cloud.objects.update(paused_until=timezone.now())
         assert single_gets.refresh_due("otc") == 1
@@ -82,7 +82,7 @@ def test_a_cloud_that_is_down_is_probed_once_at_a_time_and_one_answer_brings_it_
 
 
 def clouds_health() -> Health:
-    return Health(cloud().failures, cloud().openings, cloud().paused_until, cloud().pause_reason)
+    return Health(cloud().failures, cloud().breaker_openings, cloud().paused_until, cloud().pause_reason)
 
 
 @pytest.mark.django_db

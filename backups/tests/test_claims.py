@@ -39,9 +39,9 @@ def test_backups_in_flight_do_not_wait_behind_a_backlog(settings: Any, tmp_path:
         track(sim.ids)
         now = timezone.now()
         Backup.objects.update(next_refresh_at=now - timedelta(hours=1))
-        flying = uuid.UUID(sim.ids[7])
-        Backup.objects.filter(pk=flying).update(next_refresh_at=now, refresh_interval=10)
-        assert claims.claim_due("otc", now, most=4).ids[0] == flying
+        running_now = uuid.UUID(sim.ids[7])
+        Backup.objects.filter(pk=running_now).update(next_refresh_at=now, refresh_interval=10)
+        assert claims.claim_due("otc", now, most=4).ids[0] == running_now
 
 
 def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(settings: Any, tmp_path: Path) -> None:

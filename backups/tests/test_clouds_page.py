@@ -121,7 +121,7 @@ def test_a_cloud_says_where_it_is_asked_until_when_it_is_signed_in_and_how_its_b
     now = timezone.now()
     later = now + timedelta(seconds=30)
     Cloud.objects.filter(pk="otc").update(
-        paused_until=later, pause_reason="breaker", failures=5, openings=1, token_expires_at=now
+        paused_until=later, pause_reason="breaker", failures=5, breaker_openings=1, token_expires_at=now
     )
     page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
     assert (fact(page, "Breaker"), fact(page, "Sign-in").split(" ago")[1]) == ("open", " the next call signs in")

@@ -66,7 +66,7 @@ def test_the_home_page_and_the_failures_tell_them(told: Client) -> None:
     assert [cause for cause in causes if not cause["advice"]] == []
     assert found["growth"]["limits"]
     assert any(day["missed"] for day in found["outcomes_by_day"])
-    slow = [one for one in found["flights"] if one["since"] and one["stuck_at"] and one["progress"]]
+    slow = [one for one in found["running_backups"] if one["since"] and one["stuck_at"] and one["progress"]]
     assert slow
 
 

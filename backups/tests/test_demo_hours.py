@@ -18,8 +18,8 @@ from backups.analysis import facts as judged
 from backups.analysis import outcomes, protection
 from backups.analysis.chains import Chain, chains
 from backups.analysis.facts import Fact
-from backups.analysis.flight import FLOOR
 from backups.analysis.rules import DEFAULT
+from backups.analysis.running import FLOOR
 from backups.edits import demo
 from backups.reports.growth import Growth, growth_of_volume
 from backups.runner.parts import DEMO_BACKUPS
@@ -52,7 +52,9 @@ def fact_of(body: bytes) -> Fact:
     """One answer of the cloud as analysis sees it. Each has a time of its own, so `tracked_at` never counts."""
     decoded = payload.decode(json.loads(body))
     words = decoded.words()
-    verdict = kind.judge(inc=words["inc"], type_=words["type"], is_incremental=words["is_incremental"], reading="vbs_0")
+    verdict = kind.judge(
+        inc=words["inc"], type_=words["type"], is_incremental=words["is_incremental"], type_interpretation="vbs_0"
+    )
     known = {name: words[name] for name in Fact._fields if name in words}
     outcome = judged.outcome(None, words["status"])
     known |= {"id": UUID(decoded.id), "kind": verdict.kind, "outcome": outcome, "gone_at": None, "tracked_at": A_WEEK}

@@ -115,7 +115,7 @@ def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:
     answer = web.post(SET, data)
     assert (answer.status_code, answer["Location"]) == (302, "/volumes/?q=a")
     assert dict(grid(web.get("/volumes/"))) == {"a": "protected", "b": "protected", "c": "overdue"}
-    assert set(Edit.objects.values_list("by", "word")) == {("operator", "rule")}
+    assert set(Edit.objects.values_list("by", "field")) == {("operator", "rule")}
 
 
 def test_all_matching_means_those_of_the_query_and_not_of_the_page(web: Client) -> None:

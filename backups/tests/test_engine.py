@@ -143,7 +143,7 @@ def test_an_unchanged_answer_writes_no_body(sim: Simulator) -> None:
     received = Body.objects.get().received_at
     ask(sim.seed_example_id)
     assert Body.objects.get().received_at == received
-    assert one(sim.seed_example_id).unchanged_looks == 1
+    assert one(sim.seed_example_id).unchanged_polls == 1
 
 
 def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) -> None:
@@ -159,12 +159,12 @@ def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) ->
 def test_looks_slow_down_as_backups_settle() -> None:
     now = timezone.now()
     made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
-    flying = [interval(status="creating", unchanged_looks=n, **made).total_seconds() for n in range(6)]
-    assert flying == [10, 20, 40, 80, 120, 120]
-    assert interval(status="available", unchanged_looks=9, **made) == timedelta(minutes=15)
-    assert interval(status="odd", unchanged_looks=9, **made) == timedelta(minutes=2)
+    running_now = [interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)]
+    assert running_now == [10, 20, 40, 80, 120, 120]
+    assert interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
+    assert interval(status="odd", unchanged_polls=9, **made) == timedelta(minutes=2)
     old = {**made, "created_at": now - timedelta(days=2), "changed_at": now - timedelta(days=2)}
-    assert interval(status="odd", unchanged_looks=0, **old) == timedelta(hours=6)
+    assert interval(status="odd", unchanged_polls=0, **old) == timedelta(hours=6)
 
 
 def test_jitter_stays_within_a_fifth() -> None:

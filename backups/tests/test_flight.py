@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.analysis.flight import NO_PACE, Flight, Pace, Sample, observe, pace, stuck_at, usual
+from backups.analysis.running import NO_PACE, Pace, RunningBackup, Sample, observe, pace, stuck_at, usual
 from backups.tests.facts import NOON
 
 S, M, H, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-def flight(*seen: tuple[float, int], status: str = "creating") -> Flight:
+def flight(*seen: tuple[float, int], status: str = "creating") -> RunningBackup:
     """Begun at noon; `seen`: minutes after noon, percent."""
-    return Flight(status, NOON, tuple(Sample(NOON + minutes * M, percent) for minutes, percent in seen))
+    return RunningBackup(status, NOON, tuple(Sample(NOON + minutes * M, percent) for minutes, percent in seen))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def flight(*seen: tuple[float, int], status: str = "creating") -> Flight:
 def test_a_flight_begins_when_the_cloud_says_or_when_it_was_seen(
     status: str, created_at: datetime | None, since: datetime
 ) -> None:
-    assert observe(None, status=status, progress=None, created_at=created_at, at=NOON) == Flight(status, since)
+    assert observe(None, status=status, progress=None, created_at=created_at, at=NOON) == RunningBackup(status, since)
 
 
 @pytest.mark.parametrize("status", ["available", "error", "error_restoring", "error_deleting", "odd", "", None])
@@ -47,7 +47,7 @@ def test_a_progress_seen_again_is_no_sample_and_another_status_begins_anew() -> 
     second = observe(first, status="creating", progress=9, created_at=NOON, at=NOON + 3 * M)
     assert second == flight((1, 5), (3, 9))
     third = observe(second, status="deleting", progress=None, created_at=NOON, at=NOON + H)
-    assert third == Flight("deleting", NOON + H)
+    assert third == RunningBackup("deleting", NOON + H)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_the_usual_length_is_the_median_of_three_at_least(
 
 def test_a_flight_is_kept_as_json_to_the_microsecond() -> None:
     known = flight((1.25, 5), (7.5, 8))
-    assert Flight.of_json(known.as_json()) == known
-    assert Flight.of_json(None) is None
+    assert RunningBackup.of_json(known.as_json()) == known
+    assert RunningBackup.of_json(None) is None
 
 
 LOOKS = st.lists(st.tuples(st.integers(1, 7200), st.none() | st.integers(0, 100)), max_size=20)
@@ -127,10 +127,10 @@ LOOKS = st.lists(st.tuples(st.integers(1, 7200), st.none() | st.integers(0, 100)
 
 @given(LOOKS, st.integers(0, 86_400))
 def test_whatever_is_seen_the_pace_is_forward_and_the_end_to_come(
-    looks: list[tuple[int, int | None]], later: int
+    polls: list[tuple[int, int | None]], later: int
 ) -> None:
     found, at = None, NOON
-    for seconds, progress in looks:
+    for seconds, progress in polls:
         at += seconds * S
         found = observe(found, status="creating", progress=progress, created_at=NOON, at=at)
     if found is None:
@@ -142,13 +142,13 @@ def test_whatever_is_seen_the_pace_is_forward_and_the_end_to_come(
     assert told.percent_per_minute is None or told.percent_per_minute >= 0
     assert told.eta is None or told.eta > at + later * S
     assert NOON < stuck_at(found, None) <= NOON + 2 * H
-    assert Flight.of_json(found.as_json()) == found
+    assert RunningBackup.of_json(found.as_json()) == found
 
 
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(60, 86_400))
 def test_a_steady_flight_ends_when_its_pace_says(first: int, step: int, seconds: int) -> None:
     last = min(100, first + step)
-    seen = Flight("creating", NOON, (Sample(NOON, first), Sample(NOON + seconds * S, last)))
+    seen = RunningBackup("creating", NOON, (Sample(NOON, first), Sample(NOON + seconds * S, last)))
     end = NOON + seconds * S + (100 - last) * seconds / (last - first) * S
     found = pace(seen, NOON + seconds * S)
     assert found.percent_per_minute == pytest.approx(60 * (last - first) / seconds, abs=0.006)

@@ -54,10 +54,10 @@ TEXTS = {
 # Words that vbsdash itself chooses, out of a few: no text of a cloud or a person gets into them.
 OWN_WORDS = {
     *("Backup.kind", "Backup.kind_source", "Backup.service_type", "Backup.outcome", "Backup.digest"),
-    *("Cloud.reading", "Cloud.pause_reason", "Cloud.follow", "Cloud.refused_fingerprint"),
-    *("Volume.last_good_source", "Volume.rule_from", "Volume.force_cron", "Volume.force_zone"),
+    *("Cloud.type_interpretation", "Cloud.pause_reason", "Cloud.follow", "Cloud.refused_fingerprint"),
+    *("Volume.last_good_source", "Volume.rule_from", "Volume.effective_cron", "Volume.effective_zone"),
     *("Volume.rule_cron", "Volume.rule_zone", "TagRule.rule_cron", "TagRule.rule_zone"),
-    *("CloudRule.rule_cron", "CloudRule.rule_zone", "Edit.word", "Preferences.theme"),
+    *("CloudRule.rule_cron", "CloudRule.rule_zone", "Edit.field", "Preferences.theme"),
     *("ApiToken.hashed", "ApiToken.clouds", "Trace.digest", "CloudCalls.class_name", "Cause.state", "Cause.code"),
     *("Process.part", "Process.figures", "Body.text", "Preferences.time_zone"),
     "Volume.volume_id",  # unique, so a disk of its own has it
@@ -86,7 +86,7 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     Revision.objects.create(backup=backup, at=now, changes=[{"word": "status", "before": None, "after": "error"}])
     SearchText.objects.create(backup=backup, text="t")
     for of in ({"backup": backup}, {"volume": volume}):
-        Edit.objects.create(at=now, by="b", word="note", before=None, after="a", **of)
+        Edit.objects.create(at=now, by="b", field="note", before=None, after="a", **of)
     VolumeTag.objects.create(volume=volume, tag="t")
     rule: dict[str, Any] = {"rule_period_seconds": 3600, "rule_grace_seconds": 0, "set_at": now, "set_by": "b"}
     TagRule.objects.create(tag="t", **rule)
@@ -127,8 +127,8 @@ def in_shape(column: str, text: str) -> Any:
         "changes": [{"word": "name", "before": text, "after": text}, {"word": text, "before": None, "after": [text]}],
         "before": text,
         "after": text,
-        "flight": None,
-        "quarters": {},
+        "running": None,
+        "outcomes": {},
         "days": {},
     }
     return shapes.get(column.split(".")[1], [text])
@@ -169,5 +169,5 @@ def test_the_check_sees_every_column(web: Client) -> None:
     of_text = {name.split(".")[0] for name in stored}
     assert {name for name in of_text if not rows[name]} == {
         "BackupTag",
-        "Trace",
+        "VolumeContribution",
     }  # the one is made with a tag, the other holds numbers

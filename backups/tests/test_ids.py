@@ -1,22 +1,19 @@
 """IDs of disks, projects and snapshots: what cannot be one is no key, has no page, and is refused where it is typed."""
 
-import importlib
 import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from backups.derived import volumes
 from backups.edits import tracking, volume_edits
 from backups.edits.volume_edits import Actor
-from backups.models import Backup, Cloud, Quarter, StoredDay, Trace, Volume
+from backups.models import Backup, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.simulator import Simulator
 from backups.tests.otc import VOLUME, configure, running, silent
@@ -211,58 +208,3 @@ def test_the_clouds_list_is_asked_only_for_an_id(sim: Simulator, web: Client) ->
     answer = web.get("/api/clouds/otc/backups/", {"volume_id": "a/b"})
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["volume_id"])
     assert not [request for request in sim.requests if "/backups/" in request.path]
-
-
-@pytest.mark.django_db
-def test_rows_of_before_are_repaired_by_the_migration(capsys: pytest.CaptureFixture[str]) -> None:
-    now = timezone.now()
-    Cloud.objects.create(name="otc", follow="all")
-    days = {}
-    for n, volume_id in enumerate(["x\ny", ZEROS, VOLUME]):
-        row = Backup(id=uuid.UUID(int=n), cloud_id="otc", tracked_at=now, refreshed_at=now, created_at=now)
-        row.volume_id, row.status, row.outcome, row.chain_size_mb, row.size = volume_id, "available", "good", 10, 1
-        row.snapshot_id = "../../admin/" if n == 2 else None
-        row.save()
-        volumes.derive("otc", [volume_id], now)
-        if n == 2:
-            days = Trace.objects.get(volume__volume_id=VOLUME).days
-    volume_edits.set_note([("otc", "x\ny")], "of the ledger", actor=Actor("operator", now))
-
-    repair = importlib.import_module("backups.migrations.0003_ids_that_cannot_be_one").repair
-    repair(apps, None)
-
-    assert list(Volume.objects.values_list("volume_id", flat=True)) == [VOLUME]
-    assert list(Backup.objects.order_by("id").values_list("volume_id", "snapshot_id")) == [
-        (None, None),
-        (None, None),
-        (VOLUME, None),
-    ]
-    assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
-    assert {str(row.day): [row.mb, row.backups, row.gb] for row in StoredDay.objects.exclude(mb=0)} == days
-    assert sum(row.good for row in Quarter.objects.all()) == 1
-    assert "otc: 'x\\ny' cannot be the ID of a disk and was removed." in (told := capsys.readouterr().out)
-    assert 'It was set: note by operator: "of the ledger"' in told
-
-    repair(apps, None)  # a second time there is nothing to do
-    assert [len(row.decode_problems) for row in Backup.objects.order_by("id")] == [1, 1, 1]
-
-
-@pytest.mark.django_db
-def test_a_migration_brings_the_ids_of_disks_into_one_spelling(capsys: pytest.CaptureFixture[str]) -> None:
-    now = timezone.now()
-    twin = str(uuid.UUID(int=0xABCDEF))
-    cloud = Cloud.objects.create(name="otc")
-    for n, volume_id in enumerate([VOLUME.upper(), twin, twin.upper(), "unknown"]):
-        Backup.objects.create(id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now)
-        Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
-    volume_edits.set_note([("otc", twin.upper())], "of the twin", actor=Actor("operator", now))
-    Volume.objects.update(derive_at=None)
-
-    repair = importlib.import_module("backups.migrations.0007_one_spelling_of_ids").repair
-    repair(apps, None)
-
-    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted([(VOLUME, now), (twin, now)])
-    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [VOLUME, twin, twin, None]
-    told = capsys.readouterr().out
-    assert f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in told
-    assert 'It was set: note by operator: "of the twin"' in told

@@ -1,10 +1,10 @@
 import pytest
 
-from backups.vbs.kind import KindVerdict, Reading, Votes, full_type, judge, vote
+from backups.vbs.kind import KindVerdict, TypeInterpretation, Votes, full_type, judge, vote
 
 
 @pytest.mark.parametrize(
-    ("inc", "type_", "flag", "reading", "expected"),
+    ("inc", "type_", "flag", "type_interpretation", "expected"),
     [
         (0, 1, False, "vbs_1", KindVerdict("full", "inc", False)),
         (1, 0, False, "vbs_1", KindVerdict("incremental", "inc", False)),
@@ -25,9 +25,13 @@ from backups.vbs.kind import KindVerdict, Reading, Votes, full_type, judge, vote
     ],
 )
 def test_kind_follows_the_order_of_trust(
-    inc: int | None, type_: int | None, flag: bool | None, reading: Reading, expected: KindVerdict
+    inc: int | None,
+    type_: int | None,
+    flag: bool | None,
+    type_interpretation: TypeInterpretation,
+    expected: KindVerdict,
 ) -> None:
-    assert judge(inc=inc, type_=type_, is_incremental=flag, reading=reading) == expected
+    assert judge(inc=inc, type_=type_, is_incremental=flag, type_interpretation=type_interpretation) == expected
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class Writer:
         return by_period(period_seconds=3600 * self._dice.randint(1, 9), grace_seconds=0)
 
     def _judge(self, cloud: str) -> None:
-        Cloud.objects.filter(pk=cloud).update(reading="cinder")
+        Cloud.objects.filter(pk=cloud).update(type_interpretation="cinder")
         type_interpretation.ensure(cloud, self._now)
         queue.derive_due(cloud, self._now)
 

@@ -38,7 +38,7 @@ def reads(web: Client, path: str = PAGE) -> str:
 
 def in_force() -> tuple[str, int]:
     row = Volume.objects.get(volume_id="disk")
-    return row.rule_from, row.force_period_seconds
+    return row.rule_from, row.effective_period_seconds
 
 
 @pytest.mark.parametrize(("of", "name"), [("tag", "prod"), ("cloud", "otc")])

@@ -44,14 +44,14 @@ def web() -> Iterator[Web]:
 
 
 def becomes_ready(readiness: Readiness) -> None:
-    wait_until(readiness.look, lambda: str(readiness.missing))
+    wait_until(readiness.check, lambda: str(readiness.missing))
 
 
 def misses(readiness: Readiness, missing: dict[str, str]) -> None:
     """Looks until it is known what is missing; it is never called ready on the way."""
 
     def is_named() -> bool:
-        assert readiness.look() is False
+        assert readiness.check() is False
         return readiness.missing == missing
 
     wait_until(is_named, lambda: str(readiness.missing))
@@ -91,7 +91,7 @@ def test_an_error_without_parts_is_named_by_its_status(web: Web, body: str) -> N
 def test_looking_never_waits_for_a_server_that_accepts_and_says_nothing() -> None:
     with ports.listen("127.0.0.1", 0) as silent:
         readiness = Readiness("127.0.0.1", silent.getsockname()[1], "localhost")
-        assert [readiness.look() for _ in range(5)] == [False] * 5
+        assert [readiness.check() for _ in range(5)] == [False] * 5
         silent.accept()[0].close()  # all five looked at one question
         silent.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -101,5 +101,5 @@ def test_looking_never_waits_for_a_server_that_accepts_and_says_nothing() -> Non
 
 def test_a_closed_port_is_not_ready() -> None:
     readiness = Readiness("127.0.0.1", ports.free_port(), "localhost")
-    assert readiness.look() is False
+    assert readiness.check() is False
     assert readiness.missing == {"web": "/healthz does not answer"}

@@ -229,8 +229,8 @@ def test_a_killed_runner_takes_its_parts_with_it(run: Callable[[str], Runner]) -
 
 
 def test_parts_go_on_when_nobody_reads_the_log() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
+    type_interpretation, writing = os.pipe()
+    os.close(type_interpretation)
     with open(writing, "w") as stream:
         console = Console(stream)
         console.line("web", "into the void")

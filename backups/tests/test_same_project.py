@@ -155,7 +155,7 @@ def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_
     list_sweep.sweep("envvars")
     after = Cloud.objects.get(name="envvars")
     assert (after.type_votes_0, after.type_votes_1) == (before.type_votes_0, before.type_votes_1)
-    assert after.reading == before.reading
+    assert after.type_interpretation == before.type_interpretation
     assert dict(Backup.objects.values_list("id", "kind")) == kinds
 
 

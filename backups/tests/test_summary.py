@@ -122,8 +122,8 @@ def test_each_number_is_the_row_count_of_its_list(data: Any) -> None:
     }
     for word, n in found.volumes.by_protection.items():
         assert matching(VOLUMES, f"protection={word}") == n
-    flying = matching(BACKUPS, "status=creating&tracking_state=fresh")
-    assert (found.in_flight_total, len(found.in_flight)) == (flying, flying)
+    running_now = matching(BACKUPS, "status=creating&tracking_state=fresh")
+    assert (found.in_flight_total, len(found.in_flight)) == (running_now, running_now)
     for item in found.attention:
         if item.query:
             listing = VOLUMES if "protection" in item.query else BACKUPS

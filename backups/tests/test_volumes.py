@@ -251,7 +251,7 @@ def test_who_changed_what_and_when_is_kept() -> None:
         "label": ("anna", NOON),
         "note": ("ben", NOON + H),
     }
-    assert list(Edit.objects.values_list("word", "before", "after")) == [
+    assert list(Edit.objects.values_list("field", "before", "after")) == [
         ("label", None, "the ledger"),
         ("note", "", "ask Ben"),
     ]

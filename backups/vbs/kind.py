@@ -7,7 +7,9 @@ Two editions of the API page contradict each other (API.md §3.1): the one this 
 from dataclasses import dataclass
 from typing import Literal
 
-Reading = Literal["vbs_0", "vbs_1", "cinder"]  # Type 0 is full · Type 1 is full · stock Cinder, which has no Type
+TypeInterpretation = Literal[
+    "vbs_0", "vbs_1", "cinder"
+]  # Type 0 is full · Type 1 is full · stock Cinder, which has no Type
 Kind = Literal["full", "incremental", "unknown"]
 Source = Literal["inc", "type", "is_incremental"]
 
@@ -49,16 +51,18 @@ def proves(votes: Votes, full: int) -> bool:
     return mine >= MIN_VOTES and mine >= 2 * others
 
 
-def judge(*, inc: int | None, type_: int | None, is_incremental: bool | None, reading: Reading) -> KindVerdict:
+def judge(
+    *, inc: int | None, type_: int | None, is_incremental: bool | None, type_interpretation: TypeInterpretation
+) -> KindVerdict:
     """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true: it is not kept there."""
     by_inc = _kind(inc, full=0)
     by_flag = _kind(is_incremental, full=False)
-    if reading == "cinder":
+    if type_interpretation == "cinder":
         signals: list[tuple[Source, Kind | None]] = [("is_incremental", by_flag), ("inc", by_inc)]
         return _first(signals, conflict=_differ(by_flag, by_inc))
-    by_type = _kind(type_, full=1 if reading == "vbs_1" else 0)
+    by_type = _kind(type_, full=1 if type_interpretation == "vbs_1" else 0)
     last: tuple[Source, Kind | None] = ("is_incremental", by_flag if is_incremental else None)
-    if reading == "vbs_1":
+    if type_interpretation == "vbs_1":
         return _first([("inc", by_inc), ("type", by_type), last], conflict=_differ(by_inc, by_type))
     return _first([("type", by_type), ("inc", by_inc), last], conflict=inc == 0 and by_type == "incremental")
 

@@ -48,7 +48,7 @@ class AddForm(forms.Form):
 class Line:
     at: int
     verdict: Verdict
-    look: Badge
+    badge: Badge
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,7 +85,7 @@ def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, writt
     page = {
         "form": form,
         "clouds": list(registry.configured().values()),
-        "lines": [Line(at, one, _look(one, written)) for at, one in enumerate(verdicts, 1)],
+        "lines": [Line(at, one, _badge(one, written)) for at, one in enumerate(verdicts, 1)],
         "counts": counts,
         "written": written,
         "tab": "paste",
@@ -93,7 +93,7 @@ def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, writt
     return render(request, "backups/add.html", page)
 
 
-def _look(verdict: Verdict, written: bool) -> Badge:
+def _badge(verdict: Verdict, written: bool) -> Badge:
     return status.VERDICTS["added" if written and verdict.state == "new" else verdict.state]
 
 

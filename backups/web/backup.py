@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.causes import explain
-from backups.analysis.flight import NO_PACE, Flight, Pace, pace
+from backups.analysis.running import NO_PACE, Pace, RunningBackup, pace
 from backups.clouds import registry
 from backups.edits import backup_edits
 from backups.edits.backup_edits import UnknownBackup
@@ -114,7 +114,7 @@ def _page(
         "told": explain(status=row["status"], reason=row["fail_reason"]),
         "same": _same_cause(row),
         "groups": groups(row, _links(row["cloud"], row["links"])),
-        "flying": moving and row["tracking_state"] == "fresh",
+        "running_now": moving and row["tracking_state"] == "fresh",
         "running": _running(row, now),
         "volume": volume,
         "chains": _chains(volume, backup_id),
@@ -153,7 +153,7 @@ def _same_cause(row: Mapping[str, Any]) -> int:
 
 
 def _running(row: Mapping[str, Any], now: datetime) -> Running:
-    flight = Flight.of_json(row["flight"])
+    flight = RunningBackup.of_json(row["running"])
     stuck = row["stuck_at"] is not None and row["stuck_at"] <= now
     return Running(flight.since if flight else row["created_at"], pace(flight, now) if flight else NO_PACE, stuck)
 

@@ -32,7 +32,7 @@ class Line:
     """A step of a connection test as shown."""
 
     name: str
-    look: Badge
+    badge: Badge
     detail: str
     milliseconds: int | None
     failed: bool
@@ -49,7 +49,7 @@ class Tested:
 @dataclass(frozen=True)
 class Shown:
     state: CloudState
-    look: Badge
+    badge: Badge
     paused: bool
     pause: str  # why, in a sentence
     breaker: Badge
@@ -62,7 +62,7 @@ class Shown:
 def shown(now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False) -> list[Shown]:
     """Every cloud with its look, the worst first. `brief` as in `cloud_states.states`."""
     found = [_shown(state, now, (tests or {}).get(state.name)) for state in cloud_states.states(now, brief=brief)]
-    return sorted(found, key=lambda one: (one.look.tone != "fail", not one.state.configured, one.state.name))
+    return sorted(found, key=lambda one: (one.badge.tone != "fail", not one.state.configured, one.state.name))
 
 
 @require_safe
@@ -72,7 +72,7 @@ def cloud_list(request: HttpRequest) -> HttpResponse:
     live = Live(request, now, found)  # the delay and the use of the budget change with every second
     if live.answer is not None:
         return live.answer
-    silent = [one for one in found if one.look.tone == "fail"]
+    silent = [one for one in found if one.badge.tone == "fail"]
     asked = [one for one in found if one.state.configured]
     page = {
         "now": now,
@@ -80,8 +80,8 @@ def cloud_list(request: HttpRequest) -> HttpResponse:
         "clouds": found,
         "silent": silent,
         "asked": asked,
-        "answering": sum(one.look.tone == "ok" for one in asked),
-        "mark": (silent or asked)[0].look if asked else status.NOT_CONFIGURED,
+        "answering": sum(one.badge.tone == "ok" for one in asked),
+        "mark": (silent or asked)[0].badge if asked else status.NOT_CONFIGURED,
     }
     return render(request, "backups/clouds.html", page)
 
@@ -99,14 +99,14 @@ def test_connection(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
-    look = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
+    badge = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
     paused = state.paused_until is not None and state.paused_until > now
     config = registry.configured().get(state.name)
     signs = config is not None and config.auth_type == AKSK
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
     breaker = status.BREAKERS[state.breaker]
     tested = _tested(test) if test else None
-    return Shown(state, look, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested)
+    return Shown(state, badge, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested)
 
 
 def _clocks_differ(state: CloudState) -> str:

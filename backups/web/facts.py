@@ -77,9 +77,9 @@ _CHAIN = (
 )
 _TRACKING = (
     ("State", "tracking_state", "tracking_state", "tracking_state", ""),
-    ("Known", "refreshed_at", "refreshed_at", "look", ""),
-    ("Last tried", "attempted_at", "attempted_at", "look", ""),
-    ("Next look", "next_refresh_at", "next_refresh_at", "look", ""),
+    ("Known", "refreshed_at", "refreshed_at", "poll", ""),
+    ("Last tried", "attempted_at", "attempted_at", "poll", ""),
+    ("Next look", "next_refresh_at", "next_refresh_at", "poll", ""),
     ("Tracked since", "tracked_at", "tracked_at", "time", ""),
     ("Tags", "tags", "tags", "tags", ""),
     ("Note", "note", "note", "none", ""),

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from backups.reports.attention import Item
-from backups.reports.running_backups import FlightState
+from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
 from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
@@ -24,7 +24,7 @@ from backups.web.status import Badge
 from backups.web.volume_address import volume_url
 from backups.web.zone import zone
 
-FLYING_SHOWN = 20
+RUNNING_SHOWN = 20
 TODO_SHOWN = 30
 LISTS = {"volume": "volumes", "backup": "backups"}
 
@@ -33,7 +33,7 @@ LISTS = {"volume": "volumes", "backup": "backups"}
 class Tile:
     n: int
     query: str
-    look: Badge
+    badge: Badge
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Todo:
     """An item that needs attention, as shown."""
 
     item: Item
-    look: Badge
+    badge: Badge
     href: str
     title: str
 
 
 @dataclass(frozen=True)
-class Flying:
-    state: FlightState
-    look: Badge
+class RunningCard:
+    state: RunningState
+    badge: Badge
 
 
 @require_safe
@@ -76,15 +76,15 @@ def home(request: HttpRequest) -> HttpResponse:
         "todo": todo[:TODO_SHOWN],
         "todo_n": len(todo),
         "attention_n": note_attention(len(todo)),
-        "flying": [_flying(one) for one in found.flights[:FLYING_SHOWN]],
-        "flying_query": query(status=list(IN_FLIGHT), tracking_state="fresh"),
+        "running_now": [_running_card(one) for one in found.running_backups[:RUNNING_SHOWN]],
+        "running_query": query(status=list(IN_FLIGHT), tracking_state="fresh"),
         "tiles": tiles(found),
         "clouds": clouds,
         "asked": asked,
-        "answering": sum(one.look.tone == "ok" for one in asked),
-        "silent": [one for one in asked if one.look.tone == "fail"],
+        "answering": sum(one.badge.tone == "ok" for one in asked),
+        "silent": [one for one in asked if one.badge.tone == "fail"],
         "mark": _mark(todo, found),
-        "every": 3 if found.flights or found.backups.by_tracking_state.get("pending") else 30,
+        "every": 3 if found.running_backups or found.backups.by_tracking_state.get("pending") else 30,
         "stored": _stored(found),
         "outcome_sums": {
             word: sum(getattr(day, word) for day in found.outcomes_by_day) for word in ("good", "failed", "missed")
@@ -115,23 +115,23 @@ def query(**words: str | list[str]) -> str:
 
 def _todo(item: Item) -> Todo:
     """Several alike are one item, which leads to their list; one leads to its own page."""
-    look = status.ATTENTION[item.state]
+    badge = status.ATTENTION[item.state]
     title = item.title[:8] if item.what != "cloud" and item.title == item.id else item.title
     if item.what == "cloud" and item.state == "unreachable":
-        return Todo(item, look, f"{reverse('clouds')}#c-{item.id}", title)
+        return Todo(item, badge, f"{reverse('clouds')}#c-{item.id}", title)
     if item.query:
         page = "volumes" if item.state in status.PROTECTION else "backups"
-        return Todo(item, look, f"{reverse(page)}?{item.query}", title)
+        return Todo(item, badge, f"{reverse(page)}?{item.query}", title)
     if item.what == "volume":
-        return Todo(item, look, volume_url(item.cloud, item.id) or reverse("volumes"), title)
-    return Todo(item, look, reverse("backup", args=[item.id]), title)
+        return Todo(item, badge, volume_url(item.cloud, item.id) or reverse("volumes"), title)
+    return Todo(item, badge, reverse("backup", args=[item.id]), title)
 
 
-def _flying(state: FlightState) -> Flying:
+def _running_card(state: RunningState) -> RunningCard:
     if state.stuck_at is not None:
-        return Flying(state, status.stuck(state.progress))
-    look = status.of_status(state.status)
-    return Flying(state, replace(look, text=f"{look.text} {state.progress} %") if state.progress else look)
+        return RunningCard(state, status.stuck(state.progress))
+    badge = status.of_status(state.status)
+    return RunningCard(state, replace(badge, text=f"{badge.text} {state.progress} %") if state.progress else badge)
 
 
 def _stored(found: Summary) -> list[tuple[date, int | None]]:
@@ -141,7 +141,7 @@ def _stored(found: Summary) -> list[tuple[date, int | None]]:
 def _mark(todo: Sequence[Todo], found: Summary) -> Badge:
     """The shape before the sentence: the worst of all."""
     if todo:
-        return todo[0].look
+        return todo[0].badge
     states: dict[str, Any] = found.backups.by_tracking_state
     if states.get("stale") or found.volumes.by_protection.get("unknown"):
         return status.TRACKING_STATES["stale"]

@@ -17,7 +17,7 @@ class Live:
     """
 
     def __init__(self, request: HttpRequest, now: datetime, *more: object) -> None:
-        quarter = int(now.timestamp() // QUARTER.total_seconds())
-        tag = etag(request, now, request.get_full_path(), str(zone(request)), quarter, *more)
+        quarter_hour = int(now.timestamp() // QUARTER.total_seconds())
+        tag = etag(request, now, request.get_full_path(), str(zone(request)), quarter_hour, *more)
         self.etag = tag.strip('"')
         self.answer: HttpResponse | None = unchanged(request, tag) if "HX-Request" in request.headers else None

@@ -133,15 +133,15 @@ def of_backup(*, status: str | None, tracking_state: str, progress: int | None =
     """What may be said of a backup now: old knowledge never looks healthy."""
     if tracking_state in ("pending", "gone"):
         return TRACKING_STATES[tracking_state]
-    look = of_status(status)
+    badge = of_status(status)
     if tracking_state == "stale":
-        was = f"was {look.text}" if status else "not known now"
+        was = f"was {badge.text}" if status else "not known now"
         return Badge("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
     if stuck and status in IN_FLIGHT:
-        return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{look.text}, stuck")
+        return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{badge.text}, stuck")
     if status in IN_FLIGHT and progress:
-        return replace(look, text=f"{look.text} {progress} %")
-    return look
+        return replace(badge, text=f"{badge.text} {progress} %")
+    return badge
 
 
 def stuck(progress: int | None) -> Badge:

@@ -23,19 +23,19 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    look: Badge
+    badge: Badge
     sentence: str
     next: str
     trouble: str  # why the last look failed, in words; empty when it did not
 
 
 def verdict(row: Mapping[str, Any], now: datetime) -> Verdict:
-    look = status.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])
+    badge = status.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])
     trouble = _ERRORS.get((row["error"] or {}).get("class", ""), "The last look failed.") if row["error"] else ""
-    return Verdict(look, _sentence(row, look), _next(row), trouble)
+    return Verdict(badge, _sentence(row, badge), _next(row), trouble)
 
 
-def _sentence(row: Mapping[str, Any], look: Badge) -> str:
+def _sentence(row: Mapping[str, Any], badge: Badge) -> str:
     state, word = row["tracking_state"], row["status"]
     if state == "pending":
         return "No answer yet."
@@ -44,12 +44,12 @@ def _sentence(row: Mapping[str, Any], look: Badge) -> str:
             f"Gone from the cloud; it was {status.of_status(word).text}." if word else "Gone: the cloud never had it."
         )
     if state == "stale":
-        return f"{look.text.capitalize()}; nobody knows now."
+        return f"{badge.text.capitalize()}; nobody knows now."
     if word in IN_FLIGHT and row["progress"]:
         return f"{status.of_status(word).text.capitalize()}, {row['progress']} % done."
     if word == "error" and (length := _length(row)) is not None:
         return f"Failed after {span(length)}."
-    return "Failed." if word == "error" else f"{look.text.capitalize()}."
+    return "Failed." if word == "error" else f"{badge.text.capitalize()}."
 
 
 def _length(row: Mapping[str, Any]) -> timedelta | None:

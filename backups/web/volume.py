@@ -121,17 +121,17 @@ def _unknown(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 
 def _chain_row(chain: Chain, *, newest: bool) -> ChainRow:
     first, last = chain.members[0].at, chain.members[-1].at
-    look = _chain_look(chain)
+    badge = _chain_badge(chain)
     sizes = [(member.at, member.chain_size_mb) for member in chain.members if member.chain_size_mb is not None]
     grown = None
     if len(sizes) > 2 and (sizes[-1][0] - sizes[0][0]).days:
         grown = round((sizes[-1][1] - sizes[0][1]) / ((sizes[-1][0] - sizes[0][0]).total_seconds() / 86_400))
     span = f"since {_day(first)}" if newest else f"{_day(first)} – {_day(last)}"
     span = _day(first) if not newest and first.date() == last.date() else span
-    return ChainRow(chain, (chain.members,), span, strips.summary(chain.members), grown, *look)
+    return ChainRow(chain, (chain.members,), span, strips.summary(chain.members), grown, *badge)
 
 
-def _chain_look(chain: Chain) -> tuple[str, str, str]:
+def _chain_badge(chain: Chain) -> tuple[str, str, str]:
     """Word, tone and shape. Any member can be restored by itself, so a missing one is no alarm."""
     there = [member for member in chain.members if not member.gone]
     if not there:

@@ -20,7 +20,7 @@ class VolumeRow:
     """A row of the grid. `hrefs`: the days that are links to the backups of that day."""
 
     state: VolumeState
-    look: Badge
+    badge: Badge
     short: str
     words: tuple[DayWord, ...]
     hrefs: dict[date, str]
@@ -41,10 +41,10 @@ def volume_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: d
         None if state.protection in ("exempt", "deleted") else rule_of(state), state.first_seen_at, state.known_until
     )
     words = day_words(members, watch, days=days, zone=zone, now=now)
-    look = status.PROTECTION[state.protection]
-    look = Badge(look.tone, look.glyph, look.text, state.why or look.tooltip)
+    badge = status.PROTECTION[state.protection]
+    badge = Badge(badge.tone, badge.glyph, badge.text, state.why or badge.tooltip)
     hrefs = {day: day_link(state, day, zone) for day, word in zip(days, words, strict=True) if word == "failed"}
-    return VolumeRow(state, look, short(state), words, hrefs)
+    return VolumeRow(state, badge, short(state), words, hrefs)
 
 
 def rule_of(state: VolumeState) -> Rule:

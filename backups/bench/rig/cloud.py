@@ -37,7 +37,7 @@ class CloudProcess:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, value: BaseException | None, contribution: TracebackType | None
     ) -> None:
         self._line.close()  # the other side stops by that
         self._process.join(5)

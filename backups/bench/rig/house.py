@@ -23,7 +23,7 @@ from backups.shared.locks import lock_cloud
 from backups.vbs.clouds import load_clouds
 
 NAME = "measured"
-DISPATCH_SECONDS, LOOK_SECONDS, AGAIN_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 1.0, 0.1, 10.0, 20.0, 600.0
+DISPATCH_SECONDS, CHECK_SECONDS, AGAIN_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 1.0, 0.1, 10.0, 20.0, 600.0
 LOOKED_UP = 1_000  # IDs in one query
 PASSES = timedelta(days=1)  # at once, more than any backup waits
 
@@ -106,7 +106,7 @@ class House:
                 asked = set(map(str, _asked_since(began).values_list("pk", flat=True)))
                 begin([one for one in ids if one not in asked])
                 again = now + AGAIN_SECONDS
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
         return Round(sum(one.cpu for one in workers) - cpu, time.perf_counter() - wall, len(ids))
 
     def saturate(self, cloud: CloudProcess, *, seconds: float) -> float:

@@ -52,7 +52,7 @@ class Seen:
 
     states: set[str] = field(default_factory=set)
     lies: list[str] = field(default_factory=list)
-    looks: int = 0
+    polls: int = 0
 
 
 class House:
@@ -202,7 +202,7 @@ class House:
         while not stop.wait(0.5):
             asked = datetime.now(UTC)
             for row in self.rows():
-                seen.looks += 1
+                seen.polls += 1
                 seen.states.add(row["tracking_state"])
                 age = (asked - _at(row["refreshed_at"])).total_seconds()
                 if row["tracking_state"] == "fresh" and age > 2 * _interval(row) + 1:

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 
 
 class Proxy:
@@ -58,6 +58,6 @@ class Proxy:
                     one.shutdown(socket.SHUT_RDWR)
 
     def _wait(self) -> None:
-        while not self.open.wait(LOOK_SECONDS):
+        while not self.open.wait(CHECK_SECONDS):
             if self._closed:
                 return

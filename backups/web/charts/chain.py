@@ -104,12 +104,12 @@ def _kept(everything: list[tuple[int, Member]], here: str | None) -> list[tuple[
 
 def _link(member: Member, x: float, *, here: bool, known: bool) -> Link:
     tracking_state = "gone" if member.gone else "fresh" if known else "stale"
-    look = status.of_backup(status=member.status, tracking_state=tracking_state)
-    title = f"{status.KINDS[member.kind].text}, {look.text}"
+    badge = status.of_backup(status=member.status, tracking_state=tracking_state)
+    title = f"{status.KINDS[member.kind].text}, {badge.text}"
     if member.status in FAILED and not member.gone:
         return Link("hole", Rect("fail", x + 0.75, 12, 8.5, _FLOOR - 12), title, here)
     if member.kind == "unknown":
         return Link("ask", Rect("unk", x + 0.75, 9, 8.5, _FLOOR - 9), title, here)
-    role = "line" if member.gone else look.tone
+    role = "line" if member.gone else badge.tone
     wide, top = (16.0, 3) if member.kind == "full" else (7.0, 12)
     return Link("block", Rect(role, x, top, wide, _FLOOR - top), title, here)

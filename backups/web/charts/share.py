@@ -15,7 +15,7 @@ WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
 class Part:
     word: str
     n: int
-    look: Badge
+    badge: Badge
     shape: Rect
 
 
@@ -31,9 +31,9 @@ def share(counts: Mapping[str, int]) -> Share:
     total = sum(n for _, n, _ in there)
     room = WIDTH - _GAP * max(len(there) - 1, 0) - _LEAST * len(there)
     parts, x = [], 0.0
-    for word, n, look in there:
+    for word, n, badge in there:
         width = round(_LEAST + room * n / total, 1)
-        role = "calm" if look.tone == "ok" else look.tone
-        parts.append(Part(word, n, look, Rect(role, round(x, 1), 0, width, HEIGHT)))
+        role = "calm" if badge.tone == "ok" else badge.tone
+        parts.append(Part(word, n, badge, Rect(role, round(x, 1), 0, width, HEIGHT)))
         x += width + _GAP
-    return Share(", ".join(f"{n:,} {look.text}" for _, n, look in there) or "no disk yet", tuple(parts))
+    return Share(", ".join(f"{n:,} {badge.text}" for _, n, badge in there) or "no disk yet", tuple(parts))

@@ -26,7 +26,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class RunningBackup:
     """`samples`: one for each progress that was seen, oldest first; the newest few."""
 
     status: str
@@ -38,7 +38,7 @@ class Flight:
         return {"status": self.status, "since": self.since.timestamp(), "samples": samples}
 
     @classmethod
-    def of_json(cls, given: dict[str, Any] | None) -> "Flight | None":
+    def of_json(cls, given: dict[str, Any] | None) -> "RunningBackup | None":
         if given is None:
             return None
         samples = tuple(Sample(_time(at), percent) for at, percent in given["samples"])
@@ -57,23 +57,23 @@ NO_PACE = Pace(None, None)
 
 
 def observe(
-    before: Flight | None, *, status: str | None, progress: int | None, created_at: datetime | None, at: datetime
-) -> Flight | None:
-    """What is known of the flight after an answer asked for at `at`; None when it is in none."""
+    before: RunningBackup | None, *, status: str | None, progress: int | None, created_at: datetime | None, at: datetime
+) -> RunningBackup | None:
+    """What is known of a running backup after an answer asked for at `at`; None when it is not running."""
     if status not in IN_FLIGHT or status is None:
         return None
     if before is None or before.status != status:
         made = status == "creating" and created_at is not None and created_at <= at + _SKEW
         since = min(created_at, at) if made and created_at is not None else at
-        before = Flight(status, since)
+        before = RunningBackup(status, since)
     if progress is None or (before.samples and before.samples[-1].percent == progress):
         return before
-    return Flight(status, before.since, (*before.samples, Sample(at, progress))[-_KEPT:])
+    return RunningBackup(status, before.since, (*before.samples, Sample(at, progress))[-_KEPT:])
 
 
-def pace(flight: Flight, now: datetime) -> Pace:
+def pace(backup: RunningBackup, now: datetime) -> Pace:
     """Over the samples kept; progress that went back begins anew."""
-    rising = _rising(flight.samples)
+    rising = _rising(backup.samples)
     if len(rising) < 2:
         return NO_PACE
     first, last = rising[0], rising[-1]
@@ -85,14 +85,14 @@ def pace(flight: Flight, now: datetime) -> Pace:
     return Pace(round(per_second * 60, 2), eta if eta > now else None)
 
 
-def stuck_at(flight: Flight, usual: timedelta | None) -> datetime:
+def stuck_at(backup: RunningBackup, usual: timedelta | None) -> datetime:
     """When it counts as stuck if nothing moves: an hour without progress, or far longer than its disk's backups take.
 
     A progress of 0 may mean that the cloud tells none, so only the length counts then.
     """
-    too_long = flight.since + max(FLOOR, TIMES_USUAL * usual if usual else FLOOR)
-    moving = flight.samples and flight.samples[-1].percent > 0
-    return min(too_long, flight.samples[-1].at + STILL) if moving else too_long
+    too_long = backup.since + max(FLOOR, TIMES_USUAL * usual if usual else FLOOR)
+    moving = backup.samples and backup.samples[-1].percent > 0
+    return min(too_long, backup.samples[-1].at + STILL) if moving else too_long
 
 
 def usual(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta | None:
