@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench soak screenshots clean venv dev browser rabbitmq announce environment
+.PHONY: help run test lint style format lock bench soak screenshots clean venv dev browser rabbitmq announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,9 @@ lint: dev ## style, types, templates, missing migrations, Django's own checks
 	@$(BIN)/djlint templates --lint --quiet
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
+
+style: ## print how dense the code is, and fail where it is denser than agreed; ARGS=--folders tells where
+	@python3 .ci/style.py $(ARGS)
 
 format: dev ## put code into shape
 	@$(BIN)/ruff check --fix .

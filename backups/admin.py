@@ -30,7 +30,16 @@ class CloudAdmin(admin.ModelAdmin[Cloud]):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
-    list_display = ("user", "name", "read_only", "clouds", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_display = (
+        "user",
+        "name",
+        "read_only",
+        "clouds",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     readonly_fields = ("hashed", "clouds", "created_at", "last_used_at")
 
     def has_add_permission(self, request: object) -> bool:

@@ -1,4 +1,6 @@
-"""Celery tasks: one verb of the engine each. Messages name clouds and kinds of work; the database says what is due."""
+"""Celery tasks: one verb of the engine each. Messages name clouds and kinds of work; the database
+says what is due.
+"""
 
 import logging
 import threading
@@ -73,12 +75,16 @@ def prune_revisions() -> None:
 
 
 def refresh_soon(ids: Sequence[str]) -> None:
-    """After the commit, ask about these now: the first hundred at once, the rest by the next dispatch."""
+    """After the commit, ask about these now: the first hundred at once, the rest by the next
+    dispatch.
+    """
     transaction.on_commit(lambda: _refresh_first(ids))
 
 
 def _refresh_first(ids: Sequence[str]) -> None:
-    mine = Backup.objects.filter(pk__in=[uuid.UUID(one) for one in ids[:AT_ONCE]], cloud__in=registry.configured())
+    mine = Backup.objects.filter(
+        pk__in=[uuid.UUID(one) for one in ids[:AT_ONCE]], cloud__in=registry.configured()
+    )
     by_cloud: dict[str, list[str]] = {}
     for pk, cloud in mine.values_list("pk", "cloud"):
         by_cloud.setdefault(cloud, []).append(str(pk))
@@ -87,10 +93,12 @@ def _refresh_first(ids: Sequence[str]) -> None:
 
 
 def _send(task: Task[Any, None], *words: Any, queue: str, expires: int) -> bool:
-    """Publish, waiting no longer than PATIENCE. When the broker is away nothing is lost: what is due stays due.
+    """Publish, waiting no longer than PATIENCE. When the broker is away nothing is lost: what is
+    due stays due.
 
-    Options of the broker do not bound it: an absent one is tried for seconds, a frozen one answers no deadline. So the
-    message is published beside the caller; it may still go out later, and while one hangs no other is tried.
+    Options of the broker do not bound it: an absent one is tried for seconds, a frozen one answers
+    no deadline. So the message is published beside the caller; it may still go out later, and while
+    one hangs no other is tried.
     """
     if any(one.is_alive() for one in _hanging):
         return False
@@ -98,7 +106,9 @@ def _send(task: Task[Any, None], *words: Any, queue: str, expires: int) -> bool:
     if task.app.conf.task_always_eager:  # Celery's own switch: the work is done here and now
         _publish(task, words, queue, expires, sent)
         return sent.is_set()
-    thread = threading.Thread(target=_publish, args=(task, words, queue, expires, sent), daemon=True)
+    thread = threading.Thread(
+        target=_publish, args=(task, words, queue, expires, sent), daemon=True
+    )
     thread.start()
     thread.join(PATIENCE)
     _hanging[:] = [one for one in (*_hanging, thread) if one.is_alive()]
@@ -107,7 +117,9 @@ def _send(task: Task[Any, None], *words: Any, queue: str, expires: int) -> bool:
     return sent.is_set()
 
 
-def _publish(task: Task[Any, None], words: tuple[Any, ...], queue: str, expires: int, sent: threading.Event) -> None:
+def _publish(
+    task: Task[Any, None], words: tuple[Any, ...], queue: str, expires: int, sent: threading.Event
+) -> None:
     try:
         task.apply_async(words, queue=queue, expires=expires)
         sent.set()

@@ -34,7 +34,9 @@ def _all_is_loaded(**_: Any) -> None:
 
 @task_prerun.connect
 def _before_a_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
-    """By the shared time; name the task in all that is logged; note what this process costs, for /metrics."""
+    """By the shared time; name the task in all that is logged; note what this process costs, for
+    /metrics.
+    """
     from backups.shared import clock, processes
 
     structlog.contextvars.clear_contextvars()

@@ -1,4 +1,6 @@
-"""One line of key=value pairs per event, with the ID of its request or task; what repeats is said once and counted."""
+"""One line of key=value pairs per event, with the ID of its request or task; what repeats is said
+once and counted.
+"""
 
 import logging
 import re
@@ -14,7 +16,9 @@ import structlog
 
 REPEATED_AFTER_S = 60.0  # the same again is written only so often, with how often it came meanwhile
 LONGEST_COMPARED = 2_000  # characters of what an error says
-_VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE)
+_VARYING = re.compile(
+    r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE
+)
 REMEMBERED = 500  # different records
 
 
@@ -37,12 +41,17 @@ def config(*, debug: bool) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.ExceptionRenderer(),
-                    structlog.processors.KeyValueRenderer(key_order=["level", "logger", "event"], drop_missing=True),
+                    structlog.processors.KeyValueRenderer(
+                        key_order=["level", "logger", "event"], drop_missing=True
+                    ),
                 ],
             }
         },
         "filters": {
-            "not the readiness": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_readiness},
+            "not the readiness": {
+                "()": "django.utils.log.CallbackFilter",
+                "callback": _is_no_readiness,
+            },
             "repeated ones counted": {"()": CountRepeated},
         },
         "handlers": {
@@ -68,13 +77,17 @@ def config(*, debug: bool) -> dict[str, Any]:
 
 
 class CountRepeated(logging.Filter):
-    """Lets a warning or an error through once a minute; the next one says how many were left out (`repeated`)."""
+    """Lets a warning or an error through once a minute; the next one says how many were left out
+    (`repeated`).
+    """
 
     def __init__(self, after_s: float = REPEATED_AFTER_S) -> None:
         super().__init__()
         self._after_s = after_s
         self._lock = threading.Lock()
-        self._written: OrderedDict[tuple[Any, ...], tuple[float, int]] = OrderedDict()  # when, and how many since
+        self._written: OrderedDict[tuple[Any, ...], tuple[float, int]] = (
+            OrderedDict()
+        )  # when, and how many since
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
@@ -96,7 +109,9 @@ class CountRepeated(logging.Filter):
 
 
 def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
-    """Two failures of different tasks by the same error are the same: the message names the task, so it is left out."""
+    """Two failures of different tasks by the same error are the same: the message names the task,
+    so it is left out.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         said = "".join(traceback.format_exception_only(error))[:LONGEST_COMPARED]
@@ -119,16 +134,24 @@ def log_what_ends_the_process() -> None:
     sys.excepthook = _log_last_error
 
 
-def _log_last_error(kind: type[BaseException], error: BaseException, contribution: TracebackType | None) -> None:
-    logging.getLogger(__name__).critical("this process ends by an error", exc_info=(kind, error, contribution))
+def _log_last_error(
+    kind: type[BaseException], error: BaseException, contribution: TracebackType | None
+) -> None:
+    logging.getLogger(__name__).critical(
+        "this process ends by an error", exc_info=(kind, error, contribution)
+    )
 
 
-def _without_copies(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _without_copies(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
     """Celery puts task, error and traceback of a failed task into `data` once more."""
     event.pop("data", None)
     return event
 
 
 def _is_no_readiness(record: logging.LogRecord) -> bool:
-    """A 503 of /readyz is an answer, asked for every second while vbsdash starts, and no failure of a request."""
+    """A 503 of /readyz is an answer, asked for every second while vbsdash starts, and no failure of
+    a request.
+    """
     return getattr(getattr(record, "request", None), "path", None) != "/readyz"

@@ -1,4 +1,6 @@
-"""Messages expire by the time that all hosts share: a host whose own clock is wrong neither drops nor keeps them."""
+"""Messages expire by the time that all hosts share: a host whose own clock is wrong neither drops
+nor keeps them.
+"""
 
 from datetime import datetime
 from typing import Any, Literal

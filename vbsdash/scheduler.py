@@ -1,4 +1,6 @@
-"""The scheduler of `celery beat`: it reconnects by itself, or ends so that its supervisor starts it anew."""
+"""The scheduler of `celery beat`: it reconnects by itself, or ends so that its supervisor starts it
+anew.
+"""
 
 import logging
 import os
@@ -15,17 +17,25 @@ from kombu.utils.objects import cached_property
 logger = logging.getLogger(__name__)
 
 BROKER_WAIT_S = 5  # for a connection, and for each answer of an AMQP broker
-CONFIRMED_BY_AMQP = {"confirm_publish": True, "read_timeout": BROKER_WAIT_S, "write_timeout": BROKER_WAIT_S}
+CONFIRMED_BY_AMQP = {
+    "confirm_publish": True,
+    "read_timeout": BROKER_WAIT_S,
+    "write_timeout": BROKER_WAIT_S,
+}
 
 
 class ReconnectingScheduler(Scheduler):
-    """Celery's in-memory scheduler with a sign of life, which says that the broker has confirmed a message.
+    """Celery's in-memory scheduler with a sign of life, which says that the broker has confirmed a
+    message.
 
-    Celery's own connects once, waits for the broker for minutes, and keeps a dead connection for ever when publishing
-    is not retried. Here each failure drops the connection and the next message, 5 s later at most, makes a new one.
+    Celery's own connects once, waits for the broker for minutes, and keeps a dead connection for
+    ever when publishing is not retried. Here each failure drops the connection and the next
+    message, 5 s later at most, makes a new one.
     """
 
-    gives_up_after_s = 60  # of failures alone; a fresh process depends on nothing that this one believes
+    gives_up_after_s = (
+        60  # of failures alone; a fresh process depends on nothing that this one believes
+    )
     hangs_after_s = 60  # with one message
     _failing_since: float | None = None  # by the monotonic clock; None while all is well
     _failures = 0
@@ -42,7 +52,9 @@ class ReconnectingScheduler(Scheduler):
         return self.connection
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends one message and leaves a sign of life, unless broker or database keep this process waiting for ever."""
+        """Sends one message and leaves a sign of life, unless broker or database keep this process
+        waiting for ever.
+        """
         watchdog = threading.Timer(self.hangs_after_s, self._end_at_once)
         watchdog.daemon = True
         watchdog.start()
@@ -105,15 +117,20 @@ class ReconnectingScheduler(Scheduler):
             raise SystemExit  # Celery's loop ends by it, and calls `close`
 
     def _end_at_once(self) -> None:
-        """From another thread: the one that waits, for a locked table or a stopped server, cannot be told to end."""
+        """From another thread: the one that waits, for a locked table or a stopped server, cannot
+        be told to end.
+        """
         logger.critical(
-            "the scheduler ends, to be started anew: broker or database have kept it waiting for %d s",
+            "the scheduler ends, to be started anew: broker or database have kept it waiting for "
+            "%d s",
             self.hangs_after_s,
         )
         os._exit(os.EX_TEMPFAIL)
 
     def close(self) -> None:
-        """Celery itself would end with 0, and a supervisor might take that for the end of its work."""
+        """Celery itself would end with 0, and a supervisor might take that for the end of its
+        work.
+        """
         super().close()
         if self._gave_up:
             raise SystemExit(os.EX_TEMPFAIL)

@@ -1,4 +1,6 @@
-"""All settings, from the environment and `.env`. A wrong value stops the start with one sentence."""
+"""All settings, from the environment and `.env`. A wrong value stops the start with one
+sentence.
+"""
 
 import os
 import sys
@@ -24,22 +26,37 @@ try:
     SECRET_KEY = read.secret_key(ENV, DATA_DIR / "secret_key")
     ALLOWED_HOSTS = read.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
     CSRF_TRUSTED_ORIGINS = read.origins(ENV)
-    METRICS_PER_DISK = read.flag({"VBSDASH_METRICS_PER_DISK": "1", **ENV}, "VBSDASH_METRICS_PER_DISK")
+    METRICS_PER_DISK = read.flag(
+        {"VBSDASH_METRICS_PER_DISK": "1", **ENV}, "VBSDASH_METRICS_PER_DISK"
+    )
     _home = Path(ENV.get("HOME") or "/nonexistent")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=read.names(ENV, "VBSDASH_CLOUDS"))
-    # Without a cloud and a database of one's own there is a demo: a simulated cloud with a database file of its own.
+    # Without a cloud and a database of one's own there is a demo: a simulated cloud with a database
+    # file of its own.
     DEMO = not CLOUDS and not ENV.get("DATABASE_URL")
     DEMO_CLOUDS_FILE = DATA_DIR / "demo" / "clouds.yaml"
     if DEMO and DEMO_CLOUDS_FILE.is_file():
-        CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(DEMO_CLOUDS_FILE)}, cwd=BASE_DIR, home=_home)
-        CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}  # live data without a paste
-    DATABASES = {"default": read.database(ENV, DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3"))}
+        CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(DEMO_CLOUDS_FILE)}, cwd=BASE_DIR, home=_home
+        )
+        CLOUDS = {
+            name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()
+        }  # live data without a paste
+    DATABASES = {
+        "default": read.database(ENV, DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3"))
+    }
     _broker = read.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
     EMBEDDED_BROKER = _broker is None
     BROKER_URL_FILE = DATA_DIR / "broker" / "url"
     if _broker is None:  # the runner starts one and writes its address down
-        _broker = BROKER_URL_FILE.read_text().strip() if BROKER_URL_FILE.is_file() else "redis://127.0.0.1:6379/0"
-    REDIS_URL = read.url(ENV, "REDIS_URL", ("redis", "rediss")) or (_broker if _broker.startswith("redis") else None)
+        _broker = (
+            BROKER_URL_FILE.read_text().strip()
+            if BROKER_URL_FILE.is_file()
+            else "redis://127.0.0.1:6379/0"
+        )
+    REDIS_URL = read.url(ENV, "REDIS_URL", ("redis", "rediss")) or (
+        _broker if _broker.startswith("redis") else None
+    )
 except ConfigurationError as e:
     sys.exit(f"vbsdash: {e}")
 
@@ -65,7 +82,8 @@ MIDDLEWARE = [
     "backups.web.request_id.RequestID",
     "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.gzip.GZipMiddleware",  # above WhiteNoise: style sheets and scripts go through it too
+    # above WhiteNoise: style sheets and scripts go through it too
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "backups.web.cookies.SecureOverTLS",
@@ -97,8 +115,13 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}
+]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -152,7 +175,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
-    "UNICODE_JSON": False,  # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8
+    # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8
+    "UNICODE_JSON": False,
     "DEFAULT_THROTTLE_CLASSES": ["backups.api.throttle.TokenThrottle"],
     "EXCEPTION_HANDLER": "backups.api.problem.handle",
     "URL_FORMAT_OVERRIDE": None,
@@ -180,7 +204,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = False  # a traceback would become a record for each of its fragments
+CELERY_WORKER_REDIRECT_STDOUTS = (
+    False  # a traceback would become a record for each of its fragments
+)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
 CELERY_BEAT_SCHEDULER = "vbsdash.scheduler:ReconnectingScheduler"

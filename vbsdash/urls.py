@@ -42,7 +42,9 @@ urlpatterns = [
     path("volumes/register/", rules.register, name="volume_register"),
     path("volumes/set/", volumes.set_many, name="volumes_set"),
     path("volumes/<str:cloud>/<volume_id:volume_id>/set/", volume.set_one, name="volume_set"),
-    path("volumes/<str:cloud>/<volume_id:volume_id>/refresh/", volume.refresh, name="volume_refresh"),
+    path(
+        "volumes/<str:cloud>/<volume_id:volume_id>/refresh/", volume.refresh, name="volume_refresh"
+    ),
     path("volumes/<str:cloud>/<volume_id:volume_id>/", volume.volume, name="volume"),
     path("failures/", failures.cause_list, name="failures"),
     path("clouds/", clouds.cloud_list, name="clouds"),

@@ -18,7 +18,9 @@ def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
     """`count` days, the last one being the day of `now`."""
     today = now.astimezone(zone).date()
     days = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
-    return tuple(Day(day, midnight(day, zone), midnight(day + timedelta(days=1), zone)) for day in days)
+    return tuple(
+        Day(day, midnight(day, zone), midnight(day + timedelta(days=1), zone)) for day in days
+    )
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:

@@ -1,4 +1,6 @@
-"""What is known of error codes, of reasons in free text and of failed states: data, read once (catalogue.toml)."""
+"""What is known of error codes, of reasons in free text and of failed states: data, read once
+(catalogue.toml).
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -30,9 +32,14 @@ def _entry(meaning: str, given: Mapping[str, Any]) -> Entry:
 
 _GIVEN = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
 CODES: Mapping[str, Entry] = {
-    code: _entry(meaning, cure) for cure in _GIVEN["cure"] for code, meaning in cure["codes"].items()
+    code: _entry(meaning, cure)
+    for cure in _GIVEN["cure"]
+    for code, meaning in cure["codes"].items()
 }
-PHRASES: tuple[Phrase, ...] = tuple(Phrase(tuple(one["holds"]), _entry(one["meaning"], one)) for one in _GIVEN["text"])
+PHRASES: tuple[Phrase, ...] = tuple(
+    Phrase(tuple(one["holds"]), _entry(one["meaning"], one)) for one in _GIVEN["text"]
+)
 STATES: Mapping[str, Entry] = {
-    state: Entry(one["meaning"], one["do"], frozenset({state})) for state, one in _GIVEN["state"].items()
+    state: Entry(one["meaning"], one["do"], frozenset({state}))
+    for state, one in _GIVEN["state"].items()
 }

@@ -1,7 +1,9 @@
-"""Why a backup failed: its code, what that means, what to do, and under which cause equal faults are counted.
+"""Why a backup failed: its code, what that means, what to do, and under which cause equal faults
+are counted.
 
-Free text names the thing at hand (IDs, addresses, times, numbers, quoted names); with those taken out, equal faults
-read alike. What a cloud writes is only compared here, never trusted: whoever shows it escapes it.
+Free text names the thing at hand (IDs, addresses, times, numbers, quoted names); with those taken
+out, equal faults read alike. What a cloud writes is only compared here, never trusted: whoever
+shows it escapes it.
 """
 
 import re
@@ -20,13 +22,21 @@ _TAKEN_OUT = re.compile(  # the first that fits at a place counts
     r"|(?P<id>(?:\breq-)?\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32,64}\b)"
     r"|(?P<address>\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b"
     r"|\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b|(?<![\w:])(?=[0-9a-f:]{0,37}::)[0-9a-f:]{2,39}(?![\w:]))"
-    rf"|(?P<time>\b\d{{4}}-\d{{2}}-\d{{2}}(?:[ t]{_TIME})?(?: ?z\b|[+-]\d{{2}}:?\d{{2}}\b)?|\b{_TIME}\b)"
+    rf"|(?P<time>\b\d{{4}}-\d{{2}}-\d{{2}}(?:[ t]{_TIME})?"
+    rf"(?: ?z\b|[+-]\d{{2}}:?\d{{2}}\b)?|\b{_TIME}\b)"
     r"|(?P<name>(?<!\w)(?:'[^'\n]{1,300}'|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|`[^`\n]{1,300}`)(?!\w))"
     r"|(?P<n>\b0x[0-9a-f]+\b|\d+(?:\.\d+)*)"
     r"|(?P<blank>\s+)",
     re.IGNORECASE,
 )
-_STANDS_FOR = {"url": "<address>", "address": "<address>", "id": "<id>", "time": "<time>", "name": "<name>", "n": "<n>"}
+_STANDS_FOR = {
+    "url": "<address>",
+    "address": "<address>",
+    "id": "<id>",
+    "time": "<time>",
+    "name": "<name>",
+    "n": "<n>",
+}
 _STANDS_FOR |= {"blank": " "}
 
 
@@ -42,7 +52,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Equal faults have equal keys. `state` is an error state, or "" where a reason stands on a backup that is none."""
+    """Equal faults have equal keys. `state` is an error state, or "" where a reason stands on a
+    backup that is none.
+    """
 
     key: str
     state: str
@@ -54,7 +66,9 @@ NOTHING = Explained(None, None, None, None)
 
 
 def explain(*, status: str | None, reason: str | None) -> Explained:
-    """In words, for every error state with or without a reason, and for a reason on any other backup."""
+    """In words, for every error state with or without a reason, and for a reason on any other
+    backup.
+    """
     state, text = _state(status), (reason or "").strip()
     if not state and not text:
         return NOTHING
@@ -69,12 +83,16 @@ def cause(*, status: str | None, reason: str | None) -> Cause | None:
     state, text = _state(status), (reason or "").strip()
     if not state and not text:
         return None
-    digest = blake2b(f"{state}\n{pattern(text).casefold()}".encode("utf-8", "surrogatepass"), digest_size=8)
+    digest = blake2b(
+        f"{state}\n{pattern(text).casefold()}".encode("utf-8", "surrogatepass"), digest_size=8
+    )
     return Cause(digest.hexdigest(), state, code_in(text), text)
 
 
 def code_in(text: str) -> str | None:
-    """The error code that a text holds, wherever it stands; of several the first that is in the catalogue."""
+    """The error code that a text holds, wherever it stands; of several the first that is in the
+    catalogue.
+    """
     found = [f"{_SPELT[module.lower()]}.{digits}" for module, digits in _CODE.findall(text[:_MOST])]
     return next((code for code in found if code in CODES), found[0] if found else None)
 
@@ -98,4 +116,6 @@ def _known(text: str) -> Entry | None:
     if (entry := CODES.get(code_in(text) or "")) is not None:
         return entry
     lower = text[:_MOST].lower()
-    return next((one.entry for one in PHRASES if any(phrase in lower for phrase in one.holds)), None)
+    return next(
+        (one.entry for one in PHRASES if any(phrase in lower for phrase in one.holds)), None
+    )

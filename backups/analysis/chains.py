@@ -1,8 +1,8 @@
 """Which backups of a disk hang together, and how much they store.
 
-A full one opens a chain, an incremental belongs to the latest full before it. CS is a total of the whole chain (API.md
-§3): a chain is as large as its newest member says, and CS is never added over members. In VBS any member can be
-restored by itself, so a missing one is a note and no alarm.
+A full one opens a chain, an incremental belongs to the latest full before it. CS is a total of the
+whole chain (API.md §3): a chain is as large as its newest member says, and CS is never added over
+members. In VBS any member can be restored by itself, so a missing one is a note and no alarm.
 """
 
 import uuid
@@ -19,7 +19,9 @@ MOST_BACKUPS = 20  # of one disk (API.md §5)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`increment_mb`: what it added, None where history does not tell; `note` says what is special, "" if nothing."""
+    """`increment_mb`: what it added, None where history does not tell; `note` says what is special,
+    "" if nothing.
+    """
 
     id: uuid.UUID
     kind: str
@@ -36,7 +38,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`chain_size_mb` is as its newest member gives it; an `odd` one is shown and counted in no total."""
+    """`chain_size_mb` is as its newest member gives it; an `odd` one is shown and counted in no
+    total.
+    """
 
     started_at: datetime
     start_tracked: bool
@@ -52,7 +56,9 @@ class Chain:
 
 
 def chains(facts: Iterable[Fact]) -> tuple[Chain, ...]:
-    """The chains of one disk, oldest first; each fact is in exactly one. Copies and VM backups have their own."""
+    """The chains of one disk, oldest first; each fact is in exactly one. Copies and VM backups have
+    their own.
+    """
     runs: dict[str, list[list[Fact]]] = {}
     for fact in sorted(facts, key=_place):
         mine = runs.setdefault(fact.service_type or "disk", [])
@@ -74,7 +80,9 @@ def _place(fact: Fact) -> tuple[datetime, uuid.UUID]:
 
 
 def _stores(fact: Fact) -> bool:
-    """A failed one, and one that is being made, tell no size; only what stores something carries a chain on."""
+    """A failed one, and one that is being made, tell no size; only what stores something carries a
+    chain on.
+    """
     return fact.status not in STORES_NOTHING
 
 
@@ -93,7 +101,12 @@ def _chain(run: list[Fact], service_type: str) -> Chain:
     newest = there[-1].chain_size_mb if there else None
     odd = newest is not None and newest > _most_mb(there[-1].size)
     tracked = _opens(run[0])
-    notes = _notes(tracked=tracked, odd=odd, there=len(there), gone=sum(fact.gone_at is not None for fact in run))
+    notes = _notes(
+        tracked=tracked,
+        odd=odd,
+        there=len(there),
+        gone=sum(fact.gone_at is not None for fact in run),
+    )
     return Chain(run[0].at, tracked, newest, tuple(members), service_type, odd, notes)
 
 
@@ -129,7 +142,9 @@ def _note(fact: Fact, grown: int | None) -> str:
 
 
 def _most_mb(size_gb: int | None) -> int:
-    """More than this no chain of such a disk can hold: the whole disk in each of its backups, and once more."""
+    """More than this no chain of such a disk can hold: the whole disk in each of its backups, and
+    once more.
+    """
     return min(size_gb or LARGEST_VOLUME_GB, LARGEST_VOLUME_GB) * 1024 * (MOST_BACKUPS + 1)
 
 

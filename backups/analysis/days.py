@@ -1,7 +1,8 @@
 """One word for each day of a disk: what came, what failed, what should have come and did not.
 
-A day is a day of the reader's zone. A backup counts on the day it was made, also when it is gone by now: it was good
-then. A day on which one was due and none came is `missed` by the rule of analysis.missed.
+A day is a day of the reader's zone. A backup counts on the day it was made, also when it is gone by
+now: it was good then. A day on which one was due and none came is `missed` by the rule of
+analysis.missed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,9 @@ from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
 from backups.vbs.statuses import MADE
 
-DayWord = Literal["full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"]
+DayWord = Literal[
+    "full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"
+]
 DAY_WORDS: tuple[DayWord, ...] = (
     *("full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"),
 )
@@ -34,8 +37,10 @@ class Cell(Made, Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """How a disk was watched. No `rule`: nothing is ever due (exempt). `since`: known to vbsdash from then on;
-    `until`: what the evidence reaches to, None when there is none at all."""
+    """How a disk was watched. No `rule`: nothing is ever due (exempt). `since`: known to vbsdash
+    from then on;
+    `until`: what the evidence reaches to, None when there is none at all.
+    """
 
     rule: Rule | None
     since: datetime
@@ -60,7 +65,9 @@ def word_of(made: Cell) -> DayWord:
 def day_words(
     backups: Iterable[Cell], watch: Watch, *, days: Sequence[date], zone: ZoneInfo, now: datetime
 ) -> tuple[DayWord, ...]:
-    """A word for each of `days`, which are in order and of `zone`; the best that happened on a day names it."""
+    """A word for each of `days`, which are in order and of `zone`; the best that happened on a day
+    names it.
+    """
     some = list(backups)
     by_day: dict[date, set[DayWord]] = {}
     for one in some:
@@ -77,7 +84,12 @@ class _Quiet:
     """Judges the days on which nothing came."""
 
     def __init__(
-        self, watch: Watch, backups: Sequence[Cell], days: Sequence[date], zone: ZoneInfo, now: datetime
+        self,
+        watch: Watch,
+        backups: Sequence[Cell],
+        days: Sequence[date],
+        zone: ZoneInfo,
+        now: datetime,
     ) -> None:
         self._watch, self._zone, self._now = watch, zone, now
         self._since = min([watch.since, *(one.at for one in backups)])
@@ -102,5 +114,7 @@ class _Quiet:
         return "unknown" if until is None or min(ends, self._now) > until + _LATELY else "idle"
 
     def _proves_nothing(self, begins: datetime, ends: datetime) -> bool:
-        """A gap from before the disk was known here: its backups may have been pruned. One that lasts is a gap."""
+        """A gap from before the disk was known here: its backups may have been pruned. One that
+        lasts is a gap.
+        """
         return ends <= self._watch.since and not (self._last is not None and self._last < begins)

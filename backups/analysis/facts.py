@@ -6,8 +6,12 @@ from typing import Literal, NamedTuple, Protocol
 
 from backups.vbs.statuses import CAME_GOOD, LEAVING, RESTORABLE
 
-LONG_BEFORE = timedelta(hours=24)  # a data_timestamp that lies further before created_at is not believed
-SKEW = timedelta(minutes=5)  # how far two clocks may differ; a time further in the future is not believed
+LONG_BEFORE = timedelta(
+    hours=24
+)  # a data_timestamp that lies further before created_at is not believed
+SKEW = timedelta(
+    minutes=5
+)  # how far two clocks may differ; a time further in the future is not believed
 MomentSource = Literal["data_timestamp", "created_at"]
 MadeBy = Literal["policy", "csbs", "hand"]
 
@@ -24,7 +28,9 @@ class Made(Protocol):
 
 
 class Fact(NamedTuple):
-    """Columns of one backup, under their own names. A tuple: 100,000 of them are made in one recomputation."""
+    """Columns of one backup, under their own names. A tuple: 100,000 of them are made in one
+    recomputation.
+    """
 
     id: uuid.UUID
     volume_id: str | None
@@ -61,10 +67,12 @@ class Moment(NamedTuple):
 
 
 def moment(fact: Fact, now: datetime) -> Moment | None:
-    """`data_timestamp` when plausible: no later than updated_at, not long before created_at; else `created_at`.
+    """`data_timestamp` when plausible: no later than updated_at, not long before created_at; else
+    `created_at`.
 
-    None when there is no time that can be believed: one in the future would make a disk green for years.
-    On VBS data_timestamp is the time of the snapshot, before created_at (backups/vbs/API.md §11.12).
+    None when there is no time that can be believed: one in the future would make a disk green for
+    years. On VBS data_timestamp is the time of the snapshot, before created_at (backups/vbs/API.md
+    §11.12).
     """
     latest = now + SKEW
     data, created = fact.data_timestamp, fact.created_at
@@ -75,7 +83,9 @@ def moment(fact: Fact, now: datetime) -> Moment | None:
 
 
 def made_by(*, name: str | None, service_type: str | None) -> MadeBy:
-    """By the names that the services give (backups/vbs/API.md §1.1): a policy `autobk_…`, CSBS `manualbk_…` or a VM."""
+    """By the names that the services give (backups/vbs/API.md §1.1): a policy `autobk_…`, CSBS
+    `manualbk_…` or a VM.
+    """
     if (name or "").startswith("autobk_"):
         return "policy"
     return "csbs" if service_type == "vm" or (name or "").startswith("manualbk_") else "hand"
@@ -84,8 +94,8 @@ def made_by(*, name: str | None, service_type: str | None) -> MadeBy:
 def outcome(before: str | None, status: str | None) -> str | None:
     """`good`, `failed` or not known yet; `before` is what was known.
 
-    A backup that is deleted keeps what came of it, so its day stays what it was. One that was first seen while it was
-    being deleted is neither: nobody knows how it had been.
+    A backup that is deleted keeps what came of it, so its day stays what it was. One that was first
+    seen while it was being deleted is neither: nobody knows how it had been.
     """
     if status in CAME_GOOD:
         return "good"
@@ -93,6 +103,8 @@ def outcome(before: str | None, status: str | None) -> str | None:
 
 
 def was_good(one: Made) -> bool:
-    """Could it be restored once? Of one that is being deleted and was never seen before, that is believed."""
+    """Could it be restored once? Of one that is being deleted and was never seen before, that is
+    believed.
+    """
     came = outcome(one.outcome, one.status)
     return came == "good" or (came is None and one.status in LEAVING)

@@ -1,6 +1,7 @@
 """How much is stored over time, where that leads, and what is odd about it. MB by days of UTC.
 
-What a chain stores is what its newest member says (CS is a total of the chain): never a sum over members.
+What a chain stores is what its newest member says (CS is a total of the chain): never a sum over
+members.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +18,35 @@ from backups.vbs.statuses import STORES_NOTHING
 
 LEAST_POINTS = 3  # below it there is no trend
 _OLDEST = date(2012, 1, 1)  # nothing was stored before there were such clouds
-_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)  # Student's t
+_T95 = (
+    12.71,
+    4.30,
+    3.18,
+    2.78,
+    2.57,
+    2.45,
+    2.36,
+    2.31,
+    2.26,
+    2.23,
+    2.20,
+    2.18,
+    2.16,
+    2.14,
+    2.13,
+)  # Student's t
 _T95_BEYOND = 2.1
-_ODD_TIMES, _ODD_MB, _ODD_AFTER = 5, 1024, 4  # a jump: so many times the usual change, and by as much; seen before
+_ODD_TIMES, _ODD_MB, _ODD_AFTER = (
+    5,
+    1024,
+    4,
+)  # a jump: so many times the usual change, and by as much; seen before
 
 
 class Change(NamedTuple):
-    """What a day added: MB stored, backups, and GB of the disks that they are of (what a quota counts)."""
+    """What a day added: MB stored, backups, and GB of the disks that they are of (what a quota
+    counts).
+    """
 
     mb: int = 0
     backups: int = 0
@@ -42,7 +65,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A straight line through the points: `slope` per day ± `margin` (95 %); `value`: where it is on the last day."""
+    """A straight line through the points: `slope` per day ± `margin` (95 %); `value`: where it is
+    on the last day.
+    """
 
     slope: float
     margin: float
@@ -66,12 +91,15 @@ class Jump:
     def sentence(self) -> str:
         moved = "grew" if self.mb > 0 else "shrank"
         return (
-            f"It {moved} by {abs(self.mb):,} MB on {self.day:%Y-%m-%d}; usually it changes by {self.usual:,} MB a day."
+            f"It {moved} by {abs(self.mb):,} MB on {self.day:%Y-%m-%d}; usually it changes by "
+            f"{self.usual:,} MB a day."
         )
 
 
 def changes(found: Iterable[Chain], facts: Iterable[Fact], now: datetime) -> dict[date, Change]:
-    """Of one disk, by day. The MB of all days together are what its chains hold now; an odd chain counts nowhere."""
+    """Of one disk, by day. The MB of all days together are what its chains hold now; an odd chain
+    counts nowhere.
+    """
     by_id = {fact.id: fact for fact in facts}
     days: dict[date, list[int]] = {}
     for chain in found:
@@ -148,7 +176,9 @@ def _levels(chain: Chain, facts: Sequence[Fact], now: datetime) -> list[tuple[da
     stores = [n for n, fact in enumerate(facts) if fact.status not in STORES_NOTHING]
     events = [(_day(chain.members[n].at, now), 0, n) for n in stores]
     events += [
-        (max(_day(gone, now), _day(chain.members[n].at, now)), 1, n) for n in stores if (gone := facts[n].gone_at)
+        (max(_day(gone, now), _day(chain.members[n].at, now)), 1, n)
+        for n in stores
+        if (gone := facts[n].gone_at)
     ]
     there: list[int] = []  # in order; those that are gone are dropped when they come to the end
     gone_ones: set[int] = set()

@@ -19,7 +19,9 @@ class Span:
 
 
 def spans(revisions: Iterable[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> tuple[Span, ...]:
-    """`revisions`: instant and changes `{word, before, after}`, oldest first; others count for nothing."""
+    """`revisions`: instant and changes `{word, before, after}`, oldest first; others count for
+    nothing.
+    """
     found: list[Span] = []
     for at, changes in revisions:
         for change in changes:

@@ -1,9 +1,10 @@
-"""When a backup was due and none came: one rule, for the outcomes by day and for the grid of disks and days.
+"""When a backup was due and none came: one rule, for the outcomes by day and for the grid of disks
+and days.
 
-By the rule of its disk one is due a period (or at a cron time) after the last good one. It is missed when its grace has
-run out and nothing good came within it. A day is missed once, and only when nothing was made on it, good or not: else
-the day has its word. A gap from before the disk was known here proves nothing, unless it lasts: backups that were there
-may have been pruned.
+By the rule of its disk one is due a period (or at a cron time) after the last good one. It is
+missed when its grace has run out and nothing good came within it. A day is missed once, and only
+when nothing was made on it, good or not: else the day has its word. A gap from before the disk was
+known here proves nothing, unless it lasts: backups that were there may have been pruned.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,9 +36,11 @@ def missed(
     end: datetime,
     now: datetime,
 ) -> Iterator[Missed]:
-    """Of one disk, by days of `zone`: what is due from `begin` on and over by `end`, which may lie in the future.
+    """Of one disk, by days of `zone`: what is due from `begin` on and over by `end`, which may lie
+    in the future.
 
-    `since`: when the disk was first seen; what is asked of it begins with its first backup, if that was earlier.
+    `since`: when the disk was first seen; what is asked of it begins with its first backup, if that
+    was earlier.
     """
     goods, busy, first = set(), set(), since
     for one in backups:
@@ -47,7 +50,9 @@ def missed(
             if was_good(one):
                 goods.add(one.at)
     last = max(goods, default=None)
-    open_days = midnight((now + SKEW).astimezone(zone).date() + _DAY, zone)  # from then on nothing can have been made
+    open_days = midnight(
+        (now + SKEW).astimezone(zone).date() + _DAY, zone
+    )  # from then on nothing can have been made
     starts = sorted({first, *goods})
     for before, after in zip_longest(starts, starts[1:]):
         if after is not None and (after < begin or after - before <= rule.grace):
@@ -64,12 +69,16 @@ def missed(
 
 
 def _dues(rule: Rule, last: datetime, begin: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """The first due of each day from `begin` on, without end, when the last good backup was made at `last`."""
+    """The first due of each day from `begin` on, without end, when the last good backup was made at
+    `last`.
+    """
     if rule.period >= _DAY:
         if rule.cron is not None:
             yield from _first_of_days(rule.times_after(max(last, begin - _SECOND)), zone)
         passed = max(0, -((last - begin) // rule.period) - 1)
-        yield from rule.times_after(last + rule.period * passed)  # a day of 25 hours may bring its second as well
+        yield from rule.times_after(
+            last + rule.period * passed
+        )  # a day of 25 hours may bring its second as well
     at = begin
     while True:
         if rule.cron is not None:

@@ -1,4 +1,5 @@
-"""What came of making backups, and the times at which one was due and none came, by quarters of an hour.
+"""What came of making backups, and the times at which one was due and none came, by quarters of an
+hour.
 
 Quarters because the midnight of every time zone lies on one: days of any zone are sums of them.
 """
@@ -18,7 +19,9 @@ KEPT = timedelta(days=32)  # 30 days of any zone, and some
 
 
 class Slot(NamedTuple):
-    """A quarter, by its number since 1970, and the one from which on its numbers count: when a grace has run out."""
+    """A quarter, by its number since 1970, and the one from which on its numbers count: when a
+    grace has run out.
+    """
 
     quarter_hour: int
     counts_from: int
@@ -32,7 +35,9 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DayOutcomes:
-    """An entry of `outcomes_by_day`: backups made that day by what came of them, and how often one was missed."""
+    """An entry of `outcomes_by_day`: backups made that day by what came of them, and how often one
+    was missed.
+    """
 
     day: date
     good: int
@@ -40,11 +45,14 @@ class DayOutcomes:
     missed: int
 
 
-def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime) -> dict[Slot, Tally]:
+def tallies(
+    facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime
+) -> dict[Slot, Tally]:
     """Of one disk. `rule` None: nothing is missed here; `since`: when the disk was first seen.
 
-    What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes after `now` is
-    foretold as far as KEPT: when its grace passes and no backup came, it counts, and nothing has to be written then.
+    What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes
+    after `now` is foretold as far as KEPT: when its grace passes and no backup came, it counts, and
+    nothing has to be written then.
     """
     found: dict[Slot, list[int]] = {}
     begin = now - KEPT
@@ -54,7 +62,9 @@ def tallies(facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: d
             found.setdefault(slot, [0, 0, 0])[0 if fact.outcome == "good" else 1] += 1
     if rule is not None:
         grace = rule.grace.total_seconds()
-        for due, _ in missed(facts, rule, since=since, zone=UTC, begin=begin, end=now + KEPT, now=now):
+        for due, _ in missed(
+            facts, rule, since=since, zone=UTC, begin=begin, end=now + KEPT, now=now
+        ):
             due_at = due.timestamp()
             slot = Slot(int(due_at) // QUARTER, -int(-(due_at + grace) // QUARTER))
             found.setdefault(slot, [0, 0, 0])[2] += 1
@@ -77,7 +87,9 @@ def by_day(quarters: Mapping[int, Tally], days: Sequence[Day]) -> list[DayOutcom
     for day in days:
         begin, end = quarter_hour(day.begin), quarter_hour(day.end)
         mine = [quarters[at] for at in range(begin, end) if at in quarters]
-        good, failed, missed = (sum(column) for column in zip(*mine, strict=True)) if mine else (0, 0, 0)
+        good, failed, missed = (
+            (sum(column) for column in zip(*mine, strict=True)) if mine else (0, 0, 0)
+        )
         found.append(DayOutcomes(day.day, good, failed, missed))
     return found
 

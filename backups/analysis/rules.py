@@ -1,4 +1,6 @@
-"""How often a disk should be backed up: a period or a cron expression, and a grace; the nearest rule is in force."""
+"""How often a disk should be backed up: a period or a cron expression, and a grace; the nearest
+rule is in force.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ class BadRule(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """`period`: by `cron`, when there is one, its longest gap. Late after the period, overdue after grace."""
+    """`period`: by `cron`, when there is one, its longest gap. Late after the period, overdue after
+    grace.
+    """
 
     period: timedelta
     grace: timedelta
@@ -32,7 +36,9 @@ class Rule:
     zone: str = "UTC"
 
     def late_at(self, moment: datetime) -> datetime:
-        """When the next backup should be there: a period after the last, or at cron's next time after it, in UTC."""
+        """When the next backup should be there: a period after the last, or at cron's next time
+        after it, in UTC.
+        """
         if self.cron is None:
             return moment + self.period
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
@@ -48,7 +54,11 @@ class Rule:
 
     @property
     def sentence(self) -> str:
-        when = f"every {span(self.period)}" if self.cron is None else f"by cron “{self.cron}” in {self.zone}"
+        when = (
+            f"every {span(self.period)}"
+            if self.cron is None
+            else f"by cron “{self.cron}” in {self.zone}"
+        )
         return f"A backup is expected {when}, with {span(self.grace)} of grace."
 
 
@@ -81,11 +91,15 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
     grace = _span("grace_seconds", grace_seconds)
     text = " ".join(cron.split())
     if len(text) > 100 or len(text.split(" ")) != 5:
-        raise BadRule("cron", "A cron expression has five fields: minute, hour, day, month, weekday.")
+        raise BadRule(
+            "cron", "A cron expression has five fields: minute, hour, day, month, weekday."
+        )
     try:
         ZoneInfo(zone)
     except (ValueError, OSError, KeyError):  # no such key, no such file, a path, a folder
-        raise BadRule("zone", f"{zone[:60]!r} is no time zone: write a name such as Europe/Berlin.") from None
+        raise BadRule(
+            "zone", f"{zone[:60]!r} is no time zone: write a name such as Europe/Berlin."
+        ) from None
     try:
         return Rule(_longest_gap(text), grace, text, zone)
     except CronSimError as e:
@@ -95,11 +109,15 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
 
 
 def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
-    """Disk, then the strictest of its tags (the shortest period with its grace), then cloud, then the default."""
+    """Disk, then the strictest of its tags (the shortest period with its grace), then cloud, then
+    the default.
+    """
     if volume is not None:
         return InForce(volume, "disk")
     if tags:
-        tag = min(tags, key=lambda name: (tags[name].period + tags[name].grace, tags[name].period, name))
+        tag = min(
+            tags, key=lambda name: (tags[name].period + tags[name].grace, tags[name].period, name)
+        )
         return InForce(tags[tag], "tag", tag)
     return InForce(cloud, "cloud") if cloud is not None else InForce(DEFAULT, "default")
 
@@ -120,13 +138,17 @@ def span(length: timedelta) -> str:
 def _span(word: str, seconds: int, *, least: timedelta = timedelta(0)) -> timedelta:
     if not least.total_seconds() <= seconds <= MOST.total_seconds():
         raise BadRule(
-            word, f"Write a number of seconds from {int(least.total_seconds())} to {int(MOST.total_seconds())}."
+            word,
+            f"Write a number of seconds from {int(least.total_seconds())} to "
+            f"{int(MOST.total_seconds())}.",
         )
     return timedelta(seconds=seconds)
 
 
 def _longest_gap(cron: str) -> timedelta:
-    """The longest wait that a cron expression ever brings, over 400 days: within busy days, and over each midnight."""
+    """The longest wait that a cron expression ever brings, over 400 days: within busy days, and
+    over each midnight.
+    """
     times = CronSim(cron, _A_FRIDAY)
     before = next(times)
     longest = timedelta(0)
@@ -137,6 +159,8 @@ def _longest_gap(cron: str) -> timedelta:
             break
     for day in range(_GAP_DAYS):
         midnight = _A_FRIDAY + timedelta(days=day)
-        gap = next(CronSim(cron, midnight - timedelta(minutes=1))) - next(CronSim(cron, midnight, reverse=True))
+        gap = next(CronSim(cron, midnight - timedelta(minutes=1))) - next(
+            CronSim(cron, midnight, reverse=True)
+        )
         longest = max(longest, gap)
     return longest

@@ -1,6 +1,8 @@
-"""A backup in flight: since when, how fast, when it may be done, and from when on it counts as stuck.
+"""A backup in flight: since when, how fast, when it may be done, and from when on it counts as
+stuck.
 
-Everything is read off what was observed; a cloud that gives no progress, or "0" to the very end, gives no speed.
+Everything is read off what was observed; a cloud that gives no progress, or "0" to the very end,
+gives no speed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,7 +49,9 @@ class RunningBackup:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """From observed progress; None until two samples are there. `eta` None as well when it should be done already."""
+    """From observed progress; None until two samples are there. `eta` None as well when it should
+    be done already.
+    """
 
     percent_per_minute: float | None
     eta: datetime | None
@@ -57,9 +61,16 @@ NO_PACE = Pace(None, None)
 
 
 def observe(
-    before: RunningBackup | None, *, status: str | None, progress: int | None, created_at: datetime | None, at: datetime
+    before: RunningBackup | None,
+    *,
+    status: str | None,
+    progress: int | None,
+    created_at: datetime | None,
+    at: datetime,
 ) -> RunningBackup | None:
-    """What is known of a running backup after an answer asked for at `at`; None when it is not running."""
+    """What is known of a running backup after an answer asked for at `at`; None when it is not
+    running.
+    """
     if status not in IN_FLIGHT or status is None:
         return None
     if before is None or before.status != status:
@@ -86,7 +97,8 @@ def pace(backup: RunningBackup, now: datetime) -> Pace:
 
 
 def stuck_at(backup: RunningBackup, usual: timedelta | None) -> datetime:
-    """When it counts as stuck if nothing moves: an hour without progress, or far longer than its disk's backups take.
+    """When it counts as stuck if nothing moves: an hour without progress, or far longer than its
+    disk's backups take.
 
     A progress of 0 may mean that the cloud tells none, so only the length counts then.
     """
@@ -96,7 +108,9 @@ def stuck_at(backup: RunningBackup, usual: timedelta | None) -> datetime:
 
 
 def usual(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta | None:
-    """The median length of finished backups, given as (created_at, updated_at); None when fewer than three tell it."""
+    """The median length of finished backups, given as (created_at, updated_at); None when fewer
+    than three tell it.
+    """
     lengths = [end - begin for begin, end in spans if begin is not None and end is not None]
     believed = [length.total_seconds() for length in lengths if timedelta() < length <= _LONGEST]
     return timedelta(seconds=median(believed)) if len(believed) >= 3 else None

@@ -37,7 +37,9 @@ class MayWrite(BasePermission):
         if not (request.user and request.user.is_authenticated):
             return False
         token = request.auth
-        return request.method in SAFE_METHODS or not (isinstance(token, ApiToken) and token.read_only)
+        return request.method in SAFE_METHODS or not (
+            isinstance(token, ApiToken) and token.read_only
+        )
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

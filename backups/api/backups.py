@@ -36,11 +36,18 @@ def tracked(request: Request, call: Call) -> BackupQuerySet:
 
 
 class Backups(Call):
-    @extend_schema(operation_id="backups_list", parameters=describe.page_of(BACKUPS), responses=shape.BackupPage)
+    @extend_schema(
+        operation_id="backups_list",
+        parameters=describe.page_of(BACKUPS),
+        responses=shape.BackupPage,
+    )
     def get(self, request: Request) -> Response:
         """Tracked backups in cursor pages, the newest first."""
         wanted = query.selection(request, BACKUPS)
-        words, place = query.fields(request, shape.BACKUP_WORDS), query.cursor(request, BACKUPS, wanted)
+        words, place = (
+            query.fields(request, shape.BACKUP_WORDS),
+            query.cursor(request, BACKUPS, wanted),
+        )
         pages = Pages(BACKUPS, wanted, self.now, rows=tracked(request, self))
         page = pages.page(place, query.limit(request), *words)
         return query.paged(request, page, shape.plain_backups(page.rows, words))
@@ -61,7 +68,9 @@ class Backups(Call):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
             mine = tokens.scope(request.auth)
-            added = tracking.add(cloud=data["cloud"], values=data["ids"], now=self.now, may_touch=mine)
+            added = tracking.add(
+                cloud=data["cloud"], values=data["ids"], now=self.now, may_touch=mine
+            )
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         except TooMany as e:
@@ -73,10 +82,16 @@ class Backups(Call):
 class OneBackup(Call):
     def tag(self, request: Request) -> str:
         """Begins with `version`, so that it can be sent back as `If-Match`."""
-        version = Backup.objects.filter(pk=self.kwargs["backup_id"]).values_list("version", flat=True).first()
+        version = (
+            Backup.objects.filter(pk=self.kwargs["backup_id"])
+            .values_list("version", flat=True)
+            .first()
+        )
         return f'"{version}-{etag(request, self.now, request.get_full_path())[1:]}'
 
-    @extend_schema(operation_id="backup", parameters=[describe.FIELDS], responses=shape.BackupSerializer)
+    @extend_schema(
+        operation_id="backup", parameters=[describe.FIELDS], responses=shape.BackupSerializer
+    )
     def get(self, request: Request, backup_id: uuid.UUID) -> Response:
         """One backup with all its words."""
         query.only(request, "fields")
@@ -94,7 +109,9 @@ class OneBackup(Call):
         self._one(request, backup_id, ["id"])
         words = shape.read(shape.BackupEditSerializer, request)
         try:
-            backup_edits.change(backup_id, words, actor=self.actor(request), version=if_match(request))
+            backup_edits.change(
+                backup_id, words, actor=self.actor(request), version=if_match(request)
+            )
         except Conflict as e:
             raise Changed(f"{e} It is at version {e.version}.") from e
         except BadValue as e:
@@ -128,11 +145,15 @@ class Raw(Call):
         if body is None:
             raise NotFound("The cloud has not answered for this backup yet.")
         raw = {"backup": json.loads(body.text)}
-        return Response({"received_at": shape.z(body.received_at), "http_status": body.http_status, "body": raw})
+        return Response(
+            {"received_at": shape.z(body.received_at), "http_status": body.http_status, "body": raw}
+        )
 
 
 class Revisions(Call):
-    @extend_schema(operation_id="backup_revisions", parameters=describe.PAGE, responses=shape.RevisionPage)
+    @extend_schema(
+        operation_id="backup_revisions", parameters=describe.PAGE, responses=shape.RevisionPage
+    )
     def get(self, request: Request, backup_id: uuid.UUID) -> Response:
         """What was seen to change, the newest first."""
         query.only(request, "limit", "cursor")
@@ -140,7 +161,9 @@ class Revisions(Call):
         wanted = query.selection(request, REVISIONS)
         rows = Revision.objects.filter(backup=backup_id)
         pages = Pages(REVISIONS, wanted, self.now, rows=rows)
-        page = pages.page(query.cursor(request, REVISIONS, wanted), query.limit(request), "at", "changes")
+        page = pages.page(
+            query.cursor(request, REVISIONS, wanted), query.limit(request), "at", "changes"
+        )
         return query.paged(request, page, [shape.plain(row) for row in page.rows])
 
 
@@ -151,11 +174,16 @@ def exists(request: Request, backup_id: uuid.UUID) -> None:
 
 
 def if_match(request: Request) -> int | None:
-    """`If-Match: "3"`, `3`, or the ETag of the read it was made from, which begins with it. None: whatever is there."""
+    """`If-Match: "3"`, `3`, or the ETag of the read it was made from, which begins with it. None:
+    whatever is there.
+    """
     given = request.headers.get("If-Match", "").strip()
     if given in ("", "*"):
         return None
     number = given.removeprefix("W/").strip('"').partition("-")[0]
     if not (number.isascii() and number.isdecimal()) or len(number) > 9:
-        raise Changed("If-Match names no version: write the number of `version`, or the ETag of the last read.")
+        raise Changed(
+            "If-Match names no version: write the number of `version`, or the ETag of the last "
+            "read."
+        )
     return int(number)

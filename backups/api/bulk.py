@@ -24,7 +24,9 @@ from backups.query.page import Pages
 
 
 class _Bulk(Call):
-    """`chosen`: the backups named in the body, or those that the filters of the query string find."""
+    """`chosen`: the backups named in the body, or those that the filters of the query string
+    find.
+    """
 
     body: ClassVar[type[serializers.Serializer[Any]]] = shape.IdsSerializer
 
@@ -42,7 +44,13 @@ class _Bulk(Call):
         if ids is not None:
             return tracked(request, self).filter(pk__in=ids).order_by()
         if not wanted.any:
-            raise Unprocessed({"ids": ["Write IDs, or filter by the keys of the list: nothing means nothing here."]})
+            raise Unprocessed(
+                {
+                    "ids": [
+                        "Write IDs, or filter by the keys of the list: nothing means nothing here."
+                    ]
+                }
+            )
         return Pages(BACKUPS, wanted, self.now, rows=tracked(request, self)).matching
 
 
@@ -55,14 +63,18 @@ class RefreshMany(_Bulk):
     )
     def post(self, request: Request) -> Response:
         """Ask the clouds about these backups now."""
-        ids = [str(pk) for pk in self.chosen(request, self.read(request)).values_list("pk", flat=True)]
+        ids = [
+            str(pk) for pk in self.chosen(request, self.read(request)).values_list("pk", flat=True)
+        ]
         queued = tracking.refresh_now(ids, self.now)
         tasks.refresh_soon(ids)
         return Response({"queued": queued}, status=202)
 
 
 class RefreshOne(Call):
-    @extend_schema(operation_id="backup_refresh", request=None, responses={202: shape.QueuedSerializer})
+    @extend_schema(
+        operation_id="backup_refresh", request=None, responses={202: shape.QueuedSerializer}
+    )
     def post(self, request: Request, backup_id: uuid.UUID) -> Response:
         """Ask the cloud about it now."""
         query.only(request)
@@ -105,5 +117,7 @@ class UntrackMany(_Bulk):
     )
     def post(self, request: Request) -> Response:
         """Stop tracking these backups; nothing is changed in a cloud."""
-        ids = [str(pk) for pk in self.chosen(request, self.read(request)).values_list("pk", flat=True)]
+        ids = [
+            str(pk) for pk in self.chosen(request, self.read(request)).values_list("pk", flat=True)
+        ]
         return Response({"untracked": tracking.untrack(ids)})

@@ -15,9 +15,14 @@ _SAID = {
     "id": "UUID",
 }
 FIELDS = OpenApiParameter("fields", str, description="Only these words, separated by commas.")
-CURSOR = OpenApiParameter("cursor", str, description="A place in the pages, as `next` and `previous` give it.")
+CURSOR = OpenApiParameter(
+    "cursor", str, description="A place in the pages, as `next` and `previous` give it."
+)
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The `version` that the change was made for; else 412."
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `version` that the change was made for; else 412.",
 )
 
 
@@ -30,7 +35,13 @@ PAGE = [limit(), CURSOR]
 
 
 def page_of(listing: Listing, *, fields: bool = True, most: int = 1000) -> list[OpenApiParameter]:
-    return [limit(most), CURSOR, *([FIELDS] if fields else []), ordering_of(listing), *filters_of(listing)]
+    return [
+        limit(most),
+        CURSOR,
+        *([FIELDS] if fields else []),
+        ordering_of(listing),
+        *filters_of(listing),
+    ]
 
 
 def ordering_of(listing: Listing) -> OpenApiParameter:
@@ -46,7 +57,9 @@ def filters_of(listing: Listing) -> list[OpenApiParameter]:
     return [
         *found,
         OpenApiParameter("tag", tag, description="Carries one of these tags."),
-        OpenApiParameter("q", {"type": "string", "maxLength": 200}, description="Free text, case folded."),
+        OpenApiParameter(
+            "q", {"type": "string", "maxLength": 200}, description="Free text, case folded."
+        ),
     ]
 
 
@@ -58,12 +71,16 @@ def _equal(word: Word) -> OpenApiParameter:
     elif word.kind == "flag":
         item["enum"] = ["true", "false", *(["null"] if word.nullable else [])]
     schema = {"type": "array", "items": item, "maxItems": 100}
-    return OpenApiParameter(word.name, schema, description=f"{_SAID[word.kind]}{null}; repeated: or.")
+    return OpenApiParameter(
+        word.name, schema, description=f"{_SAID[word.kind]}{null}; repeated: or."
+    )
 
 
 def _end(word: Word, end: str) -> OpenApiParameter:
     schema = {"type": {"instant": "string", "integer": "integer"}.get(word.kind, "number")}
     first = end in ("_after", "_min")
     return OpenApiParameter(
-        word.name + end, schema, description=f"{_SAID[word.kind]}: {'from' if first else 'up to'} it."
+        word.name + end,
+        schema,
+        description=f"{_SAID[word.kind]}: {'from' if first else 'up to'} it.",
     )

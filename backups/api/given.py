@@ -1,4 +1,6 @@
-"""Fields of bodies that take a value of their own JSON type and no other: `5` is no text, `"5"` is no number."""
+"""Fields of bodies that take a value of their own JSON type and no other: `5` is no text, `"5"` is
+no number.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +31,9 @@ class Many(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
-            raise serializers.ValidationError(f"{len(data):,} values; at most {self.max_length:,} are taken.")
+            raise serializers.ValidationError(
+                f"{len(data):,} values; at most {self.max_length:,} are taken."
+            )
         return super().to_internal_value(data)
 
 

@@ -1,4 +1,6 @@
-"""What the description of the API says beyond the calls' own words: a guide, their problems, 304s, units, examples."""
+"""What the description of the API says beyond the calls' own words: a guide, their problems, 304s,
+units, examples.
+"""
 
 import json
 from typing import Any
@@ -14,14 +16,16 @@ UNCHANGED = {"description": "The reader has this version already (`If-None-Match
 READERS = ("get", "head")
 GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded and kept.
 
-* **Sign in** by `Authorization: Bearer KEY`. Keys are made on the account page and by `manage.py create_token USER`.
-* **Add** with `POST /api/backups/`, up to 10,000 IDs in one call. `GET /api/clouds/{cloud}/backups/` lists what a
-  cloud holds and whether it is tracked.
-* **Wait**: what was added is `pending` until the cloud has answered. `GET /api/backups/?tracking_state=pending` is
-  empty when all have; then each is `fresh`, `stale` (the last good answer is old) or `gone` (the cloud said twice
-  that there is none).
-* **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a table, with the same
-  filters. `fail_reason` says why; `GET /api/failures/` gives each cause once, with advice.
+* **Sign in** by `Authorization: Bearer KEY`. Keys are made on the account page and by `manage.py
+  create_token USER`.
+* **Add** with `POST /api/backups/`, up to 10,000 IDs in one call. `GET
+  /api/clouds/{cloud}/backups/` lists what a cloud holds and whether it is tracked.
+* **Wait**: what was added is `pending` until the cloud has answered. `GET
+  /api/backups/?tracking_state=pending` is empty when all have; then each is `fresh`, `stale` (the
+  last good answer is old) or `gone` (the cloud said twice that there is none).
+* **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a
+  table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause
+  once, with advice.
 * **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
 * **Problems** are `application/problem+json`; `errors` names the word that is wrong.
 """
@@ -55,13 +59,20 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     schemas["Backup"]["examples"] = [backup_example()]
     schemas["NewBackups"]["examples"] = [{"cloud": "demo", "ids": [seed_example.ID]}]
     schemas["Ids"]["examples"] = [{"ids": [seed_example.ID]}]
-    schemas["Retag"]["examples"] = [{"ids": [seed_example.ID], "add": ["monthly"], "remove": ["draft"]}]
-    schemas["Rule"]["examples"] = [{"period_seconds": 86_400, "grace_seconds": 7200}, {"cron": "0 3 * * *"}]
+    schemas["Retag"]["examples"] = [
+        {"ids": [seed_example.ID], "add": ["monthly"], "remove": ["draft"]}
+    ]
+    schemas["Rule"]["examples"] = [
+        {"period_seconds": 86_400, "grace_seconds": 7200},
+        {"cron": "0 3 * * *"},
+    ]
     return result
 
 
 def _summarise(operation: dict[str, Any]) -> None:
-    """The first line beside the path, where a reader looks for a call; what follows it is shown when it is opened."""
+    """The first line beside the path, where a reader looks for a call; what follows it is shown
+    when it is opened.
+    """
     first, _, rest = operation.pop("description", "").partition("\n")
     operation["summary"] = first.rstrip(".")
     if rest.strip():
@@ -76,7 +87,10 @@ PROBLEM_SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "errors": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
     },
     "examples": [
         {
@@ -95,10 +109,15 @@ def backup_example() -> dict[str, Any]:
     answer = payload.decode(json.loads(seed_example.TEXT)["backup"])
     words = answer.words()
     kind = judge(
-        inc=answer.inc, type_=answer.metadata.type, is_incremental=answer.is_incremental, type_interpretation="vbs_1"
+        inc=answer.inc,
+        type_=answer.metadata.type,
+        is_incremental=answer.is_incremental,
+        type_interpretation="vbs_1",
     )
     seen = "2026-11-23T12:00:00Z"
-    plain: dict[str, Any] = json.loads(json.dumps(words, default=lambda at: at.isoformat().replace("+00:00", "Z")))
+    plain: dict[str, Any] = json.loads(
+        json.dumps(words, default=lambda at: at.isoformat().replace("+00:00", "Z"))
+    )
     return {
         "id": answer.id,
         "cloud": "demo",

@@ -42,7 +42,9 @@ class Failures(Call):
         responses=overview_shapes.CauseSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Causes of failures, each once, the one seen last first; `key` is the list's filter `cause`."""
+        """Causes of failures, each once, the one seen last first; `key` is the list's filter
+        `cause`.
+        """
         query.only(request, "cloud")
         cloud = request.query_params.get("cloud")
         if cloud is not None and "\x00" in cloud:
@@ -52,7 +54,9 @@ class Failures(Call):
 
 
 class CloudBackups(Call):
-    """Asks the cloud, so nothing here can tell beforehand whether the answer changed: its ETag is made of it."""
+    """Asks the cloud, so nothing here can tell beforehand whether the answer changed: its ETag is
+    made of it.
+    """
 
     conditional = False
 
@@ -69,8 +73,14 @@ class CloudBackups(Call):
     def get(self, request: Request, cloud: str) -> Response:
         """What the cloud lists itself, the newest first, tracked or not."""
         query.only(request, "limit", "cursor", "status", "volume_id", "name")
-        filters = {word: request.query_params[word] for word in ("status", "volume_id", "name") if word in request.GET}
-        if bad := next((word for word, value in filters.items() if "\x00" in value or len(value) > 500), None):
+        filters = {
+            word: request.query_params[word]
+            for word in ("status", "volume_id", "name")
+            if word in request.GET
+        }
+        if bad := next(
+            (word for word, value in filters.items() if "\x00" in value or len(value) > 500), None
+        ):
             raise Unprocessed({bad: ["It holds what no backup can hold."]})
         if "volume_id" in filters:
             try:
@@ -87,27 +97,41 @@ class CloudBackups(Call):
         previous = _cursor(max(0, offset - limit)) if offset else None
         results = [shape.plain(asdict(one)) for one in found.backups]
         return Response(
-            {"next": query.link(request, following), "previous": query.link(request, previous), "results": results}
+            {
+                "next": query.link(request, following),
+                "previous": query.link(request, previous),
+                "results": results,
+            }
         )
 
 
 class CloudTest(Call):
-    @extend_schema(operation_id="cloud_test", request=None, responses=shape.ConnectionTestSerializer)
+    @extend_schema(
+        operation_id="cloud_test", request=None, responses=shape.ConnectionTestSerializer
+    )
     def post(self, request: Request, cloud: str) -> Response:
         """Try the way to a cloud step by step: name, TLS, sign-in, catalog, permission, path."""
         query.only(request)
         _check(request, cloud)
-        return Response(shape.plain(asdict(connection_test.run(cloud, self.now, clock=timezone.now))))
+        return Response(
+            shape.plain(asdict(connection_test.run(cloud, self.now, clock=timezone.now)))
+        )
 
 
 class Summary(Call):
     def tag(self, request: Request) -> str:
-        """Days turn at midnight of the reader's zone, which is a full quarter of an hour everywhere."""
+        """Days turn at midnight of the reader's zone, which is a full quarter of an hour
+        everywhere.
+        """
         return etag(request, self.now, request.get_full_path(), int(self.now.timestamp()) // 900)
 
     @extend_schema(
         operation_id="summary",
-        parameters=[OpenApiParameter("zone", str, description="By which days are told: Europe/Berlin; else UTC.")],
+        parameters=[
+            OpenApiParameter(
+                "zone", str, description="By which days are told: Europe/Berlin; else UTC."
+            )
+        ],
         responses=overview_shapes.SummarySerializer,
     )
     def get(self, request: Request) -> Response:
@@ -118,7 +142,9 @@ class Summary(Call):
             zone = ZoneInfo(given)
         except (ValueError, OSError, KeyError) as e:  # no such key, no such file, a path, a folder
             raise Unprocessed({"zone": [f"{given[:60]!r} is no time zone."]}) from e
-        return Response(shape.plain(asdict(summary(self.now, zone, only=tokens.scope(request.auth)))))
+        return Response(
+            shape.plain(asdict(summary(self.now, zone, only=tokens.scope(request.auth))))
+        )
 
 
 def _check(request: Request, cloud: str) -> None:
@@ -137,7 +163,9 @@ def _offset(request: Request) -> int:
     if given is None:
         return 0
     try:
-        word, number = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(" ")
+        word, number = (
+            base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii").split(" ")
+        )
         if word != "offset" or not number.isdecimal() or len(number) > 9:
             raise BadCursor
         return int(number)

@@ -11,7 +11,9 @@ class PointSerializer(serializers.Serializer[Any]):
     day = serializers.DateField()
     mb = serializers.IntegerField(help_text="Stored at the end of the day, of UTC.")
     backups = serializers.IntegerField()
-    gb = serializers.IntegerField(help_text="Of the disks that the backups are of, as a quota counts them.")
+    gb = serializers.IntegerField(
+        help_text="Of the disks that the backups are of, as a quota counts them."
+    )
 
 
 class LimitSerializer(serializers.Serializer[Any]):
@@ -19,7 +21,9 @@ class LimitSerializer(serializers.Serializer[Any]):
     what = serializers.ChoiceField(["backups", "gigabytes"])
     used = serializers.IntegerField()
     quota = serializers.IntegerField()
-    days = serializers.FloatField(allow_null=True, help_text="Until it is used up; null: nobody can say.")
+    days = serializers.FloatField(
+        allow_null=True, help_text="Until it is used up; null: nobody can say."
+    )
     sentence = serializers.CharField()
 
 

@@ -1,4 +1,6 @@
-"""Request bodies: UTF-8 JSON objects of at most 5 MiB without duplicate keys, NaN or endless nesting."""
+"""Request bodies: UTF-8 JSON objects of at most 5 MiB without duplicate keys, NaN or endless
+nesting.
+"""
 
 import json
 import math
@@ -11,13 +13,18 @@ from rest_framework.parsers import JSONParser
 
 from backups.api.errors import TooLarge
 
-MOST_CONTAINERS = 200_000  # lists and objects; 10,000 backups as the API gives them have half as many
+MOST_CONTAINERS = (
+    200_000  # lists and objects; 10,000 backups as the API gives them have half as many
+)
 MOST_DIGITS = 300
 
 
 class StrictJSONParser(JSONParser):
     def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         raw = stream.read(most + 1)

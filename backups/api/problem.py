@@ -39,7 +39,9 @@ def body(code: int, detail: str, errors: Mapping[str, list[str]] | None = None) 
 
 
 def _bounded(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The first few, each with its first few sentences: an answer does not grow with the mistakes in the question."""
+    """The first few, each with its first few sentences: an answer does not grow with the mistakes
+    in the question.
+    """
     first, others = first_few(errors)
     found = {key: [sentence[:LONGEST_SENTENCE] for sentence in first[key][:NAMED]] for key in first}
     if others:
@@ -48,7 +50,9 @@ def _bounded(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler; what it does not know becomes Django's 500, which `Problems` puts into shape."""
+    """DRF's exception handler; what it does not know becomes Django's 500, which `Problems` puts
+    into shape.
+    """
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge("The body is larger than 5 MiB.")
     if isinstance(exc, OperationalError | InterfaceError):
@@ -61,7 +65,11 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         errors = _bounded(dict(_flat("", response.data)))
         detail = " ".join(f"{key}: {' '.join(sentences)}" for key, sentences in errors.items())
     else:
-        detail = str(response.data.get("detail", "")) if isinstance(response.data, dict) else str(response.data)
+        detail = (
+            str(response.data.get("detail", ""))
+            if isinstance(response.data, dict)
+            else str(response.data)
+        )
     response.data = body(response.status_code, detail, errors)
     response.content_type = CONTENT_TYPE
     request = context["request"]  # whatever the call itself answers in: CSV, YAML, a page
@@ -72,11 +80,21 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
 def _flat(key: str, found: Any) -> list[tuple[str, list[str]]]:
     """`{"ids": {3: ["…"]}}` as `("ids.3", ["…"])`: one level of fields, each with its sentences."""
     if isinstance(found, dict):
-        named = [(name if name != "non_field_errors" else "body", inner) for name, inner in found.items()]
-        return [pair for name, inner in named for pair in _flat(f"{key}.{name}" if key else str(name), inner)]
+        named = [
+            (name if name != "non_field_errors" else "body", inner) for name, inner in found.items()
+        ]
+        return [
+            pair
+            for name, inner in named
+            for pair in _flat(f"{key}.{name}" if key else str(name), inner)
+        ]
     if isinstance(found, list) and any(isinstance(one, dict) for one in found):
-        return [pair for at, inner in enumerate(found) if inner for pair in _flat(f"{key}.{at}", inner)]
-    return [(key or "body", [str(one) for one in found] if isinstance(found, list) else [str(found)])]
+        return [
+            pair for at, inner in enumerate(found) if inner for pair in _flat(f"{key}.{at}", inner)
+        ]
+    return [
+        (key or "body", [str(one) for one in found] if isinstance(found, list) else [str(found)])
+    ]
 
 
 class Problems:
@@ -88,17 +106,24 @@ class Problems:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
         code = response.status_code
-        if code < 400 or not request.path.startswith("/api/") or response.get("Content-Type") == CONTENT_TYPE:
+        if (
+            code < 400
+            or not request.path.startswith("/api/")
+            or response.get("Content-Type") == CONTENT_TYPE
+        ):
             return response
         return _shaped(response, code)
 
 
 def _shaped(response: HttpResponseBase, code: int) -> HttpResponse:
-    answer = JsonResponse(body(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code)
+    answer = JsonResponse(
+        body(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code
+    )
     for header in _KEPT:
         if header in response:
             answer[header] = response[header]
     answer["Content-Type"] = CONTENT_TYPE
-    # Django marks what it has logged, with the error; without the mark it logs this answer once more.
+    # Django marks what it has logged, with the error; without the mark it logs this answer once
+    # more.
     answer._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
     return answer

@@ -1,4 +1,6 @@
-"""What the query string of a list asks for: rows, words, a page; refused by name when it cannot be."""
+"""What the query string of a list asks for: rows, words, a page; refused by name when it cannot
+be.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,7 +50,9 @@ def fields(request: Request, words: Sequence[str]) -> list[str]:
         return list(words)
     wanted = list(dict.fromkeys(word.strip() for word in given.split(",")))
     if unknown := [word for word in wanted if word not in words]:
-        raise Unprocessed({"fields": [f"There is no word {unknown[0][:80]!r}. There are: {', '.join(words)}."]})
+        raise Unprocessed(
+            {"fields": [f"There is no word {unknown[0][:80]!r}. There are: {', '.join(words)}."]}
+        )
     return wanted
 
 
@@ -56,7 +60,9 @@ def only(request: Request, *known: str) -> None:
     """Refuse every key that this address does not know."""
     if unknown := [key for key in request.query_params if key not in known]:
         there = f"It takes {', '.join(known)}." if known else "It takes none."
-        raise Unprocessed({key[:80]: [f"This address knows no such key. {there}"] for key in unknown})
+        raise Unprocessed(
+            {key[:80]: [f"This address knows no such key. {there}"] for key in unknown}
+        )
 
 
 def scoped(request: Request, rows: "QuerySet[Any]") -> "QuerySet[Any]":
@@ -71,7 +77,13 @@ def opens(request: Request, cloud: str) -> bool:
 
 
 def paged(request: Request, page: Page, results: Sequence[Mapping[str, Any]]) -> Response:
-    return Response({"next": link(request, page.next), "previous": link(request, page.previous), "results": results})
+    return Response(
+        {
+            "next": link(request, page.next),
+            "previous": link(request, page.previous),
+            "results": results,
+        }
+    )
 
 
 def link(request: Request, to: str | None) -> str | None:

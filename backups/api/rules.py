@@ -44,10 +44,14 @@ class RuleOfTag(Call):
         responses={204: None},
     )
     def put(self, request: Request, tag: str) -> Response:
-        """The rule of every disk that carries the tag and has none of its own. `If-Match: 0`: only if there is none."""
+        """The rule of every disk that carries the tag and has none of its own. `If-Match: 0`: only
+        if there is none.
+        """
         return self._set(request, tag, rule(shape.read(volume_shape.RuleSerializer, request)))
 
-    @extend_schema(operation_id="rule_of_tag_drop", parameters=[describe.IF_MATCH], responses={204: None})
+    @extend_schema(
+        operation_id="rule_of_tag_drop", parameters=[describe.IF_MATCH], responses={204: None}
+    )
     def delete(self, request: Request, tag: str) -> Response:
         """Take the rule of a tag away."""
         return self._set(request, tag, None)
@@ -55,7 +59,9 @@ class RuleOfTag(Call):
     def _set(self, request: Request, tag: str, wanted: Rule | None) -> Response:
         query.only(request)
         if tokens.scope(request.auth) is not None:
-            raise PermissionDenied("The rule of a tag counts in every cloud, and this token opens some of them only.")
+            raise PermissionDenied(
+                "The rule of a tag counts in every cloud, and this token opens some of them only."
+            )
         try:
             return _write(self, request, protection_rules.set_tag_rule, tag, wanted)
         except BadValue as e:
@@ -70,10 +76,14 @@ class RuleOfCloud(Call):
         responses={204: None},
     )
     def put(self, request: Request, cloud: str) -> Response:
-        """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only if there is none."""
+        """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only if there is
+        none.
+        """
         return self._set(request, cloud, rule(shape.read(volume_shape.RuleSerializer, request)))
 
-    @extend_schema(operation_id="rule_of_cloud_drop", parameters=[describe.IF_MATCH], responses={204: None})
+    @extend_schema(
+        operation_id="rule_of_cloud_drop", parameters=[describe.IF_MATCH], responses={204: None}
+    )
     def delete(self, request: Request, cloud: str) -> Response:
         """Take the rule of a cloud away."""
         return self._set(request, cloud, None)
@@ -101,7 +111,9 @@ def rule(data: Mapping[str, Any]) -> Rule:
         raise Unprocessed({e.word: [str(e)]}) from e
 
 
-def _write(call: Call, request: Request, setting: Callable[..., None], name: str, wanted: Rule | None) -> Response:
+def _write(
+    call: Call, request: Request, setting: Callable[..., None], name: str, wanted: Rule | None
+) -> Response:
     try:
         setting(name, wanted, actor=call.actor(request), version=if_match(request))
     except Conflict as e:

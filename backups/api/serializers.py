@@ -1,4 +1,6 @@
-"""The shapes of the JSON API. Lists are served from `.values()`; these describe them, and a test proves both equal."""
+"""The shapes of the JSON API. Lists are served from `.values()`; these describe them, and a test
+proves both equal.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -16,14 +18,18 @@ from backups.query.first_few import NAMED, REST, count_of_rest
 
 WORDS = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in HIDDEN)
 BACKUP_WORDS = (*WORDS, "tracking_state")
-TIMES = frozenset(f.name for f in Backup._meta.concrete_fields if f.get_internal_type() == "DateTimeField")
+TIMES = frozenset(
+    f.name for f in Backup._meta.concrete_fields if f.get_internal_type() == "DateTimeField"
+)
 
 
 class Strict(serializers.Serializer[Any]):
     """A key that is not named here is refused."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := [key for key in data if key not in self.fields]):
+        if isinstance(data, Mapping) and (
+            unknown := [key for key in data if key not in self.fields]
+        ):
             sentence = f"There is no such key. There are: {', '.join(self.fields)}."
             errors = {key[:80]: [sentence] for key in unknown[:NAMED]}
             if others := count_of_rest(len(unknown) - NAMED):
@@ -81,7 +87,9 @@ class BackupPage(Page):
 class NewBackupsSerializer(Strict):
     cloud = Text(help_text="A configured one, as `/api/clouds/` names it.")
     ids = serializers.ListField(
-        child=Verbatim(), allow_empty=False, help_text="IDs or self-links, at most 10,000. Each text gets a verdict."
+        child=Verbatim(),
+        allow_empty=False,
+        help_text="IDs or self-links, at most 10,000. Each text gets a verdict.",
     )
 
 
@@ -191,7 +199,9 @@ class RawSerializer(serializers.Serializer[Any]):
 
 
 def plain_backups(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[dict[str, Any]]:
-    """`.values()` rows as JSON has them; a thousand of them at once, so only what needs it is touched."""
+    """`.values()` rows as JSON has them; a thousand of them at once, so only what needs it is
+    touched.
+    """
     times = [word for word in words if word in TIMES]
     found = []
     for given in rows:
@@ -221,4 +231,6 @@ def plain(value: Any) -> Any:
 
 def z(value: datetime) -> str:
     """UTC with Z; what the database gives is UTC already."""
-    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")
+    return (
+        (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")
+    )

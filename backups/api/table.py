@@ -1,4 +1,6 @@
-"""The list of backups as CSV, row by row out of the database: its memory does not grow with the number of rows."""
+"""The list of backups as CSV, row by row out of the database: its memory does not grow with the
+number of rows.
+"""
 
 import csv
 import json
@@ -42,8 +44,12 @@ class Table(Call):
         wanted = query.selection(request, BACKUPS, beside=("fields",))
         words = query.fields(request, shape.BACKUP_WORDS)
         pages = Pages(BACKUPS, wanted, self.now, rows=tracked(request, self))
-        answer = StreamingHttpResponse(_lines(pages, wanted, words), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="backups-{self.now:%Y%m%dT%H%M%SZ}.csv"'
+        answer = StreamingHttpResponse(
+            _lines(pages, wanted, words), content_type="text/csv; charset=utf-8"
+        )
+        answer["Content-Disposition"] = (
+            f'attachment; filename="backups-{self.now:%Y%m%dT%H%M%SZ}.csv"'
+        )
         return answer
 
 
@@ -71,7 +77,9 @@ def _cells(row: Mapping[str, Any], words: Sequence[str]) -> list[Any]:
 
 
 def cell(value: Any) -> Any:
-    """Text as a spreadsheet shows it and never runs it; null is empty, lists and objects are JSON."""
+    """Text as a spreadsheet shows it and never runs it; null is empty, lists and objects are
+    JSON.
+    """
     return _WRITERS.get(type(value), str)(value)
 
 

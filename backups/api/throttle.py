@@ -1,4 +1,6 @@
-"""So many calls a minute for each token or user, counted in Redis when there is one, else in the process."""
+"""So many calls a minute for each token or user, counted in Redis when there is one, else in the
+process.
+"""
 
 import logging
 import math
@@ -18,12 +20,16 @@ from rest_framework.throttling import BaseThrottle
 from backups.models import ApiToken
 
 logger = logging.getLogger(__name__)
-AWAY_FOR = 10  # seconds in which a Redis that did not answer is not asked again: it would slow every call
+AWAY_FOR = (
+    10  # seconds in which a Redis that did not answer is not asked again: it would slow every call
+)
 _away = {"until": 0.0}  # by the process's monotonic clock
 
 
 class TokenThrottle(BaseThrottle):
-    """Leaves its state on the request for the `RateLimit` headers. A counter that is away stops nobody."""
+    """Leaves its state on the request for the `RateLimit` headers. A counter that is away stops
+    nobody.
+    """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         limit, who = _limit(settings.API_RATE), _who(request)
@@ -50,7 +56,11 @@ class TokenThrottle(BaseThrottle):
 
 
 def _who(request: Request) -> str:
-    return f"token/{request.auth.pk}" if isinstance(request.auth, ApiToken) else f"user/{request.user.pk}"
+    return (
+        f"token/{request.auth.pk}"
+        if isinstance(request.auth, ApiToken)
+        else f"user/{request.user.pk}"
+    )
 
 
 @lru_cache
@@ -61,4 +71,6 @@ def _limit(text: str) -> RateLimitItem:
 @lru_cache
 def _limiter(redis_url: str | None) -> FixedWindowRateLimiter:
     options = {"socket_timeout": 1, "socket_connect_timeout": 1} if redis_url else {}
-    return FixedWindowRateLimiter(storage_from_string(redis_url or "memory://", wrap_exceptions=True, **options))
+    return FixedWindowRateLimiter(
+        storage_from_string(redis_url or "memory://", wrap_exceptions=True, **options)
+    )

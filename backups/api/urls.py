@@ -15,9 +15,17 @@ DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api
 @login_not_required
 @csp_update({"img-src": ["data:"]})
 def docs(request: HttpRequest) -> HttpResponseBase:
-    """A browser that is not signed in is sent to sign in, as by every page; a script gets its problem."""
-    is_script = "Authorization" in request.headers or "text/html" not in request.headers.get("Accept", "")
-    return DOCS(request) if is_script or request.user.is_authenticated else redirect_to_login(request.get_full_path())
+    """A browser that is not signed in is sent to sign in, as by every page; a script gets its
+    problem.
+    """
+    is_script = "Authorization" in request.headers or "text/html" not in request.headers.get(
+        "Accept", ""
+    )
+    return (
+        DOCS(request)
+        if is_script or request.user.is_authenticated
+        else redirect_to_login(request.get_full_path())
+    )
 
 
 urlpatterns = [
@@ -31,7 +39,9 @@ urlpatterns = [
     path("backups/<uuid:backup_id>/revisions/", backups.Revisions.as_view()),
     path("backups/<uuid:backup_id>/raw/", backups.Raw.as_view()),
     path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
-    path("volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"),
+    path(
+        "volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"
+    ),
     path("rules/", rules.Rules.as_view()),
     path("rules/tags/<path:tag>/", rules.RuleOfTag.as_view()),
     path("rules/clouds/<str:cloud>/", rules.RuleOfCloud.as_view()),

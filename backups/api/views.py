@@ -53,7 +53,9 @@ class OneView(Call):
         if mine.count() >= MOST and not mine.filter(name=name).exists():
             raise Unprocessed({"name": [f"You have {MOST} views already: remove one first."]})
         defaults = {"query": _checked(data["query"])}
-        row, _ = SavedView.objects.update_or_create(user=cast(User, request.user), name=name, defaults=defaults)
+        row, _ = SavedView.objects.update_or_create(
+            user=cast(User, request.user), name=name, defaults=defaults
+        )
         if data.get("is_default"):
             set_default(row)
         elif "is_default" in data:
@@ -77,7 +79,12 @@ def _checked(text: str) -> str:
     """The query as a view keeps it, when the list can be asked it. Raises Unprocessed."""
     given = QueryDict(text)
     try:
-        parse(given, BACKUPS, beside=("columns", "cursor", "live", "all", "view", "added"), blank_is_any=True)
+        parse(
+            given,
+            BACKUPS,
+            beside=("columns", "cursor", "live", "all", "view", "added"),
+            blank_is_any=True,
+        )
     except BadFilter as e:
         raise Unprocessed({"query": list(e.problems.values())}) from e
     return kept(given)

@@ -19,7 +19,10 @@ class RuleInForceSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {**super().get_fields(), "from": serializers.ChoiceField(["disk", "tag", "cloud", "default"])}
+        return {
+            **super().get_fields(),
+            "from": serializers.ChoiceField(["disk", "tag", "cloud", "default"]),
+        }
 
 
 class ExemptSerializer(serializers.Serializer[Any]):

@@ -42,14 +42,23 @@ class Volumes(Call):
         place = query.cursor(request, VOLUMES, wanted)
         page = pages.page(place, query.limit(request, most=MOST_VOLUMES), "pk")
         ids = [row["pk"] for row in page.rows]
-        ranked = Case(*[When(pk=pk, then=Value(n)) for n, pk in enumerate(ids)], output_field=IntegerField())
-        volumes = Volume.objects.filter(pk__in=ids).order_by(ranked) if ids else Volume.objects.none()
-        return query.paged(request, page, [shape.plain(asdict(one)) for one in volume_states(volumes, self.now)])
+        ranked = Case(
+            *[When(pk=pk, then=Value(n)) for n, pk in enumerate(ids)], output_field=IntegerField()
+        )
+        volumes = (
+            Volume.objects.filter(pk__in=ids).order_by(ranked) if ids else Volume.objects.none()
+        )
+        return query.paged(
+            request, page, [shape.plain(asdict(one)) for one in volume_states(volumes, self.now)]
+        )
 
     @extend_schema(
         operation_id="volume_register",
         request=volume_shape.NewVolumeSerializer,
-        responses={201: volume_shape.VolumeDetailSerializer, 200: volume_shape.VolumeDetailSerializer},
+        responses={
+            201: volume_shape.VolumeDetailSerializer,
+            200: volume_shape.VolumeDetailSerializer,
+        },
     )
     def post(self, request: Request) -> Response:
         """Make a disk known by hand, before it has any backup; 200 when it is known already."""
@@ -59,7 +68,9 @@ class Volumes(Call):
         if not query.opens(request, cloud):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
-            new = volume_edits.register(cloud, volume_id, label=data.get("label"), actor=self.actor(request))
+            new = volume_edits.register(
+                cloud, volume_id, label=data.get("label"), actor=self.actor(request)
+            )
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
         except volume_edits.BadValue as e:
@@ -86,14 +97,18 @@ class OneVolume(Call):
         responses=volume_shape.VolumeDetailSerializer,
     )
     def patch(self, request: Request, cloud: str, volume_id: str) -> Response:
-        """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption or a choice away."""
+        """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption or a
+        choice away.
+        """
         query.only(request)
         _one(request, self, cloud, volume_id)
         data = shape.read(volume_shape.VolumeEditSerializer, request)
         version = if_match(request)
         try:
             columns = _columns(data, self)
-            volume_edits.change([(cloud, volume_id)], columns, actor=self.actor(request), version=version)
+            volume_edits.change(
+                [(cloud, volume_id)], columns, actor=self.actor(request), version=version
+            )
         except volume_edits.Conflict as e:
             raise Changed(f"{e} It is at version {e.version}.") from e
         except volume_edits.BadValue as e:
@@ -117,7 +132,11 @@ def _columns(data: Mapping[str, Any], call: Call) -> dict[str, Any]:
     if "exempt" in data:
         given = data["exempt"]
         none = {"exempt_reason": None, "exempt_until": None}
-        found |= volume_edits.exempt_columns(given["reason"], given.get("until"), call.now) if given else none
+        found |= (
+            volume_edits.exempt_columns(given["reason"], given.get("until"), call.now)
+            if given
+            else none
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""How long it takes to judge everything again, and after one batch; and what a page of disks costs."""
+"""How long it takes to judge everything again, and after one batch; and what a page of disks
+costs.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -38,15 +40,21 @@ def run(report: Report) -> None:
 
 
 def core(work: Callable[[], object]) -> float:
-    """Seconds of one core. SQLite works in this process; what PostgreSQL's takes is within the wall time."""
+    """Seconds of one core. SQLite works in this process; what PostgreSQL's takes is within the wall
+    time.
+    """
     took = spent(work)
     return took.cpu if connection.vendor == "sqlite" else took.wall
 
 
 def _all(report: Report, now: datetime) -> None:
-    """Everything is computed; of every disk something is stored anew, of backups nothing has to be."""
+    """Everything is computed; of every disk something is stored anew, of backups nothing has to
+    be.
+    """
     bare = core(lambda: sum(1 for _ in Backup.objects.values_list(*Fact._fields).iterator()))
-    Volume.objects.update(tracked=0, last_good=None, last_good_at=None, late_at=None, chain_size_mb=None)
+    Volume.objects.update(
+        tracked=0, last_good=None, last_good_at=None, late_at=None, chain_size_mb=None
+    )
     kinds = core(lambda: type_interpretation.judge_again(CLOUD))
     found = core(lambda: findings.note_all(CLOUD, now))
     volumes = core(lambda: derive_all(CLOUD, now))
@@ -54,10 +62,17 @@ def _all(report: Report, now: datetime) -> None:
     report.row("every cause, outcome and flight", found, "s")
     report.row("every chain, rule and protection", volumes, "s")
     report.row("all of it", kinds + found + volumes, "s", most=10)
-    report.row("… against reading the same rows, computing nothing", kinds + found + volumes, "s", reference=bare)
+    report.row(
+        "… against reading the same rows, computing nothing",
+        kinds + found + volumes,
+        "s",
+        reference=bare,
+    )
     Backup.objects.update(kind="unknown", kind_source=None)
     report.row(
-        "every kind stored anew, as for another reading", core(lambda: type_interpretation.judge_again(CLOUD)), "s"
+        "every kind stored anew, as for another reading",
+        core(lambda: type_interpretation.judge_again(CLOUD)),
+        "s",
     )
 
 
@@ -98,5 +113,9 @@ def _crowded(report: Report, now: datetime) -> None:
     """A disk that half of all backups are of: derived after a batch, told, and undone again."""
     crowd = Backup.objects.order_by("pk").values("pk")[: size() // 2]
     Backup.objects.filter(pk__in=crowd).update(volume_id="crowded")
-    report.row(f"a disk with {size() // 2:,} backups, derived", core(lambda: derive(CLOUD, ["crowded"], now)), "s")
+    report.row(
+        f"a disk with {size() // 2:,} backups, derived",
+        core(lambda: derive(CLOUD, ["crowded"], now)),
+        "s",
+    )
     report.row("… and told", core(lambda: volumes.volume_detail(CLOUD, "crowded", now)), "s")

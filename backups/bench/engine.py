@@ -1,7 +1,8 @@
-"""The refresh engine: CPU of real workers per backup, against bare loops, openstacksdk and the naive design.
+"""The refresh engine: CPU of real workers per backup, against bare loops, openstacksdk and the
+naive design.
 
-The simulator runs in a process of its own. Single GETs are forced by refusing the list call; a sweep in which every
-backup changed by starting the cloud anew with the other meaning of Type.
+The simulator runs in a process of its own. Single GETs are forced by refusing the list call; a
+sweep in which every backup changed by starting the cloud anew with the other meaning of Type.
 """
 
 import tempfile
@@ -29,7 +30,9 @@ BUDGET, BUDGET_WORKERS, BUDGET_SECONDS = 20.0, 4, 60.0
 
 @dataclass(frozen=True)
 class Costs:
-    """Microseconds of CPU per backup; `get`, `page`: of the bare loops, run between the rounds at the same cloud."""
+    """Microseconds of CPU per backup; `get`, `page`: of the bare loops, run between the rounds at
+    the same cloud.
+    """
 
     single: float
     unchanged: float
@@ -40,12 +43,24 @@ class Costs:
 
 
 def run(report: Report) -> None:
-    with tempfile.TemporaryDirectory(prefix="vbs") as name, broker_at(Path(name) / "broker") as url, forgotten():
+    with (
+        tempfile.TemporaryDirectory(prefix="vbs") as name,
+        broker_at(Path(name) / "broker") as url,
+        forgotten(),
+    ):
         house = House(Path(name), url)
         few, many = _compared(report, house), _costs(house, size())
         report.head(f"CPU per backup at {size():,} tracked")
-        report.row("sweep, unchanged / bare list-page loop", many.unchanged, "µs", reference=many.page, most=5)
-        report.row("sweep, changed / bare list-page loop", many.changed, "µs", reference=many.page, most=20)
+        report.row(
+            "sweep, unchanged / bare list-page loop",
+            many.unchanged,
+            "µs",
+            reference=many.page,
+            most=5,
+        )
+        report.row(
+            "sweep, changed / bare list-page loop", many.changed, "µs", reference=many.page, most=20
+        )
         for word in ("single", "unchanged", "changed"):
             now, before = getattr(many, word), getattr(few, word)
             report.row(f"{word} / the same at {FEW:,}", now, "µs", reference=before, most=1.3)
@@ -66,19 +81,37 @@ def _compared(report: Report, house: House) -> Costs:
     with CloudProcess(backups=FEW, flavor="cinder") as cloud:
         sdk_get, sdk_list = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
     ours = _costs(house, FEW)
-    report.row("single GET in batches / bare requests loop", ours.single, "µs", reference=ours.get, most=1.4)
+    report.row(
+        "single GET in batches / bare requests loop",
+        ours.single,
+        "µs",
+        reference=ours.get,
+        most=1.4,
+    )
     report.row("sweep, unchanged / bare list-page loop", ours.unchanged, "µs", reference=ours.page)
     report.row("sweep, changed / bare list-page loop", ours.changed, "µs", reference=ours.page)
     report.row("single GET / naive design, a task per backup", ours.single, "µs", reference=naive)
     report.row("sweep, unchanged / naive design", ours.unchanged, "µs", reference=naive)
     report.row("single GET / openstacksdk get_backup loop", ours.single, "µs", reference=sdk_get)
-    report.row("sweep, unchanged / openstacksdk backups(details=True)", ours.unchanged, "µs", reference=sdk_list)
-    report.row("sweep, changed / openstacksdk backups(details=True)", ours.changed, "µs", reference=sdk_list)
+    report.row(
+        "sweep, unchanged / openstacksdk backups(details=True)",
+        ours.unchanged,
+        "µs",
+        reference=sdk_list,
+    )
+    report.row(
+        "sweep, changed / openstacksdk backups(details=True)",
+        ours.changed,
+        "µs",
+        reference=sdk_list,
+    )
     return ours
 
 
 def _costs(house: House, tracked: int) -> Costs:
-    """What one worker spends with so many tracked. Singles last: a refused list is not tried again for a while."""
+    """What one worker spends with so many tracked. Singles last: a refused list is not tried again
+    for a while.
+    """
     rounds = max(2, 10_000 // tracked)
     pages: list[float] = []
     unchanged, changes, singles = list[Round](), list[Round](), list[Round]()
@@ -87,15 +120,25 @@ def _costs(house: House, tracked: int) -> Costs:
             pages.append(_page(cloud, tracked))
             unchanged.append(house.round(worker, ids))
     for turn in range(min(rounds, 4)):
-        with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (cloud, ids, worker):
+        with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (
+            cloud,
+            ids,
+            worker,
+        ):
             pages.append(_page(cloud, tracked))
             changes.append(house.round(worker, ids))
-    with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (cloud, ids, worker):
+    with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (
+        cloud,
+        ids,
+        worker,
+    ):
         cloud.refuse_lists()
         house.round(worker, ids[:50])
         gets: list[float] = []
         for _ in range(3):
-            gets.append(bare.single_gets(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), ids[:SINGLES]))
+            gets.append(
+                bare.single_gets(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), ids[:SINGLES])
+            )
             singles.append(house.round(worker, ids[:SINGLES]))
         costs = (_mean(singles), _mean(unchanged), _mean(changes), fmean(gets), fmean(pages))
         return Costs(*costs, most_at_once=cloud.ask("max_in_flight_per_backup"))
@@ -148,7 +191,10 @@ def _latency(report: Report, house: House) -> None:
 
 
 def _budget(report: Report, house: House) -> None:
-    report.head(f"A budget of {BUDGET:g} calls per second, {BUDGET_WORKERS} worker processes, demand without end")
+    report.head(
+        f"A budget of {BUDGET:g} calls per second, {BUDGET_WORKERS} worker processes, demand "
+        "without end"
+    )
     demand = int(BUDGET * BUDGET_SECONDS * 3)
     with CloudProcess(backups=demand) as cloud:
         cloud.refuse_lists()
@@ -156,8 +202,12 @@ def _budget(report: Report, house: House) -> None:
         house.track(cloud.ask("ids"))
         with workers(house.env, count=BUDGET_WORKERS):
             rate = house.saturate(cloud, seconds=BUDGET_SECONDS)
-        report.row("calls per second over a minute", rate, "/s", reference=BUDGET, least=0.95, most=1.05)
-        report.row("requests for one backup at once", cloud.ask("max_in_flight_per_backup"), "", most=1)
+        report.row(
+            "calls per second over a minute", rate, "/s", reference=BUDGET, least=0.95, most=1.05
+        )
+        report.row(
+            "requests for one backup at once", cloud.ask("max_in_flight_per_backup"), "", most=1
+        )
 
 
 def _mean(rounds: Sequence[Round]) -> float:

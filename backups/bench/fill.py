@@ -1,4 +1,6 @@
-"""A large, lifelike set of tracked backups, made by the simulator's generator and stored the way of every answer."""
+"""A large, lifelike set of tracked backups, made by the simulator's generator and stored the way of
+every answer.
+"""
 
 import json
 import uuid
@@ -25,17 +27,23 @@ BATCH = 1000
 
 
 def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
-    """Have `backups` backups of about one disk per 12 backups tracked; what is there already stays."""
+    """Have `backups` backups of about one disk per 12 backups tracked; what is there already
+    stays.
+    """
     if Backup.objects.count() >= backups:
         return
     world = World(seed=seed, backups=backups, keep=12)
     world.advance(now.timestamp())
     form, moment = Form(), now.timestamp()
-    missing = iter(sorted(set(world.slots) - {str(pk) for pk in Backup.objects.values_list("pk", flat=True)}))
+    missing = iter(
+        sorted(set(world.slots) - {str(pk) for pk in Backup.objects.values_list("pk", flat=True)})
+    )
     while ids := list(islice(missing, BATCH)):
         tracking.add(cloud=CLOUD, values=ids, now=now)
         bodies = (json.loads(world.slots[one].encode(moment, form)) for one in ids)
-        answers = [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies]
+        answers = [
+            Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies
+        ]
         apply(CLOUD, answers, more_follows=True)
     queue.derive_due(CLOUD, now)
 
@@ -44,9 +52,15 @@ def ready(now: datetime) -> None:
     """Have the usual number tracked and all of it known, as in an installation that keeps up."""
     fill(size(), now=now)
     day = timedelta(days=1)
-    Backup.objects.filter(stale_at__lt=now + day / 2).update(stale_at=now + day, next_refresh_at=now + day)
-    Cloud.objects.filter(pk=CLOUD).update(last_good_at=now, backups_listed_at=now + day, follow="all")
-    if connection.vendor == "postgresql":  # whose autovacuum does it soon; nobody does it for SQLite
+    Backup.objects.filter(stale_at__lt=now + day / 2).update(
+        stale_at=now + day, next_refresh_at=now + day
+    )
+    Cloud.objects.filter(pk=CLOUD).update(
+        last_good_at=now, backups_listed_at=now + day, follow="all"
+    )
+    if (
+        connection.vendor == "postgresql"
+    ):  # whose autovacuum does it soon; nobody does it for SQLite
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
 
@@ -66,4 +80,6 @@ def another(backups: int, *, now: datetime) -> Iterator[None]:
 
 def run(report: Report) -> None:
     report.head(f"Filling with {size():,} backups")
-    report.row("tracked, decoded, derived and stored", spent(lambda: ready(timezone.now())).wall, "s")
+    report.row(
+        "tracked, decoded, derived and stored", spent(lambda: ready(timezone.now())).wall, "s"
+    )

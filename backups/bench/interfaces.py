@@ -24,19 +24,48 @@ from backups.models import Backup, BackupTag
 from backups.query.backups import BACKUPS
 
 FILTERS = (
-    *("status=available", "status=error", "status=creating", f"cloud={CLOUD}", "kind=full", "tracking_state=fresh"),
-    *("tracking_state=stale", "tracking_state=gone", "bootable=true", "encrypted=true", "size_min=100", "size_max=1"),
-    *("storage_path=nowhere", "created_at_after=2026-01-01", "created_at_before=2026-01-01", "name=null"),
-    *("chain_size_mb_min=1000", "fail_reason=null", "tag=bench", "service_type=vm", "deduplicated=true"),
+    *(
+        "status=available",
+        "status=error",
+        "status=creating",
+        f"cloud={CLOUD}",
+        "kind=full",
+        "tracking_state=fresh",
+    ),
+    *(
+        "tracking_state=stale",
+        "tracking_state=gone",
+        "bootable=true",
+        "encrypted=true",
+        "size_min=100",
+        "size_max=1",
+    ),
+    *(
+        "storage_path=nowhere",
+        "created_at_after=2026-01-01",
+        "created_at_before=2026-01-01",
+        "name=null",
+    ),
+    *(
+        "chain_size_mb_min=1000",
+        "fail_reason=null",
+        "tag=bench",
+        "service_type=vm",
+        "deduplicated=true",
+    ),
 )
 SEARCHES = ("autobk", "nothing of the kind", "quota", "ä")
 
 
-@override_settings(REDIS_URL=None, API_RATE="1000000/minute")  # calls are counted in this process, and never refused
+@override_settings(
+    REDIS_URL=None, API_RATE="1000000/minute"
+)  # calls are counted in this process, and never refused
 def run(report: Report) -> None:
     ready(timezone.now())
     some = list(Backup.objects.order_by("id").values_list("pk", flat=True)[:500])
-    BackupTag.objects.bulk_create([BackupTag(backup_id=pk, tag="bench") for pk in some], ignore_conflicts=True)
+    BackupTag.objects.bulk_create(
+        [BackupTag(backup_id=pk, tag="bench") for pk in some], ignore_conflicts=True
+    )
     client = _client()
     get = _reader(client)
     report.head(f"Interfaces, {size():,} backups")
@@ -77,13 +106,20 @@ def _lists(report: Report, get: Callable[..., Any]) -> None:
             address = f"/api/backups/?{where}&ordering={order}"
             get(address)
             slowest[address] = spent(partial(get, address)).wall
-    report.row("100 rows, any filter in any order, p95", _p95_of(list(slowest.values())), "ms", most=60)
+    report.row(
+        "100 rows, any filter in any order, p95", _p95_of(list(slowest.values())), "ms", most=60
+    )
     worst = max(slowest, key=lambda address: slowest[address])
     report.row(f"  the slowest: {worst.partition('?')[2]}"[:58], slowest[worst] * 1000, "ms")
     texts = [p95(partial(get, f"/api/backups/?q={q}"), times=10) for q in SEARCHES]
     report.row("100 rows, free text, p95", max(texts), "ms", most=150)
     report.row("100 rows, no filter, p95", p95(lambda: get("/api/backups/")), "ms", most=60)
-    report.row("1,000 rows as JSON, p95", p95(lambda: get("/api/backups/?limit=1000"), times=20), "ms", most=150)
+    report.row(
+        "1,000 rows as JSON, p95",
+        p95(lambda: get("/api/backups/?limit=1000"), times=20),
+        "ms",
+        most=150,
+    )
     tag = get("/api/backups/")["ETag"]
     same = p95(lambda: get("/api/backups/", **{"If-None-Match": tag}))
     report.row("the list, nothing new (304), p95", same, "ms", most=8)
@@ -98,12 +134,17 @@ def _pages(report: Report, get: Callable[..., Any]) -> None:
         walls.append(time.perf_counter() - began)
         address = following
     tenth = max(1, len(walls) // 10)
-    first, last = sum(walls[1 : tenth + 1]) / tenth * 1000, sum(walls[-tenth - 1 : -1]) / tenth * 1000
+    first, last = (
+        sum(walls[1 : tenth + 1]) / tenth * 1000,
+        sum(walls[-tenth - 1 : -1]) / tenth * 1000,
+    )
     report.row("a page at the end of the walk", last, "ms", reference=first, most=1.3)
 
 
 def _table(report: Report, get: Callable[..., Any]) -> None:
-    """All rows as CSV, in time and in memory: the peak over the first fifth against the peak over all."""
+    """All rows as CSV, in time and in memory: the peak over the first fifth against the peak over
+    all.
+    """
     peaks = []
     for most in (size() // 5, size()):
         tracemalloc.start()

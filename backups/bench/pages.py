@@ -1,6 +1,8 @@
-"""The pages of a large installation against an empty Django view: each filter in each order, the last page, the poll.
+"""The pages of a large installation against an empty Django view: each filter in each order, the
+last page, the poll.
 
-`VBSDASH_BENCH_BACKUPS` sets how many backups are tracked (100,000); 1,000 in another database show the growth.
+`VBSDASH_BENCH_BACKUPS` sets how many backups are tracked (100,000); 1,000 in another database show
+the growth.
 """
 
 from collections.abc import Callable
@@ -24,8 +26,22 @@ from backups.query.backups import BACKUPS
 from backups.query.cursor import LAST
 
 FILTERS = (
-    *("", "status=available", "status=error", "kind=full", "cloud=bench", "tracking_state=fresh", "size_min=100"),
-    *("created_at_after=2026-01-01", "chain_size_mb_min=1000", "tag=q4", "name=null", "fail_reason=null"),
+    *(
+        "",
+        "status=available",
+        "status=error",
+        "kind=full",
+        "cloud=bench",
+        "tracking_state=fresh",
+        "size_min=100",
+    ),
+    *(
+        "created_at_after=2026-01-01",
+        "chain_size_mb_min=1000",
+        "tag=q4",
+        "name=null",
+        "fail_reason=null",
+    ),
     *("encrypted=true", "service_type=vm", "storage_path=nowhere", "status=available&kind=full"),
 )
 SEARCHES = ("kafka", "autobk", "nothing of the kind", "ä")
@@ -72,13 +88,32 @@ def _list(report: Report, web: Client, small: float) -> None:
         for query, order in product(FILTERS, BACKUPS.orderings)
     }
     worst = max(walls, key=lambda key: walls[key])
-    report.row(f"list, the median of {len(walls)} filters × orders", median(walls.values()), "ms", most=LIST_MS)
-    report.row(f"list, the slowest: {worst[0] or 'no filter'}, {worst[1]}"[:58], walls[worst], "ms", most=LIST_MS)
-    report.row("list, free text", max(_get(web, f"/backups/?q={q}") for q in SEARCHES), "ms", most=SEARCH_MS)
+    report.row(
+        f"list, the median of {len(walls)} filters × orders",
+        median(walls.values()),
+        "ms",
+        most=LIST_MS,
+    )
+    report.row(
+        f"list, the slowest: {worst[0] or 'no filter'}, {worst[1]}"[:58],
+        walls[worst],
+        "ms",
+        most=LIST_MS,
+    )
+    report.row(
+        "list, free text",
+        max(_get(web, f"/backups/?q={q}") for q in SEARCHES),
+        "ms",
+        most=SEARCH_MS,
+    )
     first = _get(web, "/backups/")
     last = _get(web, f"/backups/?cursor={LAST.write(BACKUPS, BACKUPS.default_order)}")
-    report.row("list, the last page against the first", last, "ms", reference=first, most=LAST_TIMES)
-    report.row(f"list, {size():,} against {FEW:,} backups", first, "ms", reference=small, most=GROWTH)
+    report.row(
+        "list, the last page against the first", last, "ms", reference=first, most=LAST_TIMES
+    )
+    report.row(
+        f"list, {size():,} against {FEW:,} backups", first, "ms", reference=small, most=GROWTH
+    )
 
 
 def _others(report: Report, web: Client) -> None:

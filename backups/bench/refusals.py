@@ -1,4 +1,6 @@
-"""What it costs to refuse a body of the largest size that is full of mistakes: no more than a second, and 100 KB."""
+"""What it costs to refuse a body of the largest size that is full of mistakes: no more than a
+second, and 100 KB.
+"""
 
 import json
 import uuid
@@ -30,7 +32,9 @@ class Question:
 
 
 def questions(cloud: str) -> Mapping[str, Question]:
-    """Bodies of nearly the allowed size, each with as many mistakes of one sort as there is room for."""
+    """Bodies of nearly the allowed size, each with as many mistakes of one sort as there is room
+    for.
+    """
     keys = _filled('{"key%08d": 1, ', '"cloud": 1}')
     texts = f'["{"x" * 60}"' + f', "{"x" * 60}"' * 80_000 + "]"
     wrong = "[" + ", ".join([json.dumps({"wrong": "x" * 480})] * 9_999) + "]"
@@ -42,17 +46,31 @@ def questions(cloud: str) -> Mapping[str, Question]:
         "300,000 unknown keys, of a disk": Question("patch", volume, keys),
         "300,000 unknown keys, of a rule": Question("put", tag, keys),
         "300,000 unknown keys inside a rule": Question("patch", volume, f'{{"rule": {keys}}}'),
-        "10,000 IDs of another type": Question("post", "/api/backups/", f'{{"cloud": "{cloud}", "ids": {wrong}}}'),
+        "10,000 IDs of another type": Question(
+            "post", "/api/backups/", f'{{"cloud": "{cloud}", "ids": {wrong}}}'
+        ),
         "80,000 IDs": Question("post", "/api/backups/", f'{{"cloud": "{cloud}", "ids": {texts}}}'),
-        "10,000 texts that are no ID": Question("post", "/api/backups/refresh/", f'{{"ids": {wrong}}}'),
+        "10,000 texts that are no ID": Question(
+            "post", "/api/backups/refresh/", f'{{"ids": {wrong}}}'
+        ),
         "80,000 tags": Question("patch", volume, f'{{"tags": {texts}}}'),
-        "80,000 tags for many": Question("post", "/api/backups/tag/", f'{{"add": {texts}, "remove": {texts[:2]}"]}}'),
+        "80,000 tags for many": Question(
+            "post", "/api/backups/tag/", f'{{"add": {texts}, "remove": {texts[:2]}"]}}'
+        ),
         "a body that is a list": Question("post", "/api/backups/", texts),
-        "600,000 words in one text": Question("post", "/api/backups/", _ids(cloud, "not an id " * 200_000)),
-        "one key twice": Question("post", "/api/backups/", keys.replace('"cloud"', '"key00000001"')),
+        "600,000 words in one text": Question(
+            "post", "/api/backups/", _ids(cloud, "not an id " * 200_000)
+        ),
+        "one key twice": Question(
+            "post", "/api/backups/", keys.replace('"cloud"', '"key00000001"')
+        ),
         "brackets": Question("post", "/api/backups/", "[" * (ALLOWED - 1)),
-        "500,000 lists that hold nothing": Question("post", "/api/backups/", "[" + "[[[[]]]]," * 500_000 + "1]"),
-        "a million numbers": Question("post", "/api/volumes/", f'{{"label": [{"1.5, " * 900_000}1]}}'),
+        "500,000 lists that hold nothing": Question(
+            "post", "/api/backups/", "[" + "[[[[]]]]," * 500_000 + "1]"
+        ),
+        "a million numbers": Question(
+            "post", "/api/volumes/", f'{{"label": [{"1.5, " * 900_000}1]}}'
+        ),
     }
 
 
@@ -74,7 +92,9 @@ def put(client: Client, question: Question) -> Any:
 def run(report: Report) -> None:
     report.head("Refusals of bodies of 5 MiB")
     Cloud.objects.get_or_create(name=CLOUD)
-    Volume.objects.get_or_create(cloud_id=CLOUD, volume_id=VOLUME, defaults={"first_seen_at": timezone.now()})
+    Volume.objects.get_or_create(
+        cloud_id=CLOUD, volume_id=VOLUME, defaults={"first_seen_at": timezone.now()}
+    )
     user = User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
     key = tokens.create(user=user, now=timezone.now()).key
     client = Client(headers={"Authorization": f"Bearer {key}"}, SERVER_NAME="localhost")

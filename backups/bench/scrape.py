@@ -1,4 +1,6 @@
-"""What a scrape of /metrics costs with many backups tracked, with and without the series of single disks."""
+"""What a scrape of /metrics costs with many backups tracked, with and without the series of single
+disks.
+"""
 
 from typing import Any
 
@@ -19,7 +21,9 @@ TIMES = 15
 def run(report: Report) -> None:
     now = timezone.now()
     ready(now)
-    report.head(f"A scrape at {Backup.objects.count():,} backups of {Volume.objects.count():,} disks")
+    report.head(
+        f"A scrape at {Backup.objects.count():,} backups of {Volume.objects.count():,} disks"
+    )
     user, _ = User.objects.get_or_create(username="prometheus")
     key = tokens.create(user=user, read_only=True, now=now).key
     client = Client(headers={"Authorization": f"Bearer {key}"})

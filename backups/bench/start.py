@@ -1,7 +1,8 @@
-"""The default set-up as an operator meets it: how soon it is there, what it costs, how soon a pasted ID is a row.
+"""The default set-up as an operator meets it: how soon it is there, what it costs, how soon a
+pasted ID is a row.
 
-`make run` runs in a fresh copy of the project with an empty home. It is the same on every database, so it is measured
-once, where the bench is on SQLite.
+`make run` runs in a fresh copy of the project with an empty home. It is the same on every database,
+so it is measured once, where the bench is on SQLite.
 """
 
 import contextlib
@@ -46,10 +47,16 @@ PAGES = (
 
 
 class Running:
-    """A `make run` in `project` once its banner is shown; `seconds` from the first key to the banner."""
+    """A `make run` in `project` once its banner is shown; `seconds` from the first key to the
+    banner.
+    """
 
     def __init__(self, project: Path, log: Path, **more: str) -> None:
-        env = {"PATH": os.defpath + os.pathsep + os.environ["PATH"], "HOME": str(project.parent), "PORT": "0"}
+        env = {
+            "PATH": os.defpath + os.pathsep + os.environ["PATH"],
+            "HOME": str(project.parent),
+            "PORT": "0",
+        }
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         began = time.monotonic()
         with log.open("wb") as out:
@@ -67,7 +74,10 @@ class Running:
             if self.process.poll() is not None or time.monotonic() - began > 600:
                 self.stop()
                 raise RuntimeError(f"make run did not get ready:\n{self.said}")
-            if INSTALLING.search(self.said) and not (project / ".venv" / ".installed-requirements.txt").exists():
+            if (
+                INSTALLING.search(self.said)
+                and not (project / ".venv" / ".installed-requirements.txt").exists()
+            ):
                 self.installed_after = time.monotonic() - began
             time.sleep(0.05)
         self.seconds = time.monotonic() - began
@@ -121,20 +131,36 @@ def run(report: Report) -> None:
         project = _copy(Path(folder))
         with Running(project, Path(folder) / "first.log") as first:
             report.row("first start: .venv and installation", first.installed_after, "s")
-            report.row("first start: from there to the first page", first.seconds - first.installed_after, "s")
+            report.row(
+                "first start: from there to the first page",
+                first.seconds - first.installed_after,
+                "s",
+            )
             report.row("first start in all", first.seconds, "s", most=180)
             password = PASSWORD.findall(first.said)[0]
             report.row("stop by SIGTERM", first.stop(), "s", most=10)
         with Running(project, Path(folder) / "later.log") as later:
             report.row("later start", later.seconds, "s", most=10)
             _ask(later, password)
-            report.row(f"memory of all processes after {REQUESTS:,} requests", later.memory() / 1e6, "MB", most=450)
+            report.row(
+                f"memory of all processes after {REQUESTS:,} requests",
+                later.memory() / 1e6,
+                "MB",
+                most=450,
+            )
         with (
             _slow_cloud(Path(folder)) as clouds_file,
-            Running(project, Path(folder) / "real.log", OS_CLIENT_CONFIG_FILE=str(clouds_file)) as real,
+            Running(
+                project, Path(folder) / "real.log", OS_CLIENT_CONFIG_FILE=str(clouds_file)
+            ) as real,
         ):
             seconds = _rows(real, PASSWORD.findall(real.said)[0], clouds_file)
-            report.row(f"submit to decoded row, API at {SLOW_API_MS} ms, slowest of {IDS}", seconds, "s", most=3)
+            report.row(
+                f"submit to decoded row, API at {SLOW_API_MS} ms, slowest of {IDS}",
+                seconds,
+                "s",
+                most=3,
+            )
 
 
 def _copy(folder: Path) -> Path:
@@ -148,7 +174,11 @@ def _copy(folder: Path) -> Path:
 def _ask(running: Running, password: str) -> None:
     """A thousand pages and API answers, as four browsers ask for them."""
     sessions = [running.signed_in(password) for _ in range(4)]
-    while not (listed := sessions[0].get(f"{running.url}/api/backups/?limit=1", timeout=30).json()["results"]):
+    while not (
+        listed := sessions[0]
+        .get(f"{running.url}/api/backups/?limit=1", timeout=30)
+        .json()["results"]
+    ):
         time.sleep(0.5)  # the demo follows what its cloud lists
 
     def ask(at: int) -> None:
@@ -163,7 +193,16 @@ def _ask(running: Running, password: str) -> None:
 def _slow_cloud(folder: Path) -> Iterator[Path]:
     """The clouds.yaml of a simulated cloud, a process of its own, that answers after 100 ms."""
     file = folder / "clouds.yaml"
-    words = ["--backups", "50", "--latency-ms", str(SLOW_API_MS), "--name", "slow", "--clouds-file", str(file)]
+    words = [
+        "--backups",
+        "50",
+        "--latency-ms",
+        str(SLOW_API_MS),
+        "--name",
+        "slow",
+        "--clouds-file",
+        str(file),
+    ]
     argv = [sys.executable, "manage.py", "simulate_vbs", *words]
     with subprocess.Popen(argv, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ourselves
         while not file.exists():
@@ -173,7 +212,9 @@ def _slow_cloud(folder: Path) -> Iterator[Path]:
 
 
 def _rows(running: Running, password: str, clouds_file: Path) -> float:
-    """Seconds from sending the form until the backup's page shows its status; the slowest of five."""
+    """Seconds from sending the form until the backup's page shows its status; the slowest of
+    five.
+    """
     session = running.signed_in(password)
     listed = _ids(clouds_file)[:IDS]
     slowest = 0.0
@@ -193,7 +234,9 @@ def _rows(running: Running, password: str, clouds_file: Path) -> float:
 
 
 def _ids(clouds_file: Path) -> list[str]:
-    found = load_clouds({"OS_CLIENT_CONFIG_FILE": str(clouds_file)}, cwd=clouds_file.parent, home=clouds_file.parent)
+    found = load_clouds(
+        {"OS_CLIENT_CONFIG_FILE": str(clouds_file)}, cwd=clouds_file.parent, home=clouds_file.parent
+    )
     client = Client(found["slow"], clock=lambda: datetime.now(UTC))
     ids = [str(entry["id"]) for entry in client.list_backups(limit=IDS)]
     client.close()

@@ -40,7 +40,9 @@ def keep(cloud_name: str, calls: Mapping[str, int], now: datetime) -> None:
 
 
 def in_last_minute(cloud: Cloud, now: datetime) -> float:
-    """Estimated from two minutes by the clock: the running one, and the part of the one before that counts yet."""
+    """Estimated from two minutes by the clock: the running one, and the part of the one before that
+    counts yet.
+    """
     minute = now.replace(second=0, microsecond=0)
     if cloud.minute == minute:
         return cloud.calls_this_minute + cloud.calls_last_minute * (1 - (now - minute) / MINUTE)

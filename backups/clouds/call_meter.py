@@ -1,6 +1,7 @@
 """Every call to a cloud passes here: admitted by the cloud's budget, counted by how it ended.
 
-Work in bulk pays for many calls at once (`prepaid`); any other call waits some seconds for its turn, before the bulk.
+Work in bulk pays for many calls at once (`prepaid`); any other call waits some seconds for its
+turn, before the bulk.
 """
 
 import threading
@@ -33,7 +34,9 @@ class Meter:
         self._lock = threading.Lock()
 
     def share(self, cloud: str, per_second: float) -> None:
-        """From now on calls count in the budget of that cloud: the same project under another name, or this one."""
+        """From now on calls count in the budget of that cloud: the same project under another name,
+        or this one.
+        """
         if self._shared != (cloud, per_second):
             self._shared = (cloud, per_second)
             self.budget = Budget(cloud, per_second)
@@ -46,7 +49,9 @@ class Meter:
         urgent = mine.bulk_until is None
         until = time.monotonic() + PATIENCE if mine.bulk_until is None else mine.bulk_until
         if not self.budget.wait(1, until=until, urgent=urgent):
-            raise OutOfBudget("The call budget of this cloud is used up for the moment; nothing was asked.")
+            raise OutOfBudget(
+                "The call budget of this cloud is used up for the moment; nothing was asked."
+            )
 
     def ended(self, class_name: str) -> None:
         with self._lock:
@@ -69,7 +74,9 @@ class Meter:
 
     @contextmanager
     def bulk(self, *, until: float) -> Iterator[None]:
-        """Calls of this thread wait behind urgent ones, at most until then, in time.monotonic() seconds."""
+        """Calls of this thread wait behind urgent ones, at most until then, in time.monotonic()
+        seconds.
+        """
         self._mine.bulk_until = until
         try:
             yield

@@ -1,5 +1,7 @@
-"""The connection test: name resolution, TLS, sign-in, catalog, permission, path, and what to do about the first that
-fails. GET only, beside the sign-in. A person asked for it, so it tries a refused sign-in once more."""
+"""The connection test: name resolution, TLS, sign-in, catalog, permission, path, and what to do
+about the first that fails. GET only, beside the sign-in. A person asked for it, so it tries a
+refused sign-in once more.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -52,7 +54,9 @@ class ConnectionTest:
 
 
 def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> ConnectionTest:
-    """Test a configured cloud. Raises UnknownCloud. What the sign-in said is kept, as after any other call."""
+    """Test a configured cloud. Raises UnknownCloud. What the sign-in said is kept, as after any
+    other call.
+    """
     config = registry.configured().get(name)
     if config is None:
         raise UnknownCloud(name)
@@ -79,7 +83,9 @@ class _Test:
 
     def __init__(self, config: CloudConfig, clock: Callable[[], datetime]) -> None:
         self._config, self._clock = config, clock
-        self.meter = Meter(config.name, config.requests_per_second)  # its calls are the cloud's like any other
+        self.meter = Meter(
+            config.name, config.requests_per_second
+        )  # its calls are the cloud's like any other
         self.steps = {step: Step(step, "not_tried") for step in STEPS}
         self.refused: SignInRefused | None = None
 
@@ -99,13 +105,16 @@ class _Test:
             return
         base = self._catalog(client)
         if base is None or (
-            urlsplit(base).netloc not in {urlsplit(url).netloc for url in urls} and not self._reach([base])
+            urlsplit(base).netloc not in {urlsplit(url).netloc for url in urls}
+            and not self._reach([base])
         ):
             return
         self._list(client)
 
     def _reach(self, urls: Sequence[str]) -> bool:
-        """Name and TLS of each host; a host that only the catalog names is added to what stands there."""
+        """Name and TLS of each host; a host that only the catalog names is added to what stands
+        there.
+        """
         began = time.monotonic()
         names = [resolve(url) for url in urls]
         if not self._add("name", names, began):
@@ -132,7 +141,13 @@ class _Test:
             self.refused = e if isinstance(e, SignInRefused) else None
             self._set("sign_in", "failed", e.message, _sign_in_cure(e), began)
             return False
-        self._set("sign_in", "ok", f"Signed in to {urlsplit(str(self._config.auth['auth_url'])).netloc}.", "", began)
+        self._set(
+            "sign_in",
+            "ok",
+            f"Signed in to {urlsplit(str(self._config.auth['auth_url'])).netloc}.",
+            "",
+            began,
+        )
         return True
 
     def _catalog(self, client: Client) -> str | None:
@@ -150,7 +165,11 @@ class _Test:
             return None
         place = urlsplit(base).netloc
         kind = client.endpoint_type
-        told = f"The catalog names {place} as {kind}." if kind else f"Not used: vbs_endpoint_override names {place}."
+        told = (
+            f"The catalog names {place} as {kind}."
+            if kind
+            else f"Not used: vbs_endpoint_override names {place}."
+        )
         self._set("catalog", "ok", told, "", began)
         return base
 
@@ -163,19 +182,27 @@ class _Test:
             self._list_failed(e, began)
             return
         self._set("permission", "ok", "Backups may be read.", "", began)
-        some = "The list of backups answers" if found else "The list of backups answers; it is empty"
+        some = (
+            "The list of backups answers" if found else "The list of backups answers; it is empty"
+        )
         self.steps["path"] = Step("path", "ok", f"{some}: {urlsplit(client.endpoint).path}.")
 
     def _list_failed(self, e: VBSError, began: float) -> None:
         status = f" (HTTP {e.http_status})" if e.http_status else ""
         if isinstance(e, SignInRefused) and self._config.auth_type == AKSK:
             self.refused = e
-            self._set("sign_in", "failed", f"The signature is refused{status}: {e.message}", _KEYS, began)
+            self._set(
+                "sign_in", "failed", f"The signature is refused{status}: {e.message}", _KEYS, began
+            )
         elif isinstance(e, Unauthorized | Rejected):
             self._set("permission", "failed", f"Not allowed{status}: {e.message}", _ROLE, began)
         else:
-            self.steps["permission"] = replace(self.steps["permission"], detail="cannot be told: the path fails")
-            cure = next((cure for kind, cure in _PATH if isinstance(e, kind)), "Ask the cloud's support.")
+            self.steps["permission"] = replace(
+                self.steps["permission"], detail="cannot be told: the path fails"
+            )
+            cure = next(
+                (cure for kind, cure in _PATH if isinstance(e, kind)), "Ask the cloud's support."
+            )
             self._set("path", "failed", f"{e.message}{status}", cure, began)
 
     def _set(self, step: str, outcome: Outcome, detail: str, cure: str, began: float) -> None:
@@ -184,18 +211,30 @@ class _Test:
 
 
 _KEYS = "Check ak, sk and project_id in clouds.yaml, and the clock of this machine."
-_ROLE = "Give the user the right to read backups in this project, and see that the project is the right one."
+_ROLE = (
+    "Give the user the right to read backups in this project, and see that the project is the "
+    "right one."
+)
 _PATH = (
     (OutOfBudget, "Try again in some seconds, or raise vbs_requests_per_second."),
     (WrongAddress, "Correct vbs_endpoint_override, or remove it so that the catalog decides."),
-    (Malformed, "See that vbs_endpoint_override leads to the backup service and to nothing in front of it."),
-    (Unavailable, "The service itself has trouble: try again later, and ask the cloud's support if it stays."),
+    (
+        Malformed,
+        "See that vbs_endpoint_override leads to the backup service and to nothing in front of it.",
+    ),
+    (
+        Unavailable,
+        "The service itself has trouble: try again later, and ask the cloud's support if it stays.",
+    ),
 )
 
 
 def _sign_in_cure(e: VBSError) -> str:
     if isinstance(e, SignInRefused):
-        return "Correct the user, password or domain in clouds.yaml; repeated tries lock accounts, so press once."
+        return (
+            "Correct the user, password or domain in clouds.yaml; repeated tries lock accounts, "
+            "so press once."
+        )
     if isinstance(e, WrongAddress | Malformed):
         return "Correct auth_url in clouds.yaml."
     return "The identity service has trouble: try again later."

@@ -35,20 +35,27 @@ class Discovered:
 
 
 def listed(cloud: str, *, limit: int, offset: int = 0, **filters: str) -> Discovered:
-    """A page of the cloud's list, the newest first; one call to it. Raises UnknownCloud and VBSError.
+    """A page of the cloud's list, the newest first; one call to it. Raises UnknownCloud and
+    VBSError.
 
     `filters`: status, volume_id or name, as the cloud's own list takes them.
     """
     if cloud not in registry.configured():
         raise UnknownCloud(cloud)
-    entries = registry.client(cloud).list_backups(limit=limit, offset=offset, sort_dir="desc", **filters)
+    entries = registry.client(cloud).list_backups(
+        limit=limit, offset=offset, sort_dir="desc", **filters
+    )
     usable = [entry for entry in entries if is_listed(entry)]
     return Discovered(_marked(usable), offset + len(entries) if len(entries) >= limit else None)
 
 
 def _marked(entries: Sequence[dict[str, Any]]) -> list[Listed]:
     decoded = [payload.decode(entry) for entry in entries]
-    known = set(Backup.objects.filter(pk__in=[UUID(str(one.id)) for one in decoded]).values_list("pk", flat=True))
+    known = set(
+        Backup.objects.filter(pk__in=[UUID(str(one.id)) for one in decoded]).values_list(
+            "pk", flat=True
+        )
+    )
     return [
         Listed(
             id=str(UUID(str(one.id))),

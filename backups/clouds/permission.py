@@ -5,12 +5,16 @@ from datetime import datetime, timedelta
 from backups.clouds import registry, same_project
 from backups.models import Cloud
 
-ASK_EVERY = timedelta(minutes=8)  # a cloud in which nothing is due; each is to be asked every 10 minutes
+ASK_EVERY = timedelta(
+    minutes=8
+)  # a cloud in which nothing is due; each is to be asked every 10 minutes
 ASK_AGAIN = timedelta(seconds=30)  # … or sooner, when its last call failed
 
 
 def may_ask(name: str, now: datetime) -> Cloud | None:
-    """The cloud's row, unless it is to be left alone now: not configured, paused, or its sign-in refused."""
+    """The cloud's row, unless it is to be left alone now: not configured, paused, or its sign-in
+    refused.
+    """
     if name not in registry.configured():
         return None
     cloud = Cloud.objects.filter(pk=name).first()
@@ -23,4 +27,6 @@ def may_ask(name: str, now: datetime) -> Cloud | None:
 
 def is_silent(cloud: Cloud, now: datetime) -> bool:
     """Is it time to ask a cloud something although nothing is due in it?"""
-    return cloud.attempted_at is None or cloud.attempted_at < now - (ASK_AGAIN if cloud.failures else ASK_EVERY)
+    return cloud.attempted_at is None or cloud.attempted_at < now - (
+        ASK_AGAIN if cloud.failures else ASK_EVERY
+    )

@@ -1,4 +1,6 @@
-"""How many backups a project may have: asked of the cloud once a day, or set in clouds.yaml where it does not tell."""
+"""How many backups a project may have: asked of the cloud once a day, or set in clouds.yaml where
+it does not tell.
+"""
 
 import time
 from collections.abc import Mapping
@@ -30,14 +32,18 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 
 def read_due(name: str) -> int:
-    """Ask for the quota unless it is not due, or the cloud is to be left alone; 1 when it was told."""
+    """Ask for the quota unless it is not due, or the cloud is to be left alone; 1 when it was
+    told.
+    """
     now = clock.now()
     cloud = may_ask(name, now)
     return read(name, now) if cloud is not None and is_due(cloud, now) and _claim(name, now) else 0
 
 
 def read(name: str, now: datetime) -> int:
-    """One call within the budget. A failure is kept as a sentence, and what was known before stays."""
+    """One call within the budget. A failure is kept as a sentence, and what was known before
+    stays.
+    """
     rows = Cloud.objects.filter(pk=name)
     try:
         with registry.meter(name).bulk(until=time.monotonic() + WAIT):
@@ -47,7 +53,9 @@ def read(name: str, now: datetime) -> int:
         return 0
     except VBSError as e:
         refused = e.class_name in ("rejected", "wrong_address", "gone")
-        why = f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
+        why = (
+            f"The quota was not read: {e.message.rstrip('.')}. {BY_HAND if refused else ''}".strip()
+        )
         rows.update(quota_error=why, quota_due_at=now + (EVERY if refused else AGAIN))
         return 0
     keep(rows.get(), told, now)
@@ -55,9 +63,13 @@ def read(name: str, now: datetime) -> int:
 
 
 def keep(cloud: Cloud, told: Mapping[Resource, int | None], now: datetime) -> None:
-    """A limit that was lifted at once, or that leaves no room for what is there, counts when it is told twice."""
+    """A limit that was lifted at once, or that leaves no room for what is there, counts when it is
+    told twice.
+    """
     doubted_before = cloud.quota_doubted or {}
-    doubted: dict[str, int | None] = {name: limit for name, limit in doubted_before.items() if name not in told}
+    doubted: dict[str, int | None] = {
+        name: limit for name, limit in doubted_before.items() if name not in told
+    }
     for resource, limit in told.items():
         is_told_again = resource in doubted_before and doubted_before[resource] == limit
         if _is_odd(cloud, resource, limit) and not is_told_again:
@@ -68,10 +80,13 @@ def keep(cloud: Cloud, told: Mapping[Resource, int | None], now: datetime) -> No
     cloud.quota_error = None
     if doubted:
         names = " and ".join(sorted(doubted))
-        cloud.quota_error = f"The quota of {names} that was told is doubted until another answer says the same."
+        cloud.quota_error = (
+            f"The quota of {names} that was told is doubted until another answer says the same."
+        )
     elif len(told) < len(_COLUMNS):  # what is not told is no limit that was lifted
         cloud.quota_error = (
-            "The answer about the quota does not name all limits of backups; those that it leaves out stay as known."
+            "The answer about the quota does not name all limits of backups; those that it leaves "
+            "out stay as known."
         )
     if cloud.quota_error is not None:
         cloud.quota_due_at = now + AGAIN
@@ -84,7 +99,9 @@ def _is_odd(cloud: Cloud, resource: Resource, limit: int | None) -> bool:
         return False
     if limit is None:
         return known is not None
-    return limit == 0 or (resource == "backups" and cloud.listed is not None and limit < cloud.listed)
+    return limit == 0 or (
+        resource == "backups" and cloud.listed is not None and limit < cloud.listed
+    )
 
 
 def in_force(cloud: Cloud) -> Quota:
@@ -95,7 +112,9 @@ def in_force(cloud: Cloud) -> Quota:
 
 
 def problem(cloud: Cloud) -> str | None:
-    """Why no quota is known, and the cure, as a sentence; None when the cloud told it, or nobody asks."""
+    """Why no quota is known, and the cure, as a sentence; None when the cloud told it, or nobody
+    asks.
+    """
     config = registry.configured().get(cloud.name)
     return cloud.quota_error if config is not None and _set(config) is None else None
 

@@ -1,8 +1,10 @@
-"""The call budget of each cloud, shared by all workers on all hosts: so many calls in a window of seconds.
+"""The call budget of each cloud, shared by all workers on all hosts: so many calls in a window of
+seconds.
 
-Redis counts (the `limits` library); without one, or while it does not answer, the database does. Windows begin with
-their first call and end by the counter's own clock, so hosts may disagree about the time. Redis only counts: nothing
-is lost with it but the window at hand. Urgent calls, for a person, go before the others.
+Redis counts (the `limits` library); without one, or while it does not answer, the database does.
+Windows begin with their first call and end by the counter's own clock, so hosts may disagree about
+the time. Redis only counts: nothing is lost with it but the window at hand. Urgent calls, for a
+person, go before the others.
 """
 
 import logging
@@ -50,7 +52,9 @@ def window(per_second: float) -> Window:
 class Budget:
     """Of one cloud, as seen by one process. Safe to use from many threads."""
 
-    def __init__(self, cloud: str, per_second: float, *, urgent_seconds: int = URGENT_SECONDS) -> None:
+    def __init__(
+        self, cloud: str, per_second: float, *, urgent_seconds: int = URGENT_SECONDS
+    ) -> None:
         self._key, self._urgent_key = f"vbsdash/{cloud}/calls", f"vbsdash/{cloud}/urgent"
         self._urgent_seconds = urgent_seconds
         self._window = window(per_second) if per_second > 0 else None
@@ -63,7 +67,9 @@ class Budget:
             return wanted
         wanted = min(wanted, self._most)
         calls = self._window.calls
-        limit = calls if urgent or not self._others_are_urgent() else math.floor(calls * URGENT_SHARE)
+        limit = (
+            calls if urgent or not self._others_are_urgent() else math.floor(calls * URGENT_SHARE)
+        )
         if limit < calls and _count(lambda store: store.get(self._key)) >= limit:
             return 0
         used = _count(lambda store: store.incr(self._key, self._seconds, wanted))
@@ -73,7 +79,9 @@ class Budget:
         return granted
 
     def wait(self, wanted: int, *, until: float, urgent: bool = False) -> int:
-        """Like `take`, but waits for a window with room, no longer than `until` in time.monotonic() seconds."""
+        """Like `take`, but waits for a window with room, no longer than `until` in time.monotonic()
+        seconds.
+        """
         while not (granted := self.take(wanted, urgent=urgent)):
             if time.monotonic() + POLL >= until:
                 return 0
@@ -94,7 +102,9 @@ class _Stores:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.redis: tuple[str, Storage] | None = None
-        self.avoid_until: dict[str, float] = {}  # address of a Redis that failed: time.monotonic() seconds
+        self.avoid_until: dict[
+            str, float
+        ] = {}  # address of a Redis that failed: time.monotonic() seconds
         self.database: Storage = DatabaseStorage()
 
 
@@ -102,14 +112,18 @@ _stores = _Stores()
 
 
 def _count(question: Callable[[Storage], int]) -> int:
-    """Ask Redis, else the database. When neither answers nothing may be called: a budget is a promise."""
+    """Ask Redis, else the database. When neither answers nothing may be called: a budget is a
+    promise.
+    """
     url = settings.REDIS_URL
     if url and time.monotonic() >= _stores.avoid_until.get(url, 0.0):
         try:
             return question(_redis(url))
         except (RedisError, OSError) as e:
             _stores.avoid_until[url] = time.monotonic() + AVOID_REDIS
-            logger.warning("budgets are counted in the database: Redis does not answer (%s)", type(e).__name__)
+            logger.warning(
+                "budgets are counted in the database: Redis does not answer (%s)", type(e).__name__
+            )
     try:
         return question(_stores.database)
     except DatabaseError as e:
@@ -120,5 +134,8 @@ def _count(question: Callable[[Storage], int]) -> int:
 def _redis(url: str) -> Storage:
     with _stores.lock:
         if _stores.redis is None or _stores.redis[0] != url:
-            _stores.redis = (url, RedisStorage(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS))
+            _stores.redis = (
+                url,
+                RedisStorage(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS),
+            )
         return _stores.redis[1]

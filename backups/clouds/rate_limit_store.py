@@ -26,14 +26,20 @@ class DatabaseStorage(Storage):
         with transaction.atomic():
             mine = BudgetWindow.objects.filter(pk=key)
             while not mine.update(
-                used=Case(ended, default=F("used") + amount), ends_at=Case(new_end, default=F("ends_at"))
+                used=Case(ended, default=F("used") + amount),
+                ends_at=Case(new_end, default=F("ends_at")),
             ):
                 row = BudgetWindow(key=key, used=0, ends_at=Now() + timedelta(seconds=expiry))
                 BudgetWindow.objects.bulk_create([row], ignore_conflicts=True)
             return mine.values_list("used", flat=True).get()
 
     def get(self, key: str) -> int:
-        return BudgetWindow.objects.filter(pk=key, ends_at__gt=Now()).values_list("used", flat=True).first() or 0
+        return (
+            BudgetWindow.objects.filter(pk=key, ends_at__gt=Now())
+            .values_list("used", flat=True)
+            .first()
+            or 0
+        )
 
     def get_expiry(self, key: str) -> float:
         end = BudgetWindow.objects.filter(pk=key).values_list("ends_at", flat=True).first()
@@ -48,5 +54,7 @@ class DatabaseStorage(Storage):
     def clear(self, key: str) -> None:
         BudgetWindow.objects.filter(pk=key).delete()
 
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
+    def __init__(
+        self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any
+    ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)

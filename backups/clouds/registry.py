@@ -19,7 +19,14 @@ from backups.vbs.kind import TypeInterpretation, Votes, full_type
 
 VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
 
-__all__ = ["client", "configured", "fingerprint", "full_in_force", "must_wait", "type_interpretation"]
+__all__ = [
+    "client",
+    "configured",
+    "fingerprint",
+    "full_in_force",
+    "must_wait",
+    "type_interpretation",
+]
 
 
 @dataclass(frozen=True)
@@ -76,11 +83,17 @@ def forget_clients() -> None:
 
 
 def ensure_rows() -> None:
-    """A row for each configured cloud, with `follow` as it is configured now; queries compare it."""
+    """A row for each configured cloud, with `follow` as it is configured now; queries compare
+    it.
+    """
     there = dict(Cloud.objects.filter(name__in=configured()).values_list("name", "follow"))
-    wanted = [Cloud(name=name, follow=config.follow) for name, config in sorted(configured().items())]
+    wanted = [
+        Cloud(name=name, follow=config.follow) for name, config in sorted(configured().items())
+    ]
     if differing := [cloud for cloud in wanted if there.get(cloud.name) != cloud.follow]:
-        Cloud.objects.bulk_create(differing, update_conflicts=True, unique_fields=["name"], update_fields=["follow"])
+        Cloud.objects.bulk_create(
+            differing, update_conflicts=True, unique_fields=["name"], update_fields=["follow"]
+        )
 
 
 def must_wait(cloud: Cloud, now: datetime) -> bool:
@@ -89,7 +102,9 @@ def must_wait(cloud: Cloud, now: datetime) -> bool:
 
 
 def health(cloud: Cloud) -> circuit_breaker.Health:
-    return circuit_breaker.Health(cloud.failures, cloud.breaker_openings, cloud.paused_until, cloud.pause_reason)
+    return circuit_breaker.Health(
+        cloud.failures, cloud.breaker_openings, cloud.paused_until, cloud.pause_reason
+    )
 
 
 def api(cloud: Cloud, config: CloudConfig | None) -> str:

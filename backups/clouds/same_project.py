@@ -1,7 +1,8 @@
-"""Finds configured clouds that are one project under several names, by the endpoint that sign-in and catalog led to.
+"""Finds configured clouds that are one project under several names, by the endpoint that sign-in
+and catalog led to.
 
-An endpoint of a backup service holds the project ID. Such clouds show each disk twice, which the clouds page says, and
-share one call budget: the lowest of theirs.
+An endpoint of a backup service holds the project ID. Such clouds show each disk twice, which the
+clouds page says, and share one call budget: the lowest of theirs.
 """
 
 import logging
@@ -29,12 +30,19 @@ class _Known:
 
 
 def groups(endpoints: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
-    """By name of a cloud, all names of its project, itself included; clouds that are alone are left out."""
+    """By name of a cloud, all names of its project, itself included; clouds that are alone are left
+    out.
+    """
     by_endpoint: dict[str, list[str]] = {}
     for name, endpoint in endpoints:
         if endpoint:
             by_endpoint.setdefault(_normal(endpoint), []).append(name)
-    return {name: tuple(sorted(names)) for names in by_endpoint.values() if len(names) > 1 for name in names}
+    return {
+        name: tuple(sorted(names))
+        for names in by_endpoint.values()
+        if len(names) > 1
+        for name in names
+    }
 
 
 def learn(configured: Iterable[str]) -> None:
@@ -56,7 +64,9 @@ def forget() -> None:
 
 
 def budget_of(name: str, configured: Mapping[str, CloudConfig]) -> tuple[str, float]:
-    """The name under which the calls of a cloud are counted, and how many a second there may be; 0: no limit."""
+    """The name under which the calls of a cloud are counted, and how many a second there may be; 0:
+    no limit.
+    """
     names = [one for one in _Known.names.get(name, ()) if one in configured] or [name]
     limits = [rate for one in names if (rate := configured[one].requests_per_second)]
     return names[0], min(limits, default=0.0)
@@ -66,11 +76,16 @@ def sentence(names: Iterable[str]) -> str:
     """What an operator is told."""
     listed = ", ".join(names)
     same = f"{listed} are the same project at the same endpoint: each disk appears in each of them."
-    return f"{same} Remove all but one; what the others track moves there when it is followed or added."
+    return (
+        f"{same} Remove all but one; what the others track moves there when it is followed or "
+        "added."
+    )
 
 
 def _normal(endpoint: str) -> str:
-    """One spelling: without default port, dot after the host, doubled slashes, and hyphens in the project ID."""
+    """One spelling: without default port, dot after the host, doubled slashes, and hyphens in the
+    project ID.
+    """
     parts = urlsplit(endpoint.lower())
     try:
         port = parts.port or DEFAULT_PORTS.get(parts.scheme)

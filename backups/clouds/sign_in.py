@@ -1,6 +1,8 @@
-"""Sign-ins, one at a time over all processes; a refused one is not repeated by itself: repeated tries lock accounts.
+"""Sign-ins, one at a time over all processes; a refused one is not repeated by itself: repeated
+tries lock accounts.
 
-It waits for another configuration, for a person who asks for something, or for an hour (contract: reads only).
+It waits for another configuration, for a person who asks for something, or for an hour (contract:
+reads only).
 """
 
 import time
@@ -42,12 +44,16 @@ def try_again(names: list[str]) -> None:
     with transaction.atomic():
         lock_clouds(names)
         Cloud.objects.filter(pk__in=names, refused_at__isnull=False).update(refused_at=None)
-        Cloud.objects.filter(pk__in=names, pause_reason="breaker").update(paused_until=None, probe_until=None)
+        Cloud.objects.filter(pk__in=names, pause_reason="breaker").update(
+            paused_until=None, probe_until=None
+        )
 
 
 @contextmanager
 def turn(config: CloudConfig) -> Iterator[None]:
-    """Around a sign-in, or an AK/SK call that nobody knows to be accepted. Raises SignInRefused without trying."""
+    """Around a sign-in, or an AK/SK call that nobody knows to be accepted. Raises SignInRefused
+    without trying.
+    """
     end = _wait_for_turn(config)
     mine = Cloud.objects.filter(pk=config.name, signing_in_until=end)
     try:
@@ -62,7 +68,9 @@ def turn(config: CloudConfig) -> Iterator[None]:
 
 
 def note_refusal(config: CloudConfig, error: SignInRefused, now: datetime) -> None:
-    """With the reason: whatever the sign-in was for, the cloud is now left alone and its page has to say why."""
+    """With the reason: whatever the sign-in was for, the cloud is now left alone and its page has
+    to say why.
+    """
     row = Cloud.objects.filter(pk=config.name)
     said = described(error, now, before=row.values_list("error", flat=True).first())
     row.update(refused_at=now, refused_fingerprint=fingerprint(config), error=said)
@@ -73,13 +81,19 @@ def _wait_for_turn(config: CloudConfig) -> datetime:
     began = time.monotonic()
     while True:
         now = clock.now()
-        cloud = Cloud.objects.filter(pk=config.name).first() or Cloud.objects.create(name=config.name)
+        cloud = Cloud.objects.filter(pk=config.name).first() or Cloud.objects.create(
+            name=config.name
+        )
         if must_wait(cloud, config, now):
             message = (cloud.error or {}).get("message") or "Sign-in refused."
             raise SignInRefused(message, http_status=(cloud.error or {}).get("http_status"))
         free = Q(signing_in_until=None) | Q(signing_in_until__lt=now)
-        if Cloud.objects.filter(free, pk=config.name, refused_at=cloud.refused_at).update(signing_in_until=now + TURN):
+        if Cloud.objects.filter(free, pk=config.name, refused_at=cloud.refused_at).update(
+            signing_in_until=now + TURN
+        ):
             return now + TURN
         if time.monotonic() - began > PATIENCE:
-            raise Unavailable("Another process has been signing in for too long; it is tried again soon.")
+            raise Unavailable(
+                "Another process has been signing in for too long; it is tried again soon."
+            )
         time.sleep(LOOK)

@@ -1,4 +1,6 @@
-"""Keeps the tables by day of a cloud true to its disks: what a disk brings now, less what it had brought before."""
+"""Keeps the tables by day of a cloud true to its disks: what a disk brings now, less what it had
+brought before.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +27,23 @@ class Entry:
 
 
 def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
-    """Within the transaction that holds the disks; one query to read, and four more when something changed."""
+    """Within the transaction that holds the disks; one query to read, and four more when something
+    changed.
+    """
     known = VolumeContribution.objects.filter(volume__in=[entry.volume for entry in entries])
     digests: dict[Any, str] = dict(known.values_list("volume", "digest"))
-    contributions = [one for entry in entries if (one := _contribution(entry, now)).digest != digests.get(entry.volume)]
+    contributions = [
+        one
+        for entry in entries
+        if (one := _contribution(entry, now)).digest != digests.get(entry.volume)
+    ]
     if not contributions:
         return
     outcome_counts: dict[str, list[int]] = {}
     days: dict[str, list[int]] = {}
-    for old in VolumeContribution.objects.filter(volume__in=[contribution.volume_id for contribution in contributions]):
+    for old in VolumeContribution.objects.filter(
+        volume__in=[contribution.volume_id for contribution in contributions]
+    ):
         _add(outcome_counts, old.outcomes, -1)
         _add(days, old.days, -1)
     for contribution in contributions:
@@ -45,10 +55,14 @@ def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
 def _contribution(entry: Entry, now: datetime) -> VolumeContribution:
     counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
     changed = growth.changes(entry.chains, entry.facts, now)
-    outcome_counts = {f"{at.quarter_hour} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())}
+    outcome_counts = {
+        f"{at.quarter_hour} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())
+    }
     days = {str(day.toordinal()): list(change) for day, change in changed.items()}
     digest = blake2b(repr((outcome_counts, days)).encode(), digest_size=16).hexdigest()
-    return VolumeContribution(volume_id=entry.volume, digest=digest, outcomes=outcome_counts, days=days)
+    return VolumeContribution(
+        volume_id=entry.volume, digest=digest, outcomes=outcome_counts, days=days
+    )
 
 
 def _write(
@@ -69,8 +83,12 @@ def _write(
 
 
 def _rows(changes: Mapping[str, Sequence[int]]) -> list[tuple[int, ...]]:
-    """Each with the numbers of its key, a space between, and what changed; in one order for all who write."""
-    return sorted((*map(int, key.split()), *change) for key, change in changes.items() if any(change))
+    """Each with the numbers of its key, a space between, and what changed; in one order for all who
+    write.
+    """
+    return sorted(
+        (*map(int, key.split()), *change) for key, change in changes.items() if any(change)
+    )
 
 
 def _add(total: dict[str, list[int]], given: Mapping[str, list[int]], sign: int) -> None:

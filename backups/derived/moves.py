@@ -13,7 +13,9 @@ from backups.vbs.kind import vote
 
 
 def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
-    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be forgotten after it."""
+    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be
+    forgotten after it.
+    """
     volumes = volumes_of(ids)
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch)
@@ -35,14 +37,20 @@ def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
 
 
 def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
-    """How full backups are told is decided cloud by cloud, by their votes; without a reading all are judged again."""
-    votes = [vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")]
+    """How full backups are told is decided cloud by cloud, by their votes; without a reading all
+    are judged again.
+    """
+    votes = [
+        vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")
+    ]
     zero = sum(one.zero for one in votes)
     one = sum(one.one for one in votes)
     if zero or one:
         mine = Cloud.objects.filter(pk=cloud)
         mine.update(
-            type_votes_0=F("type_votes_0") + zero, type_votes_1=F("type_votes_1") + one, type_interpretation=None
+            type_votes_0=F("type_votes_0") + zero,
+            type_votes_1=F("type_votes_1") + one,
+            type_interpretation=None,
         )
 
 
@@ -52,12 +60,16 @@ def forget(volumes: Mapping[str, Sequence[str]], now: datetime) -> None:
 
 
 def volumes_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
-    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk it is of by now."""
+    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk
+    it is of by now.
+    """
     volumes: set[tuple[str, str | None]] = set()
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch).order_by()
         volumes.update(backups.values_list("cloud", "volume_id"))
-        volumes.update(Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id"))
+        volumes.update(
+            Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id")
+        )
     return volumes
 
 

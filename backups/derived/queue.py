@@ -1,7 +1,9 @@
-"""Disks whose backups changed are marked with the answers, and derived when the batch, or the walk it is of, is over.
+"""Disks whose backups changed are marked with the answers, and derived when the batch, or the walk
+it is of, is over.
 
-A page of a list shows one backup each of a thousand disks: derived page by page, each disk would be read a dozen times
-in one walk. The mark is in the database, so a worker that dies in between leaves the rest to the next one.
+A page of a list shows one backup each of a thousand disks: derived page by page, each disk would be
+read a dozen times in one walk. The mark is in the database, so a worker that dies in between leaves
+the rest to the next one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,14 +18,18 @@ from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_volumes
 
 LARGE = 1_000  # backups of one disk; beyond it each puts the derivation off by …
-EACH, MOST = timedelta(milliseconds=1), timedelta(minutes=5)  # … so much, so that none takes a worker's whole time
+EACH, MOST = (
+    timedelta(milliseconds=1),
+    timedelta(minutes=5),
+)  # … so much, so that none takes a worker's whole time
 LEFT = timedelta(seconds=60)  # after which somebody else derives what a worker has marked
 
 
 def mark(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> None:
     """In the transaction that changes backups of these disks, new ones included.
 
-    Their rows stay locked: whoever derives one of them meanwhile reads what comes after, or is waited for.
+    Their rows stay locked: whoever derives one of them meanwhile reads what comes after, or is
+    waited for.
     """
     ids = sorted({one for one in volume_ids if one})
     for batch in in_batches(ids):
@@ -38,9 +44,15 @@ def mark_all(volumes: VolumeQuerySet, now: datetime) -> None:
 
 
 def derive_due(cloud: str, now: datetime) -> int:
-    """Derive what is marked for now or earlier, each few hundred in a transaction of their own; how many changed."""
+    """Derive what is marked for now or earlier, each few hundred in a transaction of their own; how
+    many changed.
+    """
     changed = 0
-    while ids := list(_due(cloud, now).order_by("derive_at", "id").values_list("volume_id", flat=True)[:IDS_PER_QUERY]):
+    while ids := list(
+        _due(cloud, now)
+        .order_by("derive_at", "id")
+        .values_list("volume_id", flat=True)[:IDS_PER_QUERY]
+    ):
         changed += derive(cloud, ids, now)
     return changed
 

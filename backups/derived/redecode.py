@@ -1,4 +1,6 @@
-"""Read the stored answers again, without asking a cloud: after an upgrade that understands more of them."""
+"""Read the stored answers again, without asking a cloud: after an upgrade that understands more of
+them.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ CHUNK = 200
 
 
 def redecode(cloud_name: str) -> int:
-    """Write what the bodies of a cloud say, read as of today; how many backups changed. Kinds are judged elsewhere."""
+    """Write what the bodies of a cloud say, read as of today; how many backups changed. Kinds are
+    judged elsewhere.
+    """
     changed = 0
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
@@ -52,6 +56,11 @@ def _write(bodies: list[Body]) -> int:
 
 
 def _votes(cloud: str) -> Votes:
-    pairs = Backup.objects.filter(cloud=cloud).order_by().values_list("inc", "type").annotate(n=Count("pk"))
+    pairs = (
+        Backup.objects.filter(cloud=cloud)
+        .order_by()
+        .values_list("inc", "type")
+        .annotate(n=Count("pk"))
+    )
     told = [(vote(inc=inc, type_=type_), n) for inc, type_, n in pairs]
     return Votes(zero=sum(v.zero * n for v, n in told), one=sum(v.one * n for v, n in told))

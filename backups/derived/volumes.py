@@ -1,6 +1,8 @@
-"""Recompute what is stored of disks from their backups: the last good one, when it turns late, what its chains hold.
+"""Recompute what is stored of disks from their backups: the last good one, when it turns late, what
+its chains hold.
 
-Only instants are stored; the word that they make at a given time is `VolumeQuerySet.with_protection`.
+Only instants are stored; the word that they make at a given time is
+`VolumeQuerySet.with_protection`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +27,9 @@ from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 
 NAMED_AFTER = timedelta(minutes=2)
-CONFIRMED_AFTER = timedelta(minutes=10)  # between two lists that lack something, before that is believed
+CONFIRMED_AFTER = timedelta(
+    minutes=10
+)  # between two lists that lack something, before that is believed
 LISTING = ("listed_backups", "newest_listed_at", "unlisted_since")
 DERIVED = (
     "size",
@@ -51,7 +55,9 @@ DERIVED = (
 
 
 def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
-    """Bring these disks up to date, those that backups name anew included; how many changed. 6 queries for 500."""
+    """Bring these disks up to date, those that backups name anew included; how many changed. 6
+    queries for 500.
+    """
     ids = sorted({one for one in volume_ids if one})
     if not ids:
         return 0
@@ -61,22 +67,30 @@ def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
 def derive_all(cloud: str, now: datetime) -> int:
     """The same for every disk of a cloud, known from its backups or not."""
     known = Volume.objects.filter(cloud=cloud).values_list("volume_id", flat=True)
-    seen = Backup.objects.filter(cloud=cloud, volume_id__isnull=False).order_by().values_list("volume_id", flat=True)
+    seen = (
+        Backup.objects.filter(cloud=cloud, volume_id__isnull=False)
+        .order_by()
+        .values_list("volume_id", flat=True)
+    )
     return derive(cloud, {*known, *seen.distinct()}, now)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """Backups of one disk that a list named: how many, and `created_at` of the newest that has one."""
+    """Backups of one disk that a list named: how many, and `created_at` of the newest that has
+    one.
+    """
 
     count: int = 0
     newest_at: datetime | None = None
 
 
 def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> None:
-    """After the cloud's whole list of backups was read: what it names of each disk, tracked here or not.
+    """After the cloud's whole list of backups was read: what it names of each disk, tracked here or
+    not.
 
-    That a disk has none any more is believed when a second list, ten minutes later at least, says the same.
+    That a disk has none any more is believed when a second list, ten minutes later at least, says
+    the same.
     """
     with transaction.atomic():
         changed = []
@@ -103,25 +117,33 @@ def _note_listing(row: Volume, listed: Listed, now: datetime) -> None:
 
 
 def note_newest(cloud: str, listed: Mapping[str, Listed]) -> None:
-    """After a look at the newest entries of the list: a disk may have a backup that is newer than all known ones."""
+    """After a look at the newest entries of the list: a disk may have a backup that is newer than
+    all known ones.
+    """
     with transaction.atomic():
         newer = []
         mine = Volume.objects.filter(cloud=cloud, volume_id__in=listed)
         for row in lock_volumes(mine.only("volume_id", "newest_listed_at")):
             newest_at = listed[row.volume_id].newest_at
-            if newest_at is not None and (row.newest_listed_at is None or row.newest_listed_at < newest_at):
+            if newest_at is not None and (
+                row.newest_listed_at is None or row.newest_listed_at < newest_at
+            ):
                 newer.append([row.pk, newest_at])
         bulk.update(Volume, ["newest_listed_at"], newer)
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
-    """After backups were untracked: a disk that only they made known, and nobody set anything on, goes with them."""
+    """After backups were untracked: a disk that only they made known, and nobody set anything on,
+    goes with them.
+    """
     derive(cloud, volume_ids, now)
     for batch in in_batches(volume_ids):
         mine = Volume.objects.filter(cloud=cloud, volume_id__in=batch)
         with transaction.atomic():
             locked = [volume.pk for volume in lock_volumes(mine)]
-            unknown = Volume.objects.filter(pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True)
+            unknown = Volume.objects.filter(
+                pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True
+            )
             unknown.filter(edits__isnull=True).delete()
 
 
@@ -129,7 +151,10 @@ def rule_of(row: RuleColumns) -> Rule | None:
     """The rule that a row was given, None when it has none of its own."""
     if row.rule_period_seconds is None:
         return None
-    period, grace = timedelta(seconds=row.rule_period_seconds), timedelta(seconds=row.rule_grace_seconds or 0)
+    period, grace = (
+        timedelta(seconds=row.rule_period_seconds),
+        timedelta(seconds=row.rule_grace_seconds or 0),
+    )
     return Rule(period, grace, row.rule_cron, row.rule_zone or "UTC")
 
 
@@ -140,23 +165,31 @@ def _rules(cloud: str) -> tuple[dict[str, Rule], Rule | None]:
 
 
 def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
-    """Makes the rows of disks that backups name and that have none. `ids` are sorted: in one order for all."""
+    """Makes the rows of disks that backups name and that have none. `ids` are sorted: in one order
+    for all.
+    """
     if Volume.objects.filter(cloud=cloud, volume_id__in=ids).count() == len(ids):
         return
     backups = Backup.objects.filter(cloud=cloud, volume_id__in=ids)
     named = set(backups.order_by().values_list("volume_id", flat=True).distinct())
-    fresh = [Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids if one in named]
+    fresh = [
+        Volume(cloud_id=cloud, volume_id=one, first_seen_at=now) for one in ids if one in named
+    ]
     Volume.objects.bulk_create(fresh, ignore_conflicts=True)
     if fresh:
         _have_them_named(cloud)
 
 
 def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
-    """The rows are locked before the backups are read: who waits here sees what the one before has committed."""
+    """The rows are locked before the backups are read: who waits here sees what the one before has
+    committed.
+    """
     ensure_volumes(cloud, ids, now)
     with transaction.atomic():
         found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
-        tags, cloud_rule = _rules(cloud)  # whoever sets one marks the disks, so it is read under their locks
+        tags, cloud_rule = _rules(
+            cloud
+        )  # whoever sets one marks the disks, so it is read under their locks
         follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
         facts = dict(_facts(cloud, ids))
         changed, written, entries = 0, [], []
@@ -172,10 +205,18 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
                 row.derive_at = None
                 written.append(row)
             changed += is_new
-            are_uncounted |= is_new and row.last_good_id is None and (row.listed_backups or 0) > row.known_backups
+            are_uncounted |= (
+                is_new
+                and row.last_good_id is None
+                and (row.listed_backups or 0) > row.known_backups
+            )
             expected = in_force.rule if _asks(row, follow) else None
             entries.append(daily_totals.Entry(row.pk, its, hangs, expected, row.first_seen_at))
-        bulk.update(Volume, DERIVED, [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in written])
+        bulk.update(
+            Volume,
+            DERIVED,
+            [[row.pk, *(getattr(row, column) for column in DERIVED)] for row in written],
+        )
         daily_totals.record(cloud, entries, now)
     if are_uncounted:
         have_backups_counted(cloud, now)
@@ -183,30 +224,46 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
 
 
 def _have_them_named(cloud: str) -> None:
-    """The list of disks was read before these were known: let it be read again, two minutes after the last time."""
-    listed = Cloud.objects.filter(pk=cloud, volumes_listed_at__isnull=False, volumes_error__isnull=True)
+    """The list of disks was read before these were known: let it be read again, two minutes after
+    the last time.
+    """
+    listed = Cloud.objects.filter(
+        pk=cloud, volumes_listed_at__isnull=False, volumes_error__isnull=True
+    )
     listed.update(volumes_due_at=Least("volumes_due_at", F("volumes_listed_at") + NAMED_AFTER))
 
 
 def have_backups_counted(cloud: str, now: datetime) -> None:
-    """Nobody has looked for the backups of some disks of this cloud in its list: let it be walked through soon."""
+    """Nobody has looked for the backups of some disks of this cloud in its list: let it be walked
+    through soon.
+    """
     Cloud.objects.filter(pk=cloud).update(walk_asked_at=now)
 
 
 def _asks(row: Volume, follow: str) -> bool:
-    """Can a backup of this disk be missed? Not where new ones are not found, nor where none is asked for."""
+    """Can a backup of this disk be missed? Not where new ones are not found, nor where none is
+    asked for.
+    """
     if row.deleted_at is not None or row.exempt_reason is not None:
         return False
-    return row.follow if row.follow is not None else follow == "all" or (follow == "disks" and row.tracked > 0)
+    return (
+        row.follow
+        if row.follow is not None
+        else follow == "all" or (follow == "disks" and row.tracked > 0)
+    )
 
 
 def _facts(cloud: str, ids: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
-    rows = bulk.rows(Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id"), Fact._fields)
+    rows = bulk.rows(
+        Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id"), Fact._fields
+    )
     for volume_id, some in groupby(map(Fact._make, rows), key=lambda fact: fact.volume_id):
         yield volume_id or "", list(some)
 
 
-def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: InForce, now: datetime) -> bool:
+def _note(
+    row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: InForce, now: datetime
+) -> bool:
     """Write onto the row what its backups say; was anything of it new?"""
     good, rule = protection.last_good(facts, now), in_force.rule
     late_at = rule.late_at(good.moment.at) if good else None
@@ -214,7 +271,9 @@ def _note(row: Volume, facts: Sequence[Fact], hangs: Sequence[Chain], in_force: 
         "size": row.size if row.listed_at or not facts else _size(facts),
         "tracked": len(facts),
         "known_backups": sum(fact.gone_at is None for fact in facts),
-        "newest_known_at": max((at for fact in facts if (at := fact.created_at) and at <= now + SKEW), default=None),
+        "newest_known_at": max(
+            (at for fact in facts if (at := fact.created_at) and at <= now + SKEW), default=None
+        ),
         "last_good_id": good.fact.id if good else None,
         "last_good_at": good.moment.at if good else None,
         "last_good_source": good.moment.source if good else None,
@@ -251,4 +310,8 @@ def _note_return(row: Volume, facts: Sequence[Fact], now: datetime) -> bool:
 def _size(facts: Sequence[Fact]) -> int | None:
     """GB as the newest backup that says it."""
     told = [fact for fact in facts if fact.size is not None]
-    return max(told, key=lambda fact: (fact.created_at or fact.tracked_at, fact.id)).size if told else None
+    return (
+        max(told, key=lambda fact: (fact.created_at or fact.tracked_at, fact.id)).size
+        if told
+        else None
+    )

@@ -1,4 +1,6 @@
-"""What operators set on backups: a change checks the version it was made for, and keeps who and when."""
+"""What operators set on backups: a change checks the version it was made for, and keeps who and
+when.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +20,9 @@ class UnknownBackup(LookupError):
     """It is not tracked."""
 
 
-def change(backup_id: UUID, words: Mapping[str, Any], *, actor: Actor, version: int | None = None) -> None:
+def change(
+    backup_id: UUID, words: Mapping[str, Any], *, actor: Actor, version: int | None = None
+) -> None:
     """Set note, tags or both. Raises UnknownBackup, Conflict and BadValue."""
     values = clean(words)
     with transaction.atomic():
@@ -31,8 +35,12 @@ def change(backup_id: UUID, words: Mapping[str, Any], *, actor: Actor, version: 
         _write([(row, values)], actor)
 
 
-def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
-    """Put tags on and take tags off, leaving the others; how many backups that changed. Raises BadValue."""
+def add_tags(
+    ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor
+) -> int:
+    """Put tags on and take tags off, leaving the others; how many backups that changed. Raises
+    BadValue.
+    """
     more, less = clean_tags(add), set(remove)
     changed = 0
     with transaction.atomic():
@@ -40,7 +48,9 @@ def add_tags(ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = ()
         for batch in in_batches(ids):
             rows = _locked(batch).values()
             kept = {row.pk: [tag for tag in row.tags if tag not in less] for row in rows}
-            changed += _write([(row, {"tags": clean_tags([*kept[row.pk], *more])}) for row in rows], actor)
+            changed += _write(
+                [(row, {"tags": clean_tags([*kept[row.pk], *more])}) for row in rows], actor
+            )
     return changed
 
 
@@ -65,7 +75,9 @@ def _write(wanted: Sequence[tuple[Backup, Mapping[str, Any]]], actor: Actor) -> 
         news = {word: value for word, value in values.items() if getattr(row, word) != value}
         for word, value in news.items():
             before = getattr(row, word)
-            edits.append(Edit(backup=row, at=actor.now, by=actor.by, field=word, before=before, after=value))
+            edits.append(
+                Edit(backup=row, at=actor.now, by=actor.by, field=word, before=before, after=value)
+            )
             setattr(row, word, value)
         if news:
             row.version += 1

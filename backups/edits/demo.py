@@ -1,4 +1,6 @@
-"""What an operator would have set in the demo, so that a newcomer meets every state; none of it is in a cloud."""
+"""What an operator would have set in the demo, so that a newcomer meets every state; none of it is
+in a cloud.
+"""
 
 from datetime import datetime
 
@@ -9,7 +11,12 @@ from backups.edits import protection_rules, volume_edits
 from backups.edits.volume_edits import Actor
 from backups.models import Edit, Volume
 
-EXEMPT, UNFOLLOWED, ASKED, TAGGED = "analytics-sandbox", "new-service-01", "legacy-app-01", "db-prod-01-data"
+EXEMPT, UNFOLLOWED, ASKED, TAGGED = (
+    "analytics-sandbox",
+    "new-service-01",
+    "legacy-app-01",
+    "db-prod-01-data",
+)
 
 
 def furnish(now: datetime) -> bool:
@@ -21,9 +28,13 @@ def furnish(now: datetime) -> bool:
         return False
     actor = Actor("demo", now)
     with transaction.atomic():
-        volume_edits.exempt(volumes[EXEMPT], "Scratch data, made anew every night.", None, actor=actor)
+        volume_edits.exempt(
+            volumes[EXEMPT], "Scratch data, made anew every night.", None, actor=actor
+        )
         volume_edits.set_follow(volumes[UNFOLLOWED], False, actor=actor)
-        volume_edits.set_note(volumes[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor)
+        volume_edits.set_note(
+            volumes[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor
+        )
         volume_edits.set_tags(volumes[TAGGED], ["production"], actor=actor)
         nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
         protection_rules.set_tag_rule("production", nightly, actor=actor)

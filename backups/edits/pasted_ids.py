@@ -38,7 +38,8 @@ class Line:
 
 
 def read_ids(*texts: str) -> list[Line]:
-    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts. Raises TooMany.
+    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts.
+    Raises TooMany.
 
     A text without any has one line that says so: each text gets a verdict.
     """
@@ -73,7 +74,9 @@ def _values(text: str) -> Iterator[str]:
 
 
 def _json_ids(value: Any) -> Iterator[str]:
-    """The `id` of each object on the way down, not of what an object with an ID holds; texts in lists count too."""
+    """The `id` of each object on the way down, not of what an object with an ID holds; texts in
+    lists count too.
+    """
     if isinstance(value, list):
         for item in value:
             if isinstance(item, str | int | float):
@@ -91,20 +94,31 @@ def _json_ids(value: Any) -> Iterator[str]:
 
 
 def _table(text: str) -> list[str] | None:
-    """The column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None when it is neither."""
+    """The column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None when it
+    is neither.
+    """
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and lines[0].lstrip().startswith(("+-", "|")):
         lines = [line.strip().strip("|") for line in lines if line.lstrip().startswith("|")]
         rows = [[cell.strip() for cell in line.split("|")] for line in lines]
-        if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:  # `… backup show`
+        if len(rows) > 1 and [cell.lower() for cell in rows[0]] == [
+            "field",
+            "value",
+        ]:  # `… backup show`
             return [row[1] for row in rows[1:] if row[0].lower() == "id"]
         firsts = [next(filter(_ID.fullmatch, row), None) for row in rows]
-        if rows and None not in firsts:  # rows that were picked from a table: the client prints the ID first
+        if (
+            rows and None not in firsts
+        ):  # rows that were picked from a table: the client prints the ID first
             return [first for first in firsts if first]
     else:
         separator = next((one for one in ",;\t" if lines and one in lines[0]), None)
         if separator is None:
-            return [line.strip() for line in lines[1:]] if lines and lines[0].strip().lower() == "id" else None
+            return (
+                [line.strip() for line in lines[1:]]
+                if lines and lines[0].strip().lower() == "id"
+                else None
+            )
         try:
             rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
         except csv.Error:  # no CSV after all
@@ -127,11 +141,17 @@ def _line(value: str) -> Line:
     if _HEX.fullmatch(candidate):
         c = candidate.lower()
         return Line(_shown(value), f"{c[:8]}-{c[8:12]}-{c[12:16]}-{c[16:20]}-{c[20:]}")
-    reason = "The link does not end in a backup ID." if link else "Not a backup ID: a UUID has 32 hexadecimal digits."
+    reason = (
+        "The link does not end in a backup ID."
+        if link
+        else "Not a backup ID: a UUID has 32 hexadecimal digits."
+    )
     return Line(_shown(value), None, reason)
 
 
 def _shown(value: str) -> str:
-    """What is echoed of a text that somebody sent: its beginning, and how long the whole of it is."""
+    """What is echoed of a text that somebody sent: its beginning, and how long the whole of it
+    is.
+    """
     shown = clean(value[:MAX_SHOWN])
     return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"

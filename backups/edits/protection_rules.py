@@ -1,4 +1,6 @@
-"""The rules that operators set for a tag or for a whole cloud: each with its version, who set it and when."""
+"""The rules that operators set for a tag or for a whole cloud: each with its version, who set it
+and when.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +11,15 @@ from django.db import transaction
 
 from backups.analysis.rules import Rule
 from backups.derived import queue, volumes
-from backups.edits.volume_edits import LONGEST_TAG, Actor, BadValue, Conflict, check_cloud, rule_columns, text
+from backups.edits.volume_edits import (
+    LONGEST_TAG,
+    Actor,
+    BadValue,
+    Conflict,
+    check_cloud,
+    rule_columns,
+    text,
+)
 from backups.models import CloudRule, TagRule, Volume
 from backups.models.rule import SharedRule
 
@@ -34,7 +44,9 @@ def of_clouds() -> list[Shared]:
 
 
 def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
-    """The rule of every disk that carries the tag and has no own one; None takes it away. Raises BadValue, Conflict."""
+    """The rule of every disk that carries the tag and has no own one; None takes it away. Raises
+    BadValue, Conflict.
+    """
     name = text("tag", tag, most=LONGEST_TAG)
     if not name:
         raise BadValue("tag", "Write the tag.")
@@ -46,8 +58,12 @@ def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | No
         queue.derive_due(cloud, actor.now)
 
 
-def set_cloud_rule(cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
-    """The rule of every disk of a cloud that has no nearer one; None takes it away. Raises BadValue, Conflict."""
+def set_cloud_rule(
+    cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None
+) -> None:
+    """The rule of every disk of a cloud that has no nearer one; None takes it away. Raises
+    BadValue, Conflict.
+    """
     check_cloud(cloud)
     with transaction.atomic():
         _set(CloudRule, {"cloud_id": cloud}, rule, actor, version)
@@ -65,7 +81,11 @@ def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
 
 
 def _set(
-    model: type[TagRule] | type[CloudRule], key: Mapping[str, Any], rule: Rule | None, actor: Actor, version: int | None
+    model: type[TagRule] | type[CloudRule],
+    key: Mapping[str, Any],
+    rule: Rule | None,
+    actor: Actor,
+    version: int | None,
 ) -> None:
     """Version 0 says that there was none."""
     made = {"set_at": actor.now, "set_by": actor.by}

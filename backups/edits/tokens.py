@@ -23,7 +23,9 @@ State = Literal["usable", "expired", "revoked"]
 
 
 class BadToken(ValueError):
-    """What a new token cannot be; `field` is name, days or clouds, the text a sentence for a person."""
+    """What a new token cannot be; `field` is name, days or clouds, the text a sentence for a
+    person.
+    """
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -71,10 +73,14 @@ def create(
     if len(name) > NAME_LENGTH:
         raise BadToken("name", f"A name has at most {NAME_LENGTH} characters.")
     if days is not None and not 1 <= days <= MOST_DAYS:
-        raise BadToken("days", f"Write a number of days from 1 to {MOST_DAYS}, or nothing for no end.")
+        raise BadToken(
+            "days", f"Write a number of days from 1 to {MOST_DAYS}, or nothing for no end."
+        )
     _check_clouds(wanted)
     if sum(1 for token in tokens_of(user, now) if token.state == "usable") >= MOST_TOKENS:
-        raise BadToken("name", f"{user} has {MOST_TOKENS} tokens in use already: revoke some first.")
+        raise BadToken(
+            "name", f"{user} has {MOST_TOKENS} tokens in use already: revoke some first."
+        )
     key = new_key()
     row = ApiToken.objects.create(
         user=user,
@@ -90,12 +96,17 @@ def create(
 
 def tokens_of(user: User, now: datetime) -> list[TokenState]:
     """Every token the user ever had, the newest first."""
-    return [_state(row, now) for row in ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")]
+    return [
+        _state(row, now)
+        for row in ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")
+    ]
 
 
 def revoke(*, user: User, token_id: int, now: datetime) -> bool:
     """End a token of this user at once; False when there is none, or it was revoked before."""
-    return bool(ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).update(revoked_at=now))
+    return bool(
+        ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).update(revoked_at=now)
+    )
 
 
 def key_of(authorization: str) -> str | None:
@@ -134,7 +145,9 @@ def _note_use(token: ApiToken, now: datetime) -> None:
 
 
 def scope(token: Any) -> frozenset[str] | None:
-    """The clouds that `request.auth` opens: None means all, as for a session, which has no token."""
+    """The clouds that `request.auth` opens: None means all, as for a session, which has no
+    token.
+    """
     return frozenset(token.clouds) if isinstance(token, ApiToken) and token.clouds else None
 
 
@@ -142,7 +155,9 @@ def _check_clouds(wanted: Sequence[str]) -> None:
     known = set(configured())
     if unknown := [name for name in wanted if name not in known]:
         there = ", ".join(sorted(known)) or "none"
-        raise BadToken("clouds", f"“{unknown[0][:80]}” is no configured cloud. Configured: {there}.")
+        raise BadToken(
+            "clouds", f"“{unknown[0][:80]}” is no configured cloud. Configured: {there}."
+        )
 
 
 def _state(row: ApiToken, now: datetime) -> TokenState:

@@ -1,4 +1,6 @@
-"""Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a cloud's list."""
+"""Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a
+cloud's list.
+"""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -43,11 +45,13 @@ class Verdict:
     id: str | None
 
 
-def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None) -> Added:
+def add(
+    *, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None
+) -> Added:
     """Track the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
 
-    One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud is configured no
-    more. `may_touch`: out of these clouds only, None for all of them.
+    One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
+    is configured no more. `may_touch`: out of these clouds only, None for all of them.
     """
     lines = read_ids(*values)
     _check(cloud)
@@ -56,17 +60,24 @@ def add(*, cloud: str, values: Iterable[str], now: datetime, may_touch: frozense
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
         lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if one.moves_to(cloud))])
-        known = _known(ids)  # an answer that was being stored meanwhile counts: a seen one does not move
+        known = _known(
+            ids
+        )  # an answer that was being stored meanwhile counts: a seen one does not move
         fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
         moved = [one for one in ids if one in known and known[one].moves_to(cloud)]
         moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
-        rows = [Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now) for one in fresh]
+        rows = [
+            Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now)
+            for one in fresh
+        ]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left = move(moved, cloud, now)
     forget(left, now)
     new = {*fresh, *moved}
-    return Added([one for one in ids if one in new], [one for one in ids if one not in new], invalid)
+    return Added(
+        [one for one in ids if one in new], [one for one in ids if one not in new], invalid
+    )
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:
@@ -84,11 +95,14 @@ def preview(*, cloud: str, text: str) -> list[Verdict]:
 
 
 def untrack(ids: Sequence[str]) -> int:
-    """Forget these backups and all that was known of them; how many there were. Their disks are judged anew."""
+    """Forget these backups and all that was known of them; how many there were. Their disks are
+    judged anew.
+    """
     gone, now = 0, timezone.now()
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
-        # Read under the lock: an answer that was being stored meanwhile may have named another disk.
+        # Read under the lock: an answer that was being stored meanwhile may have named another
+        # disk.
         volumes = by_cloud(volumes_of(ids))
         for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)
@@ -99,14 +113,19 @@ def untrack(ids: Sequence[str]) -> int:
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
-    """Make these due at once, for a person; how many there are. A cloud that is left alone gets one more try."""
+    """Make these due at once, for a person; how many there are. A cloud that is left alone gets one
+    more try.
+    """
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
     asked = clouds_of(ids)
     sign_in.try_again(sorted(asked & names))
     with transaction.atomic():
         lock_clouds(asked)
-        return sum(Backup.objects.filter(pk__in=batch).update(next_refresh_at=now) for batch in in_batches(ids))
+        return sum(
+            Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+            for batch in in_batches(ids)
+        )
 
 
 @dataclass(frozen=True)
@@ -141,7 +160,9 @@ def _verdict(line: Line, cloud: str, known: dict[str, _Known], seen: set[str]) -
     if line.id in known and known[line.id].moves_to(cloud):
         return Verdict(line.value, "new", f"It moves here from {known[line.id].cloud}.", line.id)
     if line.id in known:
-        return Verdict(line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id)
+        return Verdict(
+            line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id
+        )
     return Verdict(line.value, "new", None, line.id)
 
 

@@ -1,4 +1,6 @@
-"""What operators set on disks: a change checks the version it was made for, keeps who and when, and counts at once."""
+"""What operators set on disks: a change checks the version it was made for, keeps who and when, and
+counts at once.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,10 +46,15 @@ class BadValue(ValueError):
 
 
 class Conflict(Exception):
-    """Somebody else changed it meanwhile; nothing was written. `version` is the one that is there now."""
+    """Somebody else changed it meanwhile; nothing was written. `version` is the one that is there
+    now.
+    """
 
     def __init__(self, version: int, by: str | None) -> None:
-        super().__init__(f"{by or 'Somebody'} changed this meanwhile: look at what is there now, then save again.")
+        super().__init__(
+            f"{by or 'Somebody'} changed this meanwhile: look at what is there now, then save "
+            "again."
+        )
         self.version = version
 
 
@@ -59,13 +66,20 @@ class Actor:
     now: datetime
 
 
-def set_rule(keys: Sequence[VolumeKey], rule: Rule | None, *, actor: Actor, version: int | None = None) -> int:
+def set_rule(
+    keys: Sequence[VolumeKey], rule: Rule | None, *, actor: Actor, version: int | None = None
+) -> int:
     """None takes the disk's own rule away: the next nearest is in force."""
     return change(keys, rule_columns(rule), actor=actor, version=version)
 
 
 def exempt(
-    keys: Sequence[VolumeKey], reason: str, until: datetime | None, *, actor: Actor, version: int | None = None
+    keys: Sequence[VolumeKey],
+    reason: str,
+    until: datetime | None,
+    *,
+    actor: Actor,
+    version: int | None = None,
 ) -> int:
     """Outside all totals, for a reason, until a time or for good. Raises BadValue."""
     return change(keys, exempt_columns(reason, until, actor.now), actor=actor, version=version)
@@ -75,25 +89,41 @@ def end_exemption(keys: Sequence[VolumeKey], *, actor: Actor, version: int | Non
     return change(keys, {"exempt_reason": None, "exempt_until": None}, actor=actor, version=version)
 
 
-def set_follow(keys: Sequence[VolumeKey], follow: bool | None, *, actor: Actor, version: int | None = None) -> int:
+def set_follow(
+    keys: Sequence[VolumeKey], follow: bool | None, *, actor: Actor, version: int | None = None
+) -> int:
     """None: as `vbs_follow` of the cloud says."""
     return change(keys, {"follow": follow}, actor=actor, version=version)
 
 
-def set_label(keys: Sequence[VolumeKey], label: str | None, *, actor: Actor, version: int | None = None) -> int:
-    return change(keys, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version)
+def set_label(
+    keys: Sequence[VolumeKey], label: str | None, *, actor: Actor, version: int | None = None
+) -> int:
+    return change(
+        keys, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version
+    )
 
 
-def set_note(keys: Sequence[VolumeKey], note: str, *, actor: Actor, version: int | None = None) -> int:
-    return change(keys, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version)
+def set_note(
+    keys: Sequence[VolumeKey], note: str, *, actor: Actor, version: int | None = None
+) -> int:
+    return change(
+        keys, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version
+    )
 
 
-def set_tags(keys: Sequence[VolumeKey], tags: Sequence[str], *, actor: Actor, version: int | None = None) -> int:
+def set_tags(
+    keys: Sequence[VolumeKey], tags: Sequence[str], *, actor: Actor, version: int | None = None
+) -> int:
     return change(keys, {"tags": clean_tags(tags)}, actor=actor, version=version)
 
 
-def add_tags(keys: Sequence[VolumeKey], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor) -> int:
-    """Put tags on and take tags off, leaving the others; nothing of anybody's is lost, so no version is asked for."""
+def add_tags(
+    keys: Sequence[VolumeKey], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor
+) -> int:
+    """Put tags on and take tags off, leaving the others; nothing of anybody's is lost, so no
+    version is asked for.
+    """
     added = clean_tags(add)
 
     def retagged(row: Volume) -> Values:
@@ -110,7 +140,9 @@ def change(
     actor: Actor,
     version: int | None = None,
 ) -> int:
-    """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk and Conflict."""
+    """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk
+    and Conflict.
+    """
     changed: dict[str, list[str]] = {}
     with transaction.atomic():
         for cloud, some in groupby(sorted(set(keys)), key=lambda key: key[0]):
@@ -131,10 +163,14 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
     volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
         row, new = Volume.objects.get_or_create(
-            cloud_id=cloud, volume_id=volume_id, defaults={"first_seen_at": actor.now, "derive_at": actor.now}
+            cloud_id=cloud,
+            volume_id=volume_id,
+            defaults={"first_seen_at": actor.now, "derive_at": actor.now},
         )
         if new:
-            Edit.objects.create(volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id)
+            Edit.objects.create(
+                volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id
+            )
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
     if new:
@@ -144,7 +180,9 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
 
 
 def clean_volume_id(value: str) -> str:
-    """Without blanks around, a UUID in lower case. Raises BadValue for what cannot be the ID of a disk."""
+    """Without blanks around, a UUID in lower case. Raises BadValue for what cannot be the ID of a
+    disk.
+    """
     given = value.strip()
     if not given:
         raise BadValue("volume_id", "Write the ID of the disk.")
@@ -157,7 +195,13 @@ def rule_columns(rule: Rule | None) -> dict[str, Any]:
     if rule is None:
         return dict.fromkeys(RuleColumns.RULE)
     period, grace = int(rule.period.total_seconds()), int(rule.grace.total_seconds())
-    return dict(zip(RuleColumns.RULE, (period, grace, rule.cron, rule.zone if rule.cron else None), strict=True))
+    return dict(
+        zip(
+            RuleColumns.RULE,
+            (period, grace, rule.cron, rule.zone if rule.cron else None),
+            strict=True,
+        )
+    )
 
 
 def exempt_columns(reason: str, until: datetime | None, now: datetime) -> dict[str, Any]:
@@ -179,7 +223,9 @@ def clean_tags(tags: Sequence[str]) -> list[str]:
 
 
 def text(word: str, value: str, *, most: int) -> str:
-    """Without blanks around; what no database holds, or is too long, is refused. Raises BadValue."""
+    """Without blanks around; what no database holds, or is too long, is refused. Raises
+    BadValue.
+    """
     given = value.strip()
     if len(given) > most:
         raise BadValue(word, f"At most {most:,} characters.")
@@ -197,7 +243,11 @@ def check_cloud(cloud: str) -> None:
 
 
 def _change(
-    cloud: str, ids: Sequence[str], columns: Values | Callable[[Volume], Values], actor: Actor, version: int | None
+    cloud: str,
+    ids: Sequence[str],
+    columns: Values | Callable[[Volume], Values],
+    actor: Actor,
+    version: int | None,
 ) -> list[str]:
     """Those of these disks that really changed; they are marked to be derived."""
     found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
@@ -215,7 +265,9 @@ def _change(
         row.derive_at = actor.now
     if callable(columns):
         written = {column for word in {edit.field for edit in edits} for column in _COLUMNS[word]}
-        Volume.objects.bulk_update(touched, [*sorted(written), "version", "derive_at"], batch_size=100)
+        Volume.objects.bulk_update(
+            touched, [*sorted(written), "version", "derive_at"], batch_size=100
+        )
     else:  # the same for all: one UPDATE
         rows = Volume.objects.filter(pk__in=[row.pk for row in touched])
         rows.update(**columns, version=F("version") + 1, derive_at=actor.now)
@@ -232,7 +284,14 @@ def _set(row: Volume, columns: Values, actor: Actor) -> list[Edit]:
         setattr(row, column, value)
     after = {word: _said(row, word) for word in _COLUMNS}
     edits = [
-        Edit(volume=row, at=actor.now, by=actor.by, field=word, before=before[word], after=after[word])
+        Edit(
+            volume=row,
+            at=actor.now,
+            by=actor.by,
+            field=word,
+            before=before[word],
+            after=after[word],
+        )
         for word in _COLUMNS
         if before[word] != after[word]
     ]
@@ -243,10 +302,19 @@ def _set(row: Volume, columns: Values, actor: Actor) -> list[Edit]:
 def _said(row: Volume, word: str) -> Any:
     """A word as its history keeps it: the value, or the columns by name."""
     values = {column: getattr(row, column) for column in _COLUMNS[word]}
-    plain = {column: value.isoformat() if isinstance(value, datetime) else value for column, value in values.items()}
-    return plain[word] if word in plain else {column: value for column, value in plain.items() if value is not None}
+    plain = {
+        column: value.isoformat() if isinstance(value, datetime) else value
+        for column, value in values.items()
+    }
+    return (
+        plain[word]
+        if word in plain
+        else {column: value for column, value in plain.items() if value is not None}
+    )
 
 
 def _retag(rows: Sequence[Volume]) -> None:
     VolumeTag.objects.filter(volume__in=[row.pk for row in rows]).delete()
-    VolumeTag.objects.bulk_create([VolumeTag(volume=row, tag=tag) for row in rows for tag in row.tags], batch_size=400)
+    VolumeTag.objects.bulk_create(
+        [VolumeTag(volume=row, tag=tag) for row in rows for tag in row.tags], batch_size=400
+    )

@@ -1,6 +1,7 @@
 """All that vbsdash knows as metrics, out of its own database: a scrape makes no call to a cloud.
 
-Names and labels are those of the contract; ages are given as instants, so that the alert rule does the subtraction.
+Names and labels are those of the contract; ages are given as instants, so that the alert rule does
+the subtraction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +28,9 @@ PROCESS = {
 
 
 class Metrics(Collector):
-    """`only`: the clouds that the asker may see, None for all. `per_disk`: series for each disk too."""
+    """`only`: the clouds that the asker may see, None for all. `per_disk`: series for each disk
+    too.
+    """
 
     def __init__(self, now: datetime, *, only: frozenset[str] | None, per_volume: bool) -> None:
         self._now, self._only, self._per_volume = now, only, per_volume
@@ -53,7 +56,9 @@ class Metrics(Collector):
             "vbsdash_backups",
             "Tracked backups by status.",
             ("cloud", "status"),
-            sorted(_summed(((one.cloud, one.status or NOT_SEEN), one.count) for one in found).items()),
+            sorted(
+                _summed(((one.cloud, one.status or NOT_SEEN), one.count) for one in found).items()
+            ),
         )
         states = _summed(((one.cloud, one.tracking_state), one.count) for one in found)
         yield _gauge(
@@ -65,7 +70,9 @@ class Metrics(Collector):
         newest: dict[tuple[str, str], float] = {}
         for one in found:
             if one.newest_at and (word := _outcome(one.status)):
-                newest[one.cloud, word] = max(newest.get((one.cloud, word), 0.0), one.newest_at.timestamp())
+                newest[one.cloud, word] = max(
+                    newest.get((one.cloud, word), 0.0), one.newest_at.timestamp()
+                )
         yield _gauge(
             "vbsdash_last_backup_timestamp_seconds",
             "When the newest backup with this outcome was made.",
@@ -77,9 +84,14 @@ class Metrics(Collector):
             "vbsdash_backups_in_flight",
             "Backups that are being made, restored or deleted.",
             ("cloud",),
-            (((name,), running_backups[name].count if name in running_backups else 0) for name in names),
+            (
+                ((name,), running_backups[name].count if name in running_backups else 0)
+                for name in names
+            ),
         )
-        oldest = [(name, running_backups[name].oldest_at) for name in names if name in running_backups]
+        oldest = [
+            (name, running_backups[name].oldest_at) for name in names if name in running_backups
+        ]
         yield _gauge(
             "vbsdash_in_flight_oldest_age_seconds",
             "How long the oldest backup in flight has existed.",
@@ -92,28 +104,50 @@ class Metrics(Collector):
             "vbsdash_volumes",
             "Disks by protection.",
             ("cloud", "protection"),
-            _zeroed(names, PROTECTIONS, {(cloud, word): n for cloud, word, n in monitoring.by_protection(self._now)}),
+            _zeroed(
+                names,
+                PROTECTIONS,
+                {(cloud, word): n for cloud, word, n in monitoring.by_protection(self._now)},
+            ),
         )
         yield _gauge(
             "vbsdash_chain_size_bytes",
             "Stored backup data: the sum of the newest size of every chain.",
             ("cloud",),
-            (((cloud,), mb * MIB) for cloud, mb in monitoring.chain_sizes().items() if self._sees(cloud)),
+            (
+                ((cloud,), mb * MIB)
+                for cloud, mb in monitoring.chain_sizes().items()
+                if self._sees(cloud)
+            ),
         )
 
     def _clouds(self, states: list[cloud_states.CloudState]) -> Iterator[Metric]:
-        def each(name: str, text: str, value: Callable[[cloud_states.CloudState], float | None]) -> Metric:
+        def each(
+            name: str, text: str, value: Callable[[cloud_states.CloudState], float | None]
+        ) -> Metric:
             found = ((state.name, value(state)) for state in states if state.configured)
-            return _gauge(name, text, ("cloud",), (((cloud,), one) for cloud, one in found if one is not None))
+            return _gauge(
+                name, text, ("cloud",), (((cloud,), one) for cloud, one in found if one is not None)
+            )
 
         def paused(state: cloud_states.CloudState) -> float:
             return float(state.paused_until is not None and state.paused_until > self._now)
 
         yield each("vbsdash_cloud_up", "Did the cloud answer last?", lambda s: _flag(s.reachable))
-        yield each("vbsdash_cloud_last_good_timestamp_seconds", "Last good answer.", lambda s: _stamp(s.last_good_at))
-        yield each("vbsdash_refresh_lag_seconds", "How long the longest due backup waits.", lambda s: s.lag_seconds)
         yield each(
-            "vbsdash_cloud_budget_requests_per_second", "Call budget, 0 = none.", lambda s: s.requests_per_second
+            "vbsdash_cloud_last_good_timestamp_seconds",
+            "Last good answer.",
+            lambda s: _stamp(s.last_good_at),
+        )
+        yield each(
+            "vbsdash_refresh_lag_seconds",
+            "How long the longest due backup waits.",
+            lambda s: s.lag_seconds,
+        )
+        yield each(
+            "vbsdash_cloud_budget_requests_per_second",
+            "Call budget, 0 = none.",
+            lambda s: s.requests_per_second,
         )
         yield each(
             "vbsdash_cloud_budget_used_ratio",
@@ -121,17 +155,30 @@ class Metrics(Collector):
             lambda s: None if s.used_percent is None else s.used_percent / 100,
         )
         yield each("vbsdash_cloud_due", "Backups that wait to be asked about.", lambda s: s.due)
-        yield each("vbsdash_cloud_breaker_open", "Is the breaker open after repeated failures?", _breaker)
-        yield each("vbsdash_cloud_paused", "Is nothing asked just now (breaker, Retry-After, sign-in)?", paused)
+        yield each(
+            "vbsdash_cloud_breaker_open", "Is the breaker open after repeated failures?", _breaker
+        )
+        yield each(
+            "vbsdash_cloud_paused",
+            "Is nothing asked just now (breaker, Retry-After, sign-in)?",
+            paused,
+        )
 
     def _each_volume(self) -> Iterator[Metric]:
-        volumes = [(volume, (volume.cloud, volume.volume_id, volume.title)) for volume in monitoring.volumes(self._now)]
+        volumes = [
+            (volume, (volume.cloud, volume.volume_id, volume.title))
+            for volume in monitoring.volumes(self._now)
+        ]
         volumes = [(volume, labels) for volume, labels in volumes if self._sees(volume.cloud)]
         yield _gauge(
             "vbsdash_volume_last_good_timestamp_seconds",
             "State of the disk that can be restored.",
             VOLUME,
-            ((labels, volume.last_good_at.timestamp()) for volume, labels in volumes if volume.last_good_at),
+            (
+                (labels, volume.last_good_at.timestamp())
+                for volume, labels in volumes
+                if volume.last_good_at
+            ),
         )
         yield _gauge(
             "vbsdash_volume_protected",
@@ -145,7 +192,8 @@ class Metrics(Collector):
         )
         yield _gauge(
             "vbsdash_volume_never_backed_up",
-            "A disk of which no backup that could be restored is known, though its cloud's list was read.",
+            "A disk of which no backup that could be restored is known, though its cloud's list "
+            "was read.",
             VOLUME,
             ((labels, 1.0) for volume, labels in volumes if volume.protection == "never"),
         )
@@ -153,7 +201,11 @@ class Metrics(Collector):
             "vbsdash_volume_last_outcome_good",
             "Did the newest backup that has ended succeed?",
             VOLUME,
-            ((labels, float(volume.last_was_good)) for volume, labels in volumes if volume.last_was_good is not None),
+            (
+                (labels, float(volume.last_was_good))
+                for volume, labels in volumes
+                if volume.last_was_good is not None
+            ),
         )
 
     def _parts(self) -> Iterator[Metric]:
@@ -167,9 +219,15 @@ class Metrics(Collector):
         running = processes.running(self._now)
         for name, text in PROCESS.items():
             labels = ("part", "host", "pid")
-            rows = [((one.part, one.host, str(one.pid)), one.figures[name]) for one in running if name in one.figures]
+            rows = [
+                ((one.part, one.host, str(one.pid)), one.figures[name])
+                for one in running
+                if name in one.figures
+            ]
             if name.endswith("_total"):
-                family = CounterMetricFamily(f"vbsdash_process_{name.removesuffix('_total')}", text, labels=labels)
+                family = CounterMetricFamily(
+                    f"vbsdash_process_{name.removesuffix('_total')}", text, labels=labels
+                )
                 for values, value in rows:
                     family.add_metric(values, value)
                 yield family

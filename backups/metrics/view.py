@@ -1,4 +1,6 @@
-"""`/metrics` for Prometheus: OpenMetrics, or the older text format for who asks for that alone; a token is needed."""
+"""`/metrics` for Prometheus: OpenMetrics, or the older text format for who asks for that alone; a
+token is needed.
+"""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -27,12 +29,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
         key = tokens.key_of(request.headers.get("Authorization", ""))
         if key is None:
             raise tokens.Refused(
-                "Write: Authorization: Bearer KEY. `manage.py create_token USER --read-only` makes one."
+                "Write: Authorization: Bearer KEY. `manage.py create_token USER --read-only` "
+                "makes one."
             )
         token = tokens.recognise(key, now)
         processes.note("web", now)
         registry = CollectorRegistry()
-        registry.register(Metrics(now, only=tokens.scope(token), per_volume=settings.METRICS_PER_DISK))
+        registry.register(
+            Metrics(now, only=tokens.scope(token), per_volume=settings.METRICS_PER_DISK)
+        )
         ProcessCollector(registry=registry)
         return _answer(request, registry)
     except tokens.Refused as e:

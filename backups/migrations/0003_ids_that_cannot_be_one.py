@@ -1,7 +1,9 @@
-"""Takes IDs away that cannot be one: placeholders such as zeros, line breaks, paths. Until now they made disks.
+"""Takes IDs away that cannot be one: placeholders such as zeros, line breaks, paths. Until now they
+made disks.
 
-Their backups stay, of unknown origin, as their next answer would make them; the raw body keeps what came. A disk with
-such an ID goes; what operators had set on it is printed, so that it can be set where it belongs.
+Their backups stay, of unknown origin, as their next answer would make them; the raw body keeps what
+came. A disk with such an ID goes; what operators had set on it is printed, so that it can be set
+where it belongs.
 """
 
 import json

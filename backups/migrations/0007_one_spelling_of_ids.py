@@ -1,6 +1,8 @@
-"""Brings UUIDs of disks into lower case, and takes away more of what stands for no ID; then derives all disks anew.
+"""Brings UUIDs of disks into lower case, and takes away more of what stands for no ID; then derives
+all disks anew.
 
-A disk that was known in two spellings keeps the row in lower case; what operators had set on the other is printed.
+A disk that was known in two spellings keeps the row in lower case; what operators had set on the
+other is printed.
 """
 
 import importlib

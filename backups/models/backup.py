@@ -1,4 +1,6 @@
-"""A tracked backup. The columns are the words of the JSON API; what time alone changes is never stored."""
+"""A tracked backup. The columns are the words of the JSON API; what time alone changes is never
+stored.
+"""
 
 from datetime import datetime
 
@@ -15,13 +17,32 @@ KINDS = ("full", "incremental", "unknown")
 SERVICE_TYPES = ("disk", "vm", "disk_copy", "vm_copy")
 HIDDEN = frozenset(  # columns of the engine, no words
     [
-        *("stale_at", "missed_at", "gone_at", "changed_at", "unchanged_polls", "claimed_until", "digest"),
+        *(
+            "stale_at",
+            "missed_at",
+            "gone_at",
+            "changed_at",
+            "unchanged_polls",
+            "claimed_until",
+            "digest",
+        ),
         *("refresh_interval", "failures", "unlisted_at"),
         *("cause", "outcome", "running", "stuck_at"),
     ]
 )
-ORDERED = ("created_at", "name", "status", "cloud", "volume_id", "size", "chain_size_mb", "refreshed_at")
-COUNTED = (  # words of few values, which no order has an index for: counted by one that is a twentieth of the table
+ORDERED = (
+    "created_at",
+    "name",
+    "status",
+    "cloud",
+    "volume_id",
+    "size",
+    "chain_size_mb",
+    "refreshed_at",
+)
+# words of few values, which no order has an index for: counted by one that is a twentieth of the
+# table
+COUNTED = (
     *("cloud", "status", "kind", "service_type", "is_incremental", "has_dependent_backups"),
     *("bootable", "encrypted", "deduplicated", "compressed"),
 )
@@ -43,7 +64,9 @@ class BackupQuerySet(models.QuerySet["Backup"]):
     def due(self, cloud: str, now: datetime) -> "BackupQuerySet":
         """What may be claimed, the longest due first."""
         free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-        return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by("next_refresh_at", "id")
+        return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by(
+            "next_refresh_at", "id"
+        )
 
     def of_unknown_origin(self) -> "BackupQuerySet":
         """Answered for and still there, and the cloud names no disk that they are of."""
@@ -59,10 +82,12 @@ class BackupQuerySet(models.QuerySet["Backup"]):
 
 
 def in_tracking_state(state: str, now: datetime) -> Q:
-    """The condition of one state, by the instants at which it changes. One query, for the clouds that are silent.
+    """The condition of one state, by the instants at which it changes. One query, for the clouds
+    that are silent.
 
-    Most rows are fresh, so that one is said by what it is not: no index may draw SQLite away from that of an order. All
-    of it is in the index `backup_stale`, by which they are counted; with `refreshed_at` there is a `stale_at`.
+    Most rows are fresh, so that one is said by what it is not: no index may draw SQLite away from
+    that of an order. All of it is in the index `backup_stale`, by which they are counted; with
+    `refreshed_at` there is a `stale_at`.
     """
     if state == "gone":
         return Q(gone_at__isnull=False)
@@ -74,18 +99,24 @@ def in_tracking_state(state: str, now: datetime) -> Q:
         known = Q(gone_at__isnull=True, stale_at__isnull=False) & ~Q(stale_at__lte=now)
         return known & ~Q(cloud__in=names) if names else known
     old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
-    return Q(gone_at__isnull=True, refreshed_at__isnull=False) & (old | Q(cloud__in=names) if names else old)
+    return Q(gone_at__isnull=True, refreshed_at__isnull=False) & (
+        old | Q(cloud__in=names) if names else old
+    )
 
 
 def _known(now: datetime) -> Q:
-    """The clouds are few, so asking for those that were heard is cheaper than joining them to every row."""
+    """The clouds are few, so asking for those that were heard is cheaper than joining them to every
+    row.
+    """
     heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=heard)
 
 
 class Backup(models.Model):
     id = models.UUIDField(primary_key=True)
-    cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", db_index=False, related_name="backups")
+    cloud = models.ForeignKey(
+        Cloud, models.PROTECT, db_column="cloud", db_index=False, related_name="backups"
+    )
     # as the API gives them
     status = CodePointText(null=True)
     name = CodePointText(null=True)
@@ -141,7 +172,8 @@ class Backup(models.Model):
     note = models.TextField(default="", blank=True)
     tags = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1)
-    # of the engine: when the knowledge turns old, when the cloud first and finally denied the backup, who holds it
+    # of the engine: when the knowledge turns old, when the cloud first and finally denied the
+    # backup, who holds it
     refresh_interval = models.PositiveIntegerField(null=True)  # seconds, before jitter
     stale_at = models.DateTimeField(null=True)  # refreshed_at + 2 × refresh_interval
     missed_at = models.DateTimeField(null=True)
@@ -149,34 +181,54 @@ class Backup(models.Model):
     changed_at = models.DateTimeField(null=True)
     unchanged_polls = models.PositiveSmallIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)  # polls in a row that failed
-    unlisted_at = models.DateTimeField(null=True)  # a whole list did not serve it then: it is asked for singly
+    unlisted_at = models.DateTimeField(
+        null=True
+    )  # a whole list did not serve it then: it is asked for singly
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
     # found by derived.findings
     cause = models.ForeignKey(  # of what there is to explain
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
     )
-    outcome = models.CharField(max_length=8, null=True)  # "good" or "failed": what came of making it, kept when deleted
+    outcome = models.CharField(
+        max_length=8, null=True
+    )  # "good" or "failed": what came of making it, kept when deleted
     running = models.JSONField(null=True)  # while in flight: analysis.running.RunningBackup
-    stuck_at = models.DateTimeField(null=True)  # stuck from then on, unless an answer brings progress
+    stuck_at = models.DateTimeField(
+        null=True
+    )  # stuck from then on, unless an answer brings progress
 
     objects = BackupQuerySet.as_manager()
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=Q(inc__isnull=True) | Q(inc__lte=1), name="backup_inc_is_0_or_1"),
             models.CheckConstraint(
-                condition=Q(progress__isnull=True) | Q(progress__lte=100), name="backup_progress_is_a_percentage"
+                condition=Q(inc__isnull=True) | Q(inc__lte=1), name="backup_inc_is_0_or_1"
+            ),
+            models.CheckConstraint(
+                condition=Q(progress__isnull=True) | Q(progress__lte=100),
+                name="backup_progress_is_a_percentage",
             ),
             models.CheckConstraint(condition=Q(kind__in=KINDS), name="backup_kind_is_known"),
         )
         indexes = (
             models.Index("cloud", "next_refresh_at", "id", name="backup_due"),
             # in flight and due: a few rows, found without reading through a backlog of settled ones
-            models.Index("cloud", "next_refresh_at", name="backup_in_flight", condition=Q(refresh_interval__lte=120)),
+            models.Index(
+                "cloud",
+                "next_refresh_at",
+                name="backup_in_flight",
+                condition=Q(refresh_interval__lte=120),
+            ),
             # asked for singly and due, while a list serves the rest
-            models.Index("cloud", "next_refresh_at", name="backup_unlisted", condition=Q(unlisted_at__isnull=False)),
-            # each order of the list, both ways: a page begins where the last one ended, whatever its place
+            models.Index(
+                "cloud",
+                "next_refresh_at",
+                name="backup_unlisted",
+                condition=Q(unlisted_at__isnull=False),
+            ),
+            # each order of the list, both ways: a page begins where the last one ended, whatever
+            # its place
             *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
             *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),
             models.Index("cloud", "volume_id", "created_at", name="backup_disk"),

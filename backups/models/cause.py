@@ -6,10 +6,14 @@ from backups.models.columns import CodePointText
 
 
 class Cause(models.Model):
-    """Meaning and advice are not stored: they come from `analysis.causes.explain`, so a better wording reaches all."""
+    """Meaning and advice are not stored: they come from `analysis.causes.explain`, so a better
+    wording reaches all.
+    """
 
     key = models.CharField(max_length=16, primary_key=True)
-    state = models.CharField(max_length=16)  # error, error_deleting, error_restoring; "" for a reason without a failure
+    state = models.CharField(
+        max_length=16
+    )  # error, error_deleting, error_restoring; "" for a reason without a failure
     code = models.CharField(max_length=32, null=True)
     text = CodePointText()  # the reason that was seen first, verbatim; "" where the cloud gave none
 

@@ -11,7 +11,9 @@ class CloudCalls(models.Model):
     n = models.BigIntegerField(default=0)
 
     class Meta:
-        constraints = (models.UniqueConstraint("cloud", "class_name", name="cloud_calls_once_a_class"),)
+        constraints = (
+            models.UniqueConstraint("cloud", "class_name", name="cloud_calls_once_a_class"),
+        )
 
     def __str__(self) -> str:
         return f"{self.cloud_id} {self.class_name} {self.n}"

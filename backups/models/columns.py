@@ -11,7 +11,9 @@ _Get = TypeVar("_Get", covariant=True)
 
 
 class CodePointText(models.TextField[_Set, _Get]):
-    """Text that every database compares and sorts by code point: PostgreSQL by COLLATE "C", SQLite does so anyway."""
+    """Text that every database compares and sorts by code point: PostgreSQL by COLLATE "C", SQLite
+    does so anyway.
+    """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         found: dict[str, Any] = dict(super().db_parameters(connection))
@@ -21,5 +23,7 @@ class CodePointText(models.TextField[_Set, _Get]):
 
 
 def unindexed(column: str) -> Coalesce:
-    """A column of text as an expression: for what an index on it would find the slow way (SQLite knows no better)."""
+    """A column of text as an expression: for what an index on it would find the slow way (SQLite
+    knows no better).
+    """
     return Coalesce(column, models.Value(""), output_field=models.TextField())

@@ -19,7 +19,8 @@ class Edit(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=Q(backup__isnull=False, volume__isnull=True) | Q(backup__isnull=True, volume__isnull=False),
+                condition=Q(backup__isnull=False, volume__isnull=True)
+                | Q(backup__isnull=True, volume__isnull=False),
                 name="edit_is_of_one_thing",
             ),
         )

@@ -4,7 +4,9 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    part = models.CharField(max_length=32, primary_key=True)  # "scheduler"; a queue that a worker takes messages from
+    part = models.CharField(
+        max_length=32, primary_key=True
+    )  # "scheduler"; a queue that a worker takes messages from
     at = models.DateTimeField()
 
     def __str__(self) -> str:

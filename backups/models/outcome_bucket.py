@@ -1,7 +1,8 @@
-"""What came of backups, by cloud and quarter of an hour: the days of any time zone are sums of a few rows.
+"""What came of backups, by cloud and quarter of an hour: the days of any time zone are sums of a
+few rows.
 
-Counting 100,000 backups by a reader's days takes longer than a page may; this table has at most 3,072 rows a cloud, and
-as many for each length of grace.
+Counting 100,000 backups by a reader's days takes longer than a page may; this table has at most
+3,072 rows a cloud, and as many for each length of grace.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,9 @@ class OutcomeBucketQuerySet(models.QuerySet["OutcomeBucket"]):
 
 
 class OutcomeBucket(models.Model):
-    cloud = models.ForeignKey(Cloud, models.CASCADE, db_column="cloud", related_name="outcome_buckets")
+    cloud = models.ForeignKey(
+        Cloud, models.CASCADE, db_column="cloud", related_name="outcome_buckets"
+    )
     quarter_hour = models.BigIntegerField()  # since 1970, UTC
     counts_from = (
         models.BigIntegerField()
@@ -44,7 +47,11 @@ class OutcomeBucket(models.Model):
     objects = OutcomeBucketQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint("cloud", "quarter_hour", "counts_from", name="outcome_bucket_once"),)
+        constraints = (
+            models.UniqueConstraint(
+                "cloud", "quarter_hour", "counts_from", name="outcome_bucket_once"
+            ),
+        )
         indexes = (models.Index("quarter_hour", name="outcome_bucket_time"),)
 
     def __str__(self) -> str:

@@ -10,13 +10,19 @@ THEMES = ("system", "light", "dark")
 class Preferences(models.Model):
     """No row: everything as it comes. `time_zone` is an IANA name; empty: the browser's."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
+    )
     theme = models.CharField(max_length=8, default="system")
     time_zone = models.CharField(max_length=64, default="", blank=True)
     single_keys = models.BooleanField(default=True)
 
     class Meta:
-        constraints = (models.CheckConstraint(condition=Q(theme__in=THEMES), name="preferences_theme_is_known"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(theme__in=THEMES), name="preferences_theme_is_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"preferences of {self.user}"

@@ -1,4 +1,6 @@
-"""What a process of vbsdash last said of itself, so that one scrape shows web and workers of all hosts."""
+"""What a process of vbsdash last said of itself, so that one scrape shows web and workers of all
+hosts.
+"""
 
 from django.db import models
 
@@ -8,7 +10,9 @@ class Process(models.Model):
     pid = models.PositiveIntegerField()
     part = models.CharField(max_length=32)  # web, worker, scheduler
     at = models.DateTimeField()
-    figures = models.JSONField()  # names of the process collector of prometheus-client, without "process_"
+    figures = (
+        models.JSONField()
+    )  # names of the process collector of prometheus-client, without "process_"
 
     class Meta:
         constraints = (models.UniqueConstraint("host", "pid", name="process_once_a_host"),)

@@ -13,17 +13,25 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.order_by("-at", "-id")
 
     def prunable(self, before: datetime) -> "RevisionQuerySet":
-        """Older than `before` and neither the first nor the last of its backup nor a change of status."""
+        """Older than `before` and neither the first nor the last of its backup nor a change of
+        status.
+        """
         newer = Revision.objects.filter(backup=OuterRef("backup"), id__gt=OuterRef("id"))
         return self.filter(Exists(newer), at__lt=before, keep=False)
 
 
 class Revision(models.Model):
-    backup = models.ForeignKey(Backup, models.CASCADE, related_name="revisions", db_index=False)  # leads an index below
+    backup = models.ForeignKey(
+        Backup, models.CASCADE, related_name="revisions", db_index=False
+    )  # leads an index below
     at = models.DateTimeField()  # when the answer was asked for
     changes = models.JSONField()  # [{word, before, after}] in the words of the JSON API
-    body = models.TextField(null=True)  # the whole answer, as in Body; null when only progress moved
-    keep = models.BooleanField(default=False)  # the first of a backup, or a change of status: never pruned
+    body = models.TextField(
+        null=True
+    )  # the whole answer, as in Body; null when only progress moved
+    keep = models.BooleanField(
+        default=False
+    )  # the first of a backup, or a change of status: never pruned
 
     objects = RevisionQuerySet.as_manager()
 

@@ -9,7 +9,9 @@ from backups.models.columns import CodePointText
 
 
 class RuleColumns(models.Model):
-    """No rule of its own when `rule_period_seconds` is null. With a cron expression the period is its longest gap."""
+    """No rule of its own when `rule_period_seconds` is null. With a cron expression the period is
+    its longest gap.
+    """
 
     rule_period_seconds = models.PositiveIntegerField(null=True)
     rule_grace_seconds = models.PositiveIntegerField(null=True)
@@ -26,7 +28,9 @@ class RuleColumns(models.Model):
 
 
 class SharedRule(RuleColumns):
-    """`version` rises with every change; a rule that was taken away leaves its row, so that it goes on rising."""
+    """`version` rises with every change; a rule that was taken away leaves its row, so that it goes
+    on rising.
+    """
 
     version = models.PositiveIntegerField(default=0)
     set_at = models.DateTimeField()

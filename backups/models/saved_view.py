@@ -17,7 +17,9 @@ class SavedView(models.Model):
         ordering = ("name", "id")
         constraints = (
             models.UniqueConstraint("user", "name", name="saved_view_name_is_taken_once"),
-            models.UniqueConstraint("user", condition=Q(is_default=True), name="saved_view_default_is_one"),
+            models.UniqueConstraint(
+                "user", condition=Q(is_default=True), name="saved_view_default_is_one"
+            ),
         )
 
     def __str__(self) -> str:

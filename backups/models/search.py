@@ -24,11 +24,19 @@ class SearchTextQuerySet(models.QuerySet["SearchText"]):
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write the text of these backups; each row has at least `id`."""
         texts = [SearchText(backup_id=row["id"], text=folded(row)) for row in rows]
-        self.bulk_create(texts, update_conflicts=True, unique_fields=["backup"], update_fields=["text"], batch_size=500)
+        self.bulk_create(
+            texts,
+            update_conflicts=True,
+            unique_fields=["backup"],
+            update_fields=["text"],
+            batch_size=500,
+        )
 
 
 class SearchText(models.Model):
-    backup = models.OneToOneField(Backup, models.CASCADE, primary_key=True, related_name="search_text")
+    backup = models.OneToOneField(
+        Backup, models.CASCADE, primary_key=True, related_name="search_text"
+    )
     text = CodePointText()
 
     objects = SearchTextQuerySet.as_manager()
@@ -38,6 +46,8 @@ class SearchText(models.Model):
 
 
 def folded(row: Mapping[str, Any]) -> str:
-    """One line a word; case folded as Python does it, because the databases disagree beyond ASCII."""
+    """One line a word; case folded as Python does it, because the databases disagree beyond
+    ASCII.
+    """
     given = (str(row[word]) for word in SEARCHED if row.get(word))
     return "\n".join(text[:_MOST].casefold() for text in given)

@@ -1,7 +1,7 @@
 """A number that rises with every write to what pages and API show, however the write was made.
 
-It is raised inside the writing transaction, so whoever sees the number sees the data. There are many rows so that
-transactions at the same time never wait for each other; the sum counts.
+It is raised inside the writing transaction, so whoever sees the number sees the data. There are
+many rows so that transactions at the same time never wait for each other; the sum counts.
 """
 
 import re
@@ -12,7 +12,17 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 SHARDS = 64
-_SILENT = ("stamp", "heartbeat", "process", "apitoken", "budgetwindow", "cloudcalls", "body", "searchtext", "edit")
+_SILENT = (
+    "stamp",
+    "heartbeat",
+    "process",
+    "apitoken",
+    "budgetwindow",
+    "cloudcalls",
+    "body",
+    "searchtext",
+    "edit",
+)
 _WRITE = re.compile(r'(?:INSERT(?: OR IGNORE)? INTO|UPDATE|DELETE FROM) "backups_(?P<table>\w+)"')
 _CLAIM = re.compile(r'UPDATE "backups_backup" SET "claimed_until" = (?:%s|NULL) WHERE')
 _RAISE = "UPDATE backups_stamp SET n = n + 1 WHERE shard = {}"
@@ -33,7 +43,9 @@ def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
         connection.execute_wrappers.append(_count)
 
 
-def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _count(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
     result = execute(sql, params, many, context)
     written = _WRITE.match(sql)
     if written and written["table"] not in _SILENT and not _CLAIM.match(sql):
@@ -49,5 +61,7 @@ def _raise(connection: BaseDatabaseWrapper) -> None:
     with connections[connection.alias].cursor() as cursor:
         cursor.execute(_RAISE.format(shard))
         if cursor.rowcount == 0:  # the first write of all
-            Stamp.objects.bulk_create([Stamp(shard=n) for n in range(SHARDS)], ignore_conflicts=True)
+            Stamp.objects.bulk_create(
+                [Stamp(shard=n) for n in range(SHARDS)], ignore_conflicts=True
+            )
             cursor.execute(_RAISE.format("0"))

@@ -1,6 +1,8 @@
-"""By how much what is stored in a cloud changed on a day of UTC; the sum up to a day is what there was.
+"""By how much what is stored in a cloud changed on a day of UTC; the sum up to a day is what there
+was.
 
-Kept for ever: one row a cloud and day. Days before vbsdash ran are told by the backups that were there to be tracked.
+Kept for ever: one row a cloud and day. Days before vbsdash ran are told by the backups that were
+there to be tracked.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,9 @@ class StoredDayQuerySet(models.QuerySet["StoredDay"]):
 
 class StoredDay(models.Model):
     cloud = models.ForeignKey(Cloud, models.CASCADE, db_column="cloud", related_name="stored_days")
-    day = models.IntegerField()  # as date.toordinal() counts them, so that it can stand in one query with other numbers
+    day = (
+        models.IntegerField()
+    )  # as date.toordinal() counts them, so that it can stand in one query with other numbers
     mb = models.BigIntegerField()
     backups = models.BigIntegerField()
     gb = models.BigIntegerField()  # of the disks that the backups are of, as a quota counts them

@@ -14,7 +14,9 @@ class BackupTagQuerySet(models.QuerySet["BackupTag"]):
         """Let each backup carry exactly these."""
         given = {pk: list(some) for pk, some in tags}
         self.filter(backup__in=given).delete()
-        self.bulk_create([BackupTag(backup_id=pk, tag=tag) for pk, some in given.items() for tag in some])
+        self.bulk_create(
+            [BackupTag(backup_id=pk, tag=tag) for pk, some in given.items() for tag in some]
+        )
 
 
 class BackupTag(models.Model):

@@ -1,10 +1,23 @@
-"""A disk: what the cloud's list says of it, what operators set, and the instants at which its protection changes."""
+"""A disk: what the cloud's list says of it, what operators set, and the instants at which its
+protection changes.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import BooleanField, Case, CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    Value,
+    When,
+)
 
 from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
@@ -12,13 +25,19 @@ from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
 from backups.vbs.statuses import FAILED
 
-SAME_TIME = timedelta(seconds=1)  # lists and single answers may write one time with and without its fraction
-LISTED_FOR = timedelta(hours=1)  # so long a list of backups proves that there is none beside the known ones
+SAME_TIME = timedelta(
+    seconds=1
+)  # lists and single answers may write one time with and without its fraction
+LISTED_FOR = timedelta(
+    hours=1
+)  # so long a list of backups proves that there is none beside the known ones
 
 
 class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
-        """Annotate `followed`, `has_others` and `protection` at `now`: the twin of `analysis.protection.protection`."""
+        """Annotate `followed`, `has_others` and `protection` at `now`: the twin of
+        `analysis.protection.protection`.
+        """
         known = Q(
             Q(last_good_at=None) | Q(last_good__isnull=False) & ~Q(last_good__in=_stale(now)),
             cloud__last_good_at__gt=now - SILENT_AFTER,
@@ -47,9 +66,11 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         )
 
     def with_followed(self) -> "VolumeQuerySet":
-        """Annotate `followed`: is every new backup of it found? As set for the disk, else as `vbs_follow` says.
+        """Annotate `followed`: is every new backup of it found? As set for the disk, else as
+        `vbs_follow` says.
 
-        `disks` follows those with a tracked backup; where the cloud lists none at all there is none to miss.
+        `disks` follows those with a tracked backup; where the cloud lists none at all there is none
+        to miss.
         """
         by_volume = Q(cloud__follow="disks") & (Q(tracked__gt=0) | Q(listed_backups=0))
         return self.annotate(
@@ -65,11 +86,14 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
 def _has_others(now: datetime) -> Q:
     """May there be a good backup beside the known ones, newer than the last good one?
 
-    The list names one that the cloud has not answered for; or one is tracked under another name of the same project,
-    which answers; or none is known to be good, and no whole list was looked through since the disk is known.
+    The list names one that the cloud has not answered for; or one is tracked under another name of
+    the same project, which answers; or none is known to be good, and no whole list was looked
+    through since the disk is known.
     """
     never_counted = Q(listed_backups__isnull=True)
-    none_is_good = Q(last_good_at__isnull=True) & (never_counted | Q(listed_backups__gt=F("known_backups")))
+    none_is_good = Q(last_good_at__isnull=True) & (
+        never_counted | Q(listed_backups__gt=F("known_backups"))
+    )
     newest_unknown = Q(newest_listed_at__isnull=False) & (
         Q(newest_known_at__isnull=True) | Q(newest_listed_at__gt=F("newest_known_at") + SAME_TIME)
     )
@@ -77,16 +101,29 @@ def _has_others(now: datetime) -> Q:
     elsewhere = elsewhere.exclude(status__in=FAILED).exclude(cloud=OuterRef("cloud"))
     elsewhere = elsewhere.filter(cloud__last_good_at__gt=now - SILENT_AFTER)
     last_good_at = OuterRef("last_good_at")
-    elsewhere = elsewhere.annotate(good_here_at=ExpressionWrapper(last_good_at, models.DateTimeField(null=True)))
-    newer = Q(good_here_at__isnull=True) | Q(created_at__isnull=True) | Q(created_at__gt=F("good_here_at"))
+    elsewhere = elsewhere.annotate(
+        good_here_at=ExpressionWrapper(last_good_at, models.DateTimeField(null=True))
+    )
+    newer = (
+        Q(good_here_at__isnull=True)
+        | Q(created_at__isnull=True)
+        | Q(created_at__gt=F("good_here_at"))
+    )
     return none_is_good | newest_unknown | Q(Exists(elsewhere.filter(newer).order_by()))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
-    """In clouds that were heard: few, so finding them costs less than looking up the last good one of every disk."""
+    """In clouds that were heard: few, so finding them costs less than looking up the last good one
+    of every disk.
+    """
     heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
-    return Backup.objects.alias(of_cloud=unindexed("cloud")).filter(old, of_cloud__in=heard).order_by().values("pk")
+    return (
+        Backup.objects.alias(of_cloud=unindexed("cloud"))
+        .filter(old, of_cloud__in=heard)
+        .order_by()
+        .values("pk")
+    )
 
 
 def _exempt(now: datetime) -> Q:
@@ -97,16 +134,24 @@ class Volume(RuleColumns):
     cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", related_name="volumes")
     volume_id = CodePointText()
     first_seen_at = models.DateTimeField()
-    # as the cloud's list of disks gives them; `size` in GB, of the newest backup where no list says it
+    # as the cloud's list of disks gives them; `size` in GB, of the newest backup where no list says
+    # it
     name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)  # the last whole list that named it
-    missing_since = models.DateTimeField(null=True)  # the first whole list that did not, while that is not confirmed
+    missing_since = models.DateTimeField(
+        null=True
+    )  # the first whole list that did not, while that is not confirmed
     deleted_at = models.DateTimeField(null=True)  # the same, once it is confirmed: the disk is gone
-    # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since the disk is known
+    # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since
+    # the disk is known
     listed_backups = models.PositiveIntegerField(null=True)
-    newest_listed_at = models.DateTimeField(null=True)  # `created_at` of the newest one that a list has named
-    unlisted_since = models.DateTimeField(null=True)  # the first such list that named none, while that is not confirmed
+    newest_listed_at = models.DateTimeField(
+        null=True
+    )  # `created_at` of the newest one that a list has named
+    unlisted_since = models.DateTimeField(
+        null=True
+    )  # the first such list that named none, while that is not confirmed
     # set by operators; `version` rises with each of them
     label = CodePointText(null=True)
     note = models.TextField(default="", blank=True)
@@ -115,15 +160,20 @@ class Volume(RuleColumns):
     exempt_reason = models.TextField(null=True)
     exempt_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
-    # derived from its backups by derived.volumes, when `derive_at` is reached if that is set; "good" can be restored
+    # derived from its backups by derived.volumes, when `derive_at` is reached if that is set;
+    # "good" can be restored
     derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
     known_backups = models.PositiveIntegerField(default=0)  # of those, the ones that are not gone
-    newest_known_at = models.DateTimeField(null=True)  # `created_at` of the newest of those, gone or not
+    newest_known_at = models.DateTimeField(
+        null=True
+    )  # `created_at` of the newest of those, gone or not
     last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
     last_good_at = models.DateTimeField(null=True)
     last_good_source = models.CharField(max_length=16, null=True)  # data_timestamp or created_at
-    undated = models.BooleanField(default=False)  # what can be restored has no time that can be believed
+    undated = models.BooleanField(
+        default=False
+    )  # what can be restored has no time that can be believed
     late_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)
@@ -137,7 +187,9 @@ class Volume(RuleColumns):
     objects = VolumeQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint("cloud", "volume_id", name="volume_once_in_a_cloud"),)
+        constraints = (
+            models.UniqueConstraint("cloud", "volume_id", name="volume_once_in_a_cloud"),
+        )
         indexes = (
             models.Index("late_at", "id", name="volume_late"),
             models.Index("overdue_at", "id", name="volume_overdue"),
@@ -148,7 +200,9 @@ class Volume(RuleColumns):
                 name="volume_uncounted",
                 condition=Q(listed_backups__isnull=True) | Q(unlisted_since__isnull=False),
             ),
-            models.Index("cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)),
+            models.Index(
+                "cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:
@@ -156,7 +210,9 @@ class Volume(RuleColumns):
 
 
 class VolumeTag(models.Model):
-    """Which tags lie on which disks, for the filter and for rules; the list on the row is what is shown."""
+    """Which tags lie on which disks, for the filter and for rules; the list on the row is what is
+    shown.
+    """
 
     volume = models.ForeignKey(Volume, models.CASCADE, related_name="tagged")
     tag = CodePointText()

@@ -7,7 +7,14 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q
 
 from backups.models import Backup, BackupTag, SearchText
-from backups.models.backup import HIDDEN, KINDS, ORDERED, SERVICE_TYPES, TRACKING_STATES, in_tracking_state
+from backups.models.backup import (
+    HIDDEN,
+    KINDS,
+    ORDERED,
+    SERVICE_TYPES,
+    TRACKING_STATES,
+    in_tracking_state,
+)
 from backups.query.definition import FEW, Derived, Listing
 from backups.query.fields import Word, words_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
@@ -29,7 +36,9 @@ def _tagged(tags: Sequence[str]) -> Q:
 
 
 def _holding(text: str) -> Q:
-    """Few are named by their IDs; with many, each row that an order comes upon is asked for its own text."""
+    """Few are named by their IDs; with many, each row that an order comes upon is asked for its own
+    text.
+    """
     found = SearchText.objects.holding(text)
     few = list(found.order_by().values_list("backup", flat=True)[: FEW + 1])
     return Q(pk__in=few) if len(few) <= FEW else Q(Exists(found.filter(backup=OuterRef("pk"))))
@@ -40,17 +49,23 @@ BACKUPS: Final = Listing(
     model=Backup,
     columns={
         word.name: word
-        for word in words_of(Backup, hidden=HIDDEN, choices={"kind": KINDS, "service_type": SERVICE_TYPES})
+        for word in words_of(
+            Backup, hidden=HIDDEN, choices={"kind": KINDS, "service_type": SERVICE_TYPES}
+        )
     },
     derived={
-        "tracking_state": Derived(Word("tracking_state", "choice", False, TRACKING_STATES), _tracked),
+        "tracking_state": Derived(
+            Word("tracking_state", "choice", False, TRACKING_STATES), _tracked
+        ),
         "cause": Derived(Word("cause", "text", False), _caused),  # a key of reports.failures
     },
     orders=(*ORDERED, "attention"),
     default_order="-created_at",
     ranks=(
         lambda now: Q(status__in=FAILED, gone_at__isnull=True),
-        lambda now: Q(stuck_at__isnull=False, stuck_at__lte=now, status__in=IN_FLIGHT, gone_at__isnull=True),
+        lambda now: Q(
+            stuck_at__isnull=False, stuck_at__lte=now, status__in=IN_FLIGHT, gone_at__isnull=True
+        ),
         lambda now: in_tracking_state("stale", now),
         lambda now: in_tracking_state("pending", now),
         lambda now: Q(status__in=IN_FLIGHT, gone_at__isnull=True),

@@ -18,7 +18,9 @@ class BadCursor(ValueError):
     """Not a cursor that this list gave out in this order; the text is a sentence for a person."""
 
     def __init__(self) -> None:
-        super().__init__("This cursor is none that this list gave out in this order: begin with the first page.")
+        super().__init__(
+            "This cursor is none that this list gave out in this order: begin with the first page."
+        )
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,20 @@ class Cursor:
 
     def write(self, listing: Listing, ordering: str) -> str:
         place = self.place
-        value = place.value.isoformat() if place and hasattr(place.value, "isoformat") else place and place.value
-        parts = [listing.name, ordering, int(self.backwards), *([place.segment, value, str(place.pk)] if place else [])]
-        return base64.urlsafe_b64encode(json.dumps(parts, default=str).encode()).decode().rstrip("=")
+        value = (
+            place.value.isoformat()
+            if place and hasattr(place.value, "isoformat")
+            else place and place.value
+        )
+        parts = [
+            listing.name,
+            ordering,
+            int(self.backwards),
+            *([place.segment, value, str(place.pk)] if place else []),
+        ]
+        return (
+            base64.urlsafe_b64encode(json.dumps(parts, default=str).encode()).decode().rstrip("=")
+        )
 
 
 LAST = Cursor(backwards=True, place=None)
@@ -59,14 +72,26 @@ def read_cursor(text: str, listing: Listing, selection: Selection) -> Cursor:
             return Cursor(bool(parts[2]), None)
         _, _, backwards, segment, value, pk = parts
         return Cursor(bool(backwards), _place(listing, selection, segment, value, pk))
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, binascii.Error, BadValue) as e:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        RecursionError,
+        binascii.Error,
+        BadValue,
+    ) as e:
         raise BadCursor from e
 
 
 def _place(listing: Listing, selection: Selection, segment: Any, value: Any, pk: Any) -> Place:
     """Values were written by json, so numbers are numbers; times and IDs are text again."""
     words = listing.segment_words(selection.ordering)
-    if type(segment) is not int or not 0 <= segment < len(words) or (value is None) != (words[segment] is None):
+    if (
+        type(segment) is not int
+        or not 0 <= segment < len(words)
+        or (value is None) != (words[segment] is None)
+    ):
         raise BadCursor
     if name := words[segment]:
         value = listing.columns[name].read(value if isinstance(value, str) else json.dumps(value))

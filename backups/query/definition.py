@@ -12,12 +12,16 @@ from django.db.models import Q
 from backups.query.fields import Word
 
 Rank = Callable[[datetime], Q]
-FEW = 2000  # so many matches are sorted in Python; of more than that an index of the order meets the next page soon
+# so many matches are sorted in Python; of more than that an index of the order meets the next page
+# soon
+FEW = 2000
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A state that time changes: never a column, so it is asked for by the instants at which it changes."""
+    """A state that time changes: never a column, so it is asked for by the instants at which it
+    changes.
+    """
 
     word: Word
     where: Callable[[Sequence[str], datetime], Q]
@@ -25,11 +29,14 @@ class Derived:
 
 @dataclass(frozen=True)
 class Listing:
-    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first, and leave none out.
+    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first,
+    and leave none out.
 
-    `usual`: the rank that most rows have; the others are few as a rule, so they are found without their order first.
+    `usual`: the rank that most rows have; the others are few as a rule, so they are found without
+    their order first.
     `since`: the column that orders a rank within, the longest wait first; it is never null there.
-    `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a text, case folded.
+    `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a
+    text, case folded.
     """
 
     name: str
@@ -60,7 +67,9 @@ class Listing:
         return tuple(sign + word for word in self.orders for sign in ("", "-"))
 
     def segment_words(self, ordering: str) -> list[str | None]:
-        """The column that orders each segment of an order; None where the primary key alone does."""
+        """The column that orders each segment of an order; None where the primary key alone
+        does.
+        """
         word = ordering.lstrip("-")
         if word in self.columns:
             return [word, None] if self.columns[word].nullable else [word]

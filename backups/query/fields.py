@@ -1,4 +1,6 @@
-"""The words that a list can be asked by, read off a model's columns, and how a value of each is written."""
+"""The words that a list can be asked by, read off a model's columns, and how a value of each is
+written.
+"""
 
 import math
 import re
@@ -49,7 +51,11 @@ class Word:
     @property
     def ends(self) -> tuple[str, str] | None:
         """What follows the word in the keys of its span."""
-        return (("_after", "_before") if self.kind == "instant" else ("_min", "_max")) if self.has_span else None
+        return (
+            (("_after", "_before") if self.kind == "instant" else ("_min", "_max"))
+            if self.has_span
+            else None
+        )
 
     def read(self, text: str) -> Any:
         """The value that a text stands for. Raises BadValue."""
@@ -74,7 +80,9 @@ class Word:
 def words_of(
     model: type[models.Model], *, hidden: Collection[str], choices: Mapping[str, tuple[str, ...]]
 ) -> list[Word]:
-    """Every column but the hidden ones and those that hold lists or objects, in the order of the model."""
+    """Every column but the hidden ones and those that hold lists or objects, in the order of the
+    model.
+    """
     found = []
     for field in model._meta.concrete_fields:
         kind = _kind(field)

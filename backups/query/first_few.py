@@ -1,4 +1,6 @@
-"""Names the first few of many mistakes and counts the rest, so that no answer grows with the question."""
+"""Names the first few of many mistakes and counts the rest, so that no answer grows with the
+question.
+"""
 
 from collections.abc import Mapping
 from itertools import islice

@@ -1,4 +1,6 @@
-"""One page of a list, at the cost of the page: few matches are gathered and sorted, many are walked along an index."""
+"""One page of a list, at the cost of the page: few matches are gathered and sorted, many are walked
+along an index.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ from backups.query.where import where, with_unindexed
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` hold the words asked for. `previous` and `next` are cursors as text, None at the ends."""
+    """`rows` hold the words asked for. `previous` and `next` are cursors as text, None at the
+    ends.
+    """
 
     rows: list[Row]
     previous: str | None
@@ -47,7 +51,9 @@ class Pages:
     @property
     def matching(self) -> "QuerySet[Any]":
         """All rows of the selection, in no order."""
-        return self._rows.filter(where(self._selection, self._listing, self._now, held=self._held)).order_by()
+        return self._rows.filter(
+            where(self._selection, self._listing, self._now, held=self._held)
+        ).order_by()
 
     @cached_property
     def _held(self) -> Q:
@@ -68,7 +74,9 @@ class Pages:
             got.reverse()
         places = [place_of(at, row, self._words) for at, row in got]
         rows = [{word: row[word] for word in words} for _, row in got]
-        return self._page(rows, places, cursor, more, self._unindexed("").count() if count else None)
+        return self._page(
+            rows, places, cursor, more, self._unindexed("").count() if count else None
+        )
 
     @cached_property
     def _order(self) -> list[Segment]:
@@ -89,8 +97,9 @@ class Pages:
         return self._unindexed(self._selection.ordering.lstrip("-"))
 
     def _unindexed(self, but: str) -> "QuerySet[Any]":
-        """The rows of the selection, found without the indexes of its words but of this one; counted by the narrowest
-        index that has them all."""
+        """The rows of the selection, found without the indexes of its words but of this one;
+        counted by the narrowest index that has them all.
+        """
         rows, words = with_unindexed(self._rows, self._selection, self._listing, but=but)
         found: QuerySet[Any] = rows.filter(
             where(self._selection, self._listing, self._now, held=self._held, unindexed=words)
@@ -105,7 +114,9 @@ class Pages:
             rows: Any = self.matching.values("pk", word)[: self._most + 1]
             found = [place_of(int(row[word] is None), row, self._words) for row in rows]
         else:
-            ranked = self.matching.annotate(rank=rank(self._listing, self._selection.ordering, self._now))
+            ranked = self.matching.annotate(
+                rank=rank(self._listing, self._selection.ordering, self._now)
+            )
             rows = ranked.values("pk", "rank", *self._key)[: self._most + 1]
             found = [place_of(row["rank"], row, self._words) for row in rows]
         return None if len(found) > self._most else self._sort(found)
@@ -123,7 +134,11 @@ class Pages:
     def _slice(self, places: list[Place], cursor: Cursor, size: int) -> tuple[list[Place], bool]:
         key = self._position
         if cursor.backwards:
-            end = len(places) if cursor.place is None else bisect_left(places, key(cursor.place), key=key)
+            end = (
+                len(places)
+                if cursor.place is None
+                else bisect_left(places, key(cursor.place), key=key)
+            )
             return places[max(0, end - size) : end], end > size
         start = 0 if cursor.place is None else bisect_right(places, key(cursor.place), key=key)
         return places[start : start + size], start + size < len(places)
@@ -142,11 +157,17 @@ class Pages:
         return self._selection.ordering.startswith("-")
 
     def _fetch(self, pks: Sequence[Any], words: Sequence[str]) -> list[Row]:
-        rows = {row["pk"]: row for row in self._rows.filter(pk__in=pks).order_by().values("pk", *words)}
+        rows = {
+            row["pk"]: row for row in self._rows.filter(pk__in=pks).order_by().values("pk", *words)
+        }
         return [{word: rows[pk][word] for word in words} for pk in pks if pk in rows]
 
-    def _page(self, rows: list[Row], places: list[Place], cursor: Cursor, more: bool, matching: int | None) -> Page:
-        """There is something before a page that began at a place, and behind one that was reached from behind."""
+    def _page(
+        self, rows: list[Row], places: list[Place], cursor: Cursor, more: bool, matching: int | None
+    ) -> Page:
+        """There is something before a page that began at a place, and behind one that was reached
+        from behind.
+        """
         before = more if cursor.backwards else cursor.place is not None
         behind = more if not cursor.backwards else cursor.place is not None
         first, last = (places[0], places[-1]) if places else (cursor.place, cursor.place)

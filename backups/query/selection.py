@@ -1,4 +1,6 @@
-"""A list's query as a Selection. A repeated key means OR; an unknown word or a bad value is never ignored."""
+"""A list's query as a Selection. A repeated key means OR; an unknown word or a bad value is never
+ignored.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +16,18 @@ MAX_Q = 200
 MAX_TAG = 64
 LONGEST_ADDRESS = 8_000  # characters of a query; servers take no longer ones
 MAX_NAMED = 80  # of a key, in a sentence about it
-SPANS = {"_after": ("gte", False), "_min": ("gte", False), "_before": ("lte", True), "_max": ("lte", True)}
+SPANS = {
+    "_after": ("gte", False),
+    "_min": ("gte", False),
+    "_before": ("lte", True),
+    "_max": ("lte", True),
+}
 
 
 class BadFilter(ValueError):
-    """`problems`: a sentence for each of the first keys, and one for all others; `rest`: the query without them."""
+    """`problems`: a sentence for each of the first keys, and one for all others; `rest`: the query
+    without them.
+    """
 
     def __init__(self, problems: Mapping[str, str], rest: str) -> None:
         named, others = first_few(problems)
@@ -40,7 +49,9 @@ class Condition:
 
 @dataclass(frozen=True)
 class Selection:
-    """`given`: the values of each filtering key as they were written, for forms, chips and links."""
+    """`given`: the values of each filtering key as they were written, for forms, chips and
+    links.
+    """
 
     conditions: tuple[Condition, ...] = ()
     tags: tuple[str, ...] = ()
@@ -54,10 +65,14 @@ class Selection:
         return bool(self.conditions or self.tags or self.q)
 
 
-def parse(query: QueryDict, listing: Listing, *, beside: Collection[str] = (), blank_is_any: bool = False) -> Selection:
-    """Read filters, `q`, `tag` and `ordering`; `beside` are keys that mean something else. Raises BadFilter.
+def parse(
+    query: QueryDict, listing: Listing, *, beside: Collection[str] = (), blank_is_any: bool = False
+) -> Selection:
+    """Read filters, `q`, `tag` and `ordering`; `beside` are keys that mean something else. Raises
+    BadFilter.
 
-    `blank_is_any`: an empty value filters nothing, as an untouched form sends it; else it is the empty text.
+    `blank_is_any`: an empty value filters nothing, as an untouched form sends it; else it is the
+    empty text.
     """
     reading = _Reading(listing)
     for key in query:
@@ -69,7 +84,11 @@ def parse(query: QueryDict, listing: Listing, *, beside: Collection[str] = (), b
     if reading.problems:
         raise BadFilter(reading.problems, without(query, *reading.problems))
     return Selection(
-        tuple(reading.conditions), reading.tags, reading.q, reading.ordering or listing.default_order, reading.given
+        tuple(reading.conditions),
+        reading.tags,
+        reading.q,
+        reading.ordering or listing.default_order,
+        reading.given,
     )
 
 
@@ -82,7 +101,9 @@ def without(query: QueryDict, *keys: str) -> str:
 
 
 def query_of(text: str) -> QueryDict:
-    """The query of a list that a form carries along. Raises BadFilter for one that no address can hold."""
+    """The query of a list that a form carries along. Raises BadFilter for one that no address can
+    hold.
+    """
     if len(text) > LONGEST_ADDRESS:
         raise BadFilter({"query": f"query is longer than {LONGEST_ADDRESS:,} characters."}, "")
     return QueryDict(text)
@@ -102,7 +123,9 @@ class _Reading:
     def take(self, key: str, values: list[str]) -> None:
         try:
             if len(values) > MAX_REPEATED:
-                raise BadValue(f"stands {len(values):,} times; at most {MAX_REPEATED} values are taken.")
+                raise BadValue(
+                    f"stands {len(values):,} times; at most {MAX_REPEATED} values are taken."
+                )
             self._take(key, values)
         except BadValue as e:
             self.problems[key] = f"{key[:MAX_NAMED]} {e}"
@@ -126,7 +149,9 @@ class _Reading:
         name, _, end = key.rpartition("_")
         word = self._listing.words.get(name)
         if word is None or word.ends is None or f"_{end}" not in word.ends:
-            raise BadValue(f"is no filter of this list. There are: {', '.join(self._listing.keys)}.")
+            raise BadValue(
+                f"is no filter of this list. There are: {', '.join(self._listing.keys)}."
+            )
         if len(values) > 1:
             raise BadValue("stands twice: a span has one end on each side.")
         lookup, last = SPANS[f"_{end}"]
@@ -134,7 +159,10 @@ class _Reading:
 
     def _order(self, values: list[str]) -> str:
         if len(values) > 1 or values[0] not in self._listing.orderings:
-            raise BadValue(f"cannot be “{', '.join(values)[:80]}”. It can be: {', '.join(self._listing.orderings)}.")
+            raise BadValue(
+                f"cannot be “{', '.join(values)[:80]}”. It can be: "
+                f"{', '.join(self._listing.orderings)}."
+            )
         return values[0]
 
 
@@ -145,5 +173,7 @@ def _values(word: Word, values: list[str]) -> Iterator[Any]:
 
 def _text(value: str, most: int) -> str:
     if "\x00" in value or len(value) > most:
-        raise BadValue(f"holds what nothing here can hold: write at most {most} characters and no NUL.")
+        raise BadValue(
+            f"holds what nothing here can hold: write at most {most} characters and no NUL."
+        )
     return value

@@ -1,4 +1,6 @@
-"""What the list of disks can be asked. Its rows must carry `protection` and `followed` (`with_protection`)."""
+"""What the list of disks can be asked. Its rows must carry `protection` and `followed`
+(`with_protection`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,13 +14,37 @@ from backups.query.definition import Derived, Listing, Rank
 from backups.query.fields import Word, words_of
 
 RULES = ("disk", "tag", "cloud", "default")
-ORDERED = ("name", "label", "volume_id", "cloud", "size", "chain_size_mb", "last_good_at", "late_at", "overdue_at")
+ORDERED = (
+    "name",
+    "label",
+    "volume_id",
+    "cloud",
+    "size",
+    "chain_size_mb",
+    "last_good_at",
+    "late_at",
+    "overdue_at",
+)
 WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt", "deleted")
 SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_at"}
 _HIDDEN = frozenset(
     [
-        *("id", "follow", "last_good", "rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone"),
-        *("effective_period_seconds", "effective_grace_seconds", "effective_cron", "effective_zone", "listed_backups"),
+        *(
+            "id",
+            "follow",
+            "last_good",
+            "rule_period_seconds",
+            "rule_grace_seconds",
+            "rule_cron",
+            "rule_zone",
+        ),
+        *(
+            "effective_period_seconds",
+            "effective_grace_seconds",
+            "effective_cron",
+            "effective_zone",
+            "listed_backups",
+        ),
         *("newest_listed_at", "known_backups", "newest_known_at"),
     ]
 )
@@ -41,17 +67,24 @@ def _tagged(tags: Sequence[str]) -> Q:
 
 
 def _holding(text: str) -> Q:
-    """Disks are few, so they are folded here, as Python folds: the databases disagree beyond ASCII."""
+    """Disks are few, so they are folded here, as Python folds: the databases disagree beyond
+    ASCII.
+    """
     wanted = text.casefold()
     rows = Volume.objects.order_by().values_list("pk", "name", "label", "volume_id", "note")
-    return Q(pk__in=[pk for pk, *texts in rows if any(wanted in one.casefold() for one in texts if one)])
+    return Q(
+        pk__in=[pk for pk, *texts in rows if any(wanted in one.casefold() for one in texts if one)]
+    )
 
 
 VOLUMES: Final = Listing(
     name="volumes",
     model=Volume,
     columns={
-        **{word.name: word for word in words_of(Volume, hidden=_HIDDEN, choices={"rule_from": RULES})},
+        **{
+            word.name: word
+            for word in words_of(Volume, hidden=_HIDDEN, choices={"rule_from": RULES})
+        },
         "last_good_id": Word("last_good_id", "id", True),
     },
     derived={

@@ -13,17 +13,30 @@ from backups.query.selection import Condition, Selection
 
 
 class Unindexed(Func):
-    """The column itself, but SQLite may not use its index: nothing tells it a common value from a rare one."""
+    """The column itself, but SQLite may not use its index: nothing tells it a common value from a
+    rare one.
+    """
 
     arity = 1
     template = "%(expressions)s"
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
         return super().as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
-def where(selection: Selection, listing: Listing, now: datetime, *, held: Q, unindexed: Collection[str] = ()) -> Q:
-    """`held`: what holds the free text. `unindexed`: words that `with_unindexed` gave a second name."""
+def where(
+    selection: Selection,
+    listing: Listing,
+    now: datetime,
+    *,
+    held: Q,
+    unindexed: Collection[str] = (),
+) -> Q:
+    """`held`: what holds the free text. `unindexed`: words that `with_unindexed` gave a second
+    name.
+    """
     found = held
     for one in selection.conditions:
         derived = listing.derived.get(one.word)
@@ -33,16 +46,26 @@ def where(selection: Selection, listing: Listing, now: datetime, *, held: Q, uni
     return found
 
 
-def with_unindexed(rows: "QuerySet[Any]", selection: Selection, listing: Listing, *, but: str) -> tuple[Any, set[str]]:
-    """Rows whose conditions, but that on one word, cannot draw the database away from the index of the order."""
-    words = {one.word for one in selection.conditions if one.word in listing.columns and one.word != but}
+def with_unindexed(
+    rows: "QuerySet[Any]", selection: Selection, listing: Listing, *, but: str
+) -> tuple[Any, set[str]]:
+    """Rows whose conditions, but that on one word, cannot draw the database away from the index of
+    the order.
+    """
+    words = {
+        one.word for one in selection.conditions if one.word in listing.columns and one.word != but
+    }
     columns = {f"unindexed_{word}": _column(listing, word) for word in words}
     return rows.alias(**columns), words
 
 
 def _column(listing: Listing, word: str) -> Func:
     field = listing.model._meta.get_field(word)
-    return Unindexed(F(word), output_field=TextField()) if isinstance(field, ForeignKey) else Unindexed(F(word))
+    return (
+        Unindexed(F(word), output_field=TextField())
+        if isinstance(field, ForeignKey)
+        else Unindexed(F(word))
+    )
 
 
 def _compared(one: Condition, unindexed: Collection[str]) -> Q:

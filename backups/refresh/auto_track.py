@@ -1,4 +1,6 @@
-"""Which listed backups are tracked by themselves: as `vbs_follow` says, and the switch of each disk."""
+"""Which listed backups are tracked by themselves: as `vbs_follow` says, and the switch of each
+disk.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -18,7 +20,9 @@ from backups.vbs import fields
 
 @dataclass(frozen=True)
 class AutoTrackPolicy:
-    """`mode`: none, disks or all; `switched`: disks with a switch of their own; `tracked`: disks with a backup here."""
+    """`mode`: none, disks or all; `switched`: disks with a switch of their own; `tracked`: disks
+    with a backup here.
+    """
 
     mode: str
     switched: Mapping[str, bool]
@@ -39,8 +43,13 @@ class AutoTrackPolicy:
 def policy_of(cloud: str) -> AutoTrackPolicy:
     mode = registry.configured()[cloud].follow
     mine = Volume.objects.filter(cloud=cloud)
-    switched = {volume: bool(on) for volume, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")}
-    tracked = mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
+    switched = {
+        volume: bool(on)
+        for volume, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")
+    }
+    tracked = (
+        mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
+    )
     return AutoTrackPolicy(mode, switched, frozenset(tracked))
 
 
@@ -50,9 +59,17 @@ def is_enabled(cloud: str) -> bool:
     return follows or Volume.objects.filter(cloud=cloud, follow=True).exists()
 
 
-def track(cloud: str, entries: Mapping[uuid.UUID, Any], known: AutoTrackPolicy, now: datetime) -> list[uuid.UUID]:
-    """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is gone; what is new."""
-    new = [pk for pk, entry in entries.items() if known.wants(fields.identifier(entry, "volume_id", []))]
+def track(
+    cloud: str, entries: Mapping[uuid.UUID, Any], known: AutoTrackPolicy, now: datetime
+) -> list[uuid.UUID]:
+    """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is
+    gone; what is new.
+    """
+    new = [
+        pk
+        for pk, entry in entries.items()
+        if known.wants(fields.identifier(entry, "volume_id", []))
+    ]
     there = tracked_anywhere(new)
     moved = take_over(cloud, there, now)
     fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add

@@ -1,7 +1,7 @@
 """Who asks about which backup: claims by conditional UPDATEs, which run out by themselves.
 
-A claim is known by its end: giving it back touches only rows that still carry that very end, so a worker that slept
-through its claim cannot free what somebody else holds by now.
+A claim is known by its end: giving it back touches only rows that still carry that very end, so a
+worker that slept through its claim cannot free what somebody else holds by now.
 """
 
 import uuid
@@ -23,7 +23,9 @@ CLAIM = timedelta(seconds=60)  # longer than any round of questions may take
 
 @dataclass(frozen=True)
 class Claim:
-    """`until` is never the same for two claims of one row: each begins after the one before has ended."""
+    """`until` is never the same for two claims of one row: each begins after the one before has
+    ended.
+    """
 
     cloud: str
     ids: list[uuid.UUID]
@@ -35,9 +37,11 @@ def free(now: datetime) -> Q:
 
 
 def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> Claim:
-    """Take at most `most` due backups for 60 s, the longest due first; up to half of them in flight.
+    """Take at most `most` due backups for 60 s, the longest due first; up to half of them in
+    flight.
 
-    `singly`: only those that a list does not serve, or that are in flight. Two takers never get the same rows.
+    `singly`: only those that a list does not serve, or that are in flight. Two takers never get the
+    same rows.
     """
     with transaction.atomic():
         due = Backup.objects.due(cloud, now)
@@ -53,7 +57,9 @@ def claim_probe(cloud: str, now: datetime) -> Claim:
     """Take the due backup that failed least: it tells best whether the cloud is back."""
     with transaction.atomic():
         return _take(
-            cloud, _first(Backup.objects.due(cloud, now).order_by("failures", "next_refresh_at", "id"), 1), now
+            cloud,
+            _first(Backup.objects.due(cloud, now).order_by("failures", "next_refresh_at", "id"), 1),
+            now,
         )
 
 

@@ -1,7 +1,8 @@
 """Which way of asking is cheaper: pages of the whole list, or one GET per backup. Pure.
 
-Measured with bare loops on one core (design): a GET costs about 1,200 µs of CPU, a page 17 µs per entry. A call costs
-the cloud something too, and the budget: a page counts as several GETs because it makes the server work harder.
+Measured with bare loops on one core (design): a GET costs about 1,200 µs of CPU, a page 17 µs per
+entry. A call costs the cloud something too, and the budget: a page counts as several GETs because
+it makes the server work harder.
 """
 
 from math import ceil
@@ -16,7 +17,9 @@ Way = Literal["list", "singles"]
 
 
 def cheaper(*, due: int, listed: int, page_size: int, per_second: float) -> Way:
-    """`due`: backups to ask about that lists serve; `listed`: entries of the whole list; `per_second` 0: none."""
+    """`due`: backups to ask about that lists serve; `listed`: entries of the whole list;
+    `per_second` 0: none.
+    """
     if due < FEWEST:
         return "singles"
     call = CALL_COST if not per_second else max(CALL_COST, 1_000_000 / per_second)

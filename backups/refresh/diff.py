@@ -13,12 +13,16 @@ WORDS = (  # every stored word that an answer decides
     *(field.name for field in fields(payload.Metadata)),
     *("kind", "kind_source", "kind_conflict"),
 )
-MOVING = frozenset({"progress", "throughput_mb_s", "updated_at"})  # move while a backup runs, and tell no story
+MOVING = frozenset(
+    {"progress", "throughput_mb_s", "updated_at"}
+)  # move while a backup runs, and tell no story
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`changes`: [{word, before, after}] as JSON. `kept`: never pruned. `whole`: worth the whole body."""
+    """`changes`: [{word, before, after}] as JSON. `kept`: never pruned. `whole`: worth the whole
+    body.
+    """
 
     changes: list[dict[str, Any]]
     kept: bool
@@ -30,7 +34,8 @@ def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Di
     changes = [
         {"word": word, "before": _json(before and before[word]), "after": _json(after[word])}
         for word in WORDS
-        if (before[word] if before else None) != after[word] and (before or _says_something(after[word]))
+        if (before[word] if before else None) != after[word]
+        and (before or _says_something(after[word]))
     ]
     words = {change["word"] for change in changes}
     if not changes:
@@ -44,7 +49,9 @@ def _says_something(value: Any) -> bool:
 
 def moved(before: str, after: str) -> Difference:
     """A change of `tracking_state` that the cloud's answer caused."""
-    return Difference([{"word": "tracking_state", "before": before, "after": after}], kept=True, whole=False)
+    return Difference(
+        [{"word": "tracking_state", "before": before, "after": after}], kept=True, whole=False
+    )
 
 
 def _json(value: Any) -> Any:

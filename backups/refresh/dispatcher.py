@@ -1,7 +1,8 @@
-"""What there is to do now, cloud by cloud, told in a few words; workers claim the backups themselves.
+"""What there is to do now, cloud by cloud, told in a few words; workers claim the backups
+themselves.
 
-A message names a cloud and a kind of work, so it may be lost, doubled or late without harm, and a broker that was
-away holds no heap of stale IDs.
+A message names a cloud and a kind of work, so it may be lost, doubled or late without harm, and a
+broker that was away holds no heap of stale IDs.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from backups.models import Backup, Cloud, Volume
 from backups.refresh import auto_track, cost, list_support, list_sweep, single_gets, volume_list
 from backups.shared import clock
 
-Work = Literal["refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota", "derive"]
+Work = Literal[
+    "refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota", "derive"
+]
 
 
 def _derive(cloud: str) -> int:
@@ -38,8 +41,12 @@ DO: dict[Work, Callable[[str], int]] = {
     "derive": _derive,
 }
 LOOK_EVERY = timedelta(seconds=60)  # for new backups where any are followed
-WALK_EVERY = timedelta(hours=6)  # through the whole list there: what a look at the newest cannot see
-COUNT_EVERY = timedelta(minutes=10)  # the same, for the sake of disks whose backups have to be counted
+WALK_EVERY = timedelta(
+    hours=6
+)  # through the whole list there: what a look at the newest cannot see
+COUNT_EVERY = timedelta(
+    minutes=10
+)  # the same, for the sake of disks whose backups have to be counted
 COUNTED = 5_000  # due backups: more make no difference
 ONE_WORKER = 400  # due backups that one worker is called for …
 MOST_WORKERS = 8  # … and no more than so many at once
@@ -60,7 +67,9 @@ def needs(now: datetime) -> list[Need]:
 
 
 def _needs(cloud: Cloud, now: datetime) -> list[Need]:
-    if (cloud.paused_until is not None and cloud.paused_until > now) or registry.must_wait(cloud, now):
+    if (cloud.paused_until is not None and cloud.paused_until > now) or registry.must_wait(
+        cloud, now
+    ):
         return []
     if circuit_breaker.state(registry.health(cloud), now) == "half_open":
         return [Need(cloud.name, "refresh")]
@@ -70,7 +79,9 @@ def _needs(cloud: Cloud, now: datetime) -> list[Need]:
 
 
 def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
-    """By single GETs or by lists, and what is looked for in lists: only once the last call went well."""
+    """By single GETs or by lists, and what is looked for in lists: only once the last call went
+    well.
+    """
     found = [] if cloud.failures else _lists(cloud, now)
     due = Backup.objects.due(cloud.name, now).order_by()
     walking = cloud.sweep_until is not None and cloud.sweep_until >= now
@@ -90,7 +101,9 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
 
 def _lists(cloud: Cloud, now: datetime) -> list[Need]:
     """Looks at the list for the sake of new backups."""
-    if not auto_track.is_enabled(cloud.name) or (cloud.list_error and not list_support.serve(cloud, now)):
+    if not auto_track.is_enabled(cloud.name) or (
+        cloud.list_error and not list_support.serve(cloud, now)
+    ):
         return []
     if _is_walk_due(cloud, now):
         return [Need(cloud.name, "sweep")]
@@ -100,19 +113,28 @@ def _lists(cloud: Cloud, now: datetime) -> list[Need]:
 
 
 def _is_walk_due(cloud: Cloud, now: datetime) -> bool:
-    """Regularly, and soon when there are disks whose backups nobody has looked for in a whole list."""
+    """Regularly, and soon when there are disks whose backups nobody has looked for in a whole
+    list.
+    """
     if cloud.walked_at is None or cloud.walked_at < now - WALK_EVERY:
         return True
     if cloud.walk_asked_at is not None and cloud.walk_asked_at > cloud.walked_at:
         return True
-    uncounted = Q(listed_backups__isnull=True) | Q(unlisted_since__isnull=False)  # or not confirmed yet
-    return cloud.walked_at < now - COUNT_EVERY and Volume.objects.filter(uncounted, cloud=cloud).exists()
+    uncounted = Q(listed_backups__isnull=True) | Q(
+        unlisted_since__isnull=False
+    )  # or not confirmed yet
+    return (
+        cloud.walked_at < now - COUNT_EVERY
+        and Volume.objects.filter(uncounted, cloud=cloud).exists()
+    )
 
 
 def _is_list_cheaper(cloud: Cloud, due: int) -> bool:
     if due < cost.FEWEST:
         return False
-    listed = cloud.listed if cloud.listed is not None else Backup.objects.filter(cloud=cloud).count()
+    listed = (
+        cloud.listed if cloud.listed is not None else Backup.objects.filter(cloud=cloud).count()
+    )
     rate = registry.configured()[cloud.name].requests_per_second
     size = cloud.page_size or 1000
     return cost.cheaper(due=due, listed=max(listed, due), page_size=size, per_second=rate) == "list"

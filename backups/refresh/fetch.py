@@ -1,6 +1,8 @@
-"""Single GETs, many at once: threads bounded per cloud and in all, none of which touches the database.
+"""Single GETs, many at once: threads bounded per cloud and in all, none of which touches the
+database.
 
-An error that the whole cloud is to blame for, several times in a row, ends the round: the rest is given back.
+An error that the whole cloud is to blame for, several times in a row, ends the round: the rest is
+given back.
 """
 
 import threading
@@ -37,7 +39,9 @@ stopping = threading.Event()  # set when this process is told to end
 
 @dataclass
 class FetchBatch:
-    """One round of questions to a cloud; `ends` in time.monotonic() seconds: no question is begun later."""
+    """One round of questions to a cloud; `ends` in time.monotonic() seconds: no question is begun
+    later.
+    """
 
     cloud: str
     ends: float
@@ -58,7 +62,8 @@ class FetchBatch:
             self._good += 1
             self._good_anew += self._token_is_new
         if self._token_is_new and is_401(error):
-            # One backup may be refused by itself; when a second one is and none is answered, it is the cloud.
+            # One backup may be refused by itself; when a second one is and none is answered, it is
+            # the cloud.
             self._refused_anew += 1
             self._over = self._over or (self._refused_anew > 1 and not self._good_anew)
             return
@@ -69,7 +74,9 @@ class FetchBatch:
             self._over = True
 
     def fetch(self, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
-        """Answers and errors as they come, in lists worth storing; IDs left out were not asked about."""
+        """Answers and errors as they come, in lists worth storing; IDs left out were not asked
+        about.
+        """
         client = registry.client(self.cloud)
         left = list(ids)
         try:
@@ -81,7 +88,9 @@ class FetchBatch:
             return
         except VBSError as e:
             self._over = True
-            yield [Fetched(pk, clock.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]]
+            yield [
+                Fetched(pk, clock.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]
+            ]
             return
         refused: list[Fetched] = []
         for batch in self._many(client, left):
@@ -92,7 +101,9 @@ class FetchBatch:
         if refused:
             yield from self._again(client, refused, left)
 
-    def _again(self, client: Client, refused: Sequence[Fetched], left: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
+    def _again(
+        self, client: Client, refused: Sequence[Fetched], left: Sequence[uuid.UUID]
+    ) -> Iterator[list[Fetched]]:
         """After one sign-in for all threads together; a second 401 stands."""
         try:
             renewed = client.make_ready()
@@ -102,7 +113,9 @@ class FetchBatch:
         if client.proves_itself_anew:
             yield self._refused_anew_of(refused)
             return
-        if not renewed and client.has_unproved_token:  # it was new a moment ago, and another one would not help
+        if (
+            not renewed and client.has_unproved_token
+        ):  # it was new a moment ago, and another one would not help
             yield self._refused_anew_of(refused)
             return
         self._over = False
@@ -118,7 +131,9 @@ class FetchBatch:
             client.trust_token()
 
     def _refused_anew_of(self, refused: Sequence[Fetched]) -> list[Fetched]:
-        """Refused although they were asked for with a new proof; at the end of the round, when more is known."""
+        """Refused although they were asked for with a new proof; at the end of the round, when more
+        is known.
+        """
         return [replace(one, proved_anew=True, others_answered=self._good > 0) for one in refused]
 
     def _many(self, client: Client, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
@@ -153,7 +168,9 @@ class FetchBatch:
             self.note_result(error)
             return Fetched(pk, asked_at, error=error, http_status=error.http_status or 0)
         self.note_result(None)
-        return Fetched(pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status)
+        return Fetched(
+            pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status
+        )
 
 
 def _prove_keys(client: Client) -> None:

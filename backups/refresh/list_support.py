@@ -1,4 +1,6 @@
-"""What the lists of a cloud can do: whether they may be used, and which keys their entries lack (API.md §1.1, §6)."""
+"""What the lists of a cloud can do: whether they may be used, and which keys their entries lack
+(API.md §1.1, §6).
+"""
 
 import uuid
 from collections.abc import Mapping
@@ -22,7 +24,9 @@ DOUBTED_SHARE = 0.2  # … and more than this share of the known ones
 
 
 def lacks_many(missing: int, *, of: int) -> bool:
-    """Do so many of the known ones miss at once in a list that the list is to be doubted, rather than them?"""
+    """Do so many of the known ones miss at once in a list that the list is to be doubted, rather
+    than them?
+    """
     return missing >= DOUBTED_FROM and missing > DOUBTED_SHARE * of
 
 
@@ -46,7 +50,8 @@ def failed(name: str, sentence: str, now: datetime) -> None:
 
 
 def compare(name: str, entries: Mapping[uuid.UUID, Any]) -> list[str] | None:
-    """Ask singly about some of these entries; keys that the single answers have and the entries lack, noted.
+    """Ask singly about some of these entries; keys that the single answers have and the entries
+    lack, noted.
 
     None when no single answer came.
     """
@@ -76,7 +81,9 @@ def note_empty(name: str, now: datetime) -> None:
 
 
 def _single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
-    """The single answer, stored if its backup is tracked; None while somebody else asks about it, or on an error."""
+    """The single answer, stored if its backup is tracked; None while somebody else asks about it,
+    or on an error.
+    """
     asked_at = clock.now()
     claimed = claims.claim(name, [pk], asked_at)
     if not claimed.ids and claims.is_claimed(pk, asked_at):
@@ -87,5 +94,9 @@ def _single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
         apply(name, [Fetched(pk, asked_at, error=e, http_status=e.http_status or 0)], claim=claimed)
         return None
     raw: Mapping[str, Any] = answer.body["backup"]
-    apply(name, [Fetched(pk, asked_at, payload.receive(raw), http_status=answer.http_status)], claim=claimed)
+    apply(
+        name,
+        [Fetched(pk, asked_at, payload.receive(raw), http_status=answer.http_status)],
+        claim=claimed,
+    )
     return raw

@@ -1,4 +1,6 @@
-"""Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that one is gone."""
+"""Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that
+one is gone.
+"""
 
 import time
 import uuid
@@ -31,7 +33,9 @@ from backups.vbs.ids import is_backup_id
 from backups.vbs.paging import Walk, entry_id
 from backups.vbs.statuses import FAILED
 
-CLAIM = timedelta(seconds=90)  # of the walk, renewed with each page: longer than a page and its storing may take
+CLAIM = timedelta(
+    seconds=90
+)  # of the walk, renewed with each page: longer than a page and its storing may take
 PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
 NEWEST = 100  # entries of a look for new backups
 BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
@@ -39,12 +43,16 @@ DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
 
 
 def sweep(name: str) -> int:
-    """Walk through the whole list of a cloud, unless somebody does or it may not be asked; answers that were good."""
+    """Walk through the whole list of a cloud, unless somebody does or it may not be asked; answers
+    that were good.
+    """
     return _run(name, whole=True)
 
 
 def look_for_new(name: str) -> int:
-    """Read the list from its newest entry on, as far as there may be backups that nobody has seen."""
+    """Read the list from its newest entry on, as far as there may be backups that nobody has
+    seen.
+    """
     return _run(name, whole=False)
 
 
@@ -79,7 +87,11 @@ class _Sweep:
         client = registry.client(self._name)
         try:
             with self._patient():
-                walk = client.walk_backups() if self._whole else client.walk_backups(NEWEST, sort_dir="desc")
+                walk = (
+                    client.walk_backups()
+                    if self._whole
+                    else client.walk_backups(NEWEST, sort_dir="desc")
+                )
                 finished = self._walk(walk)
         except OutOfBudget:
             return self._good
@@ -95,7 +107,9 @@ class _Sweep:
         if finished:
             self._note_end(walk)
         if self._check and not self._trusted:
-            list_support.failed(self._name, "Its entries could not be compared with single answers.", clock.now())
+            list_support.failed(
+                self._name, "Its entries could not be compared with single answers.", clock.now()
+            )
         return self._good
 
     def _walk(self, walk: Walk) -> bool:
@@ -104,7 +118,9 @@ class _Sweep:
         for entries in walk:
             self._page({found: entry for entry in entries if (found := _id(entry)) is not None})
             self._derive_now_and_then()
-            if stopping.is_set() or (self._whole and not self._trusted and not self._policy.is_enabled):
+            if stopping.is_set() or (
+                self._whole and not self._trusted and not self._policy.is_enabled
+            ):
                 return False
             if not self._whole and self._is_old(entries):
                 return True
@@ -123,10 +139,16 @@ class _Sweep:
             yield
 
     def _page(self, listed: dict[str, Any]) -> None:
-        """Answers of one page, by ID. Its call is told to the cloud's row even when nothing on it is tracked."""
+        """Answers of one page, by ID. Its call is told to the cloud's row even when nothing on it
+        is tracked.
+        """
         calls = [CallResult(self._asked_at)]
-        known = {one: payload.receive(entry) for one, entry in listed.items()} if self._trusted else {}
-        touched = mark_unchanged(self._name, {one: received.digest for one, received in known.items()}, self._asked_at)
+        known = (
+            {one: payload.receive(entry) for one, entry in listed.items()} if self._trusted else {}
+        )
+        touched = mark_unchanged(
+            self._name, {one: received.digest for one, received in known.items()}, self._asked_at
+        )
         self._good += len(touched)
         self._note_page(listed)
         entries = {uuid.UUID(one): entry for one, entry in listed.items() if one not in touched}
@@ -157,14 +179,18 @@ class _Sweep:
         self._note_newest(entries)
 
     def _listed(self) -> dict[str, volumes.Listed]:
-        """What was read of each disk. Times that are written alike stand in their order as texts."""
+        """What was read of each disk. Times that are written alike stand in their order as
+        texts.
+        """
         listed: dict[str, volumes.Listed] = {}
         for raw_id, times in self._volumes.items():
             volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
             if volume_id is not None:
                 before = listed.get(volume_id, volumes.Listed())
                 newest = [at for at in (before.newest_at, self._newest_of(times)) if at is not None]
-                listed[volume_id] = volumes.Listed(before.count + len(times), max(newest, default=None))
+                listed[volume_id] = volumes.Listed(
+                    before.count + len(times), max(newest, default=None)
+                )
         return listed
 
     def _newest_of(self, times: list[str]) -> datetime | None:
@@ -187,7 +213,9 @@ class _Sweep:
         return found
 
     def _set_unlisted(self, ids: list[uuid.UUID], at: datetime | None) -> None:
-        """Since when the list does not serve these, so that they are asked for singly; None: it does."""
+        """Since when the list does not serve these, so that they are asked for singly; None: it
+        does.
+        """
         with transaction.atomic():
             lock_cloud(self._name)
             for batch in in_batches(ids):
@@ -205,16 +233,22 @@ class _Sweep:
         self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
 
     def _is_doubted(self, walk: Walk) -> bool:
-        """Did the list come to its end with far fewer entries than before? A second one, later, has to say the same."""
+        """Did the list come to its end with far fewer entries than before? A second one, later, has
+        to say the same.
+        """
         if not walk.complete:
             return False  # it was read up to entries that were known
         known = self._cloud.listed
         if known is None:
-            known = Backup.objects.filter(cloud=self._name, refreshed_at__isnull=False, gone_at=None).count()
+            known = Backup.objects.filter(
+                cloud=self._name, refreshed_at__isnull=False, gone_at=None
+            ).count()
         mine = Cloud.objects.filter(pk=self._name)
         since = self._cloud.shrunk_since
         shrunk_to = self._cloud.shrunk_to
-        says_the_same = shrunk_to is not None and not list_support.lacks_many(shrunk_to - walk.listed, of=shrunk_to)
+        says_the_same = shrunk_to is not None and not list_support.lacks_many(
+            shrunk_to - walk.listed, of=shrunk_to
+        )
         if since is None or not says_the_same:
             since = self._began
         is_confirmed = since <= self._began - volumes.CONFIRMED_AFTER
@@ -224,13 +258,21 @@ class _Sweep:
             return False
         mine.update(shrunk_since=since, shrunk_to=walk.listed, walked_at=None)
         named = f"The list of backups named {walk.listed:,} where {known:,} were known"
-        list_support.failed(self._name, f"{named}: it is doubted until another one says the same.", clock.now())
+        list_support.failed(
+            self._name, f"{named}: it is doubted until another one says the same.", clock.now()
+        )
         return True
 
     def _note_end(self, walk: Walk) -> None:
-        values: dict[str, Any] = {"backups_listed_at": self._began, "newest_created_at": self._newest}
+        values: dict[str, Any] = {
+            "backups_listed_at": self._began,
+            "newest_created_at": self._newest,
+        }
         if walk.complete and not walk.listed:
-            self._trusted, self._check = True, False  # an empty list lacks nothing, and shows no entry to compare
+            self._trusted, self._check = (
+                True,
+                False,
+            )  # an empty list lacks nothing, and shows no entry to compare
             list_support.note_empty(self._name, clock.now())
         if not self._whole:
             volumes.note_newest(self._name, self._listed())
@@ -240,7 +282,9 @@ class _Sweep:
         Cloud.objects.filter(pk=self._name).update(**values)
         if self._whole and self._trusted:
             not_asked = Q(attempted_at=None) | Q(attempted_at__lt=self._began)
-            missing = Backup.objects.filter(not_asked, cloud=self._name, unlisted_at=None, tracked_at__lt=self._began)
+            missing = Backup.objects.filter(
+                not_asked, cloud=self._name, unlisted_at=None, tracked_at__lt=self._began
+            )
             with transaction.atomic():
                 lock_cloud(self._name)
                 missing.update(unlisted_at=self._began)

@@ -14,17 +14,34 @@ from backups.vbs.errors import Gone, VBSError
 from backups.vbs.kind import TypeInterpretation, judge
 
 ANSWERED_COLUMNS = (  # columns that every good answer writes
-    *("refreshed_at", "attempted_at", "next_refresh_at", "refresh_interval", "stale_at", "unchanged_polls"),
+    *(
+        "refreshed_at",
+        "attempted_at",
+        "next_refresh_at",
+        "refresh_interval",
+        "stale_at",
+        "unchanged_polls",
+    ),
     *("changed_at", "failures", "error", "missed_at", "gone_at"),
 )
-FAILED_COLUMNS = ("attempted_at", "next_refresh_at", "changed_at", "failures", "error", "missed_at", "gone_at")
+FAILED_COLUMNS = (
+    "attempted_at",
+    "next_refresh_at",
+    "changed_at",
+    "failures",
+    "error",
+    "missed_at",
+    "gone_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of a list.
+    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of
+    a list.
 
-    `proved_anew`: the cloud said 401 although the token had been signed in for anew, or the call was signed by itself.
+    `proved_anew`: the cloud said 401 although the token had been signed in for anew, or the call
+    was signed by itself.
     `others_answered`: in the same round others got good answers.
     """
 
@@ -54,15 +71,22 @@ class Known:
     error: dict[str, Any] | None
     missed_at: datetime | None
     gone_at: datetime | None
-    due_again_at: datetime | None  # `next_refresh_at` where it stands whatever the answer says: see `is_due_again`
+    due_again_at: (
+        datetime | None
+    )  # `next_refresh_at` where it stands whatever the answer says: see `is_due_again`
 
 
-KNOWN = (*(word for word in Known.__dataclass_fields__ if word != "due_again_at"), "next_refresh_at")
+KNOWN = (
+    *(word for word in Known.__dataclass_fields__ if word != "due_again_at"),
+    "next_refresh_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`values` are the columns to write, `body` the text of the answer. `words`: those that changed."""
+    """`values` are the columns to write, `body` the text of the answer. `words`: those that
+    changed.
+    """
 
     id: uuid.UUID
     values: dict[str, Any]
@@ -79,7 +103,9 @@ def is_late(known: Known, fetched: Fetched) -> bool:
 
 
 def is_due_again(due_at: datetime | None, asked_at: datetime, landed_at: datetime) -> bool:
-    """Did somebody ask for a look after this answer was asked for? What the answer says may be older than the wish."""
+    """Did somebody ask for a look after this answer was asked for? What the answer says may be
+    older than the wish.
+    """
     return due_at is not None and asked_at < due_at <= landed_at
 
 
@@ -102,7 +128,9 @@ def news(
     *,
     type_interpretation: TypeInterpretation,
 ) -> News:
-    """An answer that differs from the one before. `before`: the stored words; None when there was no answer yet."""
+    """An answer that differs from the one before. `before`: the stored words; None when there was
+    no answer yet.
+    """
     kind = judge(
         inc=answer.inc,
         type_=answer.metadata.type,
@@ -116,11 +144,19 @@ def news(
     found = difference(before, words)
     if known.gone_at is not None and before is not None:
         back = moved("gone", "fresh")
-        found = Difference([*back.changes, *(found.changes if found else [])], kept=True, whole=True)
+        found = Difference(
+            [*back.changes, *(found.changes if found else [])], kept=True, whole=True
+        )
     digest = fetched.answer.digest if fetched.answer else None
-    values = {**words, **dict(zip(ANSWERED_COLUMNS, [*times, 0, None, None, None], strict=True)), "digest": digest}
+    values = {
+        **words,
+        **dict(zip(ANSWERED_COLUMNS, [*times, 0, None, None, None], strict=True)),
+        "digest": digest,
+    }
     changed = frozenset(change["word"] for change in found.changes) if found else frozenset[str]()
-    return News(known.id, values, answer.body_text, found, changed, answer.is_vbs, is_first=before is None)
+    return News(
+        known.id, values, answer.body_text, found, changed, answer.is_vbs, is_first=before is None
+    )
 
 
 def _times(
@@ -137,7 +173,15 @@ def _times(
         status=status, created_at=created_at, changed_at=changed_at, unchanged_polls=polls, now=now
     )
     poll = schedule.next_poll(known.id, every, now)
-    return [now, now, known.due_again_at or poll.next_refresh_at, poll.interval, poll.stale_at, polls, changed_at]
+    return [
+        now,
+        now,
+        known.due_again_at or poll.next_refresh_at,
+        poll.interval,
+        poll.stale_at,
+        polls,
+        changed_at,
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +203,27 @@ def failed(known: Known, fetched: Fetched) -> Failure:
         again = known.due_again_at or now + schedule.LATER
         return Failure(known.id, [now, again, known.changed_at, known.failures, *kept])
     failures = min(known.failures + 1, 30_000)
-    again = known.due_again_at or now + schedule.jittered(known.id, schedule.later(error.class_name, failures))
+    again = known.due_again_at or now + schedule.jittered(
+        known.id, schedule.later(error.class_name, failures)
+    )
     said = described(error, now, before=known.error)
     row = [now, again, known.changed_at, failures, said, known.missed_at, known.gone_at]
     return Failure(known.id, row)
 
 
 def _missing(known: Known, error: Gone, now: datetime) -> Failure:
-    """The first itemNotFound asks for a second look, the second makes it gone; what was known is kept."""
+    """The first itemNotFound asks for a second look, the second makes it gone; what was known is
+    kept.
+    """
     if known.gone_at is not None:
         again = schedule.gone_poll(known.gone_at, now)
-        return Failure(known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at])
+        return Failure(
+            known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at]
+        )
     if known.missed_at is None:
         again = known.due_again_at or now + schedule.CONFIRM_GONE
         return Failure(known.id, [now, again, known.changed_at, 0, known.error, now, None])
     row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now), known.missed_at, now]
-    return Failure(known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone"))
+    return Failure(
+        known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone")
+    )

@@ -1,4 +1,6 @@
-"""When a backup is asked about again, and when what is known of it turns old. Pure; times in UTC."""
+"""When a backup is asked about again, and when what is known of it turns old. Pure; times in
+UTC.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -11,14 +13,22 @@ SLOWEST_POLL = timedelta(seconds=120)  # of a backup in flight
 YOUNG, YOUNG_LOOK, OLD_LOOK = timedelta(hours=24), timedelta(minutes=15), timedelta(hours=6)
 GONE_LOOK, GONE_FOR = timedelta(days=1), timedelta(days=7)
 CONFIRM_GONE = timedelta(seconds=30)  # the second look before "gone" is believed
-LATER, LATEST = timedelta(seconds=10), timedelta(seconds=60)  # after an answer that says "later", doubling
-REFUSED, REFUSED_LATEST = timedelta(seconds=30), timedelta(minutes=15)  # after one that says "not like this"
+LATER, LATEST = (
+    timedelta(seconds=10),
+    timedelta(seconds=60),
+)  # after an answer that says "later", doubling
+REFUSED, REFUSED_LATEST = (
+    timedelta(seconds=30),
+    timedelta(minutes=15),
+)  # after one that says "not like this"
 JITTER = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """`interval` in seconds, before jitter. `stale_at`: twice the interval after the good answer, exactly."""
+    """`interval` in seconds, before jitter. `stale_at`: twice the interval after the good answer,
+    exactly.
+    """
 
     interval: int
     next_refresh_at: datetime
@@ -26,11 +36,18 @@ class Poll:
 
 
 def interval(
-    *, status: str | None, created_at: datetime | None, changed_at: datetime, unchanged_polls: int, now: datetime
+    *,
+    status: str | None,
+    created_at: datetime | None,
+    changed_at: datetime,
+    unchanged_polls: int,
+    now: datetime,
 ) -> timedelta:
-    """In flight: 10 s, doubling to 120 s while nothing changes. Settled: 15 min in the first day, then 6 h.
+    """In flight: 10 s, doubling to 120 s while nothing changes. Settled: 15 min in the first day,
+    then 6 h.
 
-    A status nobody knows is watched like one in flight, and after a day without a change like a settled one.
+    A status nobody knows is watched like one in flight, and after a day without a change like a
+    settled one.
     """
     if status not in SETTLED and (status in IN_FLIGHT or now - changed_at < YOUNG):
         doubled: timedelta = FIRST_POLL * 2 ** min(unchanged_polls, 4)

@@ -1,6 +1,8 @@
-"""Refresh by single GETs: claim what is due, ask outside any transaction, store, until nothing is due or time is up.
+"""Refresh by single GETs: claim what is due, ask outside any transaction, store, until nothing is
+due or time is up.
 
-What is claimed at once is what a few seconds of budget can serve, so claims neither run out nor pile up.
+What is claimed at once is what a few seconds of budget can serve, so claims neither run out nor
+pile up.
 """
 
 import time
@@ -27,7 +29,9 @@ PROBE = timedelta(seconds=30)
 
 
 def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> int:
-    """Ask about what is due in a cloud, at most for so long; how many good answers came. `singly` as in claim_due."""
+    """Ask about what is due in a cloud, at most for so long; how many good answers came. `singly`
+    as in claim_due.
+    """
     good, ends = 0, time.monotonic() + seconds
     while time.monotonic() < ends and not stopping.is_set():
         now = clock.now()
@@ -46,7 +50,9 @@ def refresh_due(name: str, *, seconds: float = LASTS, singly: bool = False) -> i
 
 
 def refresh_these(name: str, ids: Sequence[uuid.UUID]) -> int:
-    """Ask about these, due or not, before the work in bulk: somebody waits. What is left out stays due."""
+    """Ask about these, due or not, before the work in bulk: somebody waits. What is left out stays
+    due.
+    """
     now = clock.now()
     cloud = may_ask(name, now)
     if cloud is None:
@@ -61,7 +67,9 @@ def ask(claimed: Claim, *, urgent: bool = False) -> int:
     seconds = min(LASTS, (CLAIM.total_seconds() - SLOWEST) / 2)
     good = 0
     try:
-        for fetched in FetchBatch(claimed.cloud, time.monotonic() + seconds, urgent).fetch(claimed.ids):
+        for fetched in FetchBatch(claimed.cloud, time.monotonic() + seconds, urgent).fetch(
+            claimed.ids
+        ):
             good += apply(claimed.cloud, fetched, claim=claimed).good
     finally:
         release(claimed)

@@ -1,7 +1,9 @@
-"""When another reading of Type comes into force, every backup of that cloud is judged again, without asking the cloud.
+"""When another reading of Type comes into force, every backup of that cloud is judged again,
+without asking the cloud.
 
-It changes with the evidence, and with `vbs_type_full` or `vbs_api` at a restart. What the judgement needs was decoded
-from the stored bodies into columns, so each distinct set of signals is one UPDATE.
+It changes with the evidence, and with `vbs_type_full` or `vbs_api` at a restart. What the judgement
+needs was decoded from the stored bodies into columns, so each distinct set of signals is one
+UPDATE.
 """
 
 import logging
@@ -30,7 +32,12 @@ def ensure(cloud_name: str, now: datetime) -> bool:
         queue.mark_all(Volume.objects.filter(cloud=cloud), now)
     queue.derive_due(cloud_name, now)
     if changed:
-        logger.info("%s: %d backups have another kind now, by %s", cloud_name, changed, cloud.type_interpretation)
+        logger.info(
+            "%s: %d backups have another kind now, by %s",
+            cloud_name,
+            changed,
+            cloud.type_interpretation,
+        )
     return True
 
 
@@ -46,7 +53,10 @@ def judge_again(cloud_name: str) -> int:
 
 
 def _is_behind(cloud: Cloud) -> bool:
-    return registry.type_interpretation(cloud, registry.configured().get(cloud.name)) != cloud.type_interpretation
+    return (
+        registry.type_interpretation(cloud, registry.configured().get(cloud.name))
+        != cloud.type_interpretation
+    )
 
 
 def _judge(cloud: Cloud) -> int:
@@ -55,10 +65,22 @@ def _judge(cloud: Cloud) -> int:
     signals = mine.order_by().values_list("inc", "type", "is_incremental").distinct()
     changed = 0
     for inc, type_, is_incremental in list(signals):
-        verdict = judge(inc=inc, type_=type_, is_incremental=is_incremental, type_interpretation=type_interpretation)
+        verdict = judge(
+            inc=inc,
+            type_=type_,
+            is_incremental=is_incremental,
+            type_interpretation=type_interpretation,
+        )
         same = {"inc": inc, "type": type_, "is_incremental": is_incremental}
-        where = {k if v is not None else f"{k}__isnull": True if v is None else v for k, v in same.items()}
-        words = {"kind": verdict.kind, "kind_source": verdict.source, "kind_conflict": verdict.conflict}
+        where = {
+            k if v is not None else f"{k}__isnull": True if v is None else v
+            for k, v in same.items()
+        }
+        words = {
+            "kind": verdict.kind,
+            "kind_source": verdict.source,
+            "kind_conflict": verdict.conflict,
+        }
         changed += mine.filter(**where).exclude(**words).update(**words)
     cloud.type_interpretation = type_interpretation
     cloud.save(update_fields=["type_interpretation"])

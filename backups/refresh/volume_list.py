@@ -1,10 +1,13 @@
-"""The cloud's own list of disks: names, sizes, disks without any backup, and those that are no more. Optional.
+"""The cloud's own list of disks: names, sizes, disks without any backup, and those that are no
+more. Optional.
 
-That a list does not name a disk proves nothing by itself. A disk is deleted when it is absent from two whole lists at
-least ten minutes apart, or from one and its own GET says itemNotFound. When many are absent at once the list is
-doubted: then their own GETs alone decide, and nothing else is judged by it. A list that broke off takes no disk away.
+That a list does not name a disk proves nothing by itself. A disk is deleted when it is absent from
+two whole lists at least ten minutes apart, or from one and its own GET says itemNotFound. When many
+are absent at once the list is doubted: then their own GETs alone decide, and nothing else is judged
+by it. A list that broke off takes no disk away.
 
-Where the cloud refuses the list, operators label and register disks by hand, and the clouds page says so.
+Where the cloud refuses the list, operators label and register disks by hand, and the clouds page
+says so.
 """
 
 import random
@@ -27,7 +30,15 @@ from backups.shared import clock
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_cloud, lock_volumes
 from backups.vbs import listed_volume
-from backups.vbs.errors import Gone, Malformed, OutOfBudget, Rejected, Unavailable, VBSError, WrongAddress
+from backups.vbs.errors import (
+    Gone,
+    Malformed,
+    OutOfBudget,
+    Rejected,
+    Unavailable,
+    VBSError,
+    WrongAddress,
+)
 from backups.vbs.listed_volume import ListedVolume
 
 EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
@@ -40,7 +51,8 @@ BY_HAND = "Label and register disks by hand, or set volume_endpoint_override in 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a list left to be found out: the known disks that it did not name, out of how many known ones.
+    """What a list left to be found out: the known disks that it did not name, out of how many known
+    ones.
 
     `unreadable`: its entries without an ID that can be read; each may be of an absent disk.
     """
@@ -56,7 +68,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the cloud said of absent disks when it was asked for them singly; the others are still not known."""
+    """What the cloud said of absent disks when it was asked for them singly; the others are still
+    not known.
+    """
 
     there: list[ListedVolume]
     gone: list[str]
@@ -67,7 +81,9 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 
 def read_due(name: str) -> int:
-    """Read the list of a cloud, unless it is not due, or the cloud is to be left alone; how many disks it named."""
+    """Read the list of a cloud, unless it is not due, or the cloud is to be left alone; how many
+    disks it named.
+    """
     now = clock.now()
     cloud = may_ask(name, now)
     return read(name, now) if cloud is not None and is_due(cloud, now) and claim(name, now) else 0
@@ -80,7 +96,9 @@ def claim(name: str, now: datetime) -> bool:
 
 
 def read(name: str, now: datetime) -> int:
-    """Ask for the whole list and keep what it says; how many disks it named. A failure is kept as a sentence."""
+    """Ask for the whole list and keep what it says; how many disks it named. A failure is kept as a
+    sentence.
+    """
     try:
         with registry.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
             walk = registry.client(name).walk_volumes()
@@ -117,35 +135,49 @@ def keep(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> Kept:
         if new:
             have_backups_counted(cloud, now)
     queue.derive_due(cloud, now)
-    there = [row.volume_id for row in known.values() if row.deleted_at is None and row.first_seen_at <= now]
+    there = [
+        row.volume_id
+        for row in known.values()
+        if row.deleted_at is None and row.first_seen_at <= now
+    ]
     return Kept([volume_id for volume_id in there if volume_id not in given], len(there))
 
 
 def judge_absent(cloud: str, kept: Kept, asked: Asked, now: datetime) -> None:
     """Store what was found out about the disks that a whole list did not name.
 
-    What the single GETs say counts. Of the others the first absence is noted and a later one confirms it, unless this
-    list is doubted, or was just proved wrong: then it says nothing.
+    What the single GETs say counts. Of the others the first absence is noted and a later one
+    confirms it, unless this list is doubted, or was just proved wrong: then it says nothing.
     """
     there = {one.id: one for one in asked.there}
     decided = {*there, *asked.gone}
     with transaction.atomic():
         lock_cloud(cloud)
-        unnamed = Q(listed_at=None) | Q(listed_at__lte=now)  # nor in a list that was asked for later
-        mine = Volume.objects.filter(unnamed, cloud=cloud, volume_id__in=kept.absent, deleted_at=None)
+        unnamed = Q(listed_at=None) | Q(
+            listed_at__lte=now
+        )  # nor in a list that was asked for later
+        mine = Volume.objects.filter(
+            unnamed, cloud=cloud, volume_id__in=kept.absent, deleted_at=None
+        )
         absent = list(lock_volumes(mine))
         _write_named([row for row in absent if row.volume_id in there], there, now)
         deleted = [row.pk for row in absent if row.volume_id in asked.gone]
         if not kept.is_doubted and not there:
             undecided = [row for row in absent if row.volume_id not in decided]
             _note_absence([row.pk for row in undecided if row.missing_since is None], now)
-            deleted += [row.pk for row in undecided if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER]
+            deleted += [
+                row.pk
+                for row in undecided
+                if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER
+            ]
         _delete(deleted, now)
     queue.derive_due(cloud, now)
 
 
 def _add(new: Sequence[ListedVolume], cloud: str, now: datetime) -> None:
-    """Disks that no backup made known; those that one makes known at this moment are left to the next list."""
+    """Disks that no backup made known; those that one makes known at this moment are left to the
+    next list.
+    """
     rows = [
         Volume(
             cloud_id=cloud,
@@ -223,15 +255,28 @@ def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) 
     undecided = len(kept.absent) - len(asked.there) - len(asked.gone)
     if asked.there:
         n = len(asked.there)
-        lacked = f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that {'are' if n > 1 else 'is'} there"
+        lacked = (
+            f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that "
+            f"{'are' if n > 1 else 'is'} there"
+        )
         _note(name, f"{lacked} when asked for by ID{NOTHING_DELETED}", now, again=True)
     elif kept.unreadable and undecided:
         n = kept.unreadable
         entries_have = "1 entry has" if n == 1 else f"{n:,} entries have"
-        _note(name, f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}", now, again=True)
+        _note(
+            name,
+            f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}",
+            now,
+            again=True,
+        )
     elif kept.is_doubted and undecided:
-        named = f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of {kept.known:,} that were known"
-        _note(name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True)
+        named = (
+            f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of "
+            f"{kept.known:,} that were known"
+        )
+        _note(
+            name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True
+        )
     else:
         values: dict[str, datetime | None] = {"volumes_listed_at": now, "volumes_error": None}
         if undecided or kept.is_doubted:

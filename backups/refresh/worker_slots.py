@@ -1,4 +1,6 @@
-"""How much one worker process does at a time, so that a slow cloud takes no room from the others or from people."""
+"""How much one worker process does at a time, so that a slow cloud takes no room from the others or
+from people.
+"""
 
 import threading
 from collections import Counter
@@ -15,7 +17,9 @@ _lock = threading.Lock()
 
 @contextmanager
 def worker_slot(cloud: str, *, interactive: bool = False) -> Iterator[bool]:
-    """Was one free? If not nothing is lost: what is due stays due, and the next dispatch names it again."""
+    """Was one free? If not nothing is lost: what is due stays due, and the next dispatch names it
+    again.
+    """
     own, most = (f"people/{cloud}", FOR_PEOPLE) if interactive else (f"bulk/{cloud}", OF_ONE_CLOUD)
     with _lock:
         free = _busy[own] < most and (interactive or _busy["bulk"] < IN_BULK)

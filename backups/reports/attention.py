@@ -1,6 +1,7 @@
 """What needs somebody, the worst first: each with its reason and the next step.
 
-Alike things of one cloud are one item. What a silent cloud hides is no item of its own: the cloud is.
+Alike things of one cloud are one item. What a silent cloud hides is no item of its own: the cloud
+is.
 """
 
 import uuid
@@ -10,7 +11,19 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import CharField, Count, DateTimeField, Exists, F, Max, Min, OuterRef, Q, TextField, Value
+from django.db.models import (
+    CharField,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    TextField,
+    Value,
+)
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 from django.utils.dateparse import parse_datetime
@@ -22,7 +35,17 @@ from backups.reports.home_counts import Numbers, Protected
 from backups.vbs.statuses import FAILED
 
 TOGETHER = 10  # more disks of one cloud in one state than this are one item
-ORDER = ("unreachable", "overdue", "never", "error", "error_restoring", "stuck", "error_deleting", "stale", "unknown")
+ORDER = (
+    "unreachable",
+    "overdue",
+    "never",
+    "error",
+    "error_restoring",
+    "stuck",
+    "error_deleting",
+    "stale",
+    "unknown",
+)
 _TOLD = 300  # characters of a reason; the rest is on the page of the cause
 _TEXTS = ("cloud", "id", "state", "title", "text", "key")
 _VOLUMES = {  # after "It" or "Of 12 disks each", and the next step
@@ -45,8 +68,8 @@ _UNKNOWN = (
 class Item:
     """An entry of `attention`, and what pages want beside it.
 
-    `id` is a backup's, a disk's or a cloud's; `count` is how many are meant, and `query` finds them in the list of
-    backups or disks, "" where there is one. `title` is what a person calls it.
+    `id` is a backup's, a disk's or a cloud's; `count` is how many are meant, and `query` finds them
+    in the list of backups or disks, "" where there is one. `title` is what a person calls it.
     """
 
     what: str
@@ -76,13 +99,17 @@ class Found:
     n: int
 
 
-def found(now: datetime, numbers: Numbers, *, clouds: Sequence[str], heard: Sequence[str]) -> list[Found]:
+def found(
+    now: datetime, numbers: Numbers, *, clouds: Sequence[str], heard: Sequence[str]
+) -> list[Found]:
     """`clouds`: those that are told of; `heard` gave a good answer lately."""
     parts = [_volumes(now, numbers), _failures(clouds), _clouds(clouds, heard)]
     return [Found(*row) for row in parts[0].union(*parts[1:], all=True)]
 
 
-def items(rows: Iterable[Found], numbers: Numbers, stuck: Iterable[Item], *, heard: Sequence[str]) -> list[Item]:
+def items(
+    rows: Iterable[Found], numbers: Numbers, stuck: Iterable[Item], *, heard: Sequence[str]
+) -> list[Item]:
     """In the order of ORDER, and of one state the oldest first."""
     given = [*stuck, *(_OF[row.what](row, numbers) for row in rows)]
     given += [_stale(cloud, n) for cloud, n in numbers.stale.items() if cloud in heard]
@@ -99,7 +126,11 @@ def _place(one: Item) -> tuple[Any, ...]:
 
 def _of_cloud(row: Found, numbers: Numbers) -> Item:
     hidden = numbers.stale[row.cloud]
-    behind = f" What is known of {hidden:,} backup{'' if hidden == 1 else 's'} in it is old." if hidden else ""
+    behind = (
+        f" What is known of {hidden:,} backup{'' if hidden == 1 else 's'} in it is old."
+        if hidden
+        else ""
+    )
     why = row.text or "It has not given a good answer for more than half an hour."
     since = parse_datetime(row.key) if row.key else row.at
     step = "Test the connection: it names the step that fails."
@@ -151,7 +182,11 @@ def _of_volume(row: Found, numbers: Numbers) -> Item:
     )
 
 
-_OF: Mapping[str, Callable[[Found, Numbers], Item]] = {"cloud": _of_cloud, "backup": _of_backup, "volume": _of_volume}
+_OF: Mapping[str, Callable[[Found, Numbers], Item]] = {
+    "cloud": _of_cloud,
+    "backup": _of_backup,
+    "volume": _of_volume,
+}
 
 
 def _volumes_together(cloud: str, state: str, mine: Protected) -> Item:
@@ -206,16 +241,26 @@ def _volumes(now: datetime, numbers: Numbers) -> Any:
 
 
 def _failures(clouds: Sequence[str]) -> Any:
-    """By cause. A backup that failed before its disk got a good one is done with, unless it could not be deleted."""
+    """By cause. A backup that failed before its disk got a good one is done with, unless it could
+    not be deleted.
+    """
     good = Volume.objects.filter(
-        cloud=OuterRef("cloud"), volume_id=OuterRef("volume_id"), last_good_at__gt=OuterRef("created_at")
+        cloud=OuterRef("cloud"),
+        volume_id=OuterRef("volume_id"),
+        last_good_at__gt=OuterRef("created_at"),
     )
-    rows = Backup.objects.alias(of_cloud=unindexed("cloud"))  # not by the index of clouds: the failed are few
+    rows = Backup.objects.alias(
+        of_cloud=unindexed("cloud")
+    )  # not by the index of clouds: the failed are few
     rows = rows.filter(cause__isnull=False, status__in=FAILED, of_cloud__in=clouds)
     return _row(
         rows.filter(~Q(status="error") | ~Exists(good)),
         what="backup",
-        summed={"id": Max(Cast("pk", CharField())), "title": Max("name"), "text": Max("cause__text")},
+        summed={
+            "id": Max(Cast("pk", CharField())),
+            "title": Max("name"),
+            "text": Max("cause__text"),
+        },
         cloud=F("cloud"),
         state=F("status"),
         key=F("cause"),
@@ -240,7 +285,9 @@ def _clouds(clouds: Sequence[str], heard: Sequence[str]) -> Any:
     )
 
 
-def _row(rows: Any, *, what: str, at: Any, summed: Mapping[str, Any] | None = None, **words: Any) -> Any:
+def _row(
+    rows: Any, *, what: str, at: Any, summed: Mapping[str, Any] | None = None, **words: Any
+) -> Any:
     """One shape for all parts of the union; what is not given is empty."""
     empty, more = Value("", output_field=TextField()), summed or {}
     given = {name: words.get(name, empty) for name in _TEXTS if name not in more}

@@ -45,11 +45,15 @@ class CloudState:
     conflicts: int
     volumes_listed_at: datetime | None
     volumes_error: str | None
-    same_project: tuple[str, ...]  # other configured clouds that are the same project at the same endpoint
+    same_project: tuple[
+        str, ...
+    ]  # other configured clouds that are the same project at the same endpoint
     endpoint: str | None  # base URL of its backup service, as last found
     signed_in_at: datetime | None
     token_expires_at: datetime | None
-    clock_ahead_seconds: int | None  # of vbsdash's clock against the cloud's; negative: it is behind
+    clock_ahead_seconds: (
+        int | None
+    )  # of vbsdash's clock against the cloud's; negative: it is behind
     follow: str
     quota_error: str | None  # why the cloud did not tell its quota, and the cure
     growth: Growth  # what is stored, where it leads, and when a quota is used up
@@ -66,12 +70,22 @@ class _Counts:
 
 
 def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
-    """Every cloud that is configured or has rows, by name. `brief`: of the counts only `tracked`, the others stay 0."""
+    """Every cloud that is configured or has rows, by name. `brief`: of the counts only `tracked`,
+    the others stay 0.
+    """
     configured, counts = registry.configured(), _counts(now, brief=brief)
     rows = _rows()
-    same = same_project.groups((cloud.name, cloud.endpoint) for cloud in rows if cloud.name in configured)
+    same = same_project.groups(
+        (cloud.name, cloud.endpoint) for cloud in rows if cloud.name in configured
+    )
     return [
-        _state(cloud, configured.get(cloud.name), counts.get(cloud.name, _Counts()), same.get(cloud.name, ()), now)
+        _state(
+            cloud,
+            configured.get(cloud.name),
+            counts.get(cloud.name, _Counts()),
+            same.get(cloud.name, ()),
+            now,
+        )
         for cloud in rows
         if cloud.name in configured or (cloud.name in counts and counts[cloud.name].tracked)
     ]
@@ -88,7 +102,8 @@ def _rows() -> list[Cloud]:
 
 
 def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
-    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls, what days stored;
+    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls,
+    what days stored;
     `brief`: what is tracked.
     """
     backups, count = Backup.objects.order_by(), Count("pk")
@@ -98,10 +113,19 @@ def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
         tracked,
         _part(backups.filter(kind_conflict=True), "conflicts", n=count),
         _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
-        _part(StoredDay.objects.order_by(), "days", number="day", n=Sum("mb"), m=Sum("backups"), k=Sum("gb")),
+        _part(
+            StoredDay.objects.order_by(),
+            "days",
+            number="day",
+            n=Sum("mb"),
+            m=Sum("backups"),
+            k=Sum("gb"),
+        ),
     ]
     found: dict[str, _Counts] = {}
-    for part, name, word, number, at, *sums in tracked if brief else parts[0].union(*parts[1:], all=True):
+    for part, name, word, number, at, *sums in (
+        tracked if brief else parts[0].union(*parts[1:], all=True)
+    ):
         mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
         if part == "tracked" or part == "conflicts":
             setattr(mine, part, n)
@@ -115,9 +139,17 @@ def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
 
 
 def _part(
-    rows: Any, part: str, *, word: str | None = None, number: str | None = None, at: Any = None, **sums: Any
+    rows: Any,
+    part: str,
+    *,
+    word: str | None = None,
+    number: str | None = None,
+    at: Any = None,
+    **sums: Any,
 ) -> Any:
-    """Every part has the same columns, or a UNION is none; the first has a word for each, so that types are known."""
+    """Every part has the same columns, or a UNION is none; the first has a word for each, so that
+    types are known.
+    """
     grouped = rows.values("cloud", *(one for one in (word, number) if one))
     told = grouped.annotate(
         c_part=Value(part, output_field=TextField()),
@@ -148,8 +180,12 @@ def _state(
         pause_reason=reason,
         breaker=circuit_breaker.state(registry.health(cloud), now),
         requests_per_second=rate,
-        used_percent=round(100 * call_counts.in_last_minute(cloud, now) / (60 * rate)) if rate else None,
-        lag_seconds=max(0, int((now - counts.oldest_due).total_seconds())) if counts.oldest_due else 0,
+        used_percent=round(100 * call_counts.in_last_minute(cloud, now) / (60 * rate))
+        if rate
+        else None,
+        lag_seconds=max(0, int((now - counts.oldest_due).total_seconds()))
+        if counts.oldest_due
+        else 0,
         tracked=counts.tracked,
         due=counts.due,
         list_lacks=cloud.list_lacks,
@@ -182,27 +218,40 @@ def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:
     return None, None
 
 
-def _explain(cloud: Cloud, config: CloudConfig | None, conflicts: int) -> tuple[int | None, str, str]:
+def _explain(
+    cloud: Cloud, config: CloudConfig | None, conflicts: int
+) -> tuple[int | None, str, str]:
     """Which Type means full, who says so (`setting`, `evidence`, `default`), and the same in words.
 
-    Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the API page says.
+    Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the
+    API page says.
     """
     if registry.api(cloud, config) == "cinder":
         if cloud.last_good_at is None and (config is None or config.api == "auto"):
             return None, "default", "Not known before the first answer."
         told = "Stock Cinder: is_incremental tells full from incremental."
         return None, "default", told + _contradict(conflicts)
-    full, votes = registry.full_in_force(cloud, config), Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)
+    full, votes = (
+        registry.full_in_force(cloud, config),
+        Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1),
+    )
     seen = f"{votes.zero} answers speak for 0, {votes.one} for 1." + _contradict(conflicts)
     if config is not None and config.type_full != "auto":
         return full, "setting", f"Type {full} means full, as vbs_type_full says; {seen}"
     if proves(votes, full):
         return full, "evidence", f"Type {full} means full by the evidence: {seen}"
     told = "too few" if votes.zero + votes.one < MIN_VOTES else "too divided"
-    return full, "default", f"Type 1 means full, as the API page has it; the evidence is {told}: {seen}"
+    return (
+        full,
+        "default",
+        f"Type 1 means full, as the API page has it; the evidence is {told}: {seen}",
+    )
 
 
 def _contradict(conflicts: int) -> str:
     if not conflicts:
         return " No backup contradicts itself."
-    return f" {conflicts:,} backup{' contradicts itself' if conflicts == 1 else 's contradict themselves'}."
+    return (
+        f" {conflicts:,} "
+        f"backup{' contradicts itself' if conflicts == 1 else 's contradict themselves'}."
+    )

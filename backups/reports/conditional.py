@@ -11,14 +11,18 @@ from backups.reports.data_version import data_version
 
 
 def etag(request: HttpRequest, now: datetime, *more: Any) -> str:
-    """Differs with the data, the time where it matters, reader and token; `more`: what else the answer shows."""
+    """Differs with the data, the time where it matters, reader and token; `more`: what else the
+    answer shows.
+    """
     reader = (request.user.pk, getattr(getattr(request, "auth", None), "pk", None))
     seed = repr((data_version(now), reader, more))
     return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
 
 
 def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """304 when the reader has this version already; only GET and HEAD are ever conditional on it."""
+    """304 when the reader has this version already; only GET and HEAD are ever conditional on
+    it.
+    """
     if request.method not in ("GET", "HEAD"):
         return None
     answer = get_conditional_response(request, etag=tag)

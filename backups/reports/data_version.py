@@ -1,6 +1,8 @@
-"""What an answer may depend on, as a short text: it changes with any write, and when time alone changes a state.
+"""What an answer may depend on, as a short text: it changes with any write, and when time alone
+changes a state.
 
-States that time changes are never stored, the instants are: the last one that has passed stands for all of them.
+States that time changes are never stored, the instants are: the last one that has passed stands for
+all of them.
 """
 
 import hashlib
@@ -25,11 +27,15 @@ _INSTANTS: tuple[tuple[type[Backup] | type[Volume], str], ...] = (
 
 def data_version(now: datetime) -> str:
     """Two queries, whatever the number of rows."""
-    passed = {f"turn_{at}": _passed(model, column, now) for at, (model, column) in enumerate(_INSTANTS)}
+    passed = {
+        f"turn_{at}": _passed(model, column, now) for at, (model, column) in enumerate(_INSTANTS)
+    }
     stamps = Stamp.objects.order_by("shard").filter(shard=0).annotate(**passed)
     total = Stamp.objects.order_by().values(one=F("shard") * 0).annotate(n=Sum("n")).values("n")
     row = stamps.values_list(Subquery(total), *passed).first()
-    clouds = Cloud.objects.order_by("name").values_list("name", "last_good_at", "backups_listed_at", "paused_until")
+    clouds = Cloud.objects.order_by("name").values_list(
+        "name", "last_good_at", "backups_listed_at", "paused_until"
+    )
     heard = [
         (
             name,
@@ -50,4 +56,7 @@ def _passed(model: type[Backup] | type[Volume], column: str, now: datetime) -> S
 def _settings() -> list[tuple[object, ...]]:
     """Of the configuration what answers show."""
     clouds = configured().values()
-    return [(one.name, one.region, one.api, one.type_full, one.requests_per_second, one.follow) for one in clouds]
+    return [
+        (one.name, one.region, one.api, one.type_full, one.requests_per_second, one.follow)
+        for one in clouds
+    ]

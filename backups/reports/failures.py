@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from django.db.models import Case, Count, DateTimeField, F, IntegerField, Max, Min, Value, When, Window
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    F,
+    IntegerField,
+    Max,
+    Min,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import RowNumber
 
 from backups.analysis.calendar import Day, last_days
@@ -32,8 +43,9 @@ class Example:
 class CauseState:
     """The shape `cause` of the JSON API, and what pages want beside it.
 
-    `key` is the value of the list's filter `cause`; `state` is an error state, "" for a reason on a backup that did not
-    fail. `ids` and `examples` are the newest ones. `by_day`: how many on each of the last 30 days, today last.
+    `key` is the value of the list's filter `cause`; `state` is an error state, "" for a reason on a
+    backup that did not fail. `ids` and `examples` are the newest ones. `by_day`: how many on each
+    of the last 30 days, today last.
     """
 
     code: str | None
@@ -52,9 +64,15 @@ class CauseState:
 
 
 def causes(
-    now: datetime, *, cloud: str | None = None, clouds: Iterable[str] | None = None, zone: tzinfo = UTC
+    now: datetime,
+    *,
+    cloud: str | None = None,
+    clouds: Iterable[str] | None = None,
+    zone: tzinfo = UTC,
 ) -> list[CauseState]:
-    """Every cause that a tracked backup has now, the one seen last first. What is gone in its cloud counts no more."""
+    """Every cause that a tracked backup has now, the one seen last first. What is gone in its cloud
+    counts no more.
+    """
     rows = Backup.objects.filter(cause__isnull=False).order_by()
     if cloud is not None:
         rows = rows.filter(cloud=cloud)
@@ -81,8 +99,14 @@ class _Counted:
     clouds: set[str]
     by_day: list[int]
 
-    def add(self, *, count: int, first: datetime, last: datetime, cloud: str, day: int | None) -> None:
-        self.count, self.first, self.last = self.count + count, min(self.first, first), max(self.last, last)
+    def add(
+        self, *, count: int, first: datetime, last: datetime, cloud: str, day: int | None
+    ) -> None:
+        self.count, self.first, self.last = (
+            self.count + count,
+            min(self.first, first),
+            max(self.last, last),
+        )
         self.clouds.add(cloud)
         if day is not None:
             self.by_day[day] += count
@@ -93,7 +117,11 @@ def _counts(rows: Any, days: Sequence[Day]) -> dict[str, _Counted]:
         *(When(at__gte=one.begin, then=Value(n)) for n, one in reversed(list(enumerate(days)))),
         output_field=IntegerField(null=True),
     )
-    grouped = rows.annotate(day=day).values_list("cause", "cloud", "day").annotate(Count("pk"), Min("at"), Max("at"))
+    grouped = (
+        rows.annotate(day=day)
+        .values_list("cause", "cloud", "day")
+        .annotate(Count("pk"), Min("at"), Max("at"))
+    )
     found: dict[str, _Counted] = {}
     for key, cloud, n, count, first, last in grouped:
         mine = found.setdefault(key, _Counted(0, first, last, set(), [0] * len(days)))
@@ -131,6 +159,8 @@ def _state(row: Cause, counted: _Counted, newest: Sequence[Example]) -> CauseSta
 
 
 def _happened(now: datetime) -> Case:
-    """When the cloud began it; a time that cannot be believed gives way to when it was added here."""
+    """When the cloud began it; a time that cannot be believed gives way to when it was added
+    here.
+    """
     believed = When(created_at__lte=now + SKEW, then=F("created_at"))
     return Case(believed, default=F("tracked_at"), output_field=DateTimeField())

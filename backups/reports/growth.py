@@ -1,4 +1,6 @@
-"""What is stored over time in all clouds or of one disk, where that leads, and when a limit is reached."""
+"""What is stored over time in all clouds or of one disk, where that leads, and when a limit is
+reached.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 from backups.analysis import growth
 from backups.analysis.chains import MOST_BACKUPS, Chain
 from backups.analysis.facts import Fact
-from backups.analysis.growth import LEAST_POINTS, Change, Jump, Point, Trend, days_until, jump, points, trend
+from backups.analysis.growth import (
+    LEAST_POINTS,
+    Change,
+    Jump,
+    Point,
+    Trend,
+    days_until,
+    jump,
+    points,
+    trend,
+)
 from backups.clouds import quota
 from backups.models import Cloud
 from backups.vbs.quota import Quota
@@ -17,7 +29,8 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """A quota of a cloud, or how many backups a disk may have: `backups`, or `gigabytes` of the disks they are of.
+    """A quota of a cloud, or how many backups a disk may have: `backups`, or `gigabytes` of the
+    disks they are of.
 
     `days` None: no end in sight, or nobody can say; `sentence` tells.
     """
@@ -32,7 +45,9 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """What is stored at the end of each day of UTC. `sentence` says where it leads, or that nobody can say yet."""
+    """What is stored at the end of each day of UTC. `sentence` says where it leads, or that nobody
+    can say yet.
+    """
 
     points: tuple[Point, ...]
     trend: Trend | None
@@ -46,15 +61,21 @@ def of_clouds(now: datetime) -> Growth:
     changed: dict[str, dict[int, Change]] = {}
     quotas: dict[str, Quota] = {}
     days = ("stored_days__day", "stored_days__mb", "stored_days__backups", "stored_days__gb")
-    for name, backups, gb, day, *change in Cloud.objects.values_list("name", "quota_backups", "quota_gb", *days):
+    for name, backups, gb, day, *change in Cloud.objects.values_list(
+        "name", "quota_backups", "quota_gb", *days
+    ):
         quotas[name] = quota.in_force(Cloud(name=name, quota_backups=backups, quota_gb=gb))
         if day is not None:
             changed.setdefault(name, {})[day] = Change(*change)
     return growth_of(changed, quotas, now)
 
 
-def growth_of(changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime) -> Growth:
-    """From changes by cloud and day, as `StoredDay` counts days. The limit that is reached first comes first."""
+def growth_of(
+    changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime
+) -> Growth:
+    """From changes by cloud and day, as `StoredDay` counts days. The limit that is reached first
+    comes first.
+    """
     limits = [
         _limit(cloud, what, most, values, f"of {most:,} {what} of {cloud} are used")
         for cloud, given in quotas.items()
@@ -64,7 +85,9 @@ def growth_of(changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, 
     return _growth(_points(list(changed.values()), now), limits)
 
 
-def growth_of_volume(cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime) -> Growth:
+def growth_of_volume(
+    cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime
+) -> Growth:
     """A disk may have 20 backups (API.md §5); those that are tracked are counted."""
     changed = {day.toordinal(): one for day, one in growth.changes(chains, facts, now).items()}
     found = _points([changed], now)
@@ -76,7 +99,13 @@ def growth_of_volume(cloud: str, chains: Iterable[Chain], facts: Sequence[Fact],
 def _growth(found: Sequence[Point], limits: Sequence[Limit]) -> Growth:
     line, odd = trend([(point.day, point.mb) for point in found]), jump(found)
     first = sorted(limits, key=lambda one: (one.days is None, one.days or 0, one.cloud, one.what))
-    return Growth(points=tuple(found), trend=line, jump=odd, sentence=_sentence(line, odd), limits=tuple(first))
+    return Growth(
+        points=tuple(found),
+        trend=line,
+        jump=odd,
+        sentence=_sentence(line, odd),
+        limits=tuple(first),
+    )
 
 
 def _points(several: Sequence[Mapping[int, Change]], now: datetime) -> list[Point]:
@@ -111,7 +140,9 @@ def _rest(days: float | None, *, few: bool) -> str:
     if days == 0:
         return ": there is no room for more."
     if days is not None:
-        return f"; at this pace the rest lasts about {days:,.0f} day{'s' if round(days) != 1 else ''}."
+        return (
+            f"; at this pace the rest lasts about {days:,.0f} day{'s' if round(days) != 1 else ''}."
+        )
     return "; not enough data to say how long the rest lasts." if few else "; no end is in sight."
 
 

@@ -1,4 +1,6 @@
-"""What was seen to change in a backup, newest first, and how long it was in each status. Two queries."""
+"""What was seen to change in a backup, newest first, and how long it was in each status. Two
+queries.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ SHOWN = 50  # changes on a page; the JSON API gives them all
 
 @dataclass(frozen=True)
 class Change:
-    """`words`: `{word, before, after}`. `first`: the first answer, told as a change from nothing."""
+    """`words`: `{word, before, after}`. `first`: the first answer, told as a change from
+    nothing.
+    """
 
     at: datetime
     words: Sequence[dict[str, Any]]
@@ -32,7 +36,9 @@ def history(backup_id: uuid.UUID) -> History:
     mine = Revision.objects.filter(backup=backup_id)
     newest = list(mine.newest_first().values_list("at", "changes", "keep")[: SHOWN + 1])
     kept = list(mine.filter(keep=True).order_by("at", "id").values_list("at", "changes"))
-    changes = tuple(Change(at, words, keep and _is_first(words)) for at, words, keep in newest[:SHOWN])
+    changes = tuple(
+        Change(at, words, keep and _is_first(words)) for at, words, keep in newest[:SHOWN]
+    )
     return History(changes, len(newest) > SHOWN, spans(kept))
 
 

@@ -1,7 +1,8 @@
 """All counts of the home page in one query.
 
-Its parts are counted by indexes: statuses by theirs, and of tracking states only those that are few, the fresh ones
-being the rest. Grouping all backups by a CASE takes three times as long as the whole page may.
+Its parts are counted by indexes: statuses by theirs, and of tracking states only those that are
+few, the fresh ones being the rest. Grouping all backups by a CASE takes three times as long as the
+whole page may.
 """
 
 from collections import Counter
@@ -35,7 +36,9 @@ class Numbers:
     pending: int = 0
     in_flight: int = 0
     stale: Counter[str] = field(default_factory=Counter)  # by cloud
-    volumes: dict[tuple[str, str], Protected] = field(default_factory=dict)  # by cloud and protection
+    volumes: dict[tuple[str, str], Protected] = field(
+        default_factory=dict
+    )  # by cloud and protection
     chain_size_mb: int = 0
     quarters: dict[int, Tally] = field(default_factory=dict)
     days: dict[str, dict[int, Change]] = field(default_factory=dict)  # by cloud
@@ -53,11 +56,13 @@ class Numbers:
         return {state: n for state, n in given.items() if n}
 
 
-def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int) -> Numbers:
+def count(
+    now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int
+) -> Numbers:
     """`clouds` are all that count; `only`: there are others, which do not.
 
-    What is stale in a silent cloud is all that it ever answered for. A backup was only missed where the cloud's list of
-    backups was read later: until then it may be there.
+    What is stale in a silent cloud is all that it ever answered for. A backup was only missed where
+    the cloud's list of backups was read later: until then it may be there.
     """
     numbers = Numbers()
     heard = {cloud.name: cloud.is_heard(now) for cloud in clouds}
@@ -83,8 +88,12 @@ def count(now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_h
     return numbers
 
 
-def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, silent: bool) -> list[Any]:
-    """No part asks for the bare column `cloud` unless it must: its index is the wrong way to a few rows."""
+def _parts(
+    now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, silent: bool
+) -> list[Any]:
+    """No part asks for the bare column `cloud` unless it must: its index is the wrong way to a few
+    rows.
+    """
     mine = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
     backups = Backup.objects.filter(mine).order_by()
     there = backups.filter(gone_at__isnull=True)
@@ -105,7 +114,11 @@ def _parts(now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, si
         _part(there.filter(refreshed_at__isnull=True), "pending", sums=(n,)),
         _part(running_now, "in_flight", cloud=True, sums=(n,)),
         _part(there.filter(stale_at__lte=now), "stale", cloud=True, sums=(n,)),
-        *([_part(there.filter(stale_at__isnull=False), "answered", cloud=True, sums=(n,))] if silent else []),
+        *(
+            [_part(there.filter(stale_at__isnull=False), "answered", cloud=True, sums=(n,))]
+            if silent
+            else []
+        ),
         _part(
             OutcomeBucket.objects.filter(mine, quarter_hour__gte=first),
             "quarters",
@@ -126,7 +139,9 @@ def _missed(clouds: Sequence[Cloud], now: datetime) -> Any:
     proven = Q(pk__in=[])
     for cloud in clouds:
         if cloud.backups_listed_at is not None:
-            proven |= Q(cloud=cloud.name, counts_from__lte=quarter_hour(min(cloud.backups_listed_at, now)))
+            proven |= Q(
+                cloud=cloud.name, counts_from__lte=quarter_hour(min(cloud.backups_listed_at, now))
+            )
     return Coalesce(Sum("missed", filter=proven), 0)
 
 
@@ -142,11 +157,13 @@ def _part(
 ) -> Any:
     """Every part has the same columns, or a UNION is none.
 
-    What is constant is a bare value: a cast one would be grouped by, which costs the index. The first part has words
-    for all columns, so that a database knows their types.
+    What is constant is a bare value: a cast one would be grouped by, which costs the index. The
+    first part has words for all columns, so that a database knows their types.
     """
     rows = rows.order_by()
-    by = {"of_cloud": unindexed("cloud")} if cloud else {"all": Value(0)}  # not the bare column: see _parts
+    by = (
+        {"of_cloud": unindexed("cloud")} if cloud else {"all": Value(0)}
+    )  # not the bare column: see _parts
     grouped = rows.values(*(word for word in (text, number) if word), **by)
     given = {f"c_{name}": one for name, one in zip("nmk", sums, strict=False)}
     counted = grouped.annotate(**given, c_at=at or Value(None, output_field=DateTimeField()))

@@ -14,7 +14,9 @@ from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 @dataclass(frozen=True)
 class BackupFigures:
-    """The backups of one cloud with one status and tracking state; `newest_at`: when the newest of them was made."""
+    """The backups of one cloud with one status and tracking state; `newest_at`: when the newest of
+    them was made.
+    """
 
     cloud: str
     status: str | None
@@ -25,7 +27,9 @@ class BackupFigures:
 
 @dataclass(frozen=True)
 class InFlightCount:
-    """Backups of a cloud that are being made, restored or deleted; `oldest_at` is when the oldest was begun."""
+    """Backups of a cloud that are being made, restored or deleted; `oldest_at` is when the oldest
+    was begun.
+    """
 
     cloud: str
     count: int
@@ -34,7 +38,9 @@ class InFlightCount:
 
 @dataclass(frozen=True)
 class VolumeFigures:
-    """One disk; `last_was_good` is None while no backup of it has ended. Deleted and exempt ones are left out."""
+    """One disk; `last_was_good` is None while no backup of it has ended. Deleted and exempt ones
+    are left out.
+    """
 
     cloud: str
     volume_id: str
@@ -47,8 +53,13 @@ class VolumeFigures:
 def backups(now: datetime) -> list[BackupFigures]:
     """All of them in one walk over the table."""
     rows: Any = Backup.objects.with_tracking_state(now).order_by()
-    found = rows.values("cloud", "status", "tracking_state").annotate(n=Count("pk"), newest=Max("created_at"))
-    return [BackupFigures(row["cloud"], row["status"], row["tracking_state"], row["n"], row["newest"]) for row in found]
+    found = rows.values("cloud", "status", "tracking_state").annotate(
+        n=Count("pk"), newest=Max("created_at")
+    )
+    return [
+        BackupFigures(row["cloud"], row["status"], row["tracking_state"], row["n"], row["newest"])
+        for row in found
+    ]
 
 
 def in_flight() -> list[InFlightCount]:
@@ -77,13 +88,27 @@ def heartbeats() -> dict[str, datetime]:
 def volumes(now: datetime) -> Iterator[VolumeFigures]:
     """Every disk that counts, in two queries."""
     failed = Backup.objects.filter(status__in=FAILED).order_by().values_list("cloud", "volume_id")
-    failures = {(cloud, volume_id): at for cloud, volume_id, at in failed.annotate(at=Max("created_at"))}
+    failures = {
+        (cloud, volume_id): at for cloud, volume_id, at in failed.annotate(at=Max("created_at"))
+    }
     rows: Any = Volume.objects.with_protection(now)
     rows = rows.exclude(protection__in=OUTSIDE).order_by("cloud", "volume_id")
-    words = ("cloud", "volume_id", "label", "name", "protection", "last_good_at", "last_good__created_at")
-    for cloud, volume_id, label, name, protection, last_good_at, made_at in rows.values_list(*words):
+    words = (
+        "cloud",
+        "volume_id",
+        "label",
+        "name",
+        "protection",
+        "last_good_at",
+        "last_good__created_at",
+    )
+    for cloud, volume_id, label, name, protection, last_good_at, made_at in rows.values_list(
+        *words
+    ):
         was_good = _was_good(made_at, failures.get((cloud, volume_id)))
-        yield VolumeFigures(cloud, volume_id, label or name or "", protection, last_good_at, was_good)
+        yield VolumeFigures(
+            cloud, volume_id, label or name or "", protection, last_good_at, was_good
+        )
 
 
 def _was_good(good: datetime | None, bad: datetime | None) -> bool | None:

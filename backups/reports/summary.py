@@ -1,4 +1,6 @@
-"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks. Three queries."""
+"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks. Three
+queries.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Backups:
-    """A number equals the row count of the list that asks for the word. The status that none gave is called "null"."""
+    """A number equals the row count of the list that asks for the word. The status that none gave
+    is called "null".
+    """
 
     by_status: dict[str, int]
     by_tracking_state: dict[str, int]
@@ -37,7 +41,8 @@ class Volumes:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`, `running_backups`, `growth`.
+    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`,
+    `running_backups`, `growth`.
 
     `in_flight` names those of which the knowledge is fresh, at most 1,000.
     """
@@ -55,20 +60,28 @@ class Summary:
 
 
 def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = None) -> Summary:
-    """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all with None."""
-    rows, running_now = running_backups.clouds_and_running_backups(now, None if only is None else list(only))
+    """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all
+    with None.
+    """
+    rows, running_now = running_backups.clouds_and_running_backups(
+        now, None if only is None else list(only)
+    )
     names, heard = [row.name for row in rows], [row.name for row in rows if row.is_heard(now)]
     asked = [name for name in names if name in registry.configured()]
     days = last_days(now, zone, count=DAYS)
     first = outcomes.quarter_hour(days[0].begin)
     counted = home_counts.count(now, clouds=rows, only=only is not None, first_quarter_hour=first)
     found = attention.found(now, counted, clouds=asked, heard=heard)
-    items = attention.items(found, counted, running_backups.stuck_items(running_now, now), heard=heard)
+    items = attention.items(
+        found, counted, running_backups.stuck_items(running_now, now), heard=heard
+    )
     by_protection = _by_protection(counted)
     return Summary(
         as_of=now,
         backups=Backups(
-            by_status={word if word is not None else "null": n for word, n in counted.by_status.items()},
+            by_status={
+                word if word is not None else "null": n for word, n in counted.by_status.items()
+            },
             by_tracking_state=counted.by_tracking_state,
             total=counted.total,
         ),

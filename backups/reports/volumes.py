@@ -1,4 +1,6 @@
-"""What is said of disks: one answer for pages, API, CSV and metrics. Two queries for any number of disks."""
+"""What is said of disks: one answer for pages, API, CSV and metrics. Two queries for any number of
+disks.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +22,37 @@ from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.reports.growth import Growth, growth_of_volume
 
 COLUMNS = (
-    *("pk", "cloud", "volume_id", "name", "label", "size", "follow", "followed", "protection", "note", "tags"),
-    *("has_others", "version", "last_good_id", "last_good_at", "last_good_source", "undated", "late_at"),
-    *("overdue_at", "chain_size_mb", "tracked", "exempt_reason", "exempt_until", "deleted_at", "listed_at"),
+    *(
+        "pk",
+        "cloud",
+        "volume_id",
+        "name",
+        "label",
+        "size",
+        "follow",
+        "followed",
+        "protection",
+        "note",
+        "tags",
+    ),
+    *(
+        "has_others",
+        "version",
+        "last_good_id",
+        "last_good_at",
+        "last_good_source",
+        "undated",
+        "late_at",
+    ),
+    *(
+        "overdue_at",
+        "chain_size_mb",
+        "tracked",
+        "exempt_reason",
+        "exempt_until",
+        "deleted_at",
+        "listed_at",
+    ),
     *(
         "first_seen_at",
         "rule_from",
@@ -31,7 +61,13 @@ COLUMNS = (
         "effective_period_seconds",
         "effective_grace_seconds",
     ),
-    *("effective_cron", "effective_zone", "cloud__last_good_at", "cloud__backups_listed_at", "last_good__stale_at"),
+    *(
+        "effective_cron",
+        "effective_zone",
+        "cloud__last_good_at",
+        "cloud__backups_listed_at",
+        "last_good__stale_at",
+    ),
 )
 
 
@@ -39,8 +75,9 @@ COLUMNS = (
 class VolumeState:
     """The shape `volume` of the JSON API, and what pages want beside it.
 
-    `follow` is what happens, `follow_set` what was set for this disk (None: its cloud decides). `rule` is the one in
-    force, with its `cron`, `zone`, `tag` and `sentence`. `changes_at`: until then the word stays, without a new answer.
+    `follow` is what happens, `follow_set` what was set for this disk (None: its cloud decides).
+    `rule` is the one in force, with its `cron`, `zone`, `tag` and `sentence`. `changes_at`: until
+    then the word stays, without a new answer.
     `running_id`: the backup that is being made now.
     """
 
@@ -89,7 +126,9 @@ class Edited:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeDetail(VolumeState):
-    """One disk. `own_rule`: was the rule in force set for this disk? `edited` by word: label, note, tags, rule, …"""
+    """One disk. `own_rule`: was the rule in force set for this disk? `edited` by word: label, note,
+    tags, rule, …
+    """
 
     own_rule: bool
     edited: dict[str, Edited]
@@ -97,21 +136,32 @@ class VolumeDetail(VolumeState):
 
 
 def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -> list[VolumeState]:
-    """These disks as they are at `now`, in the order of `rows`, which may be sliced. Without chains: one query."""
+    """These disks as they are at `now`, in the order of `rows`, which may be sliced. Without
+    chains: one query.
+    """
     found: list[dict[str, Any]] = list(rows.with_protection(now).values(*COLUMNS))
     facts = facts_of([(row["cloud"], row["volume_id"]) for row in found]) if chains else {}
-    return [VolumeState(**_words(row, facts.get((row["cloud"], row["volume_id"]), ()), now)) for row in found]
+    return [
+        VolumeState(**_words(row, facts.get((row["cloud"], row["volume_id"]), ()), now))
+        for row in found
+    ]
 
 
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
     """One disk with its chains and who set what; two queries. None when it is not known."""
     known = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
-    rows = list(known.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at"))
+    rows = list(
+        known.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at")
+    )
     if not rows:
         return None
     row = rows[0]
     facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), ())
-    edits = [(one["edits__field"], one["edits__by"], one["edits__at"]) for one in rows if one["edits__field"]]
+    edits = [
+        (one["edits__field"], one["edits__by"], one["edits__at"])
+        for one in rows
+        if one["edits__field"]
+    ]
     edited = {word: Edited(by=by, at=at) for word, by, at in edits}
     own = row["rule_period_seconds"] is not None
     words = _words(row, facts, now)
@@ -125,7 +175,9 @@ def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[F
     for cloud, pairs in groupby(sorted(volumes), key=lambda pair: pair[0]):
         where |= Q(cloud=cloud, volume_id__in=[volume_id for _, volume_id in pairs])
     found: dict[tuple[str, str], list[Fact]] = {}
-    for cloud, *columns in Backup.objects.filter(where).order_by().values_list("cloud", *Fact._fields):
+    for cloud, *columns in (
+        Backup.objects.filter(where).order_by().values_list("cloud", *Fact._fields)
+    ):
         fact = Fact._make(columns)
         found.setdefault((cloud, fact.volume_id or ""), []).append(fact)
     return found
@@ -134,10 +186,31 @@ def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[F
 def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict[str, Any]:
     standing = standing_of(row)
     making = protection.running(facts, standing.good_at)
-    same = ("cloud", "volume_id", "name", "label", "size", "protection", "last_good_at", "last_good_source", "late_at")
-    more = ("overdue_at", "tags", "chain_size_mb", "note", "version", "tracked", "deleted_at", "first_seen_at")
+    same = (
+        "cloud",
+        "volume_id",
+        "name",
+        "label",
+        "size",
+        "protection",
+        "last_good_at",
+        "last_good_source",
+        "late_at",
+    )
+    more = (
+        "overdue_at",
+        "tags",
+        "chain_size_mb",
+        "note",
+        "version",
+        "tracked",
+        "deleted_at",
+        "first_seen_at",
+    )
     exempt = (
-        {"reason": row["exempt_reason"], "until": row["exempt_until"]} if row["exempt_reason"] is not None else None
+        {"reason": row["exempt_reason"], "until": row["exempt_until"]}
+        if row["exempt_reason"] is not None
+        else None
     )
     return {
         **{word: row[word] for word in (*same, *more)},
@@ -198,7 +271,9 @@ def rule_words(in_force: InForce) -> dict[str, Any]:
 
 
 def _known_until(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | None:
-    """When its cloud was last heard and its backups last listed; unfollowed, only what was tracked by hand tells."""
+    """When its cloud was last heard and its backups last listed; unfollowed, only what was tracked
+    by hand tells.
+    """
     if not row["followed"]:
         return max((fact.tracked_at for fact in facts), default=None)
     heard, listed = row["cloud__last_good_at"], row["cloud__backups_listed_at"]

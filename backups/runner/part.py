@@ -27,17 +27,23 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
     not_said: str | None = None
-    last_signal: signal.Signals = signal.SIGKILL  # sent by the kernel when the runner itself is killed
+    last_signal: signal.Signals = (
+        signal.SIGKILL
+    )  # sent by the kernel when the runner itself is killed
 
 
 def pause_before_restart(quick_deaths: int) -> float:
-    """Seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most 30; 1 after a long life."""
+    """Seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most 30; 1 after a
+    long life.
+    """
     return min(2.0 ** max(quick_deaths - 1, 0), LONGEST_PAUSE_SECONDS)
 
 
 @dataclass
 class Child:
-    """One part while the runner lives: its process, its half-read line, its deaths. Times are of `time.monotonic`."""
+    """One part while the runner lives: its process, its half-read line, its deaths. Times are of
+    `time.monotonic`.
+    """
 
     part: Part
     process: subprocess.Popen[bytes] | None = None
@@ -53,7 +59,9 @@ class Child:
         self.lines = Lines()
         env = {**os.environ, **self.part.env}
         part = self.part
-        self.process = spawn(part.argv, env=env, pass_fds=part.pass_fds, last_signal=part.last_signal)
+        self.process = spawn(
+            part.argv, env=env, pass_fds=part.pass_fds, last_signal=part.last_signal
+        )
         return self.pipe
 
     @property
@@ -82,7 +90,9 @@ class Child:
             return None
 
     def signal(self, signum: signal.Signals) -> None:
-        """SIGTERM goes to the process, which ends its own children in its own order; SIGKILL to its whole group."""
+        """SIGTERM goes to the process, which ends its own children in its own order; SIGKILL to its
+        whole group.
+        """
         if self.process is None:
             return
         if signum == signal.SIGKILL:
@@ -100,7 +110,9 @@ class Child:
             self.process.stdout.close()
         self.process = None
         now = time.monotonic()
-        self.quick_deaths = 0 if now - self.started_at >= LONG_LIFE_SECONDS else self.quick_deaths + 1
+        self.quick_deaths = (
+            0 if now - self.started_at >= LONG_LIFE_SECONDS else self.quick_deaths + 1
+        )
         self.restart_at = now + pause_before_restart(self.quick_deaths)
 
 

@@ -1,4 +1,6 @@
-"""What `manage.py up` hands over to the runner, which replaces it in the same process without Django in memory."""
+"""What `manage.py up` hands over to the runner, which replaces it in the same process without
+Django in memory.
+"""
 
 import json
 import os
@@ -9,7 +11,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Plan:
-    """`host_header` is let in by ALLOWED_HOSTS. `password` is what the banner says of it, in words or in clear."""
+    """`host_header` is let in by ALLOWED_HOSTS. `password` is what the banner says of it, in words
+    or in clear.
+    """
 
     data_dir: str
     host: str
@@ -27,10 +31,14 @@ class Plan:
     def receive(cls, fd: int) -> "Plan":
         with open(fd, encoding="utf-8") as pipe:
             words = json.load(pipe)
-        return cls(**{**words, "clouds": tuple(words["clouds"]), "warnings": tuple(words["warnings"])})
+        return cls(
+            **{**words, "clouds": tuple(words["clouds"]), "warnings": tuple(words["warnings"])}
+        )
 
     def hand_over(self, *, folder: Path) -> None:
-        """Become the runner, in `folder`. Never returns. Through a pipe, since all eyes can see a command line."""
+        """Become the runner, in `folder`. Never returns. Through a pipe, since all eyes can see a
+        command line.
+        """
         type_interpretation, writing = os.pipe()
         os.set_inheritable(type_interpretation, True)
         with open(writing, "w", encoding="utf-8") as pipe:

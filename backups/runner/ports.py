@@ -1,4 +1,6 @@
-"""TCP ports: listening on the web port, a free port that stays the same over restarts, whether somebody listens."""
+"""TCP ports: listening on the web port, a free port that stays the same over restarts, whether
+somebody listens.
+"""
 
 import errno
 import socket
@@ -12,12 +14,15 @@ class CannotListen(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. The web part gets it: requests wait while that part restarts."""
+    """A listening socket; port 0 takes a free one. The web part gets it: requests wait while that
+    part restarts.
+    """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as e:
         raise CannotListen(
-            f"VBSDASH_HOST is {host!r}, which is no address here ({e.strerror}): write 127.0.0.1 or 0.0.0.0."
+            f"VBSDASH_HOST is {host!r}, which is no address here ({e.strerror}): write 127.0.0.1 "
+            "or 0.0.0.0."
         ) from e
     listener = socket.socket(family, kind, proto)
     try:
@@ -32,14 +37,22 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _why_not(host: str, port: int, e: OSError) -> str:
     if e.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is taken by another program: stop that one, or set PORT to a free number (or 0)."
+        return (
+            f"port {port} of {host} is taken by another program: stop that one, or set PORT to a "
+            "free number (or 0)."
+        )
     if e.errno == errno.EACCES:
         return f"port {port} may not be opened by this user: set PORT to a number above 1023."
-    return f"VBSDASH_HOST is {host!r}, which cannot be listened on ({e.strerror}): write 127.0.0.1 or 0.0.0.0."
+    return (
+        f"VBSDASH_HOST is {host!r}, which cannot be listened on ({e.strerror}): write 127.0.0.1 "
+        "or 0.0.0.0."
+    )
 
 
 def kept_free_port(file: Path) -> int:
-    """The loopback port kept in `file` when it is free now, else a new one, which is then kept there."""
+    """The loopback port kept in `file` when it is free now, else a new one, which is then kept
+    there.
+    """
     kept = file.read_text().strip() if file.is_file() else ""
     port = free_port(int(kept)) if kept.isdecimal() else free_port()
     file.write_text(f"{port}\n")

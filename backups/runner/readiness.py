@@ -1,4 +1,6 @@
-"""Asks `/healthz`, then `/readyz`, and never blocks: the socket is ours and accepts before the web part lives."""
+"""Asks `/healthz`, then `/readyz`, and never blocks: the socket is ours and accepts before the web
+part lives.
+"""
 
 import contextlib
 import json
@@ -51,7 +53,8 @@ class Question:
 class Readiness:
     """`missing`: what is not ready as far as is known, part and sentence.
 
-    A lag is told but not waited for: after a night without vbsdash everything is due, and all parts work.
+    A lag is told but not waited for: after a night without vbsdash everything is due, and all parts
+    work.
     """
 
     address: str

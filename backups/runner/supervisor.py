@@ -1,7 +1,7 @@
 """Starts parts, prints their lines, restarts those that die, and stops all of them in order.
 
-One thread and one loop: the kernel ties "dies with its parent" to the thread that started a child, and signals reach
-the main thread only. Nothing is polled while nothing happens.
+One thread and one loop: the kernel ties "dies with its parent" to the thread that started a child,
+and signals reach the main thread only. Nothing is polled while nothing happens.
 """
 
 import contextlib
@@ -53,7 +53,9 @@ class Supervisor:
         return child
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
-        """Keep the loop turning until `condition()`; False when the time is over. Raises StopWanted."""
+        """Keep the loop turning until `condition()`; False when the time is over. Raises
+        StopWanted.
+        """
         until, next_check = time.monotonic() + seconds, 0.0
         while not self._stop_wanted:
             if (now := time.monotonic()) >= next_check:
@@ -72,11 +74,15 @@ class Supervisor:
         raise StopWanted
 
     def stop(self) -> None:
-        """SIGTERM to all but those that stop last, then to these; SIGKILL to what is left when its time is over."""
+        """SIGTERM to all but those that stop last, then to these; SIGKILL to what is left when its
+        time is over.
+        """
         self._stopping = True
         began = time.monotonic()
         for last, seconds in ((False, FIRST_STOP_SECONDS), (True, ALL_STOP_SECONDS)):
-            self._stop([c for c in self._children if c.part.stops_last == last], deadline=began + seconds)
+            self._stop(
+                [c for c in self._children if c.part.stops_last == last], deadline=began + seconds
+            )
         self._console.say("stopped")
 
     def _stop(self, children: list[Child], *, deadline: float) -> None:
@@ -90,7 +96,9 @@ class Supervisor:
         self._turn_until_ended(children, time.monotonic() + KILL_SECONDS)
 
     def _turn_until_ended(self, children: list[Child], deadline: float) -> None:
-        while any(child.process for child in children) and (left := deadline - time.monotonic()) > 0:
+        while (
+            any(child.process for child in children) and (left := deadline - time.monotonic()) > 0
+        ):
             self._turn(left)
 
     def _turn(self, seconds: float | None) -> None:
@@ -104,7 +112,11 @@ class Supervisor:
         for child in self._children:
             if child.process and (code := child.ended()) is not None:
                 self._bury(child, code)
-            elif child.restart_at is not None and child.restart_at <= time.monotonic() and not self._quits:
+            elif (
+                child.restart_at is not None
+                and child.restart_at <= time.monotonic()
+                and not self._quits
+            ):
                 self._start(child)
 
     @property
@@ -145,8 +157,11 @@ class Supervisor:
 
     def _say_death(self, child: Child, code: int) -> None:
         name, pause = child.part.name, max(0.0, (child.restart_at or 0.0) - time.monotonic())
-        self._console.say(f"{name} ended ({how_it_ended(code)}); starting it again in {pause:.0f} s")
+        self._console.say(
+            f"{name} ended ({how_it_ended(code)}); starting it again in {pause:.0f} s"
+        )
         if child.quick_deaths == 3:
             self._console.say(
-                f"{name} does not stay up: its own lines above say why. It is tried again, at most every 30 s."
+                f"{name} does not stay up: its own lines above say why. It is tried again, at "
+                "most every 30 s."
             )

@@ -1,8 +1,8 @@
 """The time that all hosts share: the database's own.
 
-A host whose clock is minutes ahead would write answers, looks and claims of the future: nobody else would touch these
-rows until then, and they would pass for fresh. Workers and schedulers therefore add what their clock is off; and what
-was written before a clock was set back counts as old.
+A host whose clock is minutes ahead would write answers, looks and claims of the future: nobody else
+would touch these rows until then, and they would pass for fresh. Workers and schedulers therefore
+add what their clock is off; and what was written before a clock was set back counts as old.
 """
 
 import logging
@@ -21,7 +21,14 @@ logger = logging.getLogger(__name__)
 MEASURED_EVERY = 60.0  # seconds
 NOISE = timedelta(seconds=1)  # less is the way to the server and back
 FUTURE = timedelta(minutes=1)  # what is later than that was written by another clock than today's
-OF_A_CLOUD = ("attempted_at", "last_good_at", "walked_at", "backups_listed_at", "list_checked_at", "signed_in_at")
+OF_A_CLOUD = (
+    "attempted_at",
+    "last_good_at",
+    "walked_at",
+    "backups_listed_at",
+    "list_checked_at",
+    "signed_in_at",
+)
 
 
 class _Shared:
@@ -51,13 +58,17 @@ def measure() -> None:
         try:
             _Shared.offset, _Shared.measured_at = offset(), time.monotonic()
         except DatabaseError as e:
-            logger.warning("the database's time is not known: %s", e)  # the work at hand meets the same error
+            logger.warning(
+                "the database's time is not known: %s", e
+            )  # the work at hand meets the same error
         finally:
             _Shared.lock.release()
 
 
 def offset() -> timedelta:
-    """By how much the database is ahead of this host; 0 for a file on this host. Raises DatabaseError."""
+    """By how much the database is ahead of this host; 0 for a file on this host. Raises
+    DatabaseError.
+    """
     if connection.vendor != "postgresql":
         return timedelta(0)
     before = timezone.now()
@@ -71,7 +82,9 @@ def offset() -> timedelta:
 def forget_the_future(at: datetime) -> None:
     """What was learned "after" `at` is old from now on and asked about again at once."""
     ahead = at + FUTURE
-    for name in Cloud.objects.filter(attempted_at__gt=ahead).order_by("name").values_list("name", flat=True):
+    for name in (
+        Cloud.objects.filter(attempted_at__gt=ahead).order_by("name").values_list("name", flat=True)
+    ):
         with transaction.atomic():
             lock_cloud(name)
             mine = Backup.objects.filter(cloud=name)

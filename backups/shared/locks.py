@@ -1,12 +1,15 @@
-"""Locks rows, in one order for all writers, so that two of them never wait for each other in a ring.
+"""Locks rows, in one order for all writers, so that two of them never wait for each other in a
+ring.
 
-1. The row of the cloud, by whoever writes more than one of its backups in a transaction (several clouds by name).
+1. The row of the cloud, by whoever writes more than one of its backups in a transaction (several
+   clouds by name).
 2. Its backups. Claims take them without the cloud, for they wait for nobody (SKIP LOCKED).
 3. Its disks, by their ID.
 4. The tables by day that `ledger` keeps, by their keys.
 
-Whoever holds one of these takes nothing above it. The locks are weaker than FOR UPDATE: no key ever changes, and what
-PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets one writer in at a time and has none.
+Whoever holds one of these takes nothing above it. The locks are weaker than FOR UPDATE: no key ever
+changes, and what PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets
+one writer in at a time and has none.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,6 @@
-"""What each process of vbsdash costs: noted by itself now and then, read by whoever is asked for metrics."""
+"""What each process of vbsdash costs: noted by itself now and then, read by whoever is asked for
+metrics.
+"""
 
 import os
 import socket
@@ -20,7 +22,9 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class ProcessFigures:
-    """`figures` by name: cpu_seconds_total, resident_memory_bytes, start_time_seconds, open_fds, …"""
+    """`figures` by name: cpu_seconds_total, resident_memory_bytes, start_time_seconds, open_fds,
+    …
+    """
 
     part: str
     host: str
@@ -29,7 +33,9 @@ class ProcessFigures:
 
 
 def note(part: str, now: datetime) -> None:
-    """Write down what this process costs, at most every 15 s. A database that is away is no reason to fail."""
+    """Write down what this process costs, at most every 15 s. A database that is away is no reason
+    to fail.
+    """
     global _noted
     with _lock:
         if time.monotonic() - _noted < EVERY:
@@ -40,7 +46,8 @@ def note(part: str, now: datetime) -> None:
         Process.objects.update_or_create(host=socket.gethostname(), pid=os.getpid(), defaults=words)
         Process.objects.filter(at__lt=now - FORGOTTEN).delete()
     except DatabaseError:
-        return  # the part that asked says so itself, and /readyz does; these figures come again in 15 s
+        # the part that asked says so itself, and /readyz does; these figures come again in 15 s
+        return
 
 
 def running(now: datetime) -> list[ProcessFigures]:
@@ -51,4 +58,8 @@ def running(now: datetime) -> list[ProcessFigures]:
 
 def _own() -> dict[str, float]:
     found = ProcessCollector(registry=CollectorRegistry()).collect()
-    return {sample.name.removeprefix("process_"): sample.value for family in found for sample in family.samples}
+    return {
+        sample.name.removeprefix("process_"): sample.value
+        for family in found
+        for sample in family.samples
+    }

@@ -1,4 +1,6 @@
-"""The one tenant of the simulator: its project, its ways to sign in, its service catalog, its clouds.yaml."""
+"""The one tenant of the simulator: its project, its ways to sign in, its service catalog, its
+clouds.yaml.
+"""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +35,9 @@ class Account:
 
 
 def catalog(url: str, *, project_id: str, flavor: str) -> list[dict[str, Any]]:
-    """VBS has two entries, one of them without the project ID (`backups/vbs/API.md` §7.2); stock Cinder has none."""
+    """VBS has two entries, one of them without the project ID (`backups/vbs/API.md` §7.2); stock
+    Cinder has none.
+    """
     services = {"identity": ("keystone", f"{url}/v3")}
     if flavor == "cinder":
         services |= {
@@ -63,12 +67,18 @@ def _service(kind: str, name: str, url: str) -> dict[str, Any]:
     return {"id": hex_id(f"service {kind}"), "type": kind, "name": name, "endpoints": [endpoint]}
 
 
-def cloud_entry(account: Account, *, url: str, auth: str, token: str, flavor: str = "vbs") -> dict[str, Any]:
+def cloud_entry(
+    account: Account, *, url: str, auth: str, token: str, flavor: str = "vbs"
+) -> dict[str, Any]:
     """One entry of clouds.yaml. `auth`: password, v3applicationcredential, token or aksk."""
     entry: dict[str, Any] = {"region_name": REGION, "interface": "public"}
     project = {"project_name": account.project_name, "project_domain_name": account.domain_name}
     if auth == "password":
-        user = {"username": account.username, "password": account.password, "user_domain_name": account.domain_name}
+        user = {
+            "username": account.username,
+            "password": account.password,
+            "user_domain_name": account.domain_name,
+        }
         entry |= {"auth": {"auth_url": f"{url}/v3", **user, **project}}
     elif auth == "v3applicationcredential":
         application = {
@@ -79,16 +89,24 @@ def cloud_entry(account: Account, *, url: str, auth: str, token: str, flavor: st
     elif auth == "token":
         entry |= {"auth_type": auth, "auth": {"auth_url": f"{url}/v3", "token": token, **project}}
     elif auth == "aksk":
-        keys = {"ak": account.access_key, "sk": account.secret_key, "project_id": account.project_id}
+        keys = {
+            "ak": account.access_key,
+            "sk": account.secret_key,
+            "project_id": account.project_id,
+        }
+        path = "volume/v3" if flavor == "cinder" else "v2"
         volumes = "volume/v3" if flavor == "cinder" else "evs/v2"
         entry |= {
             "auth_type": auth,
             "auth": keys,
-            "vbs_endpoint_override": f"{url}/{'volume/v3' if flavor == 'cinder' else 'v2'}/{account.project_id}",
+            "vbs_endpoint_override": f"{url}/{path}/{account.project_id}",
             "volume_endpoint_override": f"{url}/{volumes}/{account.project_id}",
         }
     else:
-        raise ValueError(f"Unknown way to sign in {auth!r}; known are password, v3applicationcredential, token, aksk.")
+        raise ValueError(
+            f"Unknown way to sign in {auth!r}; known are password, v3applicationcredential, "
+            "token, aksk."
+        )
     return entry
 
 

@@ -1,4 +1,6 @@
-"""One backup in the words of the API: VBS v2 and stock Cinder v3 (`backups/vbs/API.md` §1.1, §3, §4, §9)."""
+"""One backup in the words of the API: VBS v2 and stock Cinder v3 (`backups/vbs/API.md` §1.1, §3,
+§4, §9).
+"""
 
 import hashlib
 import json
@@ -14,7 +16,9 @@ USER_ID = "c853ca26e8ea47978a52ee124a013d0e"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How to write a backup: the API's flavor, the polarity of Type, the minor number of Cinder's microversion."""
+    """How to write a backup: the API's flavor, the polarity of Type, the minor number of Cinder's
+    microversion.
+    """
 
     flavor: str = "vbs"
     project_id: str = ""
@@ -25,7 +29,8 @@ class Form:
 
 @dataclass(slots=True)
 class Facts:
-    """What is true of one backup at one moment. Times are seconds since 1970; sizes as their names say.
+    """What is true of one backup at one moment. Times are seconds since 1970; sizes as their names
+    say.
 
     `keys` and `metadata` overwrite what would be written at top level and inside service_metadata.
     """
@@ -54,7 +59,9 @@ class Facts:
 
 def stamp(seconds: float) -> str:
     """Six digits, no zone, UTC (§1.1)."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return (
+        datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    )
 
 
 def uuid_from(text: str) -> str:

@@ -25,7 +25,9 @@ def _status(fault: Fault, question: Question, now: datetime) -> Answer:
     answer = error(fault.status, fault.body, backup_id=question.path.rpartition("/")[2])
     if fault.retry_after is None:
         return answer
-    return replace(answer, headers={**answer.headers, "Retry-After": _retry_after(fault.retry_after, now)})
+    return replace(
+        answer, headers={**answer.headers, "Retry-After": _retry_after(fault.retry_after, now)}
+    )
 
 
 def _redirect(fault: Fault, question: Question) -> Answer:
@@ -37,7 +39,9 @@ def _duplicate(value: Any) -> str:
     """JSON text in which every key of every object stands twice, first with a wrong value."""
     if isinstance(value, dict):
         pairs = ((json.dumps(key), _duplicate(item)) for key, item in value.items())
-        return "{" + ", ".join(f'{key}: "a first value", {key}: {item}' for key, item in pairs) + "}"
+        return (
+            "{" + ", ".join(f'{key}: "a first value", {key}: {item}' for key, item in pairs) + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_duplicate, value)) + "]"
     return json.dumps(value)
@@ -45,7 +49,12 @@ def _duplicate(value: Any) -> str:
 
 def _wrong_envelope(body: bytes) -> bytes:
     whole = json.loads(body)
-    return encode({"shared" if key == "backup" else f"{key}_of_project": value for key, value in whole.items()})
+    return encode(
+        {
+            "shared" if key == "backup" else f"{key}_of_project": value
+            for key, value in whole.items()
+        }
+    )
 
 
 _OF_JSON = frozenset({"duplicate_keys", "wrong_envelope"})
@@ -55,7 +64,9 @@ _BODIES: dict[str, Callable[[Answer], Answer]] = {
     "empty": lambda answer: Answer(200, b""),
     "deep": lambda answer: Answer(200, b'{"backup": ' + b"[" * DEPTH + b"]" * DEPTH + b"}"),
     "not_json": lambda answer: Answer(200, b"this is not JSON"),
-    "duplicate_keys": lambda answer: replace(answer, body=_duplicate(json.loads(answer.body)).encode()),
+    "duplicate_keys": lambda answer: replace(
+        answer, body=_duplicate(json.loads(answer.body)).encode()
+    ),
     "wrong_envelope": lambda answer: replace(answer, body=_wrong_envelope(answer.body)),
 }
 

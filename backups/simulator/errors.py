@@ -1,4 +1,6 @@
-"""The bodies of errors that one path may give: gateway, IAM filter, VBS, Cinder (`backups/vbs/API.md` §8)."""
+"""The bodies of errors that one path may give: gateway, IAM filter, VBS, Cinder
+(`backups/vbs/API.md` §8).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -107,7 +109,9 @@ def _keystone(status: int, message: str) -> dict[str, Any]:
 
 _JSON_FORMS: dict[str, Callable[[int, str], Any]] = {
     "cinder": lambda s, m: _fault(FAULT_OF_STATUS.get(s, "computeFault"), s, m),
-    "cinder_string_code": lambda s, m: _fault(FAULT_OF_STATUS.get(s, "computeFault"), s, m, "VolumeBackup.0002"),
+    "cinder_string_code": lambda s, m: _fault(
+        FAULT_OF_STATUS.get(s, "computeFault"), s, m, "VolumeBackup.0002"
+    ),
     "badrequest": lambda s, m: _fault("badrequest", s, m),
     "vbs": lambda s, m: {"error": {"message": m, "code": "VolumeBackup.0011"}},
     "common": lambda s, m: {"error": {"message": m, "code": "common.0011"}},
@@ -116,10 +120,16 @@ _JSON_FORMS: dict[str, Callable[[int, str], Any]] = {
     "apigw": lambda s, m: _gateway(s, "APIGW", m),
     "apig": lambda s, m: _gateway(s, "APIG", m),
     "iam_new": lambda s, m: {"error_msg": m, "error_code": "PAP5.0011"},
-    "camel": lambda s, m: {"errorMsg": m, "errorCode": "CSBS.0001", "encoded_authorization_message": "XXXX"},
+    "camel": lambda s, m: {
+        "errorMsg": m,
+        "errorCode": "CSBS.0001",
+        "encoded_authorization_message": "XXXX",
+    },
     "nested": lambda s, m: {"error": _fault("badRequest", s, m)},
     "textual": lambda s, m: {"badRequest": m},
-    "overLimitFault": lambda s, m: {"overLimitFault": {"code": s, "message": m, "details": "Only 5 per second."}},
+    "overLimitFault": lambda s, m: {
+        "overLimitFault": {"code": s, "message": m, "details": "Only 5 per second."}
+    },
     **{name: (lambda s, m, name=name: _fault(name, s, m)) for name in FAULTS},  # type: ignore[misc]
 }
 FORMS = (*_JSON_FORMS, "html", "text", "empty")
@@ -133,15 +143,24 @@ def html(status: int) -> bytes:
     ).encode()
 
 
-def error(status: int, form: str | None = None, *, message: str | None = None, backup_id: str = "") -> Answer:
-    """The error `status` in the named form (one of FORMS), or in the form that this status naturally has."""
+def error(
+    status: int, form: str | None = None, *, message: str | None = None, backup_id: str = ""
+) -> Answer:
+    """The error `status` in the named form (one of FORMS), or in the form that this status
+    naturally has.
+    """
     form = form or NATURAL.get(status, "cinder")
     text = _message(status, backup_id) if message is None else message
     headers = HEADERS.get(status, {})
     if form == "html":
         return Answer(status, html(status), "text/html", headers)
     if form == "text":
-        return Answer(status, f"{status} {REASONS.get(status, 'Error')}\n\n{text}\n".encode(), "text/plain", headers)
+        return Answer(
+            status,
+            f"{status} {REASONS.get(status, 'Error')}\n\n{text}\n".encode(),
+            "text/plain",
+            headers,
+        )
     if form == "empty":
         return Answer(status, b"", "text/plain", headers)
     return Answer(status, encode(_JSON_FORMS[form](status, text)), JSON, headers)

@@ -26,7 +26,9 @@ KINDS = {
     "not_json": "status 200 with text that is no JSON",
     "duplicate_keys": "a JSON object that names each key twice, the last being the true one",
     "wrong_envelope": "the right content under a wrong key",
-    "expired_token": "all tokens issued so far are void; a new one is good again (times=1 unless told otherwise)",
+    "expired_token": (
+        "all tokens issued so far are void; a new one is good again (times=1 unless told otherwise)"
+    ),
     "refused_sign_in": "401 on the sign-in",
     "shift": "rows=1 rows are inserted in front between two pages (negative: removed)",
     "endless": "every page is the first one and names a next one",
@@ -37,7 +39,9 @@ OF_LISTS = frozenset({"shift", "endless", "list_lacks_keys", "poison"})
 
 
 class FaultError(ValueError):
-    """The text or the values of a fault make no sense; the message is one sentence for the operator."""
+    """The text or the values of a fault make no sense; the message is one sentence for the
+    operator.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +63,11 @@ class _Options:
 class Fault(_Options):
     """One fault. Options come by name.
 
-    `times`: how often, None = until cleared. `path`: a regular expression searched in path and query; without it a
-    fault touches everything but the sign-in, and a fault of lists only those of backups. `probability`: 0 to 1.
-    `body`: one of `errors.FORMS`. `retry_after`: seconds, or "date+SECONDS" for an HTTP date that much later than the
-    simulator's clock, or any other text as it is.
+    `times`: how often, None = until cleared. `path`: a regular expression searched in path and
+    query; without it a fault touches everything but the sign-in, and a fault of lists only those of
+    backups. `probability`: 0 to 1.
+    `body`: one of `errors.FORMS`. `retry_after`: seconds, or "date+SECONDS" for an HTTP date that
+    much later than the simulator's clock, or any other text as it is.
     """
 
     kind: str
@@ -83,7 +88,9 @@ class Fault(_Options):
         try:
             re.compile(self.path or "")
         except re.error as problem:
-            raise FaultError(f"The path {self.path!r} is no regular expression: {problem}.") from problem
+            raise FaultError(
+                f"The path {self.path!r} is no regular expression: {problem}."
+            ) from problem
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -97,7 +104,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `KIND,word=value,…`, e.g. `hang,times=1` or `status=429,retry_after=7,times=3`. A path holds no comma."""
+    """Read `KIND,word=value,…`, e.g. `hang,times=1` or `status=429,retry_after=7,times=3`. A path
+    holds no comma.
+    """
     kind, options = None, {}
     words = {field.name for field in fields(_Options)}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -106,7 +115,8 @@ def parse_fault(text: str) -> Fault:
             kind = value if equals else word
         elif word not in words:
             raise FaultError(
-                f"Unknown word {word!r} in the fault {text!r}; words are: {', '.join(sorted(words))}; "
+                f"Unknown word {word!r} in the fault {text!r}; words are: "
+                f"{', '.join(sorted(words))}; "
                 f"kinds are: {', '.join(KINDS)}."
             )
         else:
@@ -156,7 +166,12 @@ class Faults:
             fault = replace(fault, times=1)
         if fault.kind == "retry_after":
             wait = 1 if fault.retry_after is None else fault.retry_after
-            fault = replace(fault, kind="status", status=429 if fault.status == 500 else fault.status, retry_after=wait)
+            fault = replace(
+                fault,
+                kind="status",
+                status=429 if fault.status == 500 else fault.status,
+                retry_after=wait,
+            )
         with self._lock:
             self._armed.append(_Armed(fault))
 
@@ -165,19 +180,25 @@ class Faults:
             self._armed.clear()
 
     def take(self, *, target: str, sign_in: bool, is_list: bool) -> list[Fault]:
-        """The faults that happen to this request: at most one of all kinds but those of lists, which add up."""
+        """The faults that happen to this request: at most one of all kinds but those of lists,
+        which add up.
+        """
         taken: list[Fault] = []
         with self._lock:
             for armed in self._armed:
                 single = armed.fault.kind not in OF_LISTS
                 if single and _has_single(taken):
                     continue
-                if armed.suits(target=target, sign_in=sign_in, is_list=is_list) and self._happens(armed):
+                if armed.suits(target=target, sign_in=sign_in, is_list=is_list) and self._happens(
+                    armed
+                ):
                     taken.append(armed.fault)
         return taken
 
     def _happens(self, armed: _Armed) -> bool:
-        if armed.left == 0 or (armed.fault.probability < 1 and self._dice.random() >= armed.fault.probability):
+        if armed.left == 0 or (
+            armed.fault.probability < 1 and self._dice.random() >= armed.fault.probability
+        ):
             return False
         if armed.left is not None:
             armed.left -= 1

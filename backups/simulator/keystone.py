@@ -1,4 +1,6 @@
-"""Keystone v3, as much of it as signing in needs: version document, tokens, catalog (`backups/vbs/API.md` §7.1)."""
+"""Keystone v3, as much of it as signing in needs: version document, tokens, catalog
+(`backups/vbs/API.md` §7.1).
+"""
 
 import json
 import secrets
@@ -42,7 +44,9 @@ def _refuse() -> Refused:
 class Keystone:
     """Issues and checks tokens. Safe to use from many threads."""
 
-    def __init__(self, account: Account, *, clock: Clock, token_seconds: float, url: str, flavor: str) -> None:
+    def __init__(
+        self, account: Account, *, clock: Clock, token_seconds: float, url: str, flavor: str
+    ) -> None:
         self._account, self._clock, self._flavor, self.url = account, clock, flavor, url
         self._lifetime = timedelta(seconds=token_seconds)
         self._tokens: dict[str, Token] = {}
@@ -80,7 +84,9 @@ class Keystone:
             "status": "stable",
             "updated": "2020-04-07T00:00:00Z",
             "links": [{"rel": "self", "href": f"{self.url}/v3/"}],
-            "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}],
+            "media-types": [
+                {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
+            ],
         }
         return answer_json({"version": version})
 
@@ -88,13 +94,21 @@ class Keystone:
         try:
             auth = _auth_of(question.body)
             methods = self._identify(auth["identity"])
-            scope = "project" if "application_credential" in methods else self._scope(auth.get("scope"))
+            scope = (
+                "project" if "application_credential" in methods else self._scope(auth.get("scope"))
+            )
         except Refused as refused:
             return error(refused.status, "keystone", message=refused.message)
         except (KeyError, TypeError, AttributeError, IndexError):
-            return error(400, "keystone", message="Expecting to find identity with methods in auth.")
+            return error(
+                400, "keystone", message="Expecting to find identity with methods in auth."
+            )
         text = self.issue(scope)
-        body = {"token": self._body(methods, scope, self._tokens[text], with_catalog="nocatalog" not in question.query)}
+        body = {
+            "token": self._body(
+                methods, scope, self._tokens[text], with_catalog="nocatalog" not in question.query
+            )
+        }
         return answer_json(body, 201, X_Subject_Token=text, Vary="X-Auth-Token")
 
     def _identify(self, identity: dict[str, Any]) -> list[str]:
@@ -106,7 +120,9 @@ class Keystone:
         }
         for method in methods:
             if method not in checks:
-                raise Refused(401, f"Attempted to authenticate with an unsupported method: {method}.")
+                raise Refused(
+                    401, f"Attempted to authenticate with an unsupported method: {method}."
+                )
             if not checks[method](identity[method]):
                 raise _refuse()
         if not methods:
@@ -114,19 +130,28 @@ class Keystone:
         return methods
 
     def _check_password(self, given: dict[str, Any]) -> bool:
-        return self._is_user(given["user"]) and given["user"].get("password") == self._account.password
+        return (
+            self._is_user(given["user"]) and given["user"].get("password") == self._account.password
+        )
 
     def _is_user(self, user: dict[str, Any]) -> bool:
         if "id" in user:
             return bool(user["id"] == self._account.user_id)
-        return user.get("name") == self._account.username and self._is_domain(user.get("domain") or {})
+        return user.get("name") == self._account.username and self._is_domain(
+            user.get("domain") or {}
+        )
 
     def _is_domain(self, domain: dict[str, Any]) -> bool:
-        return domain.get("id") == self._account.domain_id or domain.get("name") == self._account.domain_name
+        return (
+            domain.get("id") == self._account.domain_id
+            or domain.get("name") == self._account.domain_name
+        )
 
     def _check_application(self, given: dict[str, Any]) -> bool:
         account = self._account
-        by_name = given.get("name") == account.application_credential_name and self._is_user(given.get("user") or {})
+        by_name = given.get("name") == account.application_credential_name and self._is_user(
+            given.get("user") or {}
+        )
         known = given.get("id") == account.application_credential_id or by_name
         return known and given.get("secret") == account.application_credential_secret
 
@@ -139,7 +164,9 @@ class Keystone:
             return "none"
         if "project" in asked:
             project = asked["project"]
-            by_name = project.get("name") == self._account.project_name and self._is_domain(project.get("domain") or {})
+            by_name = project.get("name") == self._account.project_name and self._is_domain(
+                project.get("domain") or {}
+            )
             if project.get("id") == self._account.project_id or by_name:
                 return "project"
             raise _refuse()
@@ -147,12 +174,19 @@ class Keystone:
             return "domain"
         raise _refuse()
 
-    def _body(self, methods: list[str], scope: Scope, token: Token, *, with_catalog: bool) -> dict[str, Any]:
+    def _body(
+        self, methods: list[str], scope: Scope, token: Token, *, with_catalog: bool
+    ) -> dict[str, Any]:
         account = self._account
         domain = {"id": account.domain_id, "name": account.domain_name}
         body: dict[str, Any] = {
             "methods": methods,
-            "user": {"id": account.user_id, "name": account.username, "domain": domain, "password_expires_at": None},
+            "user": {
+                "id": account.user_id,
+                "name": account.username,
+                "domain": domain,
+                "password_expires_at": None,
+            },
             "audit_ids": [secrets.token_urlsafe(16)],
             "issued_at": _stamp(self._clock()),
             "expires_at": _stamp(token.expires_at),
@@ -163,7 +197,11 @@ class Keystone:
         if scope == "domain":
             body["domain"] = domain
         else:
-            body["project"] = {"id": account.project_id, "name": account.project_name, "domain": domain}
+            body["project"] = {
+                "id": account.project_id,
+                "name": account.project_name,
+                "domain": domain,
+            }
         if with_catalog:
             body["catalog"] = catalog(self.url, project_id=account.project_id, flavor=self._flavor)
         return body

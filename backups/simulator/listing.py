@@ -1,4 +1,6 @@
-"""List calls: filters, order, and the two flawed generations of paging (`backups/vbs/API.md` §6)."""
+"""List calls: filters, order, and the two flawed generations of paging (`backups/vbs/API.md`
+§6).
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +13,16 @@ from backups.simulator.store import Row
 
 MAX_LIMIT = 1000  # osapi_max_limit
 BIGGEST = 2**63 - 1
-SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at")
+SORT_KEYS = (
+    "name",
+    "status",
+    "container_format",
+    "disk_format",
+    "size",
+    "id",
+    "created_at",
+    "updated_at",
+)
 Paging = Literal["marker", "offset"]
 Item = TypeVar("Item")
 
@@ -35,9 +46,13 @@ class Window:
     @classmethod
     def of(cls, arguments: Mapping[str, str]) -> "Window":
         limit = _whole(arguments, "limit", MAX_LIMIT)
-        return cls(min(limit, MAX_LIMIT), _whole(arguments, "offset", 0), arguments.get("marker") or None)
+        return cls(
+            min(limit, MAX_LIMIT), _whole(arguments, "offset", 0), arguments.get("marker") or None
+        )
 
-    def cut(self, items: Sequence[Item], *, paging: Paging, id_of: Callable[[Item], str]) -> Sequence[Item]:
+    def cut(
+        self, items: Sequence[Item], *, paging: Paging, id_of: Callable[[Item], str]
+    ) -> Sequence[Item]:
         """The old generation ("offset") slices and ignores the marker; the new one honours both."""
         start = self.offset
         if paging == "marker" and self.marker:
@@ -45,7 +60,9 @@ class Window:
         return items[start : start + self.limit]
 
     def shifted(self, rows: int) -> "Window":
-        """As if `rows` rows had been inserted in front between every two pages, which may overlap."""
+        """As if `rows` rows had been inserted in front between every two pages, which may
+        overlap.
+        """
         pages = -(-self.offset // self.limit) if self.limit else 0
         return replace(self, offset=max(0, self.offset - rows * pages))
 
@@ -59,7 +76,9 @@ def _whole(arguments: Mapping[str, str], word: str, default: int) -> int:
     except ValueError as problem:
         raise BadQueryError(f"{word} param must be an integer") from problem
     if not 0 <= number <= BIGGEST:
-        raise BadQueryError(f"{word} param must be positive" if number < 0 else f"{word} param is too big")
+        raise BadQueryError(
+            f"{word} param must be positive" if number < 0 else f"{word} param is too big"
+        )
     return number
 
 
@@ -71,11 +90,15 @@ def _place(items: Sequence[Item], marker: str, id_of: Callable[[Item], str]) -> 
 
 
 def next_link(arguments: Mapping[str, str], *, base: str, last_id: str) -> dict[str, str]:
-    """Both generations copy the request's own words and add the marker: who follows it repeats or skips rows."""
+    """Both generations copy the request's own words and add the marker: who follows it repeats or
+    skips rows.
+    """
     return {"href": f"{base}?{urlencode({**arguments, 'marker': last_id})}", "rel": "next"}
 
 
-def chosen(rows: list[Row], arguments: Mapping[str, str], *, now: float, form: Form) -> Sequence[Row]:
+def chosen(
+    rows: list[Row], arguments: Mapping[str, str], *, now: float, form: Form
+) -> Sequence[Row]:
     """Filtered by name, status, volume_id; by default the newest comes first."""
     for word, value_of in _filters(now).items():
         wanted = arguments.get(word)

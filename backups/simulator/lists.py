@@ -1,4 +1,6 @@
-"""The answers of list calls, flawed as documented, and more flawed on demand (`backups/vbs/API.md` §6)."""
+"""The answers of list calls, flawed as documented, and more flawed on demand (`backups/vbs/API.md`
+§6).
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,17 +10,29 @@ from typing import Any
 from backups.simulator.body import Form
 from backups.simulator.errors import error, no_such_backup
 from backups.simulator.faults import Fault
-from backups.simulator.listing import BadQueryError, NoMarkerError, Paging, Window, chosen, next_link
+from backups.simulator.listing import (
+    BadQueryError,
+    NoMarkerError,
+    Paging,
+    Window,
+    chosen,
+    next_link,
+)
 from backups.simulator.message import Answer, answer_json, encode
 from backups.simulator.store import Given, Row
 
 POISON = b'{"id": null, "status": ["?"], "links": "none"}'
-LATE_KEYS = ("service_metadata", "os-bak-tenant-attr:tenant_id")  # what entries of the documented list lack (§1.1)
+LATE_KEYS = (
+    "service_metadata",
+    "os-bak-tenant-attr:tenant_id",
+)  # what entries of the documented list lack (§1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class ListCall:
-    """One list call of a sender who may ask. `base`: what the server believes to be its own address."""
+    """One list call of a sender who may ask. `base`: what the server believes to be its own
+    address.
+    """
 
     arguments: Mapping[str, str]
     detail: bool
@@ -34,7 +48,9 @@ class ListCall:
             return replace(window, offset=0, marker=None)
         return window.shifted(self.faults["shift"].rows) if "shift" in self.faults else window
 
-    def links(self, *, page_length: int, limit: int, last_id: str, word: str) -> list[dict[str, str]]:
+    def links(
+        self, *, page_length: int, limit: int, last_id: str, word: str
+    ) -> list[dict[str, str]]:
         """A next link whenever the page is full, so the last one may lead to an empty page."""
         if "endless" in self.faults or (page_length and page_length == limit):
             return [next_link(self.arguments, base=f"{self.base}/{word}", last_id=last_id)]
@@ -50,7 +66,11 @@ def backup_list(rows: list[Row], call: ListCall) -> Answer:
         return error(400, message=str(problem))
     except NoMarkerError as problem:
         return no_such_backup(str(problem))
-    body = b'{"backups": [' + b", ".join(_entries([written(row, call.now, call.form) for row in page], call)) + b"]"
+    body = (
+        b'{"backups": ['
+        + b", ".join(_entries([written(row, call.now, call.form) for row in page], call))
+        + b"]"
+    )
     last_id = page[-1].id if page else ""
     links = call.links(page_length=len(page), limit=window.limit, last_id=last_id, word="backups")
     if links:
@@ -78,16 +98,24 @@ def volume_list(volumes: list[dict[str, Any]], call: ListCall) -> Answer:
         return error(400, message=str(problem))
     except NoMarkerError as problem:
         return error(404, message=f"Volume {problem} could not be found.")
-    body: dict[str, Any] = {"volumes": [volume if call.detail else _short(volume) for volume in page]}
+    body: dict[str, Any] = {
+        "volumes": [volume if call.detail else _short(volume) for volume in page]
+    }
     last_id = str(page[-1]["id"]) if page else ""
     links = call.links(page_length=len(page), limit=window.limit, last_id=last_id, word="volumes")
     return answer_json(body | ({"volumes_links": links} if links else {}))
 
 
 def written(row: Row, now: float, form: Form) -> bytes:
-    """The backup as JSON; stock Cinder has neither metadata nor tenant key, in the page's example neither (§9)."""
+    """The backup as JSON; stock Cinder has neither metadata nor tenant key, in the page's example
+    neither (§9).
+    """
     body = row.encode(now, form)
-    return without_late_keys(body) if form.flavor == "cinder" and isinstance(row, Given) and row.text else body
+    return (
+        without_late_keys(body)
+        if form.flavor == "cinder" and isinstance(row, Given) and row.text
+        else body
+    )
 
 
 def without_late_keys(body: bytes) -> bytes:

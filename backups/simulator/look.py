@@ -1,4 +1,6 @@
-"""What makes a stream's backups special: names, descriptions, oddities, and why some of them failed."""
+"""What makes a stream's backups special: names, descriptions, oddities, and why some of them
+failed.
+"""
 
 from collections.abc import Callable
 
@@ -18,14 +20,18 @@ ODD_NAMES = (
 )
 PLAIN_TEXTS = ("Backup of {prod} at 100%", "before upgrade to 12.4", "2024", "keep until audit")
 CAUSES: tuple[Callable[[Stream, int, Facts], str], ...] = (
-    lambda s, n, f: "VolumeBackup.0064: CreateBackup Task-fail: fsp cinder return backup status is error.",
     lambda s, n, f: (
-        f"VolumeBackup.0062: snapshot {uuid_from(f'snapshot {f.id}')} of disk {f.volume_id} is in status error."
+        "VolumeBackup.0064: CreateBackup Task-fail: fsp cinder return backup status is error."
+    ),
+    lambda s, n, f: (
+        f"VolumeBackup.0062: snapshot {uuid_from(f'snapshot {f.id}')} of disk {f.volume_id} is in "
+        "status error."
     ),
     lambda s, n, f: "VolumeBackup.0081: the backup capacity quota of the project is used up.",
     lambda s, n, f: "Connection to swift failed: [Errno 111] ECONNREFUSED",
     lambda s, n, f: (
-        f"Backup host 192.0.2.{20 + s.dice(n, 'host') % 9} did not answer within {600 + s.dice(n, 't') % 60} s"
+        f"Backup host 192.0.2.{20 + s.dice(n, 'host') % 9} did not answer within "
+        f"{600 + s.dice(n, 't') % 60} s"
     ),
     lambda s, n, f: "incomplete backup reset on manager restart",
 )
@@ -43,7 +49,12 @@ def _csbs(stream: Stream, n: int, facts: Facts) -> None:
 
 
 def _disk_copy(stream: Stream, n: int, facts: Facts) -> None:
-    facts.name, facts.description, facts.full, facts.inc = f"copy-of-{stream.volume.name}", "replica", True, 0
+    facts.name, facts.description, facts.full, facts.inc = (
+        f"copy-of-{stream.volume.name}",
+        "replica",
+        True,
+        0,
+    )
     facts.metadata = {"ST": 4}
 
 
@@ -74,8 +85,22 @@ def _plain(stream: Stream, n: int, facts: Facts) -> None:
 
 
 def _bare(stream: Stream, n: int, facts: Facts) -> None:
-    nothing = ("name", "description", "object_count", "availability_zone", "has_dependent_backups", "snapshot_id")
-    more = ("is_incremental", "container", "fail_reason", "updated_at", "data_timestamp", "service_metadata")
+    nothing = (
+        "name",
+        "description",
+        "object_count",
+        "availability_zone",
+        "has_dependent_backups",
+        "snapshot_id",
+    )
+    more = (
+        "is_incremental",
+        "container",
+        "fail_reason",
+        "updated_at",
+        "data_timestamp",
+        "service_metadata",
+    )
     facts.keys = dict.fromkeys((*nothing, *more))
 
 
@@ -99,11 +124,16 @@ LOOKS: dict[str, Callable[[Stream, int, Facts], None]] = {
 
 
 def dress(stream: Stream, n: int, facts: Facts) -> None:
-    """Finish the facts of occurrence `n`: name as a policy gives it, encryption, then the stream's own look."""
+    """Finish the facts of occurrence `n`: name as a policy gives it, encryption, then the stream's
+    own look.
+    """
     facts.name = f"autobk_{stream.dice(n, 'name') & 0xFFFF:04x}"
     if stream.volume.encrypted:
         facts.encryption_key_id = uuid_from(f"key {stream.volume.volume_id}")
-        facts.metadata = {"VK": (uuid_from(f"vk {facts.id}") * 2).replace("-", ""), "CMKID": facts.encryption_key_id}
+        facts.metadata = {
+            "VK": (uuid_from(f"vk {facts.id}") * 2).replace("-", ""),
+            "CMKID": facts.encryption_key_id,
+        }
     if stream.look in LOOKS:
         LOOKS[stream.look](stream, n, facts)
     if facts.phase.status in ("error", "error_deleting"):

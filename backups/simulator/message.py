@@ -1,4 +1,6 @@
-"""What goes in and out of the simulator, apart from sockets: one question, one answer, one list of JSON bytes."""
+"""What goes in and out of the simulator, apart from sockets: one question, one answer, one list of
+JSON bytes.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +13,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request as it arrived. `path` is decoded, `raw_path` is as sent; `headers` have lower-case names."""
+    """One request as it arrived. `path` is decoded, `raw_path` is as sent; `headers` have
+    lower-case names.
+    """
 
     method: str
     path: str
@@ -51,4 +55,9 @@ def encode(value: Any) -> bytes:
 
 def answer_json(value: Any, status: int = 200, **headers: str) -> Answer:
     """An underscore in the name of a header stands for a hyphen."""
-    return Answer(status, encode(value), JSON, {name.replace("_", "-"): text for name, text in headers.items()})
+    return Answer(
+        status,
+        encode(value),
+        JSON,
+        {name.replace("_", "-"): text for name, text in headers.items()},
+    )

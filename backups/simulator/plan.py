@@ -1,4 +1,6 @@
-"""Which disks the generated cloud has, and which streams of backups; every state an operator may meet has its disk."""
+"""Which disks the generated cloud has, and which streams of backups; every state an operator may
+meet has its disk.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,17 +10,57 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from backups.simulator.stream import DAY, HOUR, WEEK, SimulatedVolume, Stream
 
 QUARTER = 900
-# Name of the disk, then its streams as options of Stream; a number alone is the `keep` of a plain nightly stream.
+# Name of the disk, then its streams as options of Stream; a number alone is the `keep` of a plain
+# nightly stream.
 _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("db-prod-01-data", (14, {"look": "hand", "keep": 2, "period": 9 * DAY, "full_every": 1})),
     ("db-prod-02-data", (14,)),
-    ("ledger-wal-01", ({"look": "script", "period": QUARTER, "phase": 0, "jitter": 20, "seconds": 460, "keep": 12},)),
-    ("ledger-wal-02", ({"look": "script", "period": QUARTER, "phase": 300, "jitter": 20, "seconds": 460, "keep": 12},)),
-    ("kafka-log-01", ({"look": "script", "period": QUARTER, "phase": 600, "jitter": 20, "seconds": 460, "keep": 12},)),
+    (
+        "ledger-wal-01",
+        (
+            {
+                "look": "script",
+                "period": QUARTER,
+                "phase": 0,
+                "jitter": 20,
+                "seconds": 460,
+                "keep": 12,
+            },
+        ),
+    ),
+    (
+        "ledger-wal-02",
+        (
+            {
+                "look": "script",
+                "period": QUARTER,
+                "phase": 300,
+                "jitter": 20,
+                "seconds": 460,
+                "keep": 12,
+            },
+        ),
+    ),
+    (
+        "kafka-log-01",
+        (
+            {
+                "look": "script",
+                "period": QUARTER,
+                "phase": 600,
+                "jitter": 20,
+                "seconds": 460,
+                "keep": 12,
+            },
+        ),
+    ),
     ("app-prod-01-root", ({"look": "csbs", "keep": 8},)),
     (
         "erp-replica-data",
-        ({"look": "disk_copy", "keep": 6, "full_every": 1}, {"look": "vm_copy", "keep": 3, "full_every": 1}),
+        (
+            {"look": "disk_copy", "keep": 6, "full_every": 1},
+            {"look": "vm_copy", "keep": 3, "full_every": 1},
+        ),
     ),
     ("hr-vault", (10,)),
     ("mail-store-01", ({"fail_one_in": 2, "cause": 0, "keep": 12},)),
@@ -26,20 +68,58 @@ _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("web-prod-03-root", ({"fail_one_in": 2, "cause": 4, "keep": 12},)),
     ("crm-prod-data", ({"fail_one_in": 2, "cause": 1, "keep": 12},)),
     ("fileserver-eu", ({"look": "reasoned", "keep": 9},)),
-    ("build-cache-02", (6, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "error_deleting", "cause": 3})),
+    (
+        "build-cache-02",
+        (6, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "error_deleting", "cause": 3}),
+    ),
     (
         "restore-drill-01",
-        (4, {"look": "script", "period": 2 * HOUR, "keep": 3, "delay": QUARTER, "newest": "restoring"}),
+        (
+            4,
+            {
+                "look": "script",
+                "period": 2 * HOUR,
+                "keep": 3,
+                "delay": QUARTER,
+                "newest": "restoring",
+            },
+        ),
     ),
     ("scratch-07", ({"look": "script", "period": HOUR, "keep": 5, "oldest": "deleting"},)),
     ("search-index-a", (5, {"period": WEEK, "keep": 1, "frozen_at": 37, "phase": 2 * DAY})),
     ("search-index-b", (5, {"period": WEEK, "keep": 1, "frozen_at": 61, "phase": 5 * DAY})),
-    ("dwh-stage-a", (5, {"period": 6 * HOUR, "keep": 2, "seconds": 19_800, "wobble": 0.04, "phase": 0, "jitter": 0})),
+    (
+        "dwh-stage-a",
+        (
+            5,
+            {
+                "period": 6 * HOUR,
+                "keep": 2,
+                "seconds": 19_800,
+                "wobble": 0.04,
+                "phase": 0,
+                "jitter": 0,
+            },
+        ),
+    ),
     (
         "dwh-stage-b",
-        (5, {"period": 6 * HOUR, "keep": 2, "seconds": 19_800, "wobble": 0.04, "phase": 3 * HOUR, "jitter": 0}),
+        (
+            5,
+            {
+                "period": 6 * HOUR,
+                "keep": 2,
+                "seconds": 19_800,
+                "wobble": 0.04,
+                "phase": 3 * HOUR,
+                "jitter": 0,
+            },
+        ),
     ),
-    ("archive-cold", (4, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "moving_to_cold_tier"})),
+    (
+        "archive-cold",
+        (4, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "moving_to_cold_tier"}),
+    ),
     ("archive-warm", (4, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "error_restoring"})),
     ("legacy-app-01", ({"cycle": 40, "on": 12, "keep": 8},)),
     ("legacy-app-02", ({"cycle": 40, "on": 12, "keep": 8, "phase": 20 * DAY},)),
@@ -47,7 +127,8 @@ _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("removed-disk-01", ({"cycle": 40, "on": 12, "keep": 5, "phase": 10 * DAY},)),
     ("wiki-data", ({"full_every": 100_000, "keep": 8},)),
     ("registry-blobs", ({"look": "pruned", "keep": 12},)),
-    # From its eighth backup on the newest increment of such a chain stands out; one of the three is always that far.
+    # From its eighth backup on the newest increment of such a chain stands out; one of the three is
+    # always that far.
     ("metrics-tsdb-01", ({"look": "runaway", "keep": 8, "full_every": 12},)),
     ("metrics-tsdb-02", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 4 * DAY},)),
     ("metrics-tsdb-03", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 8 * DAY},)),
@@ -56,7 +137,20 @@ _ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
     ("import-2017", ({"look": "bare", "keep": 3},)),
 )
 NEVER_BACKED_UP = ("tmp-build-99", "jump-host-root", "analytics-sandbox")
-_WORDS = ("db", "app", "web", "cache", "queue", "mail", "search", "batch", "erp", "crm", "vault", "proxy")
+_WORDS = (
+    "db",
+    "app",
+    "web",
+    "cache",
+    "queue",
+    "mail",
+    "search",
+    "batch",
+    "erp",
+    "crm",
+    "vault",
+    "proxy",
+)
 _PLACES = ("prod", "test", "stage", "lab")
 _PARTS = ("data", "root", "log", "wal")
 FILL_KEEP = 14
@@ -74,7 +168,9 @@ def names_of(seed: int) -> UUID:
 
 
 def make_plan(*, seed: int, backups: int, keep: int = FILL_KEEP) -> Plan:
-    """Disks and streams that hold exactly `backups` backups at any time; none at all for 0. `keep`: of a plain disk."""
+    """Disks and streams that hold exactly `backups` backups at any time; none at all for 0. `keep`:
+    of a plain disk.
+    """
     if not backups:
         return Plan((), ())
     space = names_of(seed)
@@ -87,7 +183,10 @@ def make_plan(*, seed: int, backups: int, keep: int = FILL_KEEP) -> Plan:
             streams.append(replace(stream, keep=min(stream.keep, left)))
             left -= streams[-1].keep
             if not left:
-                volumes += (_volume(space, index=-1 - i, name=name) for i, name in enumerate(NEVER_BACKED_UP))
+                volumes += (
+                    _volume(space, index=-1 - i, name=name)
+                    for i, name in enumerate(NEVER_BACKED_UP)
+                )
                 return Plan(tuple(volumes), tuple(streams))
     raise AssertionError("the stream of disks never ends")
 

@@ -20,7 +20,12 @@ def quota_body(rows: Sequence[Row], now: float, form: Form) -> dict[str, Any]:
             "id": form.project_id,
             "resources": [
                 {"type": "backups", "used": used, "reserved": 0, "quota": max(20, used * 5 // 4)},
-                {"type": "backup_ gigabytes", "used": gigabytes, "reserved": 0, "quota": max(1000, gigabytes * 5 // 4)},
+                {
+                    "type": "backup_ gigabytes",
+                    "used": gigabytes,
+                    "reserved": 0,
+                    "quota": max(1000, gigabytes * 5 // 4),
+                },
             ],
         }
     }

@@ -11,9 +11,11 @@ SECRET_HEADERS = frozenset({"x-auth-token", "x-subject-token", "authorization", 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was given. `at`: the clock's.
+    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was given. `at`:
+    the clock's.
 
-    `token_sent`: whether a token or a signature came along, `token_valid`: whether it was good here and now.
+    `token_sent`: whether a token or a signature came along, `token_valid`: whether it was good here
+    and now.
     """
 
     method: str
@@ -27,7 +29,9 @@ class Request:
 
 
 class Log:
-    """Safe to use from many threads. `keep`: how many records are kept; the counts are of all requests."""
+    """Safe to use from many threads. `keep`: how many records are kept; the counts are of all
+    requests.
+    """
 
     def __init__(self, *, keep: int) -> None:
         self._lock = threading.Lock()
@@ -64,10 +68,14 @@ class Log:
             self.max_in_flight = max(self.max_in_flight, self._running)
             if backup_id:
                 self._in_flight[backup_id] += 1
-                self._max_in_flight_of[backup_id] = max(self._max_in_flight_of[backup_id], self._in_flight[backup_id])
+                self._max_in_flight_of[backup_id] = max(
+                    self._max_in_flight_of[backup_id], self._in_flight[backup_id]
+                )
 
     def leave(self, backup_id: str | None, request: Request) -> None:
-        """Called just before the last byte goes out, so that who has the answer also finds the record."""
+        """Called just before the last byte goes out, so that who has the answer also finds the
+        record.
+        """
         with self._lock:
             self._running -= 1
             self.count += 1

@@ -21,7 +21,9 @@ Pieces = Iterator[tuple[bytes, float]]  # bytes, and the seconds to wait after t
 
 
 class Reply(Protocol):
-    """What the simulator says to one request. `done` is called just before the last byte, or when none will come."""
+    """What the simulator says to one request. `done` is called just before the last byte, or when
+    none will come.
+    """
 
     answer: Answer
     fault: Fault | None
@@ -66,7 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.simulation.stopping.wait(3600 if fault.seconds is None else fault.seconds)
             return
         reply.done(None)
-        # Lingering for 0 seconds makes the kernel send RST instead of FIN; only a real close of the descriptor does it.
+        # Lingering for 0 seconds makes the kernel send RST instead of FIN; only a real close of the
+        # descriptor does it.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
 
@@ -107,7 +110,10 @@ class Handler(BaseHTTPRequestHandler):
     def _head(self, answer: Answer, framing: list[tuple[str, str]]) -> bytes:
         number = f"{next(self._numbers):012x}"
         ids = {"X-Openstack-Request-Id": f"req-{number}", "X-Compute-Request-Id": f"req-{number}"}
-        lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'OK' if answer.status < 300 else 'Status')}"]
+        lines = [
+            f"HTTP/1.1 {answer.status} "
+            f"{REASONS.get(answer.status, 'OK' if answer.status < 300 else 'Status')}"
+        ]
         fields = [
             ("Date", self.server.simulation.now().strftime("%a, %d %b %Y %H:%M:%S GMT")),
             ("Server", "vbs-simulator"),
@@ -188,6 +194,8 @@ class Server(ThreadingHTTPServer):
             worker.join(seconds / max(1, len(workers)))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are no news; anything else is a defect of the simulator and is told."""
+        """Clients that hang up are no news; anything else is a defect of the simulator and is
+        told.
+        """
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

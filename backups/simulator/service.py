@@ -1,4 +1,6 @@
-"""The paths of the simulated cloud: who may ask, and what is answered (`backups/vbs/API.md` §5, §7, §8, §9)."""
+"""The paths of the simulated cloud: who may ask, and what is answered (`backups/vbs/API.md` §5, §7,
+§8, §9).
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -101,19 +103,33 @@ class Service:
         }
 
     def refusal(self, question: Question, *, now: datetime) -> Answer | None:
-        """The answer to a sender who is not known; None for a good token or signature. To be asked once a request."""
+        """The answer to a sender who is not known; None for a good token or signature. To be asked
+        once a request.
+        """
         if is_signed(question.headers):
             why = self._guard.refusal(question, now=now)
-            return gateway(401, "0301", f"Incorrect IAM authentication information: {why}") if why else None
+            return (
+                gateway(401, "0301", f"Incorrect IAM authentication information: {why}")
+                if why
+                else None
+            )
         verdict = self._keystone.check(question.headers.get("x-auth-token"))
         return None if verdict == "good" else _refused(verdict, flavor=self._switches.flavor)
 
     def answer(
-        self, question: Question, faults: Mapping[str, Fault], *, refusal: Answer | None, now: datetime
+        self,
+        question: Question,
+        faults: Mapping[str, Fault],
+        *,
+        refusal: Answer | None,
+        now: datetime,
     ) -> Answer:
         if question.path.startswith("/v3"):
             return self._identity(question, faults)
-        if self._switches.flavor == "cinder" and question.path.rstrip("/") in ("/volume", "/volume/v3"):
+        if self._switches.flavor == "cinder" and question.path.rstrip("/") in (
+            "/volume",
+            "/volume/v3",
+        ):
             return self._cinder_versions()
         answer = self._routed(question, faults, refusal)
         return as_xml(answer) if question.wants_xml else answer
@@ -123,20 +139,36 @@ class Service:
         if path == "/v3" and question.method == "GET":
             return self._keystone.version()
         if path == "/v3/auth/tokens" and question.method == "POST":
-            return error(401, "keystone") if "refused_sign_in" in faults else self._keystone.sign_in(question)
+            return (
+                error(401, "keystone")
+                if "refused_sign_in" in faults
+                else self._keystone.sign_in(question)
+            )
         return error(404, "keystone", message="Could not find the requested resource.")
 
     def _cinder_versions(self) -> Answer:
         link = {"rel": "self", "href": f"{self._keystone.url}/volume/v3/"}
         numbers = {"version": f"3.{NEWEST_MINOR}", "min_version": "3.0"}
-        return answer_json({"versions": [{"id": "v3.0", "status": "CURRENT", **numbers, "links": [link]}]})
+        return answer_json(
+            {"versions": [{"id": "v3.0", "status": "CURRENT", **numbers, "links": [link]}]}
+        )
 
-    def _routed(self, question: Question, faults: Mapping[str, Fault], refusal: Answer | None) -> Answer:
-        """The gateway looks for the path first, then at the sender, then the service at the rest."""
-        matches = ((resource, pattern.fullmatch(question.path)) for resource, pattern in self._routes)
+    def _routed(
+        self, question: Question, faults: Mapping[str, Fault], refusal: Answer | None
+    ) -> Answer:
+        """The gateway looks for the path first, then at the sender, then the service at the
+        rest.
+        """
+        matches = (
+            (resource, pattern.fullmatch(question.path)) for resource, pattern in self._routes
+        )
         resource, match = next(((r, m) for r, m in matches if m), (None, None))
         if resource is None or match is None:
-            return no_such_api() if self._switches.flavor == "vbs" else error(404, "text", message="Not found.")
+            return (
+                no_such_api()
+                if self._switches.flavor == "vbs"
+                else error(404, "text", message="Not found.")
+            )
         parts = match.groupdict()
         refusal = refusal or self._foreign(parts["project"])
         if refusal:
@@ -159,14 +191,20 @@ class Service:
 
     def _form(self, question: Question) -> Form | Answer:
         switches = self._switches
-        form = Form(switches.flavor, self._account.project_id, self._keystone.url, switches.type_full)
+        form = Form(
+            switches.flavor, self._account.project_id, self._keystone.url, switches.type_full
+        )
         asked = question.headers.get("openstack-api-version", "").strip()
         if switches.flavor != "cinder" or not asked:
             return form
         match = _MICROVERSION.fullmatch(asked)
         minor = NEWEST_MINOR if asked == "volume latest" else int(match[1]) if match else -1
         if not 0 <= minor <= NEWEST_MINOR:
-            return error(406, message=f"Version {asked} is not supported by the API. Maximum is 3.{NEWEST_MINOR}.")
+            return error(
+                406,
+                message=f"Version {asked} is not supported by the API. Maximum is "
+                f"3.{NEWEST_MINOR}.",
+            )
         return replace(form, minor=minor)
 
     def _backup(self, call: Call) -> Answer:
@@ -199,7 +237,15 @@ class Service:
         if self._switches.flavor == "cinder":
             base = f"{self._keystone.url}/volume/v3/{self._account.project_id}"
         detail = call.parts["detail"] is not None
-        return ListCall(call.question.arguments, detail, call.form, base, self._switches.paging, call.faults, call.now)
+        return ListCall(
+            call.question.arguments,
+            detail,
+            call.form,
+            base,
+            self._switches.paging,
+            call.faults,
+            call.now,
+        )
 
     def _quota(self, call: Call) -> Answer:
         if not self._switches.quota_allowed:
@@ -222,11 +268,15 @@ def _is_uuid(text: str) -> bool:
 def _refused(verdict: Verdict, *, flavor: str) -> Answer:
     """401 has several bodies, one for each layer that may refuse (§8.1, trap 18)."""
     if verdict == "domain":
-        return error(403, message="Policy doesn't allow backup:get to be performed with a token of a domain.")
+        return error(
+            403, message="Policy doesn't allow backup:get to be performed with a token of a domain."
+        )
     if flavor == "cinder" or verdict == "unscoped":
         return error(401)
     if verdict == "missing":
-        return gateway(401, "0301", "Incorrect IAM authentication information: x-auth-token not found")
+        return gateway(
+            401, "0301", "Incorrect IAM authentication information: x-auth-token not found"
+        )
     if verdict == "unknown":
         return gateway(401, "0301", "Incorrect IAM authentication information: decrypt token fail")
     return error(401, "iam")

@@ -14,7 +14,9 @@ ALGORITHM = "SDK-HMAC-SHA256"
 CLOCK_SKEW = timedelta(minutes=15)
 WRONG_TRIES = 5
 LOCKED_FOR = timedelta(minutes=5)
-_HEADER = re.compile(ALGORITHM + r" Access=([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]{64})")
+_HEADER = re.compile(
+    ALGORITHM + r" Access=([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]{64})"
+)
 
 
 def _quoted(text: str) -> str:
@@ -22,7 +24,9 @@ def _quoted(text: str) -> str:
 
 
 def canonical_request(question: Question, signed: list[str]) -> str:
-    """`signed` are the lower-case names of the signed headers in their order; a missing header counts as empty."""
+    """`signed` are the lower-case names of the signed headers in their order; a missing header
+    counts as empty.
+    """
     path = "/".join(_quoted(unquote(part)) for part in question.raw_path.split("/"))
     pairs = sorted(parse_qsl(question.query, keep_blank_values=True))
     return "\n".join(
@@ -45,7 +49,9 @@ def signature(secret_key: str, *, date: str, canonical: str) -> str:
 
 
 class KeyGuard:
-    """Checks signatures; after WRONG_TRIES wrong ones in a row the key pair is locked for LOCKED_FOR."""
+    """Checks signatures; after WRONG_TRIES wrong ones in a row the key pair is locked for
+    LOCKED_FOR.
+    """
 
     def __init__(self, *, access_key: str, secret_key: str) -> None:
         self._access_key, self._secret_key = access_key, secret_key
@@ -75,7 +81,9 @@ class KeyGuard:
         date = question.headers.get("x-sdk-date", "")
         if not _recent(date, now):
             return "the signature date is expired"
-        expected = signature(self._secret_key, date=date, canonical=canonical_request(question, signed))
+        expected = signature(
+            self._secret_key, date=date, canonical=canonical_request(question, signed)
+        )
         right = access_key == self._access_key and hmac.compare_digest(expected, parts[3])
         return None if right else "verify aksk signature fail"
 

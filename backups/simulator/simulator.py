@@ -29,14 +29,18 @@ POLL_SECONDS = 0.02  # how soon the server notices that it is to stop
 
 
 def utc_now() -> datetime:
-    """The machine's clock: a server is an edge, and this is where it reads the time unless it is handed in."""
+    """The machine's clock: a server is an edge, and this is where it reads the time unless it is
+    handed in.
+    """
     return datetime.now(UTC)
 
 
 class _Reply:
     """One request on its way through the simulator."""
 
-    def __init__(self, answer: Answer, fault: Fault | None, leave: Callable[[int | None], None]) -> None:
+    def __init__(
+        self, answer: Answer, fault: Fault | None, leave: Callable[[int | None], None]
+    ) -> None:
         self.answer, self.fault, self._leave = answer, fault, leave
         self._left = False
 
@@ -48,12 +52,14 @@ class _Reply:
 
 
 class Simulator:
-    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager; all methods are thread-safe.
+    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager; all methods are
+    thread-safe.
 
-    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC. `paging`: which of
-    the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder" for stock Cinder v3. `type_full`: which
-    value of Type means full (§3.1). `token_seconds`: how long a token lives. `keep_requests`: how many records to keep.
-    IDs come from the seed: two clouds need two seeds.
+    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC.
+    `paging`: which of the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder"
+    for stock Cinder v3. `type_full`: which value of Type means full (§3.1). `token_seconds`: how
+    long a token lives. `keep_requests`: how many records to keep. IDs come from the seed: two
+    clouds need two seeds.
     """
 
     seed_example_id = seed_example.ID
@@ -78,7 +84,11 @@ class Simulator:
             raise ValueError("flavor is vbs or cinder, paging is marker or offset.")
         self.account, self.flavor, self.now, self.latency_ms = Account(), flavor, clock, latency_ms
         account = self.account
-        self.project_id, self.username, self.password = account.project_id, account.username, account.password
+        self.project_id, self.username, self.password = (
+            account.project_id,
+            account.username,
+            account.password,
+        )
         self.access_key, self.secret_key = account.access_key, account.secret_key
         self.application_credential_id = account.application_credential_id
         self.application_credential_secret = account.application_credential_secret
@@ -87,10 +97,16 @@ class Simulator:
         self._server = Server(port, self)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._keystone = Keystone(self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor)
-        self._store = Store(seed=seed, backups=backups, clock=lambda: clock().timestamp(), space=names_of(seed))
+        self._keystone = Keystone(
+            self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor
+        )
+        self._store = Store(
+            seed=seed, backups=backups, clock=lambda: clock().timestamp(), space=names_of(seed)
+        )
         self._volumes = Volumes(self._store.world)
-        self._service = self._make_service(Switches(flavor, paging, type_full, volumes_allowed, quota_allowed))
+        self._service = self._make_service(
+            Switches(flavor, paging, type_full, volumes_allowed, quota_allowed)
+        )
         self._thread: threading.Thread | None = None
 
     def _make_service(self, switches: Switches) -> Service:
@@ -108,7 +124,10 @@ class Simulator:
 
     def start(self) -> Self:
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_SECONDS,), name="vbs-simulator", daemon=True
+            target=self._server.serve_forever,
+            args=(POLL_SECONDS,),
+            name="vbs-simulator",
+            daemon=True,
         )
         self._thread.start()
         return self
@@ -127,7 +146,10 @@ class Simulator:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, contribution: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        contribution: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -144,7 +166,9 @@ class Simulator:
 
     @property
     def volume_endpoint(self) -> str:
-        return f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'evs/v2'}/{self.project_id}"
+        return (
+            f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'evs/v2'}/{self.project_id}"
+        )
 
     def issue_token(self) -> str:
         """A good token of the project, without a sign-in."""
@@ -153,7 +177,10 @@ class Simulator:
     def cloud_entry(self, *, auth: str = "password", **extra: Any) -> dict[str, Any]:
         """One entry of clouds.yaml; `auth`: password, v3applicationcredential, token or aksk."""
         token = self.issue_token() if auth == "token" else ""
-        return cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor) | extra
+        return (
+            cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor)
+            | extra
+        )
 
     def clouds_yaml(self, name: str = "demo", *, auth: str = "password", **extra: Any) -> str:
         return clouds_yaml({name: self.cloud_entry(auth=auth, **extra)})
@@ -163,12 +190,15 @@ class Simulator:
     def add(self, body: dict[str, Any], *, vanish: bool = False, listed: bool = True) -> str:
         """Serve this inner backup object as it is under its `id`; the ID is returned.
 
-        `vanish`: the single GET finds it once, then it is gone. `listed`: whether list calls name it.
+        `vanish`: the single GET finds it once, then it is gone. `listed`: whether list calls name
+        it.
         """
         self._store.add(Given(body, vanish=vanish, listed=listed))
         return str(body["id"])
 
-    def add_envelope(self, envelope: dict[str, Any], *, vanish: bool = False, listed: bool = True) -> str:
+    def add_envelope(
+        self, envelope: dict[str, Any], *, vanish: bool = False, listed: bool = True
+    ) -> str:
         return self.add(envelope["backup"], vanish=vanish, listed=listed)
 
     def remove(self, backup_id: str) -> None:
@@ -186,7 +216,9 @@ class Simulator:
         fail: str | None = None,
         size_gb: int = 10,
     ) -> str:
-        """Begin a backup that takes `seconds` by the clock and ends available, or in error for the reason `fail`."""
+        """Begin a backup that takes `seconds` by the clock and ends available, or in error for the
+        reason `fail`.
+        """
 
         def facts(backup_id: str, now: float) -> Facts:
             return Facts(
@@ -267,7 +299,10 @@ class Simulator:
         target = question.path + (f"?{question.query}" if question.query else "")
         sign_in = question.method == "POST" and question.path.rstrip("/") == "/v3/auth/tokens"
         is_list = LISTS.search(question.path) is not None and backup_id is None
-        taken = {fault.kind: fault for fault in self._faults.take(target=target, sign_in=sign_in, is_list=is_list)}
+        taken = {
+            fault.kind: fault
+            for fault in self._faults.take(target=target, sign_in=sign_in, is_list=is_list)
+        }
         single = next((fault for fault in taken.values() if fault.kind not in OF_LISTS), None)
         if "expired_token" in taken:
             self._keystone.revoke_all()

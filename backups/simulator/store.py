@@ -1,4 +1,6 @@
-"""All backups that the simulated project has: generated, added as they are, and created to run by the clock."""
+"""All backups that the simulated project has: generated, added as they are, and created to run by
+the clock.
+"""
 
 import json
 import threading
@@ -39,7 +41,12 @@ class Given:
     """A backup served exactly as it was given."""
 
     def __init__(
-        self, body: dict[str, Any], *, vanish: bool = False, listed: bool = True, text: bytes | None = None
+        self,
+        body: dict[str, Any],
+        *,
+        vanish: bool = False,
+        listed: bool = True,
+        text: bytes | None = None,
     ) -> None:
         self.id = str(body["id"])
         self.body, self.vanish, self.listed, self.text = body, vanish, listed, text
@@ -61,7 +68,9 @@ class Given:
 
 
 class Running:
-    """A backup made by `Simulator.create`: it runs by the clock from the moment it was asked for."""
+    """A backup made by `Simulator.create`: it runs by the clock from the moment it was asked
+    for.
+    """
 
     listed, vanish, text = True, False, None
 
@@ -70,7 +79,9 @@ class Running:
         self._facts, self._seconds, self._fail = facts, seconds, fail
 
     def _phase(self, now: float) -> Phase:
-        return phase_at(now - self._facts.created, seconds=self._seconds, fails=self._fail is not None)
+        return phase_at(
+            now - self._facts.created, seconds=self._seconds, fails=self._fail is not None
+        )
 
     def name(self, now: float) -> str | None:
         return self._facts.name
@@ -132,7 +143,9 @@ class Store:
             self._removed.add(backup_id.lower())
             self._version += 1
 
-    def create(self, facts_of: Callable[[str, float], Facts], *, seconds: float, fail: str | None) -> str:
+    def create(
+        self, facts_of: Callable[[str, float], Facts], *, seconds: float, fail: str | None
+    ) -> str:
         with self._lock:
             self._created += 1
             backup_id = str(uuid5(self._space, f"created {self._created}"))
@@ -155,7 +168,10 @@ class Store:
         with self._lock:
             version = (self.world.version, self._version)
             if self._order[0] != version:
-                self._order = (version, [row for _, row in sorted(self._listed(), key=lambda pair: pair[0])])
+                self._order = (
+                    version,
+                    [row for _, row in sorted(self._listed(), key=lambda pair: pair[0])],
+                )
             return self._order[1]
 
     def _listed(self) -> Iterator[tuple[Key, Row]]:

@@ -1,4 +1,6 @@
-"""A stream is one rhythm of backups of one disk: when each begins, how long it takes, what becomes of it."""
+"""A stream is one rhythm of backups of one disk: when each begins, how long it takes, what becomes
+of it.
+"""
 
 import zlib
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ GROWTH_SINCE_DAY = 20089  # 2025-01-01 in days since 1970: chains grow by the ca
 
 @dataclass(frozen=True, slots=True)
 class SimulatedVolume:
-    """A volume. `listed` is whether the volume list names it; sizes as their names say, growth per day."""
+    """A volume. `listed` is whether the volume list names it; sizes as their names say, growth per
+    day.
+    """
 
     index: int
     volume_id: str
@@ -24,12 +28,15 @@ class SimulatedVolume:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Occurrence `n` begins at phase + n × period (+ jitter); the newest `keep` that exist are kept.
+    """Occurrence `n` begins at phase + n × period (+ jitter); the newest `keep` that exist are
+    kept.
 
-    All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`: how much later than
-    its beginning a backup first appears. `wobble`: by which share durations differ. `fail_one_in`: share of failures
-    (0 = none), `cause` picks their text. `newest` and `oldest` are statuses that the newest and the oldest wear.
-    `frozen_at`: the percentage at which progress stands still. `look` names what is odd about it (`look.py`).
+    All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`:
+    how much later than its beginning a backup first appears. `wobble`: by which share durations
+    differ. `fail_one_in`: share of failures (0 = none), `cause` picks their text. `newest` and
+    `oldest` are statuses that the newest and the oldest wear.
+    `frozen_at`: the percentage at which progress stands still. `look` names what is odd about it
+    (`look.py`).
     """
 
     key: str
@@ -91,14 +98,22 @@ class Stream:
         return bool(self.fail_one_in) and self.dice(n, "fails") % self.fail_one_in == 0
 
     def chain_mb(self, n: int) -> int:
-        """Size of the whole chain after occurrence `n`: it grows with every increment, and with the disk."""
+        """Size of the whole chain after occurrence `n`: it grows with every increment, and with the
+        disk.
+        """
         place = n % self.full_every
         day = max(0.0, (n - place) * self.period / DAY - GROWTH_SINCE_DAY)
-        full = self.volume.base_mb + int(self.volume.growth_mb * day) + self.dice(n - place, "full") % 50
+        full = (
+            self.volume.base_mb
+            + int(self.volume.growth_mb * day)
+            + self.dice(n - place, "full") % 50
+        )
         step = max(2, self.volume.base_mb // max(100, self.full_every))
         size = full + (place * step + self.dice(n, "step") % step if place else 0)
         if self.look == "pruned" and place >= 4:
             size -= full // 3
         if self.look == "runaway":
-            size = full + int(60 * (1.75**place - 1))  # each increment is 1.75 times the one before it
+            size = full + int(
+                60 * (1.75**place - 1)
+            )  # each increment is 1.75 times the one before it
         return size

@@ -1,4 +1,6 @@
-"""How a running backup changes with time: creating, progress, the two-step end (`backups/vbs/API.md` §2)."""
+"""How a running backup changes with time: creating, progress, the two-step end
+(`backups/vbs/API.md` §2).
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +12,9 @@ Metadata = Literal["none", "short", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """`metadata` none is null, short is the padded text of a running or failed backup, full has every key."""
+    """`metadata` none is null, short is the padded text of a running or failed backup, full has
+    every key.
+    """
 
     status: str
     progress: int | None
@@ -21,7 +25,9 @@ AVAILABLE = Phase("available", None, "full")
 ERROR = Phase("error", None, "short")
 
 
-def phase_at(elapsed: float, *, seconds: float, fails: bool = False, frozen_at: int | None = None) -> Phase:
+def phase_at(
+    elapsed: float, *, seconds: float, fails: bool = False, frozen_at: int | None = None
+) -> Phase:
     """The phase `elapsed` seconds after the start of a backup that takes `seconds`.
 
     `frozen_at` is the percentage at which progress stands still for ever.

@@ -1,4 +1,6 @@
-"""The volumes: the generated disks, those that a test puts in or takes out, and those that the list lacks."""
+"""The volumes: the generated disks, those that a test puts in or takes out, and those that the list
+lacks.
+"""
 
 import threading
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""The generated cloud: a function of (seed, now), so the same backups are there after any restart."""
+"""The generated cloud: a function of (seed, now), so the same backups are there after any
+restart.
+"""
 
 import heapq
 import threading
@@ -35,10 +37,18 @@ class Slot:
     def phase(self, now: float) -> Phase:
         stream, n = self.stream, self.n
         seconds = stream.takes(n)
-        phase = phase_at(now - self.start, seconds=seconds, fails=stream.fails(n), frozen_at=stream.frozen_at)
+        phase = phase_at(
+            now - self.start, seconds=seconds, fails=stream.fails(n), frozen_at=stream.frozen_at
+        )
         if phase is not AVAILABLE:
             return phase
-        worn = stream.newest if self.queue[-1] is self else stream.oldest if self.queue[0] is self else None
+        worn = (
+            stream.newest
+            if self.queue[-1] is self
+            else stream.oldest
+            if self.queue[0] is self
+            else None
+        )
         return Phase(worn, None, "full") if worn else phase
 
     def status(self, now: float) -> str:
@@ -80,7 +90,9 @@ class Slot:
 
 
 class World:
-    """The backups that exist now, in the order of their beginnings. Safe to use from many threads."""
+    """The backups that exist now, in the order of their beginnings. Safe to use from many
+    threads.
+    """
 
     def __init__(self, *, seed: int, backups: int, keep: int = FILL_KEEP) -> None:
         self._space = names_of(seed)
@@ -144,7 +156,9 @@ class World:
         self.version += 1
 
     def volumes(self, form: Form) -> list[dict[str, Any]]:
-        """The volume list, newest first: without removed disks, with those that no backup was ever made of."""
+        """The volume list, newest first: without removed disks, with those that no backup was ever
+        made of.
+        """
         return [volume_body(volume, form) for volume in self.planned_volumes if volume.listed]
 
 

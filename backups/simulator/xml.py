@@ -24,5 +24,7 @@ def as_xml(answer: Answer) -> Answer:
     if answer.content_type != JSON or not answer.body:
         return answer
     value = json.loads(answer.body)
-    text = "<?xml version='1.0' encoding='UTF-8'?>\n" + "".join(_element(key, item) for key, item in value.items())
+    text = "<?xml version='1.0' encoding='UTF-8'?>\n" + "".join(
+        _element(key, item) for key, item in value.items()
+    )
     return replace(answer, body=text.encode(), content_type="application/xml")

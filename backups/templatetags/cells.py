@@ -17,7 +17,8 @@ Context = Mapping[str, Any]
 Row = Mapping[str, Any]
 _NOTHING = mark_safe('<span class="none">none</span>')
 _UNKNOWN_ORIGIN = mark_safe(
-    '<span class="none" title="The cloud names no disk that it is of: no disk here is judged by it.">'
+    '<span class="none" title="The cloud names no disk that it is of: '
+    'no disk here is judged by it.">'
     "unknown origin</span>"
 )
 _YES, _NO = mark_safe("yes"), mark_safe("no")
@@ -38,12 +39,16 @@ def cloud_error(context: Context, cloud: str) -> SafeString:
         return mark_safe("")
     since = when(context, instant(error["since"]))
     message = error["message"]
-    return format_html('<span class="sub cut short" title="{}">its cloud, {}: {}</span>', message, since, message)
+    return format_html(
+        '<span class="sub cut short" title="{}">its cloud, {}: {}</span>', message, since, message
+    )
 
 
 @register.simple_tag(takes_context=True)
 def volume(context: Context, row: Row) -> SafeString:
-    """The disk by its label, its name in the cloud or the first part of its ID, leading to its page."""
+    """The disk by its label, its name in the cloud or the first part of its ID, leading to its
+    page.
+    """
     volume_id = row["volume_id"]
     if not volume_id:
         return none() if row.get("tracking_state") == "pending" else _UNKNOWN_ORIGIN
@@ -53,7 +58,13 @@ def volume(context: Context, row: Row) -> SafeString:
     href = volume_url(row["cloud"], volume_id)
     if href is None:
         return format_html('<bdi class="cut short{}" title="{}">{}</bdi>', tone, volume_id, shown)
-    return format_html('<a class="cut short{}" href="{}" title="{}"><bdi>{}</bdi></a>', tone, href, volume_id, shown)
+    return format_html(
+        '<a class="cut short{}" href="{}" title="{}"><bdi>{}</bdi></a>',
+        tone,
+        href,
+        volume_id,
+        shown,
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -103,7 +114,10 @@ def _kind(_context: Context, _word: str, row: Row) -> SafeString:
 _WRITERS: Mapping[str, Callable[[Context, str, Row], SafeString]] = {
     "volume_id": _volume,
     "kind": _kind,
-    **dict.fromkeys(("size", "chain_size_mb", "throughput_mb_s", "space_saving_percent", "object_count"), _number),
+    **dict.fromkeys(
+        ("size", "chain_size_mb", "throughput_mb_s", "space_saving_percent", "object_count"),
+        _number,
+    ),
     **dict.fromkeys(("created_at", "updated_at", "data_timestamp", "tracked_at"), _when),
     **dict.fromkeys(("encrypted", "has_dependent_backups"), _flag),
     **dict.fromkeys(("description", "note"), _long),

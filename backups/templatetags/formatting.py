@@ -1,4 +1,6 @@
-"""Words, times and sizes as pages show them. What a cloud gave is escaped and set apart for right-to-left text."""
+"""Words, times and sizes as pages show them. What a cloud gave is escaped and set apart for
+right-to-left text.
+"""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +22,11 @@ from backups.web.volume_address import volume_url
 
 register = template.Library()
 _NONE = mark_safe('<span class="none" title="not supplied">–</span>')
-_STEPS = ((timedelta(days=730), 365 * 86400, "y"), (timedelta(days=2), 86400, "d"), (timedelta(hours=2), 3600, "h"))
+_STEPS = (
+    (timedelta(days=730), 365 * 86400, "y"),
+    (timedelta(days=2), 86400, "d"),
+    (timedelta(hours=2), 3600, "h"),
+)
 
 
 @register.simple_tag
@@ -44,21 +50,28 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag
 def volume_href(cloud: str, volume_id: str) -> SafeString:
-    """The attribute `href` of a link to a disk's page; nothing, which makes it plain text, where there can be none."""
+    """The attribute `href` of a link to a disk's page; nothing, which makes it plain text, where
+    there can be none.
+    """
     url = volume_url(cloud, volume_id)
     return format_html('href="{}"', url) if url else mark_safe("")
 
 
 @register.simple_tag
 def glyph(badge: Badge) -> SafeString:
-    return format_html('<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>', badge.tone, badge.glyph)
+    return format_html(
+        '<svg class="g is-{}" aria-hidden="true"><use href="#{}"></use></svg>',
+        badge.tone,
+        badge.glyph,
+    )
 
 
 @register.simple_tag
 def state(badge: Badge) -> SafeString:
     """Shape, word and colour, in that order."""
     return format_html(
-        '<span class="st st-{}" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>'
+        '<span class="st st-{}" title="{}">'
+        '<svg class="g" aria-hidden="true"><use href="#{}"></use></svg>'
         "<span>{}</span></span>",
         badge.tone,
         badge.tooltip,
@@ -69,7 +82,9 @@ def state(badge: Badge) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def status(context: Mapping[str, Any], row: Mapping[str, Any]) -> SafeString:
-    """The status of a row that holds `status`, `tracking_state`, `progress` and perhaps `stuck_at`."""
+    """The status of a row that holds `status`, `tracking_state`, `progress` and perhaps
+    `stuck_at`.
+    """
     return state(_badge(context, row))
 
 
@@ -91,7 +106,8 @@ def kind(row: Mapping[str, Any]) -> SafeString:
     if row["tracking_state"] == "pending":
         return _NONE
     mark = format_html(
-        '<span class="kind" title="{}"><svg class="g" aria-hidden="true"><use href="#{}"></use></svg>{}</span>',
+        '<span class="kind" title="{}">'
+        '<svg class="g" aria-hidden="true"><use href="#{}"></use></svg>{}</span>',
         badge.tooltip,
         badge.glyph,
         badge.text,
@@ -100,7 +116,8 @@ def kind(row: Mapping[str, Any]) -> SafeString:
         return mark
     why = "Two signals that should agree on the kind do not"
     return format_html(
-        '{} <span class="is-warn" title="{}"><svg class="g" aria-hidden="true"><use href="#g-late"></use></svg>'
+        '{} <span class="is-warn" title="{}">'
+        '<svg class="g" aria-hidden="true"><use href="#g-late"></use></svg>'
         '<span class="visually-hidden">{}</span></span>',
         mark,
         why,
@@ -115,21 +132,28 @@ def when(context: Mapping[str, Any], at: datetime | None) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def age(context: Mapping[str, Any], at: datetime | None, tracking_state: str = "fresh") -> SafeString:
+def age(
+    context: Mapping[str, Any], at: datetime | None, tracking_state: str = "fresh"
+) -> SafeString:
     """How old knowledge is, in short; violet and dashed when it is too old."""
     tone = "age age-stale" if tracking_state == "stale" else "age"
     if at is None:
         return format_html('<span class="{}">never</span>', tone)
-    return format_html('<span class="{}">{}</span>', tone, _time(context, at, span(_now(context) - at), "span"))
+    return format_html(
+        '<span class="{}">{}</span>', tone, _time(context, at, span(_now(context) - at), "span")
+    )
 
 
 @register.simple_tag(takes_context=True)
 def live(context: Mapping[str, Any], every: int = 30, etag: str = "") -> SafeString:
-    """What makes an element the page's live region: asked again every so many seconds, only changes are put in."""
+    """What makes an element the page's live region: asked again every so many seconds, only changes
+    are put in.
+    """
     if not context.get("live", True):
         return mark_safe('id="live"')
     return format_html(
-        'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="look" hx-select="#live" '
+        'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="look" '
+        'hx-select="#live" '
         'hx-select-oob="#attention-n" hx-swap="morph" hx-ext="morph"',
         every,
         etag,
@@ -142,10 +166,17 @@ def on(context: Mapping[str, Any], at: datetime) -> SafeString:
     """The day, or the time of today, in the reader's zone: Sat 21 Nov, today 05:52."""
     zone = context["reader"].zone if "reader" in context else UTC
     here, today = at.astimezone(zone), _now(context).astimezone(zone).date()
-    day = f"{here:%a} {here.day} {here:%b}" if (today - here.date()).days < 300 else f"{here.day} {here:%b %Y}"
+    day = (
+        f"{here:%a} {here.day} {here:%b}"
+        if (today - here.date()).days < 300
+        else f"{here.day} {here:%b %Y}"
+    )
     text = f"today {here:%H:%M}" if here.date() == today else day
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.astimezone(UTC).isoformat(), exact(at, zone), text
+        '<time datetime="{}" title="{}">{}</time>',
+        at.astimezone(UTC).isoformat(),
+        exact(at, zone),
+        text,
     )
 
 
@@ -216,11 +247,15 @@ def exact(at: datetime, zone: tzinfo) -> str:
     if own.utcoffset() == utc.utcoffset():
         return text
     city = str(zone).rsplit("/", 1)[-1].replace("_", " ")
-    return f"{text} · {own:{'%H:%M:%S' if own.date() == utc.date() else '%Y-%m-%d %H:%M:%S'}} {city}"
+    return (
+        f"{text} · {own:{'%H:%M:%S' if own.date() == utc.date() else '%Y-%m-%d %H:%M:%S'}} {city}"
+    )
 
 
 def _time(context: Mapping[str, Any], at: datetime, text: str, form: str) -> SafeString:
-    """`form`: how live.js keeps the text true between two answers. In a row it is no stop of the Tab key."""
+    """`form`: how live.js keeps the text true between two answers. In a row it is no stop of the
+    Tab key.
+    """
     zone = context["reader"].zone if "reader" in context else UTC
     return format_html(
         '<time datetime="{}" title="{}" data-t="{}" tabindex="{}">{}</time>',

@@ -16,7 +16,8 @@ from backups.tests.screen import chromium, context, watched
 
 __all__ = ["chromium", "context", "watched"]  # one browser serves all tests of a worker
 
-# Without it a live server's answer on a kept connection waits 40 ms for the acknowledgement of its head.
+# Without it a live server's answer on a kept connection waits 40 ms for the acknowledgement of its
+# head.
 WSGIRequestHandler.disable_nagle_algorithm = True
 
 
@@ -24,7 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--other-database",
         action="store_true",
-        help="run what is marked `either`, and nothing else, on the database that the plain run leaves out",
+        help="run what is marked `either`, and nothing else, on the database that the plain run "
+        "leaves out",
     )
 
 
@@ -38,10 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Ends sessions that are left over when the database is to be dropped, which PostgreSQL would refuse.
+    """Ends sessions that are left over when the database is to be dropped, which PostgreSQL would
+    refuse.
 
-    A live server's thread keeps its session for as long as the browser keeps its connection, and which of the two is
-    closed first depends on the order of the tests.
+    A live server's thread keeps its session for as long as the browser keeps its connection, and
+    which of the two is closed first depends on the order of the tests.
     """
     yield
     if connection.vendor == "postgresql":
@@ -54,10 +57,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture(autouse=True)
 def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | None]:
-    """Each test begins at START and time stands still until the test moves it: `clock.shift(seconds)`.
+    """Each test begins at START and time stands still until the test moves it:
+    `clock.shift(seconds)`.
 
-    `time.monotonic` goes on, so what waits for a process or a socket still does. A test marked `real_clock` is about
-    real processes, whose clock cannot be set from here; it has no traveller.
+    `time.monotonic` goes on, so what waits for a process or a socket still does. A test marked
+    `real_clock` is about real processes, whose clock cannot be set from here; it has no traveller.
     """
     if request.node.get_closest_marker("real_clock"):
         yield None

@@ -1,9 +1,10 @@
-"""Which worker runs which test. Workers with even numbers are on SQLite, those with odd ones on PostgreSQL.
+"""Which worker runs which test. Workers with even numbers are on SQLite, those with odd ones on
+PostgreSQL.
 
-Most tests of the database run on both. What is marked `either` asks nothing of a database that others do not ask:
-pages, forms and faults of clouds. The plain run takes each of these on one of the two, half on this one and half on
-that one; the long run takes them on the other (`--other-database`). What is marked `once`, or needs no database at
-all, runs on one worker.
+Most tests of the database run on both. What is marked `either` asks nothing of a database that
+others do not ask: pages, forms and faults of clouds. The plain run takes each of these on one of
+the two, half on this one and half on that one; the long run takes them on the other
+(`--other-database`). What is marked `once`, or needs no database at all, runs on one worker.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,24 +14,38 @@ from zlib import crc32
 
 import pytest
 
-BY_DATABASE = {"db", "transactional_db", "house"}  # fixtures of tests that look different on another database
-SECONDS = {  # of the files that take long, on one worker and one database, so that the workers end together
+BY_DATABASE = {
+    "db",
+    "transactional_db",
+    "house",
+}  # fixtures of tests that look different on another database
+# of the files that take long, on one worker and one database, so that the workers end together
+SECONDS = {
     "test_killed_parts.py": 350,
     "test_databases.py": 80,
     "test_wrong_clocks.py": 60,
     "test_restarts.py": 300,
     **dict.fromkeys(["test_screen_pages.py"], 60),
     **dict.fromkeys(["test_answers.py", "test_screen.py", "test_no_script.py"], 25),
-    **dict.fromkeys(["test_runner_up.py", "test_settings.py", "test_bad_input.py", "test_any_body.py"], 18),
+    **dict.fromkeys(
+        ["test_runner_up.py", "test_settings.py", "test_bad_input.py", "test_any_body.py"], 18
+    ),
     **dict.fromkeys(["test_runner_supervisor.py", "test_api_schema.py", "test_reader.py"], 14),
-    **dict.fromkeys(["test_pages.py", "test_api.py", "test_api_calls.py", "test_summary.py", "test_outages.py"], 11),
+    **dict.fromkeys(
+        ["test_pages.py", "test_api.py", "test_api_calls.py", "test_summary.py", "test_outages.py"],
+        11,
+    ),
 }
 OTHERS = 4
 Way = Literal["both", "either", "once"]
 
 
-def deal(items: Sequence[pytest.Item], *, workers: int, other_database: bool) -> list[list[pytest.Item]]:
-    """The tests of each worker, in the order of `items`. An odd number of workers has SQLite alone and runs all."""
+def deal(
+    items: Sequence[pytest.Item], *, workers: int, other_database: bool
+) -> list[list[pytest.Item]]:
+    """The tests of each worker, in the order of `items`. An odd number of workers has SQLite alone
+    and runs all.
+    """
     if workers % 2:
         return [list(items)] * workers
     if other_database:
@@ -54,14 +69,18 @@ def deal(items: Sequence[pytest.Item], *, workers: int, other_database: bool) ->
 
 
 def _way(item: pytest.Item) -> Way:
-    needs_database = item.get_closest_marker("django_db") or BY_DATABASE & set(getattr(item, "fixturenames", ()))
+    needs_database = item.get_closest_marker("django_db") or BY_DATABASE & set(
+        getattr(item, "fixturenames", ())
+    )
     if item.get_closest_marker("once") or not needs_database:
         return "once"
     return "either" if item.get_closest_marker("either") else "both"
 
 
 class _Files:
-    """Deals files to workers that stand side by side, always to those with the least work; `work` in seconds."""
+    """Deals files to workers that stand side by side, always to those with the least work; `work`
+    in seconds.
+    """
 
     def __init__(self, workers: int, *, width: int, work: list[int] | None = None) -> None:
         self.work = [0] * workers if work is None else work

@@ -20,14 +20,18 @@ def description() -> dict[str, Any]:
 def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Addresses as patterns, those without a variable first."""
     found = []
-    for path, operations in sorted(description()["paths"].items(), key=lambda pair: pair[0].count("{")):
+    for path, operations in sorted(
+        description()["paths"].items(), key=lambda pair: pair[0].count("{")
+    ):
         parts = re.split(r"\{\w+\}", path)
         found.append((re.compile("[^/]+".join(re.escape(part) for part in parts)), operations))
     return found
 
 
 class DescribedClient(Client):
-    """Fails when an answer under /api/ has a status, a type or a shape that the description does not promise."""
+    """Fails when an answer under /api/ has a status, a type or a shape that the description does
+    not promise.
+    """
 
     def request(self, **environ: Any) -> Any:
         answer = super().request(**environ)
@@ -55,6 +59,7 @@ def check(path: str, method: str, answer: Any) -> None:
     if "json" in kind and not path.endswith("/schema/"):
         schema = {**content[kind]["schema"], "components": description()["components"]}
         errors = [
-            f"{one.json_path}: {one.message[:200]}" for one in Draft202012Validator(schema).iter_errors(answer.json())
+            f"{one.json_path}: {one.message[:200]}"
+            for one in Draft202012Validator(schema).iter_errors(answer.json())
         ]
         assert errors == [], f"{method} {path}: {code}"

@@ -22,7 +22,10 @@ VOLUME = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
 def silent(*names: str, **words: Any) -> dict[str, Any]:
     """Entries of clouds.yaml for clouds that nobody asks anything; `words` go into each."""
     auth = {"auth_url": "http://127.0.0.1:9/v3", "username": "u", "password": "p"}
-    return {name: {"auth": {**auth, "user_domain_name": "d", "project_id": "p"}, **words} for name in names}
+    return {
+        name: {"auth": {**auth, "user_domain_name": "d", "project_id": "p"}, **words}
+        for name in names
+    }
 
 
 def configure(settings: Any, folder: Path, entries: dict[str, Any]) -> None:
@@ -34,9 +37,16 @@ def configure(settings: Any, folder: Path, entries: dict[str, Any]) -> None:
 
 @contextmanager
 def running(
-    settings: Any, folder: Path, *, auth: str = "password", entry: dict[str, Any] | None = None, **words: Any
+    settings: Any,
+    folder: Path,
+    *,
+    auth: str = "password",
+    entry: dict[str, Any] | None = None,
+    **words: Any,
 ) -> Iterator[Simulator]:
-    """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says otherwise."""
+    """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says
+    otherwise.
+    """
     with Simulator(**{"clock": timezone.now, **words}) as sim:
         given = sim.cloud_entry(auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})})
         configure(settings, folder, {"otc": given})
@@ -56,7 +66,9 @@ def make_due() -> None:
 
 def works() -> list[str]:
     """What the dispatcher calls workers for, the list of disks and the quota aside."""
-    return [need.work for need in needs(timezone.now()) if need.work not in ("list_disks", "read_quota")]
+    return [
+        need.work for need in needs(timezone.now()) if need.work not in ("list_disks", "read_quota")
+    ]
 
 
 def cloud() -> Cloud:
@@ -70,7 +82,9 @@ def row(backup_id: str) -> Any:
 def singles(sim: Simulator) -> int:
     """How many single GETs of backups there were."""
     return sum(
-        1 for call in sim.requests if call.method == "GET" and "/backups/" in call.path and "/detail" not in call.path
+        1
+        for call in sim.requests
+        if call.method == "GET" and "/backups/" in call.path and "/detail" not in call.path
     )
 
 

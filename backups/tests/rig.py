@@ -1,4 +1,5 @@
-"""Runs the long tests, and proves the tests themselves: the same verdict at another time, in another order, anywhere.
+"""Runs the long tests, and proves the tests themselves: the same verdict at another time, in
+another order, anywhere.
 
     python -m backups.tests.rig              what CI runs after `make test`, the runs marked SHORT
     python -m backups.tests.rig long         all others
@@ -7,13 +8,14 @@
 `make soak` calls it. What a file needs of the machine decides where it can be proved:
 
 * Most files need nothing: their clock is set (`conftest.py`), and they wait for events alone.
-* Browser tests (marked `browser`) need Chromium, whose own clock is the real one, so they are left out of the shifted
-  runs; what a page shows is a matter of the server's clock.
-* `test_runner_*.py`, `test_settings.py`, `test_simulator_command.py`, `test_publishing.py`, `test_deploy.py`,
-  `test_garbage.py`, `test_readme_examples.py` and `test_bench.py` start processes of their own. Those that get an
-  empty environment see the real clock, the others the shifted one.
-* `faults/test_killed_parts.py`, `test_databases.py` and `test_wrong_clocks.py` (marked `real_clock`) are about the
-  clock and the silence of a whole installation. They run in the long tests alone.
+* Browser tests (marked `browser`) need Chromium, whose own clock is the real one, so they are left
+  out of the shifted runs; what a page shows is a matter of the server's clock.
+* `test_runner_*.py`, `test_settings.py`, `test_simulator_command.py`, `test_publishing.py`,
+  `test_deploy.py`, `test_garbage.py`, `test_readme_examples.py` and `test_bench.py` start processes
+  of their own. Those that get an empty environment see the real clock, the others the shifted one.
+* `faults/test_killed_parts.py`, `test_databases.py` and `test_wrong_clocks.py` (marked
+  `real_clock`) are about the clock and the silence of a whole installation. They run in the long
+  tests alone.
 """
 
 import os
@@ -29,11 +31,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 FOUR_WORKERS = ("-n", "4", "--dist", "each")
 PLAIN = "not soak"
 WITHOUT_BROWSER = "not soak and not browser"
-BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with the rig, however that ends
+# ends with the rig, however that ends
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 NICE = ("nice", "-n", "5")  # beside the busy loops a quarter of a processor is left
 SHIFTED_CLOCK = str(PROJECT / "backups" / "tests" / "shifted_clock")
 RANDOM_ORDER = ("--random-order-bucket=module", "--random-order-seed")
-# Of the fast part: files that once hung on the hour, on a second that was crossed, or on the speed of the machine.
+# Of the fast part: files that once hung on the hour, on a second that was crossed, or on the speed
+# of the machine.
 ONCE_FRAGILE = [
     f"backups/tests/{name}"
     for name in (
@@ -53,7 +57,9 @@ ONCE_FRAGILE = [
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of pytest. `before` stands in front of its command line; `busy`: how many loops run beside it."""
+    """One run of pytest. `before` stands in front of its command line; `busy`: how many loops run
+    beside it.
+    """
 
     name: str
     what: str
@@ -66,14 +72,21 @@ class Run:
 
 
 def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
-    """The part without a browser at another time: every process starts then, and each test begins then."""
+    """The part without a browser at another time: every process starts then, and each test begins
+    then.
+    """
     return Run(
         name=name,
         what=f"it is {now} and the zone is {zone}; in a random order",
         marked=WITHOUT_BROWSER,
         short=short,
         words=(*RANDOM_ORDER, name, "-W", "ignore::pytest.PytestAssertRewriteWarning"),
-        env={"TZ": zone, "PYTHONPATH": SHIFTED_CLOCK, "VBSDASH_RIG_NOW": now, "VBSDASH_TEST_CLOCK": now},
+        env={
+            "TZ": zone,
+            "PYTHONPATH": SHIFTED_CLOCK,
+            "VBSDASH_RIG_NOW": now,
+            "VBSDASH_TEST_CLOCK": now,
+        },
     )
 
 
@@ -114,7 +127,9 @@ RUNS = (
         env={"VBSDASH_TEST_PATIENCE": "3"},
         busy=2,
     ),
-    Run(name="random", what="all tests in a random order", marked=PLAIN, words=(*RANDOM_ORDER, "7")),
+    Run(
+        name="random", what="all tests in a random order", marked=PLAIN, words=(*RANDOM_ORDER, "7")
+    ),
     Run(name="alone", what="each file of tests alone, on SQLite", marked=WITHOUT_BROWSER),
 )
 
@@ -125,7 +140,10 @@ def main(names: list[str]) -> int:
         chosen = [run for run in RUNS if run.short]
     unknown = set(names) - {run.name for run in RUNS} - {"long"}
     if unknown or not chosen:
-        sys.exit(f"rig: no run is called {', '.join(sorted(unknown))}; there are: {', '.join(r.name for r in RUNS)}")
+        sys.exit(
+            f"rig: no run is called {', '.join(sorted(unknown))}; there are: "
+            f"{', '.join(r.name for r in RUNS)}"
+        )
     outcomes = [(run, *_timed(run)) for run in chosen]
     print("\nthe rig:")
     for run, code, seconds in outcomes:
@@ -139,7 +157,11 @@ def _timed(run: Run) -> tuple[int, float]:
     with ExitStack() as stack:
         for _ in range(run.busy):
             stack.enter_context(_busy_loop())
-        code = _each_file_alone(run) if run.name == "alone" else _pytest(run, *FOUR_WORKERS, *run.words)
+        code = (
+            _each_file_alone(run)
+            if run.name == "alone"
+            else _pytest(run, *FOUR_WORKERS, *run.words)
+        )
     return code, time.monotonic() - began
 
 
@@ -150,7 +172,9 @@ def _pytest(run: Run, *words: str) -> int:
 
 def _each_file_alone(run: Run) -> int:
     """A file without any test of this mark ends with 5: nothing to prove."""
-    files = sorted(str(file.relative_to(PROJECT)) for file in (PROJECT / "backups/tests").rglob("test_*.py"))
+    files = sorted(
+        str(file.relative_to(PROJECT)) for file in (PROJECT / "backups/tests").rglob("test_*.py")
+    )
     red = [file for file in files if _pytest(run, file) not in (0, 5)]
     for file in red:
         print(f"RED when it runs alone: {file}")

@@ -1,4 +1,5 @@
-"""What the machine was like while the tests ran: a red test names its cause, and two machines can be compared.
+"""What the machine was like while the tests ran: a red test names its cause, and two machines can
+be compared.
 
 A pytest plugin, loaded by `addopts` in pyproject.toml.
 """
@@ -13,20 +14,27 @@ import pytest
 
 from backups.tests.run_settings import PATIENCE, START
 
-LOOP = "sum(n * n for n in range(1_000_000))"  # always the same work: about 50 ms on a quiet machine of 2026
+# always the same work: about 50 ms on a quiet machine of 2026
+LOOP = "sum(n * n for n in range(1_000_000))"
 BEGAN = pytest.StashKey[tuple[datetime, tuple[float, float, float]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Chooses the seed of all generated examples once, so that every worker has it and a failure can be repeated."""
+    """Chooses the seed of all generated examples once, so that every worker has it and a failure
+    can be repeated.
+    """
     config.stash[BEGAN] = (datetime.now(UTC), os.getloadavg())
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.randrange(1 << 32))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
     best = min(timeit.repeat(LOOP, number=1, repeat=5))
-    terminalreporter.write_line(f"reference: python -m timeit '{LOOP}' takes {best * 1000:.0f} ms here and now")
+    terminalreporter.write_line(
+        f"reference: python -m timeit '{LOOP}' takes {best * 1000:.0f} ms here and now"
+    )
     if exitstatus == pytest.ExitCode.OK:
         return
     began, load = config.stash[BEGAN]

@@ -15,7 +15,9 @@ def _start() -> datetime:
     try:
         start = datetime.fromisoformat(text)
     except ValueError:
-        _refuse("VBSDASH_TEST_CLOCK", text, "write a time with its offset, as 2027-03-28T00:59:30+00:00")
+        _refuse(
+            "VBSDASH_TEST_CLOCK", text, "write a time with its offset, as 2027-03-28T00:59:30+00:00"
+        )
     if start.tzinfo is None:
         _refuse("VBSDASH_TEST_CLOCK", text, "write its offset too, as +00:00")
     return start
@@ -28,7 +30,11 @@ def _patience() -> float:
     except ValueError:
         patience = 0.0
     if not 0 < patience < 1000:
-        _refuse("VBSDASH_TEST_PATIENCE", text, "write a number above 0; 3 stretches every limit three times")
+        _refuse(
+            "VBSDASH_TEST_PATIENCE",
+            text,
+            "write a number above 0; 3 stretches every limit three times",
+        )
     return patience
 
 
@@ -38,4 +44,6 @@ def _refuse(name: str, text: str, cure: str) -> Never:
 
 START = _start()
 PATIENCE = _patience()
-LIMIT_S = 120 * PATIENCE  # for an event that must come; it says nothing about speed, `make bench` does
+LIMIT_S = (
+    120 * PATIENCE
+)  # for an event that must come; it says nothing about speed, `make bench` does

@@ -1,4 +1,6 @@
-"""A real Chromium for tests, its pages watched for what they must not do, and clouds that are worth looking at."""
+"""A real Chromium for tests, its pages watched for what they must not do, and clouds that are worth
+looking at.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -30,11 +32,22 @@ from backups.vbs import payload
 expect.set_options(timeout=LIMIT_S * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+    ),
     *("--disable-component-update", "--disable-sync"),
 ]
 ABSURD = [
-    {"id": str(uuid.UUID(int=100)), "name": "x" * 200, "fail_reason": "r" * 10_000, "volume_id": "v" * 200},
+    {
+        "id": str(uuid.UUID(int=100)),
+        "name": "x" * 200,
+        "fail_reason": "r" * 10_000,
+        "volume_id": "v" * 200,
+    },
     {
         "id": str(uuid.UUID(int=101)),
         "name": "نسخة احتياطية يومية",
@@ -57,7 +70,12 @@ class Watched:
 
     def __init__(self, page: Page) -> None:
         self.page, self.complaints, self.hosts = page, list[str](), set[str]()
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
@@ -107,7 +125,9 @@ def rows(page: Page) -> list[str]:
 
 def sideways(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
 
 
 def track_samples(settings: Any) -> list[str]:
@@ -115,9 +135,14 @@ def track_samples(settings: Any) -> list[str]:
     settings.CLOUDS = dict.fromkeys(["otc"])
     now = timezone.now()
     bodies = [body for _, body in sample_bodies()]
-    tracking.add(cloud="otc", values=[*(body["id"] for body in bodies), str(uuid.UUID(int=1))], now=now)
+    tracking.add(
+        cloud="otc", values=[*(body["id"] for body in bodies), str(uuid.UUID(int=1))], now=now
+    )
     settings.CLOUDS = {}
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
+    apply(
+        "otc",
+        [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies],
+    )
     return [str(pk) for pk in Backup.objects.newest_first().values_list("pk", flat=True)]
 
 
@@ -127,14 +152,21 @@ def track_absurd(settings: Any) -> None:
     now = timezone.now()
     tracking.add(cloud="otc", values=[str(body["id"]) for body in ABSURD], now=now)
     settings.CLOUDS = {}
-    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD])
+    apply(
+        "otc",
+        [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD],
+    )
 
 
 @contextmanager
 def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
-    """The cloud that `make run` shows where none is configured, as its workers have it after two rounds."""
+    """The cloud that `make run` shows where none is configured, as its workers have it after two
+    rounds.
+    """
     with Simulator(backups=DEMO_BACKUPS, clock=timezone.now) as sim:
-        configure(settings, folder, {"demo": sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)})
+        configure(
+            settings, folder, {"demo": sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)}
+        )
         registry.ensure_rows()
         for _ in range(2):
             for need in needs(timezone.now()):

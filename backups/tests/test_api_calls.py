@@ -1,4 +1,6 @@
-"""Every call of the API beside the list: edits, many at once, history, table, disks, rules, conditions, refusals."""
+"""Every call of the API beside the list: edits, many at once, history, table, disks, rules,
+conditions, refusals.
+"""
 
 import csv
 import io
@@ -63,12 +65,22 @@ def test_note_and_tags_are_set_for_the_version_that_was_read(api: Client) -> Non
     assert tag.startswith('"1-')
     body = {"note": "keep", "tags": ["b", "a", "b"]}
     put = api.patch(f"/api/backups/{ONE}/", body, content_type=JSON, headers={"If-Match": tag})
-    assert (put.json()["note"], put.json()["tags"], put.json()["version"]) == ("keep", ["a", "b"], 2)
-    late = api.patch(f"/api/backups/{ONE}/", {"note": "x"}, content_type=JSON, headers={"If-Match": "1"})
+    assert (put.json()["note"], put.json()["tags"], put.json()["version"]) == (
+        "keep",
+        ["a", "b"],
+        2,
+    )
+    late = api.patch(
+        f"/api/backups/{ONE}/", {"note": "x"}, content_type=JSON, headers={"If-Match": "1"}
+    )
     assert "operator" in problem(late, 412)["detail"]
-    problem(api.patch(f"/api/backups/{ONE}/", {}, content_type=JSON, headers={"If-Match": '"abc"'}), 412)
+    problem(
+        api.patch(f"/api/backups/{ONE}/", {}, content_type=JSON, headers={"If-Match": '"abc"'}), 412
+    )
     assert (
-        api.patch(f"/api/backups/{ONE}/", {"note": "y"}, content_type=JSON, headers={"If-Match": '"2"'}).status_code
+        api.patch(
+            f"/api/backups/{ONE}/", {"note": "y"}, content_type=JSON, headers={"If-Match": '"2"'}
+        ).status_code
         == 200
     )
     assert list(Edit.objects.order_by("id").values_list("field", "by", "after")) == [
@@ -102,18 +114,24 @@ def test_what_is_no_edit_is_named(api: Client, body: Any, field: str) -> None:
 def test_many_are_refreshed_tagged_and_untracked_by_id_or_by_filter(api: Client) -> None:
     three()
     unknown = str(uuid.UUID(int=9))
-    assert api.post("/api/backups/refresh/", {"ids": [ONE, unknown]}, content_type=JSON).json() == {"queued": 1}
+    assert api.post("/api/backups/refresh/", {"ids": [ONE, unknown]}, content_type=JSON).json() == {
+        "queued": 1
+    }
     by_filter = api.post("/api/backups/refresh/?status=error", content_type=JSON)
     assert (by_filter.status_code, by_filter.json()) == (202, {"queued": 2})
     tagged = api.post("/api/backups/tag/?status=error", {"add": ["bad"]}, content_type=JSON)
     assert tagged.json() == {"changed": 2}
-    api.post("/api/backups/tag/", {"ids": [TWO], "add": ["x"], "remove": ["bad"]}, content_type=JSON)
+    api.post(
+        "/api/backups/tag/", {"ids": [TWO], "add": ["x"], "remove": ["bad"]}, content_type=JSON
+    )
     assert dict(Backup.objects.order_by("id").values_list("id", "tags")) == {
         uuid.UUID(ONE): [],
         uuid.UUID(TWO): ["x"],
         uuid.UUID(THREE): ["bad"],
     }
-    assert api.post("/api/backups/untrack/?tag=bad&tag=x", content_type=JSON).json() == {"untracked": 2}
+    assert api.post("/api/backups/untrack/?tag=bad&tag=x", content_type=JSON).json() == {
+        "untracked": 2
+    }
     assert [str(pk) for pk in Backup.objects.values_list("id", flat=True)] == [ONE]
 
 
@@ -123,7 +141,9 @@ def test_many_means_ids_or_a_filter_and_never_everything_by_silence(api: Client,
     address, add = f"/api/backups/{call}/", {"add": ["x"]} if call == "tag" else {}
     problem(api.post(address, add, content_type=JSON), 400, "ids")
     problem(api.post(f"{address}?ordering=name", add, content_type=JSON), 400, "ids")
-    problem(api.post(f"{address}?status=error", {**add, "ids": [ONE]}, content_type=JSON), 400, "ids")
+    problem(
+        api.post(f"{address}?status=error", {**add, "ids": [ONE]}, content_type=JSON), 400, "ids"
+    )
     problem(api.post(f"{address}?colour=red", add, content_type=JSON), 400, "colour")
     problem(api.post(address, {**add, "ids": []}, content_type=JSON), 400, "ids")
     problem(api.post(address, {**add, "ids": ["nonsense"]}, content_type=JSON), 400, "ids.0")
@@ -141,7 +161,11 @@ def test_the_history_comes_in_pages_newest_first(api: Client) -> None:
     first = api.get(f"/api/backups/{ONE}/revisions/?limit=3").json()
     second = api.get(first["next"]).json()
     seen = [one["changes"][0]["before"] for page in (first, second) for one in page["results"]]
-    assert (seen, second["next"], set(first["results"][0])) == ([4, 2, 3, 0, 1], None, {"at", "changes"})
+    assert (seen, second["next"], set(first["results"][0])) == (
+        [4, 2, 3, 0, 1],
+        None,
+        {"at", "changes"},
+    )
     problem(api.get(f"/api/backups/{ONE}/revisions/?at_after=2026-01-01"), 400, "at_after")
     problem(api.get(f"/api/backups/{uuid.UUID(int=9)}/revisions/"), 404)
 
@@ -171,9 +195,20 @@ def test_the_table_taken_back_changes_nothing(api: Client) -> None:
 
 def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
     three()
-    made = api.post("/api/volumes/", {"cloud": "otc", "volume_id": "new", "label": "db"}, content_type=JSON)
-    assert (made.status_code, made.json()["label"], made.json()["protection"]) == (201, "db", "unknown")
-    assert api.post("/api/volumes/", {"cloud": "otc", "volume_id": "new"}, content_type=JSON).status_code == 200
+    made = api.post(
+        "/api/volumes/", {"cloud": "otc", "volume_id": "new", "label": "db"}, content_type=JSON
+    )
+    assert (made.status_code, made.json()["label"], made.json()["protection"]) == (
+        201,
+        "db",
+        "unknown",
+    )
+    assert (
+        api.post(
+            "/api/volumes/", {"cloud": "otc", "volume_id": "new"}, content_type=JSON
+        ).status_code
+        == 200
+    )
     address = "/api/volumes/otc/new/"
     body = {
         "label": None,
@@ -182,7 +217,9 @@ def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
         "rule": {"period_seconds": 3600, "grace_seconds": 60},
         "exempt": {"reason": "scratch"},
     }
-    put = api.patch(address, body, content_type=JSON, headers={"If-Match": api.get(address)["ETag"]})
+    put = api.patch(
+        address, body, content_type=JSON, headers={"If-Match": api.get(address)["ETag"]}
+    )
     found = put.json()
     assert (found["label"], found["tags"], found["follow"], found["exempt"]) == (
         None,
@@ -190,11 +227,18 @@ def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
         True,
         {"reason": "scratch", "until": None},
     )
-    assert (found["rule"]["period_seconds"], found["rule"]["from"], found["protection"]) == (3600, "disk", "exempt")
+    assert (found["rule"]["period_seconds"], found["rule"]["from"], found["protection"]) == (
+        3600,
+        "disk",
+        "exempt",
+    )
     problem(api.patch(address, {"label": "x"}, content_type=JSON, headers={"If-Match": "1"}), 412)
     back = api.patch(address, {"rule": None, "exempt": None}, content_type=JSON).json()
     assert (back["rule"]["from"], back["exempt"]) == ("default", None)
-    names = {q: [row["volume_id"] for row in api.get(f"/api/volumes/?{q}").json()["results"]] for q in VOLUMES}
+    names = {
+        q: [row["volume_id"] for row in api.get(f"/api/volumes/?{q}").json()["results"]]
+        for q in VOLUMES
+    }
     assert names == VOLUMES
     assert api.get("/api/volumes/?limit=2&ordering=volume_id").json()["next"] is not None
 
@@ -223,7 +267,9 @@ VOLUMES = {
         ({"follow": "perhaps"}, ["follow"]),
     ],
 )
-def test_what_cannot_be_set_on_a_disk_is_named(api: Client, body: dict[str, Any], fields: list[str]) -> None:
+def test_what_cannot_be_set_on_a_disk_is_named(
+    api: Client, body: dict[str, Any], fields: list[str]
+) -> None:
     three()
     problem(api.patch("/api/volumes/otc/v1/", body, content_type=JSON), 400, *fields)
     assert Volume.objects.get(volume_id="v1").version == 1
@@ -232,11 +278,22 @@ def test_what_cannot_be_set_on_a_disk_is_named(api: Client, body: dict[str, Any]
 def test_rules_of_tags_and_clouds_are_set_listed_and_taken_away(api: Client) -> None:
     three()
     api.patch("/api/volumes/otc/v1/", {"tags": ["prod"]}, content_type=JSON)
-    assert api.put("/api/rules/tags/prod/", {"period_seconds": 7200}, content_type=JSON).status_code == 204
-    assert api.put("/api/rules/clouds/otc/", {"cron": "0 3 * * *"}, content_type=JSON).status_code == 204
+    assert (
+        api.put("/api/rules/tags/prod/", {"period_seconds": 7200}, content_type=JSON).status_code
+        == 204
+    )
+    assert (
+        api.put("/api/rules/clouds/otc/", {"cron": "0 3 * * *"}, content_type=JSON).status_code
+        == 204
+    )
     rules = api.get("/api/rules/").json()
-    assert (rules["tags"]["prod"]["period_seconds"], rules["clouds"]["otc"]["cron"]) == (7200, "0 3 * * *")
-    sources = {row["volume_id"]: row["rule"]["from"] for row in api.get("/api/volumes/").json()["results"]}
+    assert (rules["tags"]["prod"]["period_seconds"], rules["clouds"]["otc"]["cron"]) == (
+        7200,
+        "0 3 * * *",
+    )
+    sources = {
+        row["volume_id"]: row["rule"]["from"] for row in api.get("/api/volumes/").json()["results"]
+    }
     assert sources == {"v1": "tag", "v2": "cloud"}
     for address in ("/api/rules/tags/prod/", "/api/rules/clouds/otc/"):
         assert api.delete(address).status_code == 204
@@ -246,7 +303,10 @@ def test_rules_of_tags_and_clouds_are_set_listed_and_taken_away(api: Client) -> 
 
 def test_a_rule_that_somebody_changed_meanwhile_is_not_overwritten(api: Client) -> None:
     three()
-    for address, of, name in (("/api/rules/tags/prod/", "tags", "prod"), ("/api/rules/clouds/otc/", "clouds", "otc")):
+    for address, of, name in (
+        ("/api/rules/tags/prod/", "tags", "prod"),
+        ("/api/rules/clouds/otc/", "clouds", "otc"),
+    ):
         put = partial(api.put, address, content_type=JSON)
         assert put({"period_seconds": 7200}, headers={"If-Match": "0"}).status_code == 204
         changed = problem(put({"period_seconds": 60}, headers={"If-Match": "0"}), 412)
@@ -256,7 +316,9 @@ def test_a_rule_that_somebody_changed_meanwhile_is_not_overwritten(api: Client) 
         assert (rule := api.get("/api/rules/").json()[of][name])["version"] == 2
         assert (rule["period_seconds"], rule["set_by"]) == (3600, "operator")
         assert api.delete(address, headers={"If-Match": "2"}).status_code == 204
-        problem(put({"period_seconds": 60}, headers={"If-Match": "2"}), 412)  # taken away is changed too
+        problem(
+            put({"period_seconds": 60}, headers={"If-Match": "2"}), 412
+        )  # taken away is changed too
         assert put({"period_seconds": 60}).status_code == 204
         assert api.get("/api/rules/").json()[of][name]["version"] == 4
 
@@ -266,7 +328,10 @@ def test_views_are_saved_listed_and_removed_for_their_owner_alone(api: Client) -
     body = {"query": "status=error&columns=size&cursor=x&q=", "is_default": True}
     saved = {"name": "Failed ones", "query": "status=error&columns=size", "is_default": True}
     assert api.put(address, body, content_type=JSON).json() == saved
-    assert api.put("/api/views/All/", {"query": "", "is_default": True}, content_type=JSON).status_code == 200
+    assert (
+        api.put("/api/views/All/", {"query": "", "is_default": True}, content_type=JSON).status_code
+        == 200
+    )
     assert [(one["name"], one["is_default"]) for one in api.get("/api/views/").json()] == [
         ("All", True),
         ("Failed ones", False),
@@ -297,7 +362,9 @@ READS = (
 
 
 @pytest.mark.parametrize("address", READS)
-def test_a_read_that_nothing_changed_is_304_until_a_write_or_the_clock_changes_it(api: Client, address: str) -> None:
+def test_a_read_that_nothing_changed_is_304_until_a_write_or_the_clock_changes_it(
+    api: Client, address: str
+) -> None:
     three()
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
@@ -345,8 +412,16 @@ def test_a_token_of_one_cloud_sees_and_touches_nothing_else(client: Client, sett
     for call in (client.delete, client.patch):
         problem(call(f"/api/backups/{ONE}/", {}, content_type=JSON, headers=mine), 404)
     body = {"ids": [ONE]}
-    assert client.post("/api/backups/untrack/", body, content_type=JSON, headers=mine).json() == {"untracked": 0}
-    problem(client.post("/api/backups/", {"cloud": "otc", "ids": [ONE]}, content_type=JSON, headers=mine), 400, "cloud")
+    assert client.post("/api/backups/untrack/", body, content_type=JSON, headers=mine).json() == {
+        "untracked": 0
+    }
+    problem(
+        client.post(
+            "/api/backups/", {"cloud": "otc", "ids": [ONE]}, content_type=JSON, headers=mine
+        ),
+        400,
+        "cloud",
+    )
     assert Backup.objects.count() == 3
 
 
@@ -380,7 +455,9 @@ def test_a_database_that_is_away_is_503_with_a_time_to_come_again(client: Client
     assert answer["Retry-After"] == "10"
 
 
-def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(client: Client, settings: Any) -> None:
+def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(
+    client: Client, settings: Any
+) -> None:
     settings.API_RATE, settings.REDIS_URL = "3/minute", None
     mine, others = token(), token()
     left = [client.get("/api/clouds/", headers=mine)["RateLimit-Remaining"] for _ in range(3)]
@@ -388,7 +465,11 @@ def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(client
     refused = client.get("/api/clouds/", headers=mine)
     problem(refused, 429)
     assert 1 <= int(refused["Retry-After"]) <= 60
-    assert (refused["RateLimit-Limit"], refused["RateLimit-Remaining"], refused["RateLimit-Policy"]) == (
+    assert (
+        refused["RateLimit-Limit"],
+        refused["RateLimit-Remaining"],
+        refused["RateLimit-Policy"],
+    ) == (
         "3",
         "0",
         "3;w=60",
@@ -396,14 +477,18 @@ def test_calls_beyond_the_rate_are_429_and_every_answer_says_what_is_left(client
     assert client.get("/api/clouds/", headers=others).status_code == 200
 
 
-def test_what_a_cloud_lists_is_told_apart_by_what_is_tracked(api: Client, settings: Any, tmp_path: Any) -> None:
+def test_what_a_cloud_lists_is_told_apart_by_what_is_tracked(
+    api: Client, settings: Any, tmp_path: Any
+) -> None:
     from backups.simulator import Simulator
     from backups.vbs.clouds import load_clouds
 
     with Simulator(backups=12) as simulator:
         file = tmp_path / "clouds.yaml"
         file.write_text(simulator.clouds_yaml("sim", vbs_requests_per_second=0))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
+        )
         first = api.get("/api/clouds/sim/backups/?limit=5").json()
         ids = [one["id"] for one in first["results"]]
         tracking.add(cloud="sim", values=ids[:1], now=timezone.now())
@@ -412,7 +497,9 @@ def test_what_a_cloud_lists_is_told_apart_by_what_is_tracked(api: Client, settin
         second = api.get(first["next"]).json()
         assert not set(ids) & {one["id"] for one in second["results"]}
         failed = "/api/clouds/sim/backups/?status=error"  # these do not move
-        assert api.get(failed, headers={"If-None-Match": api.get(failed)["ETag"]}).status_code == 304
+        assert (
+            api.get(failed, headers={"If-None-Match": api.get(failed)["ETag"]}).status_code == 304
+        )
         test = api.post("/api/clouds/sim/test/").json()
         assert (test["ok"], [step["step"] for step in test["steps"]][:2]) == (True, ["name", "tls"])
     problem(api.get("/api/clouds/sim/backups/"), 502)

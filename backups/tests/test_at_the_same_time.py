@@ -1,4 +1,6 @@
-"""Two writers at the same time: the one that had to wait goes by what the other one stored, and loses nothing of it."""
+"""Two writers at the same time: the one that had to wait goes by what the other one stored, and
+loses nothing of it.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,16 +40,26 @@ def _two_clouds(settings: Any, tmp_path: Path) -> Iterator[None]:
     registry.forget_clients()
 
 
-def backup(n: int, volume_id: str | None = "disk", *, created_at: datetime | None = None) -> uuid.UUID:
+def backup(
+    n: int, volume_id: str | None = "disk", *, created_at: datetime | None = None
+) -> uuid.UUID:
     """A tracked one, which was seen when it has a date."""
-    seen = {"status": "available", "created_at": created_at, "refreshed_at": NOON} if created_at else {}
-    made = Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", volume_id=volume_id, tracked_at=NOON, **seen)
+    seen = (
+        {"status": "available", "created_at": created_at, "refreshed_at": NOON}
+        if created_at
+        else {}
+    )
+    made = Backup.objects.create(
+        id=uuid.UUID(int=n), cloud_id="otc", volume_id=volume_id, tracked_at=NOON, **seen
+    )
     return made.pk
 
 
 @contextmanager
 def before(waiting: Callable[[], object]) -> Iterator[None]:
-    """A transaction, at whose end `waiting` has begun, on another connection, and waits for a lock of this one."""
+    """A transaction, at whose end `waiting` has begun, on another connection, and waits for a lock
+    of this one.
+    """
 
     def wait() -> None:
         try:
@@ -65,9 +77,12 @@ def before(waiting: Callable[[], object]) -> Iterator[None]:
 
 def somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the same would be seen again and again
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "SELECT pg_stat_clear_snapshot()"
+        )  # within a transaction the same would be seen again and again
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
+            "wait_event_type = 'Lock'"
         )
         return bool(cursor.fetchone()[0])
 

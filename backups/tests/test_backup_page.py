@@ -21,13 +21,17 @@ ODD = '<b onclick="x()">&amp;</b> \u202eסוף ' + "long" * 3000
 @pytest.fixture
 def web(client: Client) -> Client:
     now = timezone.now()
-    Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all")
+    Cloud.objects.create(
+        name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all"
+    )
     client.force_login(User.objects.create_user("operator"))
     return client
 
 
 def backup(hours: float = 1, **words: Any) -> Backup:
-    """A tracked backup of the disk `db-01`, made so many hours ago, with all that follows from it derived."""
+    """A tracked backup of the disk `db-01`, made so many hours ago, with all that follows from it
+    derived.
+    """
     now = timezone.now()
     row = {
         "id": uuid.uuid4(),
@@ -43,7 +47,9 @@ def backup(hours: float = 1, **words: Any) -> Backup:
     made = Backup.objects.create(**(row | words))
     findings.note([made.pk], now)
     if made.volume_id:
-        Volume.objects.get_or_create(cloud_id="otc", volume_id=made.volume_id, defaults={"first_seen_at": now})
+        Volume.objects.get_or_create(
+            cloud_id="otc", volume_id=made.volume_id, defaults={"first_seen_at": now}
+        )
         volumes.derive("otc", [made.volume_id], now)
     return made
 
@@ -58,7 +64,9 @@ def show(web: Client, row: Backup) -> Any:
 
 @pytest.mark.parametrize("status", ["error", "error_deleting", "error_restoring"])
 @pytest.mark.parametrize("reason", [None, "VolumeBackup.0064: something new", ODD])
-def test_every_error_state_has_reason_and_advice(web: Client, status: str, reason: str | None) -> None:
+def test_every_error_state_has_reason_and_advice(
+    web: Client, status: str, reason: str | None
+) -> None:
     page = show(web, backup(status=status, fail_reason=reason))
     text = words(page)
     assert page.status_code == 200
@@ -76,16 +84,24 @@ def test_a_good_backup_with_a_reason_says_what_that_means(web: Client) -> None:
 
 def test_a_failed_backup_tells_how_long_it_ran_and_how_its_disk_stands(web: Client) -> None:
     backup(hours=26)
-    failed = backup(hours=2, status="error", updated_at=timezone.now() - timedelta(hours=2) + timedelta(minutes=41))
+    failed = backup(
+        hours=2,
+        status="error",
+        updated_at=timezone.now() - timedelta(hours=2) + timedelta(minutes=41),
+    )
     assert re.search(
-        r"Failed after (40|41) min\. +Its disk's newest good backup is from 26 h ago ?\.", words(show(web, failed))
+        r"Failed after (40|41) min\. +Its disk's newest good backup is from 26 h ago ?\.",
+        words(show(web, failed)),
     )
     lonely = backup(volume_id="web-1", status="error")
     assert "Its disk has no good backup." in words(show(web, lonely))
 
 
 def test_a_cause_that_others_share_leads_to_them(web: Client) -> None:
-    failed = [backup(hours=at, status="error", fail_reason=f"quota exceeded by {at} GB") for at in (1, 2, 3)]
+    failed = [
+        backup(hours=at, status="error", fail_reason=f"quota exceeded by {at} GB")
+        for at in (1, 2, 3)
+    ]
     page = show(web, failed[0]).content.decode()
     link, n = re.findall(r'href="(/backups/\?cause=[^"]*)">(\d+) other', page)[0]
     listed = web.get(unescape(link)).content.decode()
@@ -93,7 +109,11 @@ def test_a_cause_that_others_share_leads_to_them(web: Client) -> None:
 
 
 def test_its_chain_is_drawn_with_a_mark_on_it(web: Client) -> None:
-    rows = [backup(hours=72, kind="full"), backup(hours=48, kind="incremental"), backup(hours=24, kind="incremental")]
+    rows = [
+        backup(hours=72, kind="full"),
+        backup(hours=48, kind="incremental"),
+        backup(hours=24, kind="incremental"),
+    ]
     page = show(web, rows[1]).content.decode()
     strip = re.findall(r'<svg class="chain".*?</svg>', page, re.DOTALL)[0]
     assert strip.count("<rect") == 3
@@ -106,14 +126,22 @@ def test_what_changed_stands_newest_first_with_the_time_in_each_status(web: Clie
     steps: list[tuple[int, list[dict[str, Any]], bool]] = [
         (90, [_change("status", None, "creating"), _change("name", None, "nightly")], True),
         (60, [_change("progress", 88, 91), _change("throughput_mb_s", 41.7, 0.4)], False),
-        (30, [_change("status", "creating", "available"), _change("links", [], [{"rel": "self"}])], True),
+        (
+            30,
+            [_change("status", "creating", "available"), _change("links", [], [{"rel": "self"}])],
+            True,
+        ),
     ]
     for minutes, changes, keep in steps:
-        Revision.objects.create(backup=row, at=now - timedelta(minutes=minutes), changes=changes, keep=keep)
+        Revision.objects.create(
+            backup=row, at=now - timedelta(minutes=minutes), changes=changes, keep=keep
+        )
     text = words(show(web, row)).split("What changed", 1)[1]
     assert "creating 1 h available for 30 min" in text
     assert (
-        text.index("status creating → available") < text.index("progress 88 → 91") < text.index("first seen: creating")
+        text.index("status creating → available")
+        < text.index("progress 88 → 91")
+        < text.index("first seen: creating")
     )
 
 
@@ -123,7 +151,10 @@ def _change(word: str, before: Any, after: Any) -> dict[str, Any]:
 
 def test_note_and_tags_are_saved_and_a_colleagues_change_is_said(web: Client) -> None:
     row = backup()
-    url, mine = f"/backups/{row.pk}/labels/", {"note": "call Ada", "tags": "gold, db", "version": "1"}
+    url, mine = (
+        f"/backups/{row.pk}/labels/",
+        {"note": "call Ada", "tags": "gold, db", "version": "1"},
+    )
     backup_edits.change(row.pk, {"note": "theirs"}, actor=Actor("colleague", timezone.now()))
     answer = web.post(url, mine)
     page = answer.content.decode()
@@ -150,7 +181,11 @@ def test_a_backup_in_flight_tells_pace_and_end_after_two_looks(web: Client) -> N
     row, now = backup(status="creating", progress=20, hours=0.2), timezone.now()
     assert "not known yet" in words(show(web, row))
     samples = [[(now - timedelta(minutes=4)).timestamp(), 20], [now.timestamp(), 40]]
-    flight = {"status": "creating", "since": (now - timedelta(minutes=12)).timestamp(), "samples": samples}
+    flight = {
+        "status": "creating",
+        "since": (now - timedelta(minutes=12)).timestamp(),
+        "samples": samples,
+    }
     Backup.objects.filter(pk=row.pk).update(running=flight, progress=40)
     text = words(show(web, row))
     assert "5 % a minute" in text
@@ -160,7 +195,12 @@ def test_a_backup_in_flight_tells_pace_and_end_after_two_looks(web: Client) -> N
 
 
 def test_a_backup_with_nothing_supplied_has_a_page_without_gaps(web: Client) -> None:
-    nothing: dict[str, Any] = {"status": None, "volume_id": None, "kind": "unknown", "created_at": None}
+    nothing: dict[str, Any] = {
+        "status": None,
+        "volume_id": None,
+        "kind": "unknown",
+        "created_at": None,
+    }
     page = show(web, backup(**nothing))
     assert page.status_code == 200
     assert "None" not in words(page)

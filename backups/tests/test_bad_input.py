@@ -1,6 +1,8 @@
-"""Bad input and bad clouds as an operator meets them: a clear sentence where they look, nothing lost, never a 500.
+"""Bad input and bad clouds as an operator meets them: a clear sentence where they look, nothing
+lost, never a 500.
 
-Pages and API are asked as a browser and a script ask them; the tasks that they enqueue run at once, over real HTTP.
+Pages and API are asked as a browser and a script ask them; the tasks that they enqueue run at once,
+over real HTTP.
 """
 
 import json
@@ -43,7 +45,9 @@ def sim() -> Iterator[Simulator]:
 class Operator:
     """A browser and a script, signed in, with workers that work at once."""
 
-    def __init__(self, client: Client, settings: Any, folder: Path, commit: Callable[..., Any]) -> None:
+    def __init__(
+        self, client: Client, settings: Any, folder: Path, commit: Callable[..., Any]
+    ) -> None:
         self.client, self._settings, self._folder, self._commit = client, settings, folder, commit
 
     def configure(self, sim: Simulator, **words: Any) -> None:
@@ -51,7 +55,9 @@ class Operator:
         entry["auth"] |= words.pop("auth", {})
         file = self._folder / "clouds.yaml"
         file.write_text(json.dumps({"clouds": {"otc": {**entry, **words}}}))
-        self._settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=self._folder, home=self._folder)
+        self._settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=self._folder, home=self._folder
+        )
 
     def post(self, path: str, data: dict[str, Any], **how: Any) -> Any:
         with self._commit(execute=True):
@@ -63,7 +69,9 @@ class Operator:
         return self.post("/backups/add/", {"cloud": cloud, "backup_ids": text, **more})
 
     def add(self, *ids: str, cloud: str = "otc") -> Any:
-        return self.post("/api/backups/", {"cloud": cloud, "ids": ids}, content_type="application/json")
+        return self.post(
+            "/api/backups/", {"cloud": cloud, "ids": ids}, content_type="application/json"
+        )
 
     def refresh(self, backup_id: str) -> None:
         self.post(f"/api/backups/{backup_id}/refresh/", {})
@@ -90,7 +98,11 @@ def words(page: Any) -> str:
 
 @pytest.fixture
 def operator(
-    client: Client, settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any, sim: Simulator
+    client: Client,
+    settings: Any,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: Any,
+    sim: Simulator,
 ) -> Iterator[Operator]:
     client.force_login(User.objects.create_user("operator"))
     current_app.conf.task_always_eager = True
@@ -105,7 +117,10 @@ def test_what_is_no_uuid_is_named_and_nothing_is_written(operator: Operator) -> 
     assert "Not a backup ID: a UUID has 32 hexadecimal digits." in words(page)
     assert ">detail<" in page.content.decode()  # the text is kept
     answer = operator.add("detail", "../secrets").json()
-    assert (answer["added"], [one["value"] for one in answer["invalid"]]) == ([], ["detail", "../secrets"])
+    assert (answer["added"], [one["value"] for one in answer["invalid"]]) == (
+        [],
+        ["detail", "../secrets"],
+    )
     assert all(one["reason"] for one in answer["invalid"])
     assert operator.client.get("/backups/detail/").status_code == 404
     assert operator.client.get("/api/backups/detail/").status_code == 404
@@ -117,7 +132,11 @@ def test_the_uuid_of_no_backup_is_gone_after_the_second_look(operator: Operator)
     assert operator.gets(f"/api/backups/{NOBODY}/")["tracking_state"] == "pending"
     operator.refresh(NOBODY)
     found = operator.gets(f"/api/backups/{NOBODY}/")
-    assert (found["tracking_state"], found["status"], found["error"]["class"]) == ("gone", None, "gone")
+    assert (found["tracking_state"], found["status"], found["error"]["class"]) == (
+        "gone",
+        None,
+        "gone",
+    )
     assert f"Backup {NOBODY} could not be found." in operator.reads(f"/backups/{NOBODY}/")
     assert "gone" in operator.reads("/backups/").lower()
 
@@ -126,7 +145,11 @@ def test_a_duplicate_is_tracked_once_and_said_to_be_one(operator: Operator, sim:
     both = f"{sim.seed_example_id}\n{sim.seed_example_id.upper()}"
     assert "It stands above already." in words(operator.paste(both, preview="1"))
     assert not Backup.objects.exists()
-    assert operator.add(*both.split()).json() == {"added": [sim.seed_example_id], "already_tracked": [], "invalid": []}
+    assert operator.add(*both.split()).json() == {
+        "added": [sim.seed_example_id],
+        "already_tracked": [],
+        "invalid": [],
+    }
     again = operator.add(sim.seed_example_id)
     assert (again.status_code, again.json()["already_tracked"]) == (200, [sim.seed_example_id])
     assert "Tracked in otc." in words(operator.paste(both, preview="1"))
@@ -148,7 +171,9 @@ def test_an_unknown_cloud_is_named_beside_the_configured_ones(operator: Operator
     assert not Backup.objects.exists()
 
 
-def test_a_cloud_that_is_down_says_so_and_keeps_what_was_added(operator: Operator, sim: Simulator) -> None:
+def test_a_cloud_that_is_down_says_so_and_keeps_what_was_added(
+    operator: Operator, sim: Simulator
+) -> None:
     sim.stop()
     operator.paste(sim.seed_example_id)
     cloud = operator.cloud()
@@ -159,7 +184,9 @@ def test_a_cloud_that_is_down_says_so_and_keeps_what_was_added(operator: Operato
     assert (found["tracking_state"], found["status"]) == ("pending", None)
 
 
-def test_a_wrong_password_is_said_once_and_not_tried_again(operator: Operator, sim: Simulator) -> None:
+def test_a_wrong_password_is_said_once_and_not_tried_again(
+    operator: Operator, sim: Simulator
+) -> None:
     operator.configure(sim, auth={"password": "s3cret-but-wrong"})
     operator.paste(sim.seed_example_id)
     for _ in range(3):
@@ -181,7 +208,11 @@ def test_an_expired_token_is_renewed_without_a_word(operator: Operator, sim: Sim
     sim.fault(Fault("expired_token"))
     operator.refresh(sim.seed_example_id)
     found = operator.gets(f"/api/backups/{sim.seed_example_id}/")
-    assert (found["tracking_state"], found["error"], operator.cloud()["error"]) == ("fresh", None, None)
+    assert (found["tracking_state"], found["error"], operator.cloud()["error"]) == (
+        "fresh",
+        None,
+        None,
+    )
     assert len([call for call in sim.requests if call.method == "POST"]) == 2
 
 
@@ -191,7 +222,9 @@ def tls_server(certificate: str) -> Iterator[int]:
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATES / certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client leaves, that is the test
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -209,7 +242,9 @@ def test_a_certificate_that_nobody_vouches_for_is_named_with_the_cure(
         operator.configure(sim, vbs_endpoint_override=f"https://127.0.0.1:{port}/v2")
         operator.paste(sim.seed_example_id)
     cloud = operator.cloud()
-    sentence = f"127.0.0.1:{port}: TLS certificate verification failed; set cacert to the right authority"
+    sentence = (
+        f"127.0.0.1:{port}: TLS certificate verification failed; set cacert to the right authority"
+    )
     assert (cloud["reachable"], cloud["error"]["class"]) == (False, "unavailable")
     assert cloud["error"]["message"].startswith(sentence)
     assert sentence in operator.reads("/clouds/")
@@ -227,7 +262,10 @@ def test_each_form_of_an_error_is_a_sentence_and_what_was_known_stays(
     found = operator.gets(f"/api/backups/{sim.seed_example_id}/")
     assert (found["status"], found["size"], found["refreshed_at"] is None) == ("error", 1, False)
     if file.stem == "e01_404_itemNotFound":
-        assert (found["tracking_state"], found["error"]) == ("fresh", None)  # a second look comes first
+        assert (found["tracking_state"], found["error"]) == (
+            "fresh",
+            None,
+        )  # a second look comes first
         return
     error = found["error"] or operator.cloud()["error"]
     assert error["http_status"] == sample["status"]
@@ -276,7 +314,8 @@ def answers(sample: dict[str, Any]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["html", "empty", "deep", "not_json", "wrong_envelope", "reset", "truncated", "redirect"]
+    "kind",
+    ["html", "empty", "deep", "not_json", "wrong_envelope", "reset", "truncated", "redirect"],
 )
 def test_an_answer_that_is_none_is_a_sentence_and_what_was_known_stays(
     operator: Operator, sim: Simulator, kind: str
@@ -286,7 +325,10 @@ def test_an_answer_that_is_none_is_a_sentence_and_what_was_known_stays(
     operator.refresh(sim.seed_example_id)
     found = operator.gets(f"/api/backups/{sim.seed_example_id}/")
     error = found["error"] or operator.cloud()["error"]
-    assert (found["status"], error["class"] in ("malformed", "unavailable", "wrong_address")) == ("error", True)
+    assert (found["status"], error["class"] in ("malformed", "unavailable", "wrong_address")) == (
+        "error",
+        True,
+    )
     pages = operator.reads(f"/backups/{sim.seed_example_id}/") + operator.reads("/clouds/")
     assert error["message"] in pages
     sim.clear_faults()

@@ -22,11 +22,15 @@ from backups.vbs.clouds import CloudConfig, load_clouds
 
 def bench_cloud(folder: Path) -> Mapping[str, CloudConfig]:
     (folder / "clouds.yaml").write_text(CLOUDS_FILE)
-    return load_clouds({"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}, cwd=folder, home=folder)
+    return load_clouds(
+        {"OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml")}, cwd=folder, home=folder
+    )
 
 
 @pytest.mark.django_db(transaction=True)  # it ends with a VACUUM
-def test_filling_tracks_decoded_backups_and_a_second_time_adds_nothing(settings: Any, tmp_path: Path) -> None:
+def test_filling_tracks_decoded_backups_and_a_second_time_adds_nothing(
+    settings: Any, tmp_path: Path
+) -> None:
     settings.CLOUDS = bench_cloud(tmp_path)
     now = timezone.now()
     fill(300, now=now)
@@ -62,7 +66,10 @@ def test_a_cloud_in_a_process_of_its_own_is_asked_through_a_pipe() -> None:
         assert bare.list_pages(url, token, len(ids), page=10, entries=100) > 0
         assert cloud.ask("max_in_flight_per_backup") == 1
         cloud.refuse_lists()
-        assert requests.get(f"{url}/backups/detail", headers={"X-Auth-Token": token}).status_code == 403
+        assert (
+            requests.get(f"{url}/backups/detail", headers={"X-Auth-Token": token}).status_code
+            == 403
+        )
         pid = cloud.pid
     assert not psutil.pid_exists(pid)
 

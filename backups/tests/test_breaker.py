@@ -16,7 +16,17 @@ from backups.models import Backup, Cloud
 from backups.refresh import single_gets
 from backups.refresh.dispatcher import DO, Work, needs
 from backups.simulator import Fault
-from backups.tests.otc import cloud, configure, make_due, row, running, sign_ins, singles, track, works
+from backups.tests.otc import (
+    cloud,
+    configure,
+    make_due,
+    row,
+    running,
+    sign_ins,
+    singles,
+    track,
+    works,
+)
 from backups.vbs.errors import OutOfBudget, Rejected, Unavailable, VBSError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -40,7 +50,9 @@ def test_answers_about_one_backup_and_our_own_budget_are_no_faults_of_the_cloud(
 
 @pytest.mark.parametrize(("seconds", "pause"), [(7.0, 7), (0.0, 1), (86_400.0, 540)])
 def test_retry_after_is_obeyed_but_never_for_ten_minutes(seconds: float, pause: int) -> None:
-    health = after(Health(), [None, Unavailable("wait", http_status=429, retry_after=seconds), None], NOW)
+    health = after(
+        Health(), [None, Unavailable("wait", http_status=429, retry_after=seconds), None], NOW
+    )
     assert (health.paused_until, health.reason) == (NOW + timedelta(seconds=pause), "retry_after")
     assert after(health, [None], NOW) == health  # an answer to a question of before the pause
 
@@ -57,7 +69,11 @@ def test_a_throttled_cloud_is_left_alone_as_long_as_it_says(
         assert cloud().paused_until == timezone.now() + timedelta(seconds=30)
         asked = sim.request_count
         make_due()
-        assert (single_gets.refresh_due("otc"), needs(timezone.now()), sim.request_count) == (0, [], asked)
+        assert (single_gets.refresh_due("otc"), needs(timezone.now()), sim.request_count) == (
+            0,
+            [],
+            asked,
+        )
 
 
 @pytest.mark.django_db
@@ -82,7 +98,9 @@ def test_a_cloud_that_is_down_is_probed_once_at_a_time_and_one_answer_brings_it_
 
 
 def clouds_health() -> Health:
-    return Health(cloud().failures, cloud().breaker_openings, cloud().paused_until, cloud().pause_reason)
+    return Health(
+        cloud().failures, cloud().breaker_openings, cloud().paused_until, cloud().pause_reason
+    )
 
 
 @pytest.mark.django_db
@@ -96,12 +114,18 @@ def test_poisoned_backups_do_not_hide_a_good_cloud(settings: Any, tmp_path: Path
         for _ in range(len(poisoned)):
             Cloud.objects.update(paused_until=timezone.now())
             single_gets.refresh_due("otc")
-        assert (row(sim.seed_example_id).status, cloud().error, cloud().failures) == ("error", None, 0)
+        assert (row(sim.seed_example_id).status, cloud().error, cloud().failures) == (
+            "error",
+            None,
+            0,
+        )
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("auth", ["password", "aksk"])
-def test_a_refused_sign_in_is_tried_once_until_a_person_asks(settings: Any, tmp_path: Path, auth: str) -> None:
+def test_a_refused_sign_in_is_tried_once_until_a_person_asks(
+    settings: Any, tmp_path: Path, auth: str
+) -> None:
     with running(settings, tmp_path, auth=auth, backups=10) as sim:
         track(sim.ids)
         sim.fault(Fault("refused_sign_in") if auth == "password" else Fault("status", status=401))
@@ -117,7 +141,9 @@ def test_a_refused_sign_in_is_tried_once_until_a_person_asks(settings: Any, tmp_
 
 
 @pytest.mark.django_db
-def test_a_dead_token_costs_one_sign_in_over_all_threads_and_loses_no_answer(settings: Any, tmp_path: Path) -> None:
+def test_a_dead_token_costs_one_sign_in_over_all_threads_and_loses_no_answer(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
         single_gets.refresh_due("otc")
@@ -145,7 +171,9 @@ def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
 ) -> None:
     with running(settings, tmp_path, backups=300, entry={"vbs_follow": "all"}) as sim:
         good = sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)
-        configure(settings, tmp_path, {"otc": {**good, "auth": {**good["auth"], "password": "mistyped"}}})
+        configure(
+            settings, tmp_path, {"otc": {**good, "auth": {**good["auth"], "password": "mistyped"}}}
+        )
         if tracked:
             track(sim.ids)
             make_due()

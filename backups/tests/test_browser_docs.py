@@ -1,4 +1,6 @@
-"""The description of the API, drawn by Swagger UI under the strict Content-Security-Policy and without a network."""
+"""The description of the API, drawn by Swagger UI under the strict Content-Security-Policy and
+without a network.
+"""
 
 from urllib.parse import urlsplit
 

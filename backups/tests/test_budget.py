@@ -22,7 +22,9 @@ from backups.vbs.errors import OutOfBudget
 pytestmark = pytest.mark.django_db
 
 
-A_MINUTE = 59  # seconds of a window that does not end while a test looks at it, however slow the machine
+A_MINUTE = (
+    59  # seconds of a window that does not end while a test looks at it, however slow the machine
+)
 EndWindow = Callable[[str], None]
 
 
@@ -30,7 +32,10 @@ EndWindow = Callable[[str], None]
 def end_window(request: Any, settings: Any, tmp_path_factory: Any) -> Iterator[EndWindow]:
     """Where calls are counted; calling it ends the window of a cloud now, as its time does."""
     if request.param == "valkey":
-        with broker_at(Path(tmp_path_factory.mktemp("b"))) as url, redis.Redis.from_url(url) as client:
+        with (
+            broker_at(Path(tmp_path_factory.mktemp("b"))) as url,
+            redis.Redis.from_url(url) as client,
+        ):
             settings.REDIS_URL = url
             yield lambda _: _expire(client)
         return
@@ -45,18 +50,33 @@ def _expire(client: redis.Redis) -> None:
 
 
 def _end_row(cloud: str) -> None:
-    assert BudgetWindow.objects.filter(pk=f"vbsdash/{cloud}/calls").update(ends_at=Now() - timedelta(seconds=1)) == 1
+    assert (
+        BudgetWindow.objects.filter(pk=f"vbsdash/{cloud}/calls").update(
+            ends_at=Now() - timedelta(seconds=1)
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("per_second", "expected"),
-    [(5, Window(5, 1)), (0.3, Window(3, 10)), (7.5, Window(15, 2)), (0.01, Window(1, 100)), (1000, Window(1000, 1))],
+    [
+        (5, Window(5, 1)),
+        (0.3, Window(3, 10)),
+        (7.5, Window(15, 2)),
+        (0.01, Window(1, 100)),
+        (1000, Window(1000, 1)),
+    ],
 )
-def test_a_rate_is_a_whole_number_of_calls_in_whole_seconds(per_second: float, expected: Window) -> None:
+def test_a_rate_is_a_whole_number_of_calls_in_whole_seconds(
+    per_second: float, expected: Window
+) -> None:
     assert window(per_second) == expected
 
 
-def test_all_takers_together_get_what_the_window_holds_and_no_more(end_window: EndWindow, request: Any) -> None:
+def test_all_takers_together_get_what_the_window_holds_and_no_more(
+    end_window: EndWindow, request: Any
+) -> None:
     name = request.node.name
     takers = [Budget(name, 20 / A_MINUTE) for _ in range(4)]
     assert sum(taker.take(1) for taker in takers for _ in range(20)) == 20
@@ -98,7 +118,9 @@ def test_bulk_waits_only_so_long_and_says_whose_fault_it_is(settings: Any) -> No
 
 def test_calls_are_counted_by_how_they_ended_and_once() -> None:
     meter = Meter("any", 0)
-    threads = [threading.Thread(target=lambda: [meter.ended("ok") for _ in range(500)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [meter.ended("ok") for _ in range(500)]) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,21 +14,31 @@ from backups.analysis.causes import NOTHING, cause, code_in, explain, pattern
 U = "1d1139d8-8989-49d3-8aa1-83eb691e6db2"
 # As the appendix "Error Codes" of opentelekomcloud-docs/volume-backup-service lists them.
 VOLUME_BACKUP = """
-0002 0003 0004 0005 0006 0007 0008 0009 0010 0011 0012 0013 0014 0017 0018 0019 0020 0021 0022 0023 0024 0025 0026 0027
-0028 0029 0030 0035 0036 0037 0038 0039 0040 0041 0042 0043 0044 0049 0050 0053 0062 0063 0064 0070 0071 0072 0073 0074
-0075 0076 0077 0078 0079 0080 0081 0082 0083 0084 0089 0100 0101 0102 0103 0104 0105 0109 0110 0111 0113 0123 0125 0200
+0002 0003 0004 0005 0006 0007 0008 0009 0010 0011 0012 0013 0014 0017 0018 0019 0020 0021 0022 0023
+0024 0025 0026 0027
+0028 0029 0030 0035 0036 0037 0038 0039 0040 0041 0042 0043 0044 0049 0050 0053 0062 0063 0064 0070
+0071 0072 0073 0074
+0075 0076 0077 0078 0079 0080 0081 0082 0083 0084 0089 0100 0101 0102 0103 0104 0105 0109 0110 0111
+0113 0123 0125 0200
 0201 0202 0203 0204 0205 0206 0207 0208 0209 0210 0211 0900
 """
 AUTO_BACKUP = """
-0000 0001 0002 0003 0005 0006 0008 0009 0100 0101 0102 0103 0104 0105 0106 0107 0203 0204 0205 0206 0207 0208 0209 0210
+0000 0001 0002 0003 0005 0006 0008 0009 0100 0101 0102 0103 0104 0105 0106 0107 0203 0204 0205 0206
+0207 0208 0209 0210
 0211 0213 0214 0215 0216 0217 0218 0220 0221 0222 0225 0226 1100 1300 1400 1700 9002
 """
 
 
 def test_every_code_of_the_appendix_is_in_the_catalogue() -> None:
-    known = {f"VolumeBackup.{n}" for n in VOLUME_BACKUP.split()} | {f"AutoBackup.{n}" for n in AUTO_BACKUP.split()}
+    known = {f"VolumeBackup.{n}" for n in VOLUME_BACKUP.split()} | {
+        f"AutoBackup.{n}" for n in AUTO_BACKUP.split()
+    }
     assert set(CODES) == known | {"common.0011"}
-    assert Counter(code.split(".")[0] for code in CODES) == {"VolumeBackup": 84, "AutoBackup": 41, "common": 1}
+    assert Counter(code.split(".")[0] for code in CODES) == {
+        "VolumeBackup": 84,
+        "AutoBackup": 41,
+        "common": 1,
+    }
 
 
 def test_each_entry_is_one_or_more_sentences_of_its_own() -> None:
@@ -61,12 +71,24 @@ def test_a_code_is_found_wherever_it_stands(text: str, code: str | None) -> None
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        (f"snapshot {U} of disk {U.upper()} is in error.", "snapshot <id> of disk <id> is in error"),
+        (
+            f"snapshot {U} of disk {U.upper()} is in error.",
+            "snapshot <id> of disk <id> is in error",
+        ),
         (f"req-{U}: b23b579f08c84228b9b4673c46f0c442 failed", "<id>: <id> failed"),
         ("host 192.0.2.20:8776 is silent since 600 s", "host <address> is silent since <n> s"),
-        ("at 2026-11-23T19:45:00.123456Z and 2026-11-23 19:45:00+01:00, 07:30:01", "at <time> and <time>, <time>"),
-        ("fe80::1:2ff:fe00:1 00:16:3e:5e:6c:00 http://10.0.0.1/v2?x=1 end", "<address> <address> <address> end"),
-        ("disk 'db-01' of \"srv 2\" isn't there, it's gone", "disk <name> of <name> isn't there, it's gone"),
+        (
+            "at 2026-11-23T19:45:00.123456Z and 2026-11-23 19:45:00+01:00, 07:30:01",
+            "at <time> and <time>, <time>",
+        ),
+        (
+            "fe80::1:2ff:fe00:1 00:16:3e:5e:6c:00 http://10.0.0.1/v2?x=1 end",
+            "<address> <address> <address> end",
+        ),
+        (
+            "disk 'db-01' of \"srv 2\" isn't there, it's gone",
+            "disk <name> of <name> isn't there, it's gone",
+        ),
         ("[Errno 111] ECONNREFUSED 0x7f3c", "[Errno <n>] ECONNREFUSED <n>"),
         ("VolumeBackup.0062: 3 of 20", "VolumeBackup.0062: <n> of <n>"),
         ("  many\n\tblanks  ", "many blanks"),
@@ -78,7 +100,10 @@ def test_what_differs_between_equal_faults_is_taken_out(text: str, left: str) ->
 
 def test_fifty_equal_faults_are_one_cause() -> None:
     found = {
-        cause(status="error", reason=f"Volume {uuid.UUID(int=n)} on 192.0.2.{n}: timed out after {600 + n} s")
+        cause(
+            status="error",
+            reason=f"Volume {uuid.UUID(int=n)} on 192.0.2.{n}: timed out after {600 + n} s",
+        )
         for n in range(50)
     }
     assert len({one.key for one in found if one}) == 1
@@ -109,11 +134,16 @@ def test_a_failure_without_a_reason_is_a_cause_of_its_state() -> None:
 @pytest.mark.parametrize("status", ["available", "creating", "deleted", "funny", None])
 @pytest.mark.parametrize("reason", [None, "", " \n"])
 def test_nothing_wrong_has_no_cause(status: str | None, reason: str | None) -> None:
-    assert (cause(status=status, reason=reason), explain(status=status, reason=reason)) == (None, NOTHING)
+    assert (cause(status=status, reason=reason), explain(status=status, reason=reason)) == (
+        None,
+        NOTHING,
+    )
 
 
 @pytest.mark.parametrize("status", ["error", "error_deleting", "error_restoring"])
-@pytest.mark.parametrize("reason", [None, "", "???", "VolumeBackup.0064", "VolumeBackup.9999", "quota exceeded"])
+@pytest.mark.parametrize(
+    "reason", [None, "", "???", "VolumeBackup.0064", "VolumeBackup.9999", "quota exceeded"]
+)
 def test_every_error_state_has_meaning_and_advice(status: str, reason: str | None) -> None:
     told = explain(status=status, reason=reason)
     assert (bool(told.meaning), bool(told.advice)) == (True, True)
@@ -123,7 +153,10 @@ def test_every_error_state_has_meaning_and_advice(status: str, reason: str | Non
     ("reason", "means"),
     [
         ("Quota exceeded for resources: ['backups']", "A quota of the project is used up."),
-        ("Maximum number of backups allowed (20) exceeded", "The project has as many backups as its quota allows."),
+        (
+            "Maximum number of backups allowed (20) exceeded",
+            "The project has as many backups as its quota allows.",
+        ),
         (
             "Requested backup exceeds allowed Backup gigabytes quota. Requested 10G",
             "The project's backups take as much space as its quota allows.",
@@ -167,7 +200,10 @@ def test_nobody_is_told_to_delete_a_backup_that_is_good() -> None:
 
 
 def test_a_backup_that_cannot_be_deleted_is_left_to_the_cloud() -> None:
-    assert explain(status="error_deleting", reason="timed out").advice == STATES["error_deleting"].advice
+    assert (
+        explain(status="error_deleting", reason="timed out").advice
+        == STATES["error_deleting"].advice
+    )
 
 
 @settings(deadline=None)
@@ -181,7 +217,9 @@ def test_any_text_has_one_pattern_that_stays_what_it_is(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.uuids(), st.uuids(), st.ip_addresses(), st.datetimes(), st.integers(0, 10**9))
-def test_no_id_address_time_or_number_makes_another_cause(a: object, b: object, ip: object, at: object, n: int) -> None:
+def test_no_id_address_time_or_number_makes_another_cause(
+    a: object, b: object, ip: object, at: object, n: int
+) -> None:
     text = f"disk {a} of {b} at {ip} since {at} lost {n} blocks"
     plain = "disk <id> of <id> at <address> since <time> lost <n> blocks"
     assert pattern(text).replace("<time>.<n>", "<time>") == plain

@@ -22,7 +22,12 @@ def inc(n: int, mb: int | None, **words: Any) -> Fact:
 
 def shape(found: tuple[Chain, ...]) -> list[tuple[bool, int | None, list[int], list[int | None]]]:
     return [
-        (one.start_tracked, one.chain_size_mb, [m.id.int for m in one.members], [m.increment_mb for m in one.members])
+        (
+            one.start_tracked,
+            one.chain_size_mb,
+            [m.id.int for m in one.members],
+            [m.increment_mb for m in one.members],
+        )
         for one in found
     ]
 
@@ -34,31 +39,54 @@ def shape(found: tuple[Chain, ...]) -> list[tuple[bool, int | None, list[int], l
         ([full(1, 500)], [(True, 500, [1], [None])], 500),
         # CS is a total of the chain: the newest member's counts, never the sum
         ([full(1, 500), inc(2, 540), inc(3, 642)], [(True, 642, [1, 2, 3], [None, 40, 102])], 642),
-        ([full(1, 500), inc(2, 540), full(3, 700)], [(True, 540, [1, 2], [None, 40]), (True, 700, [3], [None])], 1240),
+        (
+            [full(1, 500), inc(2, 540), full(3, 700)],
+            [(True, 540, [1, 2], [None, 40]), (True, 700, [3], [None])],
+            1240,
+        ),
         ([inc(1, 900), inc(2, 950)], [(False, 950, [1, 2], [None, 50])], 950),
         # a size that was not told makes its own increment and the next one unknown
-        ([full(1, 500), inc(2, None), inc(3, 600)], [(True, 600, [1, 2, 3], [None, None, None])], 600),
+        (
+            [full(1, 500), inc(2, None), inc(3, 600)],
+            [(True, 600, [1, 2, 3], [None, None, None])],
+            600,
+        ),
         ([full(1, None)], [(True, None, [1], [None])], None),
         # a failed one stores nothing: it opens no chain and tells no size
-        ([full(1, 500), full(2, 9, status="error"), inc(3, 520)], [(True, 520, [1, 2, 3], [None, None, 20])], 520),
+        (
+            [full(1, 500), full(2, 9, status="error"), inc(3, 520)],
+            [(True, 520, [1, 2, 3], [None, None, 20])],
+            520,
+        ),
         # one that is being made tells nothing yet
         ([full(1, 500), inc(2, None, status="creating")], [(True, 500, [1, 2], [None, None])], 500),
         # the newest that is still there counts
         ([full(1, 500), inc(2, 600, gone_at=NOON)], [(True, 500, [1, 2], [None, 100])], 500),
         ([full(1, 500, gone_at=NOON)], [(True, None, [1], [None])], None),
         # a kind that nobody knows carries the chain on
-        ([full(1, 500), fact(2, kind="unknown", chain_size_mb=510)], [(True, 510, [1, 2], [None, 10])], 510),
+        (
+            [full(1, 500), fact(2, kind="unknown", chain_size_mb=510)],
+            [(True, 510, [1, 2], [None, 10])],
+            510,
+        ),
         # a shrinking chain was pruned
         ([full(1, 500), inc(2, 450), inc(3, 460)], [(True, 460, [1, 2, 3], [None, None, 10])], 460),
     ],
 )
-def test_chains_are_as_their_known_answers(facts: list[Fact], expected: Any, total: int | None) -> None:
+def test_chains_are_as_their_known_answers(
+    facts: list[Fact], expected: Any, total: int | None
+) -> None:
     found = chains(facts)
     assert (shape(found), total_mb(found)) == (expected, total)
 
 
 def test_copies_and_vm_backups_have_chains_of_their_own() -> None:
-    facts = [full(1, 100), full(2, 70, service_type="disk_copy"), inc(3, 130), inc(4, 90, service_type="vm")]
+    facts = [
+        full(1, 100),
+        full(2, 70, service_type="disk_copy"),
+        inc(3, 130),
+        inc(4, 90, service_type="vm"),
+    ]
     found = chains(facts)
     assert [(one.service_type, [m.id.int for m in one.members]) for one in found] == [
         ("disk", [1, 3]),
@@ -136,7 +164,9 @@ def test_each_backup_is_in_exactly_one_chain(facts: list[Fact]) -> None:
 
 
 @given(VOLUMES, st.randoms(use_true_random=False))
-def test_the_order_in_which_backups_come_changes_nothing(facts: list[Fact], dice: random.Random) -> None:
+def test_the_order_in_which_backups_come_changes_nothing(
+    facts: list[Fact], dice: random.Random
+) -> None:
     shuffled = list(facts)
     dice.shuffle(shuffled)
     assert chains(shuffled) == chains(facts)
@@ -148,7 +178,11 @@ def test_a_total_never_exceeds_the_sum_of_the_newest_chain_sizes(facts: list[Fac
     told = {one.id: one for one in facts}
     newest = 0
     for chain in found:
-        there = [told[m.id] for m in chain.members if not m.gone and m.status not in ("error", "creating")]
+        there = [
+            told[m.id]
+            for m in chain.members
+            if not m.gone and m.status not in ("error", "creating")
+        ]
         newest += (there[-1].chain_size_mb or 0) if there else 0
     assert (total_mb(found) or 0) <= newest
 

@@ -52,7 +52,9 @@ def test_an_outcome_column_is_as_high_as_its_number_says() -> None:
 
 def test_one_failure_among_a_hundred_thousand_is_still_seen() -> None:
     chart = outcomes.outcomes(days((100_000, 90_000, 0), (100_000, 1, 1)))
-    assert [shape.height for shape in chart.columns[1].shapes if shape.role in ("fail", "warn")] == [2.5, 2.5]
+    assert [
+        shape.height for shape in chart.columns[1].shapes if shape.role in ("fail", "warn")
+    ] == [2.5, 2.5]
 
 
 @pytest.mark.parametrize("counts", [[], [(0, 0, 0)], [(10**9, 10**9, 10**9)] * 30])
@@ -79,7 +81,9 @@ def test_growth_says_so_when_there_is_too_little_for_a_line() -> None:
 
 def test_a_limit_is_drawn_only_where_it_leaves_the_line_readable() -> None:
     points: list[tuple[date, int | None]] = [(FIRST, 700), (FIRST + timedelta(1), 800)]
-    near, far = (growth.growth(points, limit_mb=limit, of="Stored data") for limit in (1000, 10_000))
+    near, far = (
+        growth.growth(points, limit_mb=limit, of="Stored data") for limit in (1000, 10_000)
+    )
     assert (near.limit, near.ticks) == (20.0, ("1,000 MB", "600"))
     assert far.limit is None
     assert "limit of 1,000 MB" in near.description
@@ -87,8 +91,12 @@ def test_a_limit_is_drawn_only_where_it_leaves_the_line_readable() -> None:
 
 @pytest.mark.parametrize("sizes", [(0, 0), (5, 5), (10**18, 0), (1, 10**18)])
 def test_growth_stays_inside_the_drawing_whatever_the_figures(sizes: tuple[int, int]) -> None:
-    points: list[tuple[date, int | None]] = [(FIRST + timedelta(at), mb) for at, mb in enumerate(sizes)]
-    heights = [float(y) for y in re.findall(r" (-?[\d.]+)(?: L|$)", growth.growth(points, of="x").line)]
+    points: list[tuple[date, int | None]] = [
+        (FIRST + timedelta(at), mb) for at, mb in enumerate(sizes)
+    ]
+    heights = [
+        float(y) for y in re.findall(r" (-?[\d.]+)(?: L|$)", growth.growth(points, of="x").line)
+    ]
     assert len(heights) == 2
     assert all(20 <= y <= 120 for y in heights)
 
@@ -137,7 +145,11 @@ def test_the_protection_bar_is_full_and_shows_a_single_disk_among_thousands() ->
 
 def test_a_spark_is_as_high_as_its_worst_day() -> None:
     shapes = spark.spark([(FIRST, 0), (FIRST + timedelta(1), 3), (FIRST + timedelta(2), 6)]).shapes
-    assert [(shape.role, shape.height) for shape in shapes] == [("line", 1.0), ("fail", 10.0), ("fail", 20.0)]
+    assert [(shape.role, shape.height) for shape in shapes] == [
+        ("line", 1.0),
+        ("fail", 10.0),
+        ("fail", 20.0),
+    ]
 
 
 def test_each_word_of_a_day_has_a_cell_with_words_for_those_who_do_not_see_it() -> None:
@@ -145,7 +157,18 @@ def test_each_word_of_a_day_has_a_cell_with_words_for_those_who_do_not_see_it() 
     context = Context({"days": dates, "words": list(status.DAYS), "hrefs": {dates[4]: "/failed/"}})
     html = Template("{% day_cells days words hrefs %}").render(context)
     assert re.findall(r"\b(c-[a-z]+)", html) == [
-        *("c-full", "c-inc", "c-inc", "c-flight", "c-fail", "c-over", "c-unk", "c-idle", "c-none", "c-today")
+        *(
+            "c-full",
+            "c-inc",
+            "c-inc",
+            "c-flight",
+            "c-fail",
+            "c-over",
+            "c-unk",
+            "c-idle",
+            "c-none",
+            "c-today",
+        )
     ]
     assert re.findall(r'href="([^"]*)"', html) == ["/failed/"]
     assert all(cell.text in html for cell in status.DAYS.values())

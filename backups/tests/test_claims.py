@@ -20,7 +20,9 @@ from backups.tests.run_settings import LIMIT_S
 pytestmark = pytest.mark.django_db
 
 
-def test_a_claim_that_ran_out_cannot_free_what_somebody_else_holds(settings: Any, tmp_path: Path) -> None:
+def test_a_claim_that_ran_out_cannot_free_what_somebody_else_holds(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path) as sim:
         track([sim.seed_example_id])
         now = timezone.now()
@@ -44,7 +46,9 @@ def test_backups_in_flight_do_not_wait_behind_a_backlog(settings: Any, tmp_path:
         assert claims.claim_due("otc", now, most=4).ids[0] == running_now
 
 
-def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(settings: Any, tmp_path: Path) -> None:
+def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path, backups=80, entry={"vbs_requests_per_second": 3}) as sim:
         track(sim.ids)
         assert single_gets._at_once("otc") == 15
@@ -57,7 +61,11 @@ def test_calls_are_counted_by_class_and_as_use_of_the_budget(settings: Any, tmp_
         track([*sim.ids, str(uuid.uuid4())])
         single_gets.refresh_due("otc")
         (state,) = cloud_states.states(timezone.now())
-        assert (state.calls, state.used_percent, state.breaker) == ({"ok": len(sim.ids), "gone": 1}, 0, "closed")
+        assert (state.calls, state.used_percent, state.breaker) == (
+            {"ok": len(sim.ids), "gone": 1},
+            0,
+            "closed",
+        )
         assert cloud().calls_this_minute == singles(sim)
 
 

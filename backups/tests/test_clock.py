@@ -26,7 +26,11 @@ TEN_MINUTES = timedelta(minutes=10)
 @pytest.fixture
 def follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process goes by the database, as workers do."""
-    for word, value in (("follows", True), ("offset", timedelta(0)), ("measured_at", float("-inf"))):
+    for word, value in (
+        ("follows", True),
+        ("offset", timedelta(0)),
+        ("measured_at", float("-inf")),
+    ):
         monkeypatch.setattr(clock._Shared, word, value)
 
 
@@ -39,7 +43,9 @@ def database_time() -> datetime:
 
 
 @pytest.mark.parametrize("off", [TEN_MINUTES, -TEN_MINUTES])
-def test_a_worker_on_a_host_whose_clock_is_wrong_goes_by_the_database(follows: None, off: timedelta) -> None:
+def test_a_worker_on_a_host_whose_clock_is_wrong_goes_by_the_database(
+    follows: None, off: timedelta
+) -> None:
     if connection.vendor != "postgresql":  # a file has no clock of its own
         clock.measure()
         assert clock.now() == timezone.now()
@@ -67,13 +73,22 @@ def test_the_database_is_asked_once_a_minute(follows: None, django_assert_num_qu
 def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
     follows: None, monkeypatch: pytest.MonkeyPatch, minutes: int, seconds: int, expired: bool | None
 ) -> None:
-    monkeypatch.setattr(clock._Shared, "offset", timedelta(minutes=minutes))  # the host is behind, or ahead
+    monkeypatch.setattr(
+        clock._Shared, "offset", timedelta(minutes=minutes)
+    )  # the host is behind, or ahead
     monkeypatch.setattr(clock._Shared, "measured_at", time.monotonic())
     expires = (clock.now() + timedelta(seconds=seconds)).isoformat()
     headers: Any = {"id": "1", "task": alive.name, "expires": expires, "utc": True}
-    message = Message(body="[[], {}, {}]", headers=headers, content_type="application/json", content_encoding="utf-8")
+    message = Message(
+        body="[[], {}, {}]",
+        headers=headers,
+        content_type="application/json",
+        content_encoding="utf-8",
+    )
     request = SharedRequest(message, app=celery_app, task=alive, decoded=False)
-    assert [request.maybe_expire() for _ in range(3)] == [expired] * 3  # Celery asks when it comes, and when it is run
+    assert [request.maybe_expire() for _ in range(3)] == [
+        expired
+    ] * 3  # Celery asks when it comes, and when it is run
 
 
 def test_readyz_names_a_host_whose_clock_is_wrong(client: Client) -> None:
@@ -84,7 +99,9 @@ def test_readyz_names_a_host_whose_clock_is_wrong(client: Client) -> None:
     with time_machine.travel(before + TEN_MINUTES, tick=False):
         said = client.get("/readyz").json()["parts"]["database"]
     passed = (database_time() - before).total_seconds()
-    off = re.fullmatch(r"The clock of this host is (\d+) s ahead of the database's: synchronise both\.", said)
+    off = re.fullmatch(
+        r"The clock of this host is (\d+) s ahead of the database's: synchronise both\.", said
+    )
     assert off is not None
     assert 600 - passed - 1 <= int(off[1]) <= 600
 
@@ -104,6 +121,14 @@ def test_what_was_learned_in_the_future_is_old_and_asked_about_again() -> None:
 
 
 def _row(cloud: str, at: datetime) -> uuid.UUID:
-    times = {"attempted_at": at, "refreshed_at": at, "stale_at": at + timedelta(seconds=20), "tracked_at": at}
-    later = {"next_refresh_at": at + timedelta(seconds=10), "claimed_until": at + timedelta(minutes=1)}
+    times = {
+        "attempted_at": at,
+        "refreshed_at": at,
+        "stale_at": at + timedelta(seconds=20),
+        "tracked_at": at,
+    }
+    later = {
+        "next_refresh_at": at + timedelta(seconds=10),
+        "claimed_until": at + timedelta(minutes=1),
+    }
     return Backup.objects.create(id=uuid.uuid4(), cloud_id=cloud, **times, **later).pk

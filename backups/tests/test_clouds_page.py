@@ -34,8 +34,12 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
     """`otc` answers, `dead` refuses every connection."""
     with Simulator(clock=timezone.now) as running:
         file = tmp_path / "clouds.yaml"
-        file.write_text(json.dumps({"clouds": {"otc": running.cloud_entry(), "dead": {"auth": DEAD}}}))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        file.write_text(
+            json.dumps({"clouds": {"otc": running.cloud_entry(), "dead": {"auth": DEAD}}})
+        )
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
+        )
         registry.ensure_rows()
         yield running
         registry.forget_clients()
@@ -102,7 +106,9 @@ def fact(page: str, name: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", told[1]).split()) if told else ""
 
 
-def test_the_links_of_a_backup_lead_to_the_endpoint_that_the_catalog_named(sim: Simulator, web: Client) -> None:
+def test_the_links_of_a_backup_lead_to_the_endpoint_that_the_catalog_named(
+    sim: Simulator, web: Client
+) -> None:
     page = web.get(f"/backups/{ask(sim, host=sim.url)}/").content.decode()
     assert re.findall(r'<a class="id"[^>]*href="([^"]*)"', page) == [f"{sim.url}/v2/p/backups/7"]
     Cloud.objects.update(endpoint="https://elsewhere.example/v2/p")
@@ -121,10 +127,17 @@ def test_a_cloud_says_where_it_is_asked_until_when_it_is_signed_in_and_how_its_b
     now = timezone.now()
     later = now + timedelta(seconds=30)
     Cloud.objects.filter(pk="otc").update(
-        paused_until=later, pause_reason="breaker", failures=5, breaker_openings=1, token_expires_at=now
+        paused_until=later,
+        pause_reason="breaker",
+        failures=5,
+        breaker_openings=1,
+        token_expires_at=now,
     )
     page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
-    assert (fact(page, "Breaker"), fact(page, "Sign-in").split(" ago")[1]) == ("open", " the next call signs in")
+    assert (fact(page, "Breaker"), fact(page, "Sign-in").split(" ago")[1]) == (
+        "open",
+        " the next call signs in",
+    )
 
 
 def test_a_poll_with_nothing_new_renders_nothing(sim: Simulator, web: Client) -> None:

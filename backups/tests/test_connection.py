@@ -38,8 +38,12 @@ def configure(settings: Any, tmp_path: Any, sim: Simulator) -> Configure:
     def write(auth: str = "password", keys: dict[str, str] | None = None, **extra: Any) -> None:
         entry = sim.cloud_entry(auth=auth, **extra)
         file = tmp_path / "clouds.yaml"
-        file.write_text(json.dumps({"clouds": {"otc": entry | {"auth": entry["auth"] | (keys or {})}}}))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        file.write_text(
+            json.dumps({"clouds": {"otc": entry | {"auth": entry["auth"] | (keys or {})}}})
+        )
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
+        )
         registry.ensure_rows()
 
     return write
@@ -70,7 +74,9 @@ def test_a_working_cloud_passes_every_step(sim: Simulator, configure: Configure,
 
 
 @pytest.mark.once  # it waits for as long as a person would; test_budget.py counts in each database
-def test_its_calls_are_counted_and_take_their_turn_like_any_other(sim: Simulator, configure: Configure) -> None:
+def test_its_calls_are_counted_and_take_their_turn_like_any_other(
+    sim: Simulator, configure: Configure
+) -> None:
     configure(vbs_requests_per_second=0.05)  # one call in twenty seconds
     assert tried().ok
     assert list(Cloud.objects.get().calls.values_list("class_name", "n")) == [("ok", 1)]
@@ -96,7 +102,9 @@ def test_a_port_that_nobody_listens_on_is_said_before_any_password_is_sent(
     assert sim.requests == []
 
 
-def test_a_refused_sign_in_is_tried_once_and_begins_the_pause(sim: Simulator, configure: Configure) -> None:
+def test_a_refused_sign_in_is_tried_once_and_begins_the_pause(
+    sim: Simulator, configure: Configure
+) -> None:
     configure()
     sim.fault(Fault("refused_sign_in", path="tokens"))
     step, _, cure = failing(tried())
@@ -182,12 +190,19 @@ def tls(certificate: str) -> Iterator[str]:
     ("certificate", "trusted", "ok", "says"),
     [
         ("good", True, True, "localhost: the certificate is good until 1 Jan 2120."),
-        ("good", False, False, "The certificate of localhost comes from an authority that nobody here knows."),
+        (
+            "good",
+            False,
+            False,
+            "The certificate of localhost comes from an authority that nobody here knows.",
+        ),
         ("expired", True, False, "The certificate of localhost ran out."),
         ("another", True, False, "The certificate of localhost was made for another name."),
     ],
 )
-def test_a_certificate_is_judged_in_words(certificate: str, trusted: bool, ok: bool, says: str) -> None:
+def test_a_certificate_is_judged_in_words(
+    certificate: str, trusted: bool, ok: bool, says: str
+) -> None:
     with tls(certificate) as url:
         found = connect(url, str(CERTIFICATES / f"{certificate}.pem") if trusted else True)
     assert (found.ok, found.sentence, found.cure == "") == (ok, says, ok)
@@ -196,7 +211,10 @@ def test_a_certificate_is_judged_in_words(certificate: str, trusted: bool, ok: b
 def test_a_certificate_that_shall_not_be_checked_is_not(sim: Simulator) -> None:
     with tls("expired") as url:
         found = connect(url, False)
-    assert (found.ok, found.sentence) == (True, "localhost: the certificate is not checked (verify: false).")
+    assert (found.ok, found.sentence) == (
+        True,
+        "localhost: the certificate is not checked (verify: false).",
+    )
 
 
 def test_plain_http_behind_an_https_address_is_said(sim: Simulator) -> None:

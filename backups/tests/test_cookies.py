@@ -8,10 +8,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_cookies_are_secure_where_the_page_came_over_tls_and_only_there(client: Client, secure: bool) -> None:
+def test_cookies_are_secure_where_the_page_came_over_tls_and_only_there(
+    client: Client, secure: bool
+) -> None:
     User.objects.create_user("operator", password="a long password")
     client.get("/accounts/login/", secure=secure)
-    client.post("/accounts/login/", {"username": "operator", "password": "a long password"}, secure=secure)
+    client.post(
+        "/accounts/login/", {"username": "operator", "password": "a long password"}, secure=secure
+    )
     assert {name: bool(cookie["secure"]) for name, cookie in client.cookies.items()} == {
         "csrftoken": secure,
         "sessionid": secure,

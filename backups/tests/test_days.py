@@ -30,7 +30,10 @@ def at(day: int, hour: int = 1, minute: int = 0) -> datetime:
 
 
 def week(
-    *backups: One, rule: Rule | None = DEFAULT, since: datetime = LONG_AGO, until: datetime | None = NOW
+    *backups: One,
+    rule: Rule | None = DEFAULT,
+    since: datetime = LONG_AGO,
+    until: datetime | None = NOW,
 ) -> tuple[DayWord, ...]:
     return day_words(backups, Watch(rule, since, until), days=WEEK, zone=UTC_ZONE, now=NOW)
 
@@ -52,14 +55,24 @@ def test_each_backup_names_its_day_and_the_best_wins() -> None:
     assert found == ("full", "incremental", "good", "failed", "full", "unknown", "flight")
 
 
-@pytest.mark.parametrize("status", ["deleting", "deleted", "error_deleting", "error_restoring", "restoring"])
+@pytest.mark.parametrize(
+    "status", ["deleting", "deleted", "error_deleting", "error_restoring", "restoring"]
+)
 def test_a_backup_that_was_made_stays_a_good_day_whatever_became_of_it(status: str) -> None:
     assert week(One(at(17), "full", status))[0] == "full"
 
 
 def test_a_day_without_a_backup_that_was_due_is_missed() -> None:
     assert week(*nightly(17, 18, 20, 21, 22, 23)) == (
-        *("incremental", "incremental", "missed", "incremental", "incremental", "incremental", "incremental"),
+        *(
+            "incremental",
+            "incremental",
+            "missed",
+            "incremental",
+            "incremental",
+            "incremental",
+            "incremental",
+        ),
     )
 
 
@@ -102,7 +115,11 @@ def test_nothing_is_due_for_an_exempt_disk() -> None:
 
 
 def test_days_that_the_evidence_does_not_reach_are_not_known() -> None:
-    assert week(*nightly(17, 18), until=at(19, 2)) == ("incremental", "incremental", *("unknown",) * 5)
+    assert week(*nightly(17, 18), until=at(19, 2)) == (
+        "incremental",
+        "incremental",
+        *("unknown",) * 5,
+    )
     assert week(until=None) == ("unknown",) * 7
 
 
@@ -112,7 +129,9 @@ def test_what_was_missed_while_the_evidence_lasted_stays_missed() -> None:
 
 @pytest.mark.parametrize("status", ["error", "deleting", "error_deleting"])
 def test_a_failed_backup_is_not_whitewashed_by_being_deleted(status: str) -> None:
-    found = week(*nightly(17), One(at(18), status=status, outcome="failed"), *nightly(19, 20, 21, 22))
+    found = week(
+        *nightly(17), One(at(18), status=status, outcome="failed"), *nightly(19, 20, 21, 22)
+    )
     assert found[:3] == ("incremental", "failed", "incremental")
 
 
@@ -121,8 +140,16 @@ def test_evidence_of_a_few_minutes_ago_is_enough_for_today() -> None:
 
 
 def test_a_day_is_a_day_of_the_reader() -> None:
-    late_evening = One(datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "full")  # 00:30 of the 20th in Berlin
-    found = day_words([late_evening], Watch(None, at(1), NOW), days=last_days(NOW, BERLIN, 7), zone=BERLIN, now=NOW)
+    late_evening = One(
+        datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "full"
+    )  # 00:30 of the 20th in Berlin
+    found = day_words(
+        [late_evening],
+        Watch(None, at(1), NOW),
+        days=last_days(NOW, BERLIN, 7),
+        zone=BERLIN,
+        now=NOW,
+    )
     assert found.index("full") == 3
 
 
@@ -130,7 +157,9 @@ def test_a_day_is_a_day_of_the_reader() -> None:
 def test_the_days_on_which_clocks_change_miss_like_others(day: date) -> None:
     now = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=3)
     days = last_days(now, BERLIN, 7)
-    good = One(datetime(days[0].year, days[0].month, days[0].day, 12, tzinfo=BERLIN).astimezone(UTC))
+    good = One(
+        datetime(days[0].year, days[0].month, days[0].day, 12, tzinfo=BERLIN).astimezone(UTC)
+    )
     found = day_words([good], Watch(DEFAULT, good.at, now), days=days, zone=BERLIN, now=now)
     assert found == ("incremental", *("missed",) * 5, "idle")
 
@@ -138,10 +167,15 @@ def test_the_days_on_which_clocks_change_miss_like_others(day: date) -> None:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
-        st.tuples(st.integers(0, 30 * 1440), st.sampled_from(["available", "error", "creating", None])), max_size=20
+        st.tuples(
+            st.integers(0, 30 * 1440), st.sampled_from(["available", "error", "creating", None])
+        ),
+        max_size=20,
     )
 )
-def test_the_order_of_backups_changes_nothing_and_more_good_ones_never_miss_more(found: list[tuple[int, str]]) -> None:
+def test_the_order_of_backups_changes_nothing_and_more_good_ones_never_miss_more(
+    found: list[tuple[int, str]],
+) -> None:
     backups = [One(NOW - timedelta(minutes=minutes), "full", status) for minutes, status in found]
     shuffled = random.Random(1).sample(backups, len(backups))
     assert week(*backups) == week(*shuffled)

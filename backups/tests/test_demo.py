@@ -22,8 +22,12 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture
-def told(settings: Any, tmp_path: Any, client: Client, clock: time_machine.Traveller) -> Iterator[Client]:
-    """A script that is signed in, after workers have done for the demo cloud what there is to do, twice."""
+def told(
+    settings: Any, tmp_path: Any, client: Client, clock: time_machine.Traveller
+) -> Iterator[Client]:
+    """A script that is signed in, after workers have done for the demo cloud what there is to do,
+    twice.
+    """
     with running(settings, tmp_path, backups=DEMO_BACKUPS, entry={"vbs_follow": "all"}):
         for _ in range(2):  # what the first list of disks does not name is gone by the second
             Cloud.objects.update(volumes_due_at=None)
@@ -44,11 +48,16 @@ def test_every_state_is_met(told: Client) -> None:
     assert [volume["volume_id"] for volume in volumes if not volume["why"].strip()] == []
     assert {"start not tracked"} <= {note for chain in chains for note in chain["notes"]}
     assert {chain["service_type"] for chain in chains} == {"disk", "vm", "disk_copy", "vm_copy"}
-    assert {"pruned: the chain was larger before", "failed: it stores nothing"} <= {one["note"] for one in members}
+    assert {"pruned: the chain was larger before", "failed: it stores nothing"} <= {
+        one["note"] for one in members
+    }
     assert {one["made_by"] for one in members} == {"policy", "hand", "csbs"}
     assert [volume["name"] for volume in volumes if volume["running_id"]]
     assert {volume["rule"]["from"] for volume in volumes} == {"tag", "default"}
-    grown = [told.get(f"/api/volumes/{one['cloud']}/{one['volume_id']}/").json()["growth"] for one in volumes]
+    grown = [
+        told.get(f"/api/volumes/{one['cloud']}/{one['volume_id']}/").json()["growth"]
+        for one in volumes
+    ]
     assert any(one["jump"] for one in grown)
     assert any("Not enough data" in one["sentence"] for one in grown)
     assert any(limit["days"] is not None for one in grown for limit in one["limits"])
@@ -62,15 +71,26 @@ def test_the_home_page_and_the_failures_tell_them(told: Client) -> None:
     assert [item for item in found["attention"] if not item["why"] or not item["next"]] == []
     assert {"exempt", "deleted"} <= set(found["volumes"]["by_protection"])
     causes = told.get("/api/failures/").json()
-    assert {cause["state"] for cause in causes} == {"error", "error_deleting", "error_restoring", ""}
+    assert {cause["state"] for cause in causes} == {
+        "error",
+        "error_deleting",
+        "error_restoring",
+        "",
+    }
     assert [cause for cause in causes if not cause["advice"]] == []
     assert found["growth"]["limits"]
     assert any(day["missed"] for day in found["outcomes_by_day"])
-    slow = [one for one in found["running_backups"] if one["since"] and one["stuck_at"] and one["progress"]]
+    slow = [
+        one
+        for one in found["running_backups"]
+        if one["since"] and one["stuck_at"] and one["progress"]
+    ]
     assert slow
 
 
-def test_a_member_that_the_cloud_no_longer_has_is_a_note_and_the_disk_stays_safe(told: Client) -> None:
+def test_a_member_that_the_cloud_no_longer_has_is_a_note_and_the_disk_stays_safe(
+    told: Client,
+) -> None:
     safe = told.get("/api/volumes/?protection=protected&limit=500").json()["results"]
     volume = max(safe, key=lambda one: one["tracked"])
     chain = max(volume["chains"], key=lambda one: len(one["members"]))

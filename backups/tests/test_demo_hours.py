@@ -1,7 +1,9 @@
-"""The demo shows every promised state whenever somebody starts it: at each hour of a week, and on odd days.
+"""The demo shows every promised state whenever somebody starts it: at each hour of a week, and on
+odd days.
 
-What a newcomer sees is a function of the time alone. So the simulated cloud is set to one hour after the other and its
-answers go through the same pure rules as in the product; `test_demo.py` takes a few instants all the way to the API.
+What a newcomer sees is a function of the time alone. So the simulated cloud is set to one hour
+after the other and its answers go through the same pure rules as in the product; `test_demo.py`
+takes a few instants all the way to the API.
 """
 
 import json
@@ -49,15 +51,26 @@ def hours(begin: datetime, count: int) -> list[datetime]:
 
 @cache
 def fact_of(body: bytes) -> Fact:
-    """One answer of the cloud as analysis sees it. Each has a time of its own, so `tracked_at` never counts."""
+    """One answer of the cloud as analysis sees it. Each has a time of its own, so `tracked_at`
+    never counts.
+    """
     decoded = payload.decode(json.loads(body))
     words = decoded.words()
     verdict = kind.judge(
-        inc=words["inc"], type_=words["type"], is_incremental=words["is_incremental"], type_interpretation="vbs_0"
+        inc=words["inc"],
+        type_=words["type"],
+        is_incremental=words["is_incremental"],
+        type_interpretation="vbs_0",
     )
     known = {name: words[name] for name in Fact._fields if name in words}
     outcome = judged.outcome(None, words["status"])
-    known |= {"id": UUID(decoded.id), "kind": verdict.kind, "outcome": outcome, "gone_at": None, "tracked_at": A_WEEK}
+    known |= {
+        "id": UUID(decoded.id),
+        "kind": verdict.kind,
+        "outcome": outcome,
+        "gone_at": None,
+        "tracked_at": A_WEEK,
+    }
     return Fact(**known)
 
 
@@ -103,7 +116,11 @@ class Shown:
                 yield state
 
     def promised(self) -> dict[str, bool]:
-        words = {self.protection(facts) for volume_id, facts in self.volumes.items() if volume_id in self.listed}
+        words = {
+            self.protection(facts)
+            for volume_id, facts in self.volumes.items()
+            if volume_id in self.listed
+        }
         notes = {note for chain in self.chains for note in chain.notes}
         members = [member for chain in self.chains for member in chain.members]
         member_notes = {member.note for member in members}
@@ -123,7 +140,9 @@ class Shown:
             "pruned": "pruned: the chain was larger before" in member_notes,
             "failed": "failed: it stores nothing" in member_notes,
             "made by each": {member.made_by for member in members} == {"policy", "hand", "csbs"},
-            "a disk with a running backup": any(self._is_running(facts) for facts in self.volumes.values()),
+            "a disk with a running backup": any(
+                self._is_running(facts) for facts in self.volumes.values()
+            ),
             "a jump": any(one.jump for one in grown),
             "not enough data": any("Not enough data" in one.sentence for one in grown),
             "an end in sight": any(limit.days is not None for one in grown for limit in one.limits),

@@ -1,4 +1,6 @@
-"""The examples for systemd and Compose: they parse, say the same, and name commands and settings that exist."""
+"""The examples for systemd and Compose: they parse, say the same, and name commands and settings
+that exist.
+"""
 
 import re
 import shlex
@@ -25,7 +27,9 @@ def services() -> dict[str, Any]:
 
 
 def command(unit: str) -> list[str]:
-    """What a unit starts, without the folder of the virtual environment and the name of a worker among several."""
+    """What a unit starts, without the folder of the virtual environment and the name of a worker
+    among several.
+    """
     (line,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.M)
     words = shlex.split(line.removeprefix(BIN))
     if "--hostname" in words:
@@ -36,7 +40,11 @@ def command(unit: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("unit", "service"),
-    [("vbsdash-web.service", "web"), ("vbsdash-worker@.service", "worker"), ("vbsdash-beat.service", "beat")],
+    [
+        ("vbsdash-web.service", "web"),
+        ("vbsdash-worker@.service", "worker"),
+        ("vbsdash-beat.service", "beat"),
+    ],
 )
 def test_units_and_compose_start_the_same(unit: str, service: str) -> None:
     in_compose = shlex.split(services()[service]["command"].replace("0.0.0.0", "127.0.0.1"))
@@ -47,7 +55,11 @@ def test_the_worker_listens_to_the_queues_that_make_run_listens_to() -> None:
     from backups.runner import parts
 
     mine = [word for word in parts.worker_part().argv if word.startswith("interactive")]
-    assert mine == [word for word in command("vbsdash-worker@.service") if word.startswith("interactive")] != []
+    assert (
+        mine
+        == [word for word in command("vbsdash-worker@.service") if word.startswith("interactive")]
+        != []
+    )
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -62,9 +74,19 @@ def test_the_programs_of_the_units_take_their_options(unit: str) -> None:
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     bin_here = f"{Path(sys.executable).parent}/"
     for name, text in UNITS.items():
-        here = text.replace(BIN, bin_here).replace("User=vbsdash", "User=root").replace("/opt/vbsdash", str(ROOT))
+        here = (
+            text.replace(BIN, bin_here)
+            .replace("User=vbsdash", "User=root")
+            .replace("/opt/vbsdash", str(ROOT))
+        )
         (tmp_path / name.replace("@", "@1")).write_text(here)
-    argv = ["systemd-analyze", "verify", "--man=no", "--generators=no", *map(str, sorted(tmp_path.iterdir()))]
+    argv = [
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        "--generators=no",
+        *map(str, sorted(tmp_path.iterdir())),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S)
     ours = [line for line in done.stderr.splitlines() if "vbsdash" in line]
     assert (done.returncode, ours) == (0, [])
@@ -74,13 +96,17 @@ def test_every_setting_in_the_examples_is_one_that_vbsdash_reads() -> None:
     readme = (ROOT / "README.md").read_text()
     python = {"PYTHONUNBUFFERED", "MALLOC_ARENA_MAX"}
     in_compose = set(services()["web"]["environment"]) - python
-    in_units = {name for text in UNITS.values() for name in re.findall(r"\b([A-Z][A-Z_]{3,})=", text)} - python
+    in_units = {
+        name for text in UNITS.values() for name in re.findall(r"\b([A-Z][A-Z_]{3,})=", text)
+    } - python
     assert sorted(name for name in in_compose | in_units if name not in readme) == []
 
 
 def test_compose_waits_for_the_migrated_database() -> None:
     for name in ("web", "worker", "beat"):
-        assert services()[name]["depends_on"] == {"prepare": {"condition": "service_completed_successfully"}}
+        assert services()[name]["depends_on"] == {
+            "prepare": {"condition": "service_completed_successfully"}
+        }
     assert services()["prepare"]["depends_on"] == {
         name: {"condition": "service_healthy"} for name in ("database", "broker")
     }

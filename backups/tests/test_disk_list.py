@@ -49,7 +49,10 @@ def volume(volume_id: str, name: str | None = "db-01", size: Any = 10) -> dict[s
 def told(now: datetime | None = None) -> dict[str, tuple[str | None, int | None, str]]:
     Volume.objects.update(listed_backups=0)  # as after a whole list of backups that names none
     rows = Volume.objects.order_by("volume_id").with_protection(now or timezone.now())
-    return {row["volume_id"]: (row["name"], row["size"], row["protection"]) for row in rows.values(*volumes.COLUMNS)}
+    return {
+        row["volume_id"]: (row["name"], row["size"], row["protection"])
+        for row in rows.values(*volumes.COLUMNS)
+    }
 
 
 def problem() -> str | None:
@@ -74,7 +77,11 @@ def test_a_disk_that_left_a_whole_list_is_deleted_and_kept(sim: Simulator) -> No
     assert {one: word for one, (_, _, word) in told().items()} == {"a": "never", "b": "deleted"}
     found = volumes.volume_detail("otc", "b", timezone.now())
     assert found is not None
-    assert (found.label, found.listed, found.why[:43]) == ("mine", False, "It is not in the cloud's list of disks sinc")
+    assert (found.label, found.listed, found.why[:43]) == (
+        "mine",
+        False,
+        "It is not in the cloud's list of disks sinc",
+    )
     sim.add_volume(volume("b", name="back"))
     volume_list.read("otc", timezone.now())
     assert told()["b"] == ("back", 10, "never")
@@ -82,7 +89,12 @@ def test_a_disk_that_left_a_whole_list_is_deleted_and_kept(sim: Simulator) -> No
 
 def test_a_disk_known_from_its_backups_alone_is_deleted_too(sim: Simulator) -> None:
     now = timezone.now()
-    words: dict[str, Any] = {"volume_id": "gone", "tracked_at": now, "status": "available", "created_at": now}
+    words: dict[str, Any] = {
+        "volume_id": "gone",
+        "tracked_at": now,
+        "status": "available",
+        "created_at": now,
+    }
     Backup.objects.create(id="11111111-1111-4111-8111-111111111111", cloud_id="otc", **words)
     derive("otc", ["gone"], now)
     volume_list.read("otc", now - timedelta(seconds=1))
@@ -100,7 +112,9 @@ def test_a_disk_known_from_its_backups_alone_is_deleted_too(sim: Simulator) -> N
         (Fault(kind="truncated", path="/volumes/detail"), timedelta(minutes=10)),
     ],
 )
-def test_a_list_that_is_refused_deletes_nothing_and_says_why(sim: Simulator, fault: Fault, again: timedelta) -> None:
+def test_a_list_that_is_refused_deletes_nothing_and_says_why(
+    sim: Simulator, fault: Fault, again: timedelta
+) -> None:
     sim.add_volume(volume("a"))
     volume_list.read("otc", timezone.now())
     sim.fault(fault)
@@ -111,7 +125,9 @@ def test_a_list_that_is_refused_deletes_nothing_and_says_why(sim: Simulator, fau
     assert told()["a"][2] == "never"
     assert (problem() or "").startswith("The list of disks was not read: ")
     assert ("by hand" in (problem() or "")) is (again == timedelta(hours=1))
-    assert (". Label and register disks by hand" in (problem() or "")) is (again == timedelta(hours=1))
+    assert (". Label and register disks by hand" in (problem() or "")) is (
+        again == timedelta(hours=1)
+    )
     assert Cloud.objects.get().volumes_due_at == now + again
     sim.clear_faults()
     volume_list.read("otc", timezone.now())
@@ -134,14 +150,20 @@ def test_a_list_of_several_pages_is_read_to_its_end(sim: Simulator) -> None:
 
 
 def test_a_partial_list_takes_no_disk_away(sim: Simulator) -> None:
-    volume_list.keep("otc", [ListedVolume("a", "one", 1), ListedVolume("b", "two", 2)], timezone.now())
+    volume_list.keep(
+        "otc", [ListedVolume("a", "one", 1), ListedVolume("b", "two", 2)], timezone.now()
+    )
     volume_list.keep("otc", [ListedVolume("a", "new name", 1)], timezone.now())
     assert told() == {"a": ("new name", 1, "never"), "b": ("two", 2, "never")}
 
 
 def test_a_list_is_due_hourly_and_for_one_reader(sim: Simulator) -> None:
     now = timezone.now()
-    assert [volume_list.claim("otc", at) for at in (now, now, now + timedelta(minutes=59))] == [True, False, False]
+    assert [volume_list.claim("otc", at) for at in (now, now, now + timedelta(minutes=59))] == [
+        True,
+        False,
+        False,
+    ]
     assert volume_list.claim("otc", now + timedelta(hours=1))
 
 
@@ -169,7 +191,16 @@ def test_the_dispatcher_has_it_read_once(sim: Simulator) -> None:
 
 
 def test_odd_entries_hide_no_neighbour() -> None:
-    odd: list[Any] = [None, 7, "x", {}, {"id": None}, {"id": 5}, {"id": ""}, {"id": "a\x00", "name": ["n"], "size": -1}]
+    odd: list[Any] = [
+        None,
+        7,
+        "x",
+        {},
+        {"id": None},
+        {"id": 5},
+        {"id": ""},
+        {"id": "a\x00", "name": ["n"], "size": -1},
+    ]
     many: list[Any] = [
         {"id": "b", "name": "n" * 9000, "size": 10**30},
         {"id": "c", "size": True},

@@ -29,7 +29,9 @@ def volumes() -> list[dict[str, Any]]:
         good = None
         if dice.random() < 0.7:
             fresh = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + DAY}
-            good = Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", created_at=NOON, **fresh)
+            good = Backup.objects.create(
+                id=uuid.UUID(int=n), cloud_id="otc", created_at=NOON, **fresh
+            )
         late = NOON + dice.randint(-4, 2) * DAY if good else None
         Volume.objects.create(
             cloud_id="otc",
@@ -66,7 +68,9 @@ def walked(ordering: str, few: int, cursor: Cursor) -> list[int]:
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
 @pytest.mark.parametrize("ordering", ["attention", "-attention"])
-def test_the_longest_wait_of_the_worst_comes_first(volumes: list[dict[str, Any]], ordering: str, few: int) -> None:
+def test_the_longest_wait_of_the_worst_comes_first(
+    volumes: list[dict[str, Any]], ordering: str, few: int
+) -> None:
     way = -1 if ordering.startswith("-") else 1
 
     def need(row: dict[str, Any]) -> tuple[int, float, int]:
@@ -79,15 +83,23 @@ def test_the_longest_wait_of_the_worst_comes_first(volumes: list[dict[str, Any]]
     assert walked(ordering, few, Cursor(backwards=True, place=None)) == expected
 
 
-def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(volumes: list[dict[str, Any]]) -> None:
+def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(
+    volumes: list[dict[str, Any]],
+) -> None:
     worst = parse(QueryDict("ordering=attention"), VOLUMES)
-    given = Pages(VOLUMES, worst, NOON, rows=Volume.objects.with_protection(NOON)).page(None, 5, "id").next
+    given = (
+        Pages(VOLUMES, worst, NOON, rows=Volume.objects.with_protection(NOON))
+        .page(None, 5, "id")
+        .next
+    )
     assert given is not None
     cursor = read_cursor(given, VOLUMES, worst)
     assert cursor.place is not None
     assert cursor.place.value.tzinfo is not None
     with pytest.raises(BadCursor):
         read_cursor(given, VOLUMES, parse(QueryDict("ordering=-attention"), VOLUMES))
-    bare = Cursor(False, type(cursor.place)(cursor.place.segment, None, cursor.place.pk)).write(VOLUMES, "attention")
+    bare = Cursor(False, type(cursor.place)(cursor.place.segment, None, cursor.place.pk)).write(
+        VOLUMES, "attention"
+    )
     with pytest.raises(BadCursor):
         read_cursor(bare, VOLUMES, worst)

@@ -24,7 +24,9 @@ SET = "/volumes/set/"
 def otc() -> None:
     """A cloud that answered a moment ago, whose backups are all followed."""
     now = timezone.now()
-    Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all")
+    Cloud.objects.create(
+        name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all"
+    )
 
 
 @pytest.fixture
@@ -53,15 +55,22 @@ def volume(volume_id: str, *backups: tuple[float, str, str]) -> None:
     ]
     Backup.objects.bulk_create(rows)
     Volume.objects.get_or_create(
-        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now - timedelta(days=40), "listed_backups": 0}
+        cloud_id="otc",
+        volume_id=volume_id,
+        defaults={"first_seen_at": now - timedelta(days=40), "listed_backups": 0},
     )
     volumes.derive("otc", [volume_id], now)
 
 
 def grid(page: Any) -> list[tuple[str, str]]:
     """Each row's disk and the word of its protection, in order."""
-    rows = re.findall(r"<tr.*?</tr>", page.content.decode().split('<tbody id="rows">')[1], re.DOTALL)
-    found = [(re.findall(r'value="otc/([^"]*)"', row), re.findall(r'class="g".*?<span>([^<]*)<', row)) for row in rows]
+    rows = re.findall(
+        r"<tr.*?</tr>", page.content.decode().split('<tbody id="rows">')[1], re.DOTALL
+    )
+    found = [
+        (re.findall(r'value="otc/([^"]*)"', row), re.findall(r'class="g".*?<span>([^<]*)<', row))
+        for row in rows
+    ]
     return [(unescape(ids[0]), words[0]) for ids, words in found if ids]
 
 
@@ -77,7 +86,12 @@ def test_the_grid_is_worst_first_and_counts_what_it_shows(web: Client) -> None:
     volume("over", (50, "full", "available"), (2, "incremental", "error"))
     volume("never")
     page = web.get("/volumes/")
-    assert grid(page) == [("over", "overdue"), ("never", "never"), ("late", "late"), ("fine", "protected")]
+    assert grid(page) == [
+        ("over", "overdue"),
+        ("never", "never"),
+        ("late", "late"),
+        ("fine", "protected"),
+    ]
     text = re.sub(r"<[^>]*>", "", page.content.decode())
     assert "1 of 4 disks is protected; 2 are not." in text
     for word, n in {"overdue": 1, "never": 1, "late": 1, "protected": 1}.items():
@@ -111,7 +125,13 @@ def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: 
 def test_a_rule_is_set_on_the_picked_disks_only(web: Client) -> None:
     for name in ("a", "b", "c"):
         volume(name, (30, "full", "available"))
-    data = {"volume": ["otc/a", "otc/b"], "what": "rule", "period_hours": "48", "grace_hours": "6", "query": "q=a"}
+    data = {
+        "volume": ["otc/a", "otc/b"],
+        "what": "rule",
+        "period_hours": "48",
+        "grace_hours": "6",
+        "query": "q=a",
+    }
     answer = web.post(SET, data)
     assert (answer.status_code, answer["Location"]) == (302, "/volumes/?q=a")
     assert dict(grid(web.get("/volumes/"))) == {"a": "protected", "b": "protected", "c": "overdue"}
@@ -122,7 +142,9 @@ def test_all_matching_means_those_of_the_query_and_not_of_the_page(web: Client) 
     for at in range(30):
         volume(f"db-{at:02}")
     volume("web-1")
-    answer = web.post(SET, {"all": "1", "what": "exempt", "reason": "rebuilt at night", "query": "q=db-"})
+    answer = web.post(
+        SET, {"all": "1", "what": "exempt", "reason": "rebuilt at night", "query": "q=db-"}
+    )
     assert answer.status_code == 302
     assert Volume.objects.filter(exempt_reason="rebuilt at night").count() == 30
 
@@ -134,7 +156,10 @@ def test_all_matching_means_those_of_the_query_and_not_of_the_page(web: Client) 
         ({"what": "rule", "period_hours": "soon"}, "Write a number of hours."),
         ({"what": "rule", "cron": "every night"}, "A cron expression has five fields"),
         ({"what": "exempt", "reason": " "}, "Say why it needs no backup."),
-        ({"what": "exempt", "reason": "old", "until": "yesterday"}, "Write a date such as 2027-01-31."),
+        (
+            {"what": "exempt", "reason": "old", "until": "yesterday"},
+            "Write a date such as 2027-01-31.",
+        ),
         ({"what": "add_tags", "tags": "x" * 65}, "At most 64 characters."),
     ],
 )
@@ -159,7 +184,9 @@ def test_nobody_picked_is_said(web: Client) -> None:
 
 def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
     volume("db-01", (50, "full", "available"), (2, "incremental", "error"))
-    text = " ".join(re.sub(r"<[^>]*>", " ", web.get("/volumes/otc/db-01/").content.decode()).split())
+    text = " ".join(
+        re.sub(r"<[^>]*>", " ", web.get("/volumes/otc/db-01/").content.decode()).split()
+    )
     assert "Overdue. The newest good backup is 2 days 2 h old." in text
     assert "Rule: A backup is expected every 1 day, with 2 h of grace. (the default)" in text
     assert "overdue since 24 h ago" in text
@@ -169,12 +196,21 @@ def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
 def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(web: Client) -> None:
     volume("a", (5, "full", "available"))
     volume_edits.set_label([("otc", "a")], "theirs", actor=Actor("colleague", timezone.now()))
-    mine = {"what": "label", "label": "mine", "tags": "gold, db", "note": "call Ada first", "version": "1"}
+    mine = {
+        "what": "label",
+        "label": "mine",
+        "tags": "gold, db",
+        "note": "call Ada first",
+        "version": "1",
+    }
     answer = web.post("/volumes/otc/a/set/", mine)
     page = answer.content.decode()
     assert answer.status_code == 409
     assert "colleague changed this meanwhile" in page
-    assert all(text in page for text in ('value="mine"', 'value="gold, db"', "call Ada first", "<bdi>theirs</bdi>"))
+    assert all(
+        text in page
+        for text in ('value="mine"', 'value="gold, db"', "call Ada first", "<bdi>theirs</bdi>")
+    )
     assert Volume.objects.get().label == "theirs"
     version = re.findall(r'name="version" value="(\d+)"', page)[0]
     assert web.post("/volumes/otc/a/set/", {**mine, "version": version}).status_code == 302
@@ -196,21 +232,32 @@ def test_absurd_words_are_shown_as_text(web: Client) -> None:
 
 
 def test_a_disk_that_nobody_knows_is_a_404_in_words(web: Client) -> None:
-    for answer in (web.get("/volumes/otc/nope/"), web.post("/volumes/otc/nope/set/", {"what": "no_rule"})):
-        assert (answer.status_code, "This disk is not known here" in answer.content.decode()) == (404, True)
+    for answer in (
+        web.get("/volumes/otc/nope/"),
+        web.post("/volumes/otc/nope/set/", {"what": "no_rule"}),
+    ):
+        assert (answer.status_code, "This disk is not known here" in answer.content.decode()) == (
+            404,
+            True,
+        )
 
 
 def test_refreshing_a_disk_makes_its_backups_due(web: Client) -> None:
     volume("a", (5, "full", "available"), (1, "full", "available"))
     Backup.objects.update(next_refresh_at=timezone.now() + timedelta(hours=1))
     assert web.post("/volumes/otc/a/refresh/").status_code == 302
-    due = [at for at in Backup.objects.values_list("next_refresh_at", flat=True) if isinstance(at, datetime)]
+    due = [
+        at
+        for at in Backup.objects.values_list("next_refresh_at", flat=True)
+        if isinstance(at, datetime)
+    ]
     assert [at <= timezone.now() for at in due] == [True, True]
 
 
 def test_a_link_of_the_bar_keeps_nothing_that_it_does_not_count(web: Client) -> None:
     volume("a")
     links = re.findall(
-        r'href="(/volumes/\?protection=[^"]*)"', web.get("/volumes/?" + urlencode({"q": "a"})).content.decode()
+        r'href="(/volumes/\?protection=[^"]*)"',
+        web.get("/volumes/?" + urlencode({"q": "a"})).content.decode(),
     )
     assert "/volumes/?protection=never" in links

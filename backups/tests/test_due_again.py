@@ -39,7 +39,9 @@ def known(settings: Any, tmp_path: Any) -> None:
     ],
     ids=["unchanged", "changed", "failed", "missing"],
 )
-def test_an_answer_that_was_asked_for_before_the_wish_leaves_it_due(outcome: dict[str, Any]) -> None:
+def test_an_answer_that_was_asked_for_before_the_wish_leaves_it_due(
+    outcome: dict[str, Any],
+) -> None:
     asked_at = timezone.now() - timedelta(seconds=2)
     pressed_at = asked_at + timedelta(seconds=1)
     tracking.refresh_now([ID], pressed_at)

@@ -1,4 +1,6 @@
-"""When disks are judged again after answers came: at once, at the end of a walk, or later when very large."""
+"""When disks are judged again after answers came: at once, at the end of a walk, or later when very
+large.
+"""
 
 import uuid
 from collections.abc import Mapping
@@ -28,7 +30,12 @@ def cloud(settings: Any, tmp_path: Any) -> None:
 
 def answered(n: int, at: datetime, *, more_follows: bool = False, **words: Any) -> None:
     """A good answer about backup `n` of the disk is stored."""
-    body: Mapping[str, Any] = {"id": str(uuid.UUID(int=n)), "status": "available", "volume_id": VOLUME, **words}
+    body: Mapping[str, Any] = {
+        "id": str(uuid.UUID(int=n)),
+        "status": "available",
+        "volume_id": VOLUME,
+        **words,
+    }
     tracking.add(cloud="otc", values=[body["id"]], now=at)
     answer = payload.receive({"created_at": f"2026-01-{n:02}T00:00:00", **body})
     apply("otc", [Fetched(uuid.UUID(int=n), at, answer)], more_follows=more_follows)

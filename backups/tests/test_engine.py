@@ -50,7 +50,12 @@ def test_the_pages_example_is_fetched_decoded_and_kept(sim: Simulator) -> None:
     ask(sim.seed_example_id)
     row = one(sim.seed_example_id)
     assert (row.status, row.size, row.chain_size_mb, row.progress) == ("error", 1, None, 0)
-    assert (row.description, row.inc, row.service_type, row.encrypted) == (None, None, "disk", False)
+    assert (row.description, row.inc, row.service_type, row.encrypted) == (
+        None,
+        None,
+        "disk",
+        False,
+    )
     assert (row.tracking_state, row.error, row.claimed_until) == ("fresh", None, None)
     assert [link["rel"] for link in row.links] == ["self", "bookmark"]
     assert json.loads(Body.objects.get(pk=row.pk).text)["id"] == sim.seed_example_id
@@ -74,7 +79,11 @@ def test_a_backup_is_gone_only_after_a_second_look(sim: Simulator) -> None:
     assert timedelta(0) < first.next_refresh_at - first.attempted_at <= CONFIRM_GONE
     ask(missing)
     second = one(missing)
-    assert (second.tracking_state, second.error["class"], second.error["http_status"]) == ("gone", "gone", 404)
+    assert (second.tracking_state, second.error["class"], second.error["http_status"]) == (
+        "gone",
+        "gone",
+        404,
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +95,9 @@ def test_a_backup_is_gone_only_after_a_second_look(sim: Simulator) -> None:
     ],
 )
 @pytest.mark.either
-def test_every_status_code_leaves_what_was_known_and_says_why(sim: Simulator, status: int, expected: str) -> None:
+def test_every_status_code_leaves_what_was_known_and_says_why(
+    sim: Simulator, status: int, expected: str
+) -> None:
     ask(sim.seed_example_id)
     sim.fault(Fault(kind="status", status=status, path="/backups/"))
     ask(sim.seed_example_id)
@@ -104,7 +115,9 @@ def test_every_status_code_leaves_what_was_known_and_says_why(sim: Simulator, st
 def test_a_cloud_that_is_down_loses_nothing(sim: Simulator) -> None:
     sim.stop()
     ask(sim.seed_example_id, str(uuid.uuid4()))
-    assert set(Backup.objects.values_list("status", "claimed_until", "refreshed_at")) == {(None, None, None)}
+    assert set(Backup.objects.values_list("status", "claimed_until", "refreshed_at")) == {
+        (None, None, None)
+    }
     assert cloud_error()["class"] == "unavailable"
 
 
@@ -153,13 +166,18 @@ def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) ->
     assert Backup.objects.count() == 0
     settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], follow="all")}
     list_sweep.sweep("otc")
-    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, sim.seed_example_id}
+    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {
+        made,
+        sim.seed_example_id,
+    }
 
 
 def test_looks_slow_down_as_backups_settle() -> None:
     now = timezone.now()
     made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
-    running_now = [interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)]
+    running_now = [
+        interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)
+    ]
     assert running_now == [10, 20, 40, 80, 120, 120]
     assert interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
     assert interval(status="odd", unchanged_polls=9, **made) == timedelta(minutes=2)

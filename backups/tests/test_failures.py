@@ -39,13 +39,24 @@ def note(*backups: Backup, now: datetime = NOON) -> int:
 
 
 def test_fifty_equal_faults_are_told_once() -> None:
-    some = [backup(n, NOON - n * H, fail_reason=f"Backup host 192.0.2.{n} did not answer") for n in range(1, 51)]
+    some = [
+        backup(n, NOON - n * H, fail_reason=f"Backup host 192.0.2.{n} did not answer")
+        for n in range(1, 51)
+    ]
     note(*some)
     [one] = failures.causes(NOON)
     assert (one.count, one.first_seen_at, one.last_seen_at) == (50, NOON - 50 * H, NOON - H)
     assert one.ids == tuple(str(uuid.UUID(int=n)) for n in range(1, 51))
-    assert (one.text, one.code, one.clouds) == ("Backup host 192.0.2.1 did not answer", None, ("otc",))
-    assert (one.examples[0].id, one.examples[0].at, len(one.examples)) == (uuid.UUID(int=1), NOON - H, 5)
+    assert (one.text, one.code, one.clouds) == (
+        "Backup host 192.0.2.1 did not answer",
+        None,
+        ("otc",),
+    )
+    assert (one.examples[0].id, one.examples[0].at, len(one.examples)) == (
+        uuid.UUID(int=1),
+        NOON - H,
+        5,
+    )
 
 
 def test_of_many_only_the_newest_hundred_are_named() -> None:
@@ -60,7 +71,9 @@ def test_of_many_only_the_newest_hundred_are_named() -> None:
 
 
 def test_days_are_those_of_the_readers_zone() -> None:
-    note(backup(1, datetime(2026, 11, 23, 23, 30, tzinfo=UTC)), backup(2, NOON - timedelta(days=40)))
+    note(
+        backup(1, datetime(2026, 11, 23, 23, 30, tzinfo=UTC)), backup(2, NOON - timedelta(days=40))
+    )
     [utc], [berlin] = failures.causes(NOON), failures.causes(NOON, zone=ZoneInfo("Europe/Berlin"))
     assert (utc.by_day[-2:], berlin.by_day[-2:]) == ((1, 0), (0, 1))
     assert (sum(utc.by_day), len(utc.by_day), utc.count) == (1, 30, 2)
@@ -73,7 +86,11 @@ def test_a_time_in_the_future_gives_way_to_when_it_was_added() -> None:
 
 
 def test_the_cause_seen_last_comes_first() -> None:
-    note(backup(1, NOON - H, fail_reason="one"), backup(2, NOON, fail_reason="two"), backup(3, NOON - 2 * H))
+    note(
+        backup(1, NOON - H, fail_reason="one"),
+        backup(2, NOON, fail_reason="two"),
+        backup(3, NOON - 2 * H),
+    )
     assert [one.text for one in failures.causes(NOON)] == ["two", "one", ""]
 
 
@@ -89,7 +106,10 @@ def test_the_list_behind_a_cause_has_as_many_rows_as_it_counts() -> None:
     note(backup(1, fail_reason="one"), backup(2, fail_reason="one"), backup(3, fail_reason="two"))
     for cause in failures.causes(NOON):
         selection = parse(QueryDict(f"cause={cause.key}"), BACKUPS)
-        assert Pages(BACKUPS, selection, NOON, rows=Backup.objects.all()).matching.count() == cause.count
+        assert (
+            Pages(BACKUPS, selection, NOON, rows=Backup.objects.all()).matching.count()
+            == cause.count
+        )
 
 
 def test_causes_of_one_cloud_or_some() -> None:
@@ -102,7 +122,11 @@ def test_causes_of_one_cloud_or_some() -> None:
 
 
 def test_noting_again_changes_nothing() -> None:
-    some = [backup(1, fail_reason="one"), backup(2, status="available"), backup(3, status="creating")]
+    some = [
+        backup(1, fail_reason="one"),
+        backup(2, status="available"),
+        backup(3, status="creating"),
+    ]
     assert (note(*some), note(*some)) == (3, 0)
     assert Cause.objects.count() == 1
 
@@ -119,7 +143,12 @@ def test_telling_causes_takes_three_queries(n: int) -> None:
 
 def test_what_came_of_a_backup_is_kept_while_it_is_deleted() -> None:
     one = backup(1, status="available")
-    for status, came in (("available", "good"), ("deleting", "good"), ("deleted", "good"), ("error_deleting", "good")):
+    for status, came in (
+        ("available", "good"),
+        ("deleting", "good"),
+        ("deleted", "good"),
+        ("error_deleting", "good"),
+    ):
         Backup.objects.filter(pk=one.pk).update(status=status)
         note(one)
         one.refresh_from_db()

@@ -81,7 +81,9 @@ def test_each_error_state_has_advice_also_without_a_reason(web: Client) -> None:
     for state in ("error", "error_deleting", "error_restoring"):
         fail(None, hours=2, status=state)
     fail("left over", hours=2, status="available")
-    advice = re.findall(r'class="advice">.*?</svg>(.*?)</div>', web.get("/failures/").content.decode(), re.DOTALL)
+    advice = re.findall(
+        r'class="advice">.*?</svg>(.*?)</div>', web.get("/failures/").content.decode(), re.DOTALL
+    )
     assert (len(advice), all(len(one) > 20 for one in advice)) == (4, True)
 
 
@@ -99,7 +101,9 @@ def test_the_page_can_be_stopped_from_updating_itself_and_keeps_its_search(web: 
     fail(QUOTA, hours=1)
     page = web.get("/failures/?q=VolumeBackup").content.decode()
     assert 'href="?q=VolumeBackup&amp;live=off"' in page
-    assert 'href="?q=VolumeBackup"' in web.get("/failures/?q=VolumeBackup&live=off").content.decode()
+    assert (
+        'href="?q=VolumeBackup"' in web.get("/failures/?q=VolumeBackup&live=off").content.decode()
+    )
 
 
 def test_nothing_failed_is_said_calmly(web: Client) -> None:

@@ -1,4 +1,6 @@
-"""A backup in flight, by the pure rules: since when, how fast, until when, and from when on it is stuck."""
+"""A backup in flight, by the pure rules: since when, how fast, until when, and from when on it is
+stuck.
+"""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -7,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.analysis.running import NO_PACE, Pace, RunningBackup, Sample, observe, pace, stuck_at, usual
+from backups.analysis.running import (
+    NO_PACE,
+    Pace,
+    RunningBackup,
+    Sample,
+    observe,
+    pace,
+    stuck_at,
+    usual,
+)
 from backups.tests.facts import NOON
 
 S, M, H, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -15,7 +26,9 @@ S, M, H, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), t
 
 def flight(*seen: tuple[float, int], status: str = "creating") -> RunningBackup:
     """Begun at noon; `seen`: minutes after noon, percent."""
-    return RunningBackup(status, NOON, tuple(Sample(NOON + minutes * M, percent) for minutes, percent in seen))
+    return RunningBackup(
+        status, NOON, tuple(Sample(NOON + minutes * M, percent) for minutes, percent in seen)
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,10 +45,14 @@ def flight(*seen: tuple[float, int], status: str = "creating") -> RunningBackup:
 def test_a_flight_begins_when_the_cloud_says_or_when_it_was_seen(
     status: str, created_at: datetime | None, since: datetime
 ) -> None:
-    assert observe(None, status=status, progress=None, created_at=created_at, at=NOON) == RunningBackup(status, since)
+    assert observe(
+        None, status=status, progress=None, created_at=created_at, at=NOON
+    ) == RunningBackup(status, since)
 
 
-@pytest.mark.parametrize("status", ["available", "error", "error_restoring", "error_deleting", "odd", "", None])
+@pytest.mark.parametrize(
+    "status", ["available", "error", "error_restoring", "error_deleting", "odd", "", None]
+)
 def test_what_is_in_no_flight_has_none(status: str | None) -> None:
     assert observe(flight((1, 5)), status=status, progress=5, created_at=NOON, at=NOON + H) is None
 
@@ -43,7 +60,9 @@ def test_what_is_in_no_flight_has_none(status: str | None) -> None:
 def test_a_progress_seen_again_is_no_sample_and_another_status_begins_anew() -> None:
     first = observe(flight((1, 5)), status="creating", progress=5, created_at=NOON, at=NOON + 2 * M)
     assert first == flight((1, 5))
-    assert observe(first, status="creating", progress=None, created_at=NOON, at=NOON + 3 * M) == first
+    assert (
+        observe(first, status="creating", progress=None, created_at=NOON, at=NOON + 3 * M) == first
+    )
     second = observe(first, status="creating", progress=9, created_at=NOON, at=NOON + 3 * M)
     assert second == flight((1, 5), (3, 9))
     third = observe(second, status="deleting", progress=None, created_at=NOON, at=NOON + H)
@@ -64,7 +83,9 @@ def test_a_progress_seen_again_is_no_sample_and_another_status_begins_anew() -> 
         (((0, 10), (9, 92)), Pace(9.11, None)),
     ],
 )
-def test_pace_and_end_come_from_two_samples_at_least(seen: tuple[tuple[float, int], ...], expected: Pace) -> None:
+def test_pace_and_end_come_from_two_samples_at_least(
+    seen: tuple[tuple[float, int], ...], expected: Pace
+) -> None:
     found = pace(flight(*seen), NOON + 20 * M)
     assert found.percent_per_minute == expected.percent_per_minute
     assert found.eta == expected.eta or abs(found.eta - expected.eta) < S  # type: ignore[operator]
@@ -113,7 +134,10 @@ def test_the_usual_length_is_the_median_of_three_at_least(
     lengths: tuple[timedelta, ...], expected: timedelta | None
 ) -> None:
     assert usual([(NOON, NOON + length) for length in lengths]) == expected
-    assert usual([(None, NOON), (NOON, None), *((NOON, NOON + length) for length in lengths)]) == expected
+    assert (
+        usual([(None, NOON), (NOON, None), *((NOON, NOON + length) for length in lengths)])
+        == expected
+    )
 
 
 def test_a_flight_is_kept_as_json_to_the_microsecond() -> None:

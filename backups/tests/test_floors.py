@@ -1,4 +1,6 @@
-"""Who may know whom: floors, rooms on a floor, and what a room never does (the plan is in README.md)."""
+"""Who may know whom: floors, rooms on a floor, and what a room never does (the plan is in
+README.md).
+"""
 
 import ast
 import re
@@ -39,7 +41,11 @@ ARROWS = {  # the neighbours on its own floor that a room may know
     "backups.analysis": {"backups.vbs"},
     "backups.simulator": {"backups.vbs"},
 }
-SIMULATED = {"backups.simulator", "backups.bench", "backups.management.commands.simulate_vbs"}  # know the simulator
+SIMULATED = {
+    "backups.simulator",
+    "backups.bench",
+    "backups.management.commands.simulate_vbs",
+}  # know the simulator
 MODULES = sorted(
     path
     for folder in ("vbsdash", "backups")
@@ -81,7 +87,12 @@ def test_a_module_knows_only_the_floors_below_and_its_own_room(path: Path) -> No
     too_high = set()
     for name in imported(path):
         room = room_of(name)
-        if room is not None and room != here and FLOORS[room] >= FLOORS[here] and room not in ARROWS.get(here, set()):
+        if (
+            room is not None
+            and room != here
+            and FLOORS[room] >= FLOORS[here]
+            and room not in ARROWS.get(here, set())
+        ):
             too_high.add(name)
     assert too_high == set()
 
@@ -95,14 +106,28 @@ def test_the_ground_floor_imports_with_django_blocked() -> None:
     names = []
     for room, floor in FLOORS.items():
         if floor == 0:
-            names += [name_of(path) for path in modules_in(room) if path.stem not in ("__init__", "__main__")]
+            names += [
+                name_of(path)
+                for path in modules_in(room)
+                if path.stem not in ("__init__", "__main__")
+            ]
     block = "import sys; sys.modules['django'] = None; "
     code = block + "; ".join(f"import {name}" for name in names)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-WRITERS = {"create", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+WRITERS = {
+    "create",
+    "update",
+    "delete",
+    "bulk_create",
+    "bulk_update",
+    "get_or_create",
+    "update_or_create",
+}
 
 
 @pytest.mark.parametrize("path", modules_in("backups.reports"), ids=lambda p: p.stem)
@@ -118,7 +143,11 @@ def test_reports_write_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules_in("backups.edits"), ids=lambda p: p.stem)
 def test_edits_call_no_cloud(path: Path) -> None:
-    calls = {name for name in imported(path) if name.startswith(("backups.vbs.client", "backups.vbs.wire"))}
+    calls = {
+        name
+        for name in imported(path)
+        if name.startswith(("backups.vbs.client", "backups.vbs.wire"))
+    }
     assert calls == set()
     assert not re.search(r"\bclient\(", path.read_text())
 
@@ -132,6 +161,8 @@ def test_only_the_demo_and_the_bench_know_the_simulator(path: Path) -> None:
 
 
 def test_the_readme_names_only_paths_that_exist() -> None:
-    paths = re.findall(r"`((?:vbsdash|backups|templates)/[\w./]*)`", (ROOT / "README.md").read_text())
+    paths = re.findall(
+        r"`((?:vbsdash|backups|templates)/[\w./]*)`", (ROOT / "README.md").read_text()
+    )
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert len(paths) > 10

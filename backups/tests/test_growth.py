@@ -38,7 +38,11 @@ def test_what_is_gone_is_taken_away_on_its_day() -> None:
         fact(1, NOON - 3 * DAY, kind="full", chain_size_mb=500, gone_at=NOON - DAY),
         fact(2, NOON - 2 * DAY, kind="full", chain_size_mb=100),
     )
-    assert [(one.mb, one.backups, one.gb) for one in found.values()] == [(500, 1, 10), (100, 1, 10), (-500, -1, -10)]
+    assert [(one.mb, one.backups, one.gb) for one in found.values()] == [
+        (500, 1, 10),
+        (100, 1, 10),
+        (-500, -1, -10),
+    ]
 
 
 def test_points_carry_a_day_on_which_nothing_happened() -> None:
@@ -51,7 +55,9 @@ def test_points_carry_a_day_on_which_nothing_happened() -> None:
 
 
 def test_there_is_no_point_before_anything_was_stored() -> None:
-    assert [one.day for one in points({TODAY - DAY: Change(7, 1, 1)}, first=TODAY - 9 * DAY, last=TODAY)] == [
+    assert [
+        one.day for one in points({TODAY - DAY: Change(7, 1, 1)}, first=TODAY - 9 * DAY, last=TODAY)
+    ] == [
         TODAY - DAY,
         TODAY,
     ]
@@ -65,7 +71,12 @@ def test_below_three_points_there_is_no_trend(n: int) -> None:
 def test_a_straight_line_has_its_slope_without_doubt() -> None:
     found = trend([(TODAY + i * DAY, 100 + 7 * i) for i in range(10)])
     assert found is not None
-    assert (round(found.slope, 6), round(found.margin, 6), round(found.value, 6), found.is_sure) == (7, 0, 163, True)
+    assert (
+        round(found.slope, 6),
+        round(found.margin, 6),
+        round(found.value, 6),
+        found.is_sure,
+    ) == (7, 0, 163, True)
 
 
 def test_noise_gives_the_margin_of_a_textbook() -> None:
@@ -76,7 +87,8 @@ def test_noise_gives_the_margin_of_a_textbook() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "slope", "days"), [(263, 7, 100 / 7), (163, 7, 0.0), (100, 7, 0.0), (263, -7, None), (263, 0, None)]
+    ("limit", "slope", "days"),
+    [(263, 7, 100 / 7), (163, 7, 0.0), (100, 7, 0.0), (263, -7, None), (263, 0, None)],
 )
 def test_days_until_a_limit(limit: float, slope: float, days: float | None) -> None:
     found = trend([(TODAY + i * DAY, 163 + slope * i) for i in range(10)])
@@ -84,7 +96,9 @@ def test_days_until_a_limit(limit: float, slope: float, days: float | None) -> N
 
 
 def test_a_trend_that_may_as_well_fall_leads_to_no_limit() -> None:
-    assert days_until(50, 5, trend([(TODAY + i * DAY, y) for i, y in enumerate([1, 3, 2, 5])])) is None
+    assert (
+        days_until(50, 5, trend([(TODAY + i * DAY, y) for i, y in enumerate([1, 3, 2, 5])])) is None
+    )
 
 
 def step(*sizes: int) -> list[Point]:
@@ -94,19 +108,31 @@ def step(*sizes: int) -> list[Point]:
 def test_an_odd_jump_is_said_with_the_usual_value() -> None:
     found = jump(step(1000, 1100, 1210, 1300, 1410, 9410))
     assert found is not None
-    assert found.sentence == "It grew by 8,000 MB on 2026-11-29; usually it changes by 105 MB a day."
+    assert (
+        found.sentence == "It grew by 8,000 MB on 2026-11-29; usually it changes by 105 MB a day."
+    )
 
 
 @pytest.mark.parametrize(
     "sizes",
-    [(), (1,), (1000, 9000), (1000, 1100, 1200, 1300, 1400, 1500), (10, 20, 30, 40, 50, 900), (7, 7, 7, 7, 7, 9000)],
+    [
+        (),
+        (1,),
+        (1000, 9000),
+        (1000, 1100, 1200, 1300, 1400, 1500),
+        (10, 20, 30, 40, 50, 900),
+        (7, 7, 7, 7, 7, 9000),
+    ],
 )
 def test_what_is_usual_small_or_without_a_history_is_no_jump(sizes: tuple[int, ...]) -> None:
     assert jump(step(*sizes)) is None
 
 
 def test_a_chain_that_jumps_by_a_billion_is_in_no_total() -> None:
-    found = of(fact(1, NOON - DAY, kind="full", chain_size_mb=500), fact(2, NOON, chain_size_mb=500 + 10**9))
+    found = of(
+        fact(1, NOON - DAY, kind="full", chain_size_mb=500),
+        fact(2, NOON, chain_size_mb=500 + 10**9),
+    )
     assert sum(one.mb for one in found.values()) == 0
 
 
@@ -125,7 +151,8 @@ FACTS = st.lists(
         status=st.sampled_from(["available", "error", "creating", "deleting", None]),
         service_type=st.sampled_from([None, "disk", "vm"]),
         chain_size_mb=st.none() | st.integers(0, 10**6),
-        gone_at=st.none() | st.integers(-3000, 200).map(lambda hours: NOON + timedelta(hours=hours)),
+        gone_at=st.none()
+        | st.integers(-3000, 200).map(lambda hours: NOON + timedelta(hours=hours)),
     ),
     max_size=12,
     unique_by=lambda one: one.id,
@@ -134,7 +161,9 @@ FACTS = st.lists(
 
 @settings(deadline=None)
 @given(FACTS, st.randoms())
-def test_the_days_add_up_to_what_the_chains_hold_in_any_order(facts: list[Fact], random: Any) -> None:
+def test_the_days_add_up_to_what_the_chains_hold_in_any_order(
+    facts: list[Fact], random: Any
+) -> None:
     found = of(*facts)
     assert sum(one.mb for one in found.values()) == (total_mb(chains(facts)) or 0)
     assert sum(one.backups for one in found.values()) == sum(one.gone_at is None for one in facts)

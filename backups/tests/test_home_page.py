@@ -25,7 +25,9 @@ def otc(settings: Any, tmp_path: Any) -> None:
     """A configured cloud that answered a moment ago."""
     configure(settings, tmp_path, silent("otc", vbs_follow="all"))
     now = timezone.now()
-    Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all")
+    Cloud.objects.create(
+        name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all"
+    )
 
 
 @pytest.fixture
@@ -40,12 +42,25 @@ def volume(volume_id: str, *backups: dict[str, Any]) -> list[Backup]:
     rows = []
     for words in backups:
         made = now - timedelta(hours=words.get("hours", 1))
-        same = {"cloud_id": "otc", "volume_id": volume_id, "tracked_at": now, "refreshed_at": now, "kind": "full"}
-        same |= {"created_at": made, "updated_at": made, "stale_at": now + timedelta(hours=1), "status": "available"}
+        same = {
+            "cloud_id": "otc",
+            "volume_id": volume_id,
+            "tracked_at": now,
+            "refreshed_at": now,
+            "kind": "full",
+        }
+        same |= {
+            "created_at": made,
+            "updated_at": made,
+            "stale_at": now + timedelta(hours=1),
+            "status": "available",
+        }
         given = {word: value for word, value in words.items() if word != "hours"}
         rows.append(Backup.objects.create(**({"id": uuid.uuid4()} | same | given)))
     Volume.objects.get_or_create(
-        cloud_id="otc", volume_id=volume_id, defaults={"first_seen_at": now, "name": volume_id, "listed_backups": 0}
+        cloud_id="otc",
+        volume_id=volume_id,
+        defaults={"first_seen_at": now, "name": volume_id, "listed_backups": 0},
     )
     findings.note([row.pk for row in rows], now)
     volumes.derive("otc", [volume_id], now)
@@ -60,7 +75,10 @@ def todo(page: Any) -> list[tuple[str, str]]:
     """Each item that needs attention: its name and its word, in order."""
     found = re.findall(r'<li id="t-.*?</li>', page.content.decode(), re.DOTALL)
     return [
-        (re.findall(r'class="what"><a[^>]*><bdi>([^<]*)', one)[0], re.findall(r'class="why"><b[^>]*>([^<]*)\.', one)[0])
+        (
+            re.findall(r'class="what"><a[^>]*><bdi>([^<]*)', one)[0],
+            re.findall(r'class="why"><b[^>]*>([^<]*)\.', one)[0],
+        )
         for one in found
     ]
 
@@ -68,7 +86,9 @@ def todo(page: Any) -> list[tuple[str, str]]:
 def some_of_everything() -> None:
     volume("fine", {"hours": 2})
     volume(
-        "db-01", {"hours": 80}, {"hours": 3, "status": "error", "fail_reason": "quota exceeded", "name": "nightly-7"}
+        "db-01",
+        {"hours": 80},
+        {"hours": 3, "status": "error", "fail_reason": "quota exceeded", "name": "nightly-7"},
     )
     volume("new-disk")
     volume("mail", {"hours": 20}, {"hours": 2, "status": "error", "name": "mail-1"})
@@ -76,7 +96,9 @@ def some_of_everything() -> None:
     Backup.objects.filter(name="slow").update(stuck_at=timezone.now() - timedelta(minutes=5))
 
 
-def test_what_needs_attention_stands_worst_first_with_reason_next_step_and_time(web: Client) -> None:
+def test_what_needs_attention_stands_worst_first_with_reason_next_step_and_time(
+    web: Client,
+) -> None:
     some_of_everything()
     page = web.get("/")
     assert todo(page) == [
@@ -100,10 +122,15 @@ def test_a_failure_that_a_good_backup_followed_asks_for_nothing(web: Client) -> 
 def test_every_number_is_the_row_count_of_the_list_it_leads_to(web: Client) -> None:
     some_of_everything()
     volume(
-        "odd", {"status": "frozen_by_admin"}, {"status": None}, {"refreshed_at": None, "stale_at": None, "status": None}
+        "odd",
+        {"status": "frozen_by_admin"},
+        {"status": None},
+        {"refreshed_at": None, "stale_at": None, "status": None},
     )
     volume("gone", {"gone_at": timezone.now()})
-    Backup.objects.filter(status="frozen_by_admin").update(stale_at=timezone.now() - timedelta(minutes=1))
+    Backup.objects.filter(status="frozen_by_admin").update(
+        stale_at=timezone.now() - timedelta(minutes=1)
+    )
     page = web.get("/").content.decode()
     tiles = re.findall(r'<li><a href="([^"]*)"><b>([\d,]+)</b>', page)
     bar = re.findall(r'<li><a href="(/volumes/[^"]*)" title="[^"]*">.*?<b>(\d+)</b>', page)
@@ -165,7 +192,9 @@ def test_every_page_names_in_its_navigation_how_many_things_need_attention(
         return re.findall(r'title="(\d+) needs? attention"', web.get(path).content.decode())
 
     assert read("/account/") == ["1"]
-    with django_assert_num_queries(5):  # session, user, reader, tokens, views: the count is remembered
+    with django_assert_num_queries(
+        5
+    ):  # session, user, reader, tokens, views: the count is remembered
         read("/account/")
     volume("db-02", {"hours": 80})
     assert (read("/"), read("/account/")) == (["2"], ["2"])

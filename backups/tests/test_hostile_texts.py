@@ -1,4 +1,6 @@
-"""Whatever text is stored, no page and no answer of the API fails for it, and no link leads out of its page."""
+"""Whatever text is stored, no page and no answer of the API fails for it, and no link leads out of
+its page.
+"""
 
 import re
 import uuid
@@ -47,26 +49,64 @@ TEXTS = {
     "an encoded slash": "%2F..%2Fadmin%2F",
     "line breaks": "x\ny\r\n",
     "odd characters": "\x01\x1b[31m\x7f\x85\u2028\ud800\u202eabc\u2066",
-    "markup": "<b title='x'>\"&amp;</b><script>alert(1)</script>{{ request }}{% url 'home' %}%(a)s %s",
+    "markup": (
+        "<b title='x'>\"&amp;</b><script>alert(1)</script>{{ request }}{% url 'home' %}%(a)s %s"
+    ),
     "an address of code": "javascript:alert(1)",
     "10 kB": "ab/" * 3413,
 }
 # Words that vbsdash itself chooses, out of a few: no text of a cloud or a person gets into them.
 OWN_WORDS = {
-    *("Backup.kind", "Backup.kind_source", "Backup.service_type", "Backup.outcome", "Backup.digest"),
-    *("Cloud.type_interpretation", "Cloud.pause_reason", "Cloud.follow", "Cloud.refused_fingerprint"),
-    *("Volume.last_good_source", "Volume.rule_from", "Volume.effective_cron", "Volume.effective_zone"),
+    *(
+        "Backup.kind",
+        "Backup.kind_source",
+        "Backup.service_type",
+        "Backup.outcome",
+        "Backup.digest",
+    ),
+    *(
+        "Cloud.type_interpretation",
+        "Cloud.pause_reason",
+        "Cloud.follow",
+        "Cloud.refused_fingerprint",
+    ),
+    *(
+        "Volume.last_good_source",
+        "Volume.rule_from",
+        "Volume.effective_cron",
+        "Volume.effective_zone",
+    ),
     *("Volume.rule_cron", "Volume.rule_zone", "TagRule.rule_cron", "TagRule.rule_zone"),
     *("CloudRule.rule_cron", "CloudRule.rule_zone", "Edit.field", "Preferences.theme"),
-    *("ApiToken.hashed", "ApiToken.clouds", "Trace.digest", "CloudCalls.class_name", "Cause.state", "Cause.code"),
+    *(
+        "ApiToken.hashed",
+        "ApiToken.clouds",
+        "Trace.digest",
+        "CloudCalls.class_name",
+        "Cause.state",
+        "Cause.code",
+    ),
     *("Process.part", "Process.figures", "Body.text", "Preferences.time_zone"),
     "Volume.volume_id",  # unique, so a disk of its own has it
 }
 PAGES = (
     *("/", "/backups/", "/backups/?q=x&ordering=attention", "/backups/add/", f"/backups/{BACKUP}/"),
-    *("/volumes/", f"/volumes/otc/{VOLUME}/", "/volumes/growing/", "/volumes/rules/", "/failures/", "/clouds/"),
+    *(
+        "/volumes/",
+        f"/volumes/otc/{VOLUME}/",
+        "/volumes/growing/",
+        "/volumes/rules/",
+        "/failures/",
+        "/clouds/",
+    ),
     *("/account/", "/api/backups/", f"/api/backups/{BACKUP}/", f"/api/backups/{BACKUP}/revisions/"),
-    *("/api/volumes/", f"/api/volumes/otc/{VOLUME}/", "/api/failures/", "/api/clouds/", "/api/summary/"),
+    *(
+        "/api/volumes/",
+        f"/api/volumes/otc/{VOLUME}/",
+        "/api/failures/",
+        "/api/clouds/",
+        "/api/summary/",
+    ),
     *("/api/backups.csv", "/api/rules/", "/api/views/", "/metrics"),
 )
 
@@ -77,22 +117,38 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     configure(settings, tmp_path, silent("otc", vbs_follow="all"))
     now, user = timezone.now(), User.objects.create_user("operator")
     client.force_login(user)
-    cloud = Cloud.objects.create(name="otc", last_good_at=now, backups_listed_at=now, attempted_at=now, follow="all")
+    cloud = Cloud.objects.create(
+        name="otc", last_good_at=now, backups_listed_at=now, attempted_at=now, follow="all"
+    )
     cause = Cause.objects.create(key="k", state="error", text="t")
-    words: dict[str, Any] = {"tracked_at": now, "refreshed_at": now, "attempted_at": now, "created_at": now}
+    words: dict[str, Any] = {
+        "tracked_at": now,
+        "refreshed_at": now,
+        "attempted_at": now,
+        "created_at": now,
+    }
     backup = Backup.objects.create(id=BACKUP, cloud=cloud, status="error", cause=cause, **words)
     volume = Volume.objects.create(cloud=cloud, volume_id=VOLUME, first_seen_at=now, listed_at=now)
     Body.objects.create(backup=backup, received_at=now, http_status=200, text="{}")
-    Revision.objects.create(backup=backup, at=now, changes=[{"word": "status", "before": None, "after": "error"}])
+    Revision.objects.create(
+        backup=backup, at=now, changes=[{"word": "status", "before": None, "after": "error"}]
+    )
     SearchText.objects.create(backup=backup, text="t")
     for of in ({"backup": backup}, {"volume": volume}):
         Edit.objects.create(at=now, by="b", field="note", before=None, after="a", **of)
     VolumeTag.objects.create(volume=volume, tag="t")
-    rule: dict[str, Any] = {"rule_period_seconds": 3600, "rule_grace_seconds": 0, "set_at": now, "set_by": "b"}
+    rule: dict[str, Any] = {
+        "rule_period_seconds": 3600,
+        "rule_grace_seconds": 0,
+        "set_at": now,
+        "set_by": "b",
+    }
     TagRule.objects.create(tag="t", **rule)
     CloudRule.objects.create(cloud=cloud, **rule)
     SavedView.objects.create(user=user, name="v", query="")
-    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {tokens.create(user=user, name='t', now=now).key}"
+    client.defaults["HTTP_AUTHORIZATION"] = (
+        f"Bearer {tokens.create(user=user, name='t', now=now).key}"
+    )
     Process.objects.create(host="h", pid=1, part="web", at=now, figures={})
     CloudCalls.objects.create(cloud=cloud, class_name="ok", n=1)
     return client
@@ -119,12 +175,21 @@ def store_everywhere(text: str) -> set[str]:
 
 def in_shape(column: str, text: str) -> Any:
     """JSON columns have a shape that vbsdash gives them; the texts in it are of others."""
-    error = {"class": "malformed", "http_status": 200, "code": text, "message": text, "since": "2026-11-25T14:00:00Z"}
+    error = {
+        "class": "malformed",
+        "http_status": 200,
+        "code": text,
+        "message": text,
+        "since": "2026-11-25T14:00:00Z",
+    }
     shapes: dict[str, Any] = {
         "links": [{"rel": text, "href": text}],
         "error": error,
         "unmapped": {text: text},
-        "changes": [{"word": "name", "before": text, "after": text}, {"word": text, "before": None, "after": [text]}],
+        "changes": [
+            {"word": "name", "before": text, "after": text},
+            {"word": text, "before": None, "after": [text]},
+        ],
         "before": text,
         "after": text,
         "running": None,
@@ -139,7 +204,9 @@ def test_no_stored_text_makes_an_answer_fail_or_leads_elsewhere(web: Client, tex
     text = clean(text)
     store_everywhere(text)
     Volume.objects.create(cloud_id="otc", volume_id=text, label=text, first_seen_at=timezone.now())
-    TagRule.objects.create(tag=text, rule_period_seconds=3600, rule_grace_seconds=0, set_at=timezone.now(), set_by=text)
+    TagRule.objects.create(
+        tag=text, rule_period_seconds=3600, rule_grace_seconds=0, set_at=timezone.now(), set_by=text
+    )
     for page in PAGES:
         answer = web.get(page)
         assert (page, answer.status_code) == (page, 200)
@@ -165,7 +232,10 @@ def check_links(page: str, html: str) -> None:
 def test_the_check_sees_every_column(web: Client) -> None:
     stored = store_everywhere("x")
     assert {"Backup.volume_id", "Volume.label", "SavedView.query", "Cloud.endpoint"} <= stored
-    rows = {model.__name__: model._default_manager.count() for model in apps.get_app_config("backups").get_models()}
+    rows = {
+        model.__name__: model._default_manager.count()
+        for model in apps.get_app_config("backups").get_models()
+    }
     of_text = {name.split(".")[0] for name in stored}
     assert {name for name in of_text if not rows[name]} == {
         "BackupTag",

@@ -1,4 +1,6 @@
-"""IDs of disks, projects and snapshots: what cannot be one is no key, has no page, and is refused where it is typed."""
+"""IDs of disks, projects and snapshots: what cannot be one is no key, has no page, and is refused
+where it is typed.
+"""
 
 import json
 import uuid
@@ -91,7 +93,13 @@ def test_an_answer_with_such_an_id_says_so_and_has_none(key: str, value: str) ->
 def test_metadata_knows_placeholders_too(key: str) -> None:
     found = payload.decode({"service_metadata": json.dumps({key: ZEROS})})
     metadata = found.metadata
-    assert {metadata.backup_image_id, metadata.vm_id, metadata.host_id, metadata.job_id, metadata.cmk_id} == {None}
+    assert {
+        metadata.backup_image_id,
+        metadata.vm_id,
+        metadata.host_id,
+        metadata.job_id,
+        metadata.cmk_id,
+    } == {None}
     assert found.decode_problems == (f'{key} "{ZEROS}" was not read: it stands for none',)
 
 
@@ -106,7 +114,9 @@ def test_metadata_knows_placeholders_too(key: str) -> None:
         ({"VK": "x" * 64}, True),
     ],
 )
-def test_a_key_that_stands_for_none_encrypts_nothing(found: dict[str, str], encrypted: bool) -> None:
+def test_a_key_that_stands_for_none_encrypts_nothing(
+    found: dict[str, str], encrypted: bool
+) -> None:
     assert payload.decode({"service_metadata": json.dumps(found)}).metadata.encrypted is encrypted
 
 
@@ -114,11 +124,15 @@ def test_the_first_key_that_names_a_project_counts() -> None:
     keys = {"os-bak-tenant-attr:tenant_id": "0" * 32, "os-backup-project-attr:project_id": "p1"}
     found = payload.decode(keys)
     assert found.tenant_id == "p1"
-    assert [problem.split()[0] for problem in found.decode_problems] == ["os-bak-tenant-attr:tenant_id"]
+    assert [problem.split()[0] for problem in found.decode_problems] == [
+        "os-bak-tenant-attr:tenant_id"
+    ]
 
 
 @pytest.mark.django_db
-def test_a_uuid_in_upper_case_is_the_same_disk(sim: Simulator, client: Client, admin_user: User) -> None:
+def test_a_uuid_in_upper_case_is_the_same_disk(
+    sim: Simulator, client: Client, admin_user: User
+) -> None:
     sim.add_volume({"id": VOLUME.upper(), "name": "db", "size": 1})
     tracked = sim.add({"id": str(uuid.UUID(int=7)), "volume_id": VOLUME, "status": "available"})
     tracking.add(cloud="otc", values=[tracked], now=timezone.now())
@@ -142,8 +156,13 @@ def test_a_backup_with_an_id_of_zeros_is_not_tracked(sim: Simulator) -> None:
 
 
 def test_an_empty_disk_is_worth_a_word_and_an_empty_key_of_the_metadata_is_none() -> None:
-    assert payload.decode({"volume_id": ""}).decode_problems == ('volume_id "" was not read: it is empty',)
-    assert payload.decode({"snapshot_id": "", "service_metadata": '{"VMID": ""}'}).decode_problems == ()
+    assert payload.decode({"volume_id": ""}).decode_problems == (
+        'volume_id "" was not read: it is empty',
+    )
+    assert (
+        payload.decode({"snapshot_id": "", "service_metadata": '{"VMID": ""}'}).decode_problems
+        == ()
+    )
     assert payload.decode({"volume_id": None}).decode_problems == ()
 
 
@@ -166,8 +185,13 @@ def web(client: Client) -> Client:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("volume_id", [ZEROS, "a\nb", "", "../../../admin/", 7])
-def test_backups_of_unknown_origin_make_no_disk_and_are_counted(sim: Simulator, web: Client, volume_id: Any) -> None:
-    bodies = [{"id": str(uuid.UUID(int=n)), "volume_id": volume_id, "status": "available"} for n in (1, 2, 3)]
+def test_backups_of_unknown_origin_make_no_disk_and_are_counted(
+    sim: Simulator, web: Client, volume_id: Any
+) -> None:
+    bodies = [
+        {"id": str(uuid.UUID(int=n)), "volume_id": volume_id, "status": "available"}
+        for n in (1, 2, 3)
+    ]
     ids = [sim.add(body) for body in bodies]
     tracking.add(cloud="otc", values=ids, now=timezone.now())
     single_gets.refresh_these("otc", [uuid.UUID(one) for one in ids])
@@ -175,7 +199,9 @@ def test_backups_of_unknown_origin_make_no_disk_and_are_counted(sim: Simulator, 
     assert list(Backup.objects.values_list("volume_id", "status")) == [(None, "available")] * 3
     assert not Volume.objects.exists()
     assert "3 backups</a> are of unknown origin" in web.get("/volumes/").content.decode()
-    listed = web.get("/backups/?volume_id=null&tracking_state=fresh&tracking_state=stale").content.decode()
+    listed = web.get(
+        "/backups/?volume_id=null&tracking_state=fresh&tracking_state=stale"
+    ).content.decode()
     assert listed.count("unknown origin</span>") == 3
     assert "unknown origin</span>" in web.get(f"/backups/{ids[0]}/").content.decode()
     answer = web.get(f"/api/backups/{ids[0]}/").json()
@@ -186,7 +212,9 @@ def test_backups_of_unknown_origin_make_no_disk_and_are_counted(sim: Simulator, 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("volume_id", ["x\ny", "../../../admin/", ZEROS, "a/b", "x" * 256])
-def test_a_disk_is_registered_only_by_an_id(web: Client, settings: Any, tmp_path: Any, volume_id: str) -> None:
+def test_a_disk_is_registered_only_by_an_id(
+    web: Client, settings: Any, tmp_path: Any, volume_id: str
+) -> None:
     configure(settings, tmp_path, silent("otc"))
     asked = {"cloud": "otc", "volume_id": volume_id}
 

@@ -31,7 +31,10 @@ def test_kind_follows_the_order_of_trust(
     type_interpretation: TypeInterpretation,
     expected: KindVerdict,
 ) -> None:
-    assert judge(inc=inc, type_=type_, is_incremental=flag, type_interpretation=type_interpretation) == expected
+    assert (
+        judge(inc=inc, type_=type_, is_incremental=flag, type_interpretation=type_interpretation)
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,5 +56,7 @@ def test_only_telling_pairs_vote(inc: int | None, type_: int | None, expected: V
 @pytest.mark.parametrize(
     ("zero", "one", "expected"), [(0, 0, 1), (2, 0, 1), (3, 0, 0), (3, 2, 1), (4, 2, 0), (0, 9, 1)]
 )
-def test_reading_zero_needs_three_votes_and_twice_as_many(zero: int, one: int, expected: int) -> None:
+def test_reading_zero_needs_three_votes_and_twice_as_many(
+    zero: int, one: int, expected: int
+) -> None:
     assert full_type(Votes(zero, one)) == expected

@@ -1,4 +1,6 @@
-"""When a disk has no room for another backup, and when a cloud's quota is used up: on pages and in the API."""
+"""When a disk has no room for another backup, and when a cloud's quota is used up: on pages and in
+the API.
+"""
 
 import uuid
 from dataclasses import replace
@@ -66,7 +68,11 @@ def reads(web: Client, path: str) -> str:
     ("n", "sentence"),
     [
         (2, f"2 of at most 20 backups of a disk are known; {FEW}"),
-        (17, "17 of at most 20 backups of a disk are known; at this pace the rest lasts about 3 days."),
+        (
+            17,
+            "17 of at most 20 backups of a disk are known; at this pace the rest lasts about 3 "
+            "days.",
+        ),
         (20, "20 of at most 20 backups of a disk are known: there is no room for more."),
     ],
 )
@@ -82,17 +88,26 @@ def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: 
 @pytest.mark.parametrize(
     ("n", "sentences"),
     [
-        (2, (f"2 of 100 backups of otc are used; {FEW}", f"20 of 1,000 gigabytes of otc are used; {FEW}")),
+        (
+            2,
+            (
+                f"2 of 100 backups of otc are used; {FEW}",
+                f"20 of 1,000 gigabytes of otc are used; {FEW}",
+            ),
+        ),
         (
             10,
             (
                 "10 of 100 backups of otc are used; at this pace the rest lasts about 90 days.",
-                "100 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 90 days.",
+                "100 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 90 "
+                "days.",
             ),
         ),
     ],
 )
-def test_a_cloud_tells_when_its_quota_is_used_up(web: Client, n: int, sentences: tuple[str, str]) -> None:
+def test_a_cloud_tells_when_its_quota_is_used_up(
+    web: Client, n: int, sentences: tuple[str, str]
+) -> None:
     nightly(n)
     for path in ("/clouds/", "/volumes/growing/"):
         page = reads(web, path)
@@ -103,7 +118,9 @@ def test_a_cloud_tells_when_its_quota_is_used_up(web: Client, n: int, sentences:
 
 
 def test_a_cloud_that_tells_no_quota_says_why_unless_one_is_set(web: Client, settings: Any) -> None:
-    Cloud.objects.update(quota_backups=None, quota_gb=None, quota_error="The quota was not read: forbidden.")
+    Cloud.objects.update(
+        quota_backups=None, quota_gb=None, quota_error="The quota was not read: forbidden."
+    )
     nightly(3)
     assert "The quota was not read: forbidden." in reads(web, "/clouds/")
     assert web.get("/api/clouds/").json()[0]["quota_error"] == "The quota was not read: forbidden."

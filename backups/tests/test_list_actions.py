@@ -32,9 +32,13 @@ def web(client: Client, settings: Any) -> Client:
     tracking.add(cloud="otc", values=IDS, now=now)
     settings.CLOUDS = {}
     bodies = [
-        {"id": one, "status": "error" if at < 2 else "available", "volume_id": f"v-{at}"} for at, one in enumerate(IDS)
+        {"id": one, "status": "error" if at < 2 else "available", "volume_id": f"v-{at}"}
+        for at, one in enumerate(IDS)
     ]
-    apply("otc", [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in bodies])
+    apply(
+        "otc",
+        [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in bodies],
+    )
     Backup.objects.update(next_refresh_at=None)
     client.force_login(User.objects.create_user("operator"))
     return client
@@ -45,16 +49,25 @@ def bulk(web: Client, **words: Any) -> Any:
 
 
 def due() -> list[str]:
-    return sorted(str(pk) for pk in Backup.objects.filter(next_refresh_at__isnull=False).values_list("pk", flat=True))
+    return sorted(
+        str(pk)
+        for pk in Backup.objects.filter(next_refresh_at__isnull=False).values_list("pk", flat=True)
+    )
 
 
 def said(web: Client) -> list[str]:
-    return re.findall(r'<p class="note[^"]*" role="status">([^<]*)<', web.get("/account/").content.decode())
+    return re.findall(
+        r'<p class="note[^"]*" role="status">([^<]*)<', web.get("/account/").content.decode()
+    )
 
 
 def test_the_ticked_are_refreshed_and_no_other(web: Client) -> None:
     answer = bulk(web, do="refresh", id=IDS[:3], query="ordering=name")
-    assert (answer.status_code, answer["Location"], due()) == (302, "/backups/?ordering=name", IDS[:3])
+    assert (answer.status_code, answer["Location"], due()) == (
+        302,
+        "/backups/?ordering=name",
+        IDS[:3],
+    )
     assert said(web) == ["3 backups are asked about now."]
 
 
@@ -66,11 +79,17 @@ def test_all_that_match_are_refreshed_when_all_is_asked_for(web: Client) -> None
 def test_nothing_selected_changes_nothing_and_says_so(web: Client) -> None:
     for do in ("refresh", "untrack", "tag", "nonsense"):
         bulk(web, do=do, tag="x", query="")
-    assert (due(), Backup.objects.count(), said(web)) == ([], 4, ["Nothing is selected: tick some backups first."] * 4)
+    assert (due(), Backup.objects.count(), said(web)) == (
+        [],
+        4,
+        ["Nothing is selected: tick some backups first."] * 4,
+    )
 
 
 def test_a_script_gets_the_sentence_alone(web: Client) -> None:
-    answer = web.post("/backups/bulk/", {"do": "refresh", "id": IDS[:1]}, headers={"HX-Request": "true"})
+    answer = web.post(
+        "/backups/bulk/", {"do": "refresh", "id": IDS[:1]}, headers={"HX-Request": "true"}
+    )
     assert (answer.status_code, answer["HX-Trigger"]) == (
         204,
         '{"said": {"value": "1 backup is asked about now."}, "boost": {}}',
@@ -86,12 +105,19 @@ def test_tags_are_put_on_and_taken_off(web: Client) -> None:
         [],
     ]
     bulk(web, do="untag", all="1", tag="q4", query="tag=q4")
-    assert [sorted(Backup.objects.get(pk=one).tags) for one in IDS[:2]] == [["kept", "legal"], ["legal"]]
+    assert [sorted(Backup.objects.get(pk=one).tags) for one in IDS[:2]] == [
+        ["kept", "legal"],
+        ["legal"],
+    ]
 
 
 def test_untracking_is_asked_twice(web: Client) -> None:
     page = bulk(web, do="untrack", id=IDS[:2], query="status=error")
-    assert (page.status_code, re.findall("<h1>([^<]*)<", page.content.decode()), Backup.objects.count()) == (
+    assert (
+        page.status_code,
+        re.findall("<h1>([^<]*)<", page.content.decode()),
+        Backup.objects.count(),
+    ) == (
         200,
         ["Untrack 2 backups?"],
         4,
@@ -108,7 +134,9 @@ def test_untracking_is_asked_twice(web: Client) -> None:
         ({"all": "1", "query": "", "id": IDS[:1]}, "/api/backups.csv"),
     ],
 )
-def test_an_export_holds_the_ticked_else_all_that_match(web: Client, words: dict[str, Any], leads_to: str) -> None:
+def test_an_export_holds_the_ticked_else_all_that_match(
+    web: Client, words: dict[str, Any], leads_to: str
+) -> None:
     answer = bulk(web, do="export", **words)
     assert answer["Location"] == leads_to
     assert web.get(leads_to).status_code == 200
@@ -178,7 +206,9 @@ def test_a_cloud_that_does_not_answer_is_said_in_words(web: Client, simulated: S
 
 
 @pytest.mark.parametrize("query", ["cloud=nowhere", "cloud=sim&offset=-1", "cloud=sim&offset=x"])
-def test_what_cannot_be_asked_is_said_beside_the_form(web: Client, simulated: Simulator, query: str) -> None:
+def test_what_cannot_be_asked_is_said_beside_the_form(
+    web: Client, simulated: Simulator, query: str
+) -> None:
     page = web.get(f"/backups/add/discover/?{query}")
     assert (page.status_code, page.content.decode().count('role="alert"')) == (200, 1)
     assert simulated.requests == []

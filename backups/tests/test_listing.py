@@ -17,12 +17,31 @@ from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-NAMES = (None, "", "a", "B", "b", "Z", "ä", "Ä", "é", "z", "😀", "\uffee", "db-10", "db-9", "straße", "STRASSE")
+NAMES = (
+    None,
+    "",
+    "a",
+    "B",
+    "b",
+    "Z",
+    "ä",
+    "Ä",
+    "é",
+    "z",
+    "😀",
+    "\uffee",
+    "db-10",
+    "db-9",
+    "straße",
+    "STRASSE",
+)
 
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    """Sixty backups with many ties and nulls in every order, in a cloud that is heard and one that is silent."""
+    """Sixty backups with many ties and nulls in every order, in a cloud that is heard and one that
+    is silent.
+    """
     dice = random.Random(7)
     Cloud.objects.create(name="otc", last_good_at=NOW)
     Cloud.objects.create(name="Silent", last_good_at=NOW - timedelta(hours=1))
@@ -42,7 +61,9 @@ def rows() -> list[dict[str, Any]]:
                 bootable=dice.choice([None, True, False]),
                 kind=dice.choice(["full", "incremental"]),
                 description=dice.choice([None, "Nightly of DB", "weekly"]),
-                created_at=dice.choice([None, NOW, NOW - timedelta(days=1), NOW - timedelta(microseconds=1)]),
+                created_at=dice.choice(
+                    [None, NOW, NOW - timedelta(days=1), NOW - timedelta(microseconds=1)]
+                ),
                 tracked_at=NOW,
                 refreshed_at=NOW if seen else None,
                 stale_at=NOW + timedelta(minutes=dice.choice([-1, 0, 1, 1])) if seen else None,
@@ -99,14 +120,18 @@ def in_order(rows: list[dict[str, Any]], ordering: str) -> list[uuid.UUID]:
     keyed = [(need(row) if word == "attention" else row[column], row["id"]) for row in rows]
     keyed.sort(key=lambda pair: pair[1])
     given = sorted(
-        (pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=ordering.startswith("-")
+        (pair for pair in keyed if pair[0] is not None),
+        key=lambda pair: pair[0],
+        reverse=ordering.startswith("-"),
     )
     return [pk for _, pk in [*given, *(pair for pair in keyed if pair[0] is None)]]
 
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
 @pytest.mark.parametrize("ordering", BACKUPS.orderings)
-def test_every_order_holds_every_row_once_both_ways(rows: list[dict[str, Any]], ordering: str, few: int) -> None:
+def test_every_order_holds_every_row_once_both_ways(
+    rows: list[dict[str, Any]], ordering: str, few: int
+) -> None:
     query = f"ordering={ordering}&cloud=otc&cloud=Silent"
     expected = in_order(rows, ordering)
     assert ids(query, few=few) == expected
@@ -152,10 +177,14 @@ def test_a_filter_finds_what_python_finds(rows: list[dict[str, Any]], query: str
     expected = in_order([row for row in rows if MATCHES[query](row)], "-created_at")
     assert ids(query, few=few) == expected
     wanted = parse(QueryDict(query), BACKUPS)
-    assert Pages(BACKUPS, wanted, NOW, few=few).page(None, 1, "id", count=True).matching == len(expected)
+    assert Pages(BACKUPS, wanted, NOW, few=few).page(None, 1, "id", count=True).matching == len(
+        expected
+    )
 
 
-def test_every_word_is_a_filter_but_the_four_that_hold_lists_and_objects(rows: list[dict[str, Any]]) -> None:
+def test_every_word_is_a_filter_but_the_four_that_hold_lists_and_objects(
+    rows: list[dict[str, Any]],
+) -> None:
     shown = set(rows[0]) - {"cloud_id"} | {"cloud"}
     engine = shown - set(BACKUPS.words)
     assert engine & {"links", "unmapped", "error", "decode_problems"} == {
@@ -175,8 +204,15 @@ def test_a_tag_finds_what_carries_it(rows: list[dict[str, Any]]) -> None:
     one, two, three = (row["id"] for row in rows[:3])
     BackupTag.objects.replace([(one, ["prod", "db"]), (two, ["Prod"]), (three, ["db"])])
     BackupTag.objects.replace([(three, ["web"])])
-    found = {query: set(ids(query)) for query in ("tag=prod", "tag=prod&tag=web", "tag=db", "tag=none")}
-    assert found == {"tag=prod": {one}, "tag=prod&tag=web": {one, three}, "tag=db": {one}, "tag=none": set()}
+    found = {
+        query: set(ids(query)) for query in ("tag=prod", "tag=prod&tag=web", "tag=db", "tag=none")
+    }
+    assert found == {
+        "tag=prod": {one},
+        "tag=prod&tag=web": {one, three},
+        "tag=db": {one},
+        "tag=none": set(),
+    }
 
 
 @pytest.mark.parametrize(
@@ -188,13 +224,34 @@ def test_a_tag_finds_what_carries_it(rows: list[dict[str, Any]]) -> None:
             ("error=x", "error"),
             ("decode_problems=x", "decode_problems"),
         ),
-        *(("digest=x", "digest"), ("size=x", "size"), ("size=NaN", "size"), ("size_min=", "size_min")),
-        *(("size_after=1", "size_after"), ("name_min=a", "name_min"), ("size_min=1&size_min=2", "size_min")),
+        *(
+            ("digest=x", "digest"),
+            ("size=x", "size"),
+            ("size=NaN", "size"),
+            ("size_min=", "size_min"),
+        ),
+        *(
+            ("size_after=1", "size_after"),
+            ("name_min=a", "name_min"),
+            ("size_min=1&size_min=2", "size_min"),
+        ),
         *(("size=9223372036854775808", "size"), ("throughput_mb_s_min=inf", "throughput_mb_s_min")),
-        *(("created_at_after=yesterday", "created_at_after"), ("created_at=2026-13-01", "created_at")),
+        *(
+            ("created_at_after=yesterday", "created_at_after"),
+            ("created_at=2026-13-01", "created_at"),
+        ),
         *(("created_at_before=0001-01-01T00:00:00%2B14:00", "created_at_before"), ("id=1", "id")),
-        *(("bootable=yes", "bootable"), ("kind=null", "kind"), ("status=%00", "status"), ("q=%00", "q")),
-        *(("ordering=digest", "ordering"), ("ordering=", "ordering"), ("ordering=name&ordering=id", "ordering")),
+        *(
+            ("bootable=yes", "bootable"),
+            ("kind=null", "kind"),
+            ("status=%00", "status"),
+            ("q=%00", "q"),
+        ),
+        *(
+            ("ordering=digest", "ordering"),
+            ("ordering=", "ordering"),
+            ("ordering=name&ordering=id", "ordering"),
+        ),
         ("q=" + "x" * 201, "q"),
         ("&".join(["status=x"] * 101), "status"),
     ],
@@ -208,7 +265,10 @@ def test_what_cannot_be_asked_is_refused_by_name_and_the_rest_is_kept(query: str
 
 def test_a_rest_that_no_address_can_hold_is_left_out() -> None:
     with pytest.raises(BadFilter) as refused:
-        parse(QueryDict(f"q={'x' * 150}&bad=1&{'&'.join(f'status={n:080}' for n in range(99))}"), BACKUPS)
+        parse(
+            QueryDict(f"q={'x' * 150}&bad=1&{'&'.join(f'status={n:080}' for n in range(99))}"),
+            BACKUPS,
+        )
     assert (list(refused.value.problems), refused.value.rest) == (["bad"], "")
 
 
@@ -220,7 +280,9 @@ def test_a_key_too_long_to_be_told_whole_is_left_out_whole() -> None:
 
 
 def test_an_untouched_form_filters_nothing_and_keeps_its_own_words_apart() -> None:
-    wanted = parse(QueryDict("status=&q=+&cloud=+otc&live=off"), BACKUPS, beside={"live"}, blank_is_any=True)
+    wanted = parse(
+        QueryDict("status=&q=+&cloud=+otc&live=off"), BACKUPS, beside={"live"}, blank_is_any=True
+    )
     assert (wanted.any, dict(wanted.given)) == (True, {"cloud": ("otc",)})
     assert without(QueryDict("a=1&a=2&b=3&cursor=x"), "b") == "a=1&a=2"
 
@@ -229,7 +291,9 @@ def test_a_cursor_of_another_order_or_of_nobody_is_refused(rows: list[dict[str, 
     by_name = parse(QueryDict("ordering=name"), BACKUPS)
     given = Pages(BACKUPS, by_name, NOW).page(None, 5, "id").next
     assert given is not None
-    others = [parse(QueryDict(f"ordering={one}"), BACKUPS) for one in ("-name", "size", "attention")]
+    others = [
+        parse(QueryDict(f"ordering={one}"), BACKUPS) for one in ("-name", "size", "attention")
+    ]
     for selection in others:
         with pytest.raises(BadCursor):
             read_cursor(given, BACKUPS, selection)

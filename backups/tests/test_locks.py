@@ -1,4 +1,6 @@
-"""Workers, and people beside them, that write about the same backups and disks at the same time: no deadlock."""
+"""Workers, and people beside them, that write about the same backups and disks at the same time: no
+deadlock.
+"""
 
 import json
 import random
@@ -43,7 +45,14 @@ class Writer:
 
     def write(self) -> None:
         ways: list[Callable[[str], object]] = [
-            *(self._answers, self._answers, self._unchanged, self._derive, self._claim, self._refresh),
+            *(
+                self._answers,
+                self._answers,
+                self._unchanged,
+                self._derive,
+                self._claim,
+                self._refresh,
+            ),
             *(self._edit_volumes, self._tag_backups, self._list_volumes, self._note_listing),
             *(self._untrack_and_add, self._rule_of_cloud, self._rule_of_tag, self._judge),
         ]
@@ -71,7 +80,13 @@ class Writer:
         }
 
     def _answers(self, cloud: str) -> None:
-        apply(cloud, [Fetched(pk, self._now, payload.receive(self._body(pk))) for pk in self._ids(cloud, 60)])
+        apply(
+            cloud,
+            [
+                Fetched(pk, self._now, payload.receive(self._body(pk)))
+                for pk in self._ids(cloud, 60)
+            ],
+        )
 
     def _unchanged(self, cloud: str) -> None:
         digests = {str(pk): payload.receive(self._body(pk)).digest for pk in self._ids(cloud, 60)}
@@ -84,13 +99,17 @@ class Writer:
         claims.release(claims.claim(cloud, self._ids(cloud, 60), self._now))
 
     def _refresh(self, _cloud: str) -> None:
-        tracking.refresh_now([str(pk) for cloud in CLOUDS for pk in self._ids(cloud, 40)], self._now)
+        tracking.refresh_now(
+            [str(pk) for cloud in CLOUDS for pk in self._ids(cloud, 40)], self._now
+        )
 
     def _edit_volumes(self, _cloud: str) -> None:
         known = list(Volume.objects.values_list("cloud", "volume_id"))
         picked = self._dice.sample(known, min(len(known), 20))
         with suppress(volume_edits.UnknownVolume):  # somebody untracked its last backup meanwhile
-            volume_edits.add_tags(picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
+            volume_edits.add_tags(
+                picked, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand
+            )
 
     def _tag_backups(self, _cloud: str) -> None:
         ids = [pk for cloud in CLOUDS for pk in self._ids(cloud, 20)]
@@ -98,12 +117,16 @@ class Writer:
 
     def _list_volumes(self, cloud: str) -> None:
         kept = volume_list.keep(
-            cloud, [ListedVolume(one, self._dice.choice("abc"), 10) for one in self._volumes()], self._now
+            cloud,
+            [ListedVolume(one, self._dice.choice("abc"), 10) for one in self._volumes()],
+            self._now,
         )
         volume_list.judge_absent(cloud, kept, Asked([], []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
-        listed = {one: volumes.Listed(self._dice.randint(1, 3), self._now) for one in self._volumes()}
+        listed = {
+            one: volumes.Listed(self._dice.randint(1, 3), self._now) for one in self._volumes()
+        }
         volumes.note_listing(cloud, listed, self._now)
         volumes.note_newest(cloud, listed)
 
@@ -116,7 +139,9 @@ class Writer:
         protection_rules.set_cloud_rule(cloud, self._rule(), actor=self._hand)
 
     def _rule_of_tag(self, _cloud: str) -> None:
-        protection_rules.set_tag_rule(f"t{self._dice.randint(1, 3)}", self._rule(), actor=self._hand)
+        protection_rules.set_tag_rule(
+            f"t{self._dice.randint(1, 3)}", self._rule(), actor=self._hand
+        )
 
     def _rule(self) -> Any:
         return by_period(period_seconds=3600 * self._dice.randint(1, 9), grace_seconds=0)
@@ -141,7 +166,9 @@ def estate(settings: Any, tmp_path: Path) -> Iterator[None]:
     configure(settings, tmp_path, silent(*CLOUDS))
     registry.ensure_rows()
     for cloud in CLOUDS:
-        tracking.add(cloud=cloud, values=map(str, backups_of(cloud)), now=timezone.now() - timedelta(hours=1))
+        tracking.add(
+            cloud=cloud, values=map(str, backups_of(cloud)), now=timezone.now() - timedelta(hours=1)
+        )
     yield
     registry.forget_clients()
 

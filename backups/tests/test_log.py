@@ -1,4 +1,6 @@
-"""What is logged: one event is one line, with the ID of its request or task, and what repeats is counted."""
+"""What is logged: one event is one line, with the ID of its request or task, and what repeats is
+counted.
+"""
 
 import io
 import logging
@@ -58,7 +60,11 @@ def test_the_same_error_of_many_tasks_is_written_once(lines: io.StringIO) -> Non
 
 def test_an_error_that_differs_only_in_an_id_or_address_is_the_same(lines: io.StringIO) -> None:
     for n in range(50):
-        fail(1, f"<HTTPConnection object at {id(object()) + n:#x}>: backup {uuid.UUID(int=n)} timed out")
+        fail(
+            1,
+            f"<HTTPConnection object at {id(object()) + n:#x}>: backup {uuid.UUID(int=n)} timed "
+            "out",
+        )
     assert len(lines.getvalue().splitlines()) == 1
 
 
@@ -107,7 +113,9 @@ def test_the_same_words_from_another_line_are_another_error(lines: io.StringIO) 
 
 
 def test_arguments_that_do_not_fit_are_no_error_of_who_logs() -> None:
-    record = logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": "%d of %d", "args": (1,)})
+    record = logging.makeLogRecord(
+        {"name": "x", "levelno": logging.ERROR, "msg": "%d of %d", "args": (1,)}
+    )
     assert CountRepeated().filter(record)
 
 
@@ -120,7 +128,9 @@ def test_information_is_never_left_out(lines: io.StringIO) -> None:
 def test_only_so_many_different_ones_are_remembered() -> None:
     counting = CountRepeated()
     for n in range(log.REMEMBERED + 10):
-        counting.filter(logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": f"away {n}"}))
+        counting.filter(
+            logging.makeLogRecord({"name": "x", "levelno": logging.ERROR, "msg": f"away {n}"})
+        )
     assert len(counting._written) == log.REMEMBERED
 
 
@@ -135,7 +145,9 @@ def test_an_error_that_nobody_catches_is_one_line(lines: io.StringIO) -> None:
 
 
 @pytest.mark.django_db
-def test_a_request_has_an_id_in_the_log_and_in_its_answer(client: Client, lines: io.StringIO) -> None:
+def test_a_request_has_an_id_in_the_log_and_in_its_answer(
+    client: Client, lines: io.StringIO
+) -> None:
     answer = client.get("/no-such-page/", headers={"X-Request-ID": "of-the-proxy-1"})
     assert answer["X-Request-ID"] == "of-the-proxy-1"
     own = client.get("/no-such-page-either/", headers={"X-Request-ID": "x\ny"})["X-Request-ID"]

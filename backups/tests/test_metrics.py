@@ -1,4 +1,6 @@
-"""What a Prometheus gets: the contract's names with true values, and no more than its token may see."""
+"""What a Prometheus gets: the contract's names with true values, and no more than its token may
+see.
+"""
 
 import uuid
 from datetime import datetime, timedelta
@@ -18,7 +20,12 @@ from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-COSTS = {"cpu_seconds_total": 2.5, "resident_memory_bytes": 6e7, "start_time_seconds": 1.7e9, "open_fds": 20.0}
+COSTS = {
+    "cpu_seconds_total": 2.5,
+    "resident_memory_bytes": 6e7,
+    "start_time_seconds": 1.7e9,
+    "open_fds": 20.0,
+}
 LABELS = (
     *("cloud", "volume_id", "name", "status", "protection", "tracking_state", "outcome", "class"),
     *("part", "host", "pid"),
@@ -38,7 +45,9 @@ def now() -> datetime:
 
 @pytest.fixture
 def known(now: datetime) -> datetime:
-    """Two clouds; `otc` answered a minute ago, `other` refuses; three disks with different fates."""
+    """Two clouds; `otc` answered a minute ago, `other` refuses; three disks with different
+    fates.
+    """
     heard = {"last_good_at": now, "attempted_at": now, "backups_listed_at": now, "follow": "all"}
     budget = {"minute": now.replace(second=0, microsecond=0), "calls_this_minute": 150}
     Cloud.objects.create(name="otc", **heard, **budget)
@@ -49,7 +58,9 @@ def known(now: datetime) -> datetime:
         "message": "no",
         "since": "2026-01-01T00:00:00Z",
     }
-    Cloud.objects.create(name="other", attempted_at=now, error=error, last_good_at=now - DAY, follow="none")
+    Cloud.objects.create(
+        name="other", attempted_at=now, error=error, last_good_at=now - DAY, follow="none"
+    )
     CloudCalls.objects.create(cloud_id="otc", class_name="ok", n=1234)
     CloudCalls.objects.create(cloud_id="other", class_name="unauthorized", n=7)
     good = backup(now, volume="disk-1", status="available", made=now - DAY / 2)
@@ -66,7 +77,14 @@ def known(now: datetime) -> datetime:
         name='db "01"\n',
         chain_size_mb=642,
     )
-    volume("disk-2", now, last_good=older, last_good_at=now - 3 * DAY, late_at=now - 2 * DAY, chain_size_mb=8)
+    volume(
+        "disk-2",
+        now,
+        last_good=older,
+        last_good_at=now - 3 * DAY,
+        late_at=now - 2 * DAY,
+        chain_size_mb=8,
+    )
     volume("disk-3", now, label="never", name="web")
     volume("disk-4", now, exempt_reason="scratch")
     Process.objects.create(host="h", pid=2, part="worker", at=now, figures=COSTS)
@@ -76,12 +94,16 @@ def known(now: datetime) -> datetime:
 
 def backup(now: datetime, *, volume: str, status: str, made: datetime) -> Backup:
     times = {"tracked_at": now, "refreshed_at": now, "stale_at": now + DAY, "created_at": made}
-    return Backup.objects.create(id=uuid.uuid4(), cloud_id="otc", volume_id=volume, status=status, **times)
+    return Backup.objects.create(
+        id=uuid.uuid4(), cloud_id="otc", volume_id=volume, status=status, **times
+    )
 
 
 def volume(volume_id: str, now: datetime, **words: Any) -> None:
     overdue = {"overdue_at": words["late_at"] + timedelta(hours=2)} if "late_at" in words else {}
-    Volume.objects.create(cloud_id="otc", volume_id=volume_id, first_seen_at=now, listed_backups=0, **overdue, **words)
+    Volume.objects.create(
+        cloud_id="otc", volume_id=volume_id, first_seen_at=now, listed_backups=0, **overdue, **words
+    )
 
 
 def key(**words: Any) -> str:
@@ -92,7 +114,10 @@ def key(**words: Any) -> str:
 def scrape(client: Client, **words: Any) -> Scraped:
     """Every series by name and label values, as the OpenMetrics parser reads them."""
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {key(**words)}"})
-    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (200, "application/openmetrics-text")
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (
+        200,
+        "application/openmetrics-text",
+    )
     found: Scraped = {}
     for family in text_string_to_metric_families(answer.content.decode()):  # type: ignore[no-untyped-call]
         for sample in family.samples:
@@ -101,7 +126,9 @@ def scrape(client: Client, **words: Any) -> Scraped:
     return found
 
 
-def test_the_names_of_the_contract_hold_what_the_database_holds(client: Client, known: datetime) -> None:
+def test_the_names_of_the_contract_hold_what_the_database_holds(
+    client: Client, known: datetime
+) -> None:
     found = scrape(client)
     assert found["vbsdash_backups"] == {
         ("otc", "available"): 2,
@@ -112,8 +139,14 @@ def test_the_names_of_the_contract_hold_what_the_database_holds(client: Client, 
     volumes = {labels: n for labels, n in found["vbsdash_volumes"].items() if n}
     assert volumes == {("otc", word): 1 for word in ("protected", "overdue", "never", "exempt")}
     assert found["vbsdash_cloud_up"] == {("otc",): 1, ("other",): 0}
-    assert found["vbsdash_cloud_requests_total"] == {("otc", "ok"): 1234, ("other", "unauthorized"): 7}
-    assert (found["vbsdash_cloud_breaker_open"]["otc",], found["vbsdash_cloud_paused"]["other",]) == (0, 0)
+    assert found["vbsdash_cloud_requests_total"] == {
+        ("otc", "ok"): 1234,
+        ("other", "unauthorized"): 7,
+    }
+    assert (
+        found["vbsdash_cloud_breaker_open"]["otc",],
+        found["vbsdash_cloud_paused"]["other",],
+    ) == (0, 0)
     assert found["vbsdash_refresh_lag_seconds"] == {("otc",): 0, ("other",): 0}
     assert found["vbsdash_chain_size_bytes"] == {("otc",): 650 * 1024 * 1024}
 
@@ -122,7 +155,11 @@ def test_each_disk_that_counts_has_its_series_and_a_stamp_only_if_it_has_a_backu
     client: Client, known: datetime
 ) -> None:
     found = scrape(client)
-    one, two, three = ("otc", "disk-1", 'db "01"\n'), ("otc", "disk-2", ""), ("otc", "disk-3", "never")
+    one, two, three = (
+        ("otc", "disk-1", 'db "01"\n'),
+        ("otc", "disk-2", ""),
+        ("otc", "disk-3", "never"),
+    )
     stamps = found["vbsdash_volume_last_good_timestamp_seconds"]
     assert {labels: round(at) for labels, at in stamps.items()} == {
         one: round((known - DAY / 2).timestamp()),
@@ -133,7 +170,9 @@ def test_each_disk_that_counts_has_its_series_and_a_stamp_only_if_it_has_a_backu
     assert found["vbsdash_volume_last_outcome_good"] == {one: 1, two: 0}
 
 
-def test_a_disk_of_which_nothing_is_known_is_neither_protected_nor_not(client: Client, known: datetime) -> None:
+def test_a_disk_of_which_nothing_is_known_is_neither_protected_nor_not(
+    client: Client, known: datetime
+) -> None:
     Cloud.objects.filter(name="otc").update(last_good_at=known - DAY)
     found = scrape(client)
     assert "vbsdash_volume_protected" not in found
@@ -141,11 +180,15 @@ def test_a_disk_of_which_nothing_is_known_is_neither_protected_nor_not(client: C
     assert found["vbsdash_volumes"]["otc", "unknown"] == 3
 
 
-def test_what_flies_and_how_the_last_ones_ended_is_told_by_cloud(client: Client, known: datetime) -> None:
+def test_what_flies_and_how_the_last_ones_ended_is_told_by_cloud(
+    client: Client, known: datetime
+) -> None:
     found = scrape(client)
     assert found["vbsdash_backups_in_flight"] == {("otc",): 1, ("other",): 0}
     assert 300 <= found["vbsdash_in_flight_oldest_age_seconds"]["otc",] < 360
-    newest = {labels: round(at) for labels, at in found["vbsdash_last_backup_timestamp_seconds"].items()}
+    newest = {
+        labels: round(at) for labels, at in found["vbsdash_last_backup_timestamp_seconds"].items()
+    }
     assert newest == {
         ("otc", "good"): round((known - DAY / 2).timestamp()),
         ("otc", "failed"): round((known - DAY).timestamp()),
@@ -154,9 +197,13 @@ def test_what_flies_and_how_the_last_ones_ended_is_told_by_cloud(client: Client,
     assert found["vbsdash_backups_tracking"]["other", "pending"] == 1
 
 
-def test_a_token_of_one_cloud_gets_the_series_of_that_cloud_alone(client: Client, known: datetime) -> None:
+def test_a_token_of_one_cloud_gets_the_series_of_that_cloud_alone(
+    client: Client, known: datetime
+) -> None:
     found = scrape(client, clouds=["other"])
-    named = {labels[0] for name, rows in found.items() if name.startswith("vbsdash_") for labels in rows}
+    named = {
+        labels[0] for name, rows in found.items() if name.startswith("vbsdash_") for labels in rows
+    }
     assert named == {"other"}
 
 
@@ -166,7 +213,9 @@ def test_disks_can_be_switched_off(client: Client, known: datetime, settings: An
 
 
 def test_processes_are_those_that_were_heard_of_lately(client: Client, known: datetime) -> None:
-    ended = Process(host="h", pid=1, part="worker", at=known - DAY, figures={"cpu_seconds_total": 1.0})
+    ended = Process(
+        host="h", pid=1, part="worker", at=known - DAY, figures={"cpu_seconds_total": 1.0}
+    )
     ended.save()
     found = scrape(client)
     assert found["vbsdash_process_cpu_seconds_total"]["worker", "h", "2"] == 2.5
@@ -198,7 +247,9 @@ def test_without_a_token_nothing_is_told(client: Client, header: str | None, sen
     assert answer.content.decode().startswith(sentence)
 
 
-def test_who_asks_for_plain_text_alone_gets_the_older_format(client: Client, known: datetime) -> None:
+def test_who_asks_for_plain_text_alone_gets_the_older_format(
+    client: Client, known: datetime
+) -> None:
     headers = {"Authorization": f"Token {key()}", "Accept": "text/plain;version=0.0.4"}
     answer = client.get("/metrics", headers=headers)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -61,7 +61,9 @@ def migrate_to_the_newest() -> None:
     executor.migrate(executor.loader.graph.leaf_nodes("backups"))
 
 
-def test_a_database_filled_at_a2b53ae_comes_through_without_loss(before: Apps, client: Client) -> None:
+def test_a_database_filled_at_a2b53ae_comes_through_without_loss(
+    before: Apps, client: Client
+) -> None:
     dumped = json.loads(FILLED.read_text())
     load(before, dumped)
     migrate_to_the_newest()
@@ -123,9 +125,13 @@ def test_ids_that_cannot_be_one_are_taken_away_and_what_was_set_is_printed(
             snapshot_id="../../admin/" if n == 2 else None,
         )
         volume = old.Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
-        old.Trace.objects.create(volume=volume, digest="d", quarters={"7 3": [1, 0, 0]}, days={"9": [10, 1, 1]})
+        old.Trace.objects.create(
+            volume=volume, digest="d", quarters={"7 3": [1, 0, 0]}, days={"9": [10, 1, 1]}
+        )
         if volume_id == "x\ny":
-            old.Edit.objects.create(volume=volume, at=now, by="operator", word="note", after="of the ledger")
+            old.Edit.objects.create(
+                volume=volume, at=now, by="operator", word="note", after="of the ledger"
+            )
     old.Quarter.objects.create(cloud=cloud, quarter=7, counts_from=3, good=3, failed=0, missed=0)
     old.StoredDay.objects.create(cloud=cloud, day=9, mb=30, backups=3, gb=3)
 
@@ -145,25 +151,42 @@ def test_ids_that_cannot_be_one_are_taken_away_and_what_was_set_is_printed(
     assert 'It was set: note by operator: "of the ledger"' in printed
 
 
-def test_ids_of_disks_are_brought_into_one_spelling(before: Apps, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ids_of_disks_are_brought_into_one_spelling(
+    before: Apps, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = timezone.now()
     old = models_of(before)
     twin = str(uuid.UUID(int=0xABCDEF))
     cloud = old.Cloud.objects.create(name="otc")
     for n, volume_id in enumerate([VOLUME.upper(), twin, twin.upper(), "unknown"]):
-        old.Backup.objects.create(id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now)
+        old.Backup.objects.create(
+            id=uuid.UUID(int=n + 1), cloud=cloud, volume_id=volume_id, tracked_at=now
+        )
         volume = old.Volume.objects.create(cloud=cloud, volume_id=volume_id, first_seen_at=now)
         if volume_id == twin.upper():
-            old.Edit.objects.create(volume=volume, at=now, by="operator", word="note", after="of the twin")
+            old.Edit.objects.create(
+                volume=volume, at=now, by="operator", word="note", after="of the twin"
+            )
 
     migrate_to_the_newest()
 
-    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted([(VOLUME, now), (twin, now)])
-    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [VOLUME, twin, twin, None]
+    assert sorted(Volume.objects.values_list("volume_id", "derive_at")) == sorted(
+        [(VOLUME, now), (twin, now)]
+    )
+    assert list(Backup.objects.order_by("id").values_list("volume_id", flat=True)) == [
+        VOLUME,
+        twin,
+        twin,
+        None,
+    ]
     printed = capsys.readouterr().out
-    assert f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in printed
+    assert (
+        f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in printed
+    )
     assert 'It was set: note by operator: "of the twin"' in printed
 
 
 def models_of(before: Apps) -> SimpleNamespace:
-    return SimpleNamespace(**{model.__name__: model for model in before.get_app_config("backups").get_models()})
+    return SimpleNamespace(
+        **{model.__name__: model for model in before.get_app_config("backups").get_models()}
+    )

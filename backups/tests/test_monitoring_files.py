@@ -1,4 +1,6 @@
-"""The alert rules and the dashboard ask only for what a live scrape gives, by the labels it gives."""
+"""The alert rules and the dashboard ask only for what a live scrape gives, by the labels it
+gives.
+"""
 
 import json
 import re
@@ -52,15 +54,23 @@ def read(expression: str) -> tuple[set[str], set[str]]:
     """The names of metrics and of labels in an expression."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', expression)
     matchers = re.findall(r"\{([^}]*)\}", bare)
-    labels = {label for inside in matchers for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside)}
-    labels |= {label.strip() for inside in re.findall(r"\bby\s*\(([^)]*)\)", bare) for label in inside.split(",")}
+    labels = {
+        label for inside in matchers for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside)
+    }
+    labels |= {
+        label.strip()
+        for inside in re.findall(r"\bby\s*\(([^)]*)\)", bare)
+        for label in inside.split(",")
+    }
     labels |= set(re.findall(r"label_values\([^,]*,\s*(\w+)\)", bare))
     rest = re.sub(r"\{[^}]*\}|\[[^]]*\]|\bby\s*\([^)]*\)|,\s*\w+\)$", " ", bare)
     return set(re.findall(r"\b[a-z_]{2,}\b", rest)) - WORDS, labels
 
 
 @pytest.mark.django_db
-def test_each_expression_names_series_and_labels_that_a_scrape_has(live: dict[str, set[str]]) -> None:
+def test_each_expression_names_series_and_labels_that_a_scrape_has(
+    live: dict[str, set[str]],
+) -> None:
     wrong: list[tuple[str, ...]] = []
     for place, expression in expressions():
         names, labels = read(expression)
@@ -83,7 +93,10 @@ def test_each_alert_says_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> N
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"\d+[mhd]", rule.get("for", "1m"))
     assert rule["labels"]["severity"] in ("critical", "warning", "info")
-    assert [rule["annotations"][word].endswith(".") for word in ("summary", "description")] == [True, True]
+    assert [rule["annotations"][word].endswith(".") for word in ("summary", "description")] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.django_db
@@ -109,13 +122,21 @@ def test_the_panels_lie_side_by_side_and_have_a_number_each() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in panels:
         at = panel["gridPos"]
-        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
         assert taken & cells == set()
         assert at["x"] + at["w"] <= 24
         taken |= cells
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here; the tests above parse the rules")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="no promtool here; the tests above parse the rules"
+)
 def test_promtool_takes_the_rules() -> None:
-    done = subprocess.run(["promtool", "check", "rules", str(FOLDER / "alerts.yml")], capture_output=True, text=True)
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(FOLDER / "alerts.yml")], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,7 +19,10 @@ pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(trans
 @pytest.fixture
 def page(chromium: Browser, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[Page]:
     """The demo cloud, read by somebody who is signed in and has JavaScript off."""
-    with demo(settings, tmp_path), signed_in(chromium, live_server.url, java_script_enabled=False) as context:
+    with (
+        demo(settings, tmp_path),
+        signed_in(chromium, live_server.url, java_script_enabled=False) as context,
+    ):
         yield context.new_page()
 
 
@@ -78,7 +81,9 @@ def test_the_list_is_searched_shaped_kept_and_worked_on(page: Page) -> None:
     unfold(page, "Tag")
     page.locator("#bulk-tag").fill("look")
     press(page, "Put on")
-    assert [tags for tags in Backup.objects.values_list("tags", flat=True) if tags] == [["look"]] * n
+    assert [tags for tags in Backup.objects.values_list("tags", flat=True) if tags] == [
+        ["look"]
+    ] * n
     page.goto("/backups/?status=error")
     page.locator("#rows input").first.check()
     press(page, "Untrack")
@@ -139,7 +144,11 @@ def test_a_disk_gets_a_rule_an_exemption_a_label_and_is_followed(page: Page) -> 
     page.locator("#reason").fill("it is a copy")
     press(page, "Exempt")
     volume = Volume.objects.get(name="hr-vault")
-    assert (volume.label, volume.exempt_reason, volume.follow) == ("vault of HR", "it is a copy", False)
+    assert (volume.label, volume.exempt_reason, volume.follow) == (
+        "vault of HR",
+        "it is a copy",
+        False,
+    )
     assert "Rule: A backup is expected every 12 h" in page.locator("main").inner_text()
     assert volume.tags == ["silver"]
 

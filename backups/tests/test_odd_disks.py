@@ -1,4 +1,6 @@
-"""Disks with values that no sane cloud gives: told or counted as odd, never an error, never a wrong green."""
+"""Disks with values that no sane cloud gives: told or counted as odd, never an error, never a wrong
+green.
+"""
 
 import json
 import uuid
@@ -53,11 +55,16 @@ def state() -> volumes.VolumeDetail:
 @pytest.mark.parametrize(
     "created_at", [None, "yesterday", "2016-01-15T01:0807.476Z", "0001-01-01", "9999-12-31", 7, ""]
 )
-def test_a_time_that_cannot_be_believed_makes_no_disk_green(sim: Simulator, created_at: Any) -> None:
+def test_a_time_that_cannot_be_believed_makes_no_disk_green(
+    sim: Simulator, created_at: Any
+) -> None:
     ask(sim, body(created_at=created_at))
     found = state()
     assert (found.protection, found.last_good_at, found.chain_size_mb) == ("unknown", None, 100)
-    assert found.why == "It has backups that can be restored, but none with a time that can be believed."
+    assert (
+        found.why
+        == "It has backups that can be restored, but none with a time that can be believed."
+    )
 
 
 def test_a_backup_from_the_future_makes_no_disk_green(sim: Simulator) -> None:
@@ -70,7 +77,11 @@ def test_a_backup_from_the_future_makes_no_disk_green(sim: Simulator) -> None:
 @pytest.mark.parametrize("cs", [-1, 10**30, "big", None, {}])
 def test_sizes_that_are_none_are_not_known(sim: Simulator, size: Any, cs: Any) -> None:
     ask(sim, body(size=size, metadata={"CS": cs}, created_at="2026-11-24T02:00:00"))
-    assert (state().size, state().chain_size_mb, state().chains[0].chain_size_mb) == (None, None, None)
+    assert (state().size, state().chain_size_mb, state().chains[0].chain_size_mb) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_chain_that_jumps_by_a_billion_is_odd_and_in_no_total(sim: Simulator) -> None:
@@ -81,7 +92,9 @@ def test_a_chain_that_jumps_by_a_billion_is_odd_and_in_no_total(sim: Simulator) 
     found = state()
     assert [(one.odd, one.chain_size_mb) for one in found.chains] == [(True, 100 + 10**9)]
     assert found.chain_size_mb is None
-    assert found.chains[0].notes == ("odd: larger than this disk's backups can be, so it is in no total",)
+    assert found.chains[0].notes == (
+        "odd: larger than this disk's backups can be, so it is in no total",
+    )
 
 
 @pytest.mark.soak
@@ -119,17 +132,31 @@ def test_progress_alone_has_no_disk_judged_again(sim: Simulator) -> None:
     assert (Volume.objects.get().tracked, state().last_good_id) == (1, running["id"])
 
 
-TIMES = st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.text(max_size=12) | st.integers()
+TIMES = (
+    st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.text(max_size=12) | st.integers()
+)
 ANY = (
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.floats(allow_nan=False, allow_infinity=False)
 )
 
 
-@hypothesis_settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"created_at": TIMES, "updated_at": TIMES, "data_timestamp": TIMES, "size": ANY, "status": ANY},
+            {
+                "created_at": TIMES,
+                "updated_at": TIMES,
+                "data_timestamp": TIMES,
+                "size": ANY,
+                "status": ANY,
+            },
             optional={"description": st.sampled_from(['{"INC":0}', '{"INC":1}', "x"])},
         ),
         min_size=1,
@@ -142,7 +169,9 @@ def test_whatever_comes_a_disk_is_told_and_green_only_by_a_good_one(
 ) -> None:
     Backup.objects.all().delete()
     Volume.objects.all().delete()
-    ask(sim, *[body(n, metadata={"CS": sizes[n - 1]}, **words) for n, words in enumerate(bodies, 1)])
+    ask(
+        sim, *[body(n, metadata={"CS": sizes[n - 1]}, **words) for n, words in enumerate(bodies, 1)]
+    )
     found = state()
     assert found.why
     if found.protection in ("protected", "late", "overdue"):

@@ -41,7 +41,9 @@ def test_what_came_of_a_backup(before: str | None, status: str | None, after: st
     assert outcome(before, status) == after
 
 
-def told(facts: list[Fact], rule: Rule | None, since: datetime, now: datetime = NOON) -> dict[int, Tally]:
+def told(
+    facts: list[Fact], rule: Rule | None, since: datetime, now: datetime = NOON
+) -> dict[int, Tally]:
     """What was written at noon, as it counts at `now`."""
     return counted(tallies(facts, rule=rule, since=since, now=NOON), now)
 
@@ -59,7 +61,10 @@ def missed_at(
     """
     since = since or NOON - max(hours, default=0) * H
     facts = [fact(n, NOON - back * H, outcome="good") for n, back in enumerate(hours, 1)]
-    facts += [fact(-n, NOON - back * H, outcome="failed", status="error") for n, back in enumerate(failed, -99)]
+    facts += [
+        fact(-n, NOON - back * H, outcome="failed", status="error")
+        for n, back in enumerate(failed, -99)
+    ]
     found = told(facts, rule, since, until)
     quarters = [at for at, one in sorted(found.items()) for _ in range(one.missed)]
     return [datetime.fromtimestamp(at * 900, UTC) for at in quarters]
@@ -112,14 +117,21 @@ def test_the_open_gap_is_foretold_and_counts_when_its_grace_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [Rule(timedelta(minutes=1), timedelta(0)), by_cron(cron="* * * * *", zone="UTC", grace_seconds=0)]
+    "rule",
+    [
+        Rule(timedelta(minutes=1), timedelta(0)),
+        by_cron(cron="* * * * *", zone="UTC", grace_seconds=0),
+    ],
 )
 def test_a_rule_of_minutes_misses_a_day_once(rule: Rule) -> None:
     assert len(missed_at(700, 1, rule=rule, until=NOON)) == 28
 
 
 def test_what_is_older_than_a_month_is_not_counted() -> None:
-    assert tallies([fact(1, NOON - 33 * DAY, outcome="good")], rule=None, since=LONG_AGO, now=NOON) == {}
+    assert (
+        tallies([fact(1, NOON - 33 * DAY, outcome="good")], rule=None, since=LONG_AGO, now=NOON)
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,13 +148,18 @@ def test_days_in_spring_lose_an_hour() -> None:
     assert day.end - day.begin == 23 * H
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Australia/Eucla", "America/St_Johns", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Asia/Kathmandu", "Australia/Eucla", "America/St_Johns", "Pacific/Apia"]
+)
 def test_every_midnight_lies_on_a_quarter(zone: str) -> None:
     assert [d for d in last_days(NOON, ZoneInfo(zone), count=60) if d.begin.timestamp() % 900] == []
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(-29 * 86_400, 0)), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
+@given(
+    st.lists(st.integers(-29 * 86_400, 0)),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]),
+)
 def test_each_backup_is_in_exactly_one_day(seconds: list[int], zone: str) -> None:
     facts = [fact(n, NOON + at * S, outcome="good") for n, at in enumerate(seconds)]
     found = told(facts, None, LONG_AGO)
@@ -186,13 +203,21 @@ RULES = st.one_of(
 def test_home_and_the_grid_of_days_miss_the_same_days(
     made: list[tuple[int, str | None, str | None]], rule: Rule, first: int, later: int
 ) -> None:
-    """Home reads what was written at noon, however long ago that was; the grid looks at the disk now."""
+    """Home reads what was written at noon, however long ago that was; the grid looks at the disk
+    now.
+    """
     since, now = NOON + first * H, NOON + later * 15 * timedelta(minutes=1)
     facts = [
-        fact(n, NOON + minutes * timedelta(minutes=1), status=status, outcome=outcome(before, status))
+        fact(
+            n, NOON + minutes * timedelta(minutes=1), status=status, outcome=outcome(before, status)
+        )
         for n, (minutes, status, before) in enumerate(made)
     ]
-    home = {day.day for day in by_day(told(facts, rule, since, now), last_days(now, UTC, count=30)) if day.missed}
+    home = {
+        day.day
+        for day in by_day(told(facts, rule, since, now), last_days(now, UTC, count=30))
+        if day.missed
+    }
     days = grid_days(now, ZoneInfo("UTC"))
     members = [member for chain in chains(facts) for member in chain.members]
     words = day_words(members, Watch(rule, since, now), days=days, zone=ZoneInfo("UTC"), now=now)

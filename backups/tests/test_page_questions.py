@@ -1,4 +1,6 @@
-"""How often each page and call asks the database: the very same number with one row of everything and with fifty."""
+"""How often each page and call asks the database: the very same number with one row of everything
+and with fifty.
+"""
 
 import uuid
 from datetime import timedelta
@@ -20,8 +22,9 @@ from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-# Session, account and its settings are three, the version of a live page two more. The rest is what the page tells: of
-# disk, growth, failures and clouds at most three, of home the summary's three and two for its strip of clouds.
+# Session, account and its settings are three, the version of a live page two more. The rest is what
+# the page tells: of disk, growth, failures and clouds at most three, of home the summary's three
+# and two for its strip of clouds.
 ASKED = {
     "/": 10,
     "/backups/?cloud=otc": 12,
@@ -57,23 +60,52 @@ def web(client: Client) -> Client:
 
 
 def have(n: int, settings: Any, folder: Path) -> None:
-    """`n` of each: clouds, disks, backups of the first disk, failures of their own causes, tags, views, tokens."""
+    """`n` of each: clouds, disks, backups of the first disk, failures of their own causes, tags,
+    views, tokens.
+    """
     now, user = timezone.now(), User.objects.get()
-    configure(settings, folder, silent("otc", *(f"c-{at}" for at in range(n - 1)), vbs_follow="all"))
+    configure(
+        settings, folder, silent("otc", *(f"c-{at}" for at in range(n - 1)), vbs_follow="all")
+    )
     registry.ensure_rows()
     Cloud.objects.update(last_good_at=now, attempted_at=now, backups_listed_at=now)
     rows = []
     for at in range(n):
-        same = {"cloud_id": "otc", "tracked_at": now, "refreshed_at": now, "stale_at": now + timedelta(hours=1)}
+        same = {
+            "cloud_id": "otc",
+            "tracked_at": now,
+            "refreshed_at": now,
+            "stale_at": now + timedelta(hours=1),
+        }
         made = now - timedelta(hours=at + 1)
-        good = Backup(id=uuid.UUID(int=at + 1), volume_id="d-0", status="available", chain_size_mb=at, **same)
-        bad = Backup(id=uuid.UUID(int=at + 1001), volume_id=f"d-{at}", status="error", fail_reason="x" * at, **same)
-        moving = Backup(id=uuid.UUID(int=at + 2001), volume_id=f"d-{at}", status="creating", stuck_at=now, **same)
+        good = Backup(
+            id=uuid.UUID(int=at + 1), volume_id="d-0", status="available", chain_size_mb=at, **same
+        )
+        bad = Backup(
+            id=uuid.UUID(int=at + 1001),
+            volume_id=f"d-{at}",
+            status="error",
+            fail_reason="x" * at,
+            **same,
+        )
+        moving = Backup(
+            id=uuid.UUID(int=at + 2001),
+            volume_id=f"d-{at}",
+            status="creating",
+            stuck_at=now,
+            **same,
+        )
         for one in (good, bad, moving):
-            one.name, one.created_at, one.kind = f"b{at}", made, "incremental" if at < n - 1 else "full"
+            one.name, one.created_at, one.kind = (
+                f"b{at}",
+                made,
+                "incremental" if at < n - 1 else "full",
+            )
         rows += [good, bad, moving]
         first_seen_at = now - timedelta(days=3)
-        Volume.objects.create(cloud_id="otc", volume_id=f"d-{at}", first_seen_at=first_seen_at, listed_backups=1)
+        Volume.objects.create(
+            cloud_id="otc", volume_id=f"d-{at}", first_seen_at=first_seen_at, listed_backups=1
+        )
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
     Backup.objects.bulk_create(rows)
@@ -84,7 +116,9 @@ def have(n: int, settings: Any, folder: Path) -> None:
     backup_edits.add_tags([row.pk for row in rows], tags, actor=actor)
     volume_edits.add_tags([("otc", "d-0")], tags, actor=actor)
     Body.objects.create(backup=rows[0], received_at=now, http_status=200, text="{}")
-    Revision.objects.bulk_create(Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n))
+    Revision.objects.bulk_create(
+        Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n)
+    )
 
 
 @pytest.mark.parametrize("n", [1, 50])
@@ -110,4 +144,9 @@ def test_a_question_with_nothing_new_is_answered_by_five_and_no_rendering(
         tag = web.get(path).content.decode().split('data-etag="')[1].split('"')[0]
         with CaptureQueriesContext(connection) as queries:
             answer = web.get(path, headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
-        assert (answer.status_code, answer.content, answer.templates, len(queries)) == (304, b"", [], 5), path
+        assert (answer.status_code, answer.content, answer.templates, len(queries)) == (
+            304,
+            b"",
+            [],
+            5,
+        ), path

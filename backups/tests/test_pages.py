@@ -27,7 +27,9 @@ ONE, TWO = "2ef47aee-8844-490c-804d-2a8efe561c65", "7e8f9a0b-1c2d-4e3f-8a4b-5c6d
 @pytest.fixture(autouse=True)
 def otc(settings: Any, tmp_path: Any) -> None:
     """One configured cloud that nobody asks anything here."""
-    configure(settings, tmp_path, silent("otc", vbs_endpoint_override="https://vbs.eu-de.example/v2/p"))
+    configure(
+        settings, tmp_path, silent("otc", vbs_endpoint_override="https://vbs.eu-de.example/v2/p")
+    )
 
 
 @pytest.fixture
@@ -40,7 +42,10 @@ def track(*bodies: dict[str, Any]) -> None:
     """Add these bodies' IDs and store the bodies as answers of the cloud."""
     now = timezone.now()
     tracking.add(cloud="otc", values=[body["id"] for body in bodies], now=now)
-    apply("otc", [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies])
+    apply(
+        "otc",
+        [Fetched(uuid.UUID(body["id"]), now, answer=payload.receive(body)) for body in bodies],
+    )
 
 
 def body(number: int = 1, **words: Any) -> dict[str, Any]:
@@ -61,7 +66,9 @@ def matching(page: Any) -> str:
     return str(re.findall(r'id="matching"[^>]*>([^<]*)<', page.content.decode())[0])
 
 
-def test_every_sample_renders_on_the_list_and_on_its_own_page(web: Client, sample: dict[str, Any]) -> None:
+def test_every_sample_renders_on_the_list_and_on_its_own_page(
+    web: Client, sample: dict[str, Any]
+) -> None:
     track(sample)
     listed = web.get("/backups/")
     assert (listed.status_code, shown(listed)) == (200, [sample["id"].lower()])
@@ -76,14 +83,26 @@ def test_a_backup_page_gives_each_word_of_a_full_answer(web: Client) -> None:
     sample = dict(sample_bodies())["01_available_full_all_keys_0"]
     track(sample)
     text = web.get(f"/backups/{sample['id']}/").content.decode()
-    facts = re.sub(r"<[^>]+>", " ", "".join(re.findall(r"<dl class=\"facts\">.*?</dl>", text, re.DOTALL)))
+    facts = re.sub(
+        r"<[^>]+>", " ", "".join(re.findall(r"<dl class=\"facts\">.*?</dl>", text, re.DOTALL))
+    )
     row = Backup.objects.get()
-    for word in ("volume_id", "availability_zone", "container", "storage_path", "job_id", "volume_type", "host_id"):
+    for word in (
+        "volume_id",
+        "availability_zone",
+        "container",
+        "storage_path",
+        "job_id",
+        "volume_type",
+        "host_id",
+    ):
         value = getattr(row, word)
         assert (word, value is None or escape(value) in facts) == (word, True)
 
 
-@pytest.mark.parametrize("path", ["/", "/backups/", "/backups/add/", f"/backups/{ONE}/", "/clouds/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/backups/", "/backups/add/", f"/backups/{ONE}/", "/clouds/"]
+)
 def test_a_stranger_is_sent_to_the_sign_in_page(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={path}")
@@ -91,7 +110,15 @@ def test_a_stranger_is_sent_to_the_sign_in_page(client: Client, path: str) -> No
 
 def test_a_name_from_the_cloud_is_text_and_never_markup(web: Client) -> None:
     hostile = '<script>alert("x")</script> نسخة'
-    track(body(name=hostile, fail_reason=hostile, description=hostile, volume_id=hostile, status=hostile))
+    track(
+        body(
+            name=hostile,
+            fail_reason=hostile,
+            description=hostile,
+            volume_id=hostile,
+            status=hostile,
+        )
+    )
     for path in ("/backups/", f"/backups/{uuid.UUID(int=1)}/", "/"):
         text = web.get(path).content.decode()
         assert (path, "<script>alert" in text, escape(hostile) in text) == (path, False, True)
@@ -99,15 +126,26 @@ def test_a_name_from_the_cloud_is_text_and_never_markup(web: Client) -> None:
 
 def test_an_unknown_status_keeps_the_clouds_own_word(web: Client) -> None:
     track(body(status="frozen_by_admin"))
-    found = re.findall(r'st st-(\w+)" title="([^"]*)">.*?<span>([^<]*)</span>', web.get("/backups/").content.decode())
-    assert found == [("unk", "A status that vbsdash does not know, in the cloud&#x27;s own word.", "frozen_by_admin")]
+    found = re.findall(
+        r'st st-(\w+)" title="([^"]*)">.*?<span>([^<]*)</span>',
+        web.get("/backups/").content.decode(),
+    )
+    assert found == [
+        (
+            "unk",
+            "A status that vbsdash does not know, in the cloud&#x27;s own word.",
+            "frozen_by_admin",
+        )
+    ]
 
 
 def test_what_is_stale_was_available_and_what_is_gone_is_gone(web: Client) -> None:
     track(body(1), body(2))
     Backup.objects.filter(pk=uuid.UUID(int=1)).update(stale_at=timezone.now() - timedelta(hours=1))
     Backup.objects.filter(pk=uuid.UUID(int=2)).update(gone_at=timezone.now())
-    found = re.findall(r'st st-(\w+)"[^>]*>.*?<span>([^<]*)</span>', web.get("/backups/").content.decode())
+    found = re.findall(
+        r'st st-(\w+)"[^>]*>.*?<span>([^<]*)</span>', web.get("/backups/").content.decode()
+    )
     assert sorted(found) == [("mute", "gone"), ("unk", "was available")]
 
 
@@ -128,7 +166,9 @@ def test_what_is_stale_was_available_and_what_is_gone_is_gone(web: Client) -> No
         ("status=&cloud=&kind=&q=", [1, 2, 3]),
     ],
 )
-def test_the_list_shows_what_its_filters_leave(web: Client, query: str, expected: list[int]) -> None:
+def test_the_list_shows_what_its_filters_leave(
+    web: Client, query: str, expected: list[int]
+) -> None:
     track(
         body(1, name="nightly-db", description='{"INC": 1, "DESC": ""}'),
         body(2, status="error", fail_reason="Quota used up"),
@@ -158,7 +198,11 @@ def test_a_filter_that_is_not_understood_is_named_and_the_rest_kept(
     text = page.content.decode()
     named = re.findall(r"<code>([^<]*)</code>: ", text)
     kept = re.findall(r'btn-primary" href="([^"]*)"', text)
-    assert (page.status_code, named, kept) == (400, [word], ["/backups/" + (f"?{rest}" if rest else "")])
+    assert (page.status_code, named, kept) == (
+        400,
+        [word],
+        ["/backups/" + (f"?{rest}" if rest else "")],
+    )
 
 
 def test_pages_by_cursor_hold_every_row_once_forwards_and_backwards(web: Client) -> None:
@@ -175,10 +219,14 @@ def test_pages_by_cursor_hold_every_row_once_forwards_and_backwards(web: Client)
         following = re.findall(r'rel="next" href="([^"]*)"', page.content.decode())
         address = "/backups/" + following[0].replace("&amp;", "&") if following else ""
     assert (sizes, walked) == ([50, 50, 20], [str(one) for one in ids])
-    previous = re.findall(r'rel="prev" href="([^"]*)"', page.content.decode())[0].replace("&amp;", "&")
+    previous = re.findall(r'rel="prev" href="([^"]*)"', page.content.decode())[0].replace(
+        "&amp;", "&"
+    )
     assert shown(web.get(f"/backups/{previous}")) == [str(one) for one in ids[50:100]]
     last = re.findall(r'href="([^"]*)">Last<', web.get("/backups/?cloud=otc").content.decode())[0]
-    assert shown(web.get("/backups/" + last.replace("&amp;", "&"))) == [str(one) for one in ids[70:]]
+    assert shown(web.get("/backups/" + last.replace("&amp;", "&"))) == [
+        str(one) for one in ids[70:]
+    ]
 
 
 def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: Client) -> None:
@@ -191,12 +239,18 @@ def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: 
 
 
 def test_the_numbers_of_home_equal_the_lists_they_lead_to(web: Client) -> None:
-    track(body(1), body(2), body(3, status="error"), body(4, status="creating"), body(5, status="odd"))
+    track(
+        body(1), body(2), body(3, status="error"), body(4, status="creating"), body(5, status="odd")
+    )
     tracking.add(cloud="otc", values=[ONE], now=timezone.now())
     Backup.objects.filter(pk=uuid.UUID(int=2)).update(gone_at=timezone.now())
     text = web.get("/").content.decode()
     tiles = re.findall(r'<li><a href="([^"]*)"><b>([\d,]+)</b>', text)
-    assert [(path, n) for path, n in tiles if matching(web.get(path.replace("&amp;", "&"))) != f"{n} matching"] == []
+    assert [
+        (path, n)
+        for path, n in tiles
+        if matching(web.get(path.replace("&amp;", "&"))) != f"{n} matching"
+    ] == []
     assert [path for path, _ in tiles] == [
         *(f"/backups/?status={word}" for word in ("available", "creating", "error", "odd")),
         "/backups/?tracking_state=pending",
@@ -220,7 +274,10 @@ def verdicts(page: Any) -> list[str]:
 def test_a_preview_gives_each_line_its_verdict_and_writes_nothing(web: Client) -> None:
     track(body(1))
     page = post(web, f"{ONE} {ONE} {uuid.UUID(int=1)} tuesday", preview="1")
-    assert (page.status_code, verdicts(page)) == (200, ["new", "twice in your text", "already tracked", "not an ID"])
+    assert (page.status_code, verdicts(page)) == (
+        200,
+        ["new", "twice in your text", "already tracked", "not an ID"],
+    )
     assert Backup.objects.count() == 1
 
 
@@ -235,17 +292,27 @@ def test_adding_what_is_all_valid_leads_to_the_list_of_just_these(
     clock.shift(1)
     answer = post(web, text)
     page = web.get(answer["Location"])
-    assert (answer.status_code, sorted(shown(page)), matching(page)) == (302, leads_to, f"{len(leads_to)} matching")
+    assert (answer.status_code, sorted(shown(page)), matching(page)) == (
+        302,
+        leads_to,
+        f"{len(leads_to)} matching",
+    )
     chips = re.findall(r'aria-label="Remove filter (.*?)"', page.content.decode())
     assert [re.sub("[0-9]", "0", chip) for chip in chips] == ["tracked at: 0000-00-00 00:00:00 UTC"]
     Backup.objects.filter(pk=uuid.UUID(int=9)).delete()
-    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == set(re.findall(r"[0-9a-f-]{36}", text))
+    assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == set(
+        re.findall(r"[0-9a-f-]{36}", text)
+    )
 
 
 def test_adding_something_invalid_writes_the_rest_and_keeps_the_text(web: Client) -> None:
     page = post(web, f"{ONE}\n<b>tuesday")
     kept = re.findall(r"<textarea.*?>\n(.*?)</textarea>", page.content.decode(), re.DOTALL)
-    assert (page.status_code, verdicts(page), kept) == (200, ["added", "not an ID"], [f"{ONE}\n&lt;b&gt;tuesday"])
+    assert (page.status_code, verdicts(page), kept) == (
+        200,
+        ["added", "not an ID"],
+        [f"{ONE}\n&lt;b&gt;tuesday"],
+    )
     assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [ONE]
     assert "What is valid was added" in page.content.decode()
     assert "Nothing was added." in post(web, "tuesday").content.decode()
@@ -271,7 +338,10 @@ def test_a_wrong_field_has_its_sentence_beside_it_and_keeps_the_input(
 
 def test_an_untracked_id_has_a_page_with_a_way_to_add_it(web: Client) -> None:
     page = web.get(f"/backups/{ONE}/")
-    assert (page.status_code, page.content.decode().count(f"/backups/add/?backup_ids={ONE}")) == (404, 1)
+    assert (page.status_code, page.content.decode().count(f"/backups/add/?backup_ids={ONE}")) == (
+        404,
+        1,
+    )
     assert ONE in web.get(f"/backups/add/?backup_ids={ONE}").content.decode().split("<textarea")[1]
 
 
@@ -290,7 +360,12 @@ def test_refresh_makes_it_due_and_untrack_forgets_it(web: Client) -> None:
 
 
 def test_only_a_link_to_the_configured_host_can_be_followed(web: Client) -> None:
-    hrefs = ["https://vbs.eu-de.example/v2/p/b", "https://evil.example/b", "javascript:alert(1)", "http://[bad"]
+    hrefs = [
+        "https://vbs.eu-de.example/v2/p/b",
+        "https://evil.example/b",
+        "javascript:alert(1)",
+        "http://[bad",
+    ]
     track(body(links=[{"rel": "self", "href": href} for href in hrefs]))
     text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
     assert re.findall(r'<a class="id"[^>]*href="([^"]*)"', text) == hrefs[:1]
@@ -300,7 +375,9 @@ def test_only_a_link_to_the_configured_host_can_be_followed(web: Client) -> None
 def test_a_failed_backup_gives_its_reason_and_the_next_step(web: Client) -> None:
     track(body(status="error", fail_reason="fsp said no"))
     text = web.get(f"/backups/{uuid.UUID(int=1)}/").content.decode()
-    assert re.findall(r'<blockquote class="quote" tabindex="0"><bdi>([^<]*)', text) == ["fsp said no"]
+    assert re.findall(r'<blockquote class="quote" tabindex="0"><bdi>([^<]*)', text) == [
+        "fsp said no"
+    ]
     assert [unescape(one) for one in re.findall(r"<dt>What to do</dt><dd>([^<]*)<", text)] == [
         explain(status="error", reason="fsp said no").advice
     ]
@@ -319,7 +396,10 @@ def test_signing_in_leads_home_and_out_leads_back(client: Client) -> None:
 def test_too_many_wrong_passwords_are_answered_with_a_sentence(client: Client) -> None:
     User.objects.create_user("operator", password="right-horse")
     answers = [sign_in(client, "wrong") for _ in range(10)]
-    notes = [re.findall(r'role="alert">([^<]*)<', one.content.decode())[0].split(".")[0] for one in answers]
+    notes = [
+        re.findall(r'role="alert">([^<]*)<', one.content.decode())[0].split(".")[0]
+        for one in answers
+    ]
     assert [one.status_code for one in answers] == [200] * 9 + [429]
     assert notes[8:] == [
         "Name and password do not match, or the account is switched off",
@@ -331,7 +411,10 @@ def test_too_many_wrong_passwords_are_answered_with_a_sentence(client: Client) -
 @pytest.mark.parametrize("path", ["/nothing/here/", "/backups/not-an-id/"])
 def test_an_address_that_leads_nowhere_has_a_page(web: Client, path: str) -> None:
     page = web.get(path)
-    assert (page.status_code, re.findall("<h1>([^<]*)<", page.content.decode())) == (404, ["There is no such page"])
+    assert (page.status_code, re.findall("<h1>([^<]*)<", page.content.decode())) == (
+        404,
+        ["There is no such page"],
+    )
 
 
 def test_no_page_holds_inline_style_or_script(web: Client) -> None:

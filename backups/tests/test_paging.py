@@ -71,6 +71,8 @@ def test_a_short_page_of_a_round_length_may_be_cut() -> None:
 
 
 def test_new_ids_without_end_are_cut_off() -> None:
-    walk = Walk(lambda offset: Page([{"id": f"{offset + n}x"} for n in range(2)], more=True), limit=2)
+    walk = Walk(
+        lambda offset: Page([{"id": f"{offset + n}x"} for n in range(2)], more=True), limit=2
+    )
     assert len(ids(walk)) == 2 * MAX_PAGES
     assert not walk.complete

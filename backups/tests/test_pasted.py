@@ -29,7 +29,10 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
         (f"http://192.0.2.22:8776/v2/7c1f0c2d9b6e4a0f8d35a1e2b4c6d8f0/backups/{A}", [A]),
         (f"https://vbs.example/7c1f0c2d9b6e4a0f8d35a1e2b4c6d8f0/backups/{A}?x=1", [A]),
         (json.dumps([A, B]), [A, B]),
-        (json.dumps({"backup": {"id": A, "volume_id": VOLUME, "links": [{"href": f"x/{B}"}]}}), [A]),
+        (
+            json.dumps({"backup": {"id": A, "volume_id": VOLUME, "links": [{"href": f"x/{B}"}]}}),
+            [A],
+        ),
         (json.dumps({"backups": [{"id": A}, {"ID": B}], "backups_links": []}), [A, B]),
         (f"id,name,volume_id\n{A},one,{VOLUME}\n{B},two,{VOLUME}", [A, B]),
         (f'"ID";"Name"\n"{A}";"one"', [A]),
@@ -48,7 +51,8 @@ def test_ids_are_found_in_what_people_paste(text: str, expected: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "word", ["hello", "detail", "../backups", A[:-1], f"{A}0", "https://vbs.example/v2/p/backups/detail"]
+    "word",
+    ["hello", "detail", "../backups", A[:-1], f"{A}0", "https://vbs.example/v2/p/backups/detail"],
 )
 def test_what_is_no_id_gets_a_reason(word: str) -> None:
     [line] = read_ids(word)

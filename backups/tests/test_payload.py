@@ -46,7 +46,11 @@ def test_the_pages_own_example_is_decoded_into_the_words() -> None:
 
 def test_all_keys_are_decoded() -> None:
     metadata = load("01_available_full_all_keys.json").metadata
-    assert (metadata.chain_size_mb, metadata.throughput_mb_s, metadata.space_saving_percent) == (642, 1.2, 90)
+    assert (metadata.chain_size_mb, metadata.throughput_mb_s, metadata.space_saving_percent) == (
+        642,
+        1.2,
+        90,
+    )
     assert (metadata.deduplicated, metadata.compressed, metadata.storage_type) == (False, True, 2)
     assert (metadata.host_id, metadata.volume_type, metadata.type) == ("node-0a12", "pool1", 0)
 
@@ -97,7 +101,9 @@ def test_metadata_is_read_padded_prefixed_doubly_encoded_or_plain(text: Any) -> 
     assert (backup.metadata.progress, backup.decode_problems) == (7, ())
 
 
-@pytest.mark.parametrize("text", ['{"CS": 5, "VT": "po', "volume_1/20130627/az_nova_backup_1", "[]", 7, "1"])
+@pytest.mark.parametrize(
+    "text", ['{"CS": 5, "VT": "po', "volume_1/20130627/az_nova_backup_1", "[]", 7, "1"]
+)
 def test_metadata_that_is_no_object_leaves_all_null_and_says_so(text: Any) -> None:
     backup = payload.decode({"service_metadata": text, "status": "available"})
     assert backup.metadata == payload.Metadata()
@@ -109,7 +115,11 @@ def test_metadata_that_is_no_object_leaves_all_null_and_says_so(text: Any) -> No
 @pytest.mark.parametrize("value", ["NaN", "1e400", "1" * 5000, "true", "-1", '"x"', "1.5", "[]"])
 def test_a_chain_size_that_is_no_size_is_null(value: str) -> None:
     backup = payload.decode({"service_metadata": f'{{"CS": {value}, "Type": 1}}'})
-    assert (backup.metadata.chain_size_mb, backup.metadata.type, len(backup.decode_problems)) == (None, 1, 1)
+    assert (backup.metadata.chain_size_mb, backup.metadata.type, len(backup.decode_problems)) == (
+        None,
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,9 +141,15 @@ def test_times_are_utc_and_never_fail_the_record(text: Any, expected: datetime |
 
 def test_st_of_the_description_counts_only_when_the_metadata_has_none() -> None:
     wrapper = '{"ST": 1, "INC": 1}'
-    assert payload.decode({"description": wrapper, "service_metadata": "{}"}).metadata.service_type == "vm"
     assert (
-        payload.decode({"description": wrapper, "service_metadata": '{"ST": 4}'}).metadata.service_type == "disk_copy"
+        payload.decode({"description": wrapper, "service_metadata": "{}"}).metadata.service_type
+        == "vm"
+    )
+    assert (
+        payload.decode(
+            {"description": wrapper, "service_metadata": '{"ST": 4}'}
+        ).metadata.service_type
+        == "disk_copy"
     )
 
 
@@ -163,11 +179,17 @@ def test_key_material_never_leaves_the_decoder(metadata: Any) -> None:
 
 
 def test_an_empty_key_and_everything_else_is_left_as_it_came() -> None:
-    body = {"service_metadata": ' {"VK": "", "CS": 1}', "description": "the VK of {x}", "odd": [1.5, None, {"a": "b"}]}
+    body = {
+        "service_metadata": ' {"VK": "", "CS": 1}',
+        "description": "the VK of {x}",
+        "odd": [1.5, None, {"a": "b"}],
+    }
     assert json.loads(payload.decode(body).body_text) == body
 
 
-@pytest.mark.parametrize("text", [f'{{CS: 1, VK: "{SECRET}"}}', f"{{VK:{SECRET}}}", f'{{"VK": {SECRET}'])
+@pytest.mark.parametrize(
+    "text", [f'{{CS: 1, VK: "{SECRET}"}}', f"{{VK:{SECRET}}}", f'{{"VK": {SECRET}']
+)
 def test_a_key_is_redacted_in_text_that_is_hardly_json(text: str) -> None:
     backup = payload.decode({"fail_reason": text})
     assert SECRET not in backup.body_text + str(backup.fail_reason)
@@ -192,27 +214,41 @@ def test_a_body_nested_deeper_than_python_calls_is_kept_as_it_came() -> None:
     deep: Any = "in"
     for _ in range(290):
         deep = [deep]
-    assert json.loads(payload.decode({"name": deep, "VK": SECRET}).body_text) == {"name": deep, "VK": "[redacted]"}
+    assert json.loads(payload.decode({"name": deep, "VK": SECRET}).body_text) == {
+        "name": deep,
+        "VK": "[redacted]",
+    }
 
 
-@pytest.mark.parametrize("text", ["1_000", "infinity", "0x10", "١٢", "1e400", "--5", "5 GB", "1e-400000"])
+@pytest.mark.parametrize(
+    "text", ["1_000", "infinity", "0x10", "١٢", "1e400", "--5", "5 GB", "1e-400000"]
+)
 def test_only_plain_decimal_text_is_a_number(text: str) -> None:
     backup = payload.decode({"service_metadata": {"CS": text, "AT": text}})
     assert (backup.metadata.chain_size_mb, backup.metadata.throughput_mb_s) == (None, None)
     assert [problem.split()[0] for problem in backup.decode_problems] == ["CS", "AT"]
 
 
-@pytest.mark.parametrize(("value", "expected"), [("2", 2), (" 2 ", 2), ("2.0", 2), ("+2", 2), (2.0, 2), ("2e0", 2)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("2", 2), (" 2 ", 2), ("2.0", 2), ("+2", 2), (2.0, 2), ("2e0", 2)]
+)
 def test_a_number_is_the_same_in_each_spelling(value: Any, expected: int) -> None:
     backup = payload.decode({"service_metadata": {"BT": value}})
     assert (backup.metadata.storage_type, backup.decode_problems) == (expected, ())
 
 
 def test_a_boolean_is_no_number_and_a_number_no_boolean() -> None:
-    backup = payload.decode({"size": True, "is_incremental": 1, "service_metadata": {"DL": False, "bootable": 0}})
+    backup = payload.decode(
+        {"size": True, "is_incremental": 1, "service_metadata": {"DL": False, "bootable": 0}}
+    )
     assert (backup.size, backup.is_incremental, backup.metadata.bootable) == (None, None, None)
     assert (backup.metadata.deduplicated, backup.metadata.compressed) == (None, None)
-    assert [problem.split()[0] for problem in backup.decode_problems] == ["size", "is_incremental", "DL", "bootable"]
+    assert [problem.split()[0] for problem in backup.decode_problems] == [
+        "size",
+        "is_incremental",
+        "DL",
+        "bootable",
+    ]
 
 
 def test_only_a_prefix_of_the_metadata_is_taken_for_the_mapping() -> None:
@@ -229,7 +265,9 @@ def test_only_a_prefix_of_the_metadata_is_taken_for_the_mapping() -> None:
         ('{"ST": 1}', None),
     ],
 )
-def test_without_metadata_no_service_type_is_assumed(description: str, service_type: str | None) -> None:
+def test_without_metadata_no_service_type_is_assumed(
+    description: str, service_type: str | None
+) -> None:
     backup = payload.decode({"description": description, "service_metadata": None})
     assert backup.metadata == payload.Metadata(service_type=service_type)
 
@@ -240,7 +278,12 @@ def test_a_description_may_come_as_the_object_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["os-bak-tenant-attr:tenant_id", "os-backup-project-attr:tenant_id", "os-backup-project-attr:project_id"]
+    "key",
+    [
+        "os-bak-tenant-attr:tenant_id",
+        "os-backup-project-attr:tenant_id",
+        "os-backup-project-attr:project_id",
+    ],
 )
 def test_the_project_is_read_in_each_of_its_spellings(key: str) -> None:
     backup = payload.decode({key: "b23b579f08c84228b9b4673c46f0c442"})
@@ -250,11 +293,16 @@ def test_the_project_is_read_in_each_of_its_spellings(key: str) -> None:
 
 def test_links_are_pairs_and_what_is_none_is_said() -> None:
     good = {"rel": "self", "href": "http://192.0.2.1/v2/backups/1"}
-    odd = payload.decode({"links": [{**good, "type": "json"}, {"rel": "x"}, {"rel": 1, "href": "y"}, "text", None]})
+    odd = payload.decode(
+        {"links": [{**good, "type": "json"}, {"rel": "x"}, {"rel": 1, "href": "y"}, "text", None]}
+    )
     assert odd.links == [good]
     assert odd.decode_problems[0].endswith("4 of them are not pairs of rel and href")
     many = payload.decode({"links": [good] * 21})
-    assert (len(many.links), many.decode_problems) == (20, ("links has 21 entries; the first 20 are shown",))
+    assert (len(many.links), many.decode_problems) == (
+        20,
+        ("links has 21 entries; the first 20 are shown",),
+    )
     assert payload.decode({"links": good}).links == [good]
     assert payload.decode({"links": None}).decode_problems == ()
 

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from backups.analysis.facts import Fact, Moment, made_by, moment
 from backups.analysis.protection import Knowledge, Standing, last_good, protection, running, why
-from backups.analysis.rules import DEFAULT, BadRule, InForce, Rule, by_cron, by_period, nearest, span
+from backups.analysis.rules import (
+    DEFAULT,
+    BadRule,
+    InForce,
+    Rule,
+    by_cron,
+    by_period,
+    nearest,
+    span,
+)
 from backups.tests.facts import NOON, fact
 
 S, H = timedelta(seconds=1), timedelta(hours=1)
@@ -42,7 +51,9 @@ def standing(good_at: datetime | None = NOON, rule: Rule = DEFAULT, **words: Any
         (9000 * H, "overdue"),
     ],
 )
-def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(after: timedelta, expected: str) -> None:
+def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(
+    after: timedelta, expected: str
+) -> None:
     assert protection(standing(), NOON + after) == expected
 
 
@@ -69,7 +80,9 @@ def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(after: timed
         ({"knowledge": replace(KNOWN, followed=False), "exempt_reason": "x"}, "exempt"),
     ],
 )
-def test_what_is_not_known_is_never_green_and_never_overdue(words: dict[str, Any], expected: str) -> None:
+def test_what_is_not_known_is_never_green_and_never_overdue(
+    words: dict[str, Any], expected: str
+) -> None:
     volume = standing(**words)
     assert protection(volume, NOON) == expected
     assert why(volume, NOON).strip().endswith((".", "disk", "x"))
@@ -81,13 +94,20 @@ MAYBE = st.none() | SECONDS
 
 @given(
     SECONDS,
-    st.builds(Knowledge, heard_until=MAYBE, listed_until=MAYBE, good_until=MAYBE, followed=st.booleans()),
+    st.builds(
+        Knowledge, heard_until=MAYBE, listed_until=MAYBE, good_until=MAYBE, followed=st.booleans()
+    ),
     SECONDS,
     MAYBE,
 )
-def test_a_stale_disk_is_never_green(good: datetime, known: Knowledge, now: datetime, deleted: datetime | None) -> None:
+def test_a_stale_disk_is_never_green(
+    good: datetime, known: Knowledge, now: datetime, deleted: datetime | None
+) -> None:
     volume = standing(good, knowledge=known, deleted_at=deleted)
-    fresh = all(at is not None and at > now for at in (known.heard_until, known.listed_until, known.good_until))
+    fresh = all(
+        at is not None and at > now
+        for at in (known.heard_until, known.listed_until, known.good_until)
+    )
     if protection(volume, now) == "protected":
         assert fresh
         assert known.followed
@@ -97,19 +117,26 @@ def test_a_stale_disk_is_never_green(good: datetime, known: Knowledge, now: date
 def test_each_word_explains_itself_in_one_sentence() -> None:
     exempt: dict[str, Any] = {"exempt_reason": "scratch space", "exempt_until": NOON + 48 * H}
     assert why(standing(), NOON) == (
-        "The last good backup holds 2026-11-24 12:00 UTC (created_at); the next is expected by 2026-11-25 12:00 UTC: "
+        "The last good backup holds 2026-11-24 12:00 UTC (created_at); the next is expected by "
+        "2026-11-25 12:00 UTC: "
         "every 1 day with 2 h of grace, the default."
     )
     assert why(standing(), NOON + 25 * H) == (
-        "The last good backup holds 2026-11-24 12:00 UTC (created_at); the next was expected by 2026-11-25 12:00 UTC "
+        "The last good backup holds 2026-11-24 12:00 UTC (created_at); the next was expected by "
+        "2026-11-25 12:00 UTC "
         "and has grace until 2026-11-25 14:00 UTC."
     )
     assert why(standing(), NOON + 27 * H).endswith(
-        "the next is overdue since 2026-11-25 14:00 UTC: every 1 day with 2 h of grace, the default."
+        "the next is overdue since 2026-11-25 14:00 UTC: every 1 day with 2 h of grace, the "
+        "default."
     )
-    assert why(standing(**exempt), NOON) == "It needs no backup until 2026-11-26 12:00 UTC: scratch space"
     assert (
-        why(standing(good_at=None), NOON) == "No backup that could be restored is known, and the cloud's list was read."
+        why(standing(**exempt), NOON)
+        == "It needs no backup until 2026-11-26 12:00 UTC: scratch space"
+    )
+    assert (
+        why(standing(good_at=None), NOON)
+        == "No backup that could be restored is known, and the cloud's list was read."
     )
     assert why(standing(knowledge=replace(KNOWN, followed=False)), NOON) == (
         "New backups are not followed, so a newer one may be there without being known."
@@ -119,7 +146,9 @@ def test_each_word_explains_itself_in_one_sentence() -> None:
 def test_a_disk_without_a_backup_in_time_says_when_one_is_being_made() -> None:
     late = standing(running=True)
     assert "; one is being made now" not in why(late, NOON + H)
-    assert why(late, NOON + 25 * H).endswith("has grace until 2026-11-25 14:00 UTC; one is being made now.")
+    assert why(late, NOON + 25 * H).endswith(
+        "has grace until 2026-11-25 14:00 UTC; one is being made now."
+    )
     assert "overdue since 2026-11-25 14:00 UTC; one is being made now: " in why(late, NOON + 27 * H)
     assert why(standing(None, running=True), NOON).endswith("list was read; one is being made now.")
 
@@ -130,12 +159,17 @@ def test_a_disk_without_a_backup_in_time_says_when_one_is_being_made() -> None:
         ([], None),
         ([fact(1, status="creating")], 1),
         ([fact(1, status="creating"), fact(3, status="creating"), fact(2, status="creating")], 3),
-        ([fact(1, NOON - H, status="creating")], None),  # begun before the last good one: an old hanger-on
+        (
+            [fact(1, NOON - H, status="creating")],
+            None,
+        ),  # begun before the last good one: an old hanger-on
         ([fact(1, status="creating", gone_at=NOON)], None),
         ([fact(1, status="error"), fact(2)], None),
     ],
 )
-def test_what_is_being_made_now_began_after_the_last_good_one(facts: list[Fact], expected: int | None) -> None:
+def test_what_is_being_made_now_began_after_the_last_good_one(
+    facts: list[Fact], expected: int | None
+) -> None:
     found = running(facts, NOON)
     assert (found.id.int if found else None) == expected
     old = fact(1, NOON - H, status="creating")
@@ -145,10 +179,16 @@ def test_what_is_being_made_now_began_after_the_last_good_one(facts: list[Fact],
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ({"data_timestamp": NOON - 33 * S, "updated_at": NOON + H}, Moment(NOON - 33 * S, "data_timestamp")),
+        (
+            {"data_timestamp": NOON - 33 * S, "updated_at": NOON + H},
+            Moment(NOON - 33 * S, "data_timestamp"),
+        ),
         ({"data_timestamp": NOON + H, "updated_at": NOON + H}, Moment(NOON + H, "data_timestamp")),
         ({"data_timestamp": NOON + H + S, "updated_at": NOON + H}, Moment(NOON, "created_at")),
-        ({"data_timestamp": NOON - 24 * H, "updated_at": NOON + H}, Moment(NOON - 24 * H, "data_timestamp")),
+        (
+            {"data_timestamp": NOON - 24 * H, "updated_at": NOON + H},
+            Moment(NOON - 24 * H, "data_timestamp"),
+        ),
         ({"data_timestamp": NOON - 24 * H - S, "updated_at": NOON + H}, Moment(NOON, "created_at")),
         ({"data_timestamp": NOON + S}, Moment(NOON + S, "data_timestamp")),
         ({"data_timestamp": None}, Moment(NOON, "created_at")),
@@ -160,7 +200,9 @@ def test_what_is_being_made_now_began_after_the_last_good_one(facts: list[Fact],
         ({"data_timestamp": NOON + 100_000 * H}, Moment(NOON, "created_at")),
     ],
 )
-def test_the_moment_is_the_snapshots_when_plausible(words: dict[str, Any], expected: Moment | None) -> None:
+def test_the_moment_is_the_snapshots_when_plausible(
+    words: dict[str, Any], expected: Moment | None
+) -> None:
     assert moment(fact(1, at=NOON, **words), NOON + 2 * H) == expected
 
 
@@ -205,7 +247,8 @@ BERLIN = "Europe/Berlin"
         ("0 2 * * *", "UTC", "2026-11-24T01:59:30Z", "2026-11-24T02:00:00Z"),
         ("0 2 * * *", BERLIN, "2026-11-24T12:00:00Z", "2026-11-25T01:00:00Z"),
         ("0 2 * * *", BERLIN, "2026-07-24T12:00:00Z", "2026-07-25T00:00:00Z"),
-        # 2026-03-29 has no 02:30 in Berlin: the run comes when the clocks have jumped, as Debian's cron does it
+        # 2026-03-29 has no 02:30 in Berlin: the run comes when the clocks have jumped, as Debian's
+        # cron does it
         ("30 2 * * *", BERLIN, "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
         ("0 4 * * *", BERLIN, "2026-03-28T12:00:00Z", "2026-03-29T02:00:00Z"),
         # 2026-10-25 has 02:30 twice in Berlin: the first counts
@@ -214,7 +257,9 @@ BERLIN = "Europe/Berlin"
         ("0 22 * * FRI", "UTC", "2026-11-24T02:00:00Z", "2026-11-27T22:00:00Z"),
     ],
 )
-def test_cron_says_when_the_next_is_expected(cron: str, zone: str, after: str, expected: str) -> None:
+def test_cron_says_when_the_next_is_expected(
+    cron: str, zone: str, after: str, expected: str
+) -> None:
     rule = by_cron(cron=cron, zone=zone, grace_seconds=7200)
     assert rule.late_at(datetime.fromisoformat(after)) == datetime.fromisoformat(expected)
 
@@ -279,7 +324,14 @@ def test_the_nearest_rule_is_in_force_and_of_tags_the_strictest() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0, "0 s"), (90, "90 s"), (7200, "2 h"), (86_400, "1 day"), (93_600, "1 day 2 h"), (172_860, "2 days 1 min")],
+    [
+        (0, "0 s"),
+        (90, "90 s"),
+        (7200, "2 h"),
+        (86_400, "1 day"),
+        (93_600, "1 day 2 h"),
+        (172_860, "2 days 1 min"),
+    ],
 )
 def test_lengths_are_said_in_two_units(seconds: int, expected: str) -> None:
     assert span(timedelta(seconds=seconds)) == expected
@@ -296,7 +348,9 @@ def test_lengths_are_said_in_two_units(seconds: int, expected: str) -> None:
         (None, None, "hand"),
     ],
 )
-def test_names_tell_who_made_a_backup(name: str | None, service_type: str | None, expected: str) -> None:
+def test_names_tell_who_made_a_backup(
+    name: str | None, service_type: str | None, expected: str
+) -> None:
     assert made_by(name=name, service_type=service_type) == expected
 
 

@@ -22,12 +22,25 @@ print(len(tasks._hanging))
 
 
 def publish_twice(url: str, folder: Path) -> list[str]:
-    """What a process says that publishes two messages there: whether each was sent, and how many hang at the end."""
-    env = {**os.environ, "CELERY_BROKER_URL": url, "REDIS_URL": url, "VBSDASH_DATA_DIR": str(folder)}
+    """What a process says that publishes two messages there: whether each was sent, and how many
+    hang at the end.
+    """
+    env = {
+        **os.environ,
+        "CELERY_BROKER_URL": url,
+        "REDIS_URL": url,
+        "VBSDASH_DATA_DIR": str(folder),
+    }
     env["DJANGO_SETTINGS_MODULE"] = "vbsdash.settings"
     argv = (sys.executable, "-c", PUBLISH_TWICE)
     done = subprocess.run(
-        argv, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True, timeout=LIMIT_S
+        argv,
+        env=env,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT_S,
     )
     return done.stdout.splitlines()[-2:]
 
@@ -35,7 +48,10 @@ def publish_twice(url: str, folder: Path) -> list[str]:
 def test_a_frozen_broker_holds_no_request_up_and_is_asked_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # it listens and never answers
         said = publish_twice(f"redis://127.0.0.1:{server.getsockname()[1]}/0", tmp_path)
-        assert said == ["[false, false]", "1"]  # it returned while the first message was still on its way
+        assert said == [
+            "[false, false]",
+            "1",
+        ]  # it returned while the first message was still on its way
         server.accept()[0].close()
         server.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -65,7 +65,9 @@ def test_a_cloud_that_refuses_leaves_a_sentence_with_the_cure(settings: Any, tmp
         assert quota.read("otc", now) == 0
     row = Cloud.objects.get()
     assert (
-        row.quota_error == f"The quota was not read: Policy doesn't allow backup:quota to be performed. {quota.BY_HAND}"
+        row.quota_error
+        == "The quota was not read: Policy doesn't allow backup:quota to be performed. "
+        f"{quota.BY_HAND}"
     )
     assert (row.quota_due_at, row.quota_backups) == (now + 24 * H, 7)
 
@@ -93,11 +95,17 @@ def test_an_odd_limit_counts_when_it_is_told_twice(sim: Simulator, odd: int) -> 
     quota.keep(Cloud.objects.get(), told, timezone.now())
     cloud = Cloud.objects.get()
     assert quota.in_force(cloud) == known
-    assert cloud.quota_error == "The quota of backups that was told is doubted until another answer says the same."
+    assert (
+        cloud.quota_error
+        == "The quota of backups that was told is doubted until another answer says the same."
+    )
     assert cloud.quota_due_at == timezone.now() + H
     quota.keep(cloud, told, timezone.now())
     cloud = Cloud.objects.get()
-    assert (quota.in_force(cloud), cloud.quota_error) == (Quota(None if odd == -1 else odd, known.gigabytes), None)
+    assert (quota.in_force(cloud), cloud.quota_error) == (
+        Quota(None if odd == -1 else odd, known.gigabytes),
+        None,
+    )
 
 
 @pytest.mark.parametrize("written", ["many", "-1", "1.5", "true", "'20'"])
@@ -105,7 +113,9 @@ def test_a_quota_that_is_no_number_stops_the_start(tmp_path: Any, written: str) 
     file = tmp_path / "clouds.yaml"
     auth = "auth_type: token, auth: {auth_url: 'http://x/v3', token: t}"
     file.write_text(f"clouds: {{otc: {{{auth}, vbs_quota_backups: {written}}}}}")
-    with pytest.raises(ConfigurationError, match="vbs_quota_backups is no quota: write a whole number"):
+    with pytest.raises(
+        ConfigurationError, match="vbs_quota_backups is no quota: write a whole number"
+    ):
         load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
 
 
@@ -133,7 +143,10 @@ def test_what_can_be_read_of_a_quota(resources: Any, found: dict[str, int | None
 
 def test_the_quota_that_is_used_up_first_comes_first() -> None:
     today = NOON.date().toordinal()
-    changed = {"otc": {today - n: Change(0, 2, 10) for n in range(30)}, "eu": {today: Change(0, 5, 5)}}
+    changed = {
+        "otc": {today - n: Change(0, 2, 10) for n in range(30)},
+        "eu": {today: Change(0, 5, 5)},
+    }
     quotas = {"otc": Quota(100, 1000), "eu": Quota(5, 9), "none": Quota(None, None)}
     assert [one.sentence for one in growth_of(changed, quotas, NOON).limits] == [
         "5 of 5 backups of eu are used: there is no room for more.",

@@ -35,7 +35,9 @@ def taken(token: ApiToken) -> int:
     return sum(TokenThrottle().allow_request(request, None) for _ in range(CALLS))
 
 
-def test_two_processes_let_through_together_what_the_rate_says(valkey: None, client: Client) -> None:
+def test_two_processes_let_through_together_what_the_rate_says(
+    valkey: None, client: Client
+) -> None:
     now = timezone.now()
     made = tokens.create(user=User.objects.create_user("ann"), now=now)
     other = tokens.create(user=User.objects.create_user("bob"), now=now)
@@ -44,7 +46,11 @@ def test_two_processes_let_through_together_what_the_rate_says(valkey: None, cli
         let_through = processes.map(taken, [token, token], chunksize=1)
     assert sum(let_through) == RATE < 2 * CALLS
     refused = client.get("/api/clouds/", headers={"Authorization": f"Token {made.key}"})
-    assert (refused.status_code, refused["RateLimit-Remaining"], refused["RateLimit-Limit"]) == (429, "0", str(RATE))
+    assert (refused.status_code, refused["RateLimit-Remaining"], refused["RateLimit-Limit"]) == (
+        429,
+        "0",
+        str(RATE),
+    )
     assert 1 <= int(refused["Retry-After"]) <= 3600
     served = client.get("/api/clouds/", headers={"Authorization": f"Token {other.key}"})
     assert (served.status_code, served["RateLimit-Remaining"]) == (200, str(RATE - 1))

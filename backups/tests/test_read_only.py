@@ -29,6 +29,10 @@ def read_only(key: str) -> Iterator[None]:
         cursor.execute(off if postgresql else "PRAGMA query_only = 0")
 
 
-@pytest.mark.parametrize("path", ["/api/backups/", "/api/volumes/", "/api/clouds/", "/api/failures/"])
-def test_the_api_answers_while_nothing_can_be_written(client: Client, key: str, read_only: None, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/api/backups/", "/api/volumes/", "/api/clouds/", "/api/failures/"]
+)
+def test_the_api_answers_while_nothing_can_be_written(
+    client: Client, key: str, read_only: None, path: str
+) -> None:
     assert client.get(path, headers={"Authorization": f"Token {key}"}).status_code == 200

@@ -1,4 +1,6 @@
-"""A reader who never saw the demo cloud finds the answers by clicking links, three at most from home."""
+"""A reader who never saw the demo cloud finds the answers by clicking links, three at most from
+home.
+"""
 
 import re
 from pathlib import Path
@@ -37,9 +39,16 @@ class Reader:
         return re.findall(pattern, text) if self.clicks <= 3 else []
 
 
-def test_the_answers_are_found_on_the_demo_cloud(watched: Watched, settings: Any, tmp_path: Path) -> None:
+def test_the_answers_are_found_on_the_demo_cloud(
+    watched: Watched, settings: Any, tmp_path: Path
+) -> None:
     with demo(settings, tmp_path):
-        for find in (overdue_volumes, why_a_backup_failed, which_chain_grows_fastest, how_old_it_is):
+        for find in (
+            overdue_volumes,
+            why_a_backup_failed,
+            which_chain_grows_fastest,
+            how_old_it_is,
+        ):
             find(watched.page)
     assert watched.complaints == []
 
@@ -53,14 +62,18 @@ def overdue_volumes(page: Page) -> None:
         assert Reader(page).reads(
             rf"{volume.name} disk · demo Overdue\. .*? \d+ (?:d|h|h \d+ min) (?:today|\w{{3}} \d+)"
         )
-        reader = Reader(page).click(page.locator("#todo, main").get_by_role("link", name=str(volume.name)))
+        reader = Reader(page).click(
+            page.locator("#todo, main").get_by_role("link", name=str(volume.name))
+        )
         assert reader.reads(r"Overdue\. The newest good backup is .* overdue since \d+ .*? ago")
         assert page.locator(f'time[datetime^="{volume.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
 
 
 def why_a_backup_failed(page: Page) -> None:
     """Why did backup X fail, and what is to be done? The newest and the oldest are looked for."""
-    failed = Backup.objects.filter(status="error", fail_reason__gt="", name__gt="").order_by("created_at")
+    failed = Backup.objects.filter(status="error", fail_reason__gt="", name__gt="").order_by(
+        "created_at"
+    )
     for one in (failed.first(), failed.last()):
         assert one is not None
         reader = Reader(page).click(page.locator('main a[href="/backups/?status=error"]'))
@@ -72,12 +85,17 @@ def why_a_backup_failed(page: Page) -> None:
 
 
 def which_chain_grows_fastest(page: Page) -> None:
-    """The sentence names the disk; so does the first row of all chains, and its link leads to the disk's chains."""
+    """The sentence names the disk; so does the first row of all chains, and its link leads to the
+    disk's chains.
+    """
     reader = Reader(page).click(page.get_by_role("link", name="Fastest growing"))
     name, growth = reader.reads(r"(\S+) has the chain that grows fastest: ([\d,]+) MB a day\.")[0]
     rows = page.locator("[aria-labelledby=fast] tbody")
     grown = rows.locator("td:nth-child(2)").all_inner_texts()
-    assert (grown[0], grown) == (growth, sorted(grown, key=lambda one: -float(one.replace(",", ""))))
+    assert (grown[0], grown) == (
+        growth,
+        sorted(grown, key=lambda one: -float(one.replace(",", ""))),
+    )
     assert reader.click(rows.locator("a")).reads(rf"{re.escape(name)} .*? Chains newest first")
 
 

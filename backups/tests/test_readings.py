@@ -66,19 +66,35 @@ def test_enough_evidence_judges_every_stored_backup_again(sim: Simulator) -> Non
         "2 answers speak for 0, 0 for 1. 2 backups contradict themselves."
     )
     ask(sim, body(1, 1, 3))
-    assert kinds() == [("full", "type", False), ("incremental", "type", False), ("incremental", "type", False)]
-    assert (state().type_full, state().type_full_source, state().type_votes) == (0, "evidence", {"0": 3, "1": 0})
-    assert state().type_sentence.startswith("Type 0 means full by the evidence: 3 answers speak for 0")
+    assert kinds() == [
+        ("full", "type", False),
+        ("incremental", "type", False),
+        ("incremental", "type", False),
+    ]
+    assert (state().type_full, state().type_full_source, state().type_votes) == (
+        0,
+        "evidence",
+        {"0": 3, "1": 0},
+    )
+    assert state().type_sentence.startswith(
+        "Type 0 means full by the evidence: 3 answers speak for 0"
+    )
 
 
-def test_a_changed_setting_counts_after_the_restart_without_asking_the_cloud(sim: Simulator, settings: Any) -> None:
+def test_a_changed_setting_counts_after_the_restart_without_asking_the_cloud(
+    sim: Simulator, settings: Any
+) -> None:
     ask(sim, body(0, 0, 1), body(1, 1, 2), body(1, 0, 3))
     assert [kind for kind, *_ in kinds()] == ["full", "incremental", "incremental"]
     asked = sim.request_count
     restart(settings, type_full="0")
     Backup.objects.update(next_refresh_at=timezone.now() + timedelta(hours=1))
     tasks.dispatch()
-    assert kinds() == [("full", "type", False), ("incremental", "type", False), ("full", "type", False)]
+    assert kinds() == [
+        ("full", "type", False),
+        ("incremental", "type", False),
+        ("full", "type", False),
+    ]
     assert (state().type_full, state().type_full_source) == (0, "setting")
     assert Volume.objects.get().chain_size_mb == 200 + 300
     assert sim.request_count == asked
@@ -142,7 +158,10 @@ def test_stored_answers_can_be_read_anew(sim: Simulator) -> None:
     asked = sim.request_count
     Backup.objects.update(inc=None, size=None, chain_size_mb=None)
     Cloud.objects.update(type_votes_0=7, type_votes_1=7)
-    assert run("--decode") == "otc: 0 kinds, 0 findings and 0 disks changed, 2 answers read differently\n"
+    assert (
+        run("--decode")
+        == "otc: 0 kinds, 0 findings and 0 disks changed, 2 answers read differently\n"
+    )
     assert list(Backup.objects.order_by("id").values_list("inc", "size", "chain_size_mb")) == [
         (0, 10, 100),
         (1, 10, 200),

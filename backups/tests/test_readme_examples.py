@@ -1,4 +1,6 @@
-"""The examples of the README, run as they stand there, against a live server and a cloud over HTTP."""
+"""The examples of the README, run as they stand there, against a live server and a cloud over
+HTTP.
+"""
 
 import json
 import re
@@ -26,18 +28,24 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 EXAMPLES = {
     heading.split("(")[-1]: (language, code)
-    for heading, language, code in re.findall(r"^([^\n]*)\):\n\n```(sh|python)\n(.*?)```", README, re.M | re.S)
+    for heading, language, code in re.findall(
+        r"^([^\n]*)\):\n\n```(sh|python)\n(.*?)```", README, re.M | re.S
+    )
 }
 SEED_ID = "1d1139d8-8989-49d3-8aa1-83eb691e6db2"
 
 
 @pytest.fixture
 def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What a shell needs: the server's address, a key, and the clouds.yaml of a stock Cinder called demo."""
+    """What a shell needs: the server's address, a key, and the clouds.yaml of a stock Cinder called
+    demo.
+    """
     with Simulator(flavor="cinder", backups=30, clock=timezone.now) as sim:
         file = tmp_path / "clouds.yaml"
         file.write_text(sim.clouds_yaml("demo"))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
+        )
         user = User.objects.create_user("admin")
         yield {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
@@ -51,7 +59,11 @@ def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[di
 
 def run(tool: str, env: dict[str, str]) -> str:
     language, code = EXAMPLES[tool]
-    argv = ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
+    argv = (
+        ["bash", "-euo", "pipefail", "-c", code]
+        if language == "sh"
+        else [sys.executable, "-c", code]
+    )
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -59,7 +71,9 @@ def run(tool: str, env: dict[str, str]) -> str:
 
 def backup(**words: Any) -> Backup:
     Cloud.objects.get_or_create(name="demo")
-    return Backup.objects.create(id=uuid.uuid4(), cloud_id="demo", tracked_at=timezone.now(), **words)
+    return Backup.objects.create(
+        id=uuid.uuid4(), cloud_id="demo", tracked_at=timezone.now(), **words
+    )
 
 
 def test_there_is_an_example_for_each_tool() -> None:

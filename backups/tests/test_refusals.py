@@ -1,4 +1,6 @@
-"""An answer does not grow with the mistakes in the question: the first few are named, the rest is counted."""
+"""An answer does not grow with the mistakes in the question: the first few are named, the rest is
+counted.
+"""
 
 import json
 from pathlib import Path
@@ -66,7 +68,9 @@ def test_filters_that_are_none_are_named_and_counted_on_pages_too(api: Client) -
 
 def test_each_text_gets_a_verdict_whatever_it_holds(api: Client) -> None:
     texts = ["", "  ", "nonsense", "[]", "id,name\n", "x" * 4_000_000, "a\x00b", "\ud800"]
-    answer = api.post("/api/backups/", json.dumps({"cloud": "otc", "ids": texts}), content_type=JSON)
+    answer = api.post(
+        "/api/backups/", json.dumps({"cloud": "otc", "ids": texts}), content_type=JSON
+    )
     assert answer.status_code == 200
     invalid = answer.json()["invalid"]
     assert [one["value"] for one in invalid] == [

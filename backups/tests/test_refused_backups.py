@@ -1,4 +1,6 @@
-"""A backup that gets 401 while others are answered says so itself; the cloud is at fault when nobody is answered."""
+"""A backup that gets 401 while others are answered says so itself; the cloud is at fault when
+nobody is answered.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -80,7 +82,9 @@ def test_two_odd_ones_among_many_do_not_blame_the_cloud(sim: Simulator) -> None:
     assert Cloud.objects.get().error is None
 
 
-def test_a_single_one_asked_alone_does_not_blame_the_cloud(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_a_single_one_asked_alone_does_not_blame_the_cloud(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     track([*ODD, *sim.ids])
     ask_about(sim, *ODD, *sim.ids)
     refuse(sim, ODD[0])
@@ -89,7 +93,9 @@ def test_a_single_one_asked_alone_does_not_blame_the_cloud(sim: Simulator, clock
     assert (error_of(ODD[0]), Cloud.objects.get().error) == ("unauthorized", None)
 
 
-def test_its_error_ends_with_its_next_good_answer(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_its_error_ends_with_its_next_good_answer(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     track(ODD)
     refuse(sim, ODD[0])
     ask_about(sim, *ODD)
@@ -100,7 +106,9 @@ def test_its_error_ends_with_its_next_good_answer(sim: Simulator, clock: time_ma
     assert error_of(ODD[0]) is None
 
 
-def test_when_nobody_is_answered_any_more_it_is_the_cloud(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_when_nobody_is_answered_any_more_it_is_the_cloud(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     track([*ODD, *sim.ids])
     ask_about(sim, *ODD, *sim.ids)
     sim.fault(Fault("status", status=401, path="/backups/"))
@@ -114,7 +122,9 @@ def test_when_nobody_is_answered_any_more_it_is_the_cloud(sim: Simulator, clock:
     assert cloud.error["class"] == "unauthorized"
 
 
-def test_one_odd_backup_costs_few_sign_ins_and_holds_nobody_up(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_one_odd_backup_costs_few_sign_ins_and_holds_nobody_up(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     track([*ODD, *sim.ids])
     refuse(sim, ODD[0])
     ask_about(sim, *ODD, *sim.ids)
@@ -143,5 +153,7 @@ def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
     assert "Its cloud is at fault, first" in page
     assert message in page
     assert Backup.objects.filter(error__isnull=True).count() == len(sim.ids)
-    without_reason = Backup.objects.filter(fail_reason__isnull=True).count()  # whose row has room for it
+    without_reason = Backup.objects.filter(
+        fail_reason__isnull=True
+    ).count()  # whose row has room for it
     assert client.get("/backups/").content.decode().count("its cloud, ") == without_reason

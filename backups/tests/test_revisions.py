@@ -24,7 +24,14 @@ START = timezone.now()
 
 def answered(minutes: float, **words: Any) -> None:
     at = START + timedelta(minutes=minutes)
-    apply("otc", [Fetched(ID, at, payload.receive({"id": str(ID), "status": "creating", "name": "a", **words}))])
+    apply(
+        "otc",
+        [
+            Fetched(
+                ID, at, payload.receive({"id": str(ID), "status": "creating", "name": "a", **words})
+            )
+        ],
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +66,11 @@ def test_an_answer_older_than_the_stored_one_is_ignored() -> None:
     answered(5, status="available")
     answered(3, status="error")
     row = Backup.objects.get()
-    assert (row.status, row.refreshed_at, Revision.objects.count()) == ("available", START + timedelta(minutes=5), 1)
+    assert (row.status, row.refreshed_at, Revision.objects.count()) == (
+        "available",
+        START + timedelta(minutes=5),
+        1,
+    )
 
 
 def test_the_same_batch_twice_changes_nothing_more() -> None:
@@ -71,7 +82,10 @@ def test_the_same_batch_twice_changes_nothing_more() -> None:
 def test_going_and_coming_back_are_changes_too() -> None:
     answered(0, status="available")
     for minutes in (1, 2):
-        apply("otc", [Fetched(ID, START + timedelta(minutes=minutes), error=Gone("gone", http_status=404))])
+        apply(
+            "otc",
+            [Fetched(ID, START + timedelta(minutes=minutes), error=Gone("gone", http_status=404))],
+        )
     answered(3, status="available")
     told = [revision.changes for revision in Revision.objects.order_by("id")][1:]
     assert told == [
@@ -92,5 +106,8 @@ def test_ninety_days_later_the_first_the_last_and_every_change_of_status_are_lef
     call_command("prune_revisions", "--days", "100000")
     assert Revision.objects.count() == 9
     assert retention.prune(START + timedelta(days=91)) == 6
-    assert [row.changes[0]["word"] for row in Revision.objects.order_by("id")][1:] == ["status", "name"]
+    assert [row.changes[0]["word"] for row in Revision.objects.order_by("id")][1:] == [
+        "status",
+        "name",
+    ]
     assert Revision.objects.order_by("id").last() == Revision.objects.get(changes__0__after="b8")

@@ -16,7 +16,14 @@ from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PAGE, SET, REGISTER = "/volumes/rules/", "/volumes/rules/set/", "/volumes/register/"
-MINE = {"of": "tag", "name": "prod", "what": "rule", "period_hours": "12", "grace_hours": "1", "version": "0"}
+MINE = {
+    "of": "tag",
+    "name": "prod",
+    "what": "rule",
+    "period_hours": "12",
+    "grace_hours": "1",
+    "version": "0",
+}
 
 
 @pytest.fixture
@@ -54,9 +61,15 @@ def test_a_rule_is_set_seen_with_who_set_it_and_taken_away(web: Client, of: str,
 
 
 @pytest.mark.parametrize(("of", "name"), [("tag", "prod"), ("cloud", "otc")])
-def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(web: Client, of: str, name: str) -> None:
+def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(
+    web: Client, of: str, name: str
+) -> None:
     setting = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}[of]
-    setting(name, by_period(period_seconds=7 * 3600, grace_seconds=3600), actor=Actor("anna", timezone.now()))
+    setting(
+        name,
+        by_period(period_seconds=7 * 3600, grace_seconds=3600),
+        actor=Actor("anna", timezone.now()),
+    )
     answer = web.post(SET, {**MINE, "of": of, "name": name, "cron": "0 4 * * *"})
     page = unescape(answer.content.decode())
     assert answer.status_code == 409
@@ -79,7 +92,9 @@ def test_what_somebody_else_set_meanwhile_is_said_and_what_was_typed_stays(web: 
         ({"of": "planet"}, "planet is not one of the available choices."),
     ],
 )
-def test_a_rule_that_is_none_is_refused_beside_its_field(web: Client, words: dict[str, str], sentence: str) -> None:
+def test_a_rule_that_is_none_is_refused_beside_its_field(
+    web: Client, words: dict[str, str], sentence: str
+) -> None:
     answer = web.post(SET, {**MINE, **words})
     assert (answer.status_code, sentence in unescape(answer.content.decode())) == (400, True)
     assert (protection_rules.of_tags(), protection_rules.of_clouds()) == ([], [])

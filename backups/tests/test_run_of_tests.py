@@ -23,12 +23,20 @@ def make(target: str, folder: Path, **env: str) -> str:
     argv = ["make", "--silent", target, f"VENV={folder / 'venv'}"]
     plain = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     done = subprocess.run(
-        argv, cwd=PROJECT, env=plain | env, capture_output=True, text=True, check=True, timeout=LIMIT_S
+        argv,
+        cwd=PROJECT,
+        env=plain | env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LIMIT_S,
     )
     return done.stdout
 
 
-def test_patience_and_clock_reach_the_tests_and_nothing_of_the_operator_does(tmp_path: Path) -> None:
+def test_patience_and_clock_reach_the_tests_and_nothing_of_the_operator_does(
+    tmp_path: Path,
+) -> None:
     told = make(
         "environment",
         tmp_path,
@@ -37,7 +45,9 @@ def test_patience_and_clock_reach_the_tests_and_nothing_of_the_operator_does(tmp
         OS_PASSWORD="s3cret-word",
         DATABASE_URL="postgres://h/x",
     ).splitlines()
-    assert {"VBSDASH_TEST_PATIENCE=2.5", "VBSDASH_TEST_CLOCK=2027-01-01T00:00:00+00:00"} <= set(told)
+    assert {"VBSDASH_TEST_PATIENCE=2.5", "VBSDASH_TEST_CLOCK=2027-01-01T00:00:00+00:00"} <= set(
+        told
+    )
     assert [line for line in told if line.startswith(("OS_", "DATABASE_URL"))] == []
     assert f"HOME={tmp_path}" not in told
 
@@ -46,7 +56,12 @@ def test_patience_stretches_every_limit() -> None:
     code = "from backups.tests import run_settings as s; print(s.LIMIT_S, s.START.isoformat())"
     env = {"VBSDASH_TEST_PATIENCE": "2.5", "VBSDASH_TEST_CLOCK": "2027-01-01T00:00:00+00:00"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, env=env, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "300.0 2027-01-01T00:00:00+00:00\n"
 
@@ -54,10 +69,26 @@ def test_patience_stretches_every_limit() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "cure"),
     [
-        ("VBSDASH_TEST_PATIENCE", "much", "write a number above 0; 3 stretches every limit three times"),
-        ("VBSDASH_TEST_PATIENCE", "-1", "write a number above 0; 3 stretches every limit three times"),
-        ("VBSDASH_TEST_PATIENCE", "nan", "write a number above 0; 3 stretches every limit three times"),
-        ("VBSDASH_TEST_CLOCK", "noon", "write a time with its offset, as 2027-03-28T00:59:30+00:00"),
+        (
+            "VBSDASH_TEST_PATIENCE",
+            "much",
+            "write a number above 0; 3 stretches every limit three times",
+        ),
+        (
+            "VBSDASH_TEST_PATIENCE",
+            "-1",
+            "write a number above 0; 3 stretches every limit three times",
+        ),
+        (
+            "VBSDASH_TEST_PATIENCE",
+            "nan",
+            "write a number above 0; 3 stretches every limit three times",
+        ),
+        (
+            "VBSDASH_TEST_CLOCK",
+            "noon",
+            "write a time with its offset, as 2027-03-28T00:59:30+00:00",
+        ),
         ("VBSDASH_TEST_CLOCK", "2027-03-28T00:59:30", "write its offset too, as +00:00"),
     ],
 )
@@ -92,19 +123,34 @@ def test_what_is_going_to_be_installed_is_said_beforehand(tmp_path: Path) -> Non
         ("E: You don't have enough free space", "E: You don't have enough free space"),
     ],
 )
-def test_a_package_that_cannot_be_installed_is_one_sentence(tmp_path: Path, apt_says: str, sentence: str) -> None:
-    for name, script in (("apt-get", f'echo "{apt_says}" >&2; exit 100'), ("sudo", 'shift; exec "$@"')):
+def test_a_package_that_cannot_be_installed_is_one_sentence(
+    tmp_path: Path, apt_says: str, sentence: str
+) -> None:
+    for name, script in (
+        ("apt-get", f'echo "{apt_says}" >&2; exit 100'),
+        ("sudo", 'shift; exec "$@"'),
+    ):
         file = tmp_path / name
         file.write_text(f"#!/bin/sh\n{script}\n")
         file.chmod(0o755)
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run([".ci/install", "chromium"], cwd=PROJECT, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [".ci/install", "chromium"], cwd=PROJECT, env=env, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (1, f"cannot install chromium: {sentence}\n")
 
 
 def test_a_red_run_names_clock_zone_load_cores_and_seed(tmp_path: Path) -> None:
     (tmp_path / "test_red.py").write_text(FAILING)
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "backups.tests.run_report", str(tmp_path / "test_red.py")]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "backups.tests.run_report",
+        str(tmp_path / "test_red.py"),
+    ]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "TZ": "Asia/Kathmandu"}
     done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 1
@@ -131,7 +177,8 @@ ALLOWED = {  # file and line: it waits for an event, or holds a process that mus
     "test_runner_supervisor.py": "time.sleep(0.5)",  # a part that ends late
     "test_settings.py": "connect_timeout",  # the setting itself
     "test_simulator_faults.py": "get(simulator, timeout=0.2)",  # an answer that never comes
-    "house.py": "_closing.wait(1)|stop.wait(0.5)",  # how often a thread looks, until it is told to end
+    # how often a thread looks, until it is told to end
+    "house.py": "_closing.wait(1)|stop.wait(0.5)",
 }
 
 
@@ -142,7 +189,9 @@ def test_no_test_holds_a_stop_watch() -> None:
             continue
         for line in file.read_text().splitlines():
             allowed = ALLOWED.get(file.name)
-            if STOP_WATCH.search(line) and not (allowed and any(one in line for one in allowed.split("|"))):
+            if STOP_WATCH.search(line) and not (
+                allowed and any(one in line for one in allowed.split("|"))
+            ):
                 found.append(f"{file.name}: {line.strip()}")
     assert found == []
 
@@ -170,7 +219,10 @@ def dealt(*, other: bool = False, workers: int = 4) -> list[list[str]]:
         *(Item(f"test_pure.py::test_{n}", ()) for n in range(3)),
         Item("test_once.py::test_once", ("django_db", "once")),
     ]
-    return [[item.nodeid for item in mine] for mine in deal(items, workers=workers, other_database=other)]
+    return [
+        [item.nodeid for item in mine]
+        for mine in deal(items, workers=workers, other_database=other)
+    ]
 
 
 def test_each_test_of_the_database_runs_once_on_each_database() -> None:
@@ -178,7 +230,9 @@ def test_each_test_of_the_database_runs_once_on_each_database() -> None:
     for parity in (0, 1):
         of_database = [nodeid for mine in workers[parity::2] for nodeid in mine]
         both = [nodeid for nodeid in of_database if nodeid.startswith(("test_a", "test_b"))]
-        assert sorted(both) == sorted(f"test_{file}.py::test_{n}" for file in "ab" for n in range(3))
+        assert sorted(both) == sorted(
+            f"test_{file}.py::test_{n}" for file in "ab" for n in range(3)
+        )
 
 
 def test_what_is_marked_either_runs_on_one_database_and_in_the_long_run_on_the_other() -> None:

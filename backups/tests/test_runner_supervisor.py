@@ -1,4 +1,6 @@
-"""The runner's supervision, on real processes: a small runner in a process of its own, with tiny Python children."""
+"""The runner's supervision, on real processes: a small runner in a process of its own, with tiny
+Python children.
+"""
 
 import io
 import os
@@ -40,7 +42,10 @@ finally:
     supervisor.stop()
 """
 SLEEP = "import time; print('up'); time.sleep(100)"
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(100)"
+DEAF = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); "
+    "time.sleep(100)"
+)
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', {DEAF!r}])"
 
 
@@ -100,12 +105,17 @@ def run(tmp_path: Path) -> Iterator[Callable[[str], Runner]]:
 
 def test_each_line_carries_the_name_of_its_part(run: Callable[[str], Runner]) -> None:
     runner = run("""
-        start("web", "import sys; print('out'); print('err', file=sys.stderr); print('no end', end='')")
+        start(
+            "web",
+            "import sys; print('out'); print('err', file=sys.stderr); print('no end', end='')",
+        )
     """)
     runner.wait_for("web    | out", "web    | err", "web    | no end")
 
 
-def test_a_line_that_is_not_to_be_said_is_dropped_and_its_neighbours_stay(run: Callable[[str], Runner]) -> None:
+def test_a_line_that_is_not_to_be_said_is_dropped_and_its_neighbours_stay(
+    run: Callable[[str], Runner],
+) -> None:
     runner = run("""
         code = "import time; print('one'); print('WARNING noise'); print('two'); time.sleep(100)"
         start("web", code, not_said="noise")
@@ -114,13 +124,22 @@ def test_a_line_that_is_not_to_be_said_is_dropped_and_its_neighbours_stay(run: C
     assert runner.lines == ["web    | one", "web    | two"]
 
 
-def test_a_part_starts_only_when_what_is_awaited_has_come(run: Callable[[str], Runner], tmp_path: Path) -> None:
+def test_a_part_starts_only_when_what_is_awaited_has_come(
+    run: Callable[[str], Runner], tmp_path: Path
+) -> None:
     mark = str(tmp_path / "mark")
     runner = run(f"""
         import os
-        start("broker", "import time; time.sleep(0.5); open({mark!r}, 'w').close(); print('ready'); time.sleep(100)")
+        start(
+            "broker",
+            "import time; time.sleep(0.5); open({mark!r}, 'w').close(); "
+            "print('ready'); time.sleep(100)",
+        )
         supervisor.wait_until(lambda: os.path.exists({mark!r}), seconds={LIMIT_S})
-        start("worker", "import os, time; print('found', os.path.exists({mark!r})); time.sleep(100)")
+        start(
+            "worker",
+            "import os, time; print('found', os.path.exists({mark!r})); time.sleep(100)",
+        )
     """)
     runner.wait_for("broker | ready", "worker | found True")
 
@@ -140,7 +159,9 @@ def test_a_part_that_dies_is_restarted_later_each_time_and_named_after_the_third
     """)
     runner.wait_for("up     | beat ended (exit code 3); starting it again in 4 s")
     said = [line for line in runner.lines if line.startswith("up ")]
-    assert said[:3] == [f"up     | beat ended (exit code 3); starting it again in {n} s" for n in (1, 2, 4)]
+    assert said[:3] == [
+        f"up     | beat ended (exit code 3); starting it again in {n} s" for n in (1, 2, 4)
+    ]
     wait_until(lambda: "beat does not stay up" in runner.lines[-1], lambda: str(runner.lines))
     births = [float(line.split("|")[1]) for line in runner.lines if line.startswith("beat ")]
     pauses = [after - before for before, after in pairwise(births)]
@@ -149,7 +170,9 @@ def test_a_part_that_dies_is_restarted_later_each_time_and_named_after_the_third
     assert pauses[1] >= 2
 
 
-def test_a_killed_part_comes_back_and_what_it_had_started_does_not_stay(run: Callable[[str], Runner]) -> None:
+def test_a_killed_part_comes_back_and_what_it_had_started_does_not_stay(
+    run: Callable[[str], Runner],
+) -> None:
     runner = run(f'start("web", {PARENT!r})')
     runner.wait_for("web    | deaf")
     (leader,) = psutil.Process(runner.process.pid).children()
@@ -159,15 +182,21 @@ def test_a_killed_part_comes_back_and_what_it_had_started_does_not_stay(run: Cal
     wait_until(lambda: runner.lines.count("web    | deaf") == 2, lambda: str(runner.lines))
 
 
-def test_a_program_that_does_not_exist_is_named_and_tried_again(run: Callable[[str], Runner]) -> None:
+def test_a_program_that_does_not_exist_is_named_and_tried_again(
+    run: Callable[[str], Runner],
+) -> None:
     runner = run('supervisor.start(Part("broker", ("/no/such/server",)))')
-    line = "up     | broker cannot be started: [Errno 2] No such file or directory: '/no/such/server'"
+    line = (
+        "up     | broker cannot be started: [Errno 2] No such file or directory: '/no/such/server'"
+    )
     runner.wait_for(line)
     wait_until(lambda: runner.lines.count(line) == 2, lambda: str(runner.lines))
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stop_signal_stops_all_and_leaves_no_process(run: Callable[[str], Runner], signum: signal.Signals) -> None:
+def test_a_stop_signal_stops_all_and_leaves_no_process(
+    run: Callable[[str], Runner], signum: signal.Signals
+) -> None:
     runner = run(f'start("web", {SLEEP!r})\nstart("worker", {SLEEP!r})')
     runner.wait_for("web    | up", "worker | up")
     assert len(runner.seen) == 2
@@ -205,8 +234,13 @@ def test_a_stop_takes_10_s_at_the_most() -> None:
     assert ALL_STOP_SECONDS + KILL_SECONDS < 10
 
 
-def test_parts_that_ignore_sigterm_are_killed_with_their_children(run: Callable[[str], Runner]) -> None:
-    runner = run(f'start("broker", {DEAF!r}, stops_last=True)\nstart("web", {PARENT!r})\nstart("worker", {DEAF!r})')
+def test_parts_that_ignore_sigterm_are_killed_with_their_children(
+    run: Callable[[str], Runner],
+) -> None:
+    runner = run(
+        f'start("broker", {DEAF!r}, stops_last=True)\n'
+        f'start("web", {PARENT!r})\nstart("worker", {DEAF!r})'
+    )
     runner.wait_for("broker | deaf", "web    | deaf", "worker | deaf")
     assert len(runner.seen) == 4
     runner.stop()
@@ -215,7 +249,9 @@ def test_parts_that_ignore_sigterm_are_killed_with_their_children(run: Callable[
 
 
 def test_a_stop_during_the_start_stops_what_was_started(run: Callable[[str], Runner]) -> None:
-    runner = run(f'start("broker", {SLEEP!r})\nsupervisor.wait_until(lambda: False, seconds={LIMIT_S})')
+    runner = run(
+        f'start("broker", {SLEEP!r})\nsupervisor.wait_until(lambda: False, seconds={LIMIT_S})'
+    )
     runner.wait_for("broker | up")
     runner.stop()
     assert (runner.process.returncode, runner.left_over()) == (0, [])
@@ -235,7 +271,9 @@ def test_parts_go_on_when_nobody_reads_the_log() -> None:
         console = Console(stream)
         console.line("web", "into the void")
         console.line("web", "and again")
-        assert os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev  # where all later lines go
+        assert (
+            os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+        )  # where all later lines go
 
 
 def test_a_line_cannot_steer_the_terminal() -> None:
@@ -257,4 +295,9 @@ def test_pauses_double_up_to_30_s() -> None:
 
 
 def test_an_end_is_named_by_its_code_or_its_signal() -> None:
-    assert [how_it_ended(code) for code in (0, 3, -9, -15)] == ["exit code 0", "exit code 3", "SIGKILL", "SIGTERM"]
+    assert [how_it_ended(code) for code in (0, 3, -9, -15)] == [
+        "exit code 0",
+        "exit code 3",
+        "SIGKILL",
+        "SIGTERM",
+    ]

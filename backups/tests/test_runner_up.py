@@ -47,7 +47,13 @@ def refused(folder: Path, *command: str, **more: str) -> tuple[int, str]:
     argv = [sys.executable, "manage.py", *(command or ["up"])]
     env = environment(folder, **more)
     done = subprocess.run(
-        argv, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT_S
+        argv,
+        cwd=PROJECT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_S,
     )
     return done.returncode, done.stdout
 
@@ -127,7 +133,9 @@ def test_a_proxy_on_this_machine_tells_that_a_page_came_over_tls(up: Up) -> None
     found = READY.search(up.text)
     assert found is not None
     for scheme, secure in (("https", True), ("http", False)):
-        request = urllib.request.Request(f"{found[1]}/accounts/login/", headers={"X-Forwarded-Proto": scheme})
+        request = urllib.request.Request(
+            f"{found[1]}/accounts/login/", headers={"X-Forwarded-Proto": scheme}
+        )
         with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
             assert ("; Secure" in answer.headers["Set-Cookie"]) is secure
 
@@ -163,7 +171,9 @@ def test_a_killed_web_part_comes_back_and_requests_wait_for_it(up: Up) -> None:
     assert "up     | web ended (SIGKILL); starting it again in 1 s" in up.text.splitlines()
 
 
-def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_killed(up: Up) -> None:
+def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_killed(
+    up: Up,
+) -> None:
     url = (up.folder / "data" / "broker" / "url").read_text()
     up.stop(signal.SIGTERM)
     assert (up.process.returncode, up.left_over()) == (0, [])
@@ -173,10 +183,14 @@ def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_
     try:
         said = PASSWORD.search(again.text)
         assert said is not None
-        assert said[1] == "the one of the first start (manage.py changepassword admin sets a new one)"
+        assert (
+            said[1] == "the one of the first start (manage.py changepassword admin sets a new one)"
+        )
         assert (up.folder / "data" / "broker" / "url").read_text() == url
         with sqlite3.connect(up.folder / "data" / "demo.sqlite3") as database:
-            assert database.execute("SELECT username, is_superuser FROM auth_user").fetchall() == [("admin", 1)]
+            assert database.execute("SELECT username, is_superuser FROM auth_user").fetchall() == [
+                ("admin", 1)
+            ]
         database.close()
     finally:
         again.stop(signal.SIGKILL)
@@ -217,7 +231,8 @@ def test_each_command_says_in_a_sentence_that_the_database_cannot_be_used(
     code, said = refused(tmp_path, *command, DATABASE_URL=f"sqlite:///{file}")
     assert code == 1
     assert said == (
-        "vbsdash: the database of DATABASE_URL cannot be used (file is not a database): start it, or correct the "
+        "vbsdash: the database of DATABASE_URL cannot be used (file is not a database): start it, "
+        "or correct the "
         "address.\n"
     )
 
@@ -245,7 +260,10 @@ def test_the_first_account_is_the_one_of_the_environment_and_its_password_is_not
 @pytest.mark.django_db
 def test_no_account_is_made_where_there_is_one() -> None:
     get_user_model().objects.create_user(username="eve")
-    assert first_account({}) == ("eve", "the one of the first start (manage.py changepassword eve sets a new one)")
+    assert first_account({}) == (
+        "eve",
+        "the one of the first start (manage.py changepassword eve sets a new one)",
+    )
     assert get_user_model().objects.count() == 1
 
 

@@ -1,4 +1,6 @@
-"""Two entries that lead to one project are noticed and said, share one budget, and call no disk unprotected."""
+"""Two entries that lead to one project are noticed and said, share one budget, and call no disk
+unprotected.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -42,18 +44,25 @@ def sim(settings: Any, tmp_path: Path) -> Iterator[Simulator]:
 def heard(sim: Simulator) -> None:
     """Both have been asked once."""
     for name in ("otc", "envvars"):
-        tracking.add(cloud=name, values=[sim.ids[0] if name == "otc" else sim.ids[1]], now=timezone.now())
+        tracking.add(
+            cloud=name, values=[sim.ids[0] if name == "otc" else sim.ids[1]], now=timezone.now()
+        )
         single_gets.refresh_due(name)
     same_project.forget()
     permission.may_ask("otc", timezone.now())
 
 
-def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(sim: Simulator, client: Client, admin_user: Any) -> None:
+def test_they_are_noticed_by_where_sign_in_and_catalog_lead_to(
+    sim: Simulator, client: Client, admin_user: Any
+) -> None:
     heard(sim)
     client.force_login(admin_user)
     page = client.get("/clouds/").content.decode()
     assert page.count("The same project at the same endpoint is also configured as") == 2
-    assert [one["same_project"] for one in client.get("/api/clouds/").json()] == [["otc"], ["envvars"]]
+    assert [one["same_project"] for one in client.get("/api/clouds/").json()] == [
+        ["otc"],
+        ["envvars"],
+    ]
 
 
 def test_they_share_the_lower_of_their_budgets(sim: Simulator) -> None:
@@ -65,7 +74,9 @@ def test_they_share_the_lower_of_their_budgets(sim: Simulator) -> None:
         assert registry.meter(name)._shared == ("envvars", 20)
 
 
-def test_a_cloud_without_a_limit_takes_that_of_the_other(settings: Any, tmp_path: Path, sim: Simulator) -> None:
+def test_a_cloud_without_a_limit_takes_that_of_the_other(
+    settings: Any, tmp_path: Path, sim: Simulator
+) -> None:
     entries = {
         "otc": sim.cloud_entry(vbs_requests_per_second=0),
         "envvars": sim.cloud_entry(vbs_requests_per_second=7),
@@ -75,19 +86,26 @@ def test_a_cloud_without_a_limit_takes_that_of_the_other(settings: Any, tmp_path
     assert same_project.budget_of("otc", registry.configured()) == ("envvars", 7)
 
 
-def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(sim: Simulator) -> None:
+def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(
+    sim: Simulator,
+) -> None:
     """All backups are tracked under the first name, so under the second one no disk has any."""
     for name in ("otc", "envvars"):
         list_sweep.sweep(name)
         read(name, timezone.now())
     now = timezone.now()
-    backed_up = set(Volume.objects.filter(cloud="otc", tracked__gt=0).values_list("volume_id", flat=True))
+    backed_up = set(
+        Volume.objects.filter(cloud="otc", tracked__gt=0).values_list("volume_id", flat=True)
+    )
     second = volume_states(Volume.objects.filter(cloud="envvars").order_by("volume_id"), now)
     states = {one.volume_id: one for one in second}
     assert len(backed_up & set(states)) > 1
     for volume_id in backed_up & set(states):
         assert states[volume_id].protection == "unknown"
-        why = "It may have a good backup that the cloud has not answered for, or that another cloud tracks."
+        why = (
+            "It may have a good backup that the cloud has not answered for, or that another cloud "
+            "tracks."
+        )
         assert states[volume_id].why == why
     never = {one.volume_id for one in second if one.protection == "never"}
     assert never.isdisjoint(backed_up)
@@ -99,18 +117,25 @@ def test_no_disk_is_called_overdue_while_a_newer_backup_of_it_is_tracked_under_t
     """Whoever looks first tracks: Monday's backup is seen by one name, Tuesday's by the other."""
     monday = timezone.now()
     backup = {"volume_id": "disk", "status": "available", "service_metadata": "{}"}
-    sim.add({**backup, "id": str(uuid.UUID(int=1)), "created_at": f"{monday:%Y-%m-%dT%H:%M:%S.000000}"})
+    sim.add(
+        {**backup, "id": str(uuid.UUID(int=1)), "created_at": f"{monday:%Y-%m-%dT%H:%M:%S.000000}"}
+    )
     list_sweep.sweep("otc")
     clock.shift(timedelta(hours=26))
     tuesday = timezone.now()
-    sim.add({**backup, "id": str(uuid.UUID(int=2)), "created_at": f"{tuesday:%Y-%m-%dT%H:%M:%S.000000}"})
+    sim.add(
+        {**backup, "id": str(uuid.UUID(int=2)), "created_at": f"{tuesday:%Y-%m-%dT%H:%M:%S.000000}"}
+    )
     list_sweep.sweep("envvars")
     clock.shift(timedelta(hours=1))
     now = timezone.now()
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + timedelta(hours=1))
     states = volume_states(Volume.objects.filter(volume_id="disk").order_by("cloud"), now)
-    assert [(one.cloud, one.protection) for one in states] == [("envvars", "protected"), ("otc", "unknown")]
+    assert [(one.cloud, one.protection) for one in states] == [
+        ("envvars", "protected"),
+        ("otc", "unknown"),
+    ]
 
 
 def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulator) -> None:
@@ -132,7 +157,11 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
     list_sweep.sweep("otc")
     assert set(Backup.objects.values_list("cloud", flat=True)) == {"otc"}
     volumes = set(Volume.objects.filter(tracked__gt=0).values_list("volume_id", flat=True))
-    configure(settings, tmp_path, {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")})
+    configure(
+        settings,
+        tmp_path,
+        {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")},
+    )
     if way == "add":
         [verdict] = tracking.preview(cloud="envvars", text=sim.ids[0])
         assert (verdict.state, verdict.reason) == ("new", "It moves here from otc.")
@@ -141,12 +170,23 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
         queue.derive_due("envvars", now)
     else:
         list_sweep.sweep("envvars")
-    assert Backup.objects.filter(cloud="envvars", refreshed_at__isnull=False).count() == len(sim.ids)
-    assert set(Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list("volume_id", flat=True)) == volumes
+    assert Backup.objects.filter(cloud="envvars", refreshed_at__isnull=False).count() == len(
+        sim.ids
+    )
+    assert (
+        set(
+            Volume.objects.filter(cloud="envvars", tracked__gt=0).values_list(
+                "volume_id", flat=True
+            )
+        )
+        == volumes
+    )
     assert not Volume.objects.filter(cloud="otc", tracked__gt=0).exists()
 
 
-def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_path: Path, sim: Simulator) -> None:
+def test_backups_that_move_take_along_how_full_ones_are_told(
+    settings: Any, tmp_path: Path, sim: Simulator
+) -> None:
     list_sweep.sweep("otc")
     before = Cloud.objects.get(name="otc")
     kinds = dict(Backup.objects.values_list("id", "kind"))
@@ -159,7 +199,9 @@ def test_backups_that_move_take_along_how_full_ones_are_told(settings: Any, tmp_
     assert dict(Backup.objects.values_list("id", "kind")) == kinds
 
 
-def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(sim: Simulator) -> None:
+def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(
+    sim: Simulator,
+) -> None:
     list_sweep.sweep("otc")
     added = tracking.add(cloud="envvars", values=sim.ids, now=timezone.now())
     list_sweep.sweep("envvars")
@@ -167,7 +209,12 @@ def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(si
 
 
 def test_clouds_that_differ_are_not_taken_for_one() -> None:
-    endpoints = [("a", "https://vbs.example/v2/p1"), ("b", "https://vbs.example/v2/p2"), ("c", None), ("d", None)]
+    endpoints = [
+        ("a", "https://vbs.example/v2/p1"),
+        ("b", "https://vbs.example/v2/p2"),
+        ("c", None),
+        ("d", None),
+    ]
     assert same_project.groups(endpoints) == {}
 
 
@@ -186,10 +233,19 @@ def test_one_endpoint_in_two_spellings_is_one(other: str) -> None:
 
 
 def test_variables_beside_a_file_are_noticed_before_anybody_signs_in(tmp_path: Path) -> None:
-    auth = {"auth_url": "https://iam.example/v3", "username": "u", "password": "p", "project_name": "eu-de"}
+    auth = {
+        "auth_url": "https://iam.example/v3",
+        "username": "u",
+        "password": "p",
+        "project_name": "eu-de",
+    }
     auth |= {"user_domain_name": "D", "project_domain_name": "D"}
-    (tmp_path / "clouds.yaml").write_text(f"clouds: {{otc: {{region_name: eu-de, auth: {auth}}}}}".replace("'", '"'))
-    variables = {f"OS_{key.upper()}": value for key, value in auth.items()} | {"OS_REGION_NAME": "eu-de"}
+    (tmp_path / "clouds.yaml").write_text(
+        f"clouds: {{otc: {{region_name: eu-de, auth: {auth}}}}}".replace("'", '"')
+    )
+    variables = {f"OS_{key.upper()}": value for key, value in auth.items()} | {
+        "OS_REGION_NAME": "eu-de"
+    }
     variables["OS_AUTH_URL"] += "/"
     found = load_clouds(variables, cwd=tmp_path, home=tmp_path)
     places = [(name, config.place) for name, config in found.items()]

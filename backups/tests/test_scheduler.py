@@ -1,4 +1,6 @@
-"""The scheduler with a real broker that comes and goes: it reconnects, and its sign of life follows a sent message."""
+"""The scheduler with a real broker that comes and goes: it reconnects, and its sign of life follows
+a sent message.
+"""
 
 import os
 import subprocess
@@ -51,11 +53,15 @@ class Impatient(ReconnectingScheduler):
     gives_up_after_s = 0
 
 
-def scheduler(url: str, kind: type[ReconnectingScheduler] = ReconnectingScheduler) -> ReconnectingScheduler:
+def scheduler(
+    url: str, kind: type[ReconnectingScheduler] = ReconnectingScheduler
+) -> ReconnectingScheduler:
     app = Celery("test", set_as_current=False)
     app.conf.update(broker_write_url=url)
     app.conf.task_publish_retry = False
-    app.conf.beat_schedule = {"alive": {"task": "alive", "schedule": 5.0, "options": {"queue": "bulk"}}}
+    app.conf.beat_schedule = {
+        "alive": {"task": "alive", "schedule": 5.0, "options": {"queue": "bulk"}}
+    }
     return kind(app=app, schedule={})
 
 
@@ -103,13 +109,19 @@ def test_a_connection_that_was_open_when_the_broker_died_is_made_anew(server: Se
 
 
 @pytest.mark.django_db
-def test_it_gives_up_when_nothing_was_sent_for_long(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_gives_up_when_nothing_was_sent_for_long(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     one = scheduler(server.url, Impatient)
     server.part.kill()
     send(one)
     with pytest.raises(SystemExit):
         send(one)
-    assert caplog.records[-1].getMessage().startswith("the scheduler ends, to be started anew: 2 failures in ")
+    assert (
+        caplog.records[-1]
+        .getMessage()
+        .startswith("the scheduler ends, to be started anew: 2 failures in ")
+    )
     with pytest.raises(SystemExit) as ended:
         one.close()
     assert ended.value.code == os.EX_TEMPFAIL
@@ -137,7 +149,9 @@ def run(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.soak
 def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Path) -> None:
-    """As a supervisor sees it: not 0, and a log that says it in two lines, however often it tried."""
+    """As a supervisor sees it: not 0, and a log that says it in two lines, however often it
+    tried.
+    """
     done = run(tmp_path, CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == os.EX_TEMPFAIL
     assert done.stdout == ""
@@ -147,13 +161,19 @@ def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Pat
 
 
 @pytest.mark.soak
-def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(tmp_path: Path, server: Server) -> None:
+def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(
+    tmp_path: Path, server: Server
+) -> None:
     """Somebody locks the table of the signs of life and does not let go."""
     database = PostgreSQL(tmp_path)
     try:
         env = {"CELERY_BROKER_URL": server.url, "DATABASE_URL": database.url}
         migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-        here = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "VBSDASH_DATA_DIR": str(tmp_path / "data")}
+        here = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "VBSDASH_DATA_DIR": str(tmp_path / "data"),
+        }
         subprocess.run(migrate, env={**here, **env}, cwd=settings.BASE_DIR, check=True)
         with database.locked("backups_heartbeat"):
             done = run(tmp_path, **env)
@@ -161,4 +181,7 @@ def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(tmp_path: 
         database.close()
     assert done.returncode == os.EX_TEMPFAIL
     [line] = done.stderr.splitlines()
-    assert "the scheduler ends, to be started anew: broker or database have kept it waiting for 60 s" in line
+    assert (
+        "the scheduler ends, to be started anew: broker or database have kept it waiting for 60 s"
+        in line
+    )

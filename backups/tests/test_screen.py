@@ -30,11 +30,15 @@ def answer(pk: uuid.UUID, **words: Any) -> None:
 
 def look(page: Page) -> None:
     """What the clock of the page would do by itself."""
-    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
+    with page.expect_response(
+        lambda response: response.request.headers.get("hx-request") == "true"
+    ):
         page.evaluate("look()")
 
 
-def test_after_signing_in_the_list_shows_every_backup(chromium: Browser, live_server: Any, settings: Any) -> None:
+def test_after_signing_in_the_list_shows_every_backup(
+    chromium: Browser, live_server: Any, settings: Any
+) -> None:
     ids = track_samples(settings)
     User.objects.create_user("operator", password="right-horse")
     page = chromium.new_page(base_url=live_server.url)
@@ -53,12 +57,23 @@ def test_a_row_that_is_answered_changes_by_itself(watched: Watched, settings: An
     track_samples(settings)
     watched.page.goto("/backups/?tracking_state=pending")
     expect(watched.page.locator("#rows .st")).to_have_text("no answer yet")
-    apply("otc", [Fetched(uuid.UUID(int=1), timezone.now(), answer=payload.receive({"id": str(uuid.UUID(int=1))}))])
+    apply(
+        "otc",
+        [
+            Fetched(
+                uuid.UUID(int=1),
+                timezone.now(),
+                answer=payload.receive({"id": str(uuid.UUID(int=1))}),
+            )
+        ],
+    )
     expect(watched.page.locator("#matching")).to_have_text("0 matching")
     assert watched.complaints == []
 
 
-def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(watched: Watched, settings: Any) -> None:
+def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(
+    watched: Watched, settings: Any
+) -> None:
     track_samples(settings)
     page = watched.page
     page.goto("/backups/")
@@ -72,8 +87,13 @@ def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(watched: Wat
     look(page)
     expect(page.locator(f"#b-{PENDING} .st")).to_have_text("creating 40 %")
     assert page.locator(f"#b-{ids[2]} input").is_checked()
-    assert page.evaluate(f"document.getElementById('b-{ids[2]}').mark") == 1  # the same element, not a new one
-    assert (page.evaluate("document.activeElement.id"), page.locator("#bulk-tag").input_value()) == (
+    assert (
+        page.evaluate(f"document.getElementById('b-{ids[2]}').mark") == 1
+    )  # the same element, not a new one
+    assert (
+        page.evaluate("document.activeElement.id"),
+        page.locator("#bulk-tag").input_value(),
+    ) == (
         "bulk-tag",
         "half writ",
     )
@@ -85,7 +105,10 @@ def test_a_question_with_nothing_new_is_answered_304(watched: Watched, settings:
     track_samples(settings)
     watched.page.goto("/backups/")
     answers: list[int] = []
-    watched.page.on("response", lambda one: answers.append(one.status) if "hx-request" in one.request.headers else None)
+    watched.page.on(
+        "response",
+        lambda one: answers.append(one.status) if "hx-request" in one.request.headers else None,
+    )
     look(watched.page)
     look(watched.page)
     assert answers == [304, 304]
@@ -97,12 +120,17 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
     page.clock.install()
     page.goto("/backups/")
     page.evaluate(
-        "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); window.away = true;"
-        "document.dispatchEvent(new Event('visibilitychange')); sessionStorage.setItem('boost', Date.now() + 60000)"
+        "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); "
+        "window.away = true;"
+        "document.dispatchEvent(new Event('visibilitychange')); sessionStorage.setItem('boost', "
+        "Date.now() + 60000)"
     )
     asked: list[str] = []
     # Chromium fetches the icon of the tab whenever it likes.
-    page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
+    page.on(
+        "request",
+        lambda request: asked.append(request.url) if "hx-request" in request.headers else None,
+    )
     page.evaluate("look()")
     page.clock.run_for(120_000)
     assert asked == []
@@ -110,7 +138,9 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
         page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_after_adding_the_page_asks_each_second_and_stops_when_told(watched: Watched, settings: Any) -> None:
+def test_after_adding_the_page_asks_each_second_and_stops_when_told(
+    watched: Watched, settings: Any
+) -> None:
     track_samples(settings)
     page = watched.page
     page.clock.install()
@@ -127,7 +157,9 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
     with Simulator(backups=3, clock=timezone.now) as simulator:
         folder = settings.DATA_DIR
         (folder / "keys.yaml").write_text(simulator.clouds_yaml("sim", vbs_requests_per_second=0))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(folder / "keys.yaml")}, cwd=folder, home=folder)
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(folder / "keys.yaml")}, cwd=folder, home=folder
+        )
         page, keys = watched.page, watched.page.keyboard
         page.goto("/backups/")
         keys.press("a")
@@ -137,10 +169,15 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
         expect(page.locator("#vd")).to_contain_text("1 new")
         keys.press("Tab")
         keys.press("Enter")
-        expect(page.locator("#vd")).to_contain_text("1 added")  # two words are no IDs: the text is kept
+        expect(page.locator("#vd")).to_contain_text(
+            "1 added"
+        )  # two words are no IDs: the text is kept
         page.goto("/backups/?view=all")
         keys.press("j")
-        assert page.evaluate("document.activeElement.closest('tr').id") == f"b-{simulator.seed_example_id}"
+        assert (
+            page.evaluate("document.activeElement.closest('tr').id")
+            == f"b-{simulator.seed_example_id}"
+        )
         Backup.objects.update(next_refresh_at=None)
         keys.press("x")
         expect(page.locator("#picked")).to_have_text("1 selected")
@@ -155,7 +192,9 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
         keys.press("Escape")
         expect(page.locator("#help")).to_be_hidden()
         keys.press("r")
-        expect(page.locator("main .note").first).to_contain_text("is being asked about this backup now")
+        expect(page.locator("main .note").first).to_contain_text(
+            "is being asked about this backup now"
+        )
     assert watched.complaints == []
 
 
@@ -170,7 +209,9 @@ def test_quick_search_swaps_only_the_list(watched: Watched, settings: Any) -> No
     assert page.url.endswith(f"/backups/?q={ids[0]}")
 
 
-def test_the_first_page_weighs_at_most_90_kb_with_all_it_needs(client: Client, settings: Any) -> None:
+def test_the_first_page_weighs_at_most_90_kb_with_all_it_needs(
+    client: Client, settings: Any
+) -> None:
     track_samples(settings)
     client.cookies["sessionid"] = session()
     page = client.get("/backups/", headers={"Accept-Encoding": "gzip"})

@@ -1,6 +1,7 @@
 """Every page on the demo cloud and on absurd data: access, width, stillness.
 
-`make soak ARGS=longest` looks once more and leaves a picture of each page in each width and theme in var/screenshots.
+`make soak ARGS=longest` looks once more and leaves a picture of each page in each width and theme
+in var/screenshots.
 """
 
 import uuid
@@ -43,8 +44,10 @@ PICTURES = pytest.mark.parametrize(
     ids=["looked at", "and pictured"],
 )
 SHIFTED = (
-    "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of list.getEntries()) "
-    "sum += one.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 60); })"
+    "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of "
+    "list.getEntries()) "
+    "sum += one.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => "
+    "done(sum), 60); })"
 )
 
 
@@ -53,9 +56,9 @@ def look_at(
 ) -> dict[str, Any]:
     """What is wrong with these pages, in all widths up to `most` and both themes.
 
-    A page is loaded on a phone and widened from there, and axe sees twenty rows of a table; for pictures it is loaded
-    anew in each width and seen whole. A theme changes the colors of a page and nothing else; absurd data (with a
-    `name`) change all but the colors.
+    A page is loaded on a phone and widened from there, and axe sees twenty rows of a table; for
+    pictures it is loaded anew in each width and seen whole. A theme changes the colors of a page
+    and nothing else; absurd data (with a `name`) change all but the colors.
     """
     SHOTS.mkdir(parents=True, exist_ok=True)
     wrong: dict[str, Any] = {}
@@ -103,8 +106,14 @@ def look_at_themes(page: Page, what: str, *, absurd: bool) -> dict[str, Any]:
 
 def serious(page: Page, options: dict[str, Any]) -> list[str]:
     """What axe finds that keeps somebody out."""
-    faults = Axe().run(page, options={"resultTypes": ["violations"]} | options).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in faults if one["impact"] in SERIOUS]
+    faults = (
+        Axe().run(page, options={"resultTypes": ["violations"]} | options).response["violations"]
+    )
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}"
+        for one in faults
+        if one["impact"] in SERIOUS
+    ]
 
 
 @PICTURES
@@ -112,7 +121,11 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
     watched: Watched, settings: Any, tmp_path: Path, pictures: bool
 ) -> None:
     with demo(settings, tmp_path):
-        failed = Backup.objects.filter(status="error").exclude(fail_reason=None).order_by("-created_at")[0]
+        failed = (
+            Backup.objects.filter(status="error")
+            .exclude(fail_reason=None)
+            .order_by("-created_at")[0]
+        )
         moving = Backup.objects.filter(status="creating").order_by("-created_at")[0]
         volumes: Any = Volume.objects.with_protection(timezone.now())
         overdue = volumes.filter(protection="overdue").order_by("volume_id")[0]
@@ -127,7 +140,9 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
 
 
 @PICTURES
-def test_every_page_holds_absurd_names_and_reasons(watched: Watched, settings: Any, pictures: bool) -> None:
+def test_every_page_holds_absurd_names_and_reasons(
+    watched: Watched, settings: Any, pictures: bool
+) -> None:
     track_absurd(settings)
     odd = Volume.objects.get(volume_id__startswith="disk.")
     own = {

@@ -1,4 +1,6 @@
-"""The example of the API page, from the simulated cloud to list, page and API, in the words of the contract."""
+"""The example of the API page, from the simulated cloud to list, page and API, in the words of the
+contract.
+"""
 
 import re
 from collections.abc import Iterator
@@ -79,14 +81,18 @@ WORDS: dict[str, Any] = {
 
 
 @pytest.fixture
-def operator(client: Client, settings: Any, tmp_path: Any, django_capture_on_commit_callbacks: Any) -> Iterator[Client]:
+def operator(
+    client: Client, settings: Any, tmp_path: Any, django_capture_on_commit_callbacks: Any
+) -> Iterator[Client]:
     """Signed in, the example added by pasting its ID, and asked for over HTTP by a task."""
     current_app.conf.task_always_eager = True
     client.force_login(User.objects.create_user("operator"))
     with Simulator(clock=timezone.now, type_full=1) as sim:
         file = tmp_path / "clouds.yaml"
         file.write_text(sim.clouds_yaml("otc"))
-        settings.CLOUDS = load_clouds({"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path)
+        settings.CLOUDS = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
+        )
         with django_capture_on_commit_callbacks(execute=True):
             client.post("/backups/add/", {"cloud": "otc", "backup_ids": sim.seed_example_id})
         yield client
@@ -119,7 +125,9 @@ def test_the_raw_body_is_the_pages_own_text(operator: Client) -> None:
 
 def test_its_page_gives_each_fact_under_the_apis_own_key(operator: Client) -> None:
     page = operator.get(f"/backups/{WORDS['id']}/").content.decode()
-    pairs = re.findall(r'<dt>[^<]*<span class="key">([^<]*)</span>\s*</dt>\s*<dd>(.*?)</dd>', page, re.DOTALL)
+    pairs = re.findall(
+        r'<dt>[^<]*<span class="key">([^<]*)</span>\s*</dt>\s*<dd>(.*?)</dd>', page, re.DOTALL
+    )
     facts = {key: text(value) for key, value in pairs}
     assert {key: facts.get(key, "not there") for key in EXPECTED} == EXPECTED
     assert [link["href"] in facts["links"] for link in LINKS] == [True, True]
@@ -149,7 +157,14 @@ def test_the_list_gives_status_size_and_what_is_not_supplied(operator: Client) -
     page = operator.get("/backups/").content.decode()
     [row] = re.findall(rf'<tr[^>]*id="b-{WORDS["id"]}".*?</tr>', page, re.DOTALL)
     shown = text(row)
-    for words in ("error", "connection to swift failed: [errno 111]", "no name", WORDS["id"], "otc", "incremental"):
+    for words in (
+        "error",
+        "connection to swift failed: [errno 111]",
+        "no name",
+        WORDS["id"],
+        "otc",
+        "incremental",
+    ):
         assert words in shown.lower()
     assert "not supplied" in row
     assert re.search(r"<td[^>]*>\s*1\s*</td>", row)

@@ -1,6 +1,8 @@
-"""A start with a wrong setting ends with one sentence that names it and the cure; a right one is taken as it is meant.
+"""A start with a wrong setting ends with one sentence that names it and the cure; a right one is
+taken as it is meant.
 
-Each case is a process of its own, forked from one that has the libraries loaded already: 50 ms instead of 800.
+Each case is a process of its own, forked from one that has the libraries loaded already: 50 ms
+instead of 800.
 """
 
 import json
@@ -45,7 +47,10 @@ except SystemExit as e:
 except BaseException:
     traceback.print_exc(); sys.stderr.flush(); import os; os._exit(2)
 """
-LOGIN = "auth: {auth_url: 'https://iam.example/v3', username: u, password: p, user_domain_name: d, project_id: p}"
+LOGIN = (
+    "auth: {auth_url: 'https://iam.example/v3', username: u, password: p, user_domain_name: d, "
+    "project_id: p}"
+)
 OPENRC = {
     "OS_AUTH_URL": "https://iam.example/v3",
     "OS_USERNAME": "u",
@@ -57,10 +62,14 @@ Start = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A copy of the project's wiring, so that it can have a `.env`; the rest of it is linked."""
     project = tmp_path_factory.mktemp("project")
-    shutil.copytree(PROJECT / "vbsdash", project / "vbsdash", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PROJECT / "vbsdash", project / "vbsdash", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (project / "backups").symlink_to(PROJECT / "backups")
     argv, pipe = [sys.executable, "-c", SERVER], subprocess.PIPE
     with subprocess.Popen(argv, cwd=project, stdin=pipe, stdout=pipe, text=True, env={}) as process:
@@ -70,7 +79,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproces
 
 @pytest.fixture
 def start(server: tuple[subprocess.Popen[str], Path], tmp_path: Path) -> Iterator[Start]:
-    """Runs a start with these variables, and no others but a home; exit code and all that it says."""
+    """Runs a start with these variables, and no others but a home; exit code and all that it
+    says.
+    """
     process, project = server
 
     def run(code: str = "", **env: str) -> tuple[int, str]:
@@ -103,7 +114,9 @@ def test_nothing_set_is_a_good_start(start: Start) -> None:
 
 
 def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
-    """By libpq's limits, of which the address may name others: here 2 s for a server that takes calls and is silent."""
+    """By libpq's limits, of which the address may name others: here 2 s for a server that takes
+    calls and is silent.
+    """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgres://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
         [databases] = values(start, "DATABASES", DATABASE_URL=url)
@@ -114,7 +127,9 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
             "keepalives_interval": 5,
             "keepalives_count": 3,
         }
-        exit_code, said = start("from django.db import connection; connection.ensure_connection()", DATABASE_URL=url)
+        exit_code, said = start(
+            "from django.db import connection; connection.ensure_connection()", DATABASE_URL=url
+        )
     assert exit_code == 1
     assert "timeout" in said
 
@@ -132,7 +147,11 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("VBSDASH_DATA_DIR", "~no-such-user/x", "name another folder"),
         ("DATABASE_URL", "mysql://h/x", "postgres://"),
         ("DATABASE_URL", "vbs.sqlite3", "postgres://"),
-        ("DATABASE_URL", "postgres://u:s3cret-word@h:port/x", "write postgres://USER:PASSWORD@HOST"),
+        (
+            "DATABASE_URL",
+            "postgres://u:s3cret-word@h:port/x",
+            "write postgres://USER:PASSWORD@HOST",
+        ),
         ("DATABASE_URL", "postgres://u:s3cret-word@[x/y", "write postgres://USER:PASSWORD@HOST"),
         ("DATABASE_URL", "postgres://u:s3cret-word@h", "end it with /NAME"),
         ("DATABASE_URL", "sqlite://", "end it with /NAME"),
@@ -172,7 +191,10 @@ def test_a_wrong_variable_is_one_sentence_with_its_name_and_the_cure(
         ({"OS_AUTH_TYPE": "none"}, "OS_AUTH_TYPE 'none'"),
         ({"OS_AUTH_TYPE": "v3applicationcredential"}, "v3applicationcredential"),
         ({"OS_AUTH_TYPE": "aksk", "OS_AK": "a"}, "OS_PROJECT_ID"),
-        ({"OS_AUTH_TYPE": "aksk", "OS_AK": "a", "OS_SK": "s", "OS_PROJECT_ID": "p"}, "OS_VBS_ENDPOINT_OVERRIDE"),
+        (
+            {"OS_AUTH_TYPE": "aksk", "OS_AK": "a", "OS_SK": "s", "OS_PROJECT_ID": "p"},
+            "OS_VBS_ENDPOINT_OVERRIDE",
+        ),
         *(
             ({"OS_PROJECT_ID": bad}, "OS_PROJECT_ID is no ID of a project")
             for bad in ("../../x", "a\nb", "\\1", "a b", "%2F", "//evil", "?x", "0" * 32)
@@ -184,9 +206,15 @@ def test_a_wrong_variable_is_one_sentence_with_its_name_and_the_cure(
         ({"OS_VBS_REQUESTS_PER_SECOND": "many"}, "OS_VBS_REQUESTS_PER_SECOND"),
     ],
 )
-def test_a_wrong_openstack_variable_is_named(start: Start, changed: dict[str, str], name: str) -> None:
+def test_a_wrong_openstack_variable_is_named(
+    start: Start, changed: dict[str, str], name: str
+) -> None:
     exit_code, said = start(**{**OPENRC, **changed})
-    assert (exit_code, said.count("\n"), said.startswith("vbsdash: The OS_* variables: ")) == (1, 0, True), said
+    assert (exit_code, said.count("\n"), said.startswith("vbsdash: The OS_* variables: ")) == (
+        1,
+        0,
+        True,
+    ), said
     assert (name in said, "s3cret-word" in said) == (True, False), said
 
 
@@ -201,10 +229,22 @@ def test_a_wrong_openstack_variable_is_named(start: Start, changed: dict[str, st
         (b"clouds: [otc]", None, "has no mapping under the key clouds"),
         (b"clouds: {otc: yes}", None, "cloud otc: the entry is no mapping"),
         (b"clouds: {otc: {profile: otc}}", None, "cloud otc: profile is not supported: write"),
-        (b"clouds: {otc: {regions: [eu-de, eu-nl]}}", None, "cloud otc: regions is not supported: write"),
-        (b"clouds: {otc: {auth: {auth_url: x}}}", b"clouds: {otc: [", "secure.yaml is not valid YAML at line 1"),
+        (
+            b"clouds: {otc: {regions: [eu-de, eu-nl]}}",
+            None,
+            "cloud otc: regions is not supported: write",
+        ),
+        (
+            b"clouds: {otc: {auth: {auth_url: x}}}",
+            b"clouds: {otc: [",
+            "secure.yaml is not valid YAML at line 1",
+        ),
         (b"clouds: {otc: {auth: {auth_url: x}}}", b"\xff", "secure.yaml cannot be read"),
-        (b"clouds: {otc: {auth: {auth_url: 'https://x', password: 12}}}", None, "password in auth is no text: put"),
+        (
+            b"clouds: {otc: {auth: {auth_url: 'https://x', password: 12}}}",
+            None,
+            "password in auth is no text: put",
+        ),
         (b"clouds: {'no good': {}}", None, "a name has 1 to 64 letters"),
     ],
 )
@@ -221,7 +261,10 @@ def test_a_wrong_cloud_file_is_named_with_the_place(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(b"PORT=\xff", "make it a readable UTF-8 file"), (b"DEBUG=1\nthis is no line\n", "line 2, is no NAME=value")],
+    [
+        (b"PORT=\xff", "make it a readable UTF-8 file"),
+        (b"DEBUG=1\nthis is no line\n", "line 2, is no NAME=value"),
+    ],
 )
 def test_a_wrong_env_file_is_named(start: Start, server: Any, text: bytes, words: str) -> None:
     (server[1] / ".env").write_bytes(text)
@@ -230,13 +273,21 @@ def test_a_wrong_env_file_is_named(start: Start, server: Any, text: bytes, words
 
 
 def test_the_environment_wins_over_the_env_file(start: Start, server: Any) -> None:
-    (server[1] / ".env").write_text("PORT=1111\nVBSDASH_HOST='0.0.0.0'\n# a comment\nexport DEBUG=1\n")
-    assert values(start, "LISTEN_PORT", "LISTEN_HOST", "DEBUG", PORT="2222") == [2222, "0.0.0.0", True]
+    (server[1] / ".env").write_text(
+        "PORT=1111\nVBSDASH_HOST='0.0.0.0'\n# a comment\nexport DEBUG=1\n"
+    )
+    assert values(start, "LISTEN_PORT", "LISTEN_HOST", "DEBUG", PORT="2222") == [
+        2222,
+        "0.0.0.0",
+        True,
+    ]
 
 
 def test_a_cloud_file_of_the_env_file_is_found(start: Start, server: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(f"clouds:\n  a:\n    {LOGIN}\n  b:\n    {LOGIN}\n")
-    (server[1] / ".env").write_text(f"OS_CLIENT_CONFIG_FILE={tmp_path}/mine.yaml\nVBSDASH_CLOUDS=b\n")
+    (server[1] / ".env").write_text(
+        f"OS_CLIENT_CONFIG_FILE={tmp_path}/mine.yaml\nVBSDASH_CLOUDS=b\n"
+    )
     assert values(start, "DEMO", "CLOUDS.keys().__len__()", "CLOUDS['b'].name") == [False, 1, "b"]
 
 
@@ -265,7 +316,9 @@ def test_a_cloud_file_of_the_env_file_is_found(start: Start, server: Any, tmp_pa
         ),
     ],
 )
-def test_the_openstack_variables_make_a_cloud_called_envvars(start: Start, changed: dict[str, str], kind: str) -> None:
+def test_the_openstack_variables_make_a_cloud_called_envvars(
+    start: Start, changed: dict[str, str], kind: str
+) -> None:
     given = {**OPENRC, "OS_REGION_NAME": "eu-de", **changed}
     words = ["CLOUDS['envvars'].auth_type", "CLOUDS['envvars'].region", "DEMO"]
     assert values(start, *words, **given) == [kind, "eu-de", False]
@@ -308,13 +361,28 @@ def test_a_key_file_that_a_full_disk_left_empty_is_made_anew(start: Start, tmp_p
 def test_a_key_file_that_cannot_be_read_names_the_cure(start: Start, tmp_path: Path) -> None:
     (tmp_path / "data" / "secret_key" / "x").mkdir(parents=True)
     exit_code, said = start()
-    assert (exit_code, said.endswith("cannot be read or made: remove it, or set SECRET_KEY.")) == (1, True), said
+    assert (exit_code, said.endswith("cannot be read or made: remove it, or set SECRET_KEY.")) == (
+        1,
+        True,
+    ), said
 
 
-@pytest.mark.parametrize("argv", [["manage.py", "check"], ["-m", "celery", "-A", "vbsdash", "report"]])
+@pytest.mark.parametrize(
+    "argv", [["manage.py", "check"], ["-m", "celery", "-A", "vbsdash", "report"]]
+)
 def test_each_way_to_start_says_the_same_sentence(argv: list[str], tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "VBSDASH_DATA_DIR": str(tmp_path), "PORT": "x"}
-    done = subprocess.run([sys.executable, *argv], cwd=PROJECT, env=env, capture_output=True, text=True)
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "VBSDASH_DATA_DIR": str(tmp_path),
+        "PORT": "x",
+    }
+    done = subprocess.run(
+        [sys.executable, *argv], cwd=PROJECT, env=env, capture_output=True, text=True
+    )
     assert done.returncode != 0
-    assert "vbsdash: PORT is 'x': write a number from 0 to 65535; 0 takes a free one." in done.stdout + done.stderr
+    assert (
+        "vbsdash: PORT is 'x': write a number from 0 to 65535; 0 takes a free one."
+        in done.stdout + done.stderr
+    )
     assert "Traceback" not in done.stdout + done.stderr

@@ -32,7 +32,9 @@ class Asker:
         self.token = simulator.issue_token()
 
     def get(self, path: str, *, base: str | None = None, **headers: str) -> requests.Response:
-        headers = {"X-Auth-Token": self.token} | {name.replace("_", "-"): text for name, text in headers.items()}
+        headers = {"X-Auth-Token": self.token} | {
+            name.replace("_", "-"): text for name, text in headers.items()
+        }
         url = (self.simulator.vbs_endpoint if base is None else base) + path
         return self.session.get(url, headers=headers, timeout=LIMIT_S, allow_redirects=False)
 
@@ -61,7 +63,12 @@ def options(**words: Any) -> pytest.MarkDecorator:
 
 def body(number: int, **more: Any) -> dict[str, Any]:
     created = f"2026-11-{number:02d}T01:00:00.000000"
-    return {"id": f"a0b1c2d3-0000-4000-8000-{number:012d}", "created_at": created, "volume_id": VOLUME, **more}
+    return {
+        "id": f"a0b1c2d3-0000-4000-8000-{number:012d}",
+        "created_at": created,
+        "volume_id": VOLUME,
+        **more,
+    }
 
 
 def page_example() -> str:
@@ -138,7 +145,9 @@ def test_every_documented_status_has_its_natural_form(ask: Asker, status: int, k
     answer = ask.get(f"/backups/{ask.simulator.seed_example_id}")
     assert answer.status_code == status
     assert (
-        next(iter(answer.json())) if answer.text.startswith("{") else answer.text.split("\r\n")[0].split("\n")[0]
+        next(iter(answer.json()))
+        if answer.text.startswith("{")
+        else answer.text.split("\r\n")[0].split("\n")[0]
     ) == key
 
 
@@ -146,7 +155,10 @@ def test_a_backup_that_is_not_there_is_named_in_the_404(ask: Asker) -> None:
     for missing in ("a0b1c2d3-0000-4000-8000-000000000099", "no-uuid"):
         answer = ask.get(f"/backups/{missing}")
         message = f"Backup {missing} could not be found."
-        assert (answer.status_code, answer.json()) == (404, {"itemNotFound": {"message": message, "code": 404}})
+        assert (answer.status_code, answer.json()) == (
+            404,
+            {"itemNotFound": {"message": message, "code": 404}},
+        )
         assert answer.headers["X-Compute-Request-Id"].startswith("req-")
 
 
@@ -159,14 +171,26 @@ def test_a_removed_backup_is_gone_for_good(ask: Asker) -> None:
 
 
 def test_a_vanishing_backup_is_found_once_and_an_unlisted_one_by_its_id_only(ask: Asker) -> None:
-    vanishing, unlisted = ask.simulator.add(body(1), vanish=True), ask.simulator.add(body(2), listed=False)
+    vanishing, unlisted = (
+        ask.simulator.add(body(1), vanish=True),
+        ask.simulator.add(body(2), listed=False),
+    )
     assert ask.ids("volume_id=" + VOLUME) == [vanishing]
     assert [ask.get(f"/backups/{vanishing}").status_code for _ in range(2)] == [200, 404]
     assert ask.get(f"/backups/{unlisted}").json() == {"backup": body(2)}
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v2", "/v2/", "/v2/{p}", "/v2/{p}/nothing", "/v2/{p}/volumes/detail", "/volume/v3/{p}/backups"]
+    "path",
+    [
+        "/",
+        "/v2",
+        "/v2/",
+        "/v2/{p}",
+        "/v2/{p}/nothing",
+        "/v2/{p}/volumes/detail",
+        "/volume/v3/{p}/backups",
+    ],
 )
 def test_an_unknown_path_is_the_gateways_404(ask: Asker, path: str) -> None:
     answer = ask.get(path.replace("{p}", ask.simulator.project_id), base=ask.simulator.url)
@@ -190,7 +214,10 @@ def test_who_asks_for_xml_alone_gets_xml(ask: Asker) -> None:
     answer = ask.get(f"/backups/{ask.simulator.seed_example_id}", Accept="application/xml")
     assert answer.headers["Content-Type"] == "application/xml"
     assert ElementTree.fromstring(answer.text).findtext("id") == ask.simulator.seed_example_id
-    assert ask.get("/backups", Accept="application/xml, application/json").headers["Content-Type"] == "application/json"
+    assert (
+        ask.get("/backups", Accept="application/xml, application/json").headers["Content-Type"]
+        == "application/json"
+    )
 
 
 @options(flavor="cinder", backups=200)
@@ -204,11 +231,15 @@ def test_who_asks_for_xml_alone_gets_xml(ask: Asker) -> None:
         (64, {"os-backup-project-attr:project_id", "metadata", "user_id", "encryption_key_id"}),
     ],
 )
-def test_stock_cinder_gives_the_keys_of_its_microversion(ask: Asker, minor: int | None, added: set[str]) -> None:
+def test_stock_cinder_gives_the_keys_of_its_microversion(
+    ask: Asker, minor: int | None, added: set[str]
+) -> None:
     newest = json.loads((SAMPLES / "23_cinder_v3_microversion_3_64.json").read_text())["backup"]
     headers = {"OpenStack_API_Version": f"volume 3.{minor}"} if minor else {}
     answer = ask.get("/backups/detail", **headers)
-    entries = [entry for entry in answer.json()["backups"] if entry["id"] != ask.simulator.seed_example_id]
+    entries = [
+        entry for entry in answer.json()["backups"] if entry["id"] != ask.simulator.seed_example_id
+    ]
     late = {"os-backup-project-attr:project_id", "metadata", "user_id", "encryption_key_id"}
     assert set().union(*entries) == set(newest) - late | added
     assert answer.headers["OpenStack-API-Version"] == f"volume 3.{minor or 0}"
@@ -221,21 +252,35 @@ def test_stock_cinder_knows_neither_metadata_nor_too_new_versions(ask: Asker) ->
     example = ask.get(f"/backups/{ask.simulator.seed_example_id}").json()["backup"]
     page = json.loads(page_example())["backup"]
     assert example == {
-        key: value for key, value in page.items() if key not in ("service_metadata", "os-bak-tenant-attr:tenant_id")
+        key: value
+        for key, value in page.items()
+        if key not in ("service_metadata", "os-bak-tenant-attr:tenant_id")
     }
     assert ask.get("/backups", OpenStack_API_Version="volume 3.999").status_code == 406
-    assert ask.get("/backups/detail?with_count=1", OpenStack_API_Version="volume 3.45").json()["count"] == 1
+    assert (
+        ask.get("/backups/detail?with_count=1", OpenStack_API_Version="volume 3.45").json()["count"]
+        == 1
+    )
 
 
 def test_records_name_what_was_asked_without_the_token(ask: Asker) -> None:
     ask.get("/backups?limit=1", Accept="application/json")
     (record,) = ask.simulator.requests
-    assert (record.method, record.query, record.token_sent and record.token_valid, record.at, record.status) == (
+    assert (
+        record.method,
+        record.query,
+        record.token_sent and record.token_valid,
+        record.at,
+        record.status,
+    ) == (
         "GET",
         "limit=1",
         True,
         NOW,
         200,
     )
-    assert (record.headers["accept"], "x-auth-token" in record.headers) == ("application/json", False)
+    assert (record.headers["accept"], "x-auth-token" in record.headers) == (
+        "application/json",
+        False,
+    )
     assert ask.token not in repr(record)

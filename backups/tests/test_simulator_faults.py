@@ -25,11 +25,15 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-def get(simulator: Simulator, path: str = "", *, token: str | None = None, **options: Any) -> requests.Response:
+def get(
+    simulator: Simulator, path: str = "", *, token: str | None = None, **options: Any
+) -> requests.Response:
     path = path or f"/backups/{simulator.seed_example_id}"
     headers = {"X-Auth-Token": token or simulator.issue_token(), "Connection": "close"}
     url = simulator.vbs_endpoint + path
-    return requests.get(url, headers=headers, **({"timeout": LIMIT_S, "allow_redirects": False} | options))
+    return requests.get(
+        url, headers=headers, **({"timeout": LIMIT_S, "allow_redirects": False} | options)
+    )
 
 
 def page(simulator: Simulator, query: str) -> list[str]:
@@ -41,7 +45,10 @@ def raw(simulator: Simulator, path: str) -> bytes:
     token = simulator.issue_token()
     with socket.create_connection(("127.0.0.1", simulator.port), timeout=LIMIT_S) as connection:
         connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\nConnection: close\r\n\r\n".encode()
+            (
+                f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+                f"X-Auth-Token: {token}\r\nConnection: close\r\n\r\n"
+            ).encode()
         )
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -77,9 +84,17 @@ def test_two_faults_take_turns(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [(7, "7"), ("7", "7"), ("date+90", "Mon, 23 Nov 2026 12:01:30 GMT"), ("soon", "soon"), (None, "1")],
+    [
+        (7, "7"),
+        ("7", "7"),
+        ("date+90", "Mon, 23 Nov 2026 12:01:30 GMT"),
+        ("soon", "soon"),
+        (None, "1"),
+    ],
 )
-def test_retry_after_comes_as_seconds_as_a_date_or_as_nonsense(simulator: Simulator, given: Any, expected: str) -> None:
+def test_retry_after_comes_as_seconds_as_a_date_or_as_nonsense(
+    simulator: Simulator, given: Any, expected: str
+) -> None:
     simulator.fault(Fault("retry_after", retry_after=given))
     answer = get(simulator)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, expected)
@@ -140,12 +155,23 @@ def test_who_leaves_in_the_middle_of_a_huge_body_harms_nobody(simulator: Simulat
 
 def test_bodies_are_made_bad_as_told(simulator: Simulator) -> None:
     seen = {}
-    for kind in ("wrong_content_type", "html", "empty", "deep", "not_json", "duplicate_keys", "wrong_envelope"):
+    for kind in (
+        "wrong_content_type",
+        "html",
+        "empty",
+        "deep",
+        "not_json",
+        "duplicate_keys",
+        "wrong_envelope",
+    ):
         simulator.fault(Fault(kind, times=1))
         seen[kind] = get(simulator)
     assert {answer.status_code for answer in seen.values()} == {200}
     good = get(simulator).json()
-    assert (seen["wrong_content_type"].headers["Content-Type"], seen["wrong_content_type"].json()) == (
+    assert (
+        seen["wrong_content_type"].headers["Content-Type"],
+        seen["wrong_content_type"].json(),
+    ) == (
         "text/plain",
         good,
     )
@@ -165,17 +191,25 @@ def test_html_may_call_itself_json(simulator: Simulator) -> None:
     assert get(simulator).text.startswith("<html>")
     simulator.clear_faults()
     simulator.fault(Fault("html", content_type="application/json"))
-    assert (get(simulator).headers["Content-Type"], get(simulator).text[:6]) == ("application/json", "<html>")
+    assert (get(simulator).headers["Content-Type"], get(simulator).text[:6]) == (
+        "application/json",
+        "<html>",
+    )
 
 
 def test_a_redirect_leads_to_another_host(simulator: Simulator) -> None:
     with Simulator() as other:
         simulator.fault(Fault("redirect", url=other.url))
         answer = get(simulator)
-        assert (answer.status_code, answer.headers["Location"]) == (302, other.url + one_path(simulator))
+        assert (answer.status_code, answer.headers["Location"]) == (
+            302,
+            other.url + one_path(simulator),
+        )
         assert other.requests == []
         assert get(simulator, allow_redirects=True).url.startswith(other.url)
-        assert [(record.path, record.token_sent) for record in other.requests] == [(one_path(simulator), True)]
+        assert [(record.path, record.token_sent) for record in other.requests] == [
+            (one_path(simulator), True)
+        ]
 
 
 def test_an_expired_token_is_refused_until_there_is_a_new_one(simulator: Simulator) -> None:
@@ -190,13 +224,16 @@ def test_a_refused_sign_in_leaves_issued_tokens_alone(simulator: Simulator) -> N
     auth = {"auth": {"identity": {"methods": ["token"], "token": {"id": simulator.issue_token()}}}}
     assert get(simulator).status_code == 200
     answers = [
-        requests.post(f"{simulator.auth_url}/auth/tokens", json=auth, timeout=LIMIT_S).status_code for _ in range(2)
+        requests.post(f"{simulator.auth_url}/auth/tokens", json=auth, timeout=LIMIT_S).status_code
+        for _ in range(2)
     ]
     assert answers == [401, 201]
 
 
 @pytest.mark.parametrize(("rows", "seen_twice", "missed"), [(1, 2, 2), (-1, 0, 2)])
-def test_rows_shift_between_pages(simulator: Simulator, rows: int, seen_twice: int, missed: int) -> None:
+def test_rows_shift_between_pages(
+    simulator: Simulator, rows: int, seen_twice: int, missed: int
+) -> None:
     ids = page(simulator, "limit=1000")
     simulator.fault(Fault("shift", rows=rows))
     pages = [page(simulator, f"limit=10&offset={offset}") for offset in (0, 10, 20)]
@@ -208,7 +245,10 @@ def test_rows_shift_between_pages(simulator: Simulator, rows: int, seen_twice: i
 def test_endless_pages_repeat_the_first_one(simulator: Simulator) -> None:
     first = page(simulator, "limit=10")
     simulator.fault(Fault("endless"))
-    answers = [get(simulator, f"/backups/detail?limit=10&offset={offset}").json() for offset in (0, 10, 10_000)]
+    answers = [
+        get(simulator, f"/backups/detail?limit=10&offset={offset}").json()
+        for offset in (0, 10, 10_000)
+    ]
     assert [[entry["id"] for entry in answer["backups"]] for answer in answers] == [first] * 3
     assert {answer["backups_links"][0]["rel"] for answer in answers} == {"next"}
 
@@ -235,7 +275,9 @@ def test_faults_of_lists_add_up(simulator: Simulator) -> None:
 
 def test_requests_in_flight_are_counted_by_backup() -> None:
     with ThreadPoolExecutor(3) as threads, Simulator(backups=3) as simulator:
-        other = next(backup_id for backup_id in simulator.ids if backup_id != simulator.seed_example_id)
+        other = next(
+            backup_id for backup_id in simulator.ids if backup_id != simulator.seed_example_id
+        )
         simulator.fault(Fault("hang", times=3))
         for backup_id in (simulator.seed_example_id, simulator.seed_example_id, other):
             threads.submit(get, simulator, f"/backups/{backup_id}")
@@ -246,19 +288,30 @@ def test_requests_in_flight_are_counted_by_backup() -> None:
 
 def test_requests_one_after_the_other_are_never_in_flight_together() -> None:
     with Simulator(backups=3) as simulator:
-        other = next(backup_id for backup_id in simulator.ids if backup_id != simulator.seed_example_id)
+        other = next(
+            backup_id for backup_id in simulator.ids if backup_id != simulator.seed_example_id
+        )
         get(simulator)
         simulator.forget_requests()
         get(simulator, f"/backups/{other}")
-        assert (simulator.max_in_flight, simulator.max_in_flight_per_backup, simulator.request_count) == (1, 1, 1)
+        assert (
+            simulator.max_in_flight,
+            simulator.max_in_flight_per_backup,
+            simulator.request_count,
+        ) == (1, 1, 1)
 
 
 def test_one_connection_serves_many_requests(simulator: Simulator) -> None:
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = simulator.issue_token()
         for _ in range(50):
-            session.get(f"{simulator.vbs_endpoint}/backups/{simulator.seed_example_id}", timeout=LIMIT_S)
-        assert len([thread for thread in threading.enumerate() if "process_request" in thread.name]) == 1
+            session.get(
+                f"{simulator.vbs_endpoint}/backups/{simulator.seed_example_id}", timeout=LIMIT_S
+            )
+        assert (
+            len([thread for thread in threading.enumerate() if "process_request" in thread.name])
+            == 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -268,7 +321,10 @@ def test_one_connection_serves_many_requests(simulator: Simulator) -> None:
         ("kind=reset,probability=0.1", Fault("reset", probability=0.1)),
         ("status=429,retry_after=7,times=3", Fault("status", status=429, retry_after="7", times=3)),
         ("retry_after=date+5", Fault("retry_after", retry_after="date+5")),
-        ("status=404,body=apigw,path=/backups/", Fault("status", status=404, body="apigw", path="/backups/")),
+        (
+            "status=404,body=apigw,path=/backups/",
+            Fault("status", status=404, body="apigw", path="/backups/"),
+        ),
         ("redirect, url=http://192.0.2.1", Fault("redirect", url="http://192.0.2.1")),
     ],
 )
@@ -286,7 +342,11 @@ def test_a_fault_can_be_written_as_text(text: str, fault: Fault) -> None:
         ("hang,probability=2", "A probability lies between 0 and 1, not at 2.0."),
         ("redirect", "A redirect needs url=, the address it leads to."),
         ("hang,times=0", "A fault happens at least once; times=0 makes no sense."),
-        ("hang,path=(", "The path '(' is no regular expression: missing ), unterminated subpattern at position 0."),
+        (
+            "hang,path=(",
+            "The path '(' is no regular expression: missing ), unterminated subpattern at "
+            "position 0.",
+        ),
     ],
 )
 def test_a_senseless_fault_says_what_is_wrong(text: str, sentence: str) -> None:
@@ -296,7 +356,9 @@ def test_a_senseless_fault_says_what_is_wrong(text: str, sentence: str) -> None:
 
 
 def test_an_unknown_word_of_a_fault_names_the_known_ones() -> None:
-    with pytest.raises(FaultError, match=r"Unknown word 'tmes' .*; words are: body, .*; kinds are: status, "):
+    with pytest.raises(
+        FaultError, match=r"Unknown word 'tmes' .*; words are: body, .*; kinds are: status, "
+    ):
         parse_fault("hang,tmes=1")
     with pytest.raises(FaultError, match="Unknown body form 'x'; known are: cinder, "):
         Fault("status", body="x")

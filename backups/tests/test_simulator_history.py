@@ -25,7 +25,9 @@ HOUR = timedelta(hours=1)
 Entry = dict[str, Any]
 
 
-def entries(moment: datetime, *, seed: int = 1, backups: int = 300, form: Form = FORM) -> list[Entry]:
+def entries(
+    moment: datetime, *, seed: int = 1, backups: int = 300, form: Form = FORM
+) -> list[Entry]:
     """The generated backups at this moment, oldest first, metadata decoded under `meta`."""
     world = World(seed=seed, backups=backups)
     now = moment.timestamp()
@@ -50,7 +52,9 @@ def names(moment: datetime) -> dict[str, str]:
 
 def test_the_same_seed_gives_the_same_backups_after_a_restart() -> None:
     assert entries(START) == entries(START)
-    assert {one["id"] for one in entries(START)}.isdisjoint(one["id"] for one in entries(START, seed=2))
+    assert {one["id"] for one in entries(START)}.isdisjoint(
+        one["id"] for one in entries(START, seed=2)
+    )
 
 
 def test_a_world_that_ran_on_equals_one_that_is_started_later() -> None:
@@ -73,13 +77,17 @@ def test_there_are_as_many_backups_as_asked_for_at_any_time(backups: int) -> Non
 
 
 def test_old_backups_go_and_new_ones_come() -> None:
-    before, after = ({one["id"] for one in entries(START + n * timedelta(days=1))} for n in range(2))
+    before, after = (
+        {one["id"] for one in entries(START + n * timedelta(days=1))} for n in range(2)
+    )
     assert len(before - after) == len(after - before)
     assert 70 < len(after - before) < 150
 
 
 def error_reasons(found: list[Entry]) -> Counter[str]:
-    return Counter(one["fail_reason"].partition(":")[0] for one in found if one["status"] == "error")
+    return Counter(
+        one["fail_reason"].partition(":")[0] for one in found if one["status"] == "error"
+    )
 
 
 def chains(found: list[Entry]) -> dict[str, list[int]]:
@@ -97,11 +105,17 @@ def steps(found: list[Entry]) -> list[list[int]]:
 
 def newest_good(found: list[Entry], moment: datetime) -> dict[str, timedelta]:
     """Age of each disk's newest good backup."""
-    return {one["volume_id"]: age(one, moment) for one in found if one["status"] in ("available", "restoring")}
+    return {
+        one["volume_id"]: age(one, moment)
+        for one in found
+        if one["status"] in ("available", "restoring")
+    }
 
 
 def long_running(found: list[Entry], moment: datetime, *, moving: bool) -> bool:
-    """Whether something runs for more than two hours and makes progress, or makes none, within 20 minutes."""
+    """Whether something runs for more than two hours and makes progress, or makes none, within 20
+    minutes.
+    """
     later = {one["id"]: one["meta"].get("progress") for one in cached(moment + HOUR / 3)}
     running = [one for one in found if one["status"] == "creating" and age(one, moment) > 2 * HOUR]
     return any((one["meta"]["progress"] != later[one["id"]]) == moving for one in running)
@@ -111,17 +125,31 @@ STATES: dict[str, Callable[[list[Entry], datetime], bool]] = {
     "one is always in flight": lambda f, t: any(
         one["status"] == "creating" and age(one, t) < timedelta(minutes=10) for one in f
     ),
-    "policies name autobk": lambda f, t: sum((one["name"] or "").startswith("autobk_") for one in f) > 100,
-    "made by hand": lambda f, t: any((one["name"] or "").startswith("db-prod-01-data-before") for one in f),
+    "policies name autobk": lambda f, t: (
+        sum((one["name"] or "").startswith("autobk_") for one in f) > 100
+    ),
+    "made by hand": lambda f, t: any(
+        (one["name"] or "").startswith("db-prod-01-data-before") for one in f
+    ),
     "made by CSBS": lambda f, t: any(
         one["name"].startswith("manualbk_") and "VMID" in one["meta"] for one in f if one["name"]
     ),
     "copies of disks and of VMs": lambda f, t: {4, 5} <= {one["meta"].get("ST") for one in f},
-    "encrypted": lambda f, t: any(len(one["meta"].get("VK", "")) == 64 and one["meta"]["CMKID"] for one in f),
-    "failed with a code, often for one cause": lambda f, t: error_reasons(f)["VolumeBackup.0064"] >= 3,
-    "failed in free text": lambda f, t: any(not reason.startswith("VolumeBackup") for reason in error_reasons(f)),
-    "available with a reason": lambda f, t: any(one["status"] == "available" and one["fail_reason"] for one in f),
-    "error_deleting": lambda f, t: any(one["status"] == "error_deleting" and one["fail_reason"] for one in f),
+    "encrypted": lambda f, t: any(
+        len(one["meta"].get("VK", "")) == 64 and one["meta"]["CMKID"] for one in f
+    ),
+    "failed with a code, often for one cause": lambda f, t: (
+        error_reasons(f)["VolumeBackup.0064"] >= 3
+    ),
+    "failed in free text": lambda f, t: any(
+        not reason.startswith("VolumeBackup") for reason in error_reasons(f)
+    ),
+    "available with a reason": lambda f, t: any(
+        one["status"] == "available" and one["fail_reason"] for one in f
+    ),
+    "error_deleting": lambda f, t: any(
+        one["status"] == "error_deleting" and one["fail_reason"] for one in f
+    ),
     "restoring": lambda f, t: any(one["status"] == "restoring" for one in f),
     "error_restoring": lambda f, t: any(one["status"] == "error_restoring" for one in f),
     "deleting": lambda f, t: any(one["status"] == "deleting" for one in f),
@@ -133,13 +161,17 @@ STATES: dict[str, Callable[[list[Entry], datetime], bool]] = {
         old > timedelta(days=5) for volume, old in newest_good(f, t).items() if volume in names(t)
     ),
     "never backed up": lambda f, t: bool(names(t).keys() - {one["volume_id"] for one in f}),
-    "gone from the volume list": lambda f, t: bool({one["volume_id"] for one in f} - names(t).keys()),
+    "gone from the volume list": lambda f, t: bool(
+        {one["volume_id"] for one in f} - names(t).keys()
+    ),
     "start not tracked": lambda f, t: any(
         {one["meta"].get("Type") for one in f if one["volume_id"] == volume} == {1}
         for volume, name in names(t).items()
         if name == "wiki-data"
     ),
-    "pruned chain": lambda f, t: any(min(growth, default=0) < 0 < max(growth) for growth in steps(f)),
+    "pruned chain": lambda f, t: any(
+        min(growth, default=0) < 0 < max(growth) for growth in steps(f)
+    ),
     "odd jump": lambda f, t: any(
         max(growth) > 20 * sorted(growth)[len(growth) // 2] > 0 for growth in steps(f) if growth
     ),
@@ -151,7 +183,9 @@ STATES: dict[str, Callable[[list[Entry], datetime], bool]] = {
         and any("\u202e" in (one["name"] or "") for one in f)
         and any("💾" in (one["name"] or "") for one in f)
     ),
-    "plain descriptions": lambda f, t: any(one["description"] == "Backup of {prod} at 100%" for one in f),
+    "plain descriptions": lambda f, t: any(
+        one["description"] == "Backup of {prod} at 100%" for one in f
+    ),
     "nothing but nulls": lambda f, t: any(
         one["name"] is one["service_metadata"] is one["updated_at"] is None for one in f
     ),
@@ -165,7 +199,10 @@ def test_the_history_covers_at_any_moment(state: str) -> None:
 
 def test_type_follows_the_reading_that_is_asked_for() -> None:
     nought, one = (
-        {entry["id"]: entry["meta"].get("Type") for entry in entries(START, form=Form(type_full=full))}
+        {
+            entry["id"]: entry["meta"].get("Type")
+            for entry in entries(START, form=Form(type_full=full))
+        }
         for full in (0, 1)
     )
     assert set(nought.values()) == {0, 1, None}
@@ -179,7 +216,8 @@ def test_a_nightly_chain_grows_with_every_increment_and_begins_anew_each_week() 
     sizes = [one["meta"]["CS"] for one in nightly]
     assert kinds.count(0) == 2
     assert all(
-        (after > before) == (kind == 1) for before, after, kind in zip(sizes, sizes[1:], kinds[1:], strict=False)
+        (after > before) == (kind == 1)
+        for before, after, kind in zip(sizes, sizes[1:], kinds[1:], strict=False)
     )
 
 
@@ -187,7 +225,10 @@ def test_many_backups_are_made_small() -> None:
     tracemalloc.start()
     smaller = World(seed=1, backups=2_000)
     smaller.advance(START.timestamp())
-    assert sum(len(slot.encode(START.timestamp(), FORM)) for slot in smaller.slots.values()) > 2_000_000
+    assert (
+        sum(len(slot.encode(START.timestamp(), FORM)) for slot in smaller.slots.values())
+        > 2_000_000
+    )
     assert tracemalloc.get_traced_memory()[1] < 8_000_000
     tracemalloc.stop()
 
@@ -203,7 +244,11 @@ class Life:
 
     def at(self, seconds: float) -> Entry:
         self.now = START + timedelta(seconds=seconds)
-        answer = requests.get(f"{self.simulator.vbs_endpoint}/backups/{self.id}", headers=self.headers, timeout=LIMIT_S)
+        answer = requests.get(
+            f"{self.simulator.vbs_endpoint}/backups/{self.id}",
+            headers=self.headers,
+            timeout=LIMIT_S,
+        )
         body: Entry = answer.json()["backup"]
         return body
 
@@ -228,7 +273,10 @@ def test_a_created_backup_runs_by_the_clock_and_ends_in_two_steps() -> None:
 
 def test_progress_never_goes_back() -> None:
     life = Life(seconds=100)
-    seen = [int(json.loads(life.at(second)["service_metadata"])["progress"]) for second in range(10, 100, 5)]
+    seen = [
+        int(json.loads(life.at(second)["service_metadata"])["progress"])
+        for second in range(10, 100, 5)
+    ]
     life.simulator.stop()
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (10, 95)

@@ -1,4 +1,6 @@
-"""The simulator's list calls: paging in both flawed generations, filters, volumes, quota (`backups/vbs/API.md` §6)."""
+"""The simulator's list calls: paging in both flawed generations, filters, volumes, quota
+(`backups/vbs/API.md` §6).
+"""
 
 from collections.abc import Iterator
 
@@ -25,7 +27,10 @@ def test_pages_are_cut_by_offset_and_limit_and_the_summary_is_short(ask: Asker) 
     assert ask.ids("limit=2&offset=7") == []
     assert ask.ids("limit=0") == []
     assert ask.ids("sort_key=created_at&sort_dir=asc") == ids[::-1]
-    assert {tuple(entry) for entry in ask.get("/backups").json()["backups"]} == {("id",), ("id", "name", "links")}
+    assert {tuple(entry) for entry in ask.get("/backups").json()["backups"]} == {
+        ("id",),
+        ("id", "name", "links"),
+    }
 
 
 def test_filters_are_exact(ask: Asker) -> None:
@@ -38,7 +43,16 @@ def test_filters_are_exact(ask: Asker) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=-1", "limit=x", "offset=-1", "offset=x", f"offset={10**30}", "sort_key=x", "sort_dir=x"]
+    "query",
+    [
+        "limit=-1",
+        "limit=x",
+        "offset=-1",
+        "offset=x",
+        f"offset={10**30}",
+        "sort_key=x",
+        "sort_dir=x",
+    ],
 )
 def test_a_senseless_query_is_a_bad_request(ask: Asker, query: str) -> None:
     answer = ask.get(f"/backups/detail?{query}")
@@ -54,7 +68,9 @@ def test_a_page_never_has_more_than_a_thousand(ask: Asker) -> None:
 
 
 @options(paging="offset")
-def test_the_old_generation_ignores_the_marker_so_that_its_link_repeats_the_page(ask: Asker) -> None:
+def test_the_old_generation_ignores_the_marker_so_that_its_link_repeats_the_page(
+    ask: Asker,
+) -> None:
     ids = fill(ask, 4)
     first = ask.get("/backups/detail?limit=2&offset=1").json()
     query = f"limit=2&offset=1&marker={ids[2]}"
@@ -86,7 +102,10 @@ def test_a_full_last_page_names_a_next_one_that_is_empty(ask: Asker) -> None:
 def test_the_volume_list_names_disks_by_pages(ask: Asker) -> None:
     base = ask.simulator.volume_endpoint
     volumes = ask.get("/volumes/detail", base=base).json()["volumes"]
-    paged = [ask.get(f"/volumes/detail?limit=10&offset={at}", base=base).json() for at in range(0, len(volumes), 10)]
+    paged = [
+        ask.get(f"/volumes/detail?limit=10&offset={at}", base=base).json()
+        for at in range(0, len(volumes), 10)
+    ]
     assert [volume for page in paged for volume in page["volumes"]] == volumes
     assert "&marker=" in paged[0]["volumes_links"][0]["href"]
     assert {"db-prod-02-data", "jump-host-root"} <= {volume["name"] for volume in volumes}
@@ -111,4 +130,7 @@ def test_what_the_cloud_does_not_allow_is_forbidden(ask: Asker) -> None:
 def test_the_quota_counts_backups_and_gigabytes(ask: Asker) -> None:
     gigabytes = sum(entry["size"] for entry in ask.get("/backups/detail").json()["backups"])
     resources = ask.get("/cloudbackups/quota").json()["quotas"]["resources"]
-    assert [(one["type"], one["used"]) for one in resources] == [("backups", 11), ("backup_ gigabytes", gigabytes)]
+    assert [(one["type"], one["used"]) for one in resources] == [
+        ("backups", 11),
+        ("backup_ gigabytes", gigabytes),
+    ]

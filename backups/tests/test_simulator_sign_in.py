@@ -1,4 +1,6 @@
-"""The simulator's Keystone and signature check (`backups/vbs/API.md` §7), asked by the real keystoneauth1."""
+"""The simulator's Keystone and signature check (`backups/vbs/API.md` §7), asked by the real
+keystoneauth1.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,16 +44,22 @@ def simulator(clock: Clock) -> Iterator[Simulator]:
 
 
 def session_of(entry: dict[str, Any]) -> Session:
-    plugin: Any = loading.get_plugin_loader(entry.get("auth_type", "password")).load_from_options(**entry["auth"])
+    plugin: Any = loading.get_plugin_loader(entry.get("auth_type", "password")).load_from_options(
+        **entry["auth"]
+    )
     return Session(auth=plugin)
 
 
 @pytest.mark.parametrize("auth", ["password", "v3applicationcredential", "token"])
-def test_keystoneauth_signs_in_each_way_and_finds_the_catalog(simulator: Simulator, auth: str) -> None:
+def test_keystoneauth_signs_in_each_way_and_finds_the_catalog(
+    simulator: Simulator, auth: str
+) -> None:
     entry = yaml.safe_load(simulator.clouds_yaml("otc", auth=auth))["clouds"]["otc"]
     session = session_of(entry)
     kinds = ("vbs", "vbsv2", "evs", "volumev2", "volumev3", "block-storage")
-    found = [session.get_endpoint(service_type=kind, region_name=entry["region_name"]) for kind in kinds]
+    found = [
+        session.get_endpoint(service_type=kind, region_name=entry["region_name"]) for kind in kinds
+    ]
     paths = [
         "/v2/",
         f"/v2/{PROJECT}",
@@ -61,7 +69,10 @@ def test_keystoneauth_signs_in_each_way_and_finds_the_catalog(simulator: Simulat
         f"/evs/v3/{PROJECT}",
     ]
     assert found == [simulator.url + path for path in paths]
-    assert session.get(f"{simulator.vbs_endpoint}/backups").json()["backups"][0]["id"] == simulator.seed_example_id
+    assert (
+        session.get(f"{simulator.vbs_endpoint}/backups").json()["backups"][0]["id"]
+        == simulator.seed_example_id
+    )
     session.session.close()
 
 
@@ -70,7 +81,9 @@ def test_stock_cinder_has_no_vbs_in_its_catalog() -> None:
         session = session_of(simulator.cloud_entry())
         with pytest.raises(EndpointNotFound):
             session.get_endpoint(service_type="vbsv2")
-        assert session.get_endpoint(service_type="volumev3") == f"{simulator.url}/volume/v3/{PROJECT}"
+        assert (
+            session.get_endpoint(service_type="volumev3") == f"{simulator.url}/volume/v3/{PROJECT}"
+        )
         assert (
             session.get_endpoint(service_type="block-storage", min_version="3.0")
             == f"{simulator.url}/volume/v3/{PROJECT}"
@@ -78,8 +91,12 @@ def test_stock_cinder_has_no_vbs_in_its_catalog() -> None:
         session.session.close()
 
 
-@pytest.mark.parametrize("wrong", [{"password": "guess"}, {"username": "nobody"}, {"project_name": "eu-de_other"}])
-def test_a_wrong_word_is_refused_in_keystones_words(simulator: Simulator, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"password": "guess"}, {"username": "nobody"}, {"project_name": "eu-de_other"}]
+)
+def test_a_wrong_word_is_refused_in_keystones_words(
+    simulator: Simulator, wrong: dict[str, str]
+) -> None:
     entry = simulator.cloud_entry()
     session = session_of(entry | {"auth": entry["auth"] | wrong})
     with pytest.raises(Unauthorized, match="The request you have made requires authentication"):
@@ -101,9 +118,9 @@ def get(simulator: Simulator, token: str | None) -> requests.Response:
 def test_a_token_without_project_opens_nothing(simulator: Simulator) -> None:
     unscoped = sign_in(simulator)
     domain = sign_in(simulator, scope={"domain": {"id": simulator.account.domain_id}})
-    assert [("project" in answer.json()["token"], answer.status_code) for answer in (unscoped, domain)] == [
-        (False, 201)
-    ] * 2
+    assert [
+        ("project" in answer.json()["token"], answer.status_code) for answer in (unscoped, domain)
+    ] == [(False, 201)] * 2
     assert get(simulator, unscoped.headers["X-Subject-Token"]).status_code == 401
     assert get(simulator, domain.headers["X-Subject-Token"]).status_code == 403
 
@@ -111,12 +128,21 @@ def test_a_token_without_project_opens_nothing(simulator: Simulator) -> None:
 def test_the_catalog_can_be_left_out(simulator: Simulator) -> None:
     scope = {"project": {"id": simulator.project_id}}
     assert "catalog" in sign_in(simulator, scope=scope).json()["token"]
-    answer = requests.post(f"{simulator.auth_url}/auth/tokens?nocatalog=1", json={}, timeout=LIMIT_S)
+    answer = requests.post(
+        f"{simulator.auth_url}/auth/tokens?nocatalog=1", json={}, timeout=LIMIT_S
+    )
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 400)
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"auth": 1}', b'{"auth": {}}', b'{"auth": {"identity": {"methods": ["password"]}}}']
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"auth": 1}',
+        b'{"auth": {}}',
+        b'{"auth": {"identity": {"methods": ["password"]}}}',
+    ],
 )
 def test_a_sign_in_that_makes_no_sense_is_a_bad_request(simulator: Simulator, body: bytes) -> None:
     answer = requests.post(f"{simulator.auth_url}/auth/tokens", data=body, timeout=LIMIT_S)
@@ -156,15 +182,24 @@ def test_the_signature_is_the_one_of_the_known_answers(target: str, expected: st
     assert signature(VECTOR_SECRET, date=date, canonical=canonical) == expected
 
 
-def signed(simulator: Simulator, *, secret: str | None = None, date: str = "20261123T194500Z") -> requests.Response:
-    headers = {"host": simulator.url.removeprefix("http://"), "x-project-id": PROJECT, "x-sdk-date": date}
+def signed(
+    simulator: Simulator, *, secret: str | None = None, date: str = "20261123T194500Z"
+) -> requests.Response:
+    headers = {
+        "host": simulator.url.removeprefix("http://"),
+        "x-project-id": PROJECT,
+        "x-sdk-date": date,
+    }
     target = f"/v2/{PROJECT}/backups/detail?limit=1&name="
     canonical = canonical_request(Question.of("GET", target, headers, b""), sorted(headers))
     text = signature(secret or simulator.secret_key, date=date, canonical=canonical)
     access = (
-        f"SDK-HMAC-SHA256 Access={simulator.access_key}, SignedHeaders={';'.join(sorted(headers))}, Signature={text}"
+        f"SDK-HMAC-SHA256 Access={simulator.access_key}, "
+        f"SignedHeaders={';'.join(sorted(headers))}, Signature={text}"
     )
-    return requests.get(simulator.url + target, headers=headers | {"Authorization": access}, timeout=LIMIT_S)
+    return requests.get(
+        simulator.url + target, headers=headers | {"Authorization": access}, timeout=LIMIT_S
+    )
 
 
 def test_a_signed_request_is_let_in_and_a_wrong_one_is_not(simulator: Simulator) -> None:
@@ -178,7 +213,9 @@ def test_a_signed_request_is_let_in_and_a_wrong_one_is_not(simulator: Simulator)
     assert [record.token_valid for record in simulator.requests] == [True, False, False, False]
 
 
-def test_more_than_five_wrong_signatures_lock_the_key_for_five_minutes(simulator: Simulator, clock: Clock) -> None:
+def test_more_than_five_wrong_signatures_lock_the_key_for_five_minutes(
+    simulator: Simulator, clock: Clock
+) -> None:
     for _ in range(5):
         signed(simulator, secret="guess")
     assert signed(simulator).status_code == 200

@@ -40,7 +40,12 @@ def clouds(settings: Any) -> None:
 
 def backup(n: int, at: datetime | None = NOON, *, cloud: str = "otc", **words: Any) -> Backup:
     known = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + 12 * H, "cloud_id": cloud}
-    plain: dict[str, Any] = {"volume_id": f"disk-{n}", "status": "available", "created_at": at, "kind": "full"}
+    plain: dict[str, Any] = {
+        "volume_id": f"disk-{n}",
+        "status": "available",
+        "created_at": at,
+        "kind": "full",
+    }
     return Backup.objects.create(id=uuid.UUID(int=n), **{**known, **plain, **words})
 
 
@@ -60,9 +65,20 @@ def matching(listing: Any, query: str, now: datetime = NOON) -> int:
 
 def test_an_empty_house_has_zeros_and_wants_nothing() -> None:
     found = told()
-    assert (found.backups.total, found.volumes.total, found.chain_size_mb, found.attention) == (0, 0, 0, ())
-    assert (found.backups.by_status, found.backups.by_tracking_state, found.volumes.by_protection) == ({}, {}, {})
-    assert [sum(day) for day in [(one.good, one.failed, one.missed) for one in found.outcomes_by_day]] == [0] * 30
+    assert (found.backups.total, found.volumes.total, found.chain_size_mb, found.attention) == (
+        0,
+        0,
+        0,
+        (),
+    )
+    assert (
+        found.backups.by_status,
+        found.backups.by_tracking_state,
+        found.volumes.by_protection,
+    ) == ({}, {}, {})
+    assert [
+        sum(day) for day in [(one.good, one.failed, one.missed) for one in found.outcomes_by_day]
+    ] == [0] * 30
     assert found.growth.sentence == "Not enough data: a trend needs three days."
 
 
@@ -80,7 +96,10 @@ def test_numbers_count_what_is_there() -> None:
         {"pending": 1, "fresh": 4, "stale": 1, "gone": 1},
         7,
     )
-    assert (found.volumes.by_protection, found.volumes.total) == ({"protected": 1, "overdue": 1, "never": 2}, 4)
+    assert (found.volumes.by_protection, found.volumes.total) == (
+        {"protected": 1, "overdue": 1, "never": 2},
+        4,
+    )
     assert found.chain_size_mb == 550
 
 
@@ -91,10 +110,15 @@ def test_exempt_and_deleted_disks_stand_beside_the_total() -> None:
     Volume.objects.filter(volume_id="disk-1").update(exempt_reason="scratch")
     Volume.objects.filter(volume_id="disk-2").update(deleted_at=NOON)
     found = told()
-    assert (found.volumes.by_protection, found.volumes.total) == ({"exempt": 1, "deleted": 1, "protected": 1}, 1)
+    assert (found.volumes.by_protection, found.volumes.total) == (
+        {"exempt": 1, "deleted": 1, "protected": 1},
+        1,
+    )
 
 
-@hypothesis_settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(data=st.data())
 def test_each_number_is_the_row_count_of_its_list(data: Any) -> None:
     Volume.objects.all().delete()
@@ -137,7 +161,11 @@ def states(found: Summary) -> list[tuple[str, str, str, int]]:
 def test_five_hundred_stale_backups_of_a_silent_cloud_are_one_item() -> None:
     for n in range(1, 501):
         backup(n, stale_at=NOON - H)
-    error = {"class": "unavailable", "message": "No route to host.", "since": "2026-11-24T09:00:00Z"}
+    error = {
+        "class": "unavailable",
+        "message": "No route to host.",
+        "since": "2026-11-24T09:00:00Z",
+    }
     Cloud.objects.filter(pk="otc").update(last_good_at=NOON - 3 * H, error=error)
     found = told()
     assert states(found) == [("cloud", "otc", "unreachable", 1)]
@@ -187,7 +215,9 @@ def test_many_overdue_disks_of_a_cloud_are_one_item_and_few_are_named() -> None:
 
 def test_equal_failures_are_one_item_with_its_list() -> None:
     for n in range(1, 4):
-        backup(n, NOON - n * H, status="error", fail_reason=f"timed out after {n} s", volume_id=None)
+        backup(
+            n, NOON - n * H, status="error", fail_reason=f"timed out after {n} s", volume_id=None
+        )
     [one] = told().attention
     assert (one.count, one.title, one.since) == (3, "3 backups", NOON - 3 * H)
     assert matching(BACKUPS, one.query) == 3
@@ -211,8 +241,16 @@ def test_a_reader_of_one_cloud_sees_only_that() -> None:
     backup(1, chain_size_mb=5)
     backup(2, cloud="eu", status="error", chain_size_mb=7)
     found = told(only=["otc"])
-    assert (found.backups.total, found.volumes.total, found.chain_size_mb, found.attention) == (1, 1, 5, ())
-    assert (sum(day.good for day in found.outcomes_by_day), sum(day.failed for day in found.outcomes_by_day)) == (1, 0)
+    assert (found.backups.total, found.volumes.total, found.chain_size_mb, found.attention) == (
+        1,
+        1,
+        5,
+        (),
+    )
+    assert (
+        sum(day.good for day in found.outcomes_by_day),
+        sum(day.failed for day in found.outcomes_by_day),
+    ) == (1, 0)
     assert told(only=[]).backups.total == 0
 
 
@@ -234,7 +272,13 @@ def test_missed_backups_are_counted_on_their_days_even_while_the_gap_is_open() -
 
 def test_growth_is_told_with_its_uncertainty() -> None:
     for n in range(10):
-        backup(n, NOON - (9 - n) * DAY, volume_id="disk", kind="incremental", chain_size_mb=1000 + 100 * n)
+        backup(
+            n,
+            NOON - (9 - n) * DAY,
+            volume_id="disk",
+            kind="incremental",
+            chain_size_mb=1000 + 100 * n,
+        )
     found = told().growth
     assert (found.points[0].mb, found.points[-1].mb) == (1000, 1900)
     assert found.sentence == "Growing by 100 ± 0 MB a day."

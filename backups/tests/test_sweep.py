@@ -21,13 +21,20 @@ def test_one_page_answers_for_all_and_unchanged_ones_write_neither_body_nor_revi
     settings: Any, tmp_path: Path, clock: time_machine.Traveller
 ) -> None:
     now = timezone.now()
-    with running(settings, tmp_path, backups=60, clock=lambda: now) as sim:  # in which nothing moves on
+    with running(
+        settings, tmp_path, backups=60, clock=lambda: now
+    ) as sim:  # in which nothing moves on
         track(sim.ids)
         clock.shift(1)
-        assert list_sweep.sweep("otc") == len(sim.ids)  # three of them were asked for singly, too, to compare
+        assert list_sweep.sweep("otc") == len(
+            sim.ids
+        )  # three of them were asked for singly, too, to compare
         assert Backup.objects.filter(refreshed_at=None).count() == 0
         assert (singles(sim), lists(sim), cloud().list_lacks, cloud().listed) == (3, 1, [], 61)
-        bodies, revisions = set(Body.objects.values_list("pk", "received_at")), Revision.objects.count()
+        bodies, revisions = (
+            set(Body.objects.values_list("pk", "received_at")),
+            Revision.objects.count(),
+        )
         assert list_sweep.sweep("otc") == len(sim.ids)
         assert (singles(sim), lists(sim)) == (3, 2)
         assert set(Body.objects.values_list("pk", "received_at")) == bodies
@@ -44,14 +51,18 @@ def test_rows_that_shift_while_paging_are_neither_lost_nor_doubled(
     settings: Any, tmp_path: Path, paging: Any, rows: int
 ) -> None:
     now = timezone.now()
-    with running(settings, tmp_path, backups=1100, paging=paging, clock=lambda: now) as sim:  # no other row may go
+    with running(
+        settings, tmp_path, backups=1100, paging=paging, clock=lambda: now
+    ) as sim:  # no other row may go
         track(sim.ids)
         sim.fault(Fault("shift", rows=rows, path="backups/detail"))
         list_sweep.sweep("otc")
         assert Backup.objects.filter(refreshed_at=None).count() == 0
 
 
-def test_entries_that_lack_keys_are_noticed_and_erase_nothing(settings: Any, tmp_path: Path) -> None:
+def test_entries_that_lack_keys_are_noticed_and_erase_nothing(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
         list_sweep.sweep("otc")
@@ -83,7 +94,9 @@ def test_missing_in_a_list_is_not_gone_but_asked_for_singly(
 
 
 @pytest.mark.parametrize("kind", ["poison", "endless"])
-def test_a_broken_entry_or_endless_pages_hide_no_neighbour(settings: Any, tmp_path: Path, kind: str) -> None:
+def test_a_broken_entry_or_endless_pages_hide_no_neighbour(
+    settings: Any, tmp_path: Path, kind: str
+) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
         sim.fault(Fault(kind))
@@ -93,7 +106,9 @@ def test_a_broken_entry_or_endless_pages_hide_no_neighbour(settings: Any, tmp_pa
         assert (cloud().walked_at is None) == (kind == "endless")
 
 
-def test_a_list_that_is_refused_leaves_the_work_to_single_gets(settings: Any, tmp_path: Path) -> None:
+def test_a_list_that_is_refused_leaves_the_work_to_single_gets(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path, backups=40) as sim:
         track(sim.ids)
         sim.fault(Fault("status", status=403, path="/backups/detail"))
@@ -107,7 +122,9 @@ def test_a_disk_is_followed_by_its_own_switch(settings: Any, tmp_path: Path) -> 
     with running(settings, tmp_path) as sim:
         made = sim.create(VOLUME, seconds=60)
         sim.create(str(uuid.UUID(int=9)), seconds=60)
-        Volume.objects.create(cloud_id="otc", volume_id=VOLUME, follow=True, first_seen_at=timezone.now())
+        Volume.objects.create(
+            cloud_id="otc", volume_id=VOLUME, follow=True, first_seen_at=timezone.now()
+        )
         assert works()[0] == "sweep"
         list_sweep.sweep("otc")
         assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [made]
@@ -117,12 +134,18 @@ def test_a_disk_is_followed_by_its_own_switch(settings: Any, tmp_path: Path) -> 
         assert {str(pk) for pk in Backup.objects.values_list("pk", flat=True)} == {made, later}
 
 
-def test_a_disk_that_is_switched_off_is_not_followed_where_all_are(settings: Any, tmp_path: Path) -> None:
+def test_a_disk_that_is_switched_off_is_not_followed_where_all_are(
+    settings: Any, tmp_path: Path
+) -> None:
     with running(settings, tmp_path, entry={"vbs_follow": "all"}) as sim:
         sim.create(VOLUME, seconds=60)
-        Volume.objects.create(cloud_id="otc", volume_id=VOLUME, follow=False, first_seen_at=timezone.now())
+        Volume.objects.create(
+            cloud_id="otc", volume_id=VOLUME, follow=False, first_seen_at=timezone.now()
+        )
         list_sweep.sweep("otc")
-        assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [sim.seed_example_id]
+        assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [
+            sim.seed_example_id
+        ]
 
 
 def test_stock_cinder_is_swept_too(settings: Any, tmp_path: Path) -> None:
@@ -130,7 +153,13 @@ def test_stock_cinder_is_swept_too(settings: Any, tmp_path: Path) -> None:
         track(sim.ids)
         list_sweep.sweep("otc")
         assert Backup.objects.filter(refreshed_at=None).count() == 0
-        assert (cloud().catalog_type, cloud().seen_vbs, cloud().list_lacks) == ("volumev3", False, [])
-        assert {call.headers.get("openstack-api-version") for call in sim.requests if call.method == "GET"} == {
-            "volume 3.64"
-        }
+        assert (cloud().catalog_type, cloud().seen_vbs, cloud().list_lacks) == (
+            "volumev3",
+            False,
+            [],
+        )
+        assert {
+            call.headers.get("openstack-api-version")
+            for call in sim.requests
+            if call.method == "GET"
+        } == {"volume 3.64"}

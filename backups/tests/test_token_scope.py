@@ -22,7 +22,9 @@ SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
 
 @pytest.fixture(autouse=True)
 def two_clouds(settings: Any, tmp_path: Path) -> datetime:
-    """`mine` and `secret`, each with a failed backup of a disk; the token of the tests opens `mine` alone."""
+    """`mine` and `secret`, each with a failed backup of a disk; the token of the tests opens `mine`
+    alone.
+    """
     configure(settings, tmp_path, silent("mine", "secret"))
     now = timezone.now()
     for cloud, backup_id in (("mine", MINE), ("secret", THEIRS)):
@@ -30,7 +32,9 @@ def two_clouds(settings: Any, tmp_path: Path) -> datetime:
         Cloud.objects.create(name=cloud, last_good_at=now, attempted_at=now)
         times = {"tracked_at": now, "refreshed_at": now, "created_at": now}
         row = Backup.objects.create(id=backup_id, cloud_id=cloud, status="error", **words, **times)
-        Body.objects.create(backup=row, received_at=now, http_status=200, text=json.dumps({"name": words["name"]}))
+        Body.objects.create(
+            backup=row, received_at=now, http_status=200, text=json.dumps({"name": words["name"]})
+        )
         Volume.objects.create(cloud_id=cloud, volume_id=words["volume_id"], first_seen_at=now)
     return now
 
@@ -54,7 +58,12 @@ def state() -> list[Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/api/backups/", "/api/backups/?q=belongs", "/api/backups/?cloud=secret", "/api/backups.csv"),
+        *(
+            "/api/backups/",
+            "/api/backups/?q=belongs",
+            "/api/backups/?cloud=secret",
+            "/api/backups.csv",
+        ),
         *("/api/volumes/", "/api/failures/", "/api/clouds/", "/api/summary/", "/metrics"),
     ],
 )
@@ -75,7 +84,11 @@ def test_what_is_open_is_there(scoped: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(f"/api/backups/{THEIRS}/", f"/api/backups/{THEIRS}/raw/", f"/api/backups/{THEIRS}/revisions/"),
+        *(
+            f"/api/backups/{THEIRS}/",
+            f"/api/backups/{THEIRS}/raw/",
+            f"/api/backups/{THEIRS}/revisions/",
+        ),
         *(f"/api/volumes/secret/{SECRET}/", "/api/clouds/secret/backups/"),
     ],
 )
@@ -109,19 +122,30 @@ def test_no_write_reaches_another_cloud(scoped: Client, method: str, path: str, 
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_the_rule_of_a_tag_counts_in_all_clouds_and_is_not_for_some(scoped: Client, method: str) -> None:
+def test_the_rule_of_a_tag_counts_in_all_clouds_and_is_not_for_some(
+    scoped: Client, method: str
+) -> None:
     """A disk of the other cloud may carry the tag."""
-    answer = getattr(scoped, method)("/api/rules/tags/db/", {"period_seconds": 60}, content_type="application/json")
+    answer = getattr(scoped, method)(
+        "/api/rules/tags/db/", {"period_seconds": 60}, content_type="application/json"
+    )
     assert (answer.status_code, TagRule.objects.count()) == (403, 0)
 
 
 def test_a_cloud_that_there_is_not_is_refused_without_the_names_of_others(scoped: Client) -> None:
-    assert scoped.get("/api/clouds/nowhere/backups/").json()["detail"] == "This token does not open this cloud."
+    assert (
+        scoped.get("/api/clouds/nowhere/backups/").json()["detail"]
+        == "This token does not open this cloud."
+    )
 
 
-def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_open(scoped: Client) -> None:
+def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_open(
+    scoped: Client,
+) -> None:
     pending = str(uuid.UUID(int=7))
     Backup.objects.create(id=pending, cloud_id="secret", tracked_at=timezone.now())
-    answer = scoped.post("/api/backups/", {"cloud": "mine", "ids": [pending]}, content_type="application/json")
+    answer = scoped.post(
+        "/api/backups/", {"cloud": "mine", "ids": [pending]}, content_type="application/json"
+    )
     assert answer.status_code == 200
     assert Backup.objects.get(pk=pending).cloud_id == "secret"

@@ -44,10 +44,19 @@ def ask(client: Client, key: str) -> tuple[int, str]:
 def test_a_user_has_several_tokens_and_no_key_is_kept(user: User) -> None:
     now = timezone.now()
     first = tokens.create(user=user, name="  backup \n report ", read_only=True, now=now)
-    second = tokens.create(user=user, clouds=["other", "otc", "other"], days=30, now=now + timedelta(seconds=1))
+    second = tokens.create(
+        user=user, clouds=["other", "otc", "other"], days=30, now=now + timedelta(seconds=1)
+    )
     assert tokens.tokens_of(user, now) == [second.token, first.token]
-    assert (first.token.name, first.token.read_only, first.token.clouds) == ("backup report", True, ())
-    assert (second.token.clouds, second.token.expires_at) == (("otc", "other"), now + timedelta(days=30, seconds=1))
+    assert (first.token.name, first.token.read_only, first.token.clouds) == (
+        "backup report",
+        True,
+        (),
+    )
+    assert (second.token.clouds, second.token.expires_at) == (
+        ("otc", "other"),
+        now + timedelta(days=30, seconds=1),
+    )
     dump = serialize("json", ApiToken.objects.all())
     assert [key in dump for key in (first.key, second.key)] == [False, False]
     assert first.key != second.key
@@ -62,7 +71,9 @@ def test_a_user_has_several_tokens_and_no_key_is_kept(user: User) -> None:
         ({"clouds": ["otc", "nowhere"]}, "clouds"),
     ],
 )
-def test_what_a_token_cannot_be_is_named_by_its_field(user: User, wrong: dict[str, Any], field: str) -> None:
+def test_what_a_token_cannot_be_is_named_by_its_field(
+    user: User, wrong: dict[str, Any], field: str
+) -> None:
     with pytest.raises(tokens.BadToken) as refused:
         tokens.create(user=user, now=timezone.now(), **wrong)
     assert refused.value.field == field
@@ -92,11 +103,16 @@ def test_a_revoked_token_opens_nothing_and_says_so(user: User, client: Client) -
 def test_nobody_revokes_the_token_of_somebody_else(user: User) -> None:
     now = timezone.now()
     made = tokens.create(user=user, now=now)
-    assert tokens.revoke(user=User.objects.create_user("other"), token_id=made.token.id, now=now) is False
+    assert (
+        tokens.revoke(user=User.objects.create_user("other"), token_id=made.token.id, now=now)
+        is False
+    )
     assert tokens.tokens_of(user, now)[0].state == "usable"
 
 
-def test_a_token_that_ran_out_or_whose_account_is_off_says_which(user: User, client: Client) -> None:
+def test_a_token_that_ran_out_or_whose_account_is_off_says_which(
+    user: User, client: Client
+) -> None:
     made = tokens.create(user=user, days=1, now=timezone.now() - timedelta(days=1, seconds=1))
     assert ask(client, made.key)[1].startswith("This token ran out at")
     assert tokens.tokens_of(user, timezone.now())[0].state == "expired"
@@ -120,7 +136,11 @@ def test_the_scope_is_the_tokens_clouds_and_all_for_a_session(user: User) -> Non
     now = timezone.now()
     some = tokens.recognise(tokens.create(user=user, clouds=["otc"], now=now).key, now)
     every = tokens.recognise(tokens.create(user=user, now=now).key, now)
-    assert (tokens.scope(some), tokens.scope(every), tokens.scope(None)) == (frozenset({"otc"}), None, None)
+    assert (tokens.scope(some), tokens.scope(every), tokens.scope(None)) == (
+        frozenset({"otc"}),
+        None,
+        None,
+    )
 
 
 def test_the_command_prints_the_key_alone(user: User) -> None:
@@ -133,15 +153,22 @@ def test_the_command_prints_the_key_alone(user: User) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "sentence"),
-    [(("--days", "0"), "--days: Write a number of days"), (("--cloud", "nowhere"), "--cloud: “nowhere” is no")],
+    [
+        (("--days", "0"), "--days: Write a number of days"),
+        (("--cloud", "nowhere"), "--cloud: “nowhere” is no"),
+    ],
 )
-def test_the_command_names_the_wrong_option(user: User, flags: tuple[str, ...], sentence: str) -> None:
+def test_the_command_names_the_wrong_option(
+    user: User, flags: tuple[str, ...], sentence: str
+) -> None:
     with pytest.raises(CommandError, match=sentence):
         command(*flags)
 
 
 def test_the_command_says_how_to_make_a_user_that_is_missing() -> None:
-    with pytest.raises(CommandError, match=r"There is no user 'robot': `manage\.py createsuperuser` makes one"):
+    with pytest.raises(
+        CommandError, match=r"There is no user 'robot': `manage\.py createsuperuser` makes one"
+    ):
         command()
 
 

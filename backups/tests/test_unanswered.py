@@ -1,4 +1,6 @@
-"""A backup that the list names and the cloud does not answer for may be good: its disk is unknown, not unprotected."""
+"""A backup that the list names and the cloud does not answer for may be good: its disk is unknown,
+not unprotected.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -59,7 +61,9 @@ def work(*, times: int = 3) -> None:
 
 
 def word(cloud: str = "otc") -> str:
-    """The cloud is taken as just heard, and what is known of backups as fresh: what is refused is one backup alone."""
+    """The cloud is taken as just heard, and what is known of backups as fresh: what is refused is
+    one backup alone.
+    """
     now = timezone.now()
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + HOUR)
     Cloud.objects.filter(name=cloud).update(last_good_at=now, backups_listed_at=now)
@@ -75,7 +79,9 @@ def test_the_only_backup(sim: Simulator) -> None:
     assert word() == "unknown"
 
 
-def test_the_newest_one_of_a_disk_whose_last_good_one_is_old(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_the_newest_one_of_a_disk_whose_last_good_one_is_old(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     make(sim, 1, timezone.now() - HOUR)
     work()
     assert word() == "protected"
@@ -90,7 +96,9 @@ def test_the_newest_one_of_a_disk_whose_last_good_one_is_old(sim: Simulator, clo
     assert word() == "protected"
 
 
-def test_an_old_one_that_is_refused_hides_no_overdue_disk(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_an_old_one_that_is_refused_hides_no_overdue_disk(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     make(sim, 1, timezone.now() - 3 * HOUR)
     make(sim, 2, timezone.now() - HOUR)
     sim.fault(Fault(kind="status", status=403, path="/backups/00000001"))
@@ -127,7 +135,9 @@ def test_the_only_backup_that_is_gone_makes_a_disk_that_was_never_backed_up_at_o
     assert word() == "never"
 
 
-def test_a_newer_one_that_failed_hides_no_overdue_disk(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_a_newer_one_that_failed_hides_no_overdue_disk(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     make(sim, 1, timezone.now() - HOUR)
     work()
     clock.shift(30 * HOUR)
@@ -137,14 +147,23 @@ def test_a_newer_one_that_failed_hides_no_overdue_disk(sim: Simulator, clock: ti
     assert word() == "overdue"
 
 
-def test_one_of_a_cloud_that_is_gone_says_nothing(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_one_of_a_cloud_that_is_gone_says_nothing(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     """Its cloud is configured no more, so nobody learns that it was deleted."""
     make(sim, 1, timezone.now() - HOUR)
     work()
     clock.shift(30 * HOUR)
     Cloud.objects.create(name="old", last_good_at=timezone.now() - HOUR)
-    left = {"cloud_id": "old", "volume_id": VOLUME, "status": "available", "created_at": timezone.now() - HOUR}
-    Backup.objects.create(id=uuid.UUID(int=9), tracked_at=timezone.now(), refreshed_at=timezone.now(), **left)
+    left = {
+        "cloud_id": "old",
+        "volume_id": VOLUME,
+        "status": "available",
+        "created_at": timezone.now() - HOUR,
+    }
+    Backup.objects.create(
+        id=uuid.UUID(int=9), tracked_at=timezone.now(), refreshed_at=timezone.now(), **left
+    )
     assert word("otc") == "overdue"
     Cloud.objects.filter(name="old").update(last_good_at=timezone.now())
     [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), timezone.now())
@@ -204,7 +223,9 @@ def test_what_an_empty_list_lacks_is_not_known(sim: Simulator) -> None:
     assert (cloud.walked_at, cloud.list_lacks, cloud.list_error) == (timezone.now(), None, None)
 
 
-def test_a_cloud_that_was_emptied_has_a_list_without_an_error(sim: Simulator, clock: time_machine.Traveller) -> None:
+def test_a_cloud_that_was_emptied_has_a_list_without_an_error(
+    sim: Simulator, clock: time_machine.Traveller
+) -> None:
     make(sim, 1, timezone.now() - HOUR)
     work()
     sim.remove("00000001-0000-4000-8000-000000000000")
@@ -234,11 +255,16 @@ def test_a_disk_that_is_followed_from_now_on_has_its_backups_looked_for(
         Cloud.objects.update(walk_asked_at=None)
 
 
-def test_a_disk_that_is_new_has_its_backups_counted_ten_minutes_after_the_last_walk(sim: Simulator) -> None:
+def test_a_disk_that_is_new_has_its_backups_counted_ten_minutes_after_the_last_walk(
+    sim: Simulator,
+) -> None:
     list_sweep.sweep("otc")
     now = timezone.now()
     Volume.objects.create(cloud_id="otc", volume_id="new", first_seen_at=now)
-    for after, expected in ((timedelta(minutes=10), False), (timedelta(minutes=10, seconds=1), True)):
+    for after, expected in (
+        (timedelta(minutes=10), False),
+        (timedelta(minutes=10, seconds=1), True),
+    ):
         Cloud.objects.update(backups_listed_at=now + after)
         assert ("sweep" in [need.work for need in dispatcher.needs(now + after)]) is expected
 
@@ -246,7 +272,9 @@ def test_a_disk_that_is_new_has_its_backups_counted_ten_minutes_after_the_last_w
 def test_a_walk_that_was_asked_for_during_a_walk_comes_after_it(sim: Simulator) -> None:
     list_sweep.sweep("otc")
     now = timezone.now()
-    Cloud.objects.update(walked_at=now, walk_asked_at=now + timedelta(seconds=1), backups_listed_at=now)
+    Cloud.objects.update(
+        walked_at=now, walk_asked_at=now + timedelta(seconds=1), backups_listed_at=now
+    )
     assert "sweep" in [need.work for need in dispatcher.needs(now + timedelta(seconds=2))]
 
 

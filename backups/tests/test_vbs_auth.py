@@ -16,7 +16,13 @@ import requests
 
 from backups.vbs.auth import KeystoneSignIn, SDKHMACAuth
 from backups.vbs.clouds import CloudConfig, load_clouds
-from backups.vbs.errors import ConfigurationError, Malformed, SignInRefused, Unavailable, WrongAddress
+from backups.vbs.errors import (
+    ConfigurationError,
+    Malformed,
+    SignInRefused,
+    Unavailable,
+    WrongAddress,
+)
 from backups.vbs.plugin import load_plugin
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)
@@ -24,7 +30,10 @@ PROJECT = "b23b579f08c84228b9b4673c46f0c442"
 BASE = f"https://vbs.eu-de.otc.t-systems.com/v2/{PROJECT}"
 ONE = f"{BASE}/backups/1d1139d8-8989-49d3-8aa1-83eb691e6db2"
 CATALOG = [
-    {"type": "vbs", "endpoints": [{"interface": "public", "region": "eu-de", "url": "https://vbs.example/v2/"}]},
+    {
+        "type": "vbs",
+        "endpoints": [{"interface": "public", "region": "eu-de", "url": "https://vbs.example/v2/"}],
+    },
     {
         "type": "vbsv2",
         "endpoints": [
@@ -43,16 +52,30 @@ class Keystone:
         self.refuse: int | None = None
         self.catalog: Any = CATALOG
         self.paths: list[str] = []
-        self.times = {"expires_at": "2026-11-24T19:45:00.000000Z", "issued_at": "2026-11-23T19:45:00.000000Z"}
+        self.times = {
+            "expires_at": "2026-11-24T19:45:00.000000Z",
+            "issued_at": "2026-11-23T19:45:00.000000Z",
+        }
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         handler.rfile.read(int(handler.headers["Content-Length"] or 0))
         self.paths.append(f"{handler.command} {handler.path}")
         self.sign_ins += 1
         status = self.refuse or 201
-        token = {"project": {"id": PROJECT}, "catalog": self.catalog, "methods": ["password"], "user": {"id": "u"}}
+        token = {
+            "project": {"id": PROJECT},
+            "catalog": self.catalog,
+            "methods": ["password"],
+            "user": {"id": "u"},
+        }
         token |= self.times
-        error = {"error": {"code": status, "title": "Unauthorized", "message": "bad password hunter2-hunter2"}}
+        error = {
+            "error": {
+                "code": status,
+                "title": "Unauthorized",
+                "message": "bad password hunter2-hunter2",
+            }
+        }
         body = json.dumps(error if self.refuse else {"token": token}).encode()
         handler.send_response(status)
         handler.send_header("X-Subject-Token", f"tok-{self.sign_ins}")
@@ -103,7 +126,9 @@ def sign_in(
 ) -> KeystoneSignIn:
     auth = {"auth_url": url, "username": "u", "password": "hunter2-hunter2", "project_name": "p"}
     auth |= {"user_domain_name": "d", "project_domain_name": "d"}
-    return KeystoneSignIn(CloudConfig("otc", region, "password", auth), clock=clock, monotonic=monotonic)
+    return KeystoneSignIn(
+        CloudConfig("otc", region, "password", auth), clock=clock, monotonic=monotonic
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,16 +142,23 @@ def sign_in(
     ],
 )
 def test_the_signature_is_the_known_answer(url: str, signature: str) -> None:
-    auth = SDKHMACAuth("EXAMPLEAK0000000001", "exampleSecretKey0000000000000000000001", PROJECT, clock=lambda: NOW)
+    auth = SDKHMACAuth(
+        "EXAMPLEAK0000000001", "exampleSecretKey0000000000000000000001", PROJECT, clock=lambda: NOW
+    )
     header = requests.Request("GET", url, auth=auth).prepare().headers["Authorization"]
     names = "host;x-project-id;x-sdk-date"
-    expected = f"SDK-HMAC-SHA256 Access=EXAMPLEAK0000000001, SignedHeaders={names}, Signature={signature}"
+    expected = (
+        f"SDK-HMAC-SHA256 Access=EXAMPLEAK0000000001, SignedHeaders={names}, Signature={signature}"
+    )
     assert header == expected
 
 
 def test_a_repr_does_not_show_secrets() -> None:
     auth = SDKHMACAuth("AK", "the-secret-key", PROJECT, "the-session-token", clock=lambda: NOW)
-    assert [word in repr(auth) for word in ("the-secret-key", "the-session-token")] == [False, False]
+    assert [word in repr(auth) for word in ("the-secret-key", "the-session-token")] == [
+        False,
+        False,
+    ]
 
 
 def test_one_post_to_auth_url_is_all_that_a_sign_in_costs(keystone: tuple[Keystone, str]) -> None:
@@ -191,7 +223,9 @@ def test_many_threads_renew_a_refused_token_once(keystone: tuple[Keystone, str])
     who.close()
 
 
-def test_a_renewed_token_that_never_served_is_not_renewed_again_within_a_minute(keystone: tuple[Keystone, str]) -> None:
+def test_a_renewed_token_that_never_served_is_not_renewed_again_within_a_minute(
+    keystone: tuple[Keystone, str],
+) -> None:
     who = sign_in(keystone[1])
     assert [who.invalidate(who.token()), who.invalidate("tok-2")] == [True, False]
     who.served("tok-2")
@@ -199,7 +233,9 @@ def test_a_renewed_token_that_never_served_is_not_renewed_again_within_a_minute(
     who.close()
 
 
-def test_a_refused_sign_in_is_not_repeated_and_does_not_quote_the_password(keystone: tuple[Keystone, str]) -> None:
+def test_a_refused_sign_in_is_not_repeated_and_does_not_quote_the_password(
+    keystone: tuple[Keystone, str],
+) -> None:
     one, url = keystone
     one.refuse = 401
     who = sign_in(url)
@@ -212,7 +248,9 @@ def test_a_refused_sign_in_is_not_repeated_and_does_not_quote_the_password(keyst
     who.close()
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, WrongAddress), (302, WrongAddress), (503, Unavailable)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, WrongAddress), (302, WrongAddress), (503, Unavailable)]
+)
 def test_a_sign_in_that_fails_otherwise_has_its_own_class(
     keystone: tuple[Keystone, str], status: int, kind: type[Exception]
 ) -> None:
@@ -232,8 +270,12 @@ def test_an_identity_service_that_is_down_is_unavailable() -> None:
     who.close()
 
 
-def test_the_endpoint_is_the_first_type_that_is_there_in_region_and_interface(keystone: tuple[Keystone, str]) -> None:
-    german, dutch, swiss = (sign_in(keystone[1], region=region) for region in ("eu-de", "eu-nl", "eu-ch2"))
+def test_the_endpoint_is_the_first_type_that_is_there_in_region_and_interface(
+    keystone: tuple[Keystone, str],
+) -> None:
+    german, dutch, swiss = (
+        sign_in(keystone[1], region=region) for region in ("eu-de", "eu-nl", "eu-ch2")
+    )
     assert german.endpoint(["vbsv2", "vbs"]) == ("vbs", "https://vbs.example/v2/")
     assert dutch.endpoint(["vbsv2", "vbs"]) == ("vbsv2", "https://nl.example/v2")
     with pytest.raises(WrongAddress):
@@ -248,17 +290,24 @@ clouds:
     region_name: eu-de
     vbs_type_full: 1
     vbs_follow: disks
-    auth: {auth_url: "https://iam.example/v3", username: u, user_domain_name: d, project_name: eu-de}
+    auth:
+      {auth_url: "https://iam.example/v3", username: u, user_domain_name: d, project_name: eu-de}
 """
 SECURE = "clouds: {otc: {auth: {password: from-secure}}}"
 AKSK = "auth_type: aksk, auth: {ak: a, sk: s, project_id: p}"
-SIGN = 'auth: {auth_url: "https://i.example", username: u, password: p, project_id: p, user_domain_id: d}'
+SIGN = (
+    'auth: {auth_url: "https://i.example", username: u, password: p, '
+    "project_id: p, user_domain_id: d}"
+)
 
 
 @pytest.mark.parametrize(
-    "catalog", [[None, "vbsv2", {"type": "vbsv2"}], [{"type": "vbsv2", "endpoints": [5, None]}], "x"]
+    "catalog",
+    [[None, "vbsv2", {"type": "vbsv2"}], [{"type": "vbsv2", "endpoints": [5, None]}], "x"],
 )
-def test_a_catalog_that_is_none_has_no_endpoint(keystone: tuple[Keystone, str], catalog: Any) -> None:
+def test_a_catalog_that_is_none_has_no_endpoint(
+    keystone: tuple[Keystone, str], catalog: Any
+) -> None:
     one, url = keystone
     one.catalog = catalog
     with pytest.raises(WrongAddress, match="The catalog has no public endpoint of vbsv2"):
@@ -267,7 +316,9 @@ def test_a_catalog_that_is_none_has_no_endpoint(keystone: tuple[Keystone, str], 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_sign_in_reads_no_endless_answer(packed: bool) -> None:
-    """64 MiB of blanks, as they are or in 64 KiB of gzip, cost the memory of what is allowed, not of what is sent."""
+    """64 MiB of blanks, as they are or in 64 KiB of gzip, cost the memory of what is allowed, not
+    of what is sent.
+    """
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(201)
@@ -297,7 +348,12 @@ def test_clouds_yaml_and_secure_yaml_are_one(tmp_path: Path) -> None:
     (tmp_path / "secure.yaml").write_text(SECURE)
     found = load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"]
     assert (found.auth["password"], found.auth["username"]) == ("from-secure", "u")
-    assert (found.region, found.type_full, found.follow, found.requests_per_second) == ("eu-de", "1", "disks", 5.0)
+    assert (found.region, found.type_full, found.follow, found.requests_per_second) == (
+        "eu-de",
+        "1",
+        "disks",
+        5.0,
+    )
     assert "from-secure" not in repr(found)
 
 
@@ -306,7 +362,13 @@ def test_no_file_and_no_variables_are_no_clouds(tmp_path: Path) -> None:
 
 
 def test_the_variables_make_a_cloud_called_envvars(tmp_path: Path) -> None:
-    env = {"OS_AUTH_TYPE": "aksk", "OS_AK": "a", "OS_SK": "s", "OS_PROJECT_ID": "p", "OS_VBS_API": "vbs"}
+    env = {
+        "OS_AUTH_TYPE": "aksk",
+        "OS_AK": "a",
+        "OS_SK": "s",
+        "OS_PROJECT_ID": "p",
+        "OS_VBS_API": "vbs",
+    }
     env["OS_VBS_ENDPOINT_OVERRIDE"] = "https://vbs.example/v2"
     found = load_clouds(env, cwd=tmp_path, home=tmp_path)
     assert {name: (one.auth, one.api) for name, one in found.items()} == {
@@ -315,16 +377,27 @@ def test_the_variables_make_a_cloud_called_envvars(tmp_path: Path) -> None:
 
 
 def test_password_variables_are_read_with_their_older_names(tmp_path: Path) -> None:
-    env = {"OS_AUTH_URL": "https://iam.example", "OS_USERNAME": "u", "OS_PASSWORD": "p", "OS_TENANT_NAME": "t"}
+    env = {
+        "OS_AUTH_URL": "https://iam.example",
+        "OS_USERNAME": "u",
+        "OS_PASSWORD": "p",
+        "OS_TENANT_NAME": "t",
+    }
     env |= {"OS_USER_DOMAIN_NAME": "d", "OS_REGION_NAME": "eu-de", "OS_IDENTITY_API_VERSION": "3"}
     found = load_clouds(env, cwd=tmp_path, home=tmp_path)["envvars"]
     assert (found.region, found.auth["tenant_name"]) == ("eu-de", "t")
 
 
 def test_a_fingerprint_changes_with_the_password_only_by_its_key_and_tells_nothing() -> None:
-    one, other = (CloudConfig("c", None, "password", {"password": word}) for word in ("first-word", "second-word"))
+    one, other = (
+        CloudConfig("c", None, "password", {"password": word})
+        for word in ("first-word", "second-word")
+    )
     prints = {one.fingerprint(b"k"), other.fingerprint(b"k"), one.fingerprint(b"l")}
-    assert (len(prints), one.fingerprint(b"k")) == (3, CloudConfig("d", None, "password", one.auth).fingerprint(b"k"))
+    assert (len(prints), one.fingerprint(b"k")) == (
+        3,
+        CloudConfig("d", None, "password", one.auth).fingerprint(b"k"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -348,20 +421,29 @@ def test_a_fingerprint_changes_with_the_password_only_by_its_key_and_tells_nothi
         ("auth_type: aksk, auth: {ak: a}", "project_id"),
     ],
 )
-def test_a_wrong_entry_is_one_sentence_with_file_cloud_and_key(tmp_path: Path, entry: str, names: str) -> None:
+def test_a_wrong_entry_is_one_sentence_with_file_cloud_and_key(
+    tmp_path: Path, entry: str, names: str
+) -> None:
     path = tmp_path / "clouds.yaml"
     path.write_text(f"clouds: {{bad: {{{entry}}}}}")
     with pytest.raises(ConfigurationError) as caught:
         load_clouds({}, cwd=tmp_path, home=tmp_path)
     text = str(caught.value)
-    assert (text.startswith(f"{path}, cloud bad: "), names in text, "\n" in text) == (True, True, False)
+    assert (text.startswith(f"{path}, cloud bad: "), names in text, "\n" in text) == (
+        True,
+        True,
+        False,
+    )
 
 
 def test_a_file_that_is_no_yaml_says_where(tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text("clouds:\n  otc: [secret-word\n")
     with pytest.raises(ConfigurationError) as caught:
         load_clouds({}, cwd=tmp_path, home=tmp_path)
-    assert str(caught.value) == f"{tmp_path}/clouds.yaml is not valid YAML at line 3, column 1: correct it there."
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/clouds.yaml is not valid YAML at line 3, column 1: correct it there."
+    )
 
 
 def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
@@ -382,16 +464,32 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
         ({"default_domain_name": "D", "project_domain_id": "2"}, [None, "D", "2", None, None]),
     ],
 )
-def test_a_domain_is_written_once_as_other_tools_take_it(given: dict[str, str], expected: list[str | None]) -> None:
-    auth = {"auth_url": "https://i.example", "username": "u", "password": "p", "project_name": "n", **given}
+def test_a_domain_is_written_once_as_other_tools_take_it(
+    given: dict[str, str], expected: list[str | None]
+) -> None:
+    auth = {
+        "auth_url": "https://i.example",
+        "username": "u",
+        "password": "p",
+        "project_name": "n",
+        **given,
+    }
     plugin: Any = load_plugin("password", auth)
     method = plugin.auth_methods[0]
-    found = [method.user_domain_id, method.user_domain_name, plugin.project_domain_id, plugin.project_domain_name]
+    found = [
+        method.user_domain_id,
+        method.user_domain_name,
+        plugin.project_domain_id,
+        plugin.project_domain_name,
+    ]
     assert [*found, plugin.domain_id] == expected
 
 
 def test_sign_in_keys_may_stand_beside_auth(tmp_path: Path) -> None:
-    entry = 'username: u, domain_name: d, auth: {auth_url: "https://i.example", password: p, project_name: n}'
+    entry = (
+        "username: u, domain_name: d, "
+        'auth: {auth_url: "https://i.example", password: p, project_name: n}'
+    )
     (tmp_path / "clouds.yaml").write_text(f"clouds: {{otc: {{{entry}}}}}")
     auth = load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"].auth
     assert (auth["username"], auth["domain_name"], auth["password"]) == ("u", "d", "p")

@@ -41,11 +41,17 @@ ENVELOPE = json.dumps({"backup": {"id": ID, "status": "available"}}).encode()
 
 
 class Cloud:
-    """A server whose replies a test sets: `reply(path) -> (status, body, headers)`; tokens in `bad` get 401."""
+    """A server whose replies a test sets: `reply(path) -> (status, body, headers)`; tokens in `bad`
+    get 401.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str]]] = []
-        self.reply: Callable[[str], tuple[int, bytes, dict[str, str]]] = lambda path: (200, ENVELOPE, {})
+        self.reply: Callable[[str], tuple[int, bytes, dict[str, str]]] = lambda path: (
+            200,
+            ENVELOPE,
+            {},
+        )
         self.bad: set[str] = set()
         self.sign_ins = 0
         self.connections = 0
@@ -66,15 +72,28 @@ def handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             cloud.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
             if self.headers.get("X-Auth-Token") in cloud.bad:
-                return self.send(401, b'{"error_msg": "Token must be updated", "error_code": "APIGW.0307"}', {})
+                return self.send(
+                    401, b'{"error_msg": "Token must be updated", "error_code": "APIGW.0307"}', {}
+                )
             return self.send(*cloud.reply(self.path))
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             cloud.sign_ins += 1
-            token = {"project": {"id": PROJECT}, "catalog": cloud.catalog, "methods": [], "user": {"id": "u"}}
-            body = json.dumps({"token": {**token, "expires_at": "2026-11-24T19:45:00.000000Z"}}).encode()
-            self.send(201, body, {"X-Subject-Token": f"tok-{cloud.sign_ins}", "Content-Type": "application/json"})
+            token = {
+                "project": {"id": PROJECT},
+                "catalog": cloud.catalog,
+                "methods": [],
+                "user": {"id": "u"},
+            }
+            body = json.dumps(
+                {"token": {**token, "expires_at": "2026-11-24T19:45:00.000000Z"}}
+            ).encode()
+            self.send(
+                201,
+                body,
+                {"X-Subject-Token": f"tok-{cloud.sign_ins}", "Content-Type": "application/json"},
+            )
 
         def send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -137,7 +156,13 @@ def config(url: str) -> CloudConfig:
 
 
 def keystone_config(url: str) -> CloudConfig:
-    auth = {"auth_url": url, "username": "u", "password": "hunter2", "project_id": PROJECT, "user_domain_id": "d"}
+    auth = {
+        "auth_url": url,
+        "username": "u",
+        "password": "hunter2",
+        "project_id": PROJECT,
+        "user_domain_id": "d",
+    }
     return CloudConfig("otc", None, "password", auth)
 
 
@@ -161,14 +186,23 @@ def failure(setting: CloudConfig) -> VBSError:
 
 
 def service(cloud: Cloud, type_: str, path: str) -> None:
-    cloud.catalog = [{"type": type_, "endpoints": [{"interface": "public", "region": "r", "url": cloud.url + path}]}]
+    cloud.catalog = [
+        {
+            "type": type_,
+            "endpoints": [{"interface": "public", "region": "r", "url": cloud.url + path}],
+        }
+    ]
 
 
 def test_one_backup_is_one_plain_get_with_the_project_in_its_path(cloud: Cloud) -> None:
     with opened(config(cloud.url)) as one:
         answer = one.get_backup(ID)
         one.get_backup(ID)
-        assert (one.endpoint, one.endpoint_type, one.signed_in_at) == (f"{cloud.url}/v2/{PROJECT}", None, None)
+        assert (one.endpoint, one.endpoint_type, one.signed_in_at) == (
+            f"{cloud.url}/v2/{PROJECT}",
+            None,
+            None,
+        )
     path, headers = cloud.requests[0]
     assert (answer.http_status, answer.body) == (200, json.loads(ENVELOPE))
     assert (path, headers["accept"]) == (f"/v2/{PROJECT}/backups/{ID}", "application/json")
@@ -176,13 +210,17 @@ def test_one_backup_is_one_plain_get_with_the_project_in_its_path(cloud: Cloud) 
 
 
 def test_a_project_id_that_is_there_is_not_appended(cloud: Cloud) -> None:
-    with opened(replace(config(cloud.url), vbs_endpoint_override=f"{cloud.url}/v2/{PROJECT}/")) as one:
+    with opened(
+        replace(config(cloud.url), vbs_endpoint_override=f"{cloud.url}/v2/{PROJECT}/")
+    ) as one:
         assert one.endpoint == f"{cloud.url}/v2/{PROJECT}"
 
 
 @pytest.mark.parametrize("template", ["%(project_id)s", "$(tenant_id)s"])
 def test_a_project_id_that_an_address_leaves_open_is_filled_in(cloud: Cloud, template: str) -> None:
-    with opened(replace(config(cloud.url), vbs_endpoint_override=f"{cloud.url}/v2/{template}")) as one:
+    with opened(
+        replace(config(cloud.url), vbs_endpoint_override=f"{cloud.url}/v2/{template}")
+    ) as one:
         assert one.endpoint == f"{cloud.url}/v2/{PROJECT}"
 
 
@@ -197,7 +235,9 @@ def test_an_id_that_is_no_uuid_is_never_asked_for(cloud: Cloud, wrong: str) -> N
     ("type_", "path", "base"),
     [("vbs", "/v2/", f"/v2/{PROJECT}"), ("vbsv2", f"/v2/{PROJECT}", f"/v2/{PROJECT}")],
 )
-def test_the_catalog_gives_the_endpoint_with_one_project_id(cloud: Cloud, type_: str, path: str, base: str) -> None:
+def test_the_catalog_gives_the_endpoint_with_one_project_id(
+    cloud: Cloud, type_: str, path: str, base: str
+) -> None:
     service(cloud, type_, path)
     with opened(keystone_config(cloud.url)) as one:
         one.get_backup(ID)
@@ -240,11 +280,18 @@ def test_a_second_401_is_unauthorized_and_signs_in_no_more(cloud: Cloud) -> None
         for _ in range(3):
             with pytest.raises(Unauthorized) as caught:
                 one.get_backup(ID)
-    assert (type(caught.value), caught.value.code, cloud.sign_ins) == (Unauthorized, "APIGW.0307", 2)
+    assert (type(caught.value), caught.value.code, cloud.sign_ins) == (
+        Unauthorized,
+        "APIGW.0307",
+        2,
+    )
 
 
 def test_a_signature_that_is_refused_is_not_tried_again(cloud: Cloud) -> None:
-    body = b'{"error_msg": "Get secretKey failed,ak:EXAMPLEAK1 sk example-sk", "error_code": "APIGW.0301"}'
+    body = (
+        b'{"error_msg": "Get secretKey failed,ak:EXAMPLEAK1 sk example-sk", '
+        b'"error_code": "APIGW.0301"}'
+    )
     cloud.reply = lambda path: (401, body, {})
     error = failure(config(cloud.url))
     assert (type(error), len(cloud.requests)) == (SignInRefused, 1)
@@ -295,13 +342,21 @@ def test_an_id_in_capitals_is_the_same_backup(cloud: Cloud) -> None:
 
 def test_numbers_that_python_cannot_hold_stay_text(cloud: Cloud) -> None:
     long = "1" * 5000
-    cloud.reply = lambda path: (200, f'{{"backup": {{"a": {long}, "b": 1e400, "c": 7, "d": 0.5}}}}'.encode(), {})
+    cloud.reply = lambda path: (
+        200,
+        f'{{"backup": {{"a": {long}, "b": 1e400, "c": 7, "d": 0.5}}}}'.encode(),
+        {},
+    )
     with opened(config(cloud.url)) as one:
         assert one.get_backup(ID).body["backup"] == {"a": long, "b": "1e400", "c": 7, "d": 0.5}
 
 
-def pages(entries: list[Any], *, most: int = 1000, word: str = "backups") -> Callable[[str], tuple[int, bytes, Any]]:
-    """A list call that slices by offset and limit, cuts at `most`, and links whenever a page is full."""
+def pages(
+    entries: list[Any], *, most: int = 1000, word: str = "backups"
+) -> Callable[[str], tuple[int, bytes, Any]]:
+    """A list call that slices by offset and limit, cuts at `most`, and links whenever a page is
+    full.
+    """
 
     def reply(path: str) -> tuple[int, bytes, Any]:
         query = {key: values[0] for key, values in parse_qs(urlsplit(path).query).items()}
@@ -313,7 +368,9 @@ def pages(entries: list[Any], *, most: int = 1000, word: str = "backups") -> Cal
     return reply
 
 
-@pytest.mark.parametrize(("count", "most", "calls"), [(5, 1000, 3), (4, 1000, 3), (5, 1, 6), (0, 1000, 1)])
+@pytest.mark.parametrize(
+    ("count", "most", "calls"), [(5, 1000, 3), (4, 1000, 3), (5, 1, 6), (0, 1000, 1)]
+)
 def test_all_pages_come_by_own_offset(cloud: Cloud, count: int, most: int, calls: int) -> None:
     entries = [{"id": str(n)} for n in range(count)]
     cloud.reply = pages(entries, most=most)
@@ -326,7 +383,10 @@ def test_a_server_that_repeats_its_page_ends_the_paging(cloud: Cloud) -> None:
     body = json.dumps({"backups": [{"id": "a"}, "odd", {"id": "a"}, {"id": "b"}]}).encode()
     cloud.reply = lambda path: (200, body, {})
     with opened(config(cloud.url)) as one:
-        assert [entry for entry in entries_of(one.walk_backups(4)) if entry != "odd"] == [{"id": "a"}, {"id": "b"}]
+        assert [entry for entry in entries_of(one.walk_backups(4)) if entry != "odd"] == [
+            {"id": "a"},
+            {"id": "b"},
+        ]
     assert len(cloud.requests) == 2
 
 
@@ -346,7 +406,10 @@ def test_disks_come_from_the_volume_service(cloud: Cloud) -> None:
 
 
 def test_disks_without_a_volume_service_are_a_wrong_address(cloud: Cloud) -> None:
-    with opened(config(cloud.url)) as one, pytest.raises(WrongAddress, match="volume_endpoint_override"):
+    with (
+        opened(config(cloud.url)) as one,
+        pytest.raises(WrongAddress, match="volume_endpoint_override"),
+    ):
         entries_of(one.walk_volumes())
 
 
@@ -364,7 +427,9 @@ def drip(connection: socket.socket, start: bytes) -> None:
     [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b""],
     ids=["header", "body", "status"],
 )
-def test_the_total_deadline_holds_against_drops(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_deadline_holds_against_drops(
+    start: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client_module, "_ONE", replace(client_module._ONE, seconds=0.4))
     with raw(lambda connection: drip(connection, start)) as url:
         error = failure(replace(config(""), vbs_endpoint_override=url))
@@ -390,7 +455,9 @@ def test_the_total_deadline_holds_against_drops(start: bytes, monkeypatch: pytes
     ],
     ids=["truncated", "closed", "no-http", "bad-chunk", "bad-gzip"],
 )
-def test_a_broken_exchange_is_a_clear_sentence(answer: bytes, kind: type[VBSError], words: str) -> None:
+def test_a_broken_exchange_is_a_clear_sentence(
+    answer: bytes, kind: type[VBSError], words: str
+) -> None:
     with raw(lambda connection: connection.sendall(answer)) as url:
         error = failure(replace(config(""), vbs_endpoint_override=url))
     assert (type(error), error.message.endswith(words), error.http_status) == (kind, True, None)
@@ -398,12 +465,18 @@ def test_a_broken_exchange_is_a_clear_sentence(answer: bytes, kind: type[VBSErro
 
 def test_nobody_at_the_address_is_unavailable() -> None:
     refused = failure(replace(config(""), vbs_endpoint_override="http://127.0.0.1:1/v2"))
-    assert (refused.class_name, refused.message) == ("unavailable", "127.0.0.1:1 refused the connection.")
+    assert (refused.class_name, refused.message) == (
+        "unavailable",
+        "127.0.0.1:1 refused the connection.",
+    )
 
 
 def test_a_name_that_cannot_be_resolved_is_said_to_be_one() -> None:
     error = from_transport(socket.gaierror(-2, "Name or service not known"), "no.example")
-    assert (type(error), error.message) == (Unavailable, "no.example: the host name could not be resolved.")
+    assert (type(error), error.message) == (
+        Unavailable,
+        "no.example: the host name could not be resolved.",
+    )
 
 
 def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:
@@ -413,7 +486,10 @@ def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:
         connection.sendall(body)
         connection.recv(65536)
 
-    with raw(once_then_close_on_the_next) as url, opened(replace(config(""), vbs_endpoint_override=url)) as one:
+    with (
+        raw(once_then_close_on_the_next) as url,
+        opened(replace(config(""), vbs_endpoint_override=url)) as one,
+    ):
         statuses = [one.get_backup(ID).http_status for _ in range(3)]
     assert statuses == [200, 200, 200]
 
@@ -423,30 +499,85 @@ def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:
     [
         (404, '{"itemNotFound": {"code": 404, "message": "No."}}', Gone, "404", "No."),
         (404, '{"itemnotfound": {"message": "No."}}', Gone, None, "No."),
-        (404, '{"error_msg": "No API", "error_code": "APIGW.0101"}', WrongAddress, "APIGW.0101", "No API"),
+        (
+            404,
+            '{"error_msg": "No API", "error_code": "APIGW.0101"}',
+            WrongAddress,
+            "APIGW.0101",
+            "No API",
+        ),
         (404, "", WrongAddress, None, "HTTP 404 without an explanation."),
-        (404, "<html><head><title>T</title></head><body>Not <b>here</b>", WrongAddress, None, "Not here"),
-        (401, '{"error": {"message": "Bad", "code": 401, "title": "U"}}', Unauthorized, "401", "Bad"),
-        (403, '{"error_msg": "renew", "error_code": "APIG.0307"}', Unauthorized, "APIG.0307", "renew"),
+        (
+            404,
+            "<html><head><title>T</title></head><body>Not <b>here</b>",
+            WrongAddress,
+            None,
+            "Not here",
+        ),
+        (
+            401,
+            '{"error": {"message": "Bad", "code": 401, "title": "U"}}',
+            Unauthorized,
+            "401",
+            "Bad",
+        ),
+        (
+            403,
+            '{"error_msg": "renew", "error_code": "APIG.0307"}',
+            Unauthorized,
+            "APIG.0307",
+            "renew",
+        ),
         (400, '{"errorMsg": "No", "errorCode": "X.1"}', Rejected, "X.1", "No"),
-        (400, '{"badRequest": {"message": "{\\"error_msg\\": \\"In\\", \\"error_code\\": 7}"}}', Rejected, "7", "In"),
+        (
+            400,
+            '{"badRequest": {"message": "{\\"error_msg\\": \\"In\\", \\"error_code\\": 7}"}}',
+            Rejected,
+            "7",
+            "In",
+        ),
         (400, '{"badRequest": "plain"}', Rejected, None, "plain"),
         (400, '{"error": "plain"}', Rejected, None, "plain"),
         (400, '{"error": {"badrequest": {"message": "deep", "code": "4"}}}', Rejected, "4", "deep"),
         (413, '{"overLimit": {"code": 413, "message": "Quota"}}', Rejected, "413", "Quota"),
-        (413, '{"overLimitFault": {"code": 413, "message": "Slow", "details": "d"}}', Rejected, "413", "Slow"),
-        (429, '{"error_msg": "throttled", "error_code": "APIG.0308"}', Unavailable, "APIG.0308", "throttled"),
+        (
+            413,
+            '{"overLimitFault": {"code": 413, "message": "Slow", "details": "d"}}',
+            Rejected,
+            "413",
+            "Slow",
+        ),
+        (
+            429,
+            '{"error_msg": "throttled", "error_code": "APIG.0308"}',
+            Unavailable,
+            "APIG.0308",
+            "throttled",
+        ),
         (408, "", Unavailable, None, "HTTP 408 without an explanation."),
         (425, "", Unavailable, None, "HTTP 425 without an explanation."),
-        (503, '{"serviceUnavailable": {"code": 503}}', Unavailable, "503", "HTTP 503 without an explanation."),
+        (
+            503,
+            '{"serviceUnavailable": {"code": 503}}',
+            Unavailable,
+            "503",
+            "HTTP 503 without an explanation.",
+        ),
         (500, "[" * 100_000, Unavailable, None, "[" * 499 + "…"),
         (406, "null", Rejected, None, "null"),
         (204, "", Malformed, None, "HTTP 204 without an explanation."),
     ],
 )
-def test_every_body_form_is_read(status: int, body: str, kind: type[VBSError], code: str | None, message: str) -> None:
+def test_every_body_form_is_read(
+    status: int, body: str, kind: type[VBSError], code: str | None, message: str
+) -> None:
     error = from_response(status, {}, body.encode(), now=NOW)
-    assert (type(error), error.http_status, error.code, error.message) == (kind, status, code, message)
+    assert (type(error), error.http_status, error.code, error.message) == (
+        kind,
+        status,
+        code,
+        message,
+    )
 
 
 @pytest.mark.parametrize(
@@ -466,7 +597,12 @@ def test_retry_after_is_seconds_from_now(header: str, seconds: float | None) -> 
 
 def test_a_message_never_quotes_keys_or_tokens() -> None:
     token = "gAAAAAB" + "x" * 60
-    text = f"Access=AKAKAKAK, Credential=AKAK2/2026/eu, X-Auth-Token: short1, token {token}, of {ID}"
+    text = (
+        f"Access=AKAKAKAK, Credential=AKAK2/2026/eu, X-Auth-Token: short1, token {token}, of {ID}"
+    )
     error = from_response(403, {}, text.encode(), now=NOW)
-    redacted = "Access=[redacted], Credential=[redacted]/2026/eu, X-Auth-Token: [redacted], token [redacted]"
+    redacted = (
+        "Access=[redacted], Credential=[redacted]/2026/eu, X-Auth-Token: [redacted], token "
+        "[redacted]"
+    )
     assert error.message == f"{redacted}, of {ID}"

@@ -33,7 +33,12 @@ def otc() -> Cloud:
 
 
 def backup(n: int, at: datetime = NOON, **words: Any) -> Backup:
-    plain: dict[str, Any] = {"volume_id": "disk", "status": "available", "kind": "full", "created_at": at}
+    plain: dict[str, Any] = {
+        "volume_id": "disk",
+        "status": "available",
+        "kind": "full",
+        "created_at": at,
+    }
     known = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + 12 * H}
     return Backup.objects.create(id=uuid.UUID(int=n), cloud_id="otc", **{**plain, **known, **words})
 
@@ -49,7 +54,11 @@ def test_a_disk_is_known_from_its_backups() -> None:
     backup(2, NOON - H, chain_size_mb=540, kind="incremental", size=12)
     assert derive("otc", ["disk", None], NOON) == 1
     found = volume()
-    assert (found.protection, found.last_good_id, found.last_good_at) == ("protected", str(uuid.UUID(int=2)), NOON - H)
+    assert (found.protection, found.last_good_id, found.last_good_at) == (
+        "protected",
+        str(uuid.UUID(int=2)),
+        NOON - H,
+    )
     assert (found.late_at, found.overdue_at) == (NOON + 23 * H, NOON + 25 * H)
     assert (found.size, found.chain_size_mb, found.tracked, found.changes_at) == (
         12,
@@ -58,7 +67,11 @@ def test_a_disk_is_known_from_its_backups() -> None:
         NOON + timedelta(minutes=30),
     )
     assert [(one.start_tracked, len(one.members)) for one in found.chains] == [(True, 2)]
-    assert (found.rule["period_seconds"], found.rule["grace_seconds"], found.rule["from"]) == (86_400, 7200, "default")
+    assert (found.rule["period_seconds"], found.rule["grace_seconds"], found.rule["from"]) == (
+        86_400,
+        7200,
+        "default",
+    )
 
 
 def test_a_disk_that_no_backup_names_is_not_made_by_deriving_it(otc: Cloud) -> None:
@@ -93,13 +106,19 @@ def test_a_new_cloud_answer_makes_a_new_last_good(otc: Cloud) -> None:
     assert volume().protection == "protected"
 
 
-@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(data=st.data())
 def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None:
     times = st.none() | st.integers(-30, 30).map(lambda n: NOON + n * timedelta(minutes=10))
     ups = {word: data.draw(times) for word in ("last_good_at", "backups_listed_at")}
-    Cloud.objects.filter(pk="otc").update(follow=data.draw(st.sampled_from(["none", "disks", "all"])))
-    Cloud.objects.filter(pk="otc").update(last_good_at=ups["last_good_at"], backups_listed_at=ups["backups_listed_at"])
+    Cloud.objects.filter(pk="otc").update(
+        follow=data.draw(st.sampled_from(["none", "disks", "all"]))
+    )
+    Cloud.objects.filter(pk="otc").update(
+        last_good_at=ups["last_good_at"], backups_listed_at=ups["backups_listed_at"]
+    )
     Volume.objects.all().delete()
     Backup.objects.all().delete()
     good = backup(1, stale_at=data.draw(times)) if data.draw(st.booleans()) else None
@@ -127,7 +146,9 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
     row = Volume.objects.with_protection(NOON).values(*volumes.COLUMNS).get()
     assert row["protection"] == protection(volumes.standing_of(row), NOON)
     volume = Volume.objects.get()
-    is_unprotected = volume.last_good_at is None or (volume.late_at is not None and volume.late_at <= NOON)
+    is_unprotected = volume.last_good_at is None or (
+        volume.late_at is not None and volume.late_at <= NOON
+    )
     assert row["has_others"] == (is_unprotected and may_have_others(volume, other))
 
 
@@ -148,17 +169,28 @@ def elsewhere(data: Any) -> Backup:
 
 def may_have_others(volume: Volume, other: Backup | None) -> bool:
     """What `VolumeQuerySet.with_protection` says in SQL, once more."""
-    if volume.last_good_at is None and (volume.listed_backups is None or volume.listed_backups > volume.known_backups):
+    if volume.last_good_at is None and (
+        volume.listed_backups is None or volume.listed_backups > volume.known_backups
+    ):
         return True
     if volume.newest_listed_at is not None:
         known_at = volume.newest_known_at
         if known_at is None or volume.newest_listed_at > known_at + timedelta(seconds=1):
             return True
-    if other is None or other.volume_id != "disk" or other.gone_at is not None or other.status == "error":
+    if (
+        other is None
+        or other.volume_id != "disk"
+        or other.gone_at is not None
+        or other.status == "error"
+    ):
         return False
     if other.cloud.last_good_at != NOON:
         return False
-    return volume.last_good_at is None or other.created_at is None or other.created_at > volume.last_good_at
+    return (
+        volume.last_good_at is None
+        or other.created_at is None
+        or other.created_at > volume.last_good_at
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +214,8 @@ def test_a_disk_that_nobody_follows_is_unknown(
 
 
 @pytest.mark.parametrize(
-    ("listed", "expected"), [({}, "never"), ({"vol-9": Listed(1, NOON)}, "unknown"), (None, "unknown")]
+    ("listed", "expected"),
+    [({}, "never"), ({"vol-9": Listed(1, NOON)}, "unknown"), (None, "unknown")],
 )
 def test_where_only_tracked_disks_are_followed_none_listed_means_never(
     listed: dict[str, Listed] | None, expected: str
@@ -200,7 +233,11 @@ def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
         derive("otc", [volume_id], NOON)
         with CaptureQueriesContext(connection) as asked:
             found = volumes.volume_states(Volume.objects.order_by("volume_id")[:10], NOON)
-        assert (len(found), len(asked), [len(one.chains) for one in found]) == (n + 1, 2, [1] * (n + 1))
+        assert (len(found), len(asked), [len(one.chains) for one in found]) == (
+            n + 1,
+            2,
+            [1] * (n + 1),
+        )
     with CaptureQueriesContext(connection) as asked:
         volume()
     assert len(asked) == 2
@@ -210,15 +247,34 @@ def test_the_rule_of_the_disk_wins_over_tag_cloud_and_default() -> None:
     backup(1, NOON - 30 * H)
     derive("otc", ["disk"], NOON)
     assert (volume().protection, volume().rule["from"]) == ("overdue", "default")
-    protection_rules.set_cloud_rule("otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), actor=ANNA)
-    assert (volume().protection, volume().rule["from"], volume().late_at) == ("late", "cloud", NOON - H)
-    protection_rules.set_tag_rule("weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), actor=ANNA)
+    protection_rules.set_cloud_rule(
+        "otc", by_period(period_seconds=29 * 3600, grace_seconds=7200), actor=ANNA
+    )
+    assert (volume().protection, volume().rule["from"], volume().late_at) == (
+        "late",
+        "cloud",
+        NOON - H,
+    )
+    protection_rules.set_tag_rule(
+        "weekly", by_period(period_seconds=7 * 86_400, grace_seconds=0), actor=ANNA
+    )
     volume_edits.set_tags([VOLUME], [" weekly", "odd"], actor=ANNA)
-    assert (volume().protection, volume().rule["from"], volume().rule["tag"]) == ("protected", "tag", "weekly")
+    assert (volume().protection, volume().rule["from"], volume().rule["tag"]) == (
+        "protected",
+        "tag",
+        "weekly",
+    )
     rule = by_cron(cron="0 10 * * *", zone="Europe/Berlin", grace_seconds=60)
     volume_edits.set_rule([VOLUME], rule, actor=ANNA)
-    assert (volume().protection, volume().rule["from"], volume().rule["cron"]) == ("overdue", "disk", "0 10 * * *")
-    assert (volume().own_rule, volume().overdue_at) == (True, NOON - timedelta(hours=26, minutes=59))
+    assert (volume().protection, volume().rule["from"], volume().rule["cron"]) == (
+        "overdue",
+        "disk",
+        "0 10 * * *",
+    )
+    assert (volume().own_rule, volume().overdue_at) == (
+        True,
+        NOON - timedelta(hours=26, minutes=59),
+    )
     volume_edits.set_rule([VOLUME], None, actor=ANNA)
     protection_rules.set_tag_rule("weekly", None, actor=ANNA)
     assert volume().rule["from"] == "cloud"
@@ -246,7 +302,12 @@ def test_who_changed_what_and_when_is_kept() -> None:
     volume_edits.set_label([VOLUME], "the ledger", actor=Actor("ben", NOON + H))
     volume_edits.set_note([VOLUME], "ask Ben", actor=Actor("ben", NOON + H))
     found = volume()
-    assert (found.label, found.note, found.title, found.version) == ("the ledger", "ask Ben", "the ledger", 3)
+    assert (found.label, found.note, found.title, found.version) == (
+        "the ledger",
+        "ask Ben",
+        "the ledger",
+        3,
+    )
     assert {word: (one.by, one.at) for word, one in found.edited.items()} == {
         "label": ("anna", NOON),
         "note": ("ben", NOON + H),
@@ -280,7 +341,11 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
         volume_edits.set_rule([("otc", "a"), ("otc", "nowhere")], weekly, actor=ANNA)
     assert {volume(volume_id=one).protection for one in "abc"} == {"overdue"}
     assert volume_edits.set_rule([("otc", "a"), ("otc", "b")], weekly, actor=ANNA) == 2
-    assert [volume(volume_id=one).protection for one in "abc"] == ["protected", "protected", "overdue"]
+    assert [volume(volume_id=one).protection for one in "abc"] == [
+        "protected",
+        "protected",
+        "overdue",
+    ]
 
 
 def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
@@ -290,7 +355,11 @@ def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_back
     assert Cloud.objects.get().walk_asked_at == NOON  # the list is walked through at once
     note_listing("otc", {}, NOON)
     found = volume(volume_id="vol-9")
-    assert (found.protection, found.label, found.edited["registered"].by) == ("never", "by hand", "anna")
+    assert (found.protection, found.label, found.edited["registered"].by) == (
+        "never",
+        "by hand",
+        "anna",
+    )
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "a\x00b"])

@@ -1,6 +1,7 @@
 """Proving who asks: AK/SK signatures and Keystone tokens.
 
-Sources: backups/vbs/API.md §7.1 (tokens), §7.2 (catalog), §7.3 (signatures), §10 (unsafe library defaults).
+Sources: backups/vbs/API.md §7.1 (tokens), §7.2 (catalog), §7.3 (signatures), §10 (unsafe library
+defaults).
 """
 
 import hashlib
@@ -40,8 +41,12 @@ SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # catalogs are long, but no longer
 _RENEW_BEFORE_S = 120.0  # the end of a token's life, or in the last quarter of a shorter one
 _LONGEST_LIFE = timedelta(days=365)
-_SHORTEST_LIFE = timedelta(minutes=5)  # of a token that says nothing sensible; a 401 tells when it ends sooner
-_QUIET = timedelta(seconds=60)  # after a refused sign-in, or a renewal that did not help, nothing is tried
+_SHORTEST_LIFE = timedelta(
+    minutes=5
+)  # of a token that says nothing sensible; a 401 tells when it ends sooner
+_QUIET = timedelta(
+    seconds=60
+)  # after a refused sign-in, or a renewal that did not help, nothing is tried
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,9 @@ class SDKHMACAuth(requests.auth.AuthBase):
         canonical += [f"{name}:{signed[name].strip()}" for name in sorted(signed)]
         canonical += ["", names, hashlib.sha256(b"").hexdigest()]
         digest = hashlib.sha256("\n".join(canonical).encode()).hexdigest()
-        signature = hmac.new(self.sk.encode(), f"SDK-HMAC-SHA256\n{date}\n{digest}".encode(), "sha256").hexdigest()
+        signature = hmac.new(
+            self.sk.encode(), f"SDK-HMAC-SHA256\n{date}\n{digest}".encode(), "sha256"
+        ).hexdigest()
         request.headers.update(signed)
         scheme = f"SDK-HMAC-SHA256 Access={self.ak}"
         request.headers["Authorization"] = f"{scheme}, SignedHeaders={names}, Signature={signature}"
@@ -80,7 +87,9 @@ class SDKHMACAuth(requests.auth.AuthBase):
 
 @dataclass(frozen=True)
 class _SignedIn:
-    """One token with what came with it. Both times are by our clock; its life is measured by the monotonic one."""
+    """One token with what came with it. Both times are by our clock; its life is measured by the
+    monotonic one.
+    """
 
     token: str = field(repr=False)
     project_id: str | None
@@ -94,7 +103,9 @@ class _SignedIn:
         return self.issued_at + self.life
 
     def lasts(self, seconds: float, now: float) -> bool:
-        """Is more than `seconds` of its life left, or more than a part of that if it is short? `now` is monotonic."""
+        """Is more than `seconds` of its life left, or more than a part of that if it is short?
+        `now` is monotonic.
+        """
         life = self.life.total_seconds()
         return now < self.began + life - min(seconds, life * seconds / (4 * _RENEW_BEFORE_S))
 
@@ -102,9 +113,9 @@ class _SignedIn:
 class KeystoneSignIn:
     """One token for all threads, signed in when first needed and renewed shortly before it ends.
 
-    Raises SignInRefused, Unavailable, WrongAddress, Rejected or Malformed. Without a `guard`, which surrounds each
-    sign-in, a refusal is remembered for a minute, so that threads that waited for it do not repeat it: repeated tries
-    lock accounts.
+    Raises SignInRefused, Unavailable, WrongAddress, Rejected or Malformed. Without a `guard`, which
+    surrounds each sign-in, a refusal is remembered for a minute, so that threads that waited for it
+    do not repeat it: repeated tries lock accounts.
     """
 
     def __init__(
@@ -117,7 +128,9 @@ class KeystoneSignIn:
     ) -> None:
         self._config, self._clock, self._guard, self._monotonic = config, clock, guard, monotonic
         self._host = urlsplit(str(config.auth.get("auth_url", ""))).netloc
-        self._secrets = [str(config.auth[k]) for k in config.auth if k in {"password", "token"} or "secret" in k]
+        self._secrets = [
+            str(config.auth[k]) for k in config.auth if k in {"password", "token"} or "secret" in k
+        ]
         self._plugin = self._load()
         self._lock = threading.Lock()
         self._now: _SignedIn | None = None
@@ -129,7 +142,11 @@ class KeystoneSignIn:
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, BoundedAdapter(SIGN_IN_BYTES))
         self._session = Session(
-            session=self._http, verify=config.verify, timeout=SIGN_IN_SECONDS, redirect=False, user_agent="vbsdash"
+            session=self._http,
+            verify=config.verify,
+            timeout=SIGN_IN_SECONDS,
+            redirect=False,
+            user_agent="vbsdash",
         )
 
     def _load(self) -> BaseIdentityPlugin:
@@ -164,8 +181,9 @@ class KeystoneSignIn:
     def invalidate(self, old_token: str) -> bool:
         """Drop a token that was answered with 401. Is asking again worth while?
 
-        Only the first of many threads drops it. A renewed token that never served stays for a minute: the service
-        refuses every token then, and each further sign-in would be one too many.
+        Only the first of many threads drops it. A renewed token that never served stays for a
+        minute: the service refuses every token then, and each further sign-in would be one too
+        many.
         """
         with self._lock:
             now = self._now
@@ -193,10 +211,16 @@ class KeystoneSignIn:
     def is_good(self) -> bool:
         """Is there a token that nobody doubts and that lasts for some minutes?"""
         now = self._now
-        return now is not None and now.token != self._doubted and now.lasts(2 * _RENEW_BEFORE_S, self._monotonic())
+        return (
+            now is not None
+            and now.token != self._doubted
+            and now.lasts(2 * _RENEW_BEFORE_S, self._monotonic())
+        )
 
     def renew(self) -> bool:
-        """Have a token that nobody doubts, once for all threads. False: there was one, or a new one would not help."""
+        """Have a token that nobody doubts, once for all threads. False: there was one, or a new one
+        would not help.
+        """
         now = self._now
         if now is not None and now.token == self._doubted:
             self._doubted = None
@@ -244,27 +268,44 @@ class KeystoneSignIn:
             raise self._refusal(e) from e
         except ks_exceptions.InvalidResponse as e:
             status = e.response.status_code
-            sentence = f"{self._host} is no identity service (HTTP {status}): correct auth_url in clouds.yaml."
+            sentence = (
+                f"{self._host} is no identity service (HTTP {status}): correct auth_url in "
+                "clouds.yaml."
+            )
             raise WrongAddress(sentence, http_status=status) from e
         except ks_exceptions.ConnectionError as e:
             raise from_transport(e, self._host) from e
-        except (ks_exceptions.ClientException, requests.RequestException, KeyError, ValueError, TypeError) as e:
-            raise Malformed(f"{self._host} answered the sign-in with something that is not understood.") from e
+        except (
+            ks_exceptions.ClientException,
+            requests.RequestException,
+            KeyError,
+            ValueError,
+            TypeError,
+        ) as e:
+            raise Malformed(
+                f"{self._host} answered the sign-in with something that is not understood."
+            ) from e
         return self._read(access)
 
     def _read(self, access: Any) -> _SignedIn:
         try:
             given = access.service_catalog.catalog if access.has_service_catalog() else None
-            catalog = [{**one, "endpoints": _objects(one.get("endpoints"))} for one in _objects(given)]
+            catalog = [
+                {**one, "endpoints": _objects(one.get("endpoints"))} for one in _objects(given)
+            ]
             token = str(access.auth_token)
             now = self._clock()
-            found = _SignedIn(token, access.project_id, now, _life_of(access, now), self._monotonic(), catalog)
+            found = _SignedIn(
+                token, access.project_id, now, _life_of(access, now), self._monotonic(), catalog
+            )
         except (AttributeError, KeyError, ValueError, TypeError) as e:
             raise Malformed(f"{self._host} answered the sign-in with an incomplete token.") from e
         if not access.auth_token or not token.isascii():
             raise Malformed(f"{self._host} answered the sign-in without a token.")
         if found.project_id is not None and why_no_id(str(found.project_id)):
-            raise Malformed(f"{self._host} answered the sign-in with a project ID that cannot be one.")
+            raise Malformed(
+                f"{self._host} answered the sign-in with a project ID that cannot be one."
+            )
         return found
 
     def _refusal(self, error: Any) -> VBSError:
@@ -272,11 +313,15 @@ class KeystoneSignIn:
         body, headers = (response.content, response.headers) if response is not None else (b"", {})
         found = from_response(status, headers, body, now=self._clock(), secrets=self._secrets)
         if isinstance(found, Unauthorized) or (isinstance(found, Rejected) and status == 403):
-            return SignInRefused(f"Sign-in refused: {found.message}", http_status=status, code=found.code)
+            return SignInRefused(
+                f"Sign-in refused: {found.message}", http_status=status, code=found.code
+            )
         return found
 
     def endpoint(self, types: Sequence[str]) -> tuple[str, str]:
-        """Type and URL of the first of `types` in the catalog that is there for the interface and region."""
+        """Type and URL of the first of `types` in the catalog that is there for the interface and
+        region.
+        """
         catalog = self._current().catalog
         for wanted in types:
             for service in catalog:
@@ -285,8 +330,13 @@ class KeystoneSignIn:
                         if self._fits(endpoint):
                             return wanted, str(endpoint["url"])
         place = f" in region {self._config.region}" if self._config.region else ""
-        sentence = f"The catalog has no {self._config.interface} endpoint of {', '.join(types)}{place}: "
-        raise WrongAddress(sentence + "correct region_name and interface, or set an endpoint override in clouds.yaml.")
+        sentence = (
+            f"The catalog has no {self._config.interface} endpoint of {', '.join(types)}{place}: "
+        )
+        raise WrongAddress(
+            sentence
+            + "correct region_name and interface, or set an endpoint override in clouds.yaml."
+        )
 
     def _fits(self, endpoint: Mapping[str, Any]) -> bool:
         region = endpoint.get("region_id") or endpoint.get("region")
@@ -305,5 +355,7 @@ def _life_of(access: Any, now: datetime) -> timedelta:
 
 
 def _objects(given: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; what else stands there, or in its place, is no service and no endpoint."""
+    """The objects of a list; what else stands there, or in its place, is no service and no
+    endpoint.
+    """
     return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []

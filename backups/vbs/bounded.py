@@ -1,4 +1,6 @@
-"""Answers read whole by somebody else's code, but never longer than allowed, however well they are packed."""
+"""Answers read whole by somebody else's code, but never longer than allowed, however well they are
+packed.
+"""
 
 import io
 from typing import Any
@@ -12,7 +14,9 @@ from backups.vbs.errors import Malformed
 
 
 class BoundedAdapter(DeadlineAdapter):
-    """Raises Malformed for a body of more than `most` bytes, unpacked: keystoneauth1 itself would read on."""
+    """Raises Malformed for a body of more than `most` bytes, unpacked: keystoneauth1 itself would
+    read on.
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -27,7 +31,9 @@ class BoundedAdapter(DeadlineAdapter):
             raise requests.ConnectionError(e) from e
         if len(content) > self._most:
             response.close()
-            raise Malformed(f"The answer is longer than {self._most} bytes.", http_status=response.status_code)
+            raise Malformed(
+                f"The answer is longer than {self._most} bytes.", http_status=response.status_code
+            )
         response.raw.release_conn()
         response.raw = HTTPResponse(body=io.BytesIO(content), preload_content=False)
         return response

@@ -1,6 +1,8 @@
-"""Questions to one cloud, GET only; each ends within its deadline in an answer or in an error of errors.py.
+"""Questions to one cloud, GET only; each ends within its deadline in an answer or in an error of
+errors.py.
 
-Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer is followed and no redirect either.
+Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer is followed and no
+redirect either.
 """
 
 import re
@@ -63,10 +65,11 @@ class _NoMeter:
 
 
 class Client:
-    """Thread-safe. `clock` gives the time, aware, in UTC. Raises VBSError; ValueError for an ID that is none.
+    """Thread-safe. `clock` gives the time, aware, in UTC. Raises VBSError; ValueError for an ID
+    that is none.
 
-    `guard` surrounds each sign-in, and with AK/SK each call until one was accepted: it may wait, and refuse by
-    raising SignInRefused.
+    `guard` surrounds each sign-in, and with AK/SK each call until one was accepted: it may wait,
+    and refuse by raising SignInRefused.
     """
 
     def __init__(
@@ -84,16 +87,27 @@ class Client:
         self._signer: SDKHMACAuth | None = None
         self._sign_in: KeystoneSignIn | None = None
         if config.auth_type == AKSK:
-            keys = (str(auth["ak"]), str(auth["sk"]), str(auth["project_id"]), auth.get("security_token"))
+            keys = (
+                str(auth["ak"]),
+                str(auth["sk"]),
+                str(auth["project_id"]),
+                auth.get("security_token"),
+            )
             self._signer = SDKHMACAuth(*keys, clock=clock)
-            self._secrets = [str(key) for key in (auth["ak"], auth["sk"], auth.get("security_token")) if key]
+            self._secrets = [
+                str(key) for key in (auth["ak"], auth["sk"], auth.get("security_token")) if key
+            ]
         else:
-            self._sign_in = KeystoneSignIn(config, clock=clock, guard=None if guard is nullcontext else guard)
+            self._sign_in = KeystoneSignIn(
+                config, clock=clock, guard=None if guard is nullcontext else guard
+            )
             self._secrets = []
         self._endpoints: dict[str, Endpoint] = {}
         self._microversion: str | None = _MICROVERSION  # or the newest that the service has
         self._wire = Wire(config.verify)
-        self.clock_ahead: timedelta | None = None  # our clock against the `Date` of the service's last answer
+        self.clock_ahead: timedelta | None = (
+            None  # our clock against the `Date` of the service's last answer
+        )
 
     @property
     def endpoint(self) -> str:
@@ -132,7 +146,9 @@ class Client:
         return self._sign_in.is_good if self._sign_in else self._accepted
 
     def make_ready(self) -> bool:
-        """Sign in if there is no token, or the one there was refused meanwhile; was there a sign-in? AK/SK: never."""
+        """Sign in if there is no token, or the one there was refused meanwhile; was there a
+        sign-in? AK/SK: never.
+        """
         renewed = self._sign_in.renew() if self._sign_in else False
         self._backups()
         return renewed
@@ -165,7 +181,9 @@ class Client:
         if not isinstance(backup, dict):
             raise Malformed('The answer has no object under "backup".', http_status=200)
         if "id" in backup and str(backup["id"]).lower() != backup_id.lower():
-            raise Malformed("The answer is about another backup than the one asked for.", http_status=200)
+            raise Malformed(
+                "The answer is about another backup than the one asked for.", http_status=200
+            )
         return Answer(200, body)
 
     def list_backups(
@@ -177,8 +195,16 @@ class Client:
         sort_key: str = "created_at",
         **filters: str,
     ) -> list[Any]:
-        """One page of raw entries; `filters` go into the query as they are (status, volume_id, name)."""
-        query = {"limit": limit, "offset": offset, "sort_key": sort_key, "sort_dir": sort_dir, **filters}
+        """One page of raw entries; `filters` go into the query as they are (status, volume_id,
+        name).
+        """
+        query = {
+            "limit": limit,
+            "offset": offset,
+            "sort_key": sort_key,
+            "sort_dir": sort_dir,
+            **filters,
+        }
         return self._page(self._backups(), "backups", query).entries
 
     def get_volume(self, volume_id: str) -> dict[str, Any]:
@@ -186,7 +212,9 @@ class Client:
         body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _ONE)
         volume = body.get("volume")
         if not isinstance(volume, dict) or normal(str(volume.get("id"))) != normal(volume_id):
-            raise Malformed('The answer has no object under "volume" with the ID asked for.', http_status=200)
+            raise Malformed(
+                'The answer has no object under "volume" with the ID asked for.', http_status=200
+            )
         return volume
 
     def get_quota(self) -> dict[str, Any]:
@@ -208,7 +236,10 @@ class Client:
             self._sign_in.close()
 
     def _walk(self, endpoint: Endpoint, word: str, page: int, query: dict[str, Any]) -> Walk:
-        return Walk(lambda offset: self._page(endpoint, word, {**query, "limit": page, "offset": offset}), limit=page)
+        return Walk(
+            lambda offset: self._page(endpoint, word, {**query, "limit": page, "offset": offset}),
+            limit=page,
+        )
 
     def _page(self, endpoint: Endpoint, word: str, query: Mapping[str, Any]) -> Page:
         body = self._get(endpoint, f"/{word}/detail?{urlencode(query)}", _PAGE)
@@ -218,7 +249,9 @@ class Client:
         return Page(entries, bool(body.get(f"{word}_links")))
 
     def _backups(self) -> Endpoint:
-        return self._endpoints.get("backups") or self._find("backups", self.config.vbs_endpoint_override, BACKUP_TYPES)
+        return self._endpoints.get("backups") or self._find(
+            "backups", self.config.vbs_endpoint_override, BACKUP_TYPES
+        )
 
     def _volumes(self) -> Endpoint:
         override = self.config.volume_endpoint_override
@@ -229,8 +262,12 @@ class Client:
         self._endpoints[word] = find(override, types, catalog=self._sign_in, project_id=project_id)
         return self._endpoints[word]
 
-    def _get(self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool = False) -> dict[str, Any]:
-        """One GET; on 401 once more with a renewed token, on 406 once more with the server's own microversion."""
+    def _get(
+        self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool = False
+    ) -> dict[str, Any]:
+        """One GET; on 401 once more with a renewed token, on 406 once more with the server's own
+        microversion.
+        """
         if self._signer and not self._accepted:
             if alone:
                 raise NotAsked("The keys were refused just now; nothing was asked.")
@@ -255,12 +292,15 @@ class Client:
             if not isinstance(outcome, Unauthorized):
                 raise outcome
             if self._sign_in is None or token is None:
-                # Good keys may be refused for one backup alone: the next call, which is made alone, tells.
+                # Good keys may be refused for one backup alone: the next call, which is made alone,
+                # tells.
                 were_good = self._accepted
                 self._accepted = False
                 if were_good or alone:
                     raise outcome
-                raise SignInRefused(outcome.message, http_status=outcome.http_status, code=outcome.code)
+                raise SignInRefused(
+                    outcome.message, http_status=outcome.http_status, code=outcome.code
+                )
             if alone:
                 self._sign_in.doubt(token)
                 raise outcome
@@ -275,7 +315,9 @@ class Client:
         self._meter.admit()
         try:
             reply = self._send(endpoint, path, token, time.monotonic() + limits.seconds, limits)
-            found = parse_object(reply.content) if reply.status == 200 else self._error(reply, token)
+            found = (
+                parse_object(reply.content) if reply.status == 200 else self._error(reply, token)
+            )
         except VBSError as e:
             self._meter.ended(e.class_name)
             raise
@@ -293,10 +335,18 @@ class Client:
 
     def _error(self, reply: Reply, token: str | None) -> VBSError:
         secrets = [*self._secrets, token] if token else self._secrets
-        return from_response(reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets)
+        return from_response(
+            reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets
+        )
 
-    def _send(self, endpoint: Endpoint, path: str, token: str | None, deadline: float, limits: Limits) -> Reply:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vbsdash"}
+    def _send(
+        self, endpoint: Endpoint, path: str, token: str | None, deadline: float, limits: Limits
+    ) -> Reply:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "vbsdash",
+        }
         if self._microversion and self.config.api != "vbs" and endpoint.is_v3:
             headers["OpenStack-API-Version"] = f"volume {self._microversion}"
         if token:
@@ -310,6 +360,8 @@ class Client:
 
 
 def _newest(reply: Reply, *, below: str) -> str | None:
-    """The newest microversion that a 406 names ("… Minimum is 3.0 and maximum is 3.59."), None when it names none."""
+    """The newest microversion that a 406 names ("… Minimum is 3.0 and maximum is 3.59."), None when
+    it names none.
+    """
     found = re.search(rb"aximum is 3\.(\d{1,4})\b", reply.content)
     return f"3.{int(found[1])}" if found and int(found[1]) < int(below.partition(".")[2]) else None

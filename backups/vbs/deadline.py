@@ -1,4 +1,6 @@
-"""Connections that keep a total deadline: neither drops of bytes nor a silent server can prolong an exchange."""
+"""Connections that keep a total deadline: neither drops of bytes nor a silent server can prolong an
+exchange.
+"""
 
 import io
 import socket
@@ -31,7 +33,9 @@ def set_deadline(at: float) -> tuple[float, float]:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Gives every read of a socket only what is left until the deadline, so that drops cannot prolong it."""
+    """Gives every read of a socket only what is left until the deadline, so that drops cannot
+    prolong it.
+    """
 
     def __init__(self, sock: socket.socket, raw: Any) -> None:
         self._sock, self._raw = sock, raw
@@ -88,7 +92,9 @@ class DeadlineAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def close(self) -> None:
-        """Close the idle connections now; the pool manager alone leaves that to the garbage collector."""
+        """Close the idle connections now; the pool manager alone leaves that to the garbage
+        collector.
+        """
         for key in self.poolmanager.pools.keys():  # noqa: SIM118 — the container refuses to be iterated
             if (pool := self.poolmanager.pools.get(key)) is not None:
                 pool.close()

@@ -8,9 +8,9 @@
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
     │   └── SignInRefused                         the credentials themselves; never repeated at once
     ├── Gone                    "gone"            404 whose body says itemNotFound
-    ├── WrongAddress            "wrong_address"   any other 404, a redirect, a catalog without the service
-    ├── Rejected                "rejected"        any other 4xx; 413 is a quota and is not tried again
-    └── Malformed               "malformed"       not the promised envelope
+    ├── WrongAddress            "wrong_address"   any other 404, a redirect, a catalog without the
+    service ├── Rejected                "rejected"        any other 4xx; 413 is a quota and is not
+    tried again └── Malformed               "malformed"       not the promised envelope
 
 Body forms: backups/vbs/API.md §8.1; gateway codes: §8.2; the two meanings of 404: §11 trap 16.
 """
@@ -37,10 +37,13 @@ _MAX_DEPTH = 4  # of a fault inside a fault
 _MAX_RETRY_AFTER = 86_400.0  # seconds; a longer pause is a slip of the server
 _LATER = frozenset({408, 425, 429})
 _NAMED_SECRET = re.compile(
-    r"(?i)\b(access(?:[ _-]?key)?(?:[ _-]?id)?|credential|ak|sk|secret(?:[ _-]?key)?|signature|password"
+    r"(?i)\b(access(?:[ _-]?key)?(?:[ _-]?id)?|credential|ak|sk"
+    r"|secret(?:[ _-]?key)?|signature|password"
     r"|(?:x-)?(?:auth|subject|security)-token)(\W{0,2}[=:]\s*[\"']?)[^\s,;/\"'}]+"
 )
-_LONG = re.compile(r"[A-Za-z0-9_+=-]{40,}")  # tokens, secret keys, signatures; a UUID has 36 characters
+_LONG = re.compile(
+    r"[A-Za-z0-9_+=-]{40,}"
+)  # tokens, secret keys, signatures; a UUID has 36 characters
 
 
 class ConfigurationError(Exception):
@@ -48,7 +51,9 @@ class ConfigurationError(Exception):
 
 
 class VBSError(Exception):
-    """A call to a cloud failed. `retry_after` is in seconds; `http_status` is None when no answer came."""
+    """A call to a cloud failed. `retry_after` is in seconds; `http_status` is None when no answer
+    came.
+    """
 
     class_name: ClassVar[str]
 
@@ -112,7 +117,9 @@ class Fault:
 
 
 def clean(text: str, secrets: Sequence[str] = ()) -> str:
-    """One line of at most 500 characters without anything that looks like, or is one of, the secrets."""
+    """One line of at most 500 characters without anything that looks like, or is one of, the
+    secrets.
+    """
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     text = str(redact(text[: 20 * MAX_MESSAGE]))
@@ -122,11 +129,20 @@ def clean(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def from_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, secrets: Sequence[str] = ()
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: datetime,
+    secrets: Sequence[str] = (),
 ) -> VBSError:
-    """The error that an answer other than 200 stands for; `secrets` are struck out of its message."""
+    """The error that an answer other than 200 stands for; `secrets` are struck out of its
+    message.
+    """
     if 300 <= status < 400:
-        return WrongAddress(f"HTTP {status}: answered with a redirect; not followed.", http_status=status)
+        return WrongAddress(
+            f"HTTP {status}: answered with a redirect; not followed.", http_status=status
+        )
     fault = read_fault(body)
     kind = _class_of(status, fault)
     message = clean(fault.message, secrets) or f"HTTP {status} without an explanation."
@@ -154,7 +170,9 @@ def read_fault(body: bytes) -> Fault:
     if found is not None:
         return found
     if "<" in text:
-        text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", " ", text[: 100 * MAX_MESSAGE])
+        text = re.sub(
+            r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", " ", text[: 100 * MAX_MESSAGE]
+        )
     return Fault(message=text)
 
 
@@ -173,8 +191,14 @@ def _find(name: str, value: Any, depth: int) -> Fault | None:
     code = _code(_first(keys, "code", "errorcode"))
     if isinstance(message, str) and not message.lstrip().startswith("{"):
         return Fault(name, code, message, keys.get("retryafter"))
-    inner = (_find(str(k).lower(), v, depth + 1) for k, v in value.items() if isinstance(v, dict | list) or depth == 0)
-    found = next((one for one in inner if one), None) or (_textual(name, message, depth) if message else None)
+    inner = (
+        _find(str(k).lower(), v, depth + 1)
+        for k, v in value.items()
+        if isinstance(v, dict | list) or depth == 0
+    )
+    found = next((one for one in inner if one), None) or (
+        _textual(name, message, depth) if message else None
+    )
     return found or (Fault(name, code) if code or name else None)
 
 
@@ -185,7 +209,9 @@ def _textual(name: str, text: Any, depth: int) -> Fault | None:
         inner = json.loads(text)
     except (ValueError, RecursionError):
         return Fault(name, message=text)
-    return (_find(name, inner, depth + 1) if isinstance(inner, dict) else None) or Fault(name, message=text)
+    return (_find(name, inner, depth + 1) if isinstance(inner, dict) else None) or Fault(
+        name, message=text
+    )
 
 
 def _first(keys: Mapping[str, Any], *names: str) -> Any:
@@ -212,7 +238,9 @@ def _seconds(value: Any, now: datetime) -> float | None:
 
 
 def from_transport(error: BaseException, host: str) -> VBSError:
-    """The error that a failed exchange with `host` stands for; no text of the lower layers is kept."""
+    """The error that a failed exchange with `host` stands for; no text of the lower layers is
+    kept.
+    """
     chain = list(_chain(error))
 
     def has(*types: type[BaseException]) -> bool:
@@ -222,7 +250,9 @@ def from_transport(error: BaseException, host: str) -> VBSError:
         cure = "set cacert to the right authority (or verify: false for a test cloud)"
         return Unavailable(f"{host}: TLS certificate verification failed; {cure} in clouds.yaml.")
     if has(ssl.SSLError, requests.exceptions.SSLError):
-        return Unavailable(f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml.")
+        return Unavailable(
+            f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml."
+        )
     if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return Unavailable(f"{host}: the host name could not be resolved.")
     if has(ConnectionRefusedError):

@@ -1,4 +1,6 @@
-"""Reads one value of an answer as text, number, flag, time or links; what it cannot read becomes None and a report."""
+"""Reads one value of an answer as text, number, flag, time or links; what it cannot read becomes
+None and a report.
+"""
 
 import json
 import math
@@ -16,14 +18,22 @@ SHORT: Final = 500  # characters of an indexed word; PostgreSQL refuses longer i
 LONG: Final = 65_536  # characters of a reason or description
 MAX_LINKS: Final = 20
 HREF: Final = 2048  # characters, as browsers take them
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,400}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,4})?")  # no 1_000, no "infinity"
-_YEARS: Final = range(1970, 3000)  # beyond lie placeholders such as 0001-01-01, and overflows in time zones
+_NUMBER: Final = re.compile(
+    r"[+-]?[0-9]{1,400}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,4})?"
+)  # no 1_000, no "infinity"
+_YEARS: Final = range(
+    1970, 3000
+)  # beyond lie placeholders such as 0001-01-01, and overflows in time zones
 
 
 def refuse(problems: Problems, key: str, value: Any, why: str) -> None:
-    """Note in words why `key` became null; the value is quoted short, never a VK (redacted before decoding)."""
+    """Note in words why `key` became null; the value is quoted short, never a VK (redacted before
+    decoding).
+    """
     shown = clean(_as_json(value))
-    problems.append(f"{clean(key)} {shown[:60]}{'…' if len(shown) > 60 else ''} was not read: {why}")
+    problems.append(
+        f"{clean(key)} {shown[:60]}{'…' if len(shown) > 60 else ''} was not read: {why}"
+    )
 
 
 def _as_json(value: Any) -> str:
@@ -35,14 +45,22 @@ def _as_json(value: Any) -> str:
 
 def clean(value: str) -> str:
     """Without NUL and lone surrogates, which break databases, not parsers."""
-    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode() if _unsafe(value) else value
+    return (
+        value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        if _unsafe(value)
+        else value
+    )
 
 
 def _unsafe(value: str) -> bool:
-    return "\x00" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
+    return "\x00" in value or (
+        not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+    )
 
 
-def text(source: Mapping[str, Any], key: str, problems: Problems, *, most: int = SHORT) -> str | None:
+def text(
+    source: Mapping[str, Any], key: str, problems: Problems, *, most: int = SHORT
+) -> str | None:
     value = source.get(key)
     if value is None:
         return None
@@ -56,7 +74,9 @@ def text(source: Mapping[str, Any], key: str, problems: Problems, *, most: int =
 
 
 def identifier(source: Mapping[str, Any], key: str, problems: Problems) -> str | None:
-    """The ID of something else than the backup itself; what cannot be one (`ids`) is no key to anything."""
+    """The ID of something else than the backup itself; what cannot be one (`ids`) is no key to
+    anything.
+    """
     value = source.get(key)
     if value is None or value == "":
         return None
@@ -86,13 +106,21 @@ def number(source: Mapping[str, Any], key: str, problems: Problems) -> float | N
 def integer(
     source: Mapping[str, Any], key: str, problems: Problems, *, least: int = 0, most: int = BIGINT
 ) -> int | None:
-    """A whole number in [least, most]; `"2"`, `2` and `2.0` are the same, `""` is nothing, `true` is no number."""
+    """A whole number in [least, most]; `"2"`, `2` and `2.0` are the same, `""` is nothing, `true`
+    is no number.
+    """
     value = source.get(key)
     if value is None or value == "":
         return None
     found = _whole(value)
     if found is None or not least <= found <= most:
-        span = f"from {least} to {most}" if most < BIGINT else "that can be stored" if least < 0 else "from 0 on"
+        span = (
+            f"from {least} to {most}"
+            if most < BIGINT
+            else "that can be stored"
+            if least < 0
+            else "from 0 on"
+        )
         return refuse(problems, key, value, f"it is no whole number {span}")
     return found
 
@@ -137,25 +165,40 @@ def instant(source: Mapping[str, Any], key: str, problems: Problems) -> datetime
 
 
 def links(source: Mapping[str, Any], problems: Problems) -> list[dict[str, str]]:
-    """The `{rel, href}` pairs, as text: what the server believes its address to be (API.md §11.14)."""
+    """The `{rel, href}` pairs, as text: what the server believes its address to be (API.md
+    §11.14).
+    """
     value = source.get("links")
     if value is None:
         return []
     given = value if isinstance(value, list) else [value]
     pairs = [item for item in given if _is_link(item)]
     if len(pairs) != len(given):
-        refuse(problems, "links", value, f"{len(given) - len(pairs)} of them are not pairs of rel and href")
+        refuse(
+            problems,
+            "links",
+            value,
+            f"{len(given) - len(pairs)} of them are not pairs of rel and href",
+        )
     elif len(pairs) > MAX_LINKS:
         problems.append(f"links has {len(pairs):,} entries; the first {MAX_LINKS} are shown")
-    return [{"rel": clean(i["rel"])[:SHORT], "href": clean(i["href"])[:HREF]} for i in pairs[:MAX_LINKS]]
+    return [
+        {"rel": clean(i["rel"])[:SHORT], "href": clean(i["href"])[:HREF]} for i in pairs[:MAX_LINKS]
+    ]
 
 
 def _is_link(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("href"), str) and isinstance(item.get("rel"), str)
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("href"), str)
+        and isinstance(item.get("rel"), str)
+    )
 
 
 def parse_json(value: str) -> Any:
-    """The value inside a JSON text; None when it is none. Numbers too long for Python stay as their text."""
+    """The value inside a JSON text; None when it is none. Numbers too long for Python stay as their
+    text.
+    """
     try:
         return json.loads(value, parse_int=_long_int)
     except (ValueError, RecursionError):

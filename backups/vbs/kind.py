@@ -1,7 +1,8 @@
 """Which value of `service_metadata.Type` means a full backup, and what kind a backup therefore is.
 
-Two editions of the API page contradict each other (API.md §3.1): the one this project is built on says
-"1 full, 0 incremental", the editions since 2022 say "0 full, 1 incremental". Neither is hard-wired here.
+Two editions of the API page contradict each other (API.md §3.1): the one this project is built on
+says "1 full, 0 incremental", the editions since 2022 say "0 full, 1 incremental". Neither is
+hard-wired here.
 """
 
 from dataclasses import dataclass
@@ -34,14 +35,18 @@ class Votes:
 
 
 def vote(*, inc: int | None, type_: int | None) -> Votes:
-    """INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0 is lawful in both."""
+    """INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0 is
+    lawful in both.
+    """
     if inc == 0 and type_ in (0, 1):
         return Votes(zero=1 - type_, one=type_)
     return Votes(zero=1) if (inc, type_) == (1, 1) else Votes()
 
 
 def full_type(votes: Votes) -> Literal[0, 1]:
-    """The Type value that means "full" by evidence; 1, the page's own reading, until there is enough against it."""
+    """The Type value that means "full" by evidence; 1, the page's own reading, until there is
+    enough against it.
+    """
     return 0 if proves(votes, 0) else 1
 
 
@@ -52,9 +57,15 @@ def proves(votes: Votes, full: int) -> bool:
 
 
 def judge(
-    *, inc: int | None, type_: int | None, is_incremental: bool | None, type_interpretation: TypeInterpretation
+    *,
+    inc: int | None,
+    type_: int | None,
+    is_incremental: bool | None,
+    type_interpretation: TypeInterpretation,
 ) -> KindVerdict:
-    """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true: it is not kept there."""
+    """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true: it
+    is not kept there.
+    """
     by_inc = _kind(inc, full=0)
     by_flag = _kind(is_incremental, full=False)
     if type_interpretation == "cinder":
@@ -64,7 +75,9 @@ def judge(
     last: tuple[Source, Kind | None] = ("is_incremental", by_flag if is_incremental else None)
     if type_interpretation == "vbs_1":
         return _first([("inc", by_inc), ("type", by_type), last], conflict=_differ(by_inc, by_type))
-    return _first([("type", by_type), ("inc", by_inc), last], conflict=inc == 0 and by_type == "incremental")
+    return _first(
+        [("type", by_type), ("inc", by_inc), last], conflict=inc == 0 and by_type == "incremental"
+    )
 
 
 def _kind(value: int | None, *, full: int) -> Kind | None:

@@ -1,4 +1,6 @@
-"""One entry of a volume list, as far as vbsdash needs it: Cinder and EVS give it alike (API.md §7.2)."""
+"""One entry of a volume list, as far as vbsdash needs it: Cinder and EVS give it alike (API.md
+§7.2).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ class ListedVolume:
 
 
 def decode(entries: Iterable[Any]) -> list[ListedVolume]:
-    """The disks of a list, each once; an entry without an ID is passed over and hides no neighbour."""
+    """The disks of a list, each once; an entry without an ID is passed over and hides no
+    neighbour.
+    """
     volumes: dict[str, ListedVolume] = {}
     for entry in entries:
         volume = decode_entry(entry)
@@ -28,7 +32,9 @@ def decode(entries: Iterable[Any]) -> list[ListedVolume]:
 
 
 def decode_entry(entry: Any) -> ListedVolume | None:
-    """One entry of a list; None when it has no ID that can be read, so nobody knows which disk it names."""
+    """One entry of a list; None when it has no ID that can be read, so nobody knows which disk it
+    names.
+    """
     problems: Problems = []
     body = entry if isinstance(entry, dict) else {}
     volume_id = fields.identifier(body, "id", problems)

@@ -1,7 +1,9 @@
-"""Whole lists, page by page and by own offset: the servers' links repeat or skip rows (API.md §6). Pure.
+"""Whole lists, page by page and by own offset: the servers' links repeat or skip rows (API.md §6).
+Pure.
 
-Each page begins with the last row of the page before (pages of a few rows excepted). If nothing on it is known, rows
-have left the front of the list meanwhile and others slipped past: the walk steps back. Doubles are dropped by ID.
+Each page begins with the last row of the page before (pages of a few rows excepted). If nothing on
+it is known, rows have left the front of the list meanwhile and others slipped past: the walk steps
+back. Doubles are dropped by ID.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,8 +38,9 @@ def is_listed(entry: Any) -> bool:
 class Walk:
     """Iterate over the new entries of each page; entries without an ID come as they are.
 
-    Afterwards `complete` tells whether the end was reached, `listed` how many IDs there were, and `page_size` the
-    server's own limit where it is below the one asked for. `ask(offset)` gets one page of at most `limit` entries.
+    Afterwards `complete` tells whether the end was reached, `listed` how many IDs there were, and
+    `page_size` the server's own limit where it is below the one asked for. `ask(offset)` gets one
+    page of at most `limit` entries.
     """
 
     def __init__(self, ask: Callable[[int], Page], *, limit: int) -> None:
@@ -93,7 +96,9 @@ class Walk:
         return fresh
 
     def _is_last(self, page: Page) -> bool:
-        """Empty; or short, and no next page is named. One of a round length may be cut by a limit of the server's."""
+        """Empty; or short, and no next page is named. One of a round length may be cut by a limit
+        of the server's.
+        """
         count = len(page.entries)
         if count == 0:
             return True  # whatever it names: some name a next page for ever

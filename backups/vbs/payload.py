@@ -1,8 +1,9 @@
-"""One backup as the API answers it, decoded into the words of vbsdash. Decoding never raises on a JSON value.
+"""One backup as the API answers it, decoded into the words of vbsdash. Decoding never raises on a
+JSON value.
 
-What cannot be read becomes null with one entry in `decode_problems`; the rest is decoded all the same. Storing is
-part of decoding: NUL, lone surrogates and numbers that no database holds do not get past this module.
-Sources: `seed_page.md` (fields and sub-tables), API.md §1.1, §3, §4 and §11.
+What cannot be read becomes null with one entry in `decode_problems`; the rest is decoded all the
+same. Storing is part of decoding: NUL, lone surrogates and numbers that no database holds do not
+get past this module. Sources: `seed_page.md` (fields and sub-tables), API.md §1.1, §3, §4 and §11.
 """
 
 import hashlib
@@ -20,7 +21,8 @@ from backups.vbs.fields import Problems
 from backups.vbs.ids import stands_for_none
 from backups.vbs.redact import MAX_DEPTH, redact
 
-TENANT_KEYS: Final = (  # VBS v2, VBS v3 by its table, VBS v3 by its example and Cinder >= 3.18 (API.md §9)
+# VBS v2, VBS v3 by its table, VBS v3 by its example and Cinder >= 3.18 (API.md §9)
+TENANT_KEYS: Final = (
     "os-bak-tenant-attr:tenant_id",
     "os-backup-project-attr:tenant_id",
     "os-backup-project-attr:project_id",
@@ -31,8 +33,12 @@ METADATA_KEYS: Final = frozenset(
 )
 _NOTHING: Final = (None, "")  # a key with one of these says as little as no key
 MAX_INNER_TEXT: Final = 65_536  # characters; the longest text seen has about 430
-_MAPPING = re.compile(r"\A\s*mapping_uuid:[^;{]*;")  # put in front by the cascading layer (API.md §3, form 4)
-_MARSHAL = 2  # a version in which equal values have equal bytes: later ones write references, by identity
+_MAPPING = re.compile(
+    r"\A\s*mapping_uuid:[^;{]*;"
+)  # put in front by the cascading layer (API.md §3, form 4)
+_MARSHAL = (
+    2  # a version in which equal values have equal bytes: later ones write references, by identity
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,9 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Backup:
-    """An answer in the words of vbsdash; times are ISO-decoded, aware, UTC. `raw` has VK redacted."""
+    """An answer in the words of vbsdash; times are ISO-decoded, aware, UTC. `raw` has VK
+    redacted.
+    """
 
     id: str | None
     status: str | None
@@ -86,7 +94,9 @@ class Backup:
     inc: int | None
     metadata: Metadata
     decode_problems: tuple[str, ...]
-    is_vbs: bool  # the body has what stock Cinder never sends: service_metadata or the VBS tenant key
+    is_vbs: (
+        bool  # the body has what stock Cinder never sends: service_metadata or the VBS tenant key
+    )
     raw: dict[str, Any] = field(repr=False)
 
     def words(self) -> dict[str, Any]:
@@ -102,7 +112,9 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The object inside an envelope, not decoded yet: most answers equal the one before, and the digest tells."""
+    """The object inside an envelope, not decoded yet: most answers equal the one before, and the
+    digest tells.
+    """
 
     raw: dict[str, Any] = field(repr=False)  # VK redacted
     digest: str  # equal for equal bodies whatever the order of their keys
@@ -136,15 +148,19 @@ def _canonical(body: dict[str, Any]) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _order(keys: tuple[str, ...]) -> tuple[bytes, Callable[[dict[str, Any]], Any]]:
-    """The keys as they are written, and what takes the values in their order: bodies of a cloud have the same keys."""
+    """The keys as they are written, and what takes the values in their order: bodies of a cloud
+    have the same keys.
+    """
     ordered = sorted(keys)
     return marshal.dumps(ordered, _MARSHAL), itemgetter(*ordered) if ordered else tuple
 
 
 def _may_hide_something(canonical: bytes) -> bool:
-    """Is there work for `redact`: a filled VK, its letters as escapes, or brackets enough for a deep nest?
+    """Is there work for `redact`: a filled VK, its letters as escapes, or brackets enough for a
+    deep nest?
 
-    Most bodies have an empty one, in the text of their metadata, and no backslash at all, which is found faster.
+    Most bodies have an empty one, in the text of their metadata, and no backslash at all, which is
+    found faster.
     """
     if (found := canonical.count(b"VK")) and found > canonical.count(b'"VK": ""'):
         return True
@@ -185,13 +201,17 @@ def _decode(body: dict[str, Any]) -> Backup:
         inc=fields.integer(wrapper or {}, "INC", problems, most=1),
         metadata=_metadata(found, wrapper or {}, problems),
         decode_problems=tuple(problems),
-        is_vbs=any(key == "service_metadata" or key.startswith("os-bak-tenant-attr") for key in body),
+        is_vbs=any(
+            key == "service_metadata" or key.startswith("os-bak-tenant-attr") for key in body
+        ),
         raw=body,
     )
 
 
 def _wrapper(value: Any) -> dict[str, Any] | None:
-    """The object that VBS wraps a description in, if it is one: decoded once, never twice (API.md §4)."""
+    """The object that VBS wraps a description in, if it is one: decoded once, never twice (API.md
+    §4).
+    """
     if isinstance(value, str) and value.strip().startswith("{") and len(value) <= MAX_INNER_TEXT:
         value = fields.parse_json(value)
     inner = value  # a server might send the object itself (API.md §11.3)
@@ -215,31 +235,45 @@ def _tenant_id(body: dict[str, Any], problems: Problems) -> str | None:
     return None
 
 
-def _description(body: dict[str, Any], wrapper: dict[str, Any] | None, problems: Problems) -> str | None:
+def _description(
+    body: dict[str, Any], wrapper: dict[str, Any] | None, problems: Problems
+) -> str | None:
     if wrapper is None:
         return fields.text(body, "description", problems, most=fields.LONG)
     return fields.text(wrapper, "DESC", problems, most=fields.LONG)
 
 
 def _metadata_object(value: Any, problems: Problems) -> dict[str, Any] | None:
-    """`service_metadata` as an object: padded, prefixed and double-encoded texts are read, others reported."""
+    """`service_metadata` as an object: padded, prefixed and double-encoded texts are read, others
+    reported.
+    """
     if isinstance(value, dict):
         return value
     if value is None or (isinstance(value, str) and not _MAPPING.sub("", value, count=1).strip()):
         return None
     if not isinstance(value, str) or len(value) > MAX_INNER_TEXT:
-        return fields.refuse(problems, "service_metadata", value, "it is no text of at most 65,536 characters")
+        return fields.refuse(
+            problems, "service_metadata", value, "it is no text of at most 65,536 characters"
+        )
     inner = fields.parse_json(_MAPPING.sub("", value, count=1))
     if isinstance(inner, str):  # encoded twice
         inner = fields.parse_json(inner)
     if isinstance(inner, dict):
         return inner
-    return fields.refuse(problems, "service_metadata", value, "it is no JSON object, or was cut off")
+    return fields.refuse(
+        problems, "service_metadata", value, "it is no JSON object, or was cut off"
+    )
 
 
-def _metadata(found: dict[str, Any] | None, wrapper: dict[str, Any], problems: Problems) -> Metadata:
+def _metadata(
+    found: dict[str, Any] | None, wrapper: dict[str, Any], problems: Problems
+) -> Metadata:
     if found is None:
-        return Metadata(service_type=_service_type(wrapper, problems) if wrapper.get("ST") not in _NOTHING else None)
+        return Metadata(
+            service_type=_service_type(wrapper, problems)
+            if wrapper.get("ST") not in _NOTHING
+            else None
+        )
     saving = fields.integer(found, "DL", problems, most=3) if found.get("DL") not in _NOTHING else 0
     cmk_id = fields.identifier(found, "CMKID", problems)
     return Metadata(
@@ -272,7 +306,9 @@ def _names_a_key(value: Any) -> bool:
 
 
 def _service_type(source: dict[str, Any], problems: Problems) -> str | None:
-    """ST; absent means a disk (seed page). In a description it counts only when the metadata has none."""
+    """ST; absent means a disk (seed page). In a description it counts only when the metadata has
+    none.
+    """
     if source.get("ST") in _NOTHING:
         return SERVICE_TYPES[0]
     value = fields.integer(source, "ST", problems)

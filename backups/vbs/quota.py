@@ -11,14 +11,17 @@ _RESOURCES: dict[str, Resource] = {"backups": "backups", "backup_gigabytes": "gi
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many backups, and GB of the disks that they are of, a project may have; None: no limit, or none was told."""
+    """How many backups, and GB of the disks that they are of, a project may have; None: no limit,
+    or none was told.
+    """
 
     backups: int | None
     gigabytes: int | None
 
 
 def decode(body: dict[str, Any]) -> dict[Resource, int | None]:
-    """The limits that it tells, None for none (-1). A resource that is not named, or has no number, is left out.
+    """The limits that it tells, None for none (-1). A resource that is not named, or has no number,
+    is left out.
 
     The documented example spells a type with a blank.
     """

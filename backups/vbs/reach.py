@@ -23,14 +23,20 @@ class Reached:
 
 
 def resolve(url: str) -> Reached:
-    """The address of a host; the system's resolver has no deadline of its own, so it gets one here."""
+    """The address of a host; the system's resolver has no deadline of its own, so it gets one
+    here.
+    """
     host, port = _place(url)
     pool = ThreadPoolExecutor(1, thread_name_prefix="resolve")
     try:
-        found = pool.submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM).result(NAME_SECONDS)
+        found = pool.submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM).result(
+            NAME_SECONDS
+        )
     except TimeoutError:
         return Reached(
-            False, f"The resolver did not answer for {host} in time.", "Check the name servers of this machine."
+            False,
+            f"The resolver did not answer for {host} in time.",
+            "Check the name servers of this machine.",
         )
     except (OSError, UnicodeError):
         cure = "Correct the address in clouds.yaml, or the name servers of this machine."
@@ -53,14 +59,26 @@ def connect(url: str, verify: bool | str) -> Reached:
         return _refused(host, e)
     except ssl.SSLError as e:
         cure = "Check the port and the scheme of the address: it may speak plain http."
-        return Reached(False, f"{host}:{port} does not speak TLS as expected ({e.reason or 'no reason given'}).", cure)
+        return Reached(
+            False,
+            f"{host}:{port} does not speak TLS as expected ({e.reason or 'no reason given'}).",
+            cure,
+        )
     except ConnectionRefusedError:
         return Reached(
-            False, f"{host}:{port} refuses the connection.", "Check the port in clouds.yaml and that the service runs."
+            False,
+            f"{host}:{port} refuses the connection.",
+            "Check the port in clouds.yaml and that the service runs.",
         )
     except OSError as e:
-        why = "does not answer in time" if isinstance(e, TimeoutError) else f"cannot be reached ({type(e).__name__})"
-        return Reached(False, f"{host}:{port} {why}.", "Check firewalls and routes from this machine to it.")
+        why = (
+            "does not answer in time"
+            if isinstance(e, TimeoutError)
+            else f"cannot be reached ({type(e).__name__})"
+        )
+        return Reached(
+            False, f"{host}:{port} {why}.", "Check firewalls and routes from this machine to it."
+        )
 
 
 def _place(url: str) -> tuple[str, int]:
@@ -85,15 +103,27 @@ def _certificate(host: str, peer: dict[str, Any], verify: bool | str) -> str:
 def _refused(host: str, error: ssl.SSLCertVerificationError) -> Reached:
     code = error.verify_code
     if code == _EXPIRED:
-        return Reached(False, f"The certificate of {host} ran out.", "Have the certificate renewed.")
+        return Reached(
+            False, f"The certificate of {host} ran out.", "Have the certificate renewed."
+        )
     if code == _NOT_YET:
-        return Reached(False, f"The certificate of {host} is not valid yet.", "Check the clock of this machine.")
+        return Reached(
+            False,
+            f"The certificate of {host} is not valid yet.",
+            "Check the clock of this machine.",
+        )
     if code in (_HOSTNAME, _ADDRESS):
         cure = "Use the name that the certificate was made for as the address in clouds.yaml."
         return Reached(False, f"The certificate of {host} was made for another name.", cure)
     if code in _UNKNOWN_AUTHORITY:
         cure = "If the cloud uses a private authority, name its file under cacert in clouds.yaml."
-        return Reached(False, f"The certificate of {host} comes from an authority that nobody here knows.", cure)
+        return Reached(
+            False,
+            f"The certificate of {host} comes from an authority that nobody here knows.",
+            cure,
+        )
     return Reached(
-        False, f"The certificate of {host} is refused: {error.verify_message}.", "Have the certificate renewed."
+        False,
+        f"The certificate of {host} is refused: {error.verify_message}.",
+        "Have the certificate renewed.",
     )

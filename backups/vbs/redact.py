@@ -1,12 +1,17 @@
-"""Key material never leaves the ground floor: a non-empty `VK` becomes "[redacted]" wherever it stands in an answer."""
+"""Key material never leaves the ground floor: a non-empty `VK` becomes "[redacted]" wherever it
+stands in an answer.
+"""
 
 import json
 import re
 from typing import Any
 
 REDACTED = "[redacted]"
-MAX_DEPTH = 300  # levels, far deeper than any answer; what is nested deeper cannot be written as JSON and becomes null
-# A VK key in JSON text, its quotes escaped, single or left out; its letters may be written as \u escapes.
+# levels, far deeper than any answer; what is nested deeper cannot be written as JSON and becomes
+# null
+MAX_DEPTH = 300
+# A VK key in JSON text, its quotes escaped, single or left out; its letters may be written as \u
+# escapes.
 _KEY = re.compile(r"""(?:\\*["'](?:V|\\+u0056)(?:K|\\+u004[bB])\\*["']|(?<=[{,])\s*VK)\s*:\s*""")
 _ONE = re.compile(r'(?<!\\)"VK"\s*:\s*"([^"\\]*)"')  # how clouds write it: once, as a plain string
 _NESTED = (list, dict)
@@ -14,9 +19,13 @@ _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|null\b', re.DOTALL)
 
 
 def redact(value: Any) -> Any:
-    """The same JSON value with every non-empty VK replaced; everything else is equal to what came."""
+    """The same JSON value with every non-empty VK replaced; everything else is equal to what
+    came.
+    """
     holder: list[Any] = [value]
-    waiting: list[tuple[Any, int]] = [(holder, 0)]  # copies whose values are not looked at yet, and their level
+    waiting: list[tuple[Any, int]] = [
+        (holder, 0)
+    ]  # copies whose values are not looked at yet, and their level
     while waiting:  # not by recursion: a body may be nested deeper than Python calls may be
         copy, depth = waiting.pop()
         for key, found in list(copy.items()) if isinstance(copy, dict) else enumerate(copy):
@@ -37,7 +46,9 @@ def _filled(value: Any) -> bool:
 
 def _text(text: str) -> str:
     """What may have a VK, or letters of one as escapes, with its value replaced."""
-    if "\\u00" not in text and text.count("VK") == 1 and (one := _ONE.search(text)):  # no need to parse
+    if (
+        "\\u00" not in text and text.count("VK") == 1 and (one := _ONE.search(text))
+    ):  # no need to parse
         return f"{text[: one.start(1)]}{REDACTED}{text[one.end(1) :]}" if one[1] else text
     if not _KEY.search(text):
         return text
@@ -45,7 +56,8 @@ def _text(text: str) -> str:
     clean = redact(whole)
     if whole is not None and clean == whole:
         return text  # only empty ones
-    # A text that parses stays as it was written; where the mask took more than the value, it is written anew.
+    # A text that parses stays as it was written; where the mask took more than the value, it is
+    # written anew.
     return masked if whole is None or _parse(masked) == clean else json.dumps(clean)
 
 
@@ -57,7 +69,9 @@ def _parse(text: str) -> Any:
 
 
 def _mask(text: str) -> str:
-    """Replace each value; one that is cut off or no plain string takes the rest of the text with it."""
+    """Replace each value; one that is cut off or no plain string takes the rest of the text with
+    it.
+    """
     parts: list[str] = []
     at = 0
     while key := _KEY.search(text, at):

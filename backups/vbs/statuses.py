@@ -24,7 +24,9 @@ def _words(*statuses: BackupStatus) -> tuple[str, ...]:
 
 
 IN_FLIGHT: Final = _words(BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING)
-FAILED: Final = _words(BackupStatus.ERROR, BackupStatus.ERROR_DELETING, BackupStatus.ERROR_RESTORING)
+FAILED: Final = _words(
+    BackupStatus.ERROR, BackupStatus.ERROR_DELETING, BackupStatus.ERROR_RESTORING
+)
 SETTLED: Final = (*_words(BackupStatus.AVAILABLE, BackupStatus.DELETED), *FAILED)
 RESTORABLE: Final = _words(BackupStatus.AVAILABLE, BackupStatus.RESTORING)
 CAME_GOOD: Final = (*RESTORABLE, BackupStatus.ERROR_RESTORING.value)  # whatever became of it later

@@ -1,6 +1,8 @@
-"""One GET after another over kept-alive connections, one per thread and host, each held to a deadline and a size.
+"""One GET after another over kept-alive connections, one per thread and host, each held to a
+deadline and a size.
 
-The request is prepared by hand because a whole `requests` call costs more than the rest of this module.
+The request is prepared by hand because a whole `requests` call costs more than the rest of this
+module.
 """
 
 import threading
@@ -50,7 +52,9 @@ class Wire:
         self._lock = threading.Lock()
 
     def send(self, request: requests.PreparedRequest, deadline: float, limits: Limits) -> Reply:
-        """One answer, read whole. A kept connection that the server closed meanwhile is opened anew, once."""
+        """One answer, read whole. A kept connection that the server closed meanwhile is opened
+        anew, once.
+        """
         mine = self._connection
         adapter = mine.adapter or self._adapter()
         try:
@@ -74,7 +78,11 @@ class Wire:
                 adapter.close()
 
     def _read(
-        self, adapter: DeadlineAdapter, request: requests.PreparedRequest, deadline: float, limits: Limits
+        self,
+        adapter: DeadlineAdapter,
+        request: requests.PreparedRequest,
+        deadline: float,
+        limits: Limits,
     ) -> Reply:
         timeout = set_deadline(deadline)
         response = adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
@@ -85,7 +93,9 @@ class Wire:
             raise
         if len(content) > limits.size:
             response.close()
-            raise Malformed(f"The answer is longer than {limits.size} bytes.", http_status=response.status_code)
+            raise Malformed(
+                f"The answer is longer than {limits.size} bytes.", http_status=response.status_code
+            )
         response.raw.release_conn()
         version = request.headers.get("OpenStack-API-Version", "").removeprefix("volume ") or None
         return Reply(response.status_code, response.headers, content, version)
@@ -99,5 +109,9 @@ class Wire:
 
 def _was_closed(error: requests.ConnectionError) -> bool:
     cause = error.args[0] if error.args else None
-    inner = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) and cause.args else None
+    inner = (
+        cause.args[-1]
+        if isinstance(cause, urllib3.exceptions.ProtocolError) and cause.args
+        else None
+    )
     return isinstance(inner, RemoteDisconnected | ConnectionResetError | BrokenPipeError)

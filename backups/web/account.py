@@ -28,7 +28,9 @@ class LookForm(PageForm):
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"])
         if name and zone.named(name) is None:
-            raise forms.ValidationError(f"“{name}” is no time zone. Write one like Europe/Berlin, or nothing.")
+            raise forms.ValidationError(
+                f"“{name}” is no time zone. Write one like Europe/Berlin, or nothing."
+            )
         return name
 
 
@@ -36,13 +38,17 @@ class TokenForm(PageForm):
     undrawn = ("clouds", "read_only")
 
     name = forms.CharField(required=False, max_length=1000)
-    days = forms.IntegerField(required=False, error_messages={"invalid": "Write a number of days, or nothing."})
+    days = forms.IntegerField(
+        required=False, error_messages={"invalid": "Write a number of days, or nothing."}
+    )
     read_only = forms.BooleanField(required=False)
     clouds = forms.MultipleChoiceField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.MultipleChoiceField, self.fields["clouds"]).choices = [(one, one) for one in registry.configured()]
+        cast(forms.MultipleChoiceField, self.fields["clouds"]).choices = [
+            (one, one) for one in registry.configured()
+        ]
 
 
 @require_safe

@@ -23,7 +23,9 @@ NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
 
 
 class AddForm(forms.Form):
-    cloud = forms.CharField(error_messages={"required": "Choose the cloud that holds these backups."})
+    cloud = forms.CharField(
+        error_messages={"required": "Choose the cloud that holds these backups."}
+    )
     backup_ids = forms.CharField(strip=False, error_messages={"required": NOTHING_PASTED})
     preview = forms.CharField(required=False)
 
@@ -34,9 +36,13 @@ class AddForm(forms.Form):
         return text
 
     def verdicts(self) -> list[Verdict]:
-        """A verdict for each line; what is wrong with the whole stands as an error beside its field."""
+        """A verdict for each line; what is wrong with the whole stands as an error beside its
+        field.
+        """
         try:
-            return tracking.preview(cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"])
+            return tracking.preview(
+                cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"]
+            )
         except UnknownCloud as e:
             self.add_error("cloud", str(e))
         except TooMany as e:
@@ -65,22 +71,31 @@ def add(request: HttpRequest) -> HttpResponse:
     if form.errors or form.cleaned_data["preview"]:
         return _page(request, form, verdicts, written=False)
     now = timezone.now()
-    added = tracking.add(cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=now)
+    added = tracking.add(
+        cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=now
+    )
     tasks.refresh_soon(added.added)
     if added.invalid:
         new = [
-            replace(one, state="new") if one.id in added.added and one.state != "duplicate" else one for one in verdicts
+            replace(one, state="new") if one.id in added.added and one.state != "duplicate" else one
+            for one in verdicts
         ]
         return _page(request, form, new, written=True)
     if not added.added:
         messages.info(request, _sentence(0, len(added.already_tracked)))
-        return redirect("backup", added.already_tracked[0]) if len(added.already_tracked) == 1 else redirect("backups")
+        return (
+            redirect("backup", added.already_tracked[0])
+            if len(added.already_tracked) == 1
+            else redirect("backups")
+        )
     if added.already_tracked:
         messages.success(request, _sentence(0, len(added.already_tracked)))
     return redirect(just_added.address(now))
 
 
-def _page(request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool) -> HttpResponse:
+def _page(
+    request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool
+) -> HttpResponse:
     counts = {state: sum(one.state == state for one in verdicts) for state in status.VERDICTS}
     page = {
         "form": form,

@@ -35,7 +35,8 @@ class Just:
 def address(at: datetime) -> str:
     """The list of what was added at this instant; it fills in while answers come."""
     text = at.isoformat().replace("+00:00", "Z")
-    return f"{reverse('backups')}?{urlencode({'tracked_at_after': text, 'tracked_at_before': text, 'added': text})}"
+    query = {"tracked_at_after": text, "tracked_at_before": text, "added": text}
+    return f"{reverse('backups')}?{urlencode(query)}"
 
 
 def note(text: str) -> Just | None:
@@ -44,7 +45,9 @@ def note(text: str) -> Just | None:
     if at is None:
         return None
     mine = Backup.objects.filter(tracked_at=at)
-    counts = mine.aggregate(n=Count("pk"), answered=Count("pk", filter=Q(refreshed_at__isnull=False)))
+    counts = mine.aggregate(
+        n=Count("pk"), answered=Count("pk", filter=Q(refreshed_at__isnull=False))
+    )
     states = _followed(at)
     return Just(text, counts["n"], counts["answered"], len(states), sum(states.values()))
 
@@ -57,9 +60,13 @@ def follow(request: HttpRequest) -> HttpResponse:
         messages.error(request, "That address does not say what was added.")
         return redirect("backups")
     volumes = list(_followed(at))
-    volume_edits.set_follow(volumes, True, actor=Actor(by=request.user.get_username(), now=timezone.now()))
+    volume_edits.set_follow(
+        volumes, True, actor=Actor(by=request.user.get_username(), now=timezone.now())
+    )
     n = len(volumes)
-    messages.success(request, f"New backups of {n:,} {'disk' if n == 1 else 'disks'} are tracked from now on.")
+    messages.success(
+        request, f"New backups of {n:,} {'disk' if n == 1 else 'disks'} are tracked from now on."
+    )
     return redirect(address(at))
 
 

@@ -7,7 +7,9 @@ from django.http.response import HttpResponseBase
 
 
 class WithoutNul:
-    """Middleware: PostgreSQL refuses a NUL in any text, so no page, disk, cloud or view is called by one."""
+    """Middleware: PostgreSQL refuses a NUL in any text, so no page, disk, cloud or view is called
+    by one.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

@@ -1,4 +1,6 @@
-"""One backup: verdict, progress, reason and advice, its chain, facts, what changed, note and tags, the last answer."""
+"""One backup: verdict, progress, reason and advice, its chain, facts, what changed, note and tags,
+the last answer.
+"""
 
 import json
 import re
@@ -35,7 +37,9 @@ ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state"
 AROUND = 3  # chains in the strip: its own and its neighbours
 
 
-_PLAIN = re.compile(r"[!-\[\]-~]+")  # what an address is written with: ASCII, no blank, no backslash
+_PLAIN = re.compile(
+    r"[!-\[\]-~]+"
+)  # what an address is written with: ASCII, no blank, no backslash
 
 
 class LabelForm(PageForm):
@@ -100,7 +104,12 @@ def _page(
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    row = Backup.objects.with_tracking_state(now).filter(pk=backup_id).values(*ALL, "cloud__error").first()
+    row = (
+        Backup.objects.with_tracking_state(now)
+        .filter(pk=backup_id)
+        .values(*ALL, "cloud__error")
+        .first()
+    )
     if row is None:
         return not_tracked(request, backup_id)
     moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
@@ -129,19 +138,26 @@ def _page(
         "form": form,
         "conflict": conflict,
     }
-    return render(request, "backups/backup.html", context, status=409 if conflict else 400 if form else 200)
+    return render(
+        request, "backups/backup.html", context, status=409 if conflict else 400 if form else 200
+    )
 
 
 def _volume(row: Mapping[str, Any], now: datetime) -> VolumeState | None:
     """The disk that it is of, with its chains; two queries."""
-    found = volume_states(Volume.objects.filter(cloud=row["cloud"], volume_id=row["volume_id"] or ""), now)
+    found = volume_states(
+        Volume.objects.filter(cloud=row["cloud"], volume_id=row["volume_id"] or ""), now
+    )
     return found[0] if found else None
 
 
 def _chains(volume: VolumeState | None, backup_id: uuid.UUID) -> list[Any]:
     """Its own chain between its neighbours, oldest first."""
     several = [chain.members for chain in volume.chains] if volume else []
-    at = next((n for n, members in enumerate(several) if any(one.id == backup_id for one in members)), None)
+    at = next(
+        (n for n, members in enumerate(several) if any(one.id == backup_id for one in members)),
+        None,
+    )
     return [] if at is None else several[max(0, at - AROUND + 2) : at + 2]
 
 
@@ -155,7 +171,11 @@ def _same_cause(row: Mapping[str, Any]) -> int:
 def _running(row: Mapping[str, Any], now: datetime) -> Running:
     flight = RunningBackup.of_json(row["running"])
     stuck = row["stuck_at"] is not None and row["stuck_at"] <= now
-    return Running(flight.since if flight else row["created_at"], pace(flight, now) if flight else NO_PACE, stuck)
+    return Running(
+        flight.since if flight else row["created_at"],
+        pace(flight, now) if flight else NO_PACE,
+        stuck,
+    )
 
 
 def _formatted(text: str) -> str:
@@ -165,16 +185,23 @@ def _formatted(text: str) -> str:
 
 
 def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
-    """A link can be followed only when it leads to the host of the endpoint, configured or found; else it is text."""
+    """A link can be followed only when it leads to the host of the endpoint, configured or found;
+    else it is text.
+    """
     config = registry.configured().get(cloud)
     override = config.vbs_endpoint_override if config else None
     endpoint = override or Cloud.objects.filter(pk=cloud).values_list("endpoint", flat=True).first()
     host = urlsplit(endpoint).hostname if config and endpoint else None
-    return [Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host)) for one in links]
+    return [
+        Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host))
+        for one in links
+    ]
 
 
 def _leads_to(link: dict[str, str], host: str | None) -> bool:
-    """Is it an address on that host, for browsers too? They read a backslash as a slash, and skip some characters."""
+    """Is it an address on that host, for browsers too? They read a backslash as a slash, and skip
+    some characters.
+    """
     href = str(link.get("href", ""))
     if host is None or not _PLAIN.fullmatch(href):
         return False
@@ -183,4 +210,9 @@ def _leads_to(link: dict[str, str], host: str | None) -> bool:
         has_port = parts.port is None or parts.port > 0
     except ValueError:
         return False
-    return has_port and parts.scheme in ("http", "https") and parts.hostname == host and "@" not in parts.netloc
+    return (
+        has_port
+        and parts.scheme in ("http", "https")
+        and parts.hostname == host
+        and "@" not in parts.netloc
+    )

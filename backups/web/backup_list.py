@@ -25,9 +25,26 @@ from backups.web.live import Live
 from backups.web.zone import owner
 
 SIZE = 50
-BESIDE = ("cursor", "live", "columns", "view", "all", "added")  # keys of the address that filter nothing
+BESIDE = (
+    "cursor",
+    "live",
+    "columns",
+    "view",
+    "all",
+    "added",
+)  # keys of the address that filter nothing
 ROW = (
-    *("id", "status", "tracking_state", "progress", "name", "volume_id", "cloud", "kind", "kind_conflict"),
+    *(
+        "id",
+        "status",
+        "tracking_state",
+        "progress",
+        "name",
+        "volume_id",
+        "cloud",
+        "kind",
+        "kind_conflict",
+    ),
     *("chain_size_mb", "refreshed_at", "fail_reason", "error", "tags", "stuck_at"),
 )
 _STATUSES = (
@@ -43,7 +60,9 @@ Row = dict[str, Any]
 def backup_list(request: HttpRequest) -> HttpResponse:
     partial = "HX-Request" in request.headers
     views = [] if partial else list(SavedView.objects.filter(user=owner(request)))
-    if not request.GET and (first := next((view for view in views if view.is_default and view.query), None)):
+    if not request.GET and (
+        first := next((view for view in views if view.is_default and view.query), None)
+    ):
         return redirect(saved_views.address(first.query))
     now = timezone.now()
     live = Live(request, now)
@@ -70,16 +89,22 @@ def read(request: HttpRequest) -> tuple[Selection, Cursor | None]:
 
 
 def refuse(request: HttpRequest, problems: Mapping[str, str], rest: str) -> HttpResponse:
-    return render(request, "backups/bad_filter.html", {"problems": problems, "rest": rest}, status=400)
+    return render(
+        request, "backups/bad_filter.html", {"problems": problems, "rest": rest}, status=400
+    )
 
 
-def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: datetime) -> dict[str, Any]:
+def _rows(
+    request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: datetime
+) -> dict[str, Any]:
     """What the live region shows."""
     shown = columns.chosen(request.GET)
     pages = Pages(BACKUPS, wanted, now, rows=Backup.objects.with_tracking_state(now))
     words = dict.fromkeys((*ROW, *shown.words))
     page = pages.page(cursor, SIZE, *words, count=True)
-    moving = any(status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows)
+    moving = any(
+        status.is_moving(status=r["status"], tracking_state=r["tracking_state"]) for r in page.rows
+    )
     status_head, name_head, other_heads, known_head = list_toolbar.heads(request.GET, wanted, shown)
     return {
         "now": now,
@@ -88,7 +113,12 @@ def _rows(request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: d
         "page": page,
         "columns": shown,
         "order_words": list_toolbar.ORDERS.get(wanted.ordering, wanted.ordering),
-        "heads": {"status": status_head, "name": name_head, "others": other_heads, "known": known_head},
+        "heads": {
+            "status": status_head,
+            "name": name_head,
+            "others": other_heads,
+            "known": known_head,
+        },
         "span": len(shown.columns) + 4,
         "volume_names": volume_names(page.rows),
         "matching": page.matching,
@@ -115,14 +145,18 @@ def _around(request: HttpRequest, wanted: Selection, views: list[SavedView]) -> 
         "all_columns": columns.COLUMNS,
         "orders": list_toolbar.ORDERS,
         "statuses": sorted({*status.STATUSES, *(word for word in _stored_statuses() if word)}),
-        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *registry.configured()}),
+        "cloud_names": sorted(
+            {*Cloud.objects.values_list("name", flat=True), *registry.configured()}
+        ),
         "kinds": list(KINDS),
         "tracking_states": list(TRACKING_STATES),
     }
 
 
 def _stored_statuses() -> list[str | None]:
-    """Each status that there is, by one step along the index per status: a DISTINCT would read every row."""
+    """Each status that there is, by one step along the index per status: a DISTINCT would read
+    every row.
+    """
     table = connection.ops.quote_name(Backup._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(_STATUSES.format(table=table))
@@ -130,9 +164,13 @@ def _stored_statuses() -> list[str | None]:
 
 
 def cloud_errors() -> dict[str, dict[str, Any]]:
-    """Of the clouds that cannot be asked now, by name: what their backups that are not fresh have to say."""
+    """Of the clouds that cannot be asked now, by name: what their backups that are not fresh have
+    to say.
+    """
     failing = Cloud.objects.filter(error__isnull=False, name__in=registry.configured())
-    return {name: error for name, error in failing.values_list("name", "error") if error is not None}
+    return {
+        name: error for name, error in failing.values_list("name", "error") if error is not None
+    }
 
 
 def volume_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
@@ -141,7 +179,9 @@ def volume_names(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     clouds, volume_ids = {cloud for cloud, _ in wanted}, {volume_id for _, volume_id in wanted}
     mine = Volume.objects.filter(cloud__in=sorted(clouds), volume_id__in=sorted(volume_ids))
     named = mine.exclude(Q(label=None) & Q(name=None))
-    found = {(cloud, volume): label or name for cloud, volume, label, name in named.values_list(*_NAMED)}
+    found = {
+        (cloud, volume): label or name for cloud, volume, label, name in named.values_list(*_NAMED)
+    }
     return {key: name for key, name in found.items() if key in wanted and name}
 
 

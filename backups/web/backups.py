@@ -26,5 +26,7 @@ def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     if not tracking.untrack([str(backup_id)]):
         return not_tracked(request, backup_id)
-    messages.success(request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud.")
+    messages.success(
+        request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud."
+    )
     return redirect("backups")

@@ -63,7 +63,10 @@ def _tag(request: HttpRequest, ids: list[str]) -> HttpResponse:
     except BadValue as e:
         return _say(request, f"Nothing was changed. {e}", good=False)
     shown = ", ".join(tags)
-    return _say(request, f"{shown}: {'taken off' if off else 'put on'} {n:,} {'backup' if n == 1 else 'backups'}.")
+    return _say(
+        request,
+        f"{shown}: {'taken off' if off else 'put on'} {n:,} {'backup' if n == 1 else 'backups'}.",
+    )
 
 
 def _untrack(request: HttpRequest, ids: list[str]) -> HttpResponse:

@@ -1,4 +1,6 @@
-"""The clouds: reachable or why not, how far behind, which reading of Type is in force; and the connection test."""
+"""The clouds: reachable or why not, how far behind, which reading of Type is in force; and the
+connection test.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -59,10 +61,17 @@ class Shown:
     test: Tested | None = None
 
 
-def shown(now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False) -> list[Shown]:
+def shown(
+    now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False
+) -> list[Shown]:
     """Every cloud with its look, the worst first. `brief` as in `cloud_states.states`."""
-    found = [_shown(state, now, (tests or {}).get(state.name)) for state in cloud_states.states(now, brief=brief)]
-    return sorted(found, key=lambda one: (one.badge.tone != "fail", not one.state.configured, one.state.name))
+    found = [
+        _shown(state, now, (tests or {}).get(state.name))
+        for state in cloud_states.states(now, brief=brief)
+    ]
+    return sorted(
+        found, key=lambda one: (one.badge.tone != "fail", not one.state.configured, one.state.name)
+    )
 
 
 @require_safe
@@ -88,7 +97,9 @@ def cloud_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def test_connection(request: HttpRequest, name: str) -> HttpResponse:
-    """A few seconds at most: each step has a deadline. The result stays with the session until the next test."""
+    """A few seconds at most: each step has a deadline. The result stays with the session until the
+    next test.
+    """
     try:
         found = connection_test.run(name, timezone.now(), clock=timezone.now)
     except UnknownCloud as e:
@@ -106,20 +117,29 @@ def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
     breaker = status.BREAKERS[state.breaker]
     tested = _tested(test) if test else None
-    return Shown(state, badge, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested)
+    return Shown(
+        state, badge, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested
+    )
 
 
 def _clocks_differ(state: CloudState) -> str:
-    """A sentence when our clock and the cloud's are more than a minute apart; the cloud's `Date` headers tell."""
+    """A sentence when our clock and the cloud's are more than a minute apart; the cloud's `Date`
+    headers tell.
+    """
     ahead = timedelta(seconds=state.clock_ahead_seconds or 0)
     if abs(ahead) <= CLOCKS:
         return ""
     side = "ahead of" if ahead > timedelta(0) else "behind"
-    return f"The clock of vbsdash is {span(abs(ahead))} {side} this cloud's: synchronise both, or ages here are wrong."
+    return (
+        f"The clock of vbsdash is {span(abs(ahead))} {side} this cloud's: synchronise both, or "
+        "ages here are wrong."
+    )
 
 
 _PAUSES = {
-    "refused": "The sign-in was refused, so it waits for an hour, a changed configuration or a person.",
+    "refused": (
+        "The sign-in was refused, so it waits for an hour, a changed configuration or a person."
+    ),
     "retry_after": "The cloud asked for fewer calls.",
     "breaker": "It failed several times in a row; one call at a time tries whether it is back.",
 }

@@ -1,4 +1,6 @@
-"""The columns of the list that a reader may choose. Status, name and how old the knowledge is always stand there."""
+"""The columns of the list that a reader may choose. Status, name and how old the knowledge is
+always stand there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +10,9 @@ from django.http import QueryDict
 
 @dataclass(frozen=True)
 class Column:
-    """`word` of the API; `order`: what pressing its head asks for first; `classes` say from which width on it shows."""
+    """`word` of the API; `order`: what pressing its head asks for first; `classes` say from which
+    width on it shows.
+    """
 
     word: str
     label: str
@@ -58,9 +62,18 @@ class Chosen:
 
 
 def chosen(query: QueryDict) -> Chosen:
-    """`columns=` repeated, or its words behind commas; in the order of the table, whatever the order asked for."""
-    asked = [word.strip() for value in query.getlist("columns") for word in value.split(",") if word.strip()]
+    """`columns=` repeated, or its words behind commas; in the order of the table, whatever the
+    order asked for.
+    """
+    asked = [
+        word.strip()
+        for value in query.getlist("columns")
+        for word in value.split(",")
+        if word.strip()
+    ]
     if not asked:
         return Chosen(FIRST, (), own=False)
     found = tuple(column for column in COLUMNS if column.word in asked)
-    return Chosen(found, tuple(dict.fromkeys(word for word in asked if word not in BY_WORD)), own=True)
+    return Chosen(
+        found, tuple(dict.fromkeys(word for word in asked if word not in BY_WORD)), own=True
+    )

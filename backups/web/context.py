@@ -17,7 +17,8 @@ ATTENTION_AGE = 10  # seconds for which a process takes its last count for the n
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`here`: the name of the page, for the navigation; `path`: this very address, for the live update.
+    """`here`: the name of the page, for the navigation; `path`: this very address, for the live
+    update.
 
     `live` is off where the address says so; `unlive` is the address's query without that word.
     """

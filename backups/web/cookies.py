@@ -7,9 +7,11 @@ from django.http.response import HttpResponseBase
 
 
 class SecureOverTLS:
-    """Middleware: what is set in an answer over TLS never goes back without it; on plain HTTP all stays as it is.
+    """Middleware: what is set in an answer over TLS never goes back without it; on plain HTTP all
+    stays as it is.
 
-    Django's own settings know only one of both. Behind a proxy gunicorn tells the scheme by X-Forwarded-Proto.
+    Django's own settings know only one of both. Behind a proxy gunicorn tells the scheme by
+    X-Forwarded-Proto.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -52,7 +52,11 @@ def discover_list(request: HttpRequest) -> HttpResponse:
     words = form.cleaned_data if form.is_valid() else {}
     cloud = words.get("cloud") or (names[0] if len(names) == 1 else "")
     asked = _ask(cloud, words) if cloud and form.is_valid() else Asked()
-    rows = [{"cloud": cloud, "volume_id": one.volume_id} for one in asked.found.backups] if asked.found else []
+    rows = (
+        [{"cloud": cloud, "volume_id": one.volume_id} for one in asked.found.backups]
+        if asked.found
+        else []
+    )
     page = {
         "now": timezone.now(),
         "row_keys": True,
@@ -72,7 +76,9 @@ def discover_list(request: HttpRequest) -> HttpResponse:
 def _ask(cloud: str, words: Mapping[str, object]) -> Asked:
     filters = {word: str(words[word]) for word in ("volume_id", "name") if words.get(word)}
     try:
-        return Asked(discover.listed(cloud, limit=SIZE, offset=int(str(words.get("offset") or 0)), **filters))
+        return Asked(
+            discover.listed(cloud, limit=SIZE, offset=int(str(words.get("offset") or 0)), **filters)
+        )
     except UnknownCloud as e:
         return Asked(error=str(e))
     except VBSError as e:

@@ -14,7 +14,9 @@ class Link:
 
 @dataclass(frozen=True)
 class Fact:
-    """`shape` tells the template how to write the value: text, id, flag, time, number, mb, kind, cloud, disk, …"""
+    """`shape` tells the template how to write the value: text, id, flag, time, number, mb, kind,
+    cloud, disk, …
+    """
 
     label: str
     key: str

@@ -1,4 +1,6 @@
-"""Why backups fail: equal causes once, those that still happen first, each with advice and the backups behind it."""
+"""Why backups fail: equal causes once, those that still happen first, each with advice and the
+backups behind it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +61,10 @@ def cause_list(request: HttpRequest) -> HttpResponse:
     cloud, q = request.GET.get("cloud", "").replace("\x00", ""), request.GET.get("q", "").strip()
     days = last_days(now, here, failures.DAYS)
     found = failures.causes(now, cloud=cloud or None, zone=here)
-    shown = sorted((_shown(one, days, cloud) for one in found if _holds(one, q)), key=lambda one: not one.failed)
+    shown = sorted(
+        (_shown(one, days, cloud) for one in found if _holds(one, q)),
+        key=lambda one: not one.failed,
+    )
     still = [one for one in shown if one.cause.last_seen_at > now - STILL]
     failing = sum(one.failed for one in still)
     page = {
@@ -75,7 +80,9 @@ def cause_list(request: HttpRequest) -> HttpResponse:
         "mark": status.ATTENTION["error"] if failing else status.STATUSES["available"],
         "q": q,
         "cloud": cloud,
-        "cloud_names": sorted({*registry.configured(), *(name for one in found for name in one.clouds), cloud} - {""}),
+        "cloud_names": sorted(
+            {*registry.configured(), *(name for one in found for name in one.clouds), cloud} - {""}
+        ),
     }
     return render(request, "backups/failures.html", page)
 
@@ -83,7 +90,9 @@ def cause_list(request: HttpRequest) -> HttpResponse:
 def _shown(cause: CauseState, days: Sequence[date], cloud: str) -> Shown:
     title = cause.meaning or cause.text or "The cloud gave no reason."
     by_day = list(zip(days, cause.by_day, strict=True))
-    return Shown(cause, title, _query(cloud, cause=cause.key), by_day, cause.count - len(cause.examples[:2]))
+    return Shown(
+        cause, title, _query(cloud, cause=cause.key), by_day, cause.count - len(cause.examples[:2])
+    )
 
 
 def _query(cloud: str, **words: str | list[str]) -> str:
@@ -104,6 +113,8 @@ def _worst(still: Sequence[Shown]) -> Shown | None:
 
 def _refuse(request: HttpRequest, unknown: Sequence[str]) -> HttpResponse:
     sentence = "“{}” is no filter of this page. There are: cloud, q."
-    refused = BadFilter({key: sentence.format(key[:80]) for key in unknown}, without(request.GET, *unknown))
+    refused = BadFilter(
+        {key: sentence.format(key[:80]) for key in unknown}, without(request.GET, *unknown)
+    )
     page = {"problems": refused.problems, "rest": refused.rest, "list_url": reverse("failures")}
     return render(request, "backups/bad_filter.html", page, status=400)

@@ -1,4 +1,6 @@
-"""`/healthz`: the process answers. `/readyz`: every part works, or a sentence says which does not."""
+"""`/healthz`: the process answers. `/readyz`: every part works, or a sentence says which does
+not.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,10 +43,19 @@ def _parts(now: datetime) -> dict[str, str]:
     try:
         seen = signs()
         parts["database"] = _clock(clock.offset())
-        late = [state.name for state in cloud_states.states(now) if state.configured and _late(state, now)]
+        late = [
+            state.name
+            for state in cloud_states.states(now)
+            if state.configured and _late(state, now)
+        ]
     except DatabaseError:
         unknown = "Not known: the database does not answer."
-        return {**parts, "database": "The database does not answer.", "worker": unknown, "scheduler": unknown}
+        return {
+            **parts,
+            "database": "The database does not answer.",
+            "worker": unknown,
+            "scheduler": unknown,
+        }
     parts["scheduler"] = _alive(seen.get("scheduler"), now, "The scheduler has sent nothing")
     parts["worker"] = _workers(seen, now)
     if parts["worker"] != "ok" and parts["scheduler"] != "ok":
@@ -56,20 +67,30 @@ def _parts(now: datetime) -> dict[str, str]:
 
 def _clock(ahead: timedelta) -> str:
     """Workers go by the database's clock; pages of a host whose own is wrong show wrong ages."""
-    off = f"{abs(ahead.total_seconds()):.0f} s {'behind' if ahead > timedelta(0) else 'ahead of'} the database's"
+    off = (
+        f"{abs(ahead.total_seconds()):.0f} s {'behind' if ahead > timedelta(0) else 'ahead of'} "
+        "the database's"
+    )
     return "ok" if abs(ahead) <= CLOCKS else f"The clock of this host is {off}: synchronise both."
 
 
 def _late(state: cloud_states.CloudState, now: datetime) -> bool:
-    """A cloud that does not answer is the cloud's fault, said on its page; this is about ourselves."""
+    """A cloud that does not answer is the cloud's fault, said on its page; this is about
+    ourselves.
+    """
     return state.reachable is not False and state.lag_seconds > LAG.total_seconds()
 
 
 def _workers(seen: Mapping[str, datetime], now: datetime) -> str:
-    """Each queue must have had a message consumed lately; a worker may take from one of them only."""
+    """Each queue must have had a message consumed lately; a worker may take from one of them
+    only.
+    """
     if not any(queue in seen for queue in QUEUES):
         return "No worker has taken a message yet."
-    said = {queue: _alive(seen.get(queue), now, f"No worker has taken a message of queue {queue}") for queue in QUEUES}
+    said = {
+        queue: _alive(seen.get(queue), now, f"No worker has taken a message of queue {queue}")
+        for queue in QUEUES
+    }
     return next((word for word in said.values() if word != "ok"), "ok")
 
 

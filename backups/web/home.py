@@ -1,4 +1,6 @@
-"""Home: one sentence, what needs attention, what is in flight, then the numbers; each links to the list behind it."""
+"""Home: one sentence, what needs attention, what is in flight, then the numbers; each links to the
+list behind it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +74,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "by_protection": protection,
         "stale": found.backups.by_tracking_state.get("stale", 0),
         "pending": found.backups.by_tracking_state.get("pending", 0),
-        "newest": max((one.state.last_good_at for one in clouds if one.state.last_good_at), default=None),
+        "newest": max(
+            (one.state.last_good_at for one in clouds if one.state.last_good_at), default=None
+        ),
         "todo": todo[:TODO_SHOWN],
         "todo_n": len(todo),
         "attention_n": note_attention(len(todo)),
@@ -84,10 +88,13 @@ def home(request: HttpRequest) -> HttpResponse:
         "answering": sum(one.badge.tone == "ok" for one in asked),
         "silent": [one for one in asked if one.badge.tone == "fail"],
         "mark": _mark(todo, found),
-        "every": 3 if found.running_backups or found.backups.by_tracking_state.get("pending") else 30,
+        "every": 3
+        if found.running_backups or found.backups.by_tracking_state.get("pending")
+        else 30,
         "stored": _stored(found),
         "outcome_sums": {
-            word: sum(getattr(day, word) for day in found.outcomes_by_day) for word in ("good", "failed", "missed")
+            word: sum(getattr(day, word) for day in found.outcomes_by_day)
+            for word in ("good", "failed", "missed")
         },
     }
     return render(request, "backups/home.html", page)
@@ -97,7 +104,9 @@ def tiles(found: Summary) -> list[Tile]:
     """A tile's number equals the row count of the list that it links to."""
     counts, states = found.backups.by_status, found.backups.by_tracking_state
     known = list(status.STATUSES)
-    words = sorted(counts, key=lambda word: (known.index(word) if word in known else len(known), word))
+    words = sorted(
+        counts, key=lambda word: (known.index(word) if word in known else len(known), word)
+    )
     tiles = [
         Tile(counts[word], query(status=word), status.of_status(word))
         for word in words
@@ -106,7 +115,11 @@ def tiles(found: Summary) -> list[Tile]:
     if (n := counts.get("null", 0)) > states.get("pending", 0):
         tiles.append(Tile(n, query(status="null"), status.of_status(None)))
     more = [(state, states.get(state, 0)) for state in ("pending", "stale", "gone")]
-    return tiles + [Tile(n, query(tracking_state=state), status.TRACKING_STATES[state]) for state, n in more if n]
+    return tiles + [
+        Tile(n, query(tracking_state=state), status.TRACKING_STATES[state])
+        for state, n in more
+        if n
+    ]
 
 
 def query(**words: str | list[str]) -> str:
@@ -131,7 +144,9 @@ def _running_card(state: RunningState) -> RunningCard:
     if state.stuck_at is not None:
         return RunningCard(state, status.stuck(state.progress))
     badge = status.of_status(state.status)
-    return RunningCard(state, replace(badge, text=f"{badge.text} {state.progress} %") if state.progress else badge)
+    return RunningCard(
+        state, replace(badge, text=f"{badge.text} {state.progress} %") if state.progress else badge
+    )
 
 
 def _stored(found: Summary) -> list[tuple[date, int | None]]:
@@ -145,4 +160,6 @@ def _mark(todo: Sequence[Todo], found: Summary) -> Badge:
     states: dict[str, Any] = found.backups.by_tracking_state
     if states.get("stale") or found.volumes.by_protection.get("unknown"):
         return status.TRACKING_STATES["stale"]
-    return status.STATUSES["available"] if states.get("fresh") else status.TRACKING_STATES["pending"]
+    return (
+        status.STATUSES["available"] if states.get("fresh") else status.TRACKING_STATES["pending"]
+    )

@@ -1,4 +1,6 @@
-"""What surrounds the rows of the list: heads that order, chips that remove, tabs that lead to views."""
+"""What surrounds the rows of the list: heads that order, chips that remove, tabs that lead to
+views.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,14 @@ from backups.web.saved_views import address
 SHOWN_AS_FIELDS = ("q", "status", "cloud", "kind")
 FIELDS = (
     *SHOWN_AS_FIELDS,
-    *("tracking_state", "tag", "created_at_after", "created_at_before", "size_min", "chain_size_mb_min"),
+    *(
+        "tracking_state",
+        "tag",
+        "created_at_after",
+        "created_at_before",
+        "size_min",
+        "chain_size_mb_min",
+    ),
 )
 INSTANT, SHORT = re.compile(r"T([0-9:]{8})(\.[0-9]+)?Z$"), r" \1 UTC"
 PASSING = ("cursor", "all", "added")  # a link to another order or filter begins anew
@@ -86,7 +95,9 @@ def replaced(query: QueryDict, **words: str) -> str:
     return f"?{rest.urlencode() or 'view=all'}"
 
 
-def heads(query: QueryDict, selection: Selection, columns: Chosen) -> tuple[Head, Head, list[Head], Head]:
+def heads(
+    query: QueryDict, selection: Selection, columns: Chosen
+) -> tuple[Head, Head, list[Head], Head]:
     """Status, name, the chosen ones, and how old the knowledge is."""
 
     def head(column: Column) -> Head:
@@ -104,25 +115,42 @@ def _head(query: QueryDict, ordering: str, column: Column) -> Head:
     word = ordering.lstrip("-")
     if not column.order or word != column.order.lstrip("-"):
         href = replaced(query, ordering=column.order) if column.order else ""
-        return Head(column.label, column.unit, column.classes, href, "none" if column.order else "", "")
+        return Head(
+            column.label, column.unit, column.classes, href, "none" if column.order else "", ""
+        )
     down = ordering.startswith("-")
     other = word if down else f"-{word}"
     sort = "descending" if down != (word == "attention") else "ascending"
     return Head(
-        column.label, column.unit, column.classes, replaced(query, ordering=other), sort, "↓" if sort[0] == "d" else "↑"
+        column.label,
+        column.unit,
+        column.classes,
+        replaced(query, ordering=other),
+        sort,
+        "↓" if sort[0] == "d" else "↑",
     )
 
 
 def chips(query: QueryDict, selection: Selection) -> list[Chip]:
     """What filters beside the fields in sight, each with the address without it."""
-    given = {key: list(values) for key, values in selection.given.items() if key not in SHOWN_AS_FIELDS}
+    given = {
+        key: list(values) for key, values in selection.given.items() if key not in SHOWN_AS_FIELDS
+    }
     found = []
     for key in list(given):
         values, until = given.get(key, []), key.removesuffix("_after") + "_before"
         if key.endswith("_after") and given.get(until) == values:  # one instant, as after an adding
             del given[key], given[until]
-            found.append(Chip(_told(key.removesuffix("_after"), values), replaced(query, **{key: "", until: ""})))
-    return [*found, *(Chip(_told(key, values), replaced(query, **{key: ""})) for key, values in given.items())]
+            found.append(
+                Chip(
+                    _told(key.removesuffix("_after"), values),
+                    replaced(query, **{key: "", until: ""}),
+                )
+            )
+    return [
+        *found,
+        *(Chip(_told(key, values), replaced(query, **{key: ""})) for key, values in given.items()),
+    ]
 
 
 def _told(key: str, values: Sequence[str]) -> str:

@@ -13,7 +13,9 @@ _GOOD = re.compile("[0-9A-Za-z._-]{8,64}")
 
 
 class RequestID:
-    """Middleware: an ID that a proxy has given stays, so that its log and ours can be read together."""
+    """Middleware: an ID that a proxy has given stays, so that its log and ours can be read
+    together.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -21,7 +23,8 @@ class RequestID:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get(HEADER, "")
         request_id = given if _GOOD.fullmatch(given) else uuid.uuid4().hex[:16]
-        # Bound until the next request of this thread: Django logs a failed one after all middleware.
+        # Bound until the next request of this thread: Django logs a failed one after all
+        # middleware.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self._get_response(request)

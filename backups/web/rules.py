@@ -1,4 +1,6 @@
-"""The rules of clouds and of tags with who set them, and the form that makes a disk known by hand."""
+"""The rules of clouds and of tags with who set them, and the form that makes a disk known by
+hand.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +23,16 @@ from backups.web.page_form import PageForm
 from backups.web.volume_forms import VolumeForm
 from backups.web.zone import zone
 
-SET: dict[str, Callable[..., None]] = {"tag": protection_rules.set_tag_rule, "cloud": protection_rules.set_cloud_rule}
+SET: dict[str, Callable[..., None]] = {
+    "tag": protection_rules.set_tag_rule,
+    "cloud": protection_rules.set_cloud_rule,
+}
 
 
 class RuleForm(VolumeForm):
-    """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0 where no rule was."""
+    """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0 where no rule
+    was.
+    """
 
     undrawn = (*VolumeForm.undrawn, "of", "until")
 
@@ -70,7 +77,10 @@ class Shown:
     @property
     def hours(self) -> dict[str, str]:
         rule = self.rule.rule if self.rule else DEFAULT
-        return {"period": f"{rule.period.total_seconds() / 3600:g}", "grace": f"{rule.grace.total_seconds() / 3600:g}"}
+        return {
+            "period": f"{rule.period.total_seconds() / 3600:g}",
+            "grace": f"{rule.grace.total_seconds() / 3600:g}",
+        }
 
 
 @require_safe
@@ -98,7 +108,9 @@ def register(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         given, actor = form.cleaned_data, Actor(request.user.get_username(), timezone.now())
         try:
-            new = volume_edits.register(given["cloud"], given["volume_id"], label=given["label"] or None, actor=actor)
+            new = volume_edits.register(
+                given["cloud"], given["volume_id"], label=given["label"] or None, actor=actor
+            )
         except BadValue as e:
             form.add_error(e.word, str(e))
         else:
@@ -117,7 +129,9 @@ def _page(
     known = {*registry.configured(), *Cloud.objects.values_list("name", flat=True)}
     of_clouds = {one.name: one for one in protection_rules.of_clouds()}
     of_tags = {one.name: one for one in protection_rules.of_tags()}
-    shown = [_shown("cloud", name, of_clouds.get(name), n, form) for n, name in enumerate(sorted(known))]
+    shown = [
+        _shown("cloud", name, of_clouds.get(name), n, form) for n, name in enumerate(sorted(known))
+    ]
     tags = [_shown("tag", name, one, n, form) for n, (name, one) in enumerate(of_tags.items())]
     new = _new(form, of_tags)
     page: dict[str, Any] = {

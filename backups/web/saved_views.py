@@ -1,4 +1,6 @@
-"""Saved views: a name for a list's filters, columns and order. One of them may be what the bare list shows."""
+"""Saved views: a name for a list's filters, columns and order. One of them may be what the bare
+list shows.
+"""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -22,16 +24,22 @@ def save(request: HttpRequest) -> HttpResponse:
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())
     query = kept(QueryDict(request.POST.get("query", "")[:MAX_QUERY]))
     if not name or len(name) > MAX_NAME:
-        messages.error(request, f"A view needs a name of at most {MAX_NAME} characters; it was not saved.")
+        messages.error(
+            request, f"A view needs a name of at most {MAX_NAME} characters; it was not saved."
+        )
         return redirect(address(query))
     mine = SavedView.objects.filter(user=owner(request))
     if mine.count() >= MOST and not mine.filter(name=name).exists():
         messages.error(request, f"You have {MOST} views already: remove one first.")
         return redirect(address(query))
-    view, _ = SavedView.objects.update_or_create(user=owner(request), name=name, defaults={"query": query})
+    view, _ = SavedView.objects.update_or_create(
+        user=owner(request), name=name, defaults={"query": query}
+    )
     if request.POST.get("default"):
         set_default(view)
-    messages.success(request, f"“{name}” is saved. Its address shows the same list to everybody here.")
+    messages.success(
+        request, f"“{name}” is saved. Its address shows the same list to everybody here."
+    )
     return redirect(address(query))
 
 

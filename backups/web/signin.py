@@ -26,5 +26,7 @@ def is_locked_out(request: HttpRequest) -> bool:
 
 
 def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """The name that a sign-in was tried with, as the note of it can hold it: PostgreSQL refuses a longer one."""
+    """The name that a sign-in was tried with, as the note of it can hold it: PostgreSQL refuses a
+    longer one.
+    """
     return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]

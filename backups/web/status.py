@@ -1,6 +1,7 @@
 """One table: word → tone, glyph, text, tooltip. Templates never choose a colour.
 
-Tones are the roles of `vbsdash.css`: ok, fail, warn, flight, unk (we do not know), mute (known, needs nothing).
+Tones are the roles of `vbsdash.css`: ok, fail, warn, flight, unk (we do not know), mute (known,
+needs nothing).
 """
 
 from dataclasses import dataclass, replace
@@ -29,25 +30,40 @@ class Cell:
 STATUSES = {
     "available": Badge("ok", "g-ok", "available", "The backup is complete and can be restored."),
     "creating": Badge("flight", "g-creating", "creating", "The backup is being written."),
-    "restoring": Badge("flight", "g-restoring", "restoring", "Its data is being written back to a disk."),
+    "restoring": Badge(
+        "flight", "g-restoring", "restoring", "Its data is being written back to a disk."
+    ),
     "deleting": Badge("flight", "g-deleting", "deleting", "The cloud is removing it."),
-    "error": Badge("fail", "g-fail", "error", "The backup failed; nothing can be restored from it."),
+    "error": Badge(
+        "fail", "g-fail", "error", "The backup failed; nothing can be restored from it."
+    ),
     "error_deleting": Badge("fail", "g-failo", "error deleting", "The cloud could not delete it."),
     "error_restoring": Badge("fail", "g-fail", "error restoring", "Restoring from it failed."),
     "deleted": Badge("mute", "g-gone", "deleted", "The cloud says that it is deleted."),
 }
 TRACKING_STATES = {
-    "pending": Badge("mute", "g-pending", "no answer yet", "Added; the cloud has not answered for it yet."),
+    "pending": Badge(
+        "mute", "g-pending", "no answer yet", "Added; the cloud has not answered for it yet."
+    ),
     "fresh": Badge("ok", "g-ok", "fresh", "The last good answer is recent."),
-    "stale": Badge("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "stale": Badge(
+        "unk", "g-stale", "not known now", "The last good answer is too old to rely on."
+    ),
     "gone": Badge(
-        "mute", "g-gone", "gone", "The cloud said twice that this backup does not exist. Kept with all that was known."
+        "mute",
+        "g-gone",
+        "gone",
+        "The cloud said twice that this backup does not exist. Kept with all that was known.",
     ),
 }
 KINDS = {
     "full": Badge("mute", "g-full", "full", "Holds the whole disk."),
-    "incremental": Badge("mute", "g-inc", "incremental", "Holds what changed; it can be restored by itself."),
-    "unknown": Badge("unk", "g-kunk", "unknown", "The cloud gave no sign by which full and incremental differ."),
+    "incremental": Badge(
+        "mute", "g-inc", "incremental", "Holds what changed; it can be restored by itself."
+    ),
+    "unknown": Badge(
+        "unk", "g-kunk", "unknown", "The cloud gave no sign by which full and incremental differ."
+    ),
 }
 REACHABLE = {
     True: Badge("ok", "g-ok", "reachable", "Its last call was answered."),
@@ -56,10 +72,17 @@ REACHABLE = {
 }
 BREAKERS = {
     "closed": Badge("ok", "g-ok", "closed", "Calls go through."),
-    "half_open": Badge("warn", "g-late", "trying", "After a pause one call at a time tries whether the cloud is back."),
+    "half_open": Badge(
+        "warn",
+        "g-late",
+        "trying",
+        "After a pause one call at a time tries whether the cloud is back.",
+    ),
     "open": Badge("fail", "g-unplug", "open", "No call is made before the pause is over."),
 }
-NOT_CONFIGURED = Badge("mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept.")
+NOT_CONFIGURED = Badge(
+    "mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept."
+)
 TOKENS = {
     "usable": Badge("ok", "g-ok", "in use", "It opens what it may."),
     "expired": Badge("mute", "g-gone", "ran out", "Its days are over."),
@@ -74,35 +97,66 @@ VERDICTS = {
 }
 PROTECTION = {
     "overdue": Badge(
-        "fail", "g-overdue", "overdue", "The newest good backup is older than the rule and its grace allow."
+        "fail",
+        "g-overdue",
+        "overdue",
+        "The newest good backup is older than the rule and its grace allow.",
     ),
     "never": Badge("fail", "g-never", "never", "No good backup of this disk has been seen."),
-    "late": Badge("warn", "g-late", "late", "One is due by the rule, but its grace is not used up yet."),
-    "unknown": Badge("unk", "g-unknown", "unknown", "The evidence is old, or nobody follows its new backups."),
-    "protected": Badge("ok", "g-ok", "protected", "The newest good backup is younger than the rule allows."),
+    "late": Badge(
+        "warn", "g-late", "late", "One is due by the rule, but its grace is not used up yet."
+    ),
+    "unknown": Badge(
+        "unk", "g-unknown", "unknown", "The evidence is old, or nobody follows its new backups."
+    ),
+    "protected": Badge(
+        "ok", "g-ok", "protected", "The newest good backup is younger than the rule allows."
+    ),
     "exempt": Badge("mute", "g-exempt", "exempt", "Somebody said why this disk needs no backup."),
-    "deleted": Badge("mute", "g-gone", "deleted", "It left the cloud's list of disks; kept, and it needs nothing."),
+    "deleted": Badge(
+        "mute",
+        "g-gone",
+        "deleted",
+        "It left the cloud's list of disks; kept, and it needs nothing.",
+    ),
 }
 DAYS = {
     "full": Cell("c-full", "", "full", "A full backup of this day is good."),
     "incremental": Cell("c-inc", "", "incremental", "An incremental backup of this day is good."),
-    "good": Cell("c-inc", "", "backed up, kind unknown", "A backup of this day is good; nobody knows its kind."),
+    "good": Cell(
+        "c-inc",
+        "",
+        "backed up, kind unknown",
+        "A backup of this day is good; nobody knows its kind.",
+    ),
     "flight": Cell("c-flight", "", "in flight", "A backup is being written."),
     "failed": Cell("c-fail", "×", "failed", "Backups of this day failed and none is good."),
-    "missed": Cell("c-over", "", "missed: due, none seen", "By the rule one was due, and none was seen."),
+    "missed": Cell(
+        "c-over", "", "missed: due, none seen", "By the rule one was due, and none was seen."
+    ),
     "unknown": Cell("c-unk", "?", "not known", "The evidence does not reach this day."),
-    "idle": Cell("c-idle", "·", "nothing was due", "By the rule nothing was due, and nothing came."),
-    "none": Cell("c-none", "", "not known here yet", "The disk was not known to vbsdash on this day."),
+    "idle": Cell(
+        "c-idle", "·", "nothing was due", "By the rule nothing was due, and nothing came."
+    ),
+    "none": Cell(
+        "c-none", "", "not known here yet", "The disk was not known to vbsdash on this day."
+    ),
 }
 STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
 ATTENTION = {
     **{word: PROTECTION[word] for word in ("overdue", "never", "late")},
     "unreachable": Badge("fail", "g-unplug", "not reachable", "The cloud's last call failed."),
-    "error": Badge("fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."),
+    "error": Badge(
+        "fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."
+    ),
     "error_restoring": Badge("fail", "g-fail", "restore failed", "Restoring from it failed."),
-    "error_deleting": Badge("warn", "g-failo", "could not be deleted", "The cloud could not delete it."),
+    "error_deleting": Badge(
+        "warn", "g-failo", "could not be deleted", "The cloud could not delete it."
+    ),
     "stuck": STUCK,
-    "stale": Badge("unk", "g-stale", "not known now", "The last good answer is too old to rely on."),
+    "stale": Badge(
+        "unk", "g-stale", "not known now", "The last good answer is too old to rely on."
+    ),
     "unknown": PROTECTION["unknown"],
 }
 STEPS = {
@@ -119,7 +173,9 @@ STEP_OUTCOMES = {
     "not_tried": Badge("mute", "g-pending", "not tried", "A step before it fails."),
 }
 _NO_STATUS = Badge("unk", "g-unknown", "no status", "The cloud's answer held no status.")
-_UNKNOWN = Badge("unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word.")
+_UNKNOWN = Badge(
+    "unk", "g-unknown", "", "A status that vbsdash does not know, in the cloud's own word."
+)
 
 
 def of_status(status: str | None) -> Badge:
@@ -129,14 +185,21 @@ def of_status(status: str | None) -> Badge:
     return STATUSES.get(status) or replace(_UNKNOWN, text=status)
 
 
-def of_backup(*, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False) -> Badge:
+def of_backup(
+    *, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False
+) -> Badge:
     """What may be said of a backup now: old knowledge never looks healthy."""
     if tracking_state in ("pending", "gone"):
         return TRACKING_STATES[tracking_state]
     badge = of_status(status)
     if tracking_state == "stale":
         was = f"was {badge.text}" if status else "not known now"
-        return Badge("unk", "g-stale", was, f"{was.capitalize()} when the cloud last answered. Nobody knows now.")
+        return Badge(
+            "unk",
+            "g-stale",
+            was,
+            f"{was.capitalize()} when the cloud last answered. Nobody knows now.",
+        )
     if stuck and status in IN_FLIGHT:
         return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{badge.text}, stuck")
     if status in IN_FLIGHT and progress:

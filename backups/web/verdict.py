@@ -30,8 +30,14 @@ class Verdict:
 
 
 def verdict(row: Mapping[str, Any], now: datetime) -> Verdict:
-    badge = status.of_backup(status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"])
-    trouble = _ERRORS.get((row["error"] or {}).get("class", ""), "The last look failed.") if row["error"] else ""
+    badge = status.of_backup(
+        status=row["status"], tracking_state=row["tracking_state"], progress=row["progress"]
+    )
+    trouble = (
+        _ERRORS.get((row["error"] or {}).get("class", ""), "The last look failed.")
+        if row["error"]
+        else ""
+    )
     return Verdict(badge, _sentence(row, badge), _next(row), trouble)
 
 
@@ -41,7 +47,9 @@ def _sentence(row: Mapping[str, Any], badge: Badge) -> str:
         return "No answer yet."
     if state == "gone":
         return (
-            f"Gone from the cloud; it was {status.of_status(word).text}." if word else "Gone: the cloud never had it."
+            f"Gone from the cloud; it was {status.of_status(word).text}."
+            if word
+            else "Gone: the cloud never had it."
         )
     if state == "stale":
         return f"{badge.text.capitalize()}; nobody knows now."

@@ -26,7 +26,17 @@ from backups.web.zone import zone
 NEWEST = 5
 CHAINS = 12  # on the page at once; the rest is a press away
 ROW = (
-    *("id", "status", "tracking_state", "progress", "name", "kind", "kind_conflict", "chain_size_mb", "created_at"),
+    *(
+        "id",
+        "status",
+        "tracking_state",
+        "progress",
+        "name",
+        "kind",
+        "kind_conflict",
+        "chain_size_mb",
+        "created_at",
+    ),
     *("refreshed_at", "fail_reason"),
 )
 
@@ -55,7 +65,12 @@ def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """What somebody else changed meanwhile is said, and what was typed stays."""
     form = VolumeForm(request.POST)
     version = form.cleaned_data.get("version") if form.is_valid() else None
-    many = Many([(cloud, volume_id)], Actor(request.user.get_username(), timezone.now()), version, zone(request))
+    many = Many(
+        [(cloud, volume_id)],
+        Actor(request.user.get_username(), timezone.now()),
+        version,
+        zone(request),
+    )
     try:
         if form.change(many) is not None:
             messages.success(request, "Saved.")
@@ -70,15 +85,27 @@ def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 @require_POST
 def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Ask the cloud about every tracked backup of a disk now."""
-    ids = [str(pk) for pk in Backup.objects.filter(cloud=cloud, volume_id=volume_id).values_list("pk", flat=True)]
+    ids = [
+        str(pk)
+        for pk in Backup.objects.filter(cloud=cloud, volume_id=volume_id).values_list(
+            "pk", flat=True
+        )
+    ]
     tracking.refresh_now(ids, timezone.now())
     tasks.refresh_soon(ids)
-    messages.success(request, f"The cloud is being asked about {len(ids):,} backup{'s' if len(ids) != 1 else ''} now.")
+    messages.success(
+        request,
+        f"The cloud is being asked about {len(ids):,} backup{'s' if len(ids) != 1 else ''} now.",
+    )
     return redirect("volume", cloud, volume_id)
 
 
 def _page(
-    request: HttpRequest, cloud: str, volume_id: str, form: VolumeForm | None, conflict: Conflict | None
+    request: HttpRequest,
+    cloud: str,
+    volume_id: str,
+    form: VolumeForm | None,
+    conflict: Conflict | None,
 ) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
@@ -90,7 +117,9 @@ def _page(
     here = zone(request)
     days = last_days(now, here)
     rows: Any = Backup.objects.filter(cloud=cloud, volume_id=volume_id).with_tracking_state(now)
-    moving = any(member.status in IN_FLIGHT for chain in state.chains for member in chain.members[-1:])
+    moving = any(
+        member.status in IN_FLIGHT for chain in state.chains for member in chain.members[-1:]
+    )
     context = {
         "now": now,
         "etag": live.etag,
@@ -99,11 +128,16 @@ def _page(
         "days": days,
         "say": sentence(state, now),
         "next": advice(state),
-        "chains": [_chain_row(chain, newest=not at) for at, chain in enumerate(reversed(state.chains))][:CHAINS],
+        "chains": [
+            _chain_row(chain, newest=not at) for at, chain in enumerate(reversed(state.chains))
+        ][:CHAINS],
         "chains_n": len(state.chains),
         "newest": list(rows.newest_first().values(*ROW)[:NEWEST]),
         "stored": [(point.day, point.mb) for point in state.growth.points],
-        "hours": {"period": _hours(state.rule["period_seconds"]), "grace": _hours(state.rule["grace_seconds"])},
+        "hours": {
+            "period": _hours(state.rule["period_seconds"]),
+            "grace": _hours(state.rule["grace_seconds"]),
+        },
         "follow_set": {True: "yes", False: "no", None: "cloud"}[state.follow_set],
         "form": form,
         "conflict": conflict,
@@ -111,7 +145,9 @@ def _page(
         "zone": here,
         "every": 3 if moving else 30,
     }
-    return render(request, "backups/volume.html", context, status=409 if conflict else 400 if form else 200)
+    return render(
+        request, "backups/volume.html", context, status=409 if conflict else 400 if form else 200
+    )
 
 
 def _unknown(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
@@ -122,10 +158,16 @@ def _unknown(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 def _chain_row(chain: Chain, *, newest: bool) -> ChainRow:
     first, last = chain.members[0].at, chain.members[-1].at
     badge = _chain_badge(chain)
-    sizes = [(member.at, member.chain_size_mb) for member in chain.members if member.chain_size_mb is not None]
+    sizes = [
+        (member.at, member.chain_size_mb)
+        for member in chain.members
+        if member.chain_size_mb is not None
+    ]
     grown = None
     if len(sizes) > 2 and (sizes[-1][0] - sizes[0][0]).days:
-        grown = round((sizes[-1][1] - sizes[0][1]) / ((sizes[-1][0] - sizes[0][0]).total_seconds() / 86_400))
+        grown = round(
+            (sizes[-1][1] - sizes[0][1]) / ((sizes[-1][0] - sizes[0][0]).total_seconds() / 86_400)
+        )
     span = f"since {_day(first)}" if newest else f"{_day(first)} – {_day(last)}"
     span = _day(first) if not newest and first.date() == last.date() else span
     return ChainRow(chain, (chain.members,), span, strips.summary(chain.members), grown, *badge)
@@ -142,7 +184,9 @@ def _chain_badge(chain: Chain) -> tuple[str, str, str]:
         return "the newest failed", "warn", "g-late"
     if all(member.kind == "unknown" for member in there):
         return "kind unknown", "unk", "g-unknown"
-    return ("complete", "ok", "g-ok") if chain.start_tracked else ("start not tracked", "mute", "g-ok")
+    return (
+        ("complete", "ok", "g-ok") if chain.start_tracked else ("start not tracked", "mute", "g-ok")
+    )
 
 
 def _hours(seconds: int) -> str:

@@ -1,4 +1,6 @@
-"""Where the page of a disk is: only what can be an ID has an address, and none leads out of /volumes/."""
+"""Where the page of a disk is: only what can be an ID has an address, and none leads out of
+/volumes/.
+"""
 
 from django.urls import NoReverseMatch, reverse
 

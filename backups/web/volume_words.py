@@ -31,19 +31,29 @@ class VolumeRow:
 
     @property
     def title(self) -> str:
-        """Its label, else its name in the cloud's list, else the first eight characters of its ID."""
+        """Its label, else its name in the cloud's list, else the first eight characters of its
+        ID.
+        """
         return self.state.label or self.state.name or self.state.volume_id[:8]
 
 
-def volume_of(state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: datetime) -> VolumeRow:
+def volume_of(
+    state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: datetime
+) -> VolumeRow:
     members = [member for chain in state.chains for member in chain.members]
     watch = Watch(
-        None if state.protection in ("exempt", "deleted") else rule_of(state), state.first_seen_at, state.known_until
+        None if state.protection in ("exempt", "deleted") else rule_of(state),
+        state.first_seen_at,
+        state.known_until,
     )
     words = day_words(members, watch, days=days, zone=zone, now=now)
     badge = status.PROTECTION[state.protection]
     badge = Badge(badge.tone, badge.glyph, badge.text, state.why or badge.tooltip)
-    hrefs = {day: day_link(state, day, zone) for day, word in zip(days, words, strict=True) if word == "failed"}
+    hrefs = {
+        day: day_link(state, day, zone)
+        for day, word in zip(days, words, strict=True)
+        if word == "failed"
+    }
     return VolumeRow(state, badge, short(state), words, hrefs)
 
 
@@ -65,7 +75,8 @@ def short(state: VolumeState) -> str:
 def day_link(state: VolumeState, day: date, zone: ZoneInfo) -> str:
     """The list of this disk's backups that were made on a day of the reader's zone."""
     begins, ends = (
-        datetime.combine(day + timedelta(days=more), time(), zone).astimezone(UTC) - timedelta(seconds=more)
+        datetime.combine(day + timedelta(days=more), time(), zone).astimezone(UTC)
+        - timedelta(seconds=more)
         for more in (0, 1)
     )
     query = {

@@ -1,4 +1,6 @@
-"""The disks: how many are protected, and each of them day by day; what many of them are to be set to at once."""
+"""The disks: how many are protected, and each of them day by day; what many of them are to be set
+to at once.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +43,9 @@ def volume_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def growing(request: HttpRequest) -> HttpResponse:
-    """What is stored in all clouds, when their quotas are used up, and the chains that grow fastest."""
+    """What is stored in all clouds, when their quotas are used up, and the chains that grow
+    fastest.
+    """
     now = timezone.now()
     growth = limits.of_clouds(now)
     stored = [(point.day, point.mb) for point in growth.points]
@@ -51,7 +55,9 @@ def growing(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def set_many(request: HttpRequest) -> HttpResponse:
-    """Set something on the picked disks, or on all that match the query; what is wrong is said on the same page."""
+    """Set something on the picked disks, or on all that match the query; what is wrong is said on
+    the same page.
+    """
     form = VolumeForm(request.POST)
     picked = request.POST.getlist("volume")
     try:
@@ -59,7 +65,9 @@ def set_many(request: HttpRequest) -> HttpResponse:
         volumes = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
         if not volumes:
             form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
-        many = Many(volumes, Actor(request.user.get_username(), timezone.now()), None, zone(request))
+        many = Many(
+            volumes, Actor(request.user.get_username(), timezone.now()), None, zone(request)
+        )
         changed = form.change(many) if volumes else None
     except BadFilter as e:
         return _refuse(request, e.problems, e.rest)
@@ -72,7 +80,9 @@ def set_many(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse('volumes')}{'?' if query else ''}{query.urlencode()}")
 
 
-def _page(request: HttpRequest, query: QueryDict, form: VolumeForm | None, picked: list[str]) -> HttpResponse:
+def _page(
+    request: HttpRequest, query: QueryDict, form: VolumeForm | None, picked: list[str]
+) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
@@ -86,7 +96,9 @@ def _page(request: HttpRequest, query: QueryDict, form: VolumeForm | None, picke
     except BadCursor as e:
         refused = BadFilter({"cursor": str(e)}, without(query))
         return _refuse(request, refused.problems, refused.rest)
-    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(cursor, SIZE, "id", "cloud", "volume_id", count=True)
+    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(
+        cursor, SIZE, "id", "cloud", "volume_id", count=True
+    )
     place = {(row["cloud"], row["volume_id"]): at for at, row in enumerate(page.rows)}
     some = Volume.objects.filter(pk__in=[row["id"] for row in page.rows])
     here = zone(request)
@@ -109,11 +121,18 @@ def _page(request: HttpRequest, query: QueryDict, form: VolumeForm | None, picke
         "zone": here,
     }
     context["unknown_origin"] = Backup.objects.of_unknown_origin().count()
-    return render(request, "backups/volumes.html", context | summary(now) | _choices(), status=400 if form else 200)
+    return render(
+        request,
+        "backups/volumes.html",
+        context | summary(now) | _choices(),
+        status=400 if form else 200,
+    )
 
 
 def summary(now: Any) -> dict[str, Any]:
-    """How many disks are in each state of protection; exempt and deleted ones stand outside the total. One query."""
+    """How many disks are in each state of protection; exempt and deleted ones stand outside the
+    total. One query.
+    """
     found = _rows(now).order_by().values("protection").annotate(n=Count("pk"))
     counts = {row["protection"]: row["n"] for row in found}
     unsafe = sum(counts.get(word, 0) for word in _UNSAFE)
@@ -140,7 +159,9 @@ def _rows(now: Any) -> Any:
 def _all_of(query: QueryDict) -> list[tuple[str, str]]:
     wanted = _selection(query)
     now = timezone.now()
-    return list(Pages(VOLUMES, wanted, now, rows=_rows(now)).matching.values_list("cloud", "volume_id"))
+    return list(
+        Pages(VOLUMES, wanted, now, rows=_rows(now)).matching.values_list("cloud", "volume_id")
+    )
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -152,7 +173,9 @@ def _split(text: str) -> tuple[str, str]:
 def _choices() -> dict[str, list[str]]:
     return {
         "protections": list(status.PROTECTION),
-        "cloud_names": sorted({*Cloud.objects.values_list("name", flat=True), *registry.configured()}),
+        "cloud_names": sorted(
+            {*Cloud.objects.values_list("name", flat=True), *registry.configured()}
+        ),
     }
 
 

@@ -18,7 +18,9 @@ _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
 @dataclass(frozen=True)
 class Reader:
-    """`theme` is light, dark or system; `source` tells where the zone comes from: account, browser or default."""
+    """`theme` is light, dark or system; `source` tells where the zone comes from: account, browser
+    or default.
+    """
 
     theme: str
     zone: ZoneInfo
@@ -27,7 +29,9 @@ class Reader:
 
 
 def reader(request: HttpRequest) -> Reader:
-    """One query at most, once in a request. The zone is the account's, else the browser's, else UTC."""
+    """One query at most, once in a request. The zone is the account's, else the browser's, else
+    UTC.
+    """
     known: Reader | None = getattr(request, "_reader", None)
     if known is None:
         known = request._reader = _read(request)  # type: ignore[attr-defined]
@@ -54,9 +58,16 @@ def named(name: str) -> ZoneInfo | None:
 
 def _read(request: HttpRequest) -> Reader:
     user = getattr(request, "user", None)
-    mine = Preferences.objects.filter(user_id=user.pk).first() if user is not None and user.is_authenticated else None
+    mine = (
+        Preferences.objects.filter(user_id=user.pk).first()
+        if user is not None and user.is_authenticated
+        else None
+    )
     theme, keys = (mine.theme, mine.single_keys) if mine else ("system", True)
-    for name, source in ((mine.time_zone if mine else "", "account"), (request.COOKIES.get(COOKIE, ""), "browser")):
+    for name, source in (
+        (mine.time_zone if mine else "", "account"),
+        (request.COOKIES.get(COOKIE, ""), "browser"),
+    ):
         found = named(name[:64]) if name else None
         if found is not None:
             return Reader(theme, found, source, keys)

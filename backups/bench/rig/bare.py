@@ -24,7 +24,9 @@ def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
         return _each(ask, ids)
 
 
-def list_pages(url: str, token: str, count: int, *, page: int = 1000, entries: int = ENTRIES) -> float:
+def list_pages(
+    url: str, token: str, count: int, *, page: int = 1000, entries: int = ENTRIES
+) -> float:
     """Pages of the list, JSON decoded and nothing else."""
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
@@ -40,7 +42,9 @@ def list_pages(url: str, token: str, count: int, *, page: int = 1000, entries: i
         return _cpu_of(read, count, entries)
 
 
-def sdk(entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES) -> tuple[float, float]:
+def sdk(
+    entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES
+) -> tuple[float, float]:
     """openstacksdk's get_backup and its list with details, against stock Cinder."""
     with openstack.connection.Connection(**entry) as cloud:
 

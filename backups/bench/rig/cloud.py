@@ -10,7 +10,9 @@ from backups.simulator import Fault, Simulator
 
 
 class CloudProcess:
-    """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a method. A context manager."""
+    """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a method. A context
+    manager.
+    """
 
     def __init__(self, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
@@ -37,14 +39,19 @@ class CloudProcess:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, contribution: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        contribution: TracebackType | None,
     ) -> None:
         self._line.close()  # the other side stops by that
         self._process.join(5)
 
 
 def _serve(line: Connection, options: dict[str, Any]) -> None:
-    """Its time stands still: in the middle of a measurement no backup begins, moves on or is deleted."""
+    """Its time stands still: in the middle of a measurement no backup begins, moves on or is
+    deleted.
+    """
     now = datetime.now(UTC)
     with Simulator(clock=lambda: now, **options) as simulator:
         while True:

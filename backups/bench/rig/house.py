@@ -1,4 +1,6 @@
-"""One installation to measure: a simulated cloud, a broker, workers, and rounds in which they refresh what is due."""
+"""One installation to measure: a simulated cloud, a broker, workers, and rounds in which they
+refresh what is due.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +25,13 @@ from backups.shared.locks import lock_cloud
 from backups.vbs.clouds import load_clouds
 
 NAME = "measured"
-DISPATCH_SECONDS, CHECK_SECONDS, AGAIN_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = 1.0, 0.1, 10.0, 20.0, 600.0
+DISPATCH_SECONDS, CHECK_SECONDS, AGAIN_SECONDS, BEFORE_SECONDS, ROUND_SECONDS = (
+    1.0,
+    0.1,
+    10.0,
+    20.0,
+    600.0,
+)
 LOOKED_UP = 1_000  # IDs in one query
 PASSES = timedelta(days=1)  # at once, more than any backup waits
 
@@ -60,7 +68,11 @@ class House:
         """Make `cloud` the one that this process and workers started from now on know."""
         words: dict[str, Any] = {"vbs_requests_per_second": requests_per_second, "vbs_type_full": 0}
         self._file.write_text(cloud.ask("clouds_yaml", NAME, **words))
-        found = load_clouds({"OS_CLIENT_CONFIG_FILE": str(self._file)}, cwd=self._file.parent, home=self._file.parent)
+        found = load_clouds(
+            {"OS_CLIENT_CONFIG_FILE": str(self._file)},
+            cwd=self._file.parent,
+            home=self._file.parent,
+        )
         settings.CLOUDS = found
 
     def track(self, ids: Sequence[str]) -> None:
@@ -90,7 +102,9 @@ class House:
         *,
         dispatch: bool = False,
     ) -> Round:
-        """What the workers spend until each was asked about. With `dispatch` they are called again and again."""
+        """What the workers spend until each was asked about. With `dispatch` they are called again
+        and again.
+        """
         began, cpu, wall = timezone.now(), sum(one.cpu for one in workers), time.perf_counter()
         begin(ids)
         sent, again = 0.0, wall + AGAIN_SECONDS
@@ -98,11 +112,16 @@ class House:
             now = time.perf_counter()
             if now - wall > ROUND_SECONDS:
                 said = self._log.read_text()[-2000:]
-                raise TimeoutError(f"{left} of {len(ids)} backups were not refreshed in {ROUND_SECONDS:.0f} s: {said}")
+                raise TimeoutError(
+                    f"{left} of {len(ids)} backups were not refreshed in {ROUND_SECONDS:.0f} s: "
+                    f"{said}"
+                )
             if dispatch and now - sent >= DISPATCH_SECONDS:
                 self.dispatch()
                 sent = now
-            if dispatch and now > again:  # an answer that was under way at the beginning may have put some off
+            if (
+                dispatch and now > again
+            ):  # an answer that was under way at the beginning may have put some off
                 asked = set(map(str, _asked_since(began).values_list("pk", flat=True)))
                 begin([one for one in ids if one not in asked])
                 again = now + AGAIN_SECONDS
@@ -110,7 +129,9 @@ class House:
         return Round(sum(one.cpu for one in workers) - cpu, time.perf_counter() - wall, len(ids))
 
     def saturate(self, cloud: CloudProcess, *, seconds: float) -> float:
-        """Calls per second that the cloud saw in a span of `seconds` while far more was due all the time."""
+        """Calls per second that the cloud saw in a span of `seconds` while far more was due all the
+        time.
+        """
         self._dispatch_for(BEFORE_SECONDS)
         cloud.ask("forget_requests")
         began = time.perf_counter()
@@ -126,9 +147,11 @@ class House:
 
 
 def _let_time_pass(ids: Sequence[str], began: datetime) -> None:
-    """All are due, in the order in which they would have been: at one instant they would be a heap, by chance of ID.
+    """All are due, in the order in which they would have been: at one instant they would be a heap,
+    by chance of ID.
 
-    What was asked about since `began` stays as it is, or it would be asked about in the next round too.
+    What was asked about since `began` stays as it is, or it would be asked about in the next round
+    too.
     """
     for at in range(0, len(ids), LOOKED_UP):
         mine = Backup.objects.filter(pk__in=ids[at : at + LOOKED_UP])
@@ -151,7 +174,9 @@ def _asked_since(began: datetime) -> QuerySet[Backup]:
 
 
 def _not_asked_since(began: datetime, *, wanted: Sequence[str]) -> int:
-    """How many of `wanted` are left; of a few each is looked up, of many the whole table is counted."""
+    """How many of `wanted` are left; of a few each is looked up, of many the whole table is
+    counted.
+    """
     asked = _asked_since(began)
     if len(wanted) <= LOOKED_UP:
         asked = asked.filter(pk__in=wanted)

@@ -12,7 +12,16 @@ from django.utils import timezone
 from backups.bench.rig.processes import Process
 
 app = Celery("naive", set_as_current=False)
-WORDS = ("status", "name", "size", "volume_id", "availability_zone", "fail_reason", "object_count", "container")
+WORDS = (
+    "status",
+    "name",
+    "size",
+    "volume_id",
+    "availability_zone",
+    "fail_reason",
+    "object_count",
+    "container",
+)
 
 
 @app.task
@@ -31,8 +40,22 @@ def refresh(backup_id: str, url: str, token: str) -> None:
 @contextmanager
 def naive_worker(env: Mapping[str, str]) -> Iterator[Process]:
     """A worker with Celery's own defaults."""
-    argv = (sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", __name__, "-b", env["CELERY_BROKER_URL"])
-    worker = Process((*argv, "worker", "--concurrency", "2"), {**env, "DJANGO_SETTINGS_MODULE": "vbsdash.settings"})
+    argv = (
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "celery",
+        "--quiet",
+        "-A",
+        __name__,
+        "-b",
+        env["CELERY_BROKER_URL"],
+    )
+    worker = Process(
+        (*argv, "worker", "--concurrency", "2"),
+        {**env, "DJANGO_SETTINGS_MODULE": "vbsdash.settings"},
+    )
     try:
         yield worker
     finally:

@@ -37,7 +37,9 @@ def broker_at(folder: Path) -> Iterator[str]:
 
 
 class Process:
-    """A running worker, its children included. What it says goes into the file that `env` names as LOG."""
+    """A running worker, its children included. What it says goes into the file that `env` names as
+    LOG.
+    """
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         whole, top = {**os.environ, **env}, settings.BASE_DIR

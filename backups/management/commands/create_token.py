@@ -1,4 +1,6 @@
-"""`manage.py create_token USER [--read-only] [--days N] [--cloud NAME …]` prints a key once; only its hash is kept."""
+"""`manage.py create_token USER [--read-only] [--days N] [--cloud NAME …]` prints a key once; only
+its hash is kept.
+"""
 
 from typing import Any
 
@@ -14,15 +16,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
-        parser.add_argument("--name", default="", help="what it is for, as the account page shows it")
+        parser.add_argument(
+            "--name", default="", help="what it is for, as the account page shows it"
+        )
         parser.add_argument("--read-only", action="store_true")
-        parser.add_argument("--days", type=int, help="valid for so many days; without it until revoked")
-        parser.add_argument("--cloud", action="append", default=[], help="opens this cloud only; may be repeated")
+        parser.add_argument(
+            "--days", type=int, help="valid for so many days; without it until revoked"
+        )
+        parser.add_argument(
+            "--cloud", action="append", default=[], help="opens this cloud only; may be repeated"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"]).first()
         if user is None:
-            raise CommandError(f"There is no user {options['user']!r}: `manage.py createsuperuser` makes one.")
+            raise CommandError(
+                f"There is no user {options['user']!r}: `manage.py createsuperuser` makes one."
+            )
         try:
             created = tokens.create(
                 user=user,
@@ -33,5 +43,7 @@ class Command(BaseCommand):
                 now=timezone.now(),
             )
         except tokens.BadToken as e:
-            raise CommandError(f"--{e.field.removesuffix('s') if e.field == 'clouds' else e.field}: {e}") from e
+            raise CommandError(
+                f"--{e.field.removesuffix('s') if e.field == 'clouds' else e.field}: {e}"
+            ) from e
         self.stdout.write(created.key)

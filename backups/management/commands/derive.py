@@ -13,19 +13,25 @@ from backups.refresh import type_interpretation
 
 
 class Command(BaseCommand):
-    help = "Derive kinds, causes, chains and protection again from what is stored; no cloud is asked."
+    help = (
+        "Derive kinds, causes, chains and protection again from what is stored; no cloud is asked."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("clouds", nargs="*", metavar="CLOUD", help="all without one")
         parser.add_argument(
-            "--decode", action="store_true", help="read the stored answers anew first, after an upgrade"
+            "--decode",
+            action="store_true",
+            help="read the stored answers anew first, after an upgrade",
         )
 
     def handle(self, *, clouds: list[str], decode: bool, **options: object) -> None:
         ensure_rows()
         known = list(Cloud.objects.order_by("name").values_list("name", flat=True))
         if unknown := sorted(set(clouds) - set(known)):
-            raise CommandError(f"There is no cloud {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")
+            raise CommandError(
+                f"There is no cloud {unknown[0]!r} here; there are: {', '.join(known) or 'none'}."
+            )
         for name in clouds or known:
             self._derive(name, decode=decode)
 
@@ -37,4 +43,6 @@ class Command(BaseCommand):
             findings.note_all(name, now),
             derive_all(name, now),
         )
-        self.stdout.write(f"{name}: {kinds:,} kinds, {found:,} findings and {volumes:,} disks changed{decoded}")
+        self.stdout.write(
+            f"{name}: {kinds:,} kinds, {found:,} findings and {volumes:,} disks changed{decoded}"
+        )

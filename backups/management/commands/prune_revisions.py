@@ -11,10 +11,15 @@ from backups.refresh import retention
 
 
 class Command(BaseCommand):
-    help = "Forget observed changes older than 90 days; the first, the last and every change of status are kept."
+    help = (
+        "Forget observed changes older than 90 days; the first, the last and every change of "
+        "status are kept."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days", type=int, default=retention.KEPT.days, help="how long to keep (default 90)")
+        parser.add_argument(
+            "--days", type=int, default=retention.KEPT.days, help="how long to keep (default 90)"
+        )
 
     def handle(self, *, days: int, **options: Any) -> None:
         gone = retention.prune(timezone.now(), keep=timedelta(days=days))

@@ -13,11 +13,18 @@ from backups.shared import clock
 
 
 class Command(BaseCommand):
-    help = "Refresh what is due now, once, without a broker; good for cron on a small site and for a look by hand."
+    help = (
+        "Refresh what is due now, once, without a broker; good for cron on a small site and for a "
+        "look by hand."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("clouds", nargs="*", metavar="CLOUD", help="only these; all configured ones without any")
-        parser.add_argument("--seconds", type=float, default=300.0, help="stop after so long (default 300)")
+        parser.add_argument(
+            "clouds", nargs="*", metavar="CLOUD", help="only these; all configured ones without any"
+        )
+        parser.add_argument(
+            "--seconds", type=float, default=300.0, help="stop after so long (default 300)"
+        )
 
     def handle(self, *, clouds: list[str], seconds: float, **options: Any) -> None:
         _check(clouds)
@@ -27,7 +34,10 @@ class Command(BaseCommand):
             good += done
             if not done:
                 break
-            self.stdout.write(f"{good} good answers, {left:.0f} s left", ending="\r" if self.stdout.isatty() else "\n")
+            self.stdout.write(
+                f"{good} good answers, {left:.0f} s left",
+                ending="\r" if self.stdout.isatty() else "\n",
+            )
         self.stdout.write(f"{good} good answers")
 
 

@@ -17,19 +17,26 @@ FAULTS = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
 
 
 class Command(BaseCommand):
-    help = "Serve a simulated VBS, Keystone and volume list on 127.0.0.1 until SIGTERM or Ctrl-C; prints a clouds.yaml."
+    help = (
+        "Serve a simulated VBS, Keystone and volume list on 127.0.0.1 until SIGTERM or Ctrl-C; "
+        "prints a clouds.yaml."
+    )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way of saying it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
         parser.add_argument("--backups", type=int, default=300, help="how many to generate")
         parser.add_argument("--latency-ms", type=float, default=20)
-        parser.add_argument("--fault", action="append", default=[], metavar="KIND,WORD=VALUE,…", help=FAULTS)
+        parser.add_argument(
+            "--fault", action="append", default=[], metavar="KIND,WORD=VALUE,…", help=FAULTS
+        )
         parser.add_argument("--paging", choices=["marker", "offset"], default="marker")
         parser.add_argument("--flavor", choices=["vbs", "cinder"], default="vbs")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--type-full", type=int, choices=[0, 1], default=0)
-        parser.add_argument("--clouds-file", type=Path, help="write the clouds.yaml here (mode 0600), not to stdout")
+        parser.add_argument(
+            "--clouds-file", type=Path, help="write the clouds.yaml here (mode 0600), not to stdout"
+        )
         parser.add_argument("--name", default="demo", help="name of the cloud in clouds.yaml")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,7 +72,10 @@ def _simulator(options: dict[str, Any]) -> Simulator:
     try:
         return Simulator(**{word: options[word] for word in words}, keep_requests=KEPT_REQUESTS)
     except OSError as problem:
-        message = f"Port {options['port']} cannot be used ({problem.strerror}); choose another with --port."
+        message = (
+            f"Port {options['port']} cannot be used ({problem.strerror}); choose another with "
+            "--port."
+        )
         raise CommandError(message, returncode=2) from problem
 
 

@@ -32,19 +32,29 @@ GIVEN_PASSWORD = "the one in DJANGO_SUPERUSER_PASSWORD"  # noqa: S105
 
 
 class Command(BaseCommand):
-    help = "Starts web, worker, scheduler and, if none is configured, an embedded broker; restarts what dies."
+    help = (
+        "Starts web, worker, scheduler and, if none is configured, an embedded broker; restarts "
+        "what dies."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--stop-with-parent", action="store_true", help="stop when the starting process ends")
+        parser.add_argument(
+            "--stop-with-parent", action="store_true", help="stop when the starting process ends"
+        )
 
     def handle(self, *args: Any, stop_with_parent: bool, **options: Any) -> None:
-        os.umask(0o077)  # the database holds sessions and hashes: for its owner only, whoever made the data folder
+        os.umask(
+            0o077
+            # The database holds sessions and hashes: for its owner only,
+            # whoever made the data folder.
+        )
         for signum in STOP_SIGNALS:
             signal.signal(signum, _leave)
         if settings.CELERY_BROKER_URL.startswith("memory:"):
             sys.exit(
-                "vbsdash: CELERY_BROKER_URL is memory://, which no two processes share: write redis:// or amqp://."
+                "vbsdash: CELERY_BROKER_URL is memory://, which no two processes share: write "
+                "redis:// or amqp://."
             )
         if stop_with_parent:
             die_with_parent(signal.SIGTERM, parent=os.getppid())
@@ -75,7 +85,9 @@ def _prepare_database() -> None:
 
 
 def first_account(env: Mapping[str, str]) -> tuple[str, str]:
-    """Name of an account and what the banner says of its password. Makes one only when there is none at all."""
+    """Name of an account and what the banner says of its password. Makes one only when there is
+    none at all.
+    """
     accounts = get_user_model().objects
     name = env.get("DJANGO_SUPERUSER_USERNAME") or "admin"
     old = accounts.order_by("-is_superuser", "pk").first()
@@ -83,7 +95,9 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
         user = name if accounts.filter(username=name).exists() else old.get_username()
         return user, OLD_PASSWORD.format(user=user)
     given = env.get("DJANGO_SUPERUSER_PASSWORD")
-    password = given or "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4))
+    password = given or "-".join(
+        "".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4)
+    )
     email = env.get("DJANGO_SUPERUSER_EMAIL", "")
     try:
         get_user_model()(username=name, email=email).clean_fields(exclude=["password"])
@@ -118,7 +132,10 @@ def _warnings() -> tuple[str, ...]:
     by_place = same_project.groups((name, config.place) for name, config in configured.items())
     known = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
     by_endpoint = same_project.groups(known)
-    return tuple(same_project.sentence(names) for names in sorted({*by_place.values(), *by_endpoint.values()}))
+    return tuple(
+        same_project.sentence(names)
+        for names in sorted({*by_place.values(), *by_endpoint.values()})
+    )
 
 
 def _host_header() -> str:

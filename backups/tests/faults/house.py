@@ -1,8 +1,10 @@
-"""A whole installation: web, worker and scheduler as real processes; broker, database and cloud that tests break.
+"""A whole installation: web, worker and scheduler as real processes; broker, database and cloud
+that tests break.
 
-Every second each backup of its cloud moves on, so the engine looks at each every 10 s and calls it stale after 20 s;
-a look in the second of another doubles that once.
-What the tests hold on to is what an operator sees: the API, the pages, `/readyz`, and the cloud's record of requests.
+Every second each backup of its cloud moves on, so the engine looks at each every 10 s and calls it
+stale after 20 s; a look in the second of another doubles that once.
+What the tests hold on to is what an operator sees: the API, the pages, `/readyz`, and the cloud's
+record of requests.
 """
 
 import json
@@ -33,7 +35,13 @@ from backups.tests.run_settings import PATIENCE
 from backups.tests.waiting import wait_until
 
 BACKUPS = 40
-INTERVALS = (10, 20, 40, 80, 120)  # seconds between two looks at a backup in flight; the first when it has moved
+INTERVALS = (
+    10,
+    20,
+    40,
+    80,
+    120,
+)  # seconds between two looks at a backup in flight; the first when it has moved
 ANSWER_S = 30 * PATIENCE  # for one answer of the web part; what waits for a locked table gives none
 CLOUD = "otc"
 PREPARE = """
@@ -48,7 +56,9 @@ call_command("create_token", "admin")
 
 @dataclass
 class Seen:
-    """What the API said while a fault lasted; `lies`: a backup called fresh whose answer was too old for that."""
+    """What the API said while a fault lasted; `lies`: a backup called fresh whose answer was too
+    old for that.
+    """
 
     states: set[str] = field(default_factory=set)
     lies: list[str] = field(default_factory=list)
@@ -104,7 +114,9 @@ class House:
     def open(self) -> None:
         self.broker.start()
         argv = [sys.executable, "-c", PREPARE]
-        done = subprocess.run(argv, env=self.env, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            argv, env=self.env, cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True
+        )
         self._key = done.stdout.split()[-1]
         for one in (self.web, self.worker, self.beat):
             one.start()
@@ -126,7 +138,9 @@ class House:
         self.database.close()
 
     def _keep(self) -> None:
-        """Start anew what died by itself, as `make run`, systemd and Compose do; not what a test has ended."""
+        """Start anew what died by itself, as `make run`, systemd and Compose do; not what a test
+        has ended.
+        """
         while not self._closing.wait(1):
             for one in (self.web, self.worker, self.beat):
                 if one.died:
@@ -141,7 +155,9 @@ class House:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and text, or the value of JSON; status 0 when nobody answers."""
-        return self._ask(urllib.request.Request(self.url + path, headers={"Authorization": f"Token {self._key}"}))
+        return self._ask(
+            urllib.request.Request(self.url + path, headers={"Authorization": f"Token {self._key}"})
+        )
 
     def post(self, path: str, value: Any) -> tuple[int, Any]:
         headers = {"Authorization": f"Token {self._key}", "Content-Type": "application/json"}
@@ -160,13 +176,19 @@ class House:
 
     def rows(self) -> list[dict[str, Any]]:
         """Every tracked backup as the API has it; empty when the API does not answer."""
-        status, page = self.get("/api/backups/?limit=1000&fields=id,tracking_state,refreshed_at,next_refresh_at")
+        status, page = self.get(
+            "/api/backups/?limit=1000&fields=id,tracking_state,refreshed_at,next_refresh_at"
+        )
         return list(page["results"]) if status == 200 else []
 
     def failing(self) -> set[str]:
         """The parts that /readyz calls unready."""
         _, said = self.get("/readyz")
-        return {name for name, word in said["parts"].items() if word != "ok"} if isinstance(said, dict) else {"web"}
+        return (
+            {name for name, word in said["parts"].items() if word != "ok"}
+            if isinstance(said, dict)
+            else {"web"}
+        )
 
     def says(self, part: str) -> None:
         wait_until(lambda: part in self.failing(), lambda: f"/readyz never names {part}")
@@ -177,10 +199,14 @@ class House:
     def notice_in(self, *parts: Part) -> None:
         """Each of these writes something into its log."""
         before = {part.log: part.log.stat().st_size for part in parts}
-        wait_until(lambda: all(log.stat().st_size > size for log, size in before.items()), self.logs)
+        wait_until(
+            lambda: all(log.stat().st_size > size for log, size in before.items()), self.logs
+        )
 
     def turns_stale(self) -> None:
-        """The fault lasts until nothing is called fresh any more, and until who watches has seen it."""
+        """The fault lasts until nothing is called fresh any more, and until who watches has seen
+        it.
+        """
         wait_until(lambda: self.states() == {"stale"}, lambda: f"not stale: {self.states()}")
         wait_until(lambda: "stale" in self._seen.states, lambda: f"seen: {self._seen.states}")
 
@@ -218,12 +244,18 @@ class House:
 
         def fresh() -> bool:
             rows = self.rows()
-            good = [row for row in rows if row["tracking_state"] == "fresh" and _at(row["refreshed_at"]) > since]
+            good = [
+                row
+                for row in rows
+                if row["tracking_state"] == "fresh" and _at(row["refreshed_at"]) > since
+            ]
             return sorted(row["id"] for row in rows) == want == sorted(row["id"] for row in good)
 
         wait_until(fresh, self.logs)
         wait_until(lambda: not self.failing(), lambda: str(self.get("/readyz")))
-        print(f"all is fresh again after {(datetime.now(UTC) - since).total_seconds():.0f} s")  # see it with -rP
+        print(
+            f"all is fresh again after {(datetime.now(UTC) - since).total_seconds():.0f} s"
+        )  # see it with -rP
         assert self.sim.max_in_flight_per_backup <= 1
 
     def is_whole(self) -> bool:
@@ -239,7 +271,9 @@ class House:
 
     def logs(self) -> str:
         """The end of what each process wrote, for the message of a failing test."""
-        texts = [f"{file.name}: {file.read_text()[-1500:]}" for file in sorted(self.folder.glob("*.log"))]
+        texts = [
+            f"{file.name}: {file.read_text()[-1500:]}" for file in sorted(self.folder.glob("*.log"))
+        ]
         return "\n".join([f"states {self.states()}, /readyz {self.get('/readyz')}", *texts])
 
     def busy(self) -> None:
@@ -271,7 +305,8 @@ def _at(text: str | None) -> datetime:
 
 
 def _interval(row: dict[str, Any]) -> int:
-    """The one that the time of the next look was made of, with 20 % to either side. Two looks in one second see nothing
-    move, so the second one is followed by a longer one."""
+    """The one that the time of the next look was made of, with 20 % to either side. Two looks in
+    one second see nothing move, so the second one is followed by a longer one.
+    """
     seconds = (_at(row["next_refresh_at"]) - _at(row["refreshed_at"])).total_seconds()
     return next((one for one in INTERVALS if 0.8 * one <= seconds <= 1.2 * one), INTERVALS[0])

@@ -20,14 +20,21 @@ PROJECT = Path(__file__).resolve().parents[3]
 class Part:
     """One process; its output goes to a file."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], log: Path, pass_fds: Sequence[int] = ()) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], log: Path, pass_fds: Sequence[int] = ()
+    ) -> None:
         self._argv, self._env, self.log, self._pass_fds = argv, env, log, pass_fds
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                self._argv, env=self._env, cwd=PROJECT, stdout=out, stderr=out, pass_fds=self._pass_fds
+                self._argv,
+                env=self._env,
+                cwd=PROJECT,
+                stdout=out,
+                stderr=out,
+                pass_fds=self._pass_fds,
             )
 
     @property
@@ -47,7 +54,9 @@ class Part:
         process, self.process = self.process, None
         if process is None:
             return
-        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        children = (
+            psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        )
         process.send_signal(signum)
         try:
             process.wait(LIMIT_S)
@@ -116,7 +125,9 @@ class PostgreSQL:
         """Somebody holds these tables and does not let go."""
         with psycopg.connect(self.url) as connection:
             for table in tables:
-                connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table)))
+                connection.execute(
+                    SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table))
+                )
             yield
             connection.rollback()
 

@@ -8,7 +8,9 @@ CHECK_SECONDS = 0.1
 
 
 class Proxy:
-    """In front of a port of 127.0.0.1. `open` set: bytes pass; cleared: they are taken and never delivered."""
+    """In front of a port of 127.0.0.1. `open` set: bytes pass; cleared: they are taken and never
+    delivered.
+    """
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -36,7 +38,11 @@ class Proxy:
     def _join(self, near: socket.socket) -> None:
         """A connection made in the dark gets its other half when light comes back."""
         self._wait()
-        with near, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._target), 5) as far:
+        with (
+            near,
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self._target), 5) as far,
+        ):
             far.settimeout(None)
             back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
             back.start()
@@ -51,7 +57,8 @@ class Proxy:
                     break  # what fell into the hole is lost, and so is the connection
                 sink.sendall(data)
         except OSError:
-            pass  # one of the two was killed: what a proxy has to tell of that is the end of the other
+            # one of the two was killed: what a proxy has to tell of that is the end of the other
+            pass
         finally:
             for one in (source, sink):
                 with contextlib.suppress(OSError):

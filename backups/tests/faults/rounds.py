@@ -26,7 +26,9 @@ CLOUD = "otc"
 
 @dataclass
 class Rounds:
-    """A simulated cloud with backups in flight, all tracked; `travel` moves the clock of both sides."""
+    """A simulated cloud with backups in flight, all tracked; `travel` moves the clock of both
+    sides.
+    """
 
     sim: Simulator
     ids: list[str]
@@ -36,7 +38,9 @@ class Rounds:
         self._clock.shift(timedelta(**span))
 
     def round(self, *, every: float = 10, times: int = 1) -> None:
-        """What the scheduler does: dispatch, `every` seconds apart; the backups move on meanwhile."""
+        """What the scheduler does: dispatch, `every` seconds apart; the backups move on
+        meanwhile.
+        """
         for _ in range(times):
             for one in self.ids:
                 self.sim.add(in_flight(one, timezone.now()))
@@ -61,7 +65,9 @@ class Rounds:
         return Backup.objects.get(pk=self.ids[0])
 
     def recovers(self, *, seconds: int = 90) -> None:
-        """Fresh again within so many seconds by the clock, in steps of the scheduler's 5; none lost, none doubled."""
+        """Fresh again within so many seconds by the clock, in steps of the scheduler's 5; none
+        lost, none doubled.
+        """
         since = timezone.now()
         for _ in range(seconds // 5):
             self.round(every=5)

@@ -1,4 +1,6 @@
-"""Every bad answer: what was known stays, it turns stale, the error says why, and one good answer ends it."""
+"""Every bad answer: what was known stays, it turns stale, the error says why, and one good answer
+ends it.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,14 @@ from backups.tests.faults.rounds import CLOUD, Rounds, rounds
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 STATUSES = (400, 401, 403, 404, 405, 406, 407, 408, 409, 413, 425, 429, 500, 501, 502, 503, 504)
-GONE = {"cinder", "cinder_string_code", "itemNotFound"}  # with 404 they say: this backup does not exist
-ROTATED = 13  # in the short run a status comes in every so manieth form, each form with a status or more
+GONE = {
+    "cinder",
+    "cinder_string_code",
+    "itemNotFound",
+}  # with 404 they say: this backup does not exist
+ROTATED = (
+    13  # in the short run a status comes in every so manieth form, each form with a status or more
+)
 CLASSES = {"unavailable", "unauthorized", "wrong_address", "rejected", "malformed"}
 
 
@@ -49,7 +57,9 @@ def suffers(house: Rounds, fault: Fault, *, why: str, times: int = 3) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("every", [ROTATED, pytest.param(1, marks=pytest.mark.soak)], ids=["short", "all"])
+@pytest.mark.parametrize(
+    "every", [ROTATED, pytest.param(1, marks=pytest.mark.soak)], ids=["short", "all"]
+)
 def test_every_status_in_every_form_of_body(house: Rounds, status: int, every: int) -> None:
     for form in FORMS[STATUSES.index(status) % every :: every]:
         if status != 404 or form not in GONE:
@@ -57,7 +67,17 @@ def test_every_status_in_every_form_of_body(house: Rounds, status: int, every: i
 
 
 @pytest.mark.parametrize(
-    "kind", ["reset", "truncated", "html", "empty", "deep", "not_json", "wrong_envelope", "refused_sign_in"]
+    "kind",
+    [
+        "reset",
+        "truncated",
+        "html",
+        "empty",
+        "deep",
+        "not_json",
+        "wrong_envelope",
+        "refused_sign_in",
+    ],
 )
 def test_every_broken_answer(house: Rounds, kind: str) -> None:
     if kind == "refused_sign_in":
@@ -81,11 +101,15 @@ def test_an_odd_answer_that_can_be_read_is_read(house: Rounds, kind: str) -> Non
 def test_a_hundred_megabytes_are_not_taken_in(house: Rounds) -> None:
     before = psutil.Process().memory_info().rss
     suffers(house, Fault("huge"), why="huge")
-    assert psutil.Process().memory_info().rss - before < 60e6  # the simulator's own buffers among them
+    assert (
+        psutil.Process().memory_info().rss - before < 60e6
+    )  # the simulator's own buffers among them
 
 
 @pytest.mark.parametrize("path", ["/backups", "/v3/auth/tokens"])
-def test_a_redirect_is_not_followed_and_the_other_host_never_sees_the_token(house: Rounds, path: str) -> None:
+def test_a_redirect_is_not_followed_and_the_other_host_never_sees_the_token(
+    house: Rounds, path: str
+) -> None:
     with Simulator() as other:
         if path == "/v3/auth/tokens":
             house.sim.fault(Fault("expired_token"))
@@ -93,7 +117,9 @@ def test_a_redirect_is_not_followed_and_the_other_host_never_sees_the_token(hous
         assert other.request_count == 0
 
 
-def test_paging_without_end_ends(settings: Any, tmp_path: Path, clock: time_machine.Traveller) -> None:
+def test_paging_without_end_ends(
+    settings: Any, tmp_path: Path, clock: time_machine.Traveller
+) -> None:
     with rounds(settings, tmp_path, clock, backups=30, vbs_follow="all") as house:
         house.sim.fault(Fault("endless"))
         house.sim.forget_requests()

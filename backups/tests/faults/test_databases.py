@@ -1,4 +1,6 @@
-"""The database stops, is locked, or takes no writes: afterwards all is fresh again, and meanwhile the page says so."""
+"""The database stops, is locked, or takes no writes: afterwards all is fresh again, and meanwhile
+the page says so.
+"""
 
 import resource
 from datetime import UTC, datetime
@@ -27,7 +29,9 @@ def test_a_restarted_database_is_found_again_by_every_part(house: House) -> None
 
 
 def test_a_locked_database_is_waited_for(house: House) -> None:
-    """A locked file can still be read; locked tables cannot, and pages wait with whoever asks: nothing old is shown."""
+    """A locked file can still be read; locked tables cannot, and pages wait with whoever asks:
+    nothing old is shown.
+    """
     with house.watched(), house.database.locked("backups_backup", "backups_cloud"):
         if isinstance(house.database, PostgreSQL):
             assert house.get("/readyz") == (0, "")
@@ -52,7 +56,9 @@ def test_a_full_disk_loses_nothing(house: House) -> None:
     with house.watched() as seen:
         for part in (house.worker, house.beat):
             assert part.process is not None
-            psutil.Process(part.process.pid).rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            psutil.Process(part.process.pid).rlimit(
+                resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)
+            )
         house.turns_stale()
         for part in (house.worker, house.beat):
             assert part.process is not None

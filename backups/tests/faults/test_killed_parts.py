@@ -1,4 +1,6 @@
-"""Whatever dies, freezes or falls silent: afterwards every backup is fresh again, and meanwhile the page says so."""
+"""Whatever dies, freezes or falls silent: afterwards every backup is fresh again, and meanwhile the
+page says so.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +14,9 @@ from backups.tests.faults.house import House
 pytestmark = [pytest.mark.soak, pytest.mark.real_clock]
 
 
-def test_a_worker_killed_in_the_middle_of_a_batch_is_named_and_nothing_is_lost(house: House) -> None:
+def test_a_worker_killed_in_the_middle_of_a_batch_is_named_and_nothing_is_lost(
+    house: House,
+) -> None:
     with house.watched() as seen:
         house.busy()
         house.worker.kill()

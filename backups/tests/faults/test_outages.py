@@ -50,7 +50,11 @@ def test_a_cloud_whose_clock_is_wrong_is_no_matter(house: Rounds, minutes: int) 
     house.recovers()
 
 
-def test_a_clock_set_back_by_ten_minutes_leaves_nothing_fresh_from_the_future(house: Rounds) -> None:
+def test_a_clock_set_back_by_ten_minutes_leaves_nothing_fresh_from_the_future(
+    house: Rounds,
+) -> None:
     house.travel(minutes=-10)
     house.recovers()
-    assert not Backup.objects.filter(refreshed_at__gt=timezone.now() + timedelta(minutes=1)).exists()
+    assert not Backup.objects.filter(
+        refreshed_at__gt=timezone.now() + timedelta(minutes=1)
+    ).exists()

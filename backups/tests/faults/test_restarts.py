@@ -1,4 +1,5 @@
-"""Broker and database stop, are killed and come back, with each part started before and meanwhile: all works again.
+"""Broker and database stop, are killed and come back, with each part started before and meanwhile:
+all works again.
 
 Nobody mends anything by hand: what a supervisor would start anew is started anew by `House`.
 """

@@ -13,14 +13,17 @@ from backups.tests.faults.parts import PostgreSQL
 pytestmark = [pytest.mark.soak, pytest.mark.real_clock]
 WRONG = """
 import datetime, sys, time_machine
-time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=int(sys.argv.pop()))).start()
+ahead = datetime.timedelta(minutes=int(sys.argv.pop()))
+time_machine.travel(datetime.datetime.now(datetime.UTC) + ahead).start()
 from celery.__main__ import main
 sys.exit(main())
 """
 
 
 @pytest.mark.parametrize("minutes", [10, -10])
-def test_a_host_ten_minutes_off_works_like_the_others_and_leaves_no_wrong_times(house: House, minutes: int) -> None:
+def test_a_host_ten_minutes_off_works_like_the_others_and_leaves_no_wrong_times(
+    house: House, minutes: int
+) -> None:
     if not isinstance(house.database, PostgreSQL):
         pytest.skip("the file of one host has no clock of its own")
     plan = parts.worker_part()

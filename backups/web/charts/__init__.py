@@ -1,2 +1,4 @@
-"""Charts as geometry: frozen shapes and words, which partials write as SVG. Nothing here knows a colour: a shape
-names its role (`ok`, `fail`, `soft`, …), as the badges do. Words stand as HTML beside an SVG that stretches."""
+"""Charts as geometry: frozen shapes and words, which partials write as SVG. Nothing here knows a
+colour: a shape names its role (`ok`, `fail`, `soft`, …), as the badges do. Words stand as HTML
+beside an SVG that stretches.
+"""

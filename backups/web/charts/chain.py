@@ -1,7 +1,7 @@
 """A chain as a strip: a tall block is a full backup, a thin bar an incremental, in time order.
 
-A failed one is a hole, one in flight has the colour of what moves, one that is gone from the cloud is pale,
-one whose kind nobody knows is dashed.
+A failed one is a hole, one in flight has the colour of what moves, one that is gone from the cloud
+is pale, one whose kind nobody knows is dashed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,7 +61,9 @@ class Strip:
     left_out: int
 
 
-def strip(chains: Sequence[Sequence[Member]], *, of: str, here: str | None = None, known: bool = True) -> Strip:
+def strip(
+    chains: Sequence[Sequence[Member]], *, of: str, here: str | None = None, known: bool = True
+) -> Strip:
     """`chains` and their members oldest first; `here` is the ID of the backup to point at.
 
     Not `known`: what is known of them is too old to look healthy.
@@ -97,7 +99,9 @@ def summary(members: Iterable[Member]) -> str:
 
 def _kept(everything: list[tuple[int, Member]], here: str | None) -> list[tuple[int, Member]]:
     """The newest, moved back as far as it takes to hold the one to point at."""
-    at = next((n for n, (_, member) in enumerate(everything) if str(member.id) == here), len(everything))
+    at = next(
+        (n for n, (_, member) in enumerate(everything) if str(member.id) == here), len(everything)
+    )
     first = min(max(len(everything) - MOST, 0), max(at - MOST // 2, 0))
     return everything[first : first + MOST]
 

@@ -7,7 +7,9 @@ from datetime import date
 from backups.web.charts.scale import day_short, day_words, round_down, round_up, short, unit_for
 
 WIDTH, HEIGHT, TOP, BASE = 600, 136, 20, 120  # the rows of .y-growth in vbsdash.css follow these
-_LIMIT_SHOWN = 1.5  # a limit further away than this many times the largest figure would flatten the line
+_LIMIT_SHOWN = (
+    1.5  # a limit further away than this many times the largest figure would flatten the line
+)
 _ROWS = 30  # of the table
 
 
@@ -25,14 +27,22 @@ class GrowthChart:
     rows: tuple[tuple[str, int], ...]  # day in words and MB, newest first
 
 
-def growth(points: Sequence[tuple[date, int | None]], *, limit_mb: int | None = None, of: str) -> GrowthChart:
+def growth(
+    points: Sequence[tuple[date, int | None]], *, limit_mb: int | None = None, of: str
+) -> GrowthChart:
     """`points` in order; `of` says in the title what grows."""
     known = [(day, mb) for day, mb in points if mb is not None]
     rows = tuple((day_words(day), mb) for day, mb in reversed(known[-_ROWS:]))
     if len(known) < 2:
-        return GrowthChart(of, "Not enough figures for a line yet.", "", "", None, ("", ""), (), rows)
+        return GrowthChart(
+            of, "Not enough figures for a line yet.", "", "", None, ("", ""), (), rows
+        )
     sizes = [mb for _, mb in known]
-    shown_limit = limit_mb if limit_mb is not None and max(sizes) <= limit_mb <= _LIMIT_SHOWN * max(sizes) else None
+    shown_limit = (
+        limit_mb
+        if limit_mb is not None and max(sizes) <= limit_mb <= _LIMIT_SHOWN * max(sizes)
+        else None
+    )
     unit, low, high = _axis(min(sizes), shown_limit or max(sizes), exact=shown_limit is not None)
     place = _Place(known[0][0], max((known[-1][0] - known[0][0]).days, 1), low, high)
     runs = _runs(points)
@@ -70,7 +80,9 @@ class _Place:
 
 
 def _axis(least: float, most: float, *, exact: bool) -> tuple[tuple[str, int], float, float]:
-    """Unit, base and top. The base is 0 unless that would hide what moves; it is always written beside the line."""
+    """Unit, base and top. The base is 0 unless that would hide what moves; it is always written
+    beside the line.
+    """
     unit = unit_for(most)
     high = most if exact else round_up(most / unit[1]) * unit[1]
     low = round_down(least / unit[1]) * unit[1] if least > 0.5 * most else 0.0

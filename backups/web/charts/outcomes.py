@@ -1,4 +1,6 @@
-"""Outcomes by day: good ones stand above the line, failed and missed ones hang below it, drawn larger."""
+"""Outcomes by day: good ones stand above the line, failed and missed ones hang below it, drawn
+larger.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +38,9 @@ class Column:
 
 @dataclass(frozen=True)
 class OutcomesChart:
-    """`ticks`: the words beside the lines at TOP, at LINE and at the bottom; `marks`: those below."""
+    """`ticks`: the words beside the lines at TOP, at LINE and at the bottom; `marks`: those
+    below.
+    """
 
     title: str
     description: str
@@ -81,7 +85,9 @@ def _column(one: Day, left: float, step: float, above: float, below: float) -> C
         shapes.append(Rect("fail", x, LINE + 1, width, deep))
     if one.missed:
         height = max(_LEAST, round(one.missed / below * _BELOW, 1))
-        shapes.append(Rect("warn", round(x + width * 0.2, 1), LINE + 1 + deep, round(width * 0.6, 1), height))
+        shapes.append(
+            Rect("warn", round(x + width * 0.2, 1), LINE + 1 + deep, round(width * 0.6, 1), height)
+        )
     name = day_words(one.day)
     title = f"{name}: {one.good:,} good, {one.failed:,} failed, {one.missed:,} missed"
     return Column(one.day, name, title, one.good, one.failed, one.missed, tuple(shapes))

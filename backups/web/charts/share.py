@@ -36,4 +36,6 @@ def share(counts: Mapping[str, int]) -> Share:
         role = "calm" if badge.tone == "ok" else badge.tone
         parts.append(Part(word, n, badge, Rect(role, round(x, 1), 0, width, HEIGHT)))
         x += width + _GAP
-    return Share(", ".join(f"{n:,} {badge.text}" for _, n, badge in there) or "no disk yet", tuple(parts))
+    return Share(
+        ", ".join(f"{n:,} {badge.text}" for _, n, badge in there) or "no disk yet", tuple(parts)
+    )
