@@ -19,24 +19,31 @@ BY_DATABASE = {
     "transactional_db",
     "house",
 }  # fixtures of tests that look different on another database
-# of the files that take long, on one worker and one database, so that the workers end together
+# The seconds of the files that take long, on one worker and one database, by folder and name, so
+# that the workers end together.
 SECONDS = {
-    "test_killed_parts.py": 350,
-    "test_databases.py": 80,
-    "test_wrong_clocks.py": 60,
-    "test_restarts.py": 300,
-    **dict.fromkeys(["test_screen_pages.py"], 60),
-    **dict.fromkeys(["test_answers.py", "test_screen.py", "test_no_script.py"], 25),
-    **dict.fromkeys(
-        ["test_runner_up.py", "test_settings.py", "test_bad_input.py", "test_any_body.py"], 18
-    ),
-    **dict.fromkeys(["test_runner_supervisor.py", "test_api_schema.py", "test_reader.py"], 14),
-    **dict.fromkeys(
-        ["test_pages.py", "test_api.py", "test_api_calls.py", "test_summary.py", "test_outages.py"],
-        11,
-    ),
+    "faults/test_killed_parts.py": 350,
+    "faults/test_restarts.py": 300,
+    "faults/test_databases.py": 80,
+    "faults/test_wrong_clocks.py": 60,
+    "web/test_screen_pages.py": 60,
+    "faults/test_answers.py": 25,
+    "web/test_screen.py": 25,
+    "stories/test_no_script.py": 25,
+    "runner/test_up.py": 18,
+    "stories/test_any_body.py": 18,
+    "stories/test_bad_input.py": 18,
+    "vbsdash/test_settings.py": 18,
+    "api/test_openapi.py": 14,
+    "runner/test_supervisor.py": 14,
+    "stories/test_reader.py": 14,
+    "api/test_backups.py": 11,
+    "api/test_calls.py": 11,
+    "faults/test_outages.py": 11,
+    "reports/test_summary.py": 11,
+    "web/test_pages.py": 11,
 }
-OTHERS = 4
+SECONDS_OF_OTHERS = 4
 Way = Literal["both", "either", "once"]
 
 
@@ -77,6 +84,10 @@ def _way(item: pytest.Item) -> Way:
     return "either" if item.get_closest_marker("either") else "both"
 
 
+def _seconds(file: Path) -> int:
+    return SECONDS.get("/".join(file.parts[-2:]), SECONDS_OF_OTHERS)
+
+
 class _Files:
     """Deals files to workers that stand side by side, always to those with the least work; `work`
     in seconds.
@@ -89,9 +100,9 @@ class _Files:
 
     def take(self, files: Iterable[Path]) -> None:
         """The longest file first."""
-        for file in sorted(set(files), key=lambda file: (-SECONDS.get(file.name, OTHERS), file)):
+        for file in sorted(set(files), key=lambda file: (-_seconds(file), file)):
             places = range(0, len(self.work), self._width)
             first = min(places, key=lambda place: sum(self.work[place : place + self._width]))
             self.first_worker[file] = first
             for worker in range(first, first + self._width):
-                self.work[worker] += SECONDS.get(file.name, OTHERS)
+                self.work[worker] += _seconds(file)

@@ -10,9 +10,10 @@ another order, anywhere.
 * Most files need nothing: their clock is set (`conftest.py`), and they wait for events alone.
 * Browser tests (marked `browser`) need Chromium, whose own clock is the real one, so they are left
   out of the shifted runs; what a page shows is a matter of the server's clock.
-* `test_runner_*.py`, `test_settings.py`, `test_simulator_command.py`, `test_publishing.py`,
-  `test_deploy.py`, `test_garbage.py`, `test_readme_examples.py` and `test_bench.py` start processes
-  of their own. Those that get an empty environment see the real clock, the others the shifted one.
+* `runner/`, `vbsdash/test_settings.py`, `vbsdash/test_garbage.py`, `simulator/test_command.py`,
+  `test_tasks.py`, `deploy/test_examples.py`, `stories/test_readme_examples.py` and
+  `bench/test_bench.py` start processes of their own. Those that get an empty environment see the
+  real clock, the others the shifted one.
 * `faults/test_killed_parts.py`, `test_databases.py` and `test_wrong_clocks.py` (marked
   `real_clock`) are about the clock and the silence of a whole installation. They run in the long
   tests alone.
@@ -41,16 +42,16 @@ RANDOM_ORDER = ("--random-order-bucket=module", "--random-order-seed")
 ONCE_FRAGILE = [
     f"backups/tests/{name}"
     for name in (
-        "test_budget.py",
-        "test_claims.py",
-        "test_clock.py",
-        "test_demo.py",
-        "test_page_questions.py",
-        "test_publishing.py",
-        "test_runner_readiness.py",
-        "test_runner_supervisor.py",
-        "test_simulator_faults.py",
-        "test_simulator_history.py",
+        "clouds/test_rate_limit.py",
+        "refresh/test_claims.py",
+        "shared/test_clock.py",
+        "stories/test_demo.py",
+        "stories/test_page_questions.py",
+        "test_tasks.py",
+        "runner/test_readiness.py",
+        "runner/test_supervisor.py",
+        "simulator/test_faults.py",
+        "simulator/test_history.py",
     )
 ]
 

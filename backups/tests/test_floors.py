@@ -50,7 +50,7 @@ MODULES = sorted(
     path
     for folder in ("vbsdash", "backups")
     for path in (ROOT / folder).rglob("*.py")
-    if not {"tests", "migrations"} & set(path.parts)
+    if not {"tests", "migrations"} & set(path.relative_to(ROOT).parts)
 )
 
 
