@@ -5,6 +5,9 @@ Most tests of the database run on both. What is marked `either` asks nothing of 
 others do not ask: pages, forms and faults of clouds. The plain run takes each of these on one of
 the two, half on this one and half on that one; the long run takes them on the other
 (`--other-database`). What is marked `once`, or needs no database at all, runs on one worker.
+
+The schedulers of xdist cannot do this: they hand a test to whichever worker is free, and want the
+same tests collected in all, so no worker could have a database of its own.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Claims, the kinds of work, and the command that needs no broker."""
+"""Claims, and the command that needs no broker."""
 
 import uuid
 from datetime import timedelta
@@ -11,8 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from backups.models import Backup
-from backups.refresh import claims, cost, single_gets
-from backups.refresh.worker_slots import FOR_PEOPLE, IN_BULK, OF_ONE_CLOUD, worker_slot
+from backups.refresh import claims, single_gets
 from backups.reports import cloud_states
 from backups.tests.otc import cloud, make_due, running, singles, track
 from backups.tests.run_settings import LIMIT_S
@@ -80,26 +79,3 @@ def test_the_command_refreshes_everything_without_a_broker(settings: Any, tmp_pa
         assert out.getvalue().splitlines()[-1].endswith("good answers")
         with pytest.raises(CommandError, match="no configured cloud"):
             call_command("refresh_backups", "elsewhere")
-
-
-@pytest.mark.parametrize(
-    ("due", "listed", "per_second", "way"),
-    [
-        (3, 300, 5, "singles"),
-        (19, 19, 5, "singles"),
-        (200, 300, 5, "list"),
-        (200, 100_000, 5, "singles"),
-        (5_000, 100_000, 5, "list"),
-        (5_000, 100_000, 0, "list"),
-    ],
-)
-def test_the_cheaper_way_is_chosen(due: int, listed: int, per_second: float, way: str) -> None:
-    assert cost.cheaper(due=due, listed=listed, page_size=1000, per_second=per_second) == way
-
-
-def test_a_slow_cloud_takes_no_room_from_others_or_from_people() -> None:
-    with worker_slot("slow") as first, worker_slot("slow") as second, worker_slot("slow") as third:
-        assert (first, second, third, OF_ONE_CLOUD) == (True, True, False, 2)
-        with worker_slot("other") as other, worker_slot("slow", interactive=True) as person:
-            assert (other, person) == (True, True)
-    assert IN_BULK + FOR_PEOPLE <= 16

@@ -15,7 +15,7 @@ from backups.edits import tracking
 from backups.models import Backup, Body, Cloud
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.claims import CLAIM, claim_due
-from backups.refresh.schedule import CONFIRM_GONE, interval, next_poll
+from backups.refresh.schedule import CONFIRM_GONE
 from backups.simulator import Fault, Simulator
 from backups.tests.otc import VOLUME, running
 
@@ -170,24 +170,3 @@ def test_following_tracks_what_the_cloud_lists(sim: Simulator, settings: Any) ->
         made,
         sim.seed_example_id,
     }
-
-
-def test_looks_slow_down_as_backups_settle() -> None:
-    now = timezone.now()
-    made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
-    running_now = [
-        interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)
-    ]
-    assert running_now == [10, 20, 40, 80, 120, 120]
-    assert interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
-    assert interval(status="odd", unchanged_polls=9, **made) == timedelta(minutes=2)
-    old = {**made, "created_at": now - timedelta(days=2), "changed_at": now - timedelta(days=2)}
-    assert interval(status="odd", unchanged_polls=0, **old) == timedelta(hours=6)
-
-
-def test_jitter_stays_within_a_fifth() -> None:
-    now, every = timezone.now(), timedelta(minutes=15)
-    waits = [(next_poll(uuid.uuid4(), every, now).next_refresh_at or now) - now for _ in range(200)]
-    assert min(waits) >= every * 0.8
-    assert max(waits) <= every * 1.2
-    assert max(waits) > min(waits)

@@ -93,6 +93,24 @@ def test_missing_in_a_list_is_not_gone_but_asked_for_singly(
         assert works() == ["refresh"]
 
 
+@pytest.mark.parametrize("changed", [False, True], ids=["unchanged", "changed"])
+def test_what_a_list_names_again_is_asked_for_singly_no_more(
+    settings: Any, tmp_path: Path, clock: time_machine.Traveller, changed: bool
+) -> None:
+    now = timezone.now()
+    with running(settings, tmp_path, backups=40, clock=lambda: now) as sim:
+        track(sim.ids)
+        list_sweep.sweep("otc")
+        again = Backup.objects.filter(pk=sim.seed_example_id)
+        again.update(unlisted_at=now, unchanged_polls=7)
+        if changed:
+            again.update(digest="")
+        clock.shift(1)
+        list_sweep.sweep("otc")
+        assert again.get().unlisted_at is None
+        assert again.get().unchanged_polls == (0 if changed else 8)
+
+
 @pytest.mark.parametrize("kind", ["poison", "endless"])
 def test_a_broken_entry_or_endless_pages_hide_no_neighbour(
     settings: Any, tmp_path: Path, kind: str
