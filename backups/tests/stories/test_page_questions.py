@@ -43,14 +43,54 @@ ASKED = {
     f"/api/backups/{uuid.UUID(int=1)}/": 6,
     f"/api/backups/{uuid.UUID(int=1)}/raw/": 6,
     f"/api/backups/{uuid.UUID(int=1)}/revisions/": 6,
+    "/api/backups.csv?cloud=otc": 6,
     "/api/volumes/?cloud=otc": 8,
     "/api/volumes/otc/d-0/": 7,
+    "/api/rules/": 6,
     "/api/failures/": 7,
     "/api/clouds/": 6,
+    "/api/views/": 5,
     "/api/summary/": 7,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
 WALKED = {1: {"/backups/": 13, "/volumes/": 18}, 50: {"/backups/": 12, "/volumes/": 14}}
+# The routes that are not counted here.
+UNCOUNTED = {
+    "backups/add/discover/": "asks the cloud",
+    "styleguide/": "shows no rows of the database",
+    "accounts/login/": "shows no rows of the database",
+    "api/": "stands for every address that the API does not have",
+    "api/schema/": "describes the API and shows no rows of the database",
+    "api/docs/": "describes the API and shows no rows of the database",
+    "api/clouds/<str:cloud>/backups/": "asks the cloud",
+    "admin/": "Django's own",
+    "metrics": "wants a token; metrics/test_collector.py counts",
+    "healthz": "asks nothing",
+    "readyz": "asks about the database, not for its rows",
+}
+# Pages that keep themselves up to date, and how often they ask when nothing is new: for session,
+# user, reader, the stamp of all writes with what time has passed, and clouds. The page of clouds
+# also shows how much of each budget is used, which changes with every second.
+LIVE = {
+    "/": 5,
+    "/backups/": 5,
+    f"/backups/{uuid.UUID(int=1)}/": 5,
+    "/volumes/": 5,
+    "/volumes/otc/d-0/": 5,
+    "/failures/": 5,
+    "/clouds/": 7,
+}
+# The routes of pages that stay as they were read.
+STILL = {
+    "backups/add/": "a form: what is being typed stays",
+    "backups/add/discover/": "a form over what the cloud listed once",
+    "volumes/rules/": "forms: what is being typed stays",
+    "volumes/growing/": "a table by days, read once",
+    "account/": "forms: what is being typed stays",
+    "accounts/login/": "a form",
+    "styleguide/": "examples",
+    "api/docs/": "describes the API",
+}
 
 
 @pytest.fixture
@@ -121,6 +161,14 @@ def have(n: int, settings: Any, folder: Path) -> None:
     )
 
 
+def whole(answer: Any) -> int:
+    """The status of an answer that has been read to its end."""
+    if answer.streaming:
+        for _ in answer.streaming_content:
+            pass
+    return int(answer.status_code)
+
+
 @pytest.mark.parametrize("n", [1, 50])
 def test_each_page_asks_the_same_number_of_questions_whatever_the_rows(
     web: Client, settings: Any, tmp_path: Path, n: int
@@ -130,23 +178,20 @@ def test_each_page_asks_the_same_number_of_questions_whatever_the_rows(
     counted = {}
     for path in ASKED | WALKED[n]:
         with CaptureQueriesContext(connection) as queries:
-            assert web.get(path).status_code == 200
+            assert whole(web.get(path)) == 200
         counted[path] = len(queries)
     assert counted == ASKED | WALKED[n]
 
 
-def test_a_question_with_nothing_new_is_answered_by_five_and_no_rendering(
+def test_a_question_with_nothing_new_is_answered_by_few_and_no_rendering(
     web: Client, settings: Any, tmp_path: Path
 ) -> None:
-    """Session, user, reader, the stamp of all writes with what time has passed, clouds."""
     have(3, settings, tmp_path)
-    for path in ("/", "/backups/", "/volumes/", "/failures/"):
+    counted = {}
+    for path in LIVE:
         tag = web.get(path).content.decode().split('data-etag="')[1].split('"')[0]
         with CaptureQueriesContext(connection) as queries:
             answer = web.get(path, headers={"HX-Request": "true", "If-None-Match": f'"{tag}"'})
-        assert (answer.status_code, answer.content, answer.templates, len(queries)) == (
-            304,
-            b"",
-            [],
-            5,
-        ), path
+        assert (answer.status_code, answer.content, answer.templates) == (304, b"", []), path
+        counted[path] = len(queries)
+    assert counted == LIVE

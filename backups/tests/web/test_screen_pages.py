@@ -38,6 +38,10 @@ SAME = {
     "clouds": "/clouds/",
     "account": "/account/",
 }
+# The names of the pages whose addresses a test below makes by `address`.
+OF_ROWS = ["backup", "volume", "login", "styleguide"]
+# The routes of pages that no test looks at here.
+NOT_LOOKED_AT = {"api/docs/": "Swagger UI draws it; api/test_swagger_ui.py looks at it"}
 PICTURES = pytest.mark.parametrize(
     "pictures",
     [False, pytest.param(True, marks=[pytest.mark.soak, pytest.mark.long])],
@@ -49,6 +53,11 @@ SHIFTED = (
     "sum += one.value; }).observe({type: 'layout-shift', buffered: true}); setTimeout(() => "
     "done(sum), 60); })"
 )
+
+
+def address(name: str, *args: object) -> str:
+    assert name in OF_ROWS
+    return reverse(name, args=args)
 
 
 def look_at(
@@ -130,9 +139,9 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
         volumes: Any = Volume.objects.with_protection(timezone.now())
         overdue = volumes.filter(protection="overdue").order_by("volume_id")[0]
         own = {
-            "backup-failed": reverse("backup", args=[failed.pk]),
-            "backup": reverse("backup", args=[moving.pk]),
-            "disk": reverse("volume", args=["demo", overdue.volume_id]),
+            "backup-failed": address("backup", failed.pk),
+            "backup": address("backup", moving.pk),
+            "disk": address("volume", "demo", overdue.volume_id),
         }
         listed = {"discovered": "/backups/add/discover/?cloud=demo&volume_id=&name="}
         wrong = look_at(watched.page, SAME | own | listed, pictures=pictures)
@@ -146,10 +155,10 @@ def test_every_page_holds_absurd_names_and_reasons(
     track_absurd(settings)
     odd = Volume.objects.get(volume_id__startswith="disk.")
     own = {
-        "backup": reverse("backup", args=[uuid.UUID(int=102)]),
-        "backup-long": reverse("backup", args=[uuid.UUID(int=100)]),
-        "backup-bare": reverse("backup", args=[uuid.UUID(int=103)]),
-        "disk": reverse("volume", args=["otc", odd.volume_id]),
+        "backup": address("backup", uuid.UUID(int=102)),
+        "backup-long": address("backup", uuid.UUID(int=100)),
+        "backup-bare": address("backup", uuid.UUID(int=103)),
+        "disk": address("volume", "otc", odd.volume_id),
     }
     wrong = look_at(watched.page, SAME | own, name="absurd-", most=DESK, pictures=pictures)
     assert (wrong, watched.complaints) == ({}, [])
@@ -159,11 +168,11 @@ def test_the_sign_in_page_and_the_style_guide_hold_too(
     chromium: Browser, context: BrowserContext, live_server: Any, settings: Any
 ) -> None:
     stranger = chromium.new_page(base_url=live_server.url)
-    wrong = look_at(stranger, {"sign-in": "/accounts/login/"})
+    wrong = look_at(stranger, {"sign-in": address("login")})
     stranger.close()
     page = context.new_page()
-    shut = page.goto("/styleguide/")
+    shut = page.goto(address("styleguide"))
     settings.DEBUG = True
-    wrong |= look_at(page, {"styleguide": "/styleguide/"})
+    wrong |= look_at(page, {"styleguide": address("styleguide")})
     assert (shut and shut.status, wrong) == (404, {})
     assert page.locator("#rows tr").count() == 20
