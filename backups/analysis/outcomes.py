@@ -27,7 +27,7 @@ class Slot(NamedTuple):
     counts_from: int
 
 
-class Tally(NamedTuple):
+class OutcomeCounts(NamedTuple):
     good: int = 0
     failed: int = 0
     missed: int = 0
@@ -47,7 +47,7 @@ class DayOutcomes:
 
 def tallies(
     facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime
-) -> dict[Slot, Tally]:
+) -> dict[Slot, OutcomeCounts]:
     """Of one disk. `rule` None: nothing is missed here; `since`: when the disk was first seen.
 
     What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes
@@ -68,20 +68,22 @@ def tallies(
             due_at = due.timestamp()
             slot = Slot(int(due_at) // QUARTER, -int(-(due_at + grace) // QUARTER))
             found.setdefault(slot, [0, 0, 0])[2] += 1
-    return {slot: Tally(*counted) for slot, counted in found.items()}
+    return {slot: OutcomeCounts(*counted) for slot, counted in found.items()}
 
 
-def counted(found: Mapping[Slot, Tally], now: datetime) -> dict[int, Tally]:
+def counted(found: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, OutcomeCounts]:
     """By quarter, what counts now. The twin in SQL is in reports.home_counts."""
-    total: dict[int, Tally] = {}
+    total: dict[int, OutcomeCounts] = {}
     for slot, tally in found.items():
         if slot.counts_from <= quarter_hour(now):
-            before = total.get(slot.quarter_hour, Tally())
-            total[slot.quarter_hour] = Tally(*(a + b for a, b in zip(before, tally, strict=True)))
+            before = total.get(slot.quarter_hour, OutcomeCounts())
+            total[slot.quarter_hour] = OutcomeCounts(
+                *(a + b for a, b in zip(before, tally, strict=True))
+            )
     return total
 
 
-def by_day(quarters: Mapping[int, Tally], days: Sequence[Day]) -> list[DayOutcomes]:
+def by_day(quarters: Mapping[int, OutcomeCounts], days: Sequence[Day]) -> list[DayOutcomes]:
     """Quarters as the days of a zone; what lies outside them is left out."""
     found = []
     for day in days:

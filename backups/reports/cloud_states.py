@@ -1,10 +1,10 @@
-"""What is known of every cloud: one answer for pages, API and metrics, in two queries."""
+"""What is known of every cloud: one answer for pages, API and metrics."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, DateTimeField, F, Min, Sum, TextField, Value
+from django.db.models import Count, Min
 
 from backups.analysis.growth import Change
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
@@ -17,7 +17,10 @@ from backups.vbs.kind import MIN_VOTES, Votes, proves
 
 @dataclass(frozen=True)
 class CloudState:
-    """The shape `cloud` of the JSON API; pages read the same."""
+    """The shape `cloud` of the JSON API; pages read the same.
+
+    `type_full`, `type_full_source` and `type_sentence`: see `_explain_type`.
+    """
 
     name: str
     region: str | None
@@ -27,17 +30,23 @@ class CloudState:
     last_good_at: datetime | None
     error: dict[str, Any] | None
     paused_until: datetime | None
-    pause_reason: str | None  # "refused", "retry_after" or "breaker"
+    # "refused", "retry_after" or "breaker".
+    pause_reason: str | None
     breaker: circuit_breaker.State
     requests_per_second: float | None
     used_percent: int | None
     lag_seconds: int
     tracked: int
-    due: int  # waiting for a worker, or in a worker's hands
-    list_lacks: list[str] | None  # keys that its lists do not have; None while that is not known
-    list_error: str | None  # why its list could not be used
-    walked_at: datetime | None  # when its whole list was last read
-    calls: dict[str, int]  # since ever, by how they ended
+    # Backups that wait for a worker, or are in a worker's hands.
+    due: int
+    # Keys that the entries of its lists do not have; None while that is not known.
+    list_lacks: list[str] | None
+    # Why its list could not be used, as a sentence.
+    list_error: str | None
+    # When its whole list was last read.
+    walked_at: datetime | None
+    # Since the first one, by how they ended.
+    calls: dict[str, int]
     type_full: int | None
     type_full_source: str
     type_votes: dict[str, int]
@@ -45,168 +54,170 @@ class CloudState:
     conflicts: int
     volumes_listed_at: datetime | None
     volumes_error: str | None
-    same_project: tuple[
-        str, ...
-    ]  # other configured clouds that are the same project at the same endpoint
-    endpoint: str | None  # base URL of its backup service, as last found
+    # Other configured clouds that are the same project at the same endpoint.
+    same_project: tuple[str, ...]
+    # Base URL of its backup service, as last found.
+    endpoint: str | None
     signed_in_at: datetime | None
     token_expires_at: datetime | None
-    clock_ahead_seconds: (
-        int | None
-    )  # of vbsdash's clock against the cloud's; negative: it is behind
+    # Of vbsdash's clock against the cloud's; negative where it is behind.
+    clock_ahead_seconds: int | None
     follow: str
-    quota_error: str | None  # why the cloud did not tell its quota, and the cure
-    growth: Growth  # what is stored, where it leads, and when a quota is used up
+    # Why the cloud did not tell its quota, and the cure.
+    quota_error: str | None
+    # What is stored, where it leads, and when a quota is used up.
+    growth: Growth
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Due:
+    """Backups of one cloud that are due; `oldest_at`: since when the first of them is."""
+
+    count: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Counts:
-    tracked: int = 0
-    conflicts: int = 0
-    due: int = 0
-    oldest_due: datetime | None = None
-    calls: dict[str, int] = field(default_factory=dict)
-    days: dict[int, Change] = field(default_factory=dict)
+    """Counts of all clouds, by their names; a cloud of which there is nothing to count is left
+    out.
+    """
+
+    tracked: dict[str, int]
+    due: dict[str, _Due] = field(default_factory=dict)
+    conflicts: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, dict[str, int]] = field(default_factory=dict)
+    stored_days: dict[str, dict[int, Change]] = field(default_factory=dict)
 
 
 def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
-    """Every cloud that is configured or has rows, by name. `brief`: of the counts only `tracked`,
-    the others stay 0.
+    """Returns every cloud that is configured or has rows, by name.
+
+    `brief`: of the counts only `tracked`, in two queries; the others stay 0. Else in six queries.
     """
-    configured, counts = registry.configured(), _counts(now, brief=brief)
-    rows = _rows()
-    same = same_project.groups(
-        (cloud.name, cloud.endpoint) for cloud in rows if cloud.name in configured
+    configured = registry.configured()
+    counts = _Counts(tracked=_count_tracked()) if brief else _count_all(now)
+    clouds = _rows()
+    projects = same_project.groups(
+        (cloud.name, cloud.endpoint) for cloud in clouds if cloud.name in configured
     )
     return [
-        _state(
-            cloud,
-            configured.get(cloud.name),
-            counts.get(cloud.name, _Counts()),
-            same.get(cloud.name, ()),
-            now,
-        )
-        for cloud in rows
-        if cloud.name in configured or (cloud.name in counts and counts[cloud.name].tracked)
+        _state(cloud, configured.get(cloud.name), counts, projects.get(cloud.name, ()), now)
+        for cloud in clouds
+        if cloud.name in configured or counts.tracked.get(cloud.name)
     ]
 
 
 def _rows() -> list[Cloud]:
-    """Of configured ones too that nothing was written of yet, or that were configured otherwise."""
-    rows = list(Cloud.objects.order_by("name"))
-    there = {row.name: row.follow for row in rows}
-    if all(there.get(name) == config.follow for name, config in registry.configured().items()):
-        return rows
-    registry.ensure_rows()
-    return list(Cloud.objects.order_by("name"))
-
-
-def _counts(now: datetime, *, brief: bool) -> dict[str, _Counts]:
-    """One query: what is tracked, due and in conflict (each by an index that holds it all), calls,
-    what days stored;
-    `brief`: what is tracked.
+    """Makes the rows of clouds of which nothing was written yet, or that were configured otherwise,
+    before all are read.
     """
-    backups, count = Backup.objects.order_by(), Count("pk")
-    tracked = _part(backups, "tracked", n=count)
-    parts = [
-        _part(backups.filter(next_refresh_at__lte=now), "due", n=count, at=Min("next_refresh_at")),
-        tracked,
-        _part(backups.filter(kind_conflict=True), "conflicts", n=count),
-        _part(CloudCalls.objects.order_by(), "calls", word="class_name", n=Sum("n")),
-        _part(
-            StoredDay.objects.order_by(),
-            "days",
-            number="day",
-            n=Sum("mb"),
-            m=Sum("backups"),
-            k=Sum("gb"),
-        ),
-    ]
-    found: dict[str, _Counts] = {}
-    for part, name, word, number, at, *sums in (
-        tracked if brief else parts[0].union(*parts[1:], all=True)
-    ):
-        mine, (n, m, k) = found.setdefault(name, _Counts()), (int(one) for one in sums)
-        if part == "tracked" or part == "conflicts":
-            setattr(mine, part, n)
-        elif part == "due":
-            mine.due, mine.oldest_due = n, at
-        elif part == "calls":
-            mine.calls[word] = n
-        else:
-            mine.days[number] = Change(n, m, k)
-    return found
+    clouds = list(Cloud.objects.order_by("name"))
+    follow = {cloud.name: cloud.follow for cloud in clouds}
+    for name, config in registry.configured().items():
+        if follow.get(name) != config.follow:
+            registry.ensure_rows()
+            return list(Cloud.objects.order_by("name"))
+    return clouds
 
 
-def _part(
-    rows: Any,
-    part: str,
-    *,
-    word: str | None = None,
-    number: str | None = None,
-    at: Any = None,
-    **sums: Any,
-) -> Any:
-    """Every part has the same columns, or a UNION is none; the first has a word for each, so that
-    types are known.
-    """
-    grouped = rows.values("cloud", *(one for one in (word, number) if one))
-    told = grouped.annotate(
-        c_part=Value(part, output_field=TextField()),
-        c_word=F(word) if word else Value("", output_field=TextField()),
-        c_number=F(number) if number else Value(0),
-        c_at=at or Value(None, output_field=DateTimeField()),
-        **{f"c_{name}": sums.get(name, Value(0)) for name in "nmk"},
+def _count_all(now: datetime) -> _Counts:
+    return _Counts(
+        tracked=_count_tracked(),
+        due=_count_due(now),
+        conflicts=_count_conflicts(),
+        calls=_count_calls(),
+        stored_days=_stored_days(),
     )
-    return told.values_list("c_part", "cloud", "c_word", "c_number", "c_at", "c_n", "c_m", "c_k")
+
+
+def _count_tracked() -> dict[str, int]:
+    return dict(Backup.objects.order_by().values_list("cloud").annotate(Count("pk")))
+
+
+def _count_due(now: datetime) -> dict[str, _Due]:
+    backups = Backup.objects.filter(next_refresh_at__lte=now).order_by()
+    rows = backups.values_list("cloud").annotate(Count("pk"), Min("next_refresh_at"))
+    return {cloud: _Due(count, oldest_at) for cloud, count, oldest_at in rows}
+
+
+def _count_conflicts() -> dict[str, int]:
+    """Counts the backups whose fields disagree on whether they are full."""
+    backups = Backup.objects.filter(kind_conflict=True).order_by()
+    return dict(backups.values_list("cloud").annotate(Count("pk")))
+
+
+def _count_calls() -> dict[str, dict[str, int]]:
+    """Returns the calls by cloud and by how they ended."""
+    calls: dict[str, dict[str, int]] = {}
+    for cloud, class_name, count in CloudCalls.objects.values_list("cloud", "class_name", "n"):
+        calls.setdefault(cloud, {})[class_name] = count
+    return calls
+
+
+def _stored_days() -> dict[str, dict[int, Change]]:
+    changes: dict[str, dict[int, Change]] = {}
+    for cloud, day, *change in StoredDay.objects.values_list("cloud", "day", "mb", "backups", "gb"):
+        changes.setdefault(cloud, {})[day] = Change(*change)
+    return changes
 
 
 def _state(
-    cloud: Cloud, config: CloudConfig | None, counts: _Counts, same: tuple[str, ...], now: datetime
+    cloud: Cloud,
+    config: CloudConfig | None,
+    counts: _Counts,
+    same_project_names: tuple[str, ...],
+    now: datetime,
 ) -> CloudState:
-    full, source, sentence = _explain(cloud, config, counts.conflicts)
-    reachable = None if cloud.attempted_at is None else cloud.error is None
-    until, reason = _pause(cloud, now)
+    name = cloud.name
+    conflicts = counts.conflicts.get(name, 0)
+    due = counts.due.get(name)
+    full, source, sentence = _explain_type(cloud, config, conflicts)
+    paused_until, pause_reason = _pause(cloud, now)
+    reachable = None
+    if config is not None and cloud.attempted_at is not None:
+        reachable = cloud.error is None
     rate = config.requests_per_second if config else None
+    used_percent = None
+    if rate:
+        used_percent = round(100 * call_counts.in_last_minute(cloud, now) / (60 * rate))
     return CloudState(
-        name=cloud.name,
+        name=name,
         region=config.region if config else None,
         configured=config is not None,
         api=registry.api(cloud, config),
-        reachable=reachable if config else None,
+        reachable=reachable,
         last_good_at=cloud.last_good_at,
         error=cloud.error,
-        paused_until=until,
-        pause_reason=reason,
+        paused_until=paused_until,
+        pause_reason=pause_reason,
         breaker=circuit_breaker.state(registry.health(cloud), now),
         requests_per_second=rate,
-        used_percent=round(100 * call_counts.in_last_minute(cloud, now) / (60 * rate))
-        if rate
-        else None,
-        lag_seconds=max(0, int((now - counts.oldest_due).total_seconds()))
-        if counts.oldest_due
-        else 0,
-        tracked=counts.tracked,
-        due=counts.due,
+        used_percent=used_percent,
+        lag_seconds=max(0, int((now - due.oldest_at).total_seconds())) if due else 0,
+        tracked=counts.tracked.get(name, 0),
+        due=due.count if due else 0,
         list_lacks=cloud.list_lacks,
         list_error=cloud.list_error,
         walked_at=cloud.walked_at,
-        calls=counts.calls,
+        calls=counts.calls.get(name, {}),
         type_full=full,
         type_full_source=source,
         type_votes={"0": cloud.type_votes_0, "1": cloud.type_votes_1},
         type_sentence=sentence,
-        conflicts=counts.conflicts,
+        conflicts=conflicts,
         volumes_listed_at=cloud.volumes_listed_at,
         volumes_error=cloud.volumes_error,
-        same_project=tuple(name for name in same if name != cloud.name),
+        same_project=tuple(other for other in same_project_names if other != name),
         endpoint=cloud.endpoint,
         signed_in_at=cloud.signed_in_at,
         token_expires_at=cloud.token_expires_at,
         clock_ahead_seconds=cloud.clock_ahead_seconds,
         follow=config.follow if config else "none",
         quota_error=quota.problem(cloud),
-        growth=growth_of({cloud.name: counts.days}, {cloud.name: quota.in_force(cloud)}, now),
+        growth=growth_of(
+            {name: counts.stored_days.get(name, {})}, {name: quota.in_force(cloud)}, now
+        ),
     )
 
 
@@ -218,40 +229,36 @@ def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:
     return None, None
 
 
-def _explain(
+def _explain_type(
     cloud: Cloud, config: CloudConfig | None, conflicts: int
 ) -> tuple[int | None, str, str]:
-    """Which Type means full, who says so (`setting`, `evidence`, `default`), and the same in words.
+    """Returns which Type means full, who says so (`setting`, `evidence`, `default`), and the same
+    in a sentence.
 
     Evidence decides for 0 as the contract has it, and for 1 by the same measure; else 1 is what the
     API page says.
     """
+    contradictions = _contradictions(conflicts)
     if registry.api(cloud, config) == "cinder":
         if cloud.last_good_at is None and (config is None or config.api == "auto"):
             return None, "default", "Not known before the first answer."
-        told = "Stock Cinder: is_incremental tells full from incremental."
-        return None, "default", told + _contradict(conflicts)
-    full, votes = (
-        registry.full_in_force(cloud, config),
-        Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1),
-    )
-    seen = f"{votes.zero} answers speak for 0, {votes.one} for 1." + _contradict(conflicts)
+        sentence = "Stock Cinder: is_incremental tells full from incremental."
+        return None, "default", f"{sentence} {contradictions}"
+    full = registry.full_in_force(cloud, config)
+    votes = Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)
+    evidence = f"{votes.zero} answers speak for 0, {votes.one} for 1. {contradictions}"
     if config is not None and config.type_full != "auto":
-        return full, "setting", f"Type {full} means full, as vbs_type_full says; {seen}"
+        return full, "setting", f"Type {full} means full, as vbs_type_full says; {evidence}"
     if proves(votes, full):
-        return full, "evidence", f"Type {full} means full by the evidence: {seen}"
-    told = "too few" if votes.zero + votes.one < MIN_VOTES else "too divided"
-    return (
-        full,
-        "default",
-        f"Type 1 means full, as the API page has it; the evidence is {told}: {seen}",
-    )
+        return full, "evidence", f"Type {full} means full by the evidence: {evidence}"
+    doubt = "too few" if votes.zero + votes.one < MIN_VOTES else "too divided"
+    sentence = f"Type 1 means full, as the API page has it; the evidence is {doubt}: {evidence}"
+    return full, "default", sentence
 
 
-def _contradict(conflicts: int) -> str:
-    if not conflicts:
-        return " No backup contradicts itself."
-    return (
-        f" {conflicts:,} "
-        f"backup{' contradicts itself' if conflicts == 1 else 's contradict themselves'}."
-    )
+def _contradictions(conflicts: int) -> str:
+    if conflicts == 0:
+        return "No backup contradicts itself."
+    if conflicts == 1:
+        return "1 backup contradicts itself."
+    return f"{conflicts:,} backups contradict themselves."

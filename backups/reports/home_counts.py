@@ -1,178 +1,164 @@
-"""All counts of the home page in one query.
+"""Counts of the home page and of `/api/summary/`, each by a query of its own that an index answers.
 
-Its parts are counted by indexes: statuses by theirs, and of tracking states only those that are
-few, the fresh ones being the rest. Grouping all backups by a CASE takes three times as long as the
-whole page may.
+Of the tracking states only those that are few are counted, the fresh backups being the rest:
+grouping all backups by a CASE takes three times as long as the whole page may.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, DateTimeField, F, Min, Q, QuerySet, Sum, TextField, Value
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from backups.analysis.growth import Change
-from backups.analysis.outcomes import Tally, quarter_hour
+from backups.analysis.outcomes import OutcomeCounts, quarter_hour
 from backups.models import Backup, Cloud, OutcomeBucket, StoredDay, Volume
+from backups.models.backup import BackupQuerySet
 from backups.models.columns import unindexed
-from backups.vbs.statuses import IN_FLIGHT
+from backups.models.volume import VolumeQuerySet
 
 
-@dataclass
-class Protected:
-    """Disks of one cloud and one word; `since`: when the first of them became overdue."""
+@dataclass(frozen=True)
+class VolumeCount:
+    """The volumes of one cloud with one protection.
 
+    `since`: when the first of them became overdue; a volume that never had a good backup counts
+    from when it was first seen.
+    """
+
+    cloud: str
+    protection: str
     count: int
     since: datetime | None
+    chain_size_mb: int
 
 
-@dataclass
-class Numbers:
-    by_status: dict[str | None, int] = field(default_factory=dict)
-    gone: int = 0
-    pending: int = 0
-    in_flight: int = 0
-    stale: Counter[str] = field(default_factory=Counter)  # by cloud
-    volumes: dict[tuple[str, str], Protected] = field(
-        default_factory=dict
-    )  # by cloud and protection
-    chain_size_mb: int = 0
-    quarters: dict[int, Tally] = field(default_factory=dict)
-    days: dict[str, dict[int, Change]] = field(default_factory=dict)  # by cloud
+@dataclass(frozen=True, kw_only=True)
+class HomeCounts:
+    backups_by_status: dict[str | None, int]
+    gone: int
+    pending: int
+    stale_by_cloud: dict[str, int]
+    volumes: list[VolumeCount]
+    outcomes: dict[int, OutcomeCounts]  # by quarter of an hour
+    stored_days: dict[str, dict[int, Change]]  # by cloud and day
 
     @property
     def total(self) -> int:
-        return sum(self.by_status.values())
+        return sum(self.backups_by_status.values())
 
     @property
     def by_tracking_state(self) -> dict[str, int]:
-        """Only states that there are."""
-        stale = self.stale.total()
-        fresh = self.total - self.gone - self.pending - stale
-        given = {"pending": self.pending, "fresh": fresh, "stale": stale, "gone": self.gone}
-        return {state: n for state, n in given.items() if n}
+        """Returns only states that at least one backup is in."""
+        stale = sum(self.stale_by_cloud.values())
+        counts = {
+            "pending": self.pending,
+            "fresh": self.total - self.gone - self.pending - stale,
+            "stale": stale,
+            "gone": self.gone,
+        }
+        return {state: count for state, count in counts.items() if count}
+
+    @property
+    def by_protection(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for group in self.volumes:
+            counts[group.protection] = counts.get(group.protection, 0) + group.count
+        return counts
+
+    @property
+    def chain_size_mb(self) -> int:
+        return sum(group.chain_size_mb for group in self.volumes)
 
 
 def count(
     now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int
-) -> Numbers:
-    """`clouds` are all that count; `only`: there are others, which do not.
+) -> HomeCounts:
+    """Counts what is in `clouds`; `only` says that there are other clouds, which do not count."""
+    of_clouds = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
+    backups = Backup.objects.filter(of_clouds).order_by()
+    not_gone = backups.filter(gone_at__isnull=True)
+    buckets = OutcomeBucket.objects.filter(of_clouds, quarter_hour__gte=first_quarter_hour)
+    return HomeCounts(
+        backups_by_status=_count_by_status(backups),
+        gone=backups.filter(gone_at__isnull=False).count(),
+        pending=not_gone.filter(refreshed_at__isnull=True).count(),
+        stale_by_cloud=_count_stale(not_gone, clouds, now),
+        volumes=_count_volumes(Volume.objects.filter(of_clouds), now),
+        outcomes=_count_outcomes(buckets, clouds, now),
+        stored_days=_stored_days(StoredDay.objects.filter(of_clouds)),
+    )
 
-    What is stale in a silent cloud is all that it ever answered for. A backup was only missed where
-    the cloud's list of backups was read later: until then it may be there.
+
+def _count_by_status(backups: BackupQuerySet) -> dict[str | None, int]:
+    return dict(backups.values_list("status").annotate(Count("pk")))
+
+
+def _count_stale(
+    not_gone: BackupQuerySet, clouds: Sequence[Cloud], now: datetime
+) -> dict[str, int]:
+    """Counts by cloud what is known of backups but old; in a cloud that is silent that is all.
+
+    Backups that no cloud has answered for have no `stale_at`: they are pending. The column `cloud`
+    is not asked for as such, because its index is the slow way to these few rows.
     """
-    numbers = Numbers()
-    heard = {cloud.name: cloud.is_heard(now) for cloud in clouds}
-    parts = _parts(now, clouds, first_quarter_hour, only=only, silent=not all(heard.values()))
-    for part, text, cloud, number, at, *sums in parts[0].union(*parts[1:], all=True):
-        n, m, k = (int(one or 0) for one in sums)
-        if part == "status":
-            numbers.by_status[text] = n
-        elif part == "volumes":
-            numbers.volumes[cloud, text] = Protected(n, at)
-            numbers.chain_size_mb += m
-        elif part == "quarters":
-            numbers.quarters[number] = Tally(n, m, k)
-        elif part == "days":
-            numbers.days.setdefault(cloud, {})[number] = Change(n, m, k)
-        elif part == "gone" or part == "pending":
-            setattr(numbers, part, n)
-        elif heard.get(cloud) == (part != "answered"):
-            if part == "in_flight":
-                numbers.in_flight += n
-            else:
-                numbers.stale[cloud] += n
-    return numbers
+    silent = [cloud.name for cloud in clouds if not cloud.is_heard(now)]
+    is_stale = Q(stale_at__lte=now)
+    if silent:
+        is_stale |= Q(stale_at__isnull=False, cloud_name__in=silent)
+    stale = not_gone.annotate(cloud_name=unindexed("cloud")).filter(is_stale)
+    return dict(stale.values_list("cloud_name").annotate(Count("pk")))
 
 
-def _parts(
-    now: datetime, clouds: Sequence[Cloud], first: int, *, only: bool, silent: bool
-) -> list[Any]:
-    """No part asks for the bare column `cloud` unless it must: its index is the wrong way to a few
-    rows.
-    """
-    mine = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
-    backups = Backup.objects.filter(mine).order_by()
-    there = backups.filter(gone_at__isnull=True)
-    sizes = (Sum("mb"), Sum("backups"), Sum("gb"))
-    running_now = there.filter(status__in=IN_FLIGHT, stale_at__gt=now)
-    n = Count("pk")
+def _count_volumes(volumes: VolumeQuerySet, now: datetime) -> list[VolumeCount]:
+    rows: Any = volumes.with_protection(now).order_by()
+    groups = rows.values("cloud", "protection").annotate(
+        count=Count("pk"),
+        since=Min(Coalesce("overdue_at", "first_seen_at")),
+        mb=Sum("chain_size_mb", default=0),
+    )
     return [
-        _part(
-            Volume.objects.filter(mine).with_protection(now),
-            "volumes",
-            text="protection",
-            cloud=True,
-            at=Min(Coalesce("overdue_at", "first_seen_at")),
-            sums=(n, Sum("chain_size_mb")),
-        ),
-        _part(backups, "status", text="status", sums=(n,)),
-        _part(backups.filter(gone_at__isnull=False), "gone", sums=(n,)),
-        _part(there.filter(refreshed_at__isnull=True), "pending", sums=(n,)),
-        _part(running_now, "in_flight", cloud=True, sums=(n,)),
-        _part(there.filter(stale_at__lte=now), "stale", cloud=True, sums=(n,)),
-        *(
-            [_part(there.filter(stale_at__isnull=False), "answered", cloud=True, sums=(n,))]
-            if silent
-            else []
-        ),
-        _part(
-            OutcomeBucket.objects.filter(mine, quarter_hour__gte=first),
-            "quarters",
-            number="quarter_hour",
-            sums=(Sum("good"), Sum("failed"), _missed(clouds, now)),
-        ),
-        _part(
-            StoredDay.objects.filter(mine),
-            "days",
-            number="day",
-            cloud=True,
-            sums=sizes,
-        ),
+        VolumeCount(row["cloud"], row["protection"], row["count"], row["since"], int(row["mb"]))
+        for row in groups
     ]
 
 
-def _missed(clouds: Sequence[Cloud], now: datetime) -> Any:
-    proven = Q(pk__in=[])
+def _count_outcomes(
+    buckets: QuerySet[OutcomeBucket], clouds: Sequence[Cloud], now: datetime
+) -> dict[int, OutcomeCounts]:
+    """Counts by quarter of an hour what came of backups.
+
+    A backup was only missed where the cloud's list of backups was read later: until then it may be
+    there.
+    """
+    is_proven = Q(pk__in=[])
     for cloud in clouds:
         if cloud.backups_listed_at is not None:
-            proven |= Q(
-                cloud=cloud.name, counts_from__lte=quarter_hour(min(cloud.backups_listed_at, now))
-            )
-    return Coalesce(Sum("missed", filter=proven), 0)
-
-
-def _part(
-    rows: "QuerySet[Any]",
-    part: str,
-    *,
-    sums: tuple[Any, ...],
-    text: str | None = None,
-    cloud: bool = False,
-    number: str | None = None,
-    at: Any = None,
-) -> Any:
-    """Every part has the same columns, or a UNION is none.
-
-    What is constant is a bare value: a cast one would be grouped by, which costs the index. The
-    first part has words for all columns, so that a database knows their types.
-    """
-    rows = rows.order_by()
-    by = (
-        {"of_cloud": unindexed("cloud")} if cloud else {"all": Value(0)}
-    )  # not the bare column: see _parts
-    grouped = rows.values(*(word for word in (text, number) if word), **by)
-    given = {f"c_{name}": one for name, one in zip("nmk", sums, strict=False)}
-    counted = grouped.annotate(**given, c_at=at or Value(None, output_field=DateTimeField()))
-    blank = {f"c_{name}": Value(0) for name in "nmk" if f"c_{name}" not in given}
-    told = counted.annotate(
-        **blank,
-        c_part=Value(part, output_field=TextField()),
-        c_text=F(text) if text else Value(None, output_field=TextField()),
-        c_cloud=F("of_cloud") if cloud else Value("", output_field=TextField()),
-        c_number=F(number) if number else Value(0),
+            proven_until = quarter_hour(min(cloud.backups_listed_at, now))
+            is_proven |= Q(cloud=cloud.name, counts_from__lte=proven_until)
+    rows = (
+        buckets.order_by()
+        .values("quarter_hour")
+        .annotate(
+            total_good=Sum("good"),
+            total_failed=Sum("failed"),
+            total_missed=Sum("missed", filter=is_proven, default=0),
+        )
     )
-    return told.values_list("c_part", "c_text", "c_cloud", "c_number", "c_at", "c_n", "c_m", "c_k")
+    counts: dict[int, OutcomeCounts] = {}
+    for row in rows:
+        counts[row["quarter_hour"]] = OutcomeCounts(
+            good=int(row["total_good"]),
+            failed=int(row["total_failed"]),
+            missed=int(row["total_missed"]),
+        )
+    return counts
+
+
+def _stored_days(days: QuerySet[StoredDay]) -> dict[str, dict[int, Change]]:
+    changes: dict[str, dict[int, Change]] = {}
+    for cloud, day, *change in days.order_by().values_list("cloud", "day", "mb", "backups", "gb"):
+        changes.setdefault(cloud, {})[day] = Change(*change)
+    return changes

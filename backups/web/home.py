@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from backups.reports.attention import Item
+from backups.reports.attention import AttentionItem
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
 from backups.vbs.statuses import IN_FLIGHT
@@ -42,7 +42,7 @@ class Tile:
 class Todo:
     """An item that needs attention, as shown."""
 
-    item: Item
+    item: AttentionItem
     badge: Badge
     href: str
     title: str
@@ -126,7 +126,7 @@ def query(**words: str | list[str]) -> str:
     return urlencode(words, doseq=True)
 
 
-def _todo(item: Item) -> Todo:
+def _todo(item: AttentionItem) -> Todo:
     """Several alike are one item, which leads to their list; one leads to its own page."""
     badge = status.ATTENTION[item.state]
     title = item.title[:8] if item.what != "cloud" and item.title == item.id else item.title

@@ -12,7 +12,7 @@ from backups.analysis.chains import chains
 from backups.analysis.days import Watch, day_words
 from backups.analysis.days import last_days as grid_days
 from backups.analysis.facts import Fact, outcome
-from backups.analysis.outcomes import KEPT, Tally, by_day, counted, tallies
+from backups.analysis.outcomes import KEPT, OutcomeCounts, by_day, counted, tallies
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
 
@@ -43,7 +43,7 @@ def test_what_came_of_a_backup(before: str | None, status: str | None, after: st
 
 def told(
     facts: list[Fact], rule: Rule | None, since: datetime, now: datetime = NOON
-) -> dict[int, Tally]:
+) -> dict[int, OutcomeCounts]:
     """What was written at noon, as it counts at `now`."""
     return counted(tallies(facts, rule=rule, since=since, now=NOON), now)
 

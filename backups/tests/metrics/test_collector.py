@@ -274,4 +274,4 @@ def test_a_scrape_asks_the_database_as_often_for_one_disk_as_for_four(
         Backup.objects.exclude(volume_id="disk-1").delete()
 
 
-QUERIES = 11
+QUERIES = 15

@@ -23,10 +23,9 @@ from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
 # Session, account and its settings are three, the version of a live page two more. The rest is what
-# the page tells: of disk, growth, failures and clouds at most three, of home the summary's three
-# and two for its strip of clouds.
+# the page tells: of home the summary's twelve and two for its strip of clouds.
 ASKED = {
-    "/": 10,
+    "/": 19,
     "/backups/?cloud=otc": 12,
     "/backups/?q=b&tag=t0&ordering=attention": 11,
     "/backups/add/": 3,
@@ -36,7 +35,7 @@ ASKED = {
     "/volumes/growing/": 5,
     "/volumes/rules/": 6,
     "/failures/": 8,
-    "/clouds/": 7,
+    "/clouds/": 11,
     "/account/": 5,
     "/api/backups/?cloud=otc": 6,
     "/api/backups/?q=b&ordering=attention": 6,
@@ -48,9 +47,9 @@ ASKED = {
     "/api/volumes/otc/d-0/": 7,
     "/api/rules/": 6,
     "/api/failures/": 7,
-    "/api/clouds/": 6,
     "/api/views/": 5,
-    "/api/summary/": 7,
+    "/api/clouds/": 10,
+    "/api/summary/": 16,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
 WALKED = {1: {"/backups/": 13, "/volumes/": 18}, 50: {"/backups/": 12, "/volumes/": 14}}
