@@ -4,7 +4,8 @@ Names and labels are those of the contract; ages are given as instants, so that 
 the subtraction.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,14 +14,15 @@ from prometheus_client.registry import Collector
 from backups.analysis.protection import PROTECTIONS
 from backups.models.backup import TRACKING_STATES
 from backups.reports import cloud_states, monitoring
+from backups.reports.cloud_states import CloudState
 from backups.shared import processes
 from backups.vbs.statuses import FAILED, BackupStatus
 
-MIB = 1024 * 1024  # the API's MB
+BYTES_PER_MB = 1024 * 1024  # as the API counts MB
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
-VOLUME = ("cloud", "volume_id", "name")
-PROCESS = {
-    "cpu_seconds_total": "Seconds of processor time that the process used.",
+VOLUME_LABELS = ("cloud", "volume_id", "name")
+PROCESS_LABELS = ("part", "host", "pid")
+PROCESS_GAUGES = {
     "resident_memory_bytes": "Memory of the process, in bytes.",
     "start_time_seconds": "When the process was started.",
     "open_fds": "Files and connections that the process holds open.",
@@ -28,257 +30,253 @@ PROCESS = {
 
 
 class Metrics(Collector):
-    """`only`: the clouds that the asker may see, None for all. `per_disk`: series for each disk
+    """`only`: the clouds that the asker may see, None for all. `per_volume`: series for each volume
     too.
     """
 
     def __init__(self, now: datetime, *, only: frozenset[str] | None, per_volume: bool) -> None:
-        self._now, self._only, self._per_volume = now, only, per_volume
+        self._now = now
+        self._only = only
+        self._per_volume = per_volume
 
     def collect(self) -> Iterator[Metric]:
         states = [state for state in cloud_states.states(self._now) if self._sees(state.name)]
-        names = [state.name for state in states]
-        yield from self._backups(names)
-        yield from self._volumes(names)
-        yield from self._clouds(states)
-        yield _calls(states)
+        clouds = [state.name for state in states]
+        yield from self._backups(clouds)
+        yield from self._in_flight(clouds)
+        yield self._volumes(clouds)
+        yield self._chain_sizes()
+        yield from self._clouds([state for state in states if state.configured])
+        yield _cloud_requests(states)
         if self._per_volume:
             yield from self._each_volume()
         if self._only is None:
-            yield from self._parts()
+            yield _heartbeats()
+            yield from self._processes()
 
     def _sees(self, cloud: str) -> bool:
         return self._only is None or cloud in self._only
 
-    def _backups(self, names: list[str]) -> Iterator[Metric]:
-        found = [one for one in monitoring.backups(self._now) if self._sees(one.cloud)]
-        yield _gauge(
-            "vbsdash_backups",
-            "Tracked backups by status.",
-            ("cloud", "status"),
-            sorted(
-                _summed(((one.cloud, one.status or NOT_SEEN), one.count) for one in found).items()
-            ),
+    def _backups(self, clouds: list[str]) -> Iterator[Metric]:
+        by_status: Counter[tuple[str, str]] = Counter()
+        # A series that comes and goes cannot be alerted on, so each state of each cloud has one.
+        by_tracking_state = _zeros(clouds, TRACKING_STATES)
+        newest: dict[tuple[str, str], float] = defaultdict(float)
+        for group in monitoring.backups(self._now):
+            if not self._sees(group.cloud):
+                continue
+            by_status[group.cloud, group.status or NOT_SEEN] += group.count
+            by_tracking_state[group.cloud, group.tracking_state] += group.count
+            outcome = _outcome(group.status)
+            if outcome is not None and group.newest_at is not None:
+                made_at = max(newest[group.cloud, outcome], group.newest_at.timestamp())
+                newest[group.cloud, outcome] = made_at
+
+        backups = GaugeMetricFamily(
+            "vbsdash_backups", "Tracked backups by status.", labels=("cloud", "status")
         )
-        states = _summed(((one.cloud, one.tracking_state), one.count) for one in found)
-        yield _gauge(
+        for labels, count in sorted(by_status.items()):
+            backups.add_metric(labels, count)
+        yield backups
+
+        tracking = GaugeMetricFamily(
             "vbsdash_backups_tracking",
             "Tracked backups by how well they are known.",
-            ("cloud", "tracking_state"),
-            _zeroed(names, TRACKING_STATES, states),
+            labels=("cloud", "tracking_state"),
         )
-        newest: dict[tuple[str, str], float] = {}
-        for one in found:
-            if one.newest_at and (word := _outcome(one.status)):
-                newest[one.cloud, word] = max(
-                    newest.get((one.cloud, word), 0.0), one.newest_at.timestamp()
-                )
-        yield _gauge(
+        for labels, count in by_tracking_state.items():
+            tracking.add_metric(labels, count)
+        yield tracking
+
+        last_backup = GaugeMetricFamily(
             "vbsdash_last_backup_timestamp_seconds",
             "When the newest backup with this outcome was made.",
-            ("cloud", "outcome"),
-            sorted(newest.items()),
+            labels=("cloud", "outcome"),
         )
-        running_backups = {one.cloud: one for one in monitoring.in_flight()}
-        yield _gauge(
+        for labels, made_at in sorted(newest.items()):
+            last_backup.add_metric(labels, made_at)
+        yield last_backup
+
+    def _in_flight(self, clouds: list[str]) -> Iterator[Metric]:
+        by_cloud = {group.cloud: group for group in monitoring.in_flight()}
+        in_flight = GaugeMetricFamily(
             "vbsdash_backups_in_flight",
             "Backups that are being made, restored or deleted.",
-            ("cloud",),
-            (
-                ((name,), running_backups[name].count if name in running_backups else 0)
-                for name in names
-            ),
+            labels=("cloud",),
         )
-        oldest = [
-            (name, running_backups[name].oldest_at) for name in names if name in running_backups
-        ]
-        yield _gauge(
+        oldest_age = GaugeMetricFamily(
             "vbsdash_in_flight_oldest_age_seconds",
             "How long the oldest backup in flight has existed.",
-            ("cloud",),
-            (((name,), (self._now - at).total_seconds()) for name, at in oldest if at),
+            labels=("cloud",),
         )
+        for cloud in clouds:
+            group = by_cloud.get(cloud)
+            in_flight.add_metric((cloud,), group.count if group else 0)
+            if group is not None and group.oldest_at is not None:
+                oldest_age.add_metric((cloud,), (self._now - group.oldest_at).total_seconds())
+        yield in_flight
+        yield oldest_age
 
-    def _volumes(self, names: list[str]) -> Iterator[Metric]:
-        yield _gauge(
-            "vbsdash_volumes",
-            "Disks by protection.",
-            ("cloud", "protection"),
-            _zeroed(
-                names,
-                PROTECTIONS,
-                {(cloud, word): n for cloud, word, n in monitoring.by_protection(self._now)},
-            ),
+    def _volumes(self, clouds: list[str]) -> Metric:
+        by_protection = _zeros(clouds, PROTECTIONS)
+        for group in monitoring.by_protection(self._now):
+            if group.cloud in clouds:
+                by_protection[group.cloud, group.protection] = group.count
+        volumes = GaugeMetricFamily(
+            "vbsdash_volumes", "Disks by protection.", labels=("cloud", "protection")
         )
-        yield _gauge(
+        for labels, count in by_protection.items():
+            volumes.add_metric(labels, count)
+        return volumes
+
+    def _chain_sizes(self) -> Metric:
+        sizes = GaugeMetricFamily(
             "vbsdash_chain_size_bytes",
             "Stored backup data: the sum of the newest size of every chain.",
-            ("cloud",),
-            (
-                ((cloud,), mb * MIB)
-                for cloud, mb in monitoring.chain_sizes().items()
-                if self._sees(cloud)
-            ),
+            labels=("cloud",),
         )
+        for cloud, mb in monitoring.chain_sizes().items():
+            if self._sees(cloud):
+                sizes.add_metric((cloud,), mb * BYTES_PER_MB)
+        return sizes
 
-    def _clouds(self, states: list[cloud_states.CloudState]) -> Iterator[Metric]:
-        def each(
-            name: str, text: str, value: Callable[[cloud_states.CloudState], float | None]
-        ) -> Metric:
-            found = ((state.name, value(state)) for state in states if state.configured)
-            return _gauge(
-                name, text, ("cloud",), (((cloud,), one) for cloud, one in found if one is not None)
-            )
-
-        def paused(state: cloud_states.CloudState) -> float:
-            return float(state.paused_until is not None and state.paused_until > self._now)
-
-        yield each("vbsdash_cloud_up", "Did the cloud answer last?", lambda s: _flag(s.reachable))
-        yield each(
-            "vbsdash_cloud_last_good_timestamp_seconds",
-            "Last good answer.",
-            lambda s: _stamp(s.last_good_at),
+    def _clouds(self, states: list[CloudState]) -> Iterator[Metric]:
+        """Yields what is known of each configured cloud."""
+        labels = ("cloud",)
+        up = GaugeMetricFamily("vbsdash_cloud_up", "Did the cloud answer last?", labels=labels)
+        last_good = GaugeMetricFamily(
+            "vbsdash_cloud_last_good_timestamp_seconds", "Last good answer.", labels=labels
         )
-        yield each(
-            "vbsdash_refresh_lag_seconds",
-            "How long the longest due backup waits.",
-            lambda s: s.lag_seconds,
+        lag = GaugeMetricFamily(
+            "vbsdash_refresh_lag_seconds", "How long the longest due backup waits.", labels=labels
         )
-        yield each(
-            "vbsdash_cloud_budget_requests_per_second",
-            "Call budget, 0 = none.",
-            lambda s: s.requests_per_second,
+        budget = GaugeMetricFamily(
+            "vbsdash_cloud_budget_requests_per_second", "Call budget, 0 = none.", labels=labels
         )
-        yield each(
+        budget_used = GaugeMetricFamily(
             "vbsdash_cloud_budget_used_ratio",
             "Part of the call budget that the last minute used.",
-            lambda s: None if s.used_percent is None else s.used_percent / 100,
+            labels=labels,
         )
-        yield each("vbsdash_cloud_due", "Backups that wait to be asked about.", lambda s: s.due)
-        yield each(
-            "vbsdash_cloud_breaker_open", "Is the breaker open after repeated failures?", _breaker
+        due = GaugeMetricFamily(
+            "vbsdash_cloud_due", "Backups that wait to be asked about.", labels=labels
         )
-        yield each(
+        breaker_open = GaugeMetricFamily(
+            "vbsdash_cloud_breaker_open",
+            "Is the breaker open after repeated failures?",
+            labels=labels,
+        )
+        paused = GaugeMetricFamily(
             "vbsdash_cloud_paused",
             "Is nothing asked just now (breaker, Retry-After, sign-in)?",
-            paused,
+            labels=labels,
         )
+        for state in states:
+            cloud = (state.name,)
+            if state.reachable is not None:
+                up.add_metric(cloud, float(state.reachable))
+            if state.last_good_at is not None:
+                last_good.add_metric(cloud, state.last_good_at.timestamp())
+            lag.add_metric(cloud, state.lag_seconds)
+            if state.requests_per_second is not None:
+                budget.add_metric(cloud, state.requests_per_second)
+            if state.used_percent is not None:
+                budget_used.add_metric(cloud, state.used_percent / 100)
+            due.add_metric(cloud, state.due)
+            breaker_open.add_metric(cloud, float(state.breaker != "closed"))
+            is_paused = state.paused_until is not None and state.paused_until > self._now
+            paused.add_metric(cloud, float(is_paused))
+        yield from (up, last_good, lag, budget, budget_used, due, breaker_open, paused)
 
     def _each_volume(self) -> Iterator[Metric]:
-        volumes = [
-            (volume, (volume.cloud, volume.volume_id, volume.title))
-            for volume in monitoring.volumes(self._now)
-        ]
-        volumes = [(volume, labels) for volume, labels in volumes if self._sees(volume.cloud)]
-        yield _gauge(
+        last_good = GaugeMetricFamily(
             "vbsdash_volume_last_good_timestamp_seconds",
             "State of the disk that can be restored.",
-            VOLUME,
-            (
-                (labels, volume.last_good_at.timestamp())
-                for volume, labels in volumes
-                if volume.last_good_at
-            ),
+            labels=VOLUME_LABELS,
         )
-        yield _gauge(
+        protected = GaugeMetricFamily(
             "vbsdash_volume_protected",
             "1 = protected; 0 = late, overdue or never; no series while it is unknown.",
-            VOLUME,
-            (
-                (labels, float(volume.protection == "protected"))
-                for volume, labels in volumes
-                if volume.protection != "unknown"
-            ),
+            labels=VOLUME_LABELS,
         )
-        yield _gauge(
+        never_backed_up = GaugeMetricFamily(
             "vbsdash_volume_never_backed_up",
             "A disk of which no backup that could be restored is known, though its cloud's list "
             "was read.",
-            VOLUME,
-            ((labels, 1.0) for volume, labels in volumes if volume.protection == "never"),
+            labels=VOLUME_LABELS,
         )
-        yield _gauge(
+        last_outcome_good = GaugeMetricFamily(
             "vbsdash_volume_last_outcome_good",
             "Did the newest backup that has ended succeed?",
-            VOLUME,
-            (
-                (labels, float(volume.last_was_good))
-                for volume, labels in volumes
-                if volume.last_was_good is not None
-            ),
+            labels=VOLUME_LABELS,
         )
+        for volume in monitoring.volumes(self._now):
+            if not self._sees(volume.cloud):
+                continue
+            labels = (volume.cloud, volume.volume_id, volume.title)
+            if volume.last_good_at is not None:
+                last_good.add_metric(labels, volume.last_good_at.timestamp())
+            if volume.protection != "unknown":
+                protected.add_metric(labels, float(volume.protection == "protected"))
+            if volume.protection == "never":
+                never_backed_up.add_metric(labels, 1)
+            if volume.last_was_good is not None:
+                last_outcome_good.add_metric(labels, float(volume.last_was_good))
+        yield from (last_good, protected, never_backed_up, last_outcome_good)
 
-    def _parts(self) -> Iterator[Metric]:
-        beats = monitoring.heartbeats().items()
-        yield _gauge(
-            "vbsdash_heartbeat_timestamp_seconds",
-            "When a part last showed that it works.",
-            ("part",),
-            (((part,), at.timestamp()) for part, at in beats),
+    def _processes(self) -> Iterator[Metric]:
+        """Yields what each process noted of itself; what its system does not tell is left out."""
+        cpu = CounterMetricFamily(
+            "vbsdash_process_cpu_seconds",
+            "Seconds of processor time that the process used.",
+            labels=PROCESS_LABELS,
         )
-        running = processes.running(self._now)
-        for name, text in PROCESS.items():
-            labels = ("part", "host", "pid")
-            rows = [
-                ((one.part, one.host, str(one.pid)), one.figures[name])
-                for one in running
-                if name in one.figures
-            ]
-            if name.endswith("_total"):
-                family = CounterMetricFamily(
-                    f"vbsdash_process_{name.removesuffix('_total')}", text, labels=labels
-                )
-                for values, value in rows:
-                    family.add_metric(values, value)
-                yield family
-            else:
-                yield _gauge(f"vbsdash_process_{name}", text, labels, rows)
+        gauges = {
+            name: GaugeMetricFamily(f"vbsdash_process_{name}", text, labels=PROCESS_LABELS)
+            for name, text in PROCESS_GAUGES.items()
+        }
+        for process in processes.running(self._now):
+            labels = (process.part, process.host, str(process.pid))
+            for name, value in process.figures.items():
+                if name == "cpu_seconds_total":
+                    cpu.add_metric(labels, value)
+                elif name in gauges:
+                    gauges[name].add_metric(labels, value)
+        yield cpu
+        yield from gauges.values()
 
 
-def _zeroed(
-    names: list[str], words: Iterable[str], counts: Mapping[tuple[str, str], float]
-) -> Iterator[tuple[tuple[str, str], float]]:
-    """A row for each word of each cloud: a series that comes and goes cannot be alerted on."""
-    return (((name, word), counts.get((name, word), 0)) for name in names for word in words)
+def _zeros(clouds: list[str], states: tuple[str, ...]) -> Counter[tuple[str, str]]:
+    """Returns a 0 for each state of each cloud, in order."""
+    zeros: Counter[tuple[str, str]] = Counter()
+    for cloud in clouds:
+        for state in states:
+            zeros[cloud, state] = 0
+    return zeros
 
 
-def _summed(rows: Iterable[tuple[tuple[str, str], int]]) -> dict[tuple[str, str], float]:
-    found: dict[tuple[str, str], float] = {}
-    for labels, count in rows:
-        found[labels] = found.get(labels, 0) + count
-    return found
+def _outcome(status: str | None) -> str | None:
+    if status == BackupStatus.AVAILABLE:
+        return "good"
+    return "failed" if status in FAILED else None
 
 
-def _calls(states: list[cloud_states.CloudState]) -> Metric:
-    family = CounterMetricFamily(
+def _cloud_requests(states: list[CloudState]) -> Metric:
+    requests = CounterMetricFamily(
         "vbsdash_cloud_requests", "Calls to the cloud by how they ended.", labels=("cloud", "class")
     )
     for state in states:
         for class_name, count in sorted(state.calls.items()):
-            family.add_metric((state.name, class_name), count)
-    return family
+            requests.add_metric((state.name, class_name), count)
+    return requests
 
 
-def _gauge(
-    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], float]]
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, value in rows:
-        family.add_metric(values, value)
-    return family
-
-
-def _outcome(status: str | None) -> str | None:
-    return "good" if status == BackupStatus.AVAILABLE else "failed" if status in FAILED else None
-
-
-def _flag(value: bool | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _breaker(state: cloud_states.CloudState) -> float:
-    return float(state.breaker != "closed")
-
-
-def _stamp(value: datetime | None) -> float | None:
-    return value.timestamp() if value else None
+def _heartbeats() -> Metric:
+    heartbeats = GaugeMetricFamily(
+        "vbsdash_heartbeat_timestamp_seconds",
+        "When a part last showed that it works.",
+        labels=("part",),
+    )
+    for part, at in monitoring.heartbeats().items():
+        heartbeats.add_metric((part,), at.timestamp())
+    return heartbeats

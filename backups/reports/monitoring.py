@@ -1,4 +1,4 @@
-"""Numbers for monitoring, in few queries over any number of rows. Nothing here asks a cloud."""
+"""Counts for monitoring, in few queries over any number of rows. Nothing here asks a cloud."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
 @dataclass(frozen=True)
-class BackupFigures:
+class BackupCount:
     """The backups of one cloud with one status and tracking state; `newest_at`: when the newest of
     them was made.
     """
@@ -37,10 +37,17 @@ class InFlightCount:
 
 
 @dataclass(frozen=True)
-class VolumeFigures:
-    """One disk; `last_was_good` is None while no backup of it has ended. Deleted and exempt ones
-    are left out.
-    """
+class ProtectionCount:
+    """The volumes of one cloud with one protection."""
+
+    cloud: str
+    protection: str
+    count: int
+
+
+@dataclass(frozen=True)
+class MonitoredVolume:
+    """One volume; `last_was_good` is None while no backup of it has ended."""
 
     cloud: str
     volume_id: str
@@ -50,50 +57,46 @@ class VolumeFigures:
     last_was_good: bool | None
 
 
-def backups(now: datetime) -> list[BackupFigures]:
-    """All of them in one walk over the table."""
+def backups(now: datetime) -> list[BackupCount]:
+    """Counts all of them in one walk over the table."""
     rows: Any = Backup.objects.with_tracking_state(now).order_by()
-    found = rows.values("cloud", "status", "tracking_state").annotate(
-        n=Count("pk"), newest=Max("created_at")
-    )
-    return [
-        BackupFigures(row["cloud"], row["status"], row["tracking_state"], row["n"], row["newest"])
-        for row in found
-    ]
+    groups = rows.values_list("cloud", "status", "tracking_state")
+    return [BackupCount(*row) for row in groups.annotate(Count("pk"), Max("created_at"))]
 
 
 def in_flight() -> list[InFlightCount]:
-    rows = Backup.objects.filter(status__in=IN_FLIGHT, gone_at=None).order_by().values("cloud")
-    found = rows.annotate(n=Count("pk"), oldest=Min("created_at"))
-    return [InFlightCount(row["cloud"], row["n"], row["oldest"]) for row in found]
+    backups = Backup.objects.filter(status__in=IN_FLIGHT, gone_at=None).order_by()
+    rows = backups.values_list("cloud").annotate(Count("pk"), Min("created_at"))
+    return [InFlightCount(*row) for row in rows]
 
 
-def by_protection(now: datetime) -> list[tuple[str, str, int]]:
-    """Cloud, protection and how many disks."""
-    rows: Any = Volume.objects.with_protection(now).order_by()
-    rows = rows.values_list("cloud", "protection")
-    return list(rows.annotate(n=Count("pk")))
+def by_protection(now: datetime) -> list[ProtectionCount]:
+    volumes: Any = Volume.objects.with_protection(now).order_by()
+    rows = volumes.values_list("cloud", "protection").annotate(Count("pk"))
+    return [ProtectionCount(*row) for row in rows]
 
 
 def chain_sizes() -> dict[str, int]:
-    """MB of stored data by cloud: the newest size of every chain."""
-    rows = Volume.objects.order_by().values_list("cloud").annotate(mb=Sum("chain_size_mb"))
-    return {cloud: mb for cloud, mb in rows if mb is not None}
+    """Returns MB of stored data by cloud: the newest size of every chain."""
+    volumes = Volume.objects.filter(chain_size_mb__isnull=False).order_by()
+    return dict(volumes.values_list("cloud").annotate(Sum("chain_size_mb")))
 
 
 def heartbeats() -> dict[str, datetime]:
     return dict(Heartbeat.objects.values_list("part", "at"))
 
 
-def volumes(now: datetime) -> Iterator[VolumeFigures]:
-    """Every disk that counts, in two queries."""
-    failed = Backup.objects.filter(status__in=FAILED).order_by().values_list("cloud", "volume_id")
-    failures = {
-        (cloud, volume_id): at for cloud, volume_id, at in failed.annotate(at=Max("created_at"))
-    }
+def volumes(now: datetime) -> Iterator[MonitoredVolume]:
+    """Yields every volume that is neither deleted nor exempt, in two queries."""
+    failed = Backup.objects.filter(status__in=FAILED).order_by()
+    last_failures: dict[tuple[str, str | None], datetime | None] = {}
+    for cloud, volume_id, failed_at in failed.values_list("cloud", "volume_id").annotate(
+        Max("created_at")
+    ):
+        last_failures[cloud, volume_id] = failed_at
     rows: Any = Volume.objects.with_protection(now)
     rows = rows.exclude(protection__in=OUTSIDE).order_by("cloud", "volume_id")
-    words = (
+    for row in rows.values(
         "cloud",
         "volume_id",
         "label",
@@ -101,17 +104,22 @@ def volumes(now: datetime) -> Iterator[VolumeFigures]:
         "protection",
         "last_good_at",
         "last_good__created_at",
-    )
-    for cloud, volume_id, label, name, protection, last_good_at, made_at in rows.values_list(
-        *words
     ):
-        was_good = _was_good(made_at, failures.get((cloud, volume_id)))
-        yield VolumeFigures(
-            cloud, volume_id, label or name or "", protection, last_good_at, was_good
+        failed_at = last_failures.get((row["cloud"], row["volume_id"]))
+        yield MonitoredVolume(
+            cloud=row["cloud"],
+            volume_id=row["volume_id"],
+            title=row["label"] or row["name"] or "",
+            protection=row["protection"],
+            last_good_at=row["last_good_at"],
+            last_was_good=_last_was_good(row["last_good__created_at"], failed_at),
         )
 
 
-def _was_good(good: datetime | None, bad: datetime | None) -> bool | None:
-    if good is None or bad is None:
-        return None if good is bad else good is not None
-    return good >= bad
+def _last_was_good(good_at: datetime | None, failed_at: datetime | None) -> bool | None:
+    """Returns whether the newer of the last good and the last failed backup is the good one."""
+    if good_at is None and failed_at is None:
+        return None
+    if good_at is None:
+        return False
+    return failed_at is None or good_at >= failed_at
