@@ -4,12 +4,13 @@ What a chain stores is what its newest member says (CS is a total of the chain):
 members.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
-from statistics import fmean, median
+from statistics import linear_regression, median, variance
 from typing import NamedTuple
 
 from backups.analysis.chains import LARGEST_VOLUME_GB, Chain
@@ -18,6 +19,7 @@ from backups.vbs.statuses import STORES_NOTHING
 
 LEAST_POINTS = 3  # below it there is no trend
 _OLDEST = date(2012, 1, 1)  # nothing was stored before there were such clouds
+# The factor of Student's t for an interval of 95 %, by degrees of freedom from 1 on.
 _T95 = (
     12.71,
     4.30,
@@ -34,23 +36,26 @@ _T95 = (
     2.16,
     2.14,
     2.13,
-)  # Student's t
+)
 _T95_BEYOND = 2.1
-_ODD_TIMES, _ODD_MB, _ODD_AFTER = (
-    5,
-    1024,
-    4,
-)  # a jump: so many times the usual change, and by as much; seen before
+# A jump is more than so many times the usual change, more than so much beyond it, and known only
+# after so many changes.
+_JUMP_TIMES_USUAL = 5
+_JUMP_BEYOND_USUAL_MB = 1024
+_CHANGES_BEFORE_JUMP = 4
 
 
 class Change(NamedTuple):
-    """What a day added: MB stored, backups, and GB of the disks that they are of (what a quota
+    """What a day added: MB stored, backups, and GB of the volumes that they are of (what a quota
     counts).
     """
 
     mb: int = 0
     backups: int = 0
     gb: int = 0
+
+    def plus(self, other: "Change") -> "Change":
+        return Change(self.mb + other.mb, self.backups + other.backups, self.gb + other.gb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Trend:
 
     @property
     def is_sure(self) -> bool:
-        """Is it known at all whether it rises or falls?"""
+        """Returns whether it is known at all that it rises, or that it falls."""
         return abs(self.slope) > self.margin
 
 
@@ -96,112 +101,122 @@ class Jump:
         )
 
 
-def changes(found: Iterable[Chain], facts: Iterable[Fact], now: datetime) -> dict[date, Change]:
-    """Of one disk, by day. The MB of all days together are what its chains hold now; an odd chain
-    counts nowhere.
+def changes(chains: Iterable[Chain], facts: Iterable[Fact], now: datetime) -> dict[date, Change]:
+    """Returns what one volume added, by day. The MB of all days together are what its chains hold
+    now; the MB of an odd chain count nowhere.
     """
-    by_id = {fact.id: fact for fact in facts}
-    days: dict[date, list[int]] = {}
-    for chain in found:
-        members = [by_id[member.id] for member in chain.members]
-        for member, fact in zip(chain.members, members, strict=True):
-            size = max(0, min(fact.size or 0, LARGEST_VOLUME_GB))
-            _add(days, _day(member.at, now), 0, 1, size)
+    fact_of = {fact.id: fact for fact in facts}
+    days: dict[date, Change] = defaultdict(Change)
+    for chain in chains:
+        members = [fact_of[member.id] for member in chain.members]
+        for fact in members:
+            gb = max(0, min(fact.size or 0, LARGEST_VOLUME_GB))
+            made_on = _day(fact.at, now)
+            days[made_on] = days[made_on].plus(Change(0, 1, gb))
             if fact.gone_at is not None:
-                _add(days, max(_day(fact.gone_at, now), _day(member.at, now)), 0, -1, -size)
+                gone_on = max(_day(fact.gone_at, now), made_on)
+                days[gone_on] = days[gone_on].plus(Change(0, -1, -gb))
         if not chain.odd:
-            for day, mb in _levels(chain, members, now):
-                _add(days, day, mb, 0, 0)
-    return {day: Change(*total) for day, total in sorted(days.items()) if any(total)}
+            for day, mb in _size_changes(members, now):
+                days[day] = days[day].plus(Change(mb, 0, 0))
+    return {day: change for day, change in sorted(days.items()) if any(change)}
 
 
 def points(changed: Mapping[date, Change], *, first: date, last: date) -> list[Point]:
-    """One a day from `first` to `last`; none before anything was stored."""
-    mb = backups = gb = 0
+    """Returns a point a day from `first` to `last`; none before anything was stored."""
+    total = Change()
+    has_begun = False
     for day, change in changed.items():
         if day < first:
-            mb, backups, gb = mb + change.mb, backups + change.backups, gb + change.gb
-    found = []
-    begun = any(day < first for day in changed)
-    for n in range((last - first).days + 1):
-        day = first + timedelta(days=n)
-        change = changed.get(day, Change())
-        begun = begun or day in changed
-        mb, backups, gb = mb + change.mb, backups + change.backups, gb + change.gb
-        if begun:
-            found.append(Point(day, mb, backups, gb))
-    return found
+            total = total.plus(change)
+            has_begun = True
+    series = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        if day in changed:
+            total = total.plus(changed[day])
+            has_begun = True
+        if has_begun:
+            series.append(Point(day, total.mb, total.backups, total.gb))
+    return series
 
 
 def trend(values: Sequence[tuple[date, float]]) -> Trend | None:
-    """Least squares. None below three points: not enough data."""
+    """Returns the line of least squares; None below three points, or when all are of one day."""
     if len(values) < LEAST_POINTS:
         return None
-    xs, ys = [day.toordinal() for day, _ in values], [value for _, value in values]
-    x_mean, y_mean = fmean(xs), fmean(ys)
-    spread = sum((x - x_mean) ** 2 for x in xs)
+    first_day = values[0][0]
+    xs = [(day - first_day).days for day, _ in values]
+    ys = [value for _, value in values]
+    spread = variance(xs) * (len(xs) - 1)  # the sum of squares around the mean
     if not spread:
         return None
-    slope = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True)) / spread
-    left = sum((y - y_mean - slope * (x - x_mean)) ** 2 for x, y in zip(xs, ys, strict=True))
-    free = len(values) - 2
-    t = _T95[free - 1] if free <= len(_T95) else _T95_BEYOND
-    return Trend(slope, t * sqrt(left / free / spread), y_mean + slope * (max(xs) - x_mean))
+    slope, intercept = linear_regression(xs, ys)
+    residuals = [y - (intercept + slope * x) for x, y in zip(xs, ys, strict=True)]
+    degrees_of_freedom = len(xs) - 2
+    residual_variance = sum(residual**2 for residual in residuals) / degrees_of_freedom
+    t = _T95[degrees_of_freedom - 1] if degrees_of_freedom <= len(_T95) else _T95_BEYOND
+    return Trend(
+        slope=slope,
+        margin=t * sqrt(residual_variance / spread),
+        value=intercept + slope * max(xs),
+    )
 
 
-def days_until(limit: float, now: float, found: Trend | None) -> float | None:
-    """0 when it is reached; None when the trend does not lead there for sure."""
-    if now >= limit:
+def days_until(limit: float, used: float, line: Trend | None) -> float | None:
+    """Returns 0 when the limit is reached; None when the trend does not lead there for sure."""
+    if used >= limit:
         return 0.0
-    if found is None or found.slope <= 0 or not found.is_sure:
+    if line is None or line.slope <= 0 or not line.is_sure:
         return None
-    return (limit - now) / found.slope
+    return (limit - used) / line.slope
 
 
-def jump(found: Sequence[Point]) -> Jump | None:
-    """The last change, when it is far from the usual one."""
-    moved = [(after.day, after.mb - before.mb) for before, after in pairwise(found)]
-    moved = [(day, mb) for day, mb in moved if mb]
-    if len(moved) <= _ODD_AFTER:
+def jump(series: Sequence[Point]) -> Jump | None:
+    """Returns the last change, when it is far from the usual one."""
+    moves: list[tuple[date, int]] = []
+    for before, after in pairwise(series):
+        if after.mb != before.mb:
+            moves.append((after.day, after.mb - before.mb))
+    if len(moves) <= _CHANGES_BEFORE_JUMP:
         return None
-    usual = median(abs(mb) for _, mb in moved[:-1])
-    day, mb = moved[-1]
-    if abs(mb) <= _ODD_TIMES * usual or abs(mb) - usual <= _ODD_MB:
+    usual = median(abs(mb) for _, mb in moves[:-1])
+    day, mb = moves[-1]
+    if abs(mb) <= _JUMP_TIMES_USUAL * usual or abs(mb) - usual <= _JUMP_BEYOND_USUAL_MB:
         return None
     return Jump(day, mb, round(usual))
 
 
-def _levels(chain: Chain, facts: Sequence[Fact], now: datetime) -> list[tuple[date, int]]:
-    """By how much the chain's size changed, and when: its newest member that is there tells it."""
-    stores = [n for n, fact in enumerate(facts) if fact.status not in STORES_NOTHING]
-    events = [(_day(chain.members[n].at, now), 0, n) for n in stores]
-    events += [
-        (max(_day(gone, now), _day(chain.members[n].at, now)), 1, n)
-        for n in stores
-        if (gone := facts[n].gone_at)
-    ]
-    there: list[int] = []  # in order; those that are gone are dropped when they come to the end
-    gone_ones: set[int] = set()
-    moved, level = [], 0
-    for day, is_end, n in sorted(events):
-        if is_end:
-            gone_ones.add(n)
+def _size_changes(members: Sequence[Fact], now: datetime) -> list[tuple[date, int]]:
+    """Returns when the size of a chain changed and by how many MB: its newest member that is there
+    tells it.
+    """
+    events: list[tuple[date, bool, int]] = []  # day, does it go, place in the chain
+    for place, fact in enumerate(members):
+        if fact.status in STORES_NOTHING:
+            continue
+        made_on = _day(fact.at, now)
+        events.append((made_on, False, place))
+        if fact.gone_at is not None:
+            events.append((max(_day(fact.gone_at, now), made_on), True, place))
+    present: list[int] = []  # in order; those that are gone are dropped when they come to the end
+    gone: set[int] = set()
+    size_changes = []
+    size = 0
+    for day, goes, place in sorted(events):
+        if goes:
+            gone.add(place)
         else:
-            there.append(n)
-        while there and there[-1] in gone_ones:
-            there.pop()
-        size = (facts[there[-1]].chain_size_mb or 0) if there else 0
-        if size != level:
-            moved.append((day, size - level))
-            level = size
-    return moved
-
-
-def _add(days: dict[date, list[int]], day: date, mb: int, backups: int, gb: int) -> None:
-    total = days.setdefault(day, [0, 0, 0])
-    total[0], total[1], total[2] = total[0] + mb, total[1] + backups, total[2] + gb
+            present.append(place)
+        while present and present[-1] in gone:
+            present.pop()
+        size_before = size
+        size = (members[present[-1]].chain_size_mb or 0) if present else 0
+        if size != size_before:
+            size_changes.append((day, size - size_before))
+    return size_changes
 
 
 def _day(at: datetime, now: datetime) -> date:
-    """A time that cannot be true is moved to the nearest that can."""
+    """Returns the day of UTC. A time that cannot be true is moved to the nearest that can."""
     return max(min(at, now + SKEW).astimezone(UTC).date(), _OLDEST)
