@@ -10,7 +10,7 @@ from backups.analysis.growth import Change
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
 from backups.clouds.sign_in import AFTER_REFUSAL
 from backups.models import Backup, Cloud, CloudCalls, StoredDay
-from backups.reports.growth import Growth, growth_of
+from backups.reports.growth import Growth, changes_by_cloud, growth_of
 from backups.vbs.clouds import CloudConfig
 from backups.vbs.kind import MIN_VOTES, Votes, proves
 
@@ -127,7 +127,7 @@ def _count_all(now: datetime) -> _Counts:
         due=_count_due(now),
         conflicts=_count_conflicts(),
         calls=_count_calls(),
-        stored_days=_stored_days(),
+        stored_days=changes_by_cloud(StoredDay.objects.all()),
     )
 
 
@@ -153,13 +153,6 @@ def _count_calls() -> dict[str, dict[str, int]]:
     for cloud, class_name, count in CloudCalls.objects.values_list("cloud", "class_name", "n"):
         calls.setdefault(cloud, {})[class_name] = count
     return calls
-
-
-def _stored_days() -> dict[str, dict[int, Change]]:
-    changes: dict[str, dict[int, Change]] = {}
-    for cloud, day, *change in StoredDay.objects.values_list("cloud", "day", "mb", "backups", "gb"):
-        changes.setdefault(cloud, {})[day] = Change(*change)
-    return changes
 
 
 def _state(

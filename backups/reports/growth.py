@@ -1,10 +1,12 @@
-"""What is stored over time in all clouds or of one disk, where that leads, and when a limit is
+"""What is stored over time in all clouds or of one volume, where that leads, and when a limit is
 reached.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from django.db.models import QuerySet
 
 from backups.analysis import growth
 from backups.analysis.chains import MOST_BACKUPS, Chain
@@ -17,11 +19,10 @@ from backups.analysis.growth import (
     Trend,
     days_until,
     jump,
-    points,
     trend,
 )
 from backups.clouds import quota
-from backups.models import Cloud
+from backups.models import Cloud, StoredDay
 from backups.vbs.quota import Quota
 
 DAYS = 30
@@ -29,8 +30,8 @@ DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """A quota of a cloud, or how many backups a disk may have: `backups`, or `gigabytes` of the
-    disks they are of.
+    """A quota of a cloud, or how many backups a volume may have. `what`: `backups`, or `gigabytes`
+    of the volumes that they are of.
 
     `days` None: no end in sight, or nobody can say; `sentence` tells.
     """
@@ -57,101 +58,114 @@ class Growth:
 
 
 def of_clouds(now: datetime) -> Growth:
-    """All clouds together, with the quotas of each. One query."""
-    changed: dict[str, dict[int, Change]] = {}
-    quotas: dict[str, Quota] = {}
-    days = ("stored_days__day", "stored_days__mb", "stored_days__backups", "stored_days__gb")
-    for name, backups, gb, day, *change in Cloud.objects.values_list(
-        "name", "quota_backups", "quota_gb", *days
-    ):
-        quotas[name] = quota.in_force(Cloud(name=name, quota_backups=backups, quota_gb=gb))
-        if day is not None:
-            changed.setdefault(name, {})[day] = Change(*change)
-    return growth_of(changed, quotas, now)
+    """Returns the growth of all clouds together, with the quotas of each, in two queries."""
+    quotas = {cloud.name: quota.in_force(cloud) for cloud in Cloud.objects.all()}
+    return growth_of(changes_by_cloud(StoredDay.objects.all()), quotas, now)
+
+
+def changes_by_cloud(stored_days: QuerySet[StoredDay]) -> dict[str, dict[int, Change]]:
+    """Returns the changes by cloud and day, as `StoredDay` counts days."""
+    changes: dict[str, dict[int, Change]] = {}
+    for cloud, day, *change in stored_days.values_list("cloud", "day", "mb", "backups", "gb"):
+        changes.setdefault(cloud, {})[day] = Change(*change)
+    return changes
 
 
 def growth_of(
-    changed: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime
+    changes: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime
 ) -> Growth:
-    """From changes by cloud and day, as `StoredDay` counts days. The limit that is reached first
-    comes first.
+    """Returns the growth of several clouds from their `changes_by_cloud`. The limit that is reached
+    first comes first.
     """
-    limits = [
-        _limit(cloud, what, most, values, f"of {most:,} {what} of {cloud} are used")
-        for cloud, given in quotas.items()
-        for what, most, values in _quotas(given, _points([changed.get(cloud, {})], now))
-        if most is not None
-    ]
-    return _growth(_points(list(changed.values()), now), limits)
+    limits: list[Limit] = []
+    for cloud, quota_of_cloud in quotas.items():
+        points = _points([changes.get(cloud, {})], now)
+        most_backups = quota_of_cloud.backups
+        if most_backups is not None:
+            used = [(point.day, point.backups) for point in points]
+            head = f"of {most_backups:,} backups of {cloud} are used"
+            limits.append(_limit(cloud, "backups", most_backups, used, head))
+        most_gb = quota_of_cloud.gigabytes
+        if most_gb is not None:
+            used = [(point.day, point.gb) for point in points]
+            head = f"of {most_gb:,} gigabytes of {cloud} are used"
+            limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
+    return _growth(_points(changes.values(), now), limits)
 
 
 def growth_of_volume(
     cloud: str, chains: Iterable[Chain], facts: Sequence[Fact], now: datetime
 ) -> Growth:
-    """A disk may have 20 backups (API.md §5); those that are tracked are counted."""
-    changed = {day.toordinal(): one for day, one in growth.changes(chains, facts, now).items()}
-    found = _points([changed], now)
-    values = [(one.day, one.backups) for one in found]
+    """A volume may have 20 backups (API.md §5); those that are tracked are counted."""
+    changes = growth.changes(chains, facts, now)
+    points = _points([{day.toordinal(): change for day, change in changes.items()}], now)
+    used = [(point.day, point.backups) for point in points]
     head = f"of at most {MOST_BACKUPS} backups of a disk are known"
-    return _growth(found, [_limit(cloud, "backups", MOST_BACKUPS, values, head)])
+    return _growth(points, [_limit(cloud, "backups", MOST_BACKUPS, used, head)])
 
 
-def _growth(found: Sequence[Point], limits: Sequence[Limit]) -> Growth:
-    line, odd = trend([(point.day, point.mb) for point in found]), jump(found)
-    first = sorted(limits, key=lambda one: (one.days is None, one.days or 0, one.cloud, one.what))
+def _growth(points: Sequence[Point], limits: Sequence[Limit]) -> Growth:
+    line = trend([(point.day, point.mb) for point in points])
+    last_jump = jump(points)
     return Growth(
-        points=tuple(found),
+        points=tuple(points),
         trend=line,
-        jump=odd,
-        sentence=_sentence(line, odd),
-        limits=tuple(first),
+        jump=last_jump,
+        sentence=_sentence(line, last_jump),
+        limits=tuple(sorted(limits, key=_urgency)),
     )
 
 
-def _points(several: Sequence[Mapping[int, Change]], now: datetime) -> list[Point]:
-    total: dict[date, Change] = {}
-    for changes in several:
-        for day, one in changes.items():
-            so_far = total.get(date.fromordinal(day), Change())
-            both = Change(so_far.mb + one.mb, so_far.backups + one.backups, so_far.gb + one.gb)
-            total[date.fromordinal(day)] = both
+def _urgency(limit: Limit) -> tuple[bool, float, str, str]:
+    return limit.days is None, limit.days or 0, limit.cloud, limit.what
+
+
+def _points(changes: Iterable[Mapping[int, Change]], now: datetime) -> list[Point]:
+    """Returns the points of the last 30 days from changes by day, those of several clouds added."""
+    total: dict[int, Change] = {}
+    for changes_by_day in changes:
+        for day, change in changes_by_day.items():
+            total[day] = total.get(day, Change()).plus(change)
+    by_date = {date.fromordinal(day): change for day, change in sorted(total.items())}
     today = now.astimezone(UTC).date()
-    return points(dict(sorted(total.items())), first=today - timedelta(days=DAYS - 1), last=today)
+    return growth.points(by_date, first=today - timedelta(days=DAYS - 1), last=today)
 
 
-Values = list[tuple[date, int]]
-
-
-def _quotas(given: Quota, found: Sequence[Point]) -> tuple[tuple[str, int | None, Values], ...]:
-    return (
-        ("backups", given.backups, [(one.day, one.backups) for one in found]),
-        ("gigabytes", given.gigabytes, [(one.day, one.gb) for one in found]),
-    )
-
-
-def _limit(cloud: str, what: str, most: int, values: Values, head: str) -> Limit:
+def _limit(
+    cloud: str, what: str, most: int, values: Sequence[tuple[date, int]], head: str
+) -> Limit:
+    """`values`: how much was used at the end of each day; `head`: how the sentence begins after the
+    number that is used now.
+    """
     used = values[-1][1] if values else 0
     days = days_until(most, used, trend(values))
-    sentence = f"{used:,} {head}{_rest(days, few=len(values) < LEAST_POINTS)}"
-    return Limit(cloud=cloud, what=what, used=used, quota=most, days=days, sentence=sentence)
-
-
-def _rest(days: float | None, *, few: bool) -> str:
     if days == 0:
-        return ": there is no room for more."
-    if days is not None:
-        return (
-            f"; at this pace the rest lasts about {days:,.0f} day{'s' if round(days) != 1 else ''}."
-        )
-    return "; not enough data to say how long the rest lasts." if few else "; no end is in sight."
+        end = ": there is no room for more."
+    elif days is not None:
+        plural = "" if round(days) == 1 else "s"
+        end = f"; at this pace the rest lasts about {days:,.0f} day{plural}."
+    elif len(values) < LEAST_POINTS:
+        end = "; not enough data to say how long the rest lasts."
+    else:
+        end = "; no end is in sight."
+    return Limit(
+        cloud=cloud,
+        what=what,
+        used=used,
+        quota=most,
+        days=days,
+        sentence=f"{used:,} {head}{end}",
+    )
 
 
-def _sentence(line: Trend | None, odd: Jump | None) -> str:
+def _sentence(line: Trend | None, last_jump: Jump | None) -> str:
     if line is None:
         return "Not enough data: a trend needs three days."
     by = f"{abs(line.slope):,.0f} ± {line.margin:,.0f} MB a day"
     if not line.is_sure:
-        text = f"Neither growing nor shrinking for sure: {by}."
+        sentence = f"Neither growing nor shrinking for sure: {by}."
+    elif line.slope > 0:
+        sentence = f"Growing by {by}."
     else:
-        text = f"{'Growing' if line.slope > 0 else 'Shrinking'} by {by}."
-    return f"{text} {odd.sentence}" if odd else text
+        sentence = f"Shrinking by {by}."
+    return f"{sentence} {last_jump.sentence}" if last_jump else sentence

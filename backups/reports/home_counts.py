@@ -18,6 +18,7 @@ from backups.models import Backup, Cloud, OutcomeBucket, StoredDay, Volume
 from backups.models.backup import BackupQuerySet
 from backups.models.columns import unindexed
 from backups.models.volume import VolumeQuerySet
+from backups.reports.growth import changes_by_cloud
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def count(
         stale_by_cloud=_count_stale(not_gone, clouds, now),
         volumes=_count_volumes(Volume.objects.filter(of_clouds), now),
         outcomes=_count_outcomes(buckets, clouds, now),
-        stored_days=_stored_days(StoredDay.objects.filter(of_clouds)),
+        stored_days=changes_by_cloud(StoredDay.objects.filter(of_clouds)),
     )
 
 
@@ -155,10 +156,3 @@ def _count_outcomes(
             missed=int(row["total_missed"]),
         )
     return counts
-
-
-def _stored_days(days: QuerySet[StoredDay]) -> dict[str, dict[int, Change]]:
-    changes: dict[str, dict[int, Change]] = {}
-    for cloud, day, *change in days.order_by().values_list("cloud", "day", "mb", "backups", "gb"):
-        changes.setdefault(cloud, {})[day] = Change(*change)
-    return changes

@@ -32,7 +32,7 @@ ASKED = {
     f"/backups/{uuid.UUID(int=1)}/": 13,
     "/volumes/?cloud=otc": 12,
     "/volumes/otc/d-0/": 8,
-    "/volumes/growing/": 5,
+    "/volumes/growing/": 6,
     "/volumes/rules/": 6,
     "/failures/": 8,
     "/clouds/": 11,
