@@ -2,7 +2,6 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
@@ -10,18 +9,19 @@ from django.utils.cache import get_conditional_response
 from backups.reports.data_version import data_version
 
 
-def etag(request: HttpRequest, now: datetime, *more: Any) -> str:
+def etag(request: HttpRequest, now: datetime, *more: object) -> str:
     """Differs with the data, the time where it matters, reader and token; `more`: what else the
     answer shows.
     """
-    reader = (request.user.pk, getattr(getattr(request, "auth", None), "pk", None))
+    token = getattr(request, "auth", None)  # only requests of the API have it
+    reader = (request.user.pk, getattr(token, "pk", None))
     seed = repr((data_version(now), reader, more))
     return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
 
 
 def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
-    """304 when the reader has this version already; only GET and HEAD are ever conditional on
-    it.
+    """Returns a 304 when the reader has this version already; only GET and HEAD are ever
+    conditional on it.
     """
     if request.method not in ("GET", "HEAD"):
         return None

@@ -13,50 +13,66 @@ from django.db.models import F, QuerySet, Subquery, Sum
 
 from backups.clouds.registry import configured
 from backups.models import Backup, Cloud, Stamp, Volume
-from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR
 
-_INSTANTS: tuple[tuple[type[Backup] | type[Volume], str], ...] = (
-    (Backup, "stale_at"),
-    (Backup, "stuck_at"),
-    (Volume, "late_at"),
-    (Volume, "overdue_at"),
-    (Volume, "exempt_until"),
-)
+_COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
 
 
 def data_version(now: datetime) -> str:
     """Two queries, whatever the number of rows."""
-    passed = {
-        f"turn_{at}": _passed(model, column, now) for at, (model, column) in enumerate(_INSTANTS)
-    }
-    stamps = Stamp.objects.order_by("shard").filter(shard=0).annotate(**passed)
-    total = Stamp.objects.order_by().values(one=F("shard") * 0).annotate(n=Sum("n")).values("n")
-    row = stamps.values_list(Subquery(total), *passed).first()
-    clouds = Cloud.objects.order_by("name").values_list(
-        "name", "last_good_at", "backups_listed_at", "paused_until"
-    )
-    heard = [
-        (
-            name,
-            good is not None and good > now - SILENT_AFTER,
-            listed is not None and listed > now - LISTED_FOR,
-            paused is not None and paused > now,
+    seed = repr((_stamp_and_instants(now), _clouds(now), _settings()))
+    return hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
+
+
+def _stamp_and_instants(now: datetime) -> tuple[object, ...] | None:
+    """Returns the number of all writes, and of each instant that changes a state the last one that
+    has passed.
+    """
+    one_group = Stamp.objects.order_by().values(group=F("shard") * 0)
+    writes = one_group.annotate(total=Sum("n")).values("total")
+    return (
+        Stamp.objects.filter(shard=0)
+        .order_by("shard")
+        .values_list(
+            Subquery(writes),
+            _last_passed(Backup.objects.all(), "stale_at", now),
+            _last_passed(Backup.objects.all(), "stuck_at", now),
+            _last_passed(Volume.objects.all(), "late_at", now),
+            _last_passed(Volume.objects.all(), "overdue_at", now),
+            _last_passed(Volume.objects.all(), "exempt_until", now),
         )
-        for name, good, listed, paused in clouds
+        .first()
+    )
+
+
+def _last_passed(rows: QuerySet[Any], column: str, now: datetime) -> Subquery:
+    passed = rows.filter(**{f"{column}__lte": now})
+    return Subquery(passed.order_by(f"-{column}").values(column)[:1])
+
+
+def _clouds(now: datetime) -> list[tuple[object, ...]]:
+    """Returns of each cloud what time alone changes."""
+    return [
+        (
+            cloud.name,
+            cloud.is_heard(now),
+            cloud.backups_listed_at is not None and cloud.backups_listed_at > now - LISTED_FOR,
+            cloud.paused_until is not None and cloud.paused_until > now,
+        )
+        for cloud in Cloud.objects.only(*_COLUMNS).order_by("name")
     ]
-    return hashlib.blake2b(repr((row, heard, _settings())).encode(), digest_size=12).hexdigest()
-
-
-def _passed(model: type[Backup] | type[Volume], column: str, now: datetime) -> Subquery:
-    rows: QuerySet[Any] = model._default_manager.filter(**{f"{column}__lte": now})
-    return Subquery(rows.order_by(f"-{column}").values(column)[:1])
 
 
 def _settings() -> list[tuple[object, ...]]:
-    """Of the configuration what answers show."""
-    clouds = configured().values()
+    """Returns of the configuration what answers show."""
     return [
-        (one.name, one.region, one.api, one.type_full, one.requests_per_second, one.follow)
-        for one in clouds
+        (
+            cloud.name,
+            cloud.region,
+            cloud.api,
+            cloud.type_full,
+            cloud.requests_per_second,
+            cloud.follow,
+        )
+        for cloud in configured().values()
     ]

@@ -1,8 +1,8 @@
-"""The causes of failures, each once: one answer for pages, API and CSV, in three queries."""
+"""The causes of failures, each once: one answer for pages, API and CSV."""
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -25,8 +25,8 @@ from backups.analysis.causes import explain
 from backups.analysis.facts import SKEW
 from backups.models import Backup, Cause
 
-IDS = 100  # of one cause; `count` says how many there are
-EXAMPLES = 5
+IDS_PER_CAUSE = 100  # `count` says how many there are
+EXAMPLES_PER_CAUSE = 5
 DAYS = 30
 
 
@@ -70,97 +70,102 @@ def causes(
     clouds: Iterable[str] | None = None,
     zone: tzinfo = UTC,
 ) -> list[CauseState]:
-    """Every cause that a tracked backup has now, the one seen last first. What is gone in its cloud
-    counts no more.
+    """Returns every cause that a tracked backup has now, the one seen last first, in three queries.
+    What is gone in its cloud counts no more.
+
+    `cloud`: only this one; `clouds`: only these, which the reader may see.
     """
-    rows = Backup.objects.filter(cause__isnull=False).order_by()
+    backups = Backup.objects.filter(cause__isnull=False).order_by()
     if cloud is not None:
-        rows = rows.filter(cloud=cloud)
+        backups = backups.filter(cloud=cloud)
     if clouds is not None:
-        rows = rows.filter(cloud__in=list(clouds))
-    rows = rows.annotate(at=_happened(now))
-    days = last_days(now, zone, count=DAYS)
-    counts = _counts(rows, days)
+        backups = backups.filter(cloud__in=list(clouds))
+    backups = backups.annotate(at=_happened_at(now))
+    counts = _count_by_cause(backups, last_days(now, zone, count=DAYS))
     if not counts:
         return []
-    newest = _newest(rows)
-    known = Cause.objects.filter(pk__in=counts)
-    found = [_state(row, counts[row.key], newest.get(row.key, [])) for row in known]
-    return sorted(found, key=lambda one: (one.last_seen_at, one.count, one.key), reverse=True)
+    newest = _newest_by_cause(backups)
+    states = [
+        _cause_state(cause, counts[cause.key], newest.get(cause.key, []))
+        for cause in Cause.objects.filter(pk__in=counts)
+    ]
+    return sorted(states, key=_recency, reverse=True)
+
+
+def _recency(cause: CauseState) -> tuple[datetime, int, str]:
+    return cause.last_seen_at, cause.count, cause.key
 
 
 @dataclass
-class _Counted:
-    """What the backups of one cause say together."""
+class _CauseCounts:
+    """What the backups of one cause add up to; `by_day`: of each of the days that are told."""
 
-    count: int
-    first: datetime
-    last: datetime
-    clouds: set[str]
+    first_seen_at: datetime
+    last_seen_at: datetime
     by_day: list[int]
-
-    def add(
-        self, *, count: int, first: datetime, last: datetime, cloud: str, day: int | None
-    ) -> None:
-        self.count, self.first, self.last = (
-            self.count + count,
-            min(self.first, first),
-            max(self.last, last),
-        )
-        self.clouds.add(cloud)
-        if day is not None:
-            self.by_day[day] += count
+    count: int = 0
+    clouds: set[str] = field(default_factory=set)
 
 
-def _counts(rows: Any, days: Sequence[Day]) -> dict[str, _Counted]:
-    day = Case(
-        *(When(at__gte=one.begin, then=Value(n)) for n, one in reversed(list(enumerate(days)))),
-        output_field=IntegerField(null=True),
-    )
-    grouped = (
-        rows.annotate(day=day)
-        .values_list("cause", "cloud", "day")
-        .annotate(Count("pk"), Min("at"), Max("at"))
-    )
-    found: dict[str, _Counted] = {}
-    for key, cloud, n, count, first, last in grouped:
-        mine = found.setdefault(key, _Counted(0, first, last, set(), [0] * len(days)))
-        mine.add(count=count, first=first, last=last, cloud=cloud, day=n)
-    return found
+def _count_by_cause(backups: Any, days: Sequence[Day]) -> dict[str, _CauseCounts]:
+    groups = backups.annotate(day=_index_of_day(days)).values("cause", "cloud", "day")
+    counts: dict[str, _CauseCounts] = {}
+    for row in groups.annotate(count=Count("pk"), first=Min("at"), last=Max("at")):
+        cause = counts.get(row["cause"])
+        if cause is None:
+            cause = _CauseCounts(row["first"], row["last"], by_day=[0] * len(days))
+            counts[row["cause"]] = cause
+        cause.first_seen_at = min(cause.first_seen_at, row["first"])
+        cause.last_seen_at = max(cause.last_seen_at, row["last"])
+        cause.clouds.add(row["cloud"])
+        cause.count += row["count"]
+        if row["day"] is not None:
+            cause.by_day[row["day"]] += row["count"]
+    return counts
 
 
-def _newest(rows: Any) -> dict[str, list[Example]]:
-    """The newest backups of each cause, the newest first."""
+def _index_of_day(days: Sequence[Day]) -> Case:
+    """Returns which of `days` a backup failed on, as an expression; null before the first."""
+    cases = [When(at__gte=day.begin, then=Value(index)) for index, day in enumerate(days)]
+    cases.reverse()  # The first that is true counts, so the last day comes first.
+    return Case(*cases, output_field=IntegerField(null=True))
+
+
+def _newest_by_cause(backups: Any) -> dict[str, list[Example]]:
+    """Returns the newest backups of each cause, the newest first."""
     place = Window(RowNumber(), partition_by="cause", order_by=(F("at").desc(), F("pk")))
-    picked = rows.annotate(place=place).filter(place__lte=IDS).order_by("cause", "place")
-    found: dict[str, list[Example]] = {}
-    for row in picked.values("cause", "id", "name", "cloud", "volume_id", "at"):
-        found.setdefault(row.pop("cause"), []).append(Example(**row))
-    return found
+    newest = backups.annotate(place=place).filter(place__lte=IDS_PER_CAUSE)
+    examples: dict[str, list[Example]] = {}
+    for row in newest.order_by("cause", "place").values(
+        "cause", "id", "name", "cloud", "volume_id", "at"
+    ):
+        cause = row.pop("cause")
+        examples.setdefault(cause, []).append(Example(**row))
+    return examples
 
 
-def _state(row: Cause, counted: _Counted, newest: Sequence[Example]) -> CauseState:
-    told = explain(status=row.state, reason=row.text)
+def _cause_state(cause: Cause, counts: _CauseCounts, newest: Sequence[Example]) -> CauseState:
+    explained = explain(status=cause.state, reason=cause.text)
     return CauseState(
-        code=row.code,
-        text=row.text,
-        meaning=told.meaning,
-        advice=told.advice,
-        count=counted.count,
-        first_seen_at=counted.first,
-        last_seen_at=counted.last,
-        ids=tuple(str(one.id) for one in newest),
-        key=row.key,
-        state=row.state,
-        clouds=tuple(sorted(counted.clouds)),
-        examples=tuple(newest[:EXAMPLES]),
-        by_day=tuple(counted.by_day),
+        code=cause.code,
+        text=cause.text,
+        meaning=explained.meaning,
+        advice=explained.advice,
+        count=counts.count,
+        first_seen_at=counts.first_seen_at,
+        last_seen_at=counts.last_seen_at,
+        ids=tuple(str(example.id) for example in newest),
+        key=cause.key,
+        state=cause.state,
+        clouds=tuple(sorted(counts.clouds)),
+        examples=tuple(newest[:EXAMPLES_PER_CAUSE]),
+        by_day=tuple(counts.by_day),
     )
 
 
-def _happened(now: datetime) -> Case:
-    """When the cloud began it; a time that cannot be believed gives way to when it was added
-    here.
+def _happened_at(now: datetime) -> Case:
+    """Returns when the cloud began it; a time that cannot be believed gives way to when it was
+    added here.
     """
     believed = When(created_at__lte=now + SKEW, then=F("created_at"))
     return Case(believed, default=F("tracked_at"), output_field=DateTimeField())

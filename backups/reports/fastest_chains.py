@@ -1,25 +1,22 @@
-"""Which chains grow fastest: the newest chain of each disk, by what its size rose a day. One
-query.
-"""
+"""Which chains grow fastest: the newest chain of each volume, by what its size rose a day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from backups.models import Backup, Volume
 
 WINDOW = timedelta(days=30)
-LEAST_POINTS, LEAST_SPAN = (
-    3,
-    timedelta(days=1),
-)  # sizes that make a rate, and over how long: hours say nothing of days
-_DAY = 86_400.0
+# Sizes that make a rate, and over how long: hours say nothing of days.
+LEAST_POINTS = 3
+LEAST_SPAN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Growing:
+class GrowingChain:
     """`mb_a_day` between the first and the last size of the chain; `points` is of how many
     sizes.
     """
@@ -33,49 +30,61 @@ class Growing:
     points: int
 
 
-def fastest(now: datetime, most: int = 20) -> list[Growing]:
-    """Copies and VM backups have chains of their own and are left out; so is what is gone."""
-    rows: Any = Backup.objects.filter(
+def fastest(now: datetime, most: int = 20) -> list[GrowingChain]:
+    """Copies and VM backups have chains of their own and are left out; so is what is gone. Two
+    queries.
+    """
+    backups: Any = Backup.objects.filter(
         created_at__gt=now - WINDOW,
         gone_at=None,
         chain_size_mb__isnull=False,
         volume_id__isnull=False,
     ).exclude(service_type__in=("vm", "disk_copy", "vm_copy"))
-    columns = ("cloud", "volume_id", "created_at", "kind", "chain_size_mb")
-    found = rows.order_by("cloud", "volume_id", "created_at", "id").values_list(*columns)
-    grown = [
-        one
-        for volume, several in groupby(found, key=lambda row: row[:2])
-        if (one := _growing(volume, several))
-    ]
-    grown.sort(key=lambda one: (-one.mb_a_day, one.cloud, one.volume_id))
-    return _titled(grown[:most])
+    rows = backups.order_by("cloud", "volume_id", "created_at", "id").values(
+        "cloud", "volume_id", "created_at", "kind", "chain_size_mb"
+    )
+    chains = []
+    for _, rows_of_volume in groupby(rows, key=itemgetter("cloud", "volume_id")):
+        chain = _growing_chain(rows_of_volume)
+        if chain is not None:
+            chains.append(chain)
+    chains.sort(key=lambda chain: (-chain.mb_a_day, chain.cloud, chain.volume_id))
+    return _with_titles(chains[:most])
 
 
-def _growing(volume: tuple[str, str], several: Iterable[tuple[Any, ...]]) -> Growing | None:
-    chain: list[tuple[datetime, int]] = []
-    for _, _, at, kind, mb in several:
-        if kind == "full":
-            chain = []
-        chain.append((at, mb))
-    length = chain[-1][0] - chain[0][0]
-    if len(chain) < LEAST_POINTS or length < LEAST_SPAN:
+def _growing_chain(rows_of_volume: Iterable[Mapping[str, Any]]) -> GrowingChain | None:
+    """Returns the newest chain of a volume, if it is long enough to tell a rate and grows."""
+    members: list[Mapping[str, Any]] = []
+    for row in rows_of_volume:
+        if row["kind"] == "full":
+            members = []
+        members.append(row)
+    first = members[0]
+    last = members[-1]
+    length = last["created_at"] - first["created_at"]
+    if len(members) < LEAST_POINTS or length < LEAST_SPAN:
         return None
-    rate = (chain[-1][1] - chain[0][1]) / (length.total_seconds() / _DAY)
-    return (
-        Growing(volume[0], volume[1], volume[1], rate, chain[-1][1], chain[0][0], len(chain))
-        if rate > 0
-        else None
+    mb_a_day = (last["chain_size_mb"] - first["chain_size_mb"]) / (length / timedelta(days=1))
+    if mb_a_day <= 0:
+        return None
+    return GrowingChain(
+        cloud=last["cloud"],
+        volume_id=last["volume_id"],
+        title=last["volume_id"],
+        mb_a_day=mb_a_day,
+        chain_size_mb=last["chain_size_mb"],
+        since=first["created_at"],
+        points=len(members),
     )
 
 
-def _titled(found: list[Growing]) -> list[Growing]:
-    volumes = Volume.objects.filter(volume_id__in=[one.volume_id for one in found])
-    names = {
-        (cloud, pk): label or name
-        for cloud, pk, label, name in volumes.values_list("cloud", "volume_id", "label", "name")
-    }
-    return [
-        replace(one, title=names.get((one.cloud, one.volume_id)) or one.volume_id[:8])
-        for one in found
-    ]
+def _with_titles(chains: list[GrowingChain]) -> list[GrowingChain]:
+    volumes = Volume.objects.filter(volume_id__in=[chain.volume_id for chain in chains])
+    names: dict[tuple[str, str], str | None] = {}
+    for cloud, volume_id, label, name in volumes.values_list("cloud", "volume_id", "label", "name"):
+        names[cloud, volume_id] = label or name
+    titled = []
+    for chain in chains:
+        title = names.get((chain.cloud, chain.volume_id)) or chain.volume_id[:8]
+        titled.append(replace(chain, title=title))
+    return titled

@@ -1,6 +1,4 @@
-"""What was seen to change in a backup, newest first, and how long it was in each status. Two
-queries.
-"""
+"""What was seen to change in a backup, newest first, and how long it was in each status."""
 
 import uuid
 from collections.abc import Sequence
@@ -11,7 +9,7 @@ from typing import Any
 from backups.analysis.history import Span, spans
 from backups.models import Revision
 
-SHOWN = 50  # changes on a page; the JSON API gives them all
+CHANGES_SHOWN = 50  # on a page; the JSON API gives them all
 
 
 @dataclass(frozen=True)
@@ -27,20 +25,28 @@ class Change:
 
 @dataclass(frozen=True)
 class History:
+    """`more`: there are older changes."""
+
     changes: tuple[Change, ...]
-    more: bool  # there are older ones
+    more: bool
     spans: tuple[Span, ...]
 
 
 def history(backup_id: uuid.UUID) -> History:
-    mine = Revision.objects.filter(backup=backup_id)
-    newest = list(mine.newest_first().values_list("at", "changes", "keep")[: SHOWN + 1])
-    kept = list(mine.filter(keep=True).order_by("at", "id").values_list("at", "changes"))
-    changes = tuple(
-        Change(at, words, keep and _is_first(words)) for at, words, keep in newest[:SHOWN]
+    """Returns the newest changes and all statuses of a backup, in two queries."""
+    revisions = Revision.objects.filter(backup=backup_id)
+    newest = list(revisions.newest_first().defer("body")[: CHANGES_SHOWN + 1])
+    changes = []
+    for revision in newest[:CHANGES_SHOWN]:
+        is_first = revision.keep and _is_first(revision.changes)
+        changes.append(Change(revision.at, revision.changes, is_first))
+    status_changes = revisions.filter(keep=True).order_by("at", "id").values_list("at", "changes")
+    return History(
+        changes=tuple(changes),
+        more=len(newest) > CHANGES_SHOWN,
+        spans=spans(status_changes),
     )
-    return History(changes, len(newest) > SHOWN, spans(kept))
 
 
-def _is_first(words: Sequence[dict[str, Any]]) -> bool:
-    return len(words) > 1 and all(word["before"] is None for word in words)
+def _is_first(fields: Sequence[dict[str, Any]]) -> bool:
+    return len(fields) > 1 and all(field["before"] is None for field in fields)
