@@ -1,12 +1,13 @@
-"""What is said of disks: one answer for pages, API, CSV and metrics. Two queries for any number of
-disks.
+"""What is said of volumes: one answer for pages, API, CSV and metrics, in two queries for any
+number of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypedDict
 
 from django.db.models import Q
 
@@ -22,63 +23,58 @@ from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.reports.growth import Growth, growth_of_volume
 
 COLUMNS = (
-    *(
-        "pk",
-        "cloud",
-        "volume_id",
-        "name",
-        "label",
-        "size",
-        "follow",
-        "followed",
-        "protection",
-        "note",
-        "tags",
-    ),
-    *(
-        "has_others",
-        "version",
-        "last_good_id",
-        "last_good_at",
-        "last_good_source",
-        "undated",
-        "late_at",
-    ),
-    *(
-        "overdue_at",
-        "chain_size_mb",
-        "tracked",
-        "exempt_reason",
-        "exempt_until",
-        "deleted_at",
-        "listed_at",
-    ),
-    *(
-        "first_seen_at",
-        "rule_from",
-        "rule_tag",
-        "rule_period_seconds",
-        "effective_period_seconds",
-        "effective_grace_seconds",
-    ),
-    *(
-        "effective_cron",
-        "effective_zone",
-        "cloud__last_good_at",
-        "cloud__backups_listed_at",
-        "last_good__stale_at",
-    ),
+    "pk",
+    "cloud",
+    "volume_id",
+    "name",
+    "label",
+    "size",
+    "follow",
+    "followed",
+    "protection",
+    "note",
+    "tags",
+    "has_others",
+    "version",
+    "last_good_id",
+    "last_good_at",
+    "last_good_source",
+    "undated",
+    "late_at",
+    "overdue_at",
+    "chain_size_mb",
+    "tracked",
+    "exempt_reason",
+    "exempt_until",
+    "deleted_at",
+    "listed_at",
+    "first_seen_at",
+    "rule_from",
+    "rule_tag",
+    "rule_period_seconds",
+    "effective_period_seconds",
+    "effective_grace_seconds",
+    "effective_cron",
+    "effective_zone",
+    "cloud__last_good_at",
+    "cloud__backups_listed_at",
+    "last_good__stale_at",
 )
+
+
+class Exemption(TypedDict):
+    reason: str
+    until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeState:
     """The shape `volume` of the JSON API, and what pages want beside it.
 
-    `follow` is what happens, `follow_set` what was set for this disk (None: its cloud decides).
+    `follow` is what happens, `follow_set` what was set for this volume (None: its cloud decides).
     `rule` is the one in force, with its `cron`, `zone`, `tag` and `sentence`. `changes_at`: until
-    then the word stays, without a new answer.
-    `running_id`: the backup that is being made now.
+    then `protection` stays as it is, without a new answer. `running_id`: the backup that is being
+    made now. `known_until`: how far the evidence reaches.
     """
 
     cloud: str
@@ -94,7 +90,7 @@ class VolumeState:
     late_at: datetime | None
     overdue_at: datetime | None
     rule: dict[str, Any]
-    exempt: dict[str, Any] | None
+    exempt: Exemption | None
     tags: list[str]
     chain_size_mb: int | None
     chains: tuple[Chain, ...]
@@ -118,7 +114,7 @@ class VolumeState:
 
 @dataclass(frozen=True, kw_only=True)
 class Edited:
-    """Who set a word last, and when."""
+    """Who set a field last, and when."""
 
     by: str
     at: datetime
@@ -126,8 +122,8 @@ class Edited:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeDetail(VolumeState):
-    """One disk. `own_rule`: was the rule in force set for this disk? `edited` by word: label, note,
-    tags, rule, …
+    """One volume. `own_rule`: was the rule in force set for this volume? `edited` by field: label,
+    note, tags, rule, …
     """
 
     own_rule: bool
@@ -136,106 +132,105 @@ class VolumeDetail(VolumeState):
 
 
 def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -> list[VolumeState]:
-    """These disks as they are at `now`, in the order of `rows`, which may be sliced. Without
-    chains: one query.
+    """Returns these volumes as they are at `now`, in the order of `rows`, which may be sliced.
+    Without chains: one query.
     """
-    found: list[dict[str, Any]] = list(rows.with_protection(now).values(*COLUMNS))
-    facts = facts_of([(row["cloud"], row["volume_id"]) for row in found]) if chains else {}
+    columns: list[dict[str, Any]] = list(rows.with_protection(now).values(*COLUMNS))
+    facts: dict[tuple[str, str], list[Fact]] = {}
+    if chains:
+        facts = facts_of((row["cloud"], row["volume_id"]) for row in columns)
     return [
-        VolumeState(**_words(row, facts.get((row["cloud"], row["volume_id"]), ()), now))
-        for row in found
+        _volume_state(row, facts.get((row["cloud"], row["volume_id"]), []), now) for row in columns
     ]
 
 
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
-    """One disk with its chains and who set what; two queries. None when it is not known."""
-    known = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
-    rows = list(
-        known.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at")
+    """Returns one volume with its chains and who set what; two queries. None when it is not
+    known.
+    """
+    volume = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
+    # A row for each edit, or one without any.
+    rows: list[dict[str, Any]] = list(
+        volume.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at")
     )
     if not rows:
         return None
     row = rows[0]
-    facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), ())
-    edits = [
-        (one["edits__field"], one["edits__by"], one["edits__at"])
-        for one in rows
-        if one["edits__field"]
-    ]
-    edited = {word: Edited(by=by, at=at) for word, by, at in edits}
-    own = row["rule_period_seconds"] is not None
-    words = _words(row, facts, now)
-    growth = growth_of_volume(cloud, words["chains"], facts, now)
-    return VolumeDetail(**words, own_rule=own, edited=edited, growth=growth)
+    edited: dict[str, Edited] = {}
+    for edit in rows:
+        if edit["edits__field"]:
+            edited[edit["edits__field"]] = Edited(by=edit["edits__by"], at=edit["edits__at"])
+    facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), [])
+    state = _volume_state(row, facts, now)
+    return VolumeDetail(
+        **vars(state),
+        own_rule=row["rule_period_seconds"] is not None,
+        edited=edited,
+        growth=growth_of_volume(cloud, state.chains, facts, now),
+    )
 
 
 def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:
-    """The backups of these disks (cloud, volume_id), in one query."""
-    where = Q(pk__in=[])
-    for cloud, pairs in groupby(sorted(volumes), key=lambda pair: pair[0]):
-        where |= Q(cloud=cloud, volume_id__in=[volume_id for _, volume_id in pairs])
-    found: dict[tuple[str, str], list[Fact]] = {}
-    for cloud, *columns in (
-        Backup.objects.filter(where).order_by().values_list("cloud", *Fact._fields)
-    ):
+    """Returns the backups of these volumes, by (cloud, volume_id), in one query."""
+    is_of_volumes = Q(pk__in=[])
+    for cloud, pairs in groupby(sorted(volumes), key=itemgetter(0)):
+        is_of_volumes |= Q(cloud=cloud, volume_id__in=[volume_id for _, volume_id in pairs])
+    backups = Backup.objects.filter(is_of_volumes).order_by()
+    facts: dict[tuple[str, str], list[Fact]] = {}
+    for cloud, *columns in backups.values_list("cloud", *Fact._fields):
         fact = Fact._make(columns)
-        found.setdefault((cloud, fact.volume_id or ""), []).append(fact)
-    return found
+        facts.setdefault((cloud, fact.volume_id or ""), []).append(fact)
+    return facts
 
 
-def _words(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> dict[str, Any]:
+def _volume_state(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> VolumeState:
     standing = standing_of(row)
-    making = protection.running(facts, standing.good_at)
-    same = (
-        "cloud",
-        "volume_id",
-        "name",
-        "label",
-        "size",
-        "protection",
-        "last_good_at",
-        "last_good_source",
-        "late_at",
+    running = protection.running(facts, standing.good_at)
+    exempt: Exemption | None = None
+    if row["exempt_reason"] is not None:
+        exempt = {"reason": row["exempt_reason"], "until": row["exempt_until"]}
+    return VolumeState(
+        cloud=row["cloud"],
+        volume_id=row["volume_id"],
+        name=row["name"],
+        label=row["label"],
+        size=row["size"],
+        follow=row["followed"],
+        protection=row["protection"],
+        why=protection.why(replace(standing, running=running is not None), now),
+        last_good_id=str(row["last_good_id"]) if row["last_good_id"] else None,
+        last_good_at=row["last_good_at"],
+        late_at=row["late_at"],
+        overdue_at=row["overdue_at"],
+        rule=_rule_in_force(standing.rule),
+        exempt=exempt,
+        tags=row["tags"],
+        chain_size_mb=row["chain_size_mb"],
+        chains=chaining.chains(facts),
+        running_id=str(running.id) if running else None,
+        follow_set=row["follow"],
+        last_good_source=row["last_good_source"],
+        note=row["note"],
+        version=row["version"],
+        tracked=row["tracked"],
+        deleted_at=row["deleted_at"],
+        listed=row["listed_at"] is not None and row["deleted_at"] is None,
+        first_seen_at=row["first_seen_at"],
+        known_until=_known_until(row, facts),
+        changes_at=_changes_at(standing, now),
     )
-    more = (
-        "overdue_at",
-        "tags",
-        "chain_size_mb",
-        "note",
-        "version",
-        "tracked",
-        "deleted_at",
-        "first_seen_at",
-    )
-    exempt = (
-        {"reason": row["exempt_reason"], "until": row["exempt_until"]}
-        if row["exempt_reason"] is not None
-        else None
-    )
-    return {
-        **{word: row[word] for word in (*same, *more)},
-        "follow": row["followed"],
-        "follow_set": row["follow"],
-        "why": protection.why(replace(standing, running=making is not None), now),
-        "running_id": str(making.id) if making else None,
-        "last_good_id": str(row["last_good_id"]) if row["last_good_id"] else None,
-        "rule": rule_words(standing.rule),
-        "exempt": exempt,
-        "chains": chaining.chains(facts),
-        "listed": row["listed_at"] is not None and row["deleted_at"] is None,
-        "known_until": _known_until(row, facts),
-        "changes_at": _changes_at(standing, now),
-    }
 
 
 def standing_of(row: Mapping[str, Any]) -> Standing:
-    """A row of COLUMNS as the pure rules want it."""
-    period, grace = (
-        timedelta(seconds=row["effective_period_seconds"]),
-        timedelta(seconds=row["effective_grace_seconds"]),
+    """Returns a row of COLUMNS as the pure rules want it."""
+    rule = Rule(
+        period=timedelta(seconds=row["effective_period_seconds"]),
+        grace=timedelta(seconds=row["effective_grace_seconds"]),
+        cron=row["effective_cron"],
+        zone=row["effective_zone"] or "UTC",
     )
-    rule = Rule(period, grace, row["effective_cron"], row["effective_zone"] or "UTC")
-    heard, listed = row["cloud__last_good_at"], row["cloud__backups_listed_at"]
+    answered_at = row["cloud__last_good_at"]
+    listed_at = row["cloud__backups_listed_at"]
     return Standing(
         good_at=row["last_good_at"],
         good_source=row["last_good_source"],
@@ -243,8 +238,8 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
         overdue_at=row["overdue_at"],
         rule=InForce(rule, row["rule_from"], row["rule_tag"]),
         knowledge=Knowledge(
-            heard_until=heard + SILENT_AFTER if heard else None,
-            listed_until=listed + LISTED_FOR if listed else None,
+            heard_until=answered_at + SILENT_AFTER if answered_at else None,
+            listed_until=listed_at + LISTED_FOR if listed_at else None,
             good_until=row["last_good__stale_at"],
             followed=row["followed"],
         ),
@@ -256,8 +251,8 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
     )
 
 
-def rule_words(in_force: InForce) -> dict[str, Any]:
-    """The key `rule` of the JSON API, with what pages want beside it."""
+def _rule_in_force(in_force: InForce) -> dict[str, Any]:
+    """Returns the key `rule` of the JSON API, with what pages want beside it."""
     rule = in_force.rule
     return {
         "period_seconds": int(rule.period.total_seconds()),
@@ -271,23 +266,27 @@ def rule_words(in_force: InForce) -> dict[str, Any]:
 
 
 def _known_until(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | None:
-    """When its cloud was last heard and its backups last listed; unfollowed, only what was tracked
-    by hand tells.
+    """Returns when its cloud last answered or its backups were last listed, the earlier of the two.
+    Of a volume that is not followed only what was tracked by hand tells.
     """
     if not row["followed"]:
         return max((fact.tracked_at for fact in facts), default=None)
-    heard, listed = row["cloud__last_good_at"], row["cloud__backups_listed_at"]
-    return min(heard, listed) if heard and listed else None
+    answered_at: datetime | None = row["cloud__last_good_at"]
+    listed_at: datetime | None = row["cloud__backups_listed_at"]
+    if answered_at is None or listed_at is None:
+        return None
+    return min(answered_at, listed_at)
 
 
-def _changes_at(volume: Standing, now: datetime) -> datetime | None:
-    known = volume.knowledge
+def _changes_at(standing: Standing, now: datetime) -> datetime | None:
+    """Returns the next instant at which time alone may change the protection."""
+    knowledge = standing.knowledge
     instants = (
-        known.heard_until,
-        known.listed_until,
-        known.good_until,
-        volume.late_at,
-        volume.overdue_at,
-        volume.exempt_until,
+        knowledge.heard_until,
+        knowledge.listed_until,
+        knowledge.good_until,
+        standing.late_at,
+        standing.overdue_at,
+        standing.exempt_until,
     )
     return min((at for at in instants if at is not None and at > now), default=None)
