@@ -1,14 +1,14 @@
-"""Write what a batch of questions brought: one transaction, idempotent; an answer older than the
-stored one is ignored.
+"""Stores a batch of answers in one transaction.
 
-Unchanged backups cost one UPDATE of their times for the whole batch. Changed ones cost one more,
-one upsert of their bodies and one INSERT of their revisions.
+It is idempotent, and an answer older than the stored one is ignored. Unchanged backups cost one
+UPDATE of their times for the whole batch. Changed ones cost one more, one upsert of their bodies
+and one INSERT of their revisions.
 """
 
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,39 +23,43 @@ from backups.models import Backup, Body, Cloud, Revision, SearchText
 from backups.models.search import SEARCHED, folded
 from backups.refresh import plan, type_interpretation
 from backups.refresh.claims import Claim, release
-from backups.refresh.diff import WORDS, Difference
+from backups.refresh.diff import DECODED_COLUMNS, Difference
 from backups.refresh.plan import (
-    ANSWERED_COLUMNS,
-    FAILED_COLUMNS,
-    KNOWN,
-    Failure,
+    STORED_COLUMNS,
+    ChangedBackup,
+    FailedBackup,
+    FailureValues,
     Fetched,
-    Known,
-    News,
+    StoredBackup,
+    TrackingValues,
 )
 from backups.shared import bulk, clock
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
-from backups.vbs.kind import Votes, vote
+from backups.vbs.kind import vote
 from backups.vbs.statuses import IN_FLIGHT, RESTORABLE
 
 logger = logging.getLogger(__name__)
 
-REVISION = ("backup", "at", "changes", "body", "keep")
-BODY = ("backup", "received_at", "http_status", "text")
-OF_VOLUMES = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
-FINDING = frozenset({"status", "fail_reason", "tracking_state"})
-SEARCHED_WORDS = frozenset(SEARCHED)
-LATE_KEYS = (
-    "service_metadata",
-    "os-bak-tenant-attr:tenant_id",
-)  # entries may have them empty, the single answer full
+_REVISION_COLUMNS = ("backup", "at", "changes", "body", "keep")
+_BODY_COLUMNS = ("backup", "received_at", "http_status", "text")
+_SEARCH_COLUMNS = ("backup", "text")
+
+# A change in one of these columns makes something derived be computed again. Of `updated_at` see
+# _moves_its_volume.
+_COLUMNS_OF_VOLUMES = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
+_COLUMNS_OF_FINDINGS = frozenset({"status", "fail_reason", "tracking_state"})
+
+# Entries of a list may have these keys empty where the single answer has them filled.
+_KEYS_FILLED_LATE = ("service_metadata", "os-bak-tenant-attr:tenant_id")
 
 
 @dataclass
 class Applied:
-    """`good` answers came; `doubtful`: entries of a list that would have erased what is known: ask
-    singly.
+    """What became of a batch.
+
+    `good` answers were stored. `doubtful` are backups whose list entries would have erased what is
+    stored: they have to be asked about singly.
     """
 
     good: int = 0
@@ -70,227 +74,259 @@ def apply(
     calls: Iterable[CallResult] | None = None,
     more_follows: bool = False,
 ) -> Applied:
-    """`calls`: the calls behind it, where one call brought many answers. `claim` is given back in
-    the same breath.
+    """Stores answers and failures, and what they tell of the cloud.
 
-    `more_follows`: the caller derives the disks itself (due_disks), after several batches.
+    `calls` are the calls behind them, where one call brought many answers; by default each of
+    `fetched` was a call. `claim` is released in the same transaction. With `more_follows` the
+    caller derives the volumes after several batches (`queue.derive_due`).
     """
-    applied = Applied()
-    outcomes = _outcomes(cloud_name, fetched) if calls is None else list(calls)
-    if not outcomes and not fetched:
-        return applied
-    now = max([*(one.asked_at for one in outcomes), *(one.asked_at for one in fetched)])
+    results = _call_results(cloud_name, fetched) if calls is None else list(calls)
+    if not results and not fetched:
+        return Applied()
+    requested_at = [result.asked_at for result in results]
+    requested_at += [answer.requested_at for answer in fetched]
+    now = max(requested_at)
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
-        cloud_health.note(cloud, outcomes, now)
-        batch = _Batch(cloud, fetched, applied)
+        cloud_health.note(cloud, results, now)
+        batch = _Batch(cloud, fetched)
         batch.write()
         if claim is not None:
-            release(claim, [one.id for one in fetched])
+            release(claim, [answer.id for answer in fetched])
         cloud.save(
             update_fields=[*cloud_health.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"]
         )
-        findings.note(batch.to_find, now)
-        queue.mark(cloud_name, batch.volumes, now)
+        findings.note(batch.backups_to_analyse, now)
+        queue.mark(cloud_name, batch.volumes_to_derive, now)
     if fetched:
         type_interpretation.ensure(cloud_name, now)
     if not more_follows:
         queue.derive_due(cloud_name, now)
-    return applied
+    return batch.applied
 
 
-def _outcomes(cloud: str, fetched: Sequence[Fetched]) -> list[CallResult]:
-    """What single answers tell of the cloud. A 401 in spite of a new token is of one backup, until
-    a second one gets it and none gets a good answer.
+def _call_results(cloud: str, fetched: Sequence[Fetched]) -> list[CallResult]:
+    """Returns what single answers tell of the cloud.
+
+    A 401 in spite of a new token says something of one backup only, until a second backup gets it
+    and none gets a good answer.
     """
-    refused = [one for one in fetched if one.proved_anew]
-    of_one_backup = bool(refused) and not _are_refused_together(cloud, refused)
-    return [
-        CallResult(one.asked_at, one.error, of_one_backup and one.proved_anew) for one in fetched
-    ]
+    refused = [answer for answer in fetched if answer.after_new_sign_in]
+    blames_one_backup = bool(refused) and not _is_cloud_refusing(cloud, refused)
+    results = []
+    for answer in fetched:
+        of_one_backup = blames_one_backup and answer.after_new_sign_in
+        results.append(CallResult(answer.requested_at, answer.error, of_one_backup))
+    return results
 
 
-def _are_refused_together(cloud: str, refused: Sequence[Fetched]) -> bool:
-    """Are they, or with them others since the last good answer, two backups at least?"""
-    if any(one.others_answered for one in refused):
+def _is_cloud_refusing(cloud: str, refused: Sequence[Fetched]) -> bool:
+    """Were two backups or more refused since the last good answer, with those of this batch?"""
+    if any(answer.others_answered for answer in refused):
         return False
     if len(refused) > 1:
         return True
-    others = Backup.objects.filter(cloud=cloud, error__class="unauthorized").exclude(
-        pk=refused[0].id
-    )
+    others = Backup.objects.filter(cloud=cloud, error__class="unauthorized")
+    others = others.exclude(pk=refused[0].id)
     last_good_at = Cloud.objects.values_list("last_good_at", flat=True).get(pk=cloud)
-    return (
-        others.filter(attempted_at__gt=last_good_at).exists() if last_good_at else others.exists()
-    )
+    if last_good_at is not None:
+        others = others.filter(attempted_at__gt=last_good_at)
+    return others.exists()
 
 
 class _Batch:
-    """One transaction's work, table by table."""
+    """Writes the backups of one transaction, table by table."""
 
-    def __init__(self, cloud: Cloud, fetched: Sequence[Fetched], applied: Applied) -> None:
-        self._cloud, self._applied, self._landed_at = cloud, applied, clock.now()
-        self._fetched = {one.id: one for one in fetched}
+    def __init__(self, cloud: Cloud, fetched: Sequence[Fetched]) -> None:
+        self._cloud = cloud
+        self._landed_at = clock.now()
+        self._fetched = {answer.id: answer for answer in fetched}
         self._type_interpretation = registry.type_interpretation(
             cloud, registry.configured().get(cloud.name)
         )
-        self.to_find: list[uuid.UUID] = []  # backups about which something else may be found now …
-        self.volumes: set[str | None] = set()  # … and the disks that are to be judged anew
+        self.applied = Applied()
+        self.backups_to_analyse: list[uuid.UUID] = []
+        self.volumes_to_derive: set[str | None] = set()
 
     def write(self) -> None:
-        touched: list[list[Any]] = []
-        failures: list[Failure] = []
-        changed: list[Known] = []
-        for known in self._known():
-            one = self._fetched[known.id]
-            if plan.is_late(known, one):
+        unchanged: list[bulk.Row] = []
+        changed: list[StoredBackup] = []
+        failed: list[FailedBackup] = []
+        for stored in self._read_stored():
+            fetched = self._fetched[stored.id]
+            if plan.is_outdated(stored, fetched):
                 continue
-            if one.answer is None:
-                failures.append(plan.failed(known, one))
-            elif plan.is_news(known, one.answer):
-                changed.append(known)
+            if fetched.answer is None:
+                failed.append(plan.failed(stored, fetched))
+            elif plan.is_changed(stored, fetched.answer):
+                changed.append(stored)
             else:
-                touched.append([known.id, *plan.touched(known, one)])
-        bulk.update(Backup, ANSWERED_COLUMNS, touched)
-        self._applied.good += len(touched)
-        self._fail(failures)
+                values = plan.values_if_unchanged(stored, fetched.requested_at)
+                unchanged.append((stored.id, *values))
+        bulk.update(Backup, TrackingValues._fields, unchanged)
+        self.applied.good += len(unchanged)
+        self._write_failed(failed)
         for batch in in_batches(changed):
-            self._change(batch)
+            self._write_changed(batch)
 
-    def _known(self) -> Iterable[Known]:
-        ids = list(self._fetched)
-        for batch in in_batches(ids):
+    def _read_stored(self) -> Iterator[StoredBackup]:
+        for batch in in_batches(list(self._fetched)):
             mine = Backup.objects.filter(pk__in=batch, cloud=self._cloud).order_by("pk")
-            for *stored, due_at in bulk.rows(mine, KNOWN):
-                stands = plan.is_due_again(
-                    due_at, self._fetched[stored[0]].asked_at, self._landed_at
-                )
-                yield Known(*[*stored, due_at if stands else None])
+            for *columns, due_at in bulk.rows(mine, STORED_COLUMNS):
+                requested_at = self._fetched[columns[0]].requested_at
+                is_requested = plan.is_refresh_requested(due_at, requested_at, self._landed_at)
+                yield StoredBackup(*[*columns, due_at if is_requested else None])
 
-    def _fail(self, failures: Sequence[Failure]) -> None:
-        bulk.update(Backup, FAILED_COLUMNS, [[one.id, *one.row] for one in failures])
-        told = [(one.id, one.difference, None) for one in failures if one.difference is not None]
-        self._revise(told)
-        if told:
-            self.to_find += [pk for pk, _, _ in told]
-            gone = Backup.objects.filter(pk__in=self.to_find)
-            self.volumes |= set(gone.order_by().values_list("volume_id", flat=True))
+    def _write_failed(self, failed: Sequence[FailedBackup]) -> None:
+        bulk.update(
+            Backup, FailureValues._fields, [(backup.id, *backup.values) for backup in failed]
+        )
+        revisions: list[bulk.Row] = []
+        gone: list[uuid.UUID] = []
+        for backup in failed:
+            if backup.difference is not None:
+                gone.append(backup.id)
+                revisions.append(self._revision(backup.id, backup.difference))
+        bulk.insert(Revision, _REVISION_COLUMNS, revisions)
+        if gone:
+            self.backups_to_analyse += gone
+            volume_ids = Backup.objects.filter(pk__in=gone).order_by()
+            self.volumes_to_derive.update(volume_ids.values_list("volume_id", flat=True))
 
-    def _change(self, changed: Sequence[Known]) -> None:
-        mine = Backup.objects.filter(pk__in=[known.id for known in changed]).order_by()
-        before = {
-            pk: dict(zip(WORDS, words, strict=True))
-            for pk, *words in bulk.rows(mine, ["pk", *WORDS])
-        }
-        bodies = self._bodies(changed)
-        found: list[News] = []
-        for known in changed:
-            one = self._fetched[known.id]
-            if one.answer is None or (one.listed and _erases(one.answer.raw, bodies.get(known.id))):
-                self._applied.doubtful.append(known.id)
+    def _write_changed(self, batch: Sequence[StoredBackup]) -> None:
+        rows = Backup.objects.filter(pk__in=[stored.id for stored in batch]).order_by()
+        before: dict[uuid.UUID, dict[str, Any]] = {}
+        for pk, *columns in bulk.rows(rows, ["pk", *DECODED_COLUMNS]):
+            before[pk] = dict(zip(DECODED_COLUMNS, columns, strict=True))
+        bodies = self._read_bodies(batch)
+        changed: list[ChangedBackup] = []
+        for stored in batch:
+            fetched = self._fetched[stored.id]
+            answer = fetched.answer
+            if answer is None or (fetched.listed and _erases(answer.raw, bodies.get(stored.id))):
+                self.applied.doubtful.append(stored.id)
                 continue
-            words = before[known.id] if known.refreshed_at is not None else None
-            found.append(
-                plan.news(
-                    known,
-                    words,
-                    one,
-                    one.answer.decode(),
+            changed.append(
+                plan.changed(
+                    stored,
+                    None if stored.refreshed_at is None else before[stored.id],
+                    answer,
+                    fetched.requested_at,
                     type_interpretation=self._type_interpretation,
                 )
             )
-        if found:
-            self._write_news(found, before)
-            self._applied.good += len(found)
+        if changed:
+            self._write_columns(changed)
+            self._write_bodies(changed)
+            self._write_search_texts(changed)
+            self._write_revisions(changed)
+            self._note_what_depends(changed, before)
+            self._count_votes(changed, before)
+            self.applied.good += len(changed)
 
-    def _bodies(self, changed: Sequence[Known]) -> dict[uuid.UUID, str]:
-        """The stored bodies that an entry of a list must not fall short of."""
-        ids = [
-            known.id
-            for known in changed
-            if self._fetched[known.id].listed and known.refreshed_at is not None
-        ]
+    def _read_bodies(self, batch: Sequence[StoredBackup]) -> dict[uuid.UUID, str]:
+        """Returns the stored bodies that an entry of a list must not fall short of."""
+        ids = []
+        for stored in batch:
+            is_listed = self._fetched[stored.id].listed
+            if is_listed and stored.refreshed_at is not None:
+                ids.append(stored.id)
         return dict(Body.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
 
-    def _write_news(self, found: Sequence[News], before: dict[uuid.UUID, dict[str, Any]]) -> None:
-        """Of the words only those that changed in one of them: with each column go an index or
-        two.
+    def _write_columns(self, changed: Sequence[ChangedBackup]) -> None:
+        """Of the decoded columns, writes those that changed in some backup: on each lie one or two
+        indexes.
         """
-        changed = (
-            set(WORDS)
-            if any(one.is_first for one in found)
-            else {w for one in found for w in one.words}
-        )
-        news = [word for word in WORDS if word in changed]
-        columns = [*ANSWERED_COLUMNS, "digest", *news]
-        bulk.update(
-            Backup, columns, [[one.id, *map(one.values.__getitem__, columns)] for one in found]
-        )
-        rows = [(one.id, self._fetched[one.id], one.body) for one in found]
-        bulk.insert(
-            Body,
-            BODY,
-            [[pk, got.asked_at, got.http_status, text] for pk, got, text in rows],
-            replace=True,
-        )
-        searched = [
-            one for one in found if one.is_first or not SEARCHED_WORDS.isdisjoint(one.words)
-        ]
-        texts = [[one.id, folded({**one.values, "id": one.id})] for one in searched]
-        bulk.insert(SearchText, ("backup", "text"), texts, replace=True)
-        told = [(one.id, one.difference, one.body) for one in found if one.difference is not None]
-        self._revise(told)
-        moving = [one for one in found if _moves_its_volume(one)]
-        self.volumes |= {one.values["volume_id"] for one in moving} | {
-            before[one.id]["volume_id"] for one in moving
-        }
-        self.to_find += [one.id for one in found if _may_find_more(one)]
-        self._cloud.seen_vbs = self._cloud.seen_vbs or any(one.is_vbs for one in found)
-        was = [vote(inc=row["inc"], type_=row["type"]) for row in (before[one.id] for one in found)]
-        _count_votes(
-            self._cloud,
-            was,
-            [vote(inc=one.values["inc"], type_=one.values["type"]) for one in found],
-        )
+        columns_changed: set[str] = set()
+        for backup in changed:
+            columns_changed |= set(DECODED_COLUMNS) if backup.is_first else backup.changed_columns
+        decoded = [column for column in DECODED_COLUMNS if column in columns_changed]
+        columns = [*TrackingValues._fields, "digest", *decoded]
+        bulk.update(Backup, columns, [backup.row(columns) for backup in changed])
 
-    def _revise(self, told: Sequence[tuple[uuid.UUID, Difference, str | None]]) -> None:
-        rows = []
-        for pk, what, body in told:
-            at: datetime = self._fetched[pk].asked_at
-            rows.append([pk, at, what.changes, body if what.whole else None, what.kept])
-        bulk.insert(Revision, REVISION, rows)
+    def _write_bodies(self, changed: Sequence[ChangedBackup]) -> None:
+        rows: list[bulk.Row] = []
+        for backup in changed:
+            fetched = self._fetched[backup.id]
+            rows.append((backup.id, fetched.requested_at, fetched.http_status, backup.body))
+        bulk.insert(Body, _BODY_COLUMNS, rows, replace=True)
+
+    def _write_search_texts(self, changed: Sequence[ChangedBackup]) -> None:
+        rows: list[bulk.Row] = []
+        for backup in changed:
+            if backup.is_first or not backup.changed_columns.isdisjoint(SEARCHED):
+                text = folded({**backup.values, "id": backup.id})
+                rows.append((backup.id, text))
+        bulk.insert(SearchText, _SEARCH_COLUMNS, rows, replace=True)
+
+    def _write_revisions(self, changed: Sequence[ChangedBackup]) -> None:
+        revisions: list[bulk.Row] = []
+        for backup in changed:
+            difference = backup.difference
+            if difference is not None:
+                revisions.append(self._revision(backup.id, difference, body=backup.body))
+        bulk.insert(Revision, _REVISION_COLUMNS, revisions)
+
+    def _note_what_depends(
+        self, changed: Sequence[ChangedBackup], before: Mapping[uuid.UUID, Mapping[str, Any]]
+    ) -> None:
+        for backup in changed:
+            if _moves_its_volume(backup):
+                # It may have another volume now.
+                self.volumes_to_derive.add(backup.values["volume_id"])
+                self.volumes_to_derive.add(before[backup.id]["volume_id"])
+            if _may_change_findings(backup):
+                self.backups_to_analyse.append(backup.id)
+            if backup.is_vbs:
+                self._cloud.seen_vbs = True
+
+    def _count_votes(
+        self, changed: Sequence[ChangedBackup], before: Mapping[uuid.UUID, Mapping[str, Any]]
+    ) -> None:
+        """Adds the votes of the new answers, and takes those of the old ones away."""
+        type_votes_0 = self._cloud.type_votes_0
+        type_votes_1 = self._cloud.type_votes_1
+        for backup in changed:
+            old = vote(inc=before[backup.id]["inc"], type_=before[backup.id]["type"])
+            new = vote(inc=backup.values["inc"], type_=backup.values["type"])
+            type_votes_0 += new.zero - old.zero
+            type_votes_1 += new.one - old.one
+        self._cloud.type_votes_0 = max(0, type_votes_0)
+        self._cloud.type_votes_1 = max(0, type_votes_1)
+
+    def _revision(
+        self, backup_id: uuid.UUID, difference: Difference, body: str | None = None
+    ) -> bulk.Row:
+        at: datetime = self._fetched[backup_id].requested_at
+        stored_body = body if difference.needs_body else None
+        return (backup_id, at, difference.changes, stored_body, difference.is_never_pruned)
 
 
-def _erases(entry: Any, body: str | None) -> bool:
-    """Has a list entry less than the stored answer had? Lists may lack keys, or fill them later
-    (API.md §1.1, §6).
+def _erases(entry: Mapping[str, object], body: str | None) -> bool:
+    """Has a list entry less than the stored answer had?
+
+    Lists may lack keys, or fill them later than single answers do (API.md §1.1, §6).
     """
     if body is None:
         return False
-    known: dict[str, Any] = json.loads(body)
-    return not known.keys() <= entry.keys() or any(
-        known.get(key) and not entry.get(key) for key in LATE_KEYS
-    )
+    stored: dict[str, object] = json.loads(body)
+    if not stored.keys() <= entry.keys():
+        return True
+    return any(stored.get(key) and not entry.get(key) for key in _KEYS_FILLED_LATE)
 
 
-def _moves_its_volume(one: News) -> bool:
-    """Did a word change that disks are judged by? Not progress, of which a running one tells all
-    the time.
+def _moves_its_volume(backup: ChangedBackup) -> bool:
+    """Did a column change from which volumes are derived?
+
+    Of a running backup `updated_at` changes with each answer, and says nothing of the volume.
     """
-    return not OF_VOLUMES.isdisjoint(one.words) or (
-        "updated_at" in one.words and one.values["status"] in RESTORABLE
-    )
+    if not _COLUMNS_OF_VOLUMES.isdisjoint(backup.changed_columns):
+        return True
+    return "updated_at" in backup.changed_columns and backup.values["status"] in RESTORABLE
 
 
-def _may_find_more(one: News) -> bool:
-    """Findings read the state, the reason, and how it goes on with what is in flight."""
-    return one.values["status"] in IN_FLIGHT or not FINDING.isdisjoint(one.words)
-
-
-def _count_votes(cloud: Cloud, before: Sequence[Votes], after: Sequence[Votes]) -> None:
-    cloud.type_votes_0 = max(
-        0, cloud.type_votes_0 + sum(v.zero for v in after) - sum(v.zero for v in before)
-    )
-    cloud.type_votes_1 = max(
-        0, cloud.type_votes_1 + sum(v.one for v in after) - sum(v.one for v in before)
-    )
+def _may_change_findings(backup: ChangedBackup) -> bool:
+    """Findings read the state, the reason, and the progress of what is in flight."""
+    if backup.values["status"] in IN_FLIGHT:
+        return True
+    return not _COLUMNS_OF_FINDINGS.isdisjoint(backup.changed_columns)

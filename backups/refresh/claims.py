@@ -1,7 +1,8 @@
-"""Who asks about which backup: claims by conditional UPDATEs, which run out by themselves.
+"""Claims backups that are about to be asked about, by conditional UPDATEs; a claim expires by
+itself.
 
-A claim is known by its end: giving it back touches only rows that still carry that very end, so a
-worker that slept through its claim cannot free what somebody else holds by now.
+A claim is identified by its end: releasing it touches only rows that still carry that very end, so
+a worker that slept through its claim cannot release what another worker holds by now.
 """
 
 import uuid
@@ -12,13 +13,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from backups.models import Backup
+from backups.models import Backup, Cloud
 from backups.models.backup import BackupQuerySet
-from backups.refresh.schedule import SLOWEST_POLL
+from backups.refresh.schedule import IN_FLIGHT_LONGEST_INTERVAL
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
-CLAIM = timedelta(seconds=60)  # longer than any round of questions may take
+CLAIM = timedelta(seconds=60)  # longer than any batch of requests may take
 
 
 @dataclass(frozen=True)
@@ -37,64 +38,71 @@ def free(now: datetime) -> Q:
 
 
 def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> Claim:
-    """Take at most `most` due backups for 60 s, the longest due first; up to half of them in
-    flight.
+    """Claims at most `most` due backups for 60 s, the longest due first; up to half are in flight.
 
-    `singly`: only those that a list does not serve, or that are in flight. Two takers never get the
-    same rows.
+    `singly`: only those that no list serves, or that are in flight. Two workers never get the same
+    rows.
     """
     with transaction.atomic():
         due = Backup.objects.due(cloud, now)
-        in_flight = due.filter(refresh_interval__lte=int(SLOWEST_POLL.total_seconds()))
-        ids = _first(in_flight, most if singly else max(1, most // 2))
-        rest = due.filter(unlisted_at__isnull=False) if singly else due
+        in_flight = due.filter(
+            refresh_interval__lte=int(IN_FLIGHT_LONGEST_INTERVAL.total_seconds())
+        )
+        ids = _select_for_claim(in_flight, most if singly else max(1, most // 2))
         if len(ids) < most:
-            ids = list(dict.fromkeys([*ids, *_first(rest, most)]))[:most]
-        return _take(cloud, ids, now)
+            others = due.filter(unlisted_at__isnull=False) if singly else due
+            ids += _select_for_claim(others, most)
+            ids = list(dict.fromkeys(ids))[:most]
+        return _claim(cloud, ids, now)
 
 
 def claim_probe(cloud: str, now: datetime) -> Claim:
-    """Take the due backup that failed least: it tells best whether the cloud is back."""
+    """Claims the due backup that failed least: it tells best whether the cloud is back."""
     with transaction.atomic():
-        return _take(
-            cloud,
-            _first(Backup.objects.due(cloud, now).order_by("failures", "next_refresh_at", "id"), 1),
-            now,
-        )
+        due = Backup.objects.due(cloud, now).order_by("failures", "next_refresh_at", "id")
+        return _claim(cloud, _select_for_claim(due, 1), now)
 
 
 def claim(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
-    """Take these, whether due or not, unless somebody holds them."""
+    """Claims these backups, whether due or not, but for those that are claimed already."""
     with transaction.atomic():
-        return _take(cloud, ids, now)
+        return _claim(cloud, ids, now)
 
 
 def release(claimed: Claim, ids: Sequence[uuid.UUID] | None = None) -> None:
-    """Give back what is claimed, or those `ids` of it: somebody else may take them at once."""
-    chosen = claimed.ids if ids is None else ids
+    """Releases all of a claim, or `ids` of it: another worker may claim them at once."""
     with transaction.atomic():
         lock_cloud(claimed.cloud)
-        for batch in in_batches(chosen):
+        for batch in in_batches(claimed.ids if ids is None else ids):
             mine = Backup.objects.filter(pk__in=batch, claimed_until=claimed.until)
             mine.update(claimed_until=None)
 
 
-def _first(rows: BackupQuerySet, most: int) -> list[uuid.UUID]:
-    free_ones = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    return list(free_ones.values_list("pk", flat=True)[:most])
-
-
-def _take(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
-    taken: list[uuid.UUID] = []
-    for batch in in_batches(ids):
-        rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=batch)
-        free_ones = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        mine = list(free_ones.order_by("pk").values_list("pk", flat=True))
-        Backup.objects.filter(pk__in=mine).update(claimed_until=now + CLAIM)
-        taken += mine
-    order = {pk: at for at, pk in enumerate(ids)}
-    return Claim(cloud, sorted(taken, key=lambda pk: order[pk]), now + CLAIM)
-
-
 def is_claimed(pk: uuid.UUID, now: datetime) -> bool:
     return Backup.objects.filter(pk=pk, claimed_until__gte=now).exists()
+
+
+def claim_of_cloud(name: str, column: str, now: datetime, until: datetime) -> bool:
+    """Claims a job that one process at a time does for a cloud; `column` holds the claim's end.
+
+    Returns False while another process has it.
+    """
+    is_free = Q(**{column: None}) | Q(**{f"{column}__lt": now})
+    return Cloud.objects.filter(is_free, pk=name).update(**{column: until}) == 1
+
+
+def _select_for_claim(rows: BackupQuerySet, most: int) -> list[uuid.UUID]:
+    """Locks rows that no other worker is claiming at this moment, and returns their IDs."""
+    unlocked = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return list(unlocked.values_list("pk", flat=True)[:most])
+
+
+def _claim(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
+    until = now + CLAIM
+    claimed: set[uuid.UUID] = set()
+    for batch in in_batches(ids):
+        rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=batch).order_by("pk")
+        free_ids = _select_for_claim(rows, len(batch))
+        Backup.objects.filter(pk__in=free_ids).update(claimed_until=until)
+        claimed.update(free_ids)
+    return Claim(cloud, [pk for pk in ids if pk in claimed], until)

@@ -89,7 +89,7 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
         in_need = due.filter(Q(unlisted_at__isnull=False) | Q(refresh_interval__lte=120))
         return [*found, Need(cloud.name, "refresh_singly")] if in_need.exists() else found
     count = due[:COUNTED].count()
-    if count and not cloud.failures and list_support.serve(cloud, now):
+    if count and not cloud.failures and list_support.may_be_used(cloud, now):
         listable = due.filter(unlisted_at=None)[:COUNTED].count()
         if _is_list_cheaper(cloud, listable):
             singly = [Need(cloud.name, "refresh_singly")] if listable < count else []
@@ -102,7 +102,7 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
 def _lists(cloud: Cloud, now: datetime) -> list[Need]:
     """Looks at the list for the sake of new backups."""
     if not auto_track.is_enabled(cloud.name) or (
-        cloud.list_error and not list_support.serve(cloud, now)
+        cloud.list_error and not list_support.may_be_used(cloud, now)
     ):
         return []
     if _is_walk_due(cloud, now):

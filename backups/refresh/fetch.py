@@ -1,14 +1,13 @@
-"""Single GETs, many at once: threads bounded per cloud and in all, none of which touches the
-database.
+"""Asks a cloud about many backups at once, each by a GET of its own.
 
-An error that the whole cloud is to blame for, several times in a row, ends the round: the rest is
-given back.
+The threads are bounded per cloud and in all, and none of them touches the database. An error that
+the whole cloud is to blame for, several times in a row, ends the batch.
 """
 
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from math import ceil
@@ -29,148 +28,179 @@ from backups.vbs.errors import (
     WrongAddress,
 )
 
-THREADS = 96  # of one cloud: well over 200 answers a second at 200 ms
-SLOWEST = 8.0  # seconds that one answer may take
-WORTH_STORING = 100  # answers in one transaction
-IN_A_ROW = circuit_breaker.THRESHOLD  # failures of the cloud that end a round
+THREADS_PER_CLOUD = 96  # well over 200 answers a second at 200 ms each
+SLOWEST_ANSWER_S = 8.0
+ANSWERS_PER_TRANSACTION = 100
+FAILURES_IN_A_ROW = circuit_breaker.THRESHOLD  # of the cloud; they end a batch
 
 stopping = threading.Event()  # set when this process is told to end
 
 
 @dataclass
 class FetchBatch:
-    """One round of questions to a cloud; `ends` in time.monotonic() seconds: no question is begun
-    later.
+    """A batch of GETs to one cloud.
+
+    `ends_at` is in time.monotonic() seconds: no request begins later. With `urgent` the requests go
+    before work in bulk.
     """
 
     cloud: str
-    ends: float
+    ends_at: float
     urgent: bool = False
-    _in_a_row: int = 0
-    _over: bool = False
-    _good: int = 0  # answers
-    _token_is_new: bool = False
-    _good_anew: int = 0  # answers since the token is new …
-    _refused_anew: int = 0  # … and 401s
+    _failures_in_a_row: int = 0
+    _is_ended: bool = False
+    _good: int = 0
+    _has_new_token: bool = False
+    _good_with_new_token: int = 0
+    _refused_with_new_token: int = 0
 
     @property
     def is_over(self) -> bool:
-        return self._over or stopping.is_set() or time.monotonic() >= self.ends
+        return self._is_ended or stopping.is_set() or time.monotonic() >= self.ends_at
 
     def note_result(self, error: VBSError | None) -> None:
         if error is None:
             self._good += 1
-            self._good_anew += self._token_is_new
-        if self._token_is_new and is_401(error):
-            # One backup may be refused by itself; when a second one is and none is answered, it is
-            # the cloud.
-            self._refused_anew += 1
-            self._over = self._over or (self._refused_anew > 1 and not self._good_anew)
+            if self._has_new_token:
+                self._good_with_new_token += 1
+        if self._has_new_token and is_401(error):
+            # One backup may be refused by itself. When a second one is refused and none is
+            # answered, it is the cloud that refuses.
+            self._refused_with_new_token += 1
+            if self._refused_with_new_token > 1 and not self._good_with_new_token:
+                self._is_ended = True
             return
-        blamed = error is not None and circuit_breaker.blames_the_cloud(error)
-        self._in_a_row = self._in_a_row + 1 if blamed else 0
-        throttled = error is not None and error.http_status == 429
-        if self._in_a_row >= IN_A_ROW or throttled or isinstance(error, Unauthorized):
-            self._over = True
+        if error is not None and circuit_breaker.blames_the_cloud(error):
+            self._failures_in_a_row += 1
+        else:
+            self._failures_in_a_row = 0
+        is_throttled = error is not None and error.http_status == 429
+        is_cloud_away = self._failures_in_a_row >= FAILURES_IN_A_ROW
+        if is_cloud_away or is_throttled or isinstance(error, Unauthorized):
+            self._is_ended = True
 
     def fetch(self, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
-        """Answers and errors as they come, in lists worth storing; IDs left out were not asked
-        about.
+        """Yields answers and errors as they come, in lists worth a transaction.
+
+        IDs that are not in them were not asked about.
         """
         client = registry.client(self.cloud)
-        left = list(ids)
         try:
             client.make_ready()
-            if left and not client.is_ready:
+            if ids and not client.is_ready:
                 _prove_keys(client)
                 self._good += 1
         except NotAsked:
             return
-        except VBSError as e:
-            self._over = True
-            yield [
-                Fetched(pk, clock.now(), error=e, http_status=e.http_status or 0) for pk in left[:1]
-            ]
+        except VBSError as error:
+            self._is_ended = True
+            yield [Fetched.failed(pk, clock.now(), error) for pk in ids[:1]]
             return
         refused: list[Fetched] = []
-        for batch in self._many(client, left):
-            refused += [one for one in batch if is_401(one.error)]
-            if good := [one for one in batch if not is_401(one.error)]:
-                yield good
-            left = [pk for pk in left if pk not in {one.id for one in batch}]
+        asked_about: set[uuid.UUID] = set()
+        for batch in self._get_many(client, ids, refused):
+            asked_about.update(fetched.id for fetched in batch)
+            yield batch
         if refused:
-            yield from self._again(client, refused, left)
+            asked_about.update(fetched.id for fetched in refused)
+            not_asked_about = [pk for pk in ids if pk not in asked_about]
+            yield from self._retry_with_new_token(client, refused, not_asked_about)
 
-    def _again(
-        self, client: Client, refused: Sequence[Fetched], left: Sequence[uuid.UUID]
+    def _retry_with_new_token(
+        self, client: Client, refused: Sequence[Fetched], not_asked_about: Sequence[uuid.UUID]
     ) -> Iterator[list[Fetched]]:
-        """After one sign-in for all threads together; a second 401 stands."""
+        """Asks again after one sign-in for all threads together; a second 401 stands."""
         try:
-            renewed = client.make_ready()
-        except VBSError as e:
-            yield [Fetched(refused[0].id, clock.now(), error=e, http_status=e.http_status or 0)]
+            is_renewed = client.make_ready()
+        except VBSError as error:
+            yield [Fetched.failed(refused[0].id, clock.now(), error)]
             return
-        if client.proves_itself_anew:
-            yield self._refused_anew_of(refused)
+        # A token that was new a moment ago is not renewed; another one would not help.
+        was_new = not is_renewed and client.has_unproved_token
+        if client.proves_itself_anew or was_new:
+            yield self._after_new_sign_in(refused)
             return
-        if (
-            not renewed and client.has_unproved_token
-        ):  # it was new a moment ago, and another one would not help
-            yield self._refused_anew_of(refused)
-            return
-        self._over = False
-        self._token_is_new = True
-        again: list[Fetched] = []
-        for batch in self._many(client, [*(one.id for one in refused), *left]):
-            again += [one for one in batch if is_401(one.error)]
-            if answered := [one for one in batch if not is_401(one.error)]:
-                yield answered
-        if again:
-            yield self._refused_anew_of(again)
-        if self._good_anew:
+        self._is_ended = False
+        self._has_new_token = True
+        refused_again: list[Fetched] = []
+        ids = [fetched.id for fetched in refused]
+        yield from self._get_many(client, [*ids, *not_asked_about], refused_again)
+        if refused_again:
+            yield self._after_new_sign_in(refused_again)
+        if self._good_with_new_token:
             client.trust_token()
 
-    def _refused_anew_of(self, refused: Sequence[Fetched]) -> list[Fetched]:
-        """Refused although they were asked for with a new proof; at the end of the round, when more
-        is known.
+    def _after_new_sign_in(self, refused: Iterable[Fetched]) -> list[Fetched]:
+        """Marks 401s that a new token did not help. It is called at the end of the batch, when it
+        is known whether others were answered.
         """
-        return [replace(one, proved_anew=True, others_answered=self._good > 0) for one in refused]
+        others_answered = self._good > 0
+        return [
+            replace(fetched, after_new_sign_in=True, others_answered=others_answered)
+            for fetched in refused
+        ]
 
-    def _many(self, client: Client, ids: Sequence[uuid.UUID]) -> Iterator[list[Fetched]]:
+    def _get_many(
+        self, client: Client, ids: Sequence[uuid.UUID], refused: list[Fetched]
+    ) -> Iterator[list[Fetched]]:
+        """Yields what came but for 401s, which it appends to `refused`."""
         pool = _pool(self.cloud)
         meter = registry.meter(self.cloud)
         running: set[Future[Fetched | None]] = set()
-        at = 0
-        while at < len(ids) and not self.is_over:
-            paid = meter.budget.wait(len(ids) - at, until=self.ends, urgent=self.urgent)
-            running |= {pool.submit(self._prepaid, client, pk) for pk in ids[at : at + paid]}
-            at += paid
+        submitted = 0
+        while submitted < len(ids) and not self.is_over:
+            admitted = meter.budget.wait(
+                len(ids) - submitted, until=self.ends_at, urgent=self.urgent
+            )
+            for pk in ids[submitted : submitted + admitted]:
+                running.add(pool.submit(self._get_admitted, client, pk))
+            submitted += admitted
             done = {future for future in running if future.done()}
-            if len(done) >= WORTH_STORING:
+            if len(done) >= ANSWERS_PER_TRANSACTION:
                 running -= done
-                yield [found for future in done if (found := future.result())]
-        rest = [found for future in as_completed(running) if (found := future.result())]
-        if rest:
-            yield rest
+                yield from _without_refused(done, refused)
+        yield from _without_refused(as_completed(running), refused)
 
-    def _prepaid(self, client: Client, pk: uuid.UUID) -> Fetched | None:
+    def _get_admitted(self, client: Client, pk: uuid.UUID) -> Fetched | None:
+        """Makes a request that the budget has admitted already; None when it was not made."""
         if self.is_over:
             return None
         with registry.meter(self.cloud).prepaid():
-            found = self._ask(client, pk, alone=True)
-        return None if isinstance(found.error, NotAsked) else found
+            fetched = self._get(client, pk)
+        return None if isinstance(fetched.error, NotAsked) else fetched
 
-    def _ask(self, client: Client, pk: uuid.UUID, *, alone: bool) -> Fetched:
-        asked_at = clock.now()
+    def _get(self, client: Client, pk: uuid.UUID) -> Fetched:
+        requested_at = clock.now()
         try:
-            answer = client.get_backup(str(pk), alone=alone)
+            answer = client.get_backup(str(pk), alone=True)
         except VBSError as error:
             self.note_result(error)
-            return Fetched(pk, asked_at, error=error, http_status=error.http_status or 0)
+            return Fetched.failed(pk, requested_at, error)
         self.note_result(None)
-        return Fetched(
-            pk, asked_at, payload.receive(answer.body["backup"]), http_status=answer.http_status
-        )
+        received = payload.receive(answer.body["backup"])
+        return Fetched(pk, requested_at, received, http_status=answer.http_status)
+
+
+def is_401(error: VBSError | None) -> bool:
+    """Was one call refused, rather than the sign-in?"""
+    return isinstance(error, Unauthorized) and not isinstance(error, SignInRefused)
+
+
+def _without_refused(
+    futures: Iterable[Future[Fetched | None]], refused: list[Fetched]
+) -> Iterator[list[Fetched]]:
+    """Yields one list of results, unless it is empty; appends 401s to `refused` instead."""
+    batch: list[Fetched] = []
+    for future in futures:
+        fetched = future.result()
+        if fetched is None:
+            continue
+        if is_401(fetched.error):
+            refused.append(fetched)
+        else:
+            batch.append(fetched)
+    if batch:
+        yield batch
 
 
 def _prove_keys(client: Client) -> None:
@@ -181,20 +211,20 @@ def _prove_keys(client: Client) -> None:
         return  # refused for another reason than the keys
 
 
-def is_401(error: VBSError | None) -> bool:
-    """Was one call refused, rather than the sign-in?"""
-    return isinstance(error, Unauthorized) and not isinstance(error, SignInRefused)
-
-
 _pools: dict[str, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
 
 
 def _pool(cloud: str) -> ThreadPoolExecutor:
-    """No more threads than the cloud's budget can keep busy; they come as they are needed."""
+    """Returns the threads of a cloud: no more than its budget can keep busy.
+
+    They are started as they are needed.
+    """
     with _lock:
         if cloud not in _pools:
+            threads = THREADS_PER_CLOUD
             rate = registry.configured()[cloud].requests_per_second
-            most = max(1, THREADS if not rate else min(THREADS, ceil(rate * SLOWEST)))
-            _pools[cloud] = ThreadPoolExecutor(most, thread_name_prefix=f"ask-{cloud}")
+            if rate:
+                threads = max(1, min(threads, ceil(rate * SLOWEST_ANSWER_S)))
+            _pools[cloud] = ThreadPoolExecutor(threads, thread_name_prefix=f"ask-{cloud}")
         return _pools[cloud]

@@ -1,5 +1,5 @@
-"""What the lists of a cloud can do: whether they may be used, and which keys their entries lack
-(API.md §1.1, §6).
+"""Tells whether the lists of a cloud may be used, and which keys their entries lack (API.md §1.1,
+§6).
 """
 
 import uuid
@@ -17,51 +17,55 @@ from backups.vbs import payload
 from backups.vbs.errors import VBSError
 
 CHECK_EVERY = timedelta(days=1)  # clouds are brought up to date
-AFTER_ERROR = timedelta(minutes=10)
-COMPARED = 3  # entries
+RETRY_AFTER_ERROR = timedelta(minutes=10)
+LIST_BUDGET_WAIT_S = 45.0  # how long all pages of a list together wait for the budget
 DOUBTED_FROM = 3  # entries that are missing at once …
 DOUBTED_SHARE = 0.2  # … and more than this share of the known ones
 
 
 def lacks_many(missing: int, *, of: int) -> bool:
-    """Do so many of the known ones miss at once in a list that the list is to be doubted, rather
-    than them?
-    """
+    """Do so many of the known entries miss at once that the list is doubted, rather than they?"""
     return missing >= DOUBTED_FROM and missing > DOUBTED_SHARE * of
 
 
-def serve(cloud: Cloud, now: datetime) -> bool:
-    """May its lists stand for single GETs? When nobody knows yet, a walk finds out."""
+def may_be_used(cloud: Cloud, now: datetime) -> bool:
+    """May its lists stand for single GETs? As long as that is not known, a sweep finds out."""
     if cloud.list_checked_at is None:
         return True
     if cloud.list_error is not None:
-        return cloud.list_checked_at < now - AFTER_ERROR
+        return cloud.list_checked_at < now - RETRY_AFTER_ERROR
     return not cloud.list_lacks or is_to_be_checked(cloud, now)
 
 
 def is_to_be_checked(cloud: Cloud, now: datetime) -> bool:
-    checked = cloud.list_checked_at
-    return cloud.list_lacks is None or checked is None or checked < now - CHECK_EVERY
+    checked_at = cloud.list_checked_at
+    return cloud.list_lacks is None or checked_at is None or checked_at < now - CHECK_EVERY
 
 
-def failed(name: str, sentence: str, now: datetime) -> None:
-    """Single GETs do the work for a while."""
+def note_failure(name: str, sentence: str, now: datetime) -> None:
+    """Stores why lists are of no use now; single GETs do the work for a while."""
     Cloud.objects.filter(pk=name).update(list_error=sentence, list_checked_at=now)
 
 
-def compare(name: str, entries: Mapping[uuid.UUID, Any]) -> list[str] | None:
-    """Ask singly about some of these entries; keys that the single answers have and the entries
-    lack, noted.
+def note_lacks(name: str, lacks: list[str] | None, now: datetime) -> None:
+    """Stores which keys the entries of the list lack; None after a list without entries."""
+    Cloud.objects.filter(pk=name).update(list_lacks=lacks, list_error=None, list_checked_at=now)
 
-    None when no single answer came.
+
+def compare(name: str, entries: Mapping[uuid.UUID, Mapping[str, Any]]) -> list[str] | None:
+    """Asks singly about the first, the middle and the last entry, and stores which keys they lack.
+
+    Returns the keys that single answers have and the entries do not; None when no single answer
+    came.
     """
     now = clock.now()
     ids = list(entries)
-    chosen = list(dict.fromkeys([ids[0], ids[len(ids) // 2], ids[-1]]))[:COMPARED]
+    # Of a short list these may be the same; each is asked about once.
+    chosen = dict.fromkeys([ids[0], ids[len(ids) // 2], ids[-1]])
     lacks: set[str] = set()
     compared = 0
     for pk in chosen:
-        single = _single(name, pk)
+        single = _get_single(name, pk)
         if single is not None:
             compared += 1
             lacks |= single.keys() - entries[pk].keys()
@@ -71,32 +75,22 @@ def compare(name: str, entries: Mapping[uuid.UUID, Any]) -> list[str] | None:
     return sorted(lacks)
 
 
-def note_lacks(name: str, lacks: list[str], now: datetime) -> None:
-    Cloud.objects.filter(pk=name).update(list_lacks=lacks, list_error=None, list_checked_at=now)
+def _get_single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
+    """Returns the single answer, which is stored if its backup is tracked.
 
-
-def note_empty(name: str, now: datetime) -> None:
-    """It can be read; what its entries lack is seen once there is one."""
-    Cloud.objects.filter(pk=name).update(list_lacks=None, list_error=None, list_checked_at=now)
-
-
-def _single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
-    """The single answer, stored if its backup is tracked; None while somebody else asks about it,
-    or on an error.
+    None while another worker asks about it, or on an error.
     """
-    asked_at = clock.now()
-    claimed = claims.claim(name, [pk], asked_at)
-    if not claimed.ids and claims.is_claimed(pk, asked_at):
+    requested_at = clock.now()
+    claimed = claims.claim(name, [pk], requested_at)
+    if not claimed.ids and claims.is_claimed(pk, requested_at):
         return None
     try:
         answer = registry.client(name).get_backup(str(pk))
     except VBSError as e:
-        apply(name, [Fetched(pk, asked_at, error=e, http_status=e.http_status or 0)], claim=claimed)
+        apply(name, [Fetched.failed(pk, requested_at, e)], claim=claimed)
         return None
-    raw: Mapping[str, Any] = answer.body["backup"]
-    apply(
-        name,
-        [Fetched(pk, asked_at, payload.receive(raw), http_status=answer.http_status)],
-        claim=claimed,
-    )
-    return raw
+    body: Mapping[str, Any] = answer.body["backup"]
+    received = payload.receive(body)
+    fetched = Fetched(pk, requested_at, received, http_status=answer.http_status)
+    apply(name, [fetched], claim=claimed)
+    return body

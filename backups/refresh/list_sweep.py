@@ -1,12 +1,12 @@
-"""Refresh by lists: one call answers for a thousand backups, tracks new ones, and never says that
-one is gone.
+"""Refreshes backups by lists: one call answers for a thousand of them, and new ones are tracked.
+
+That a list does not name a backup never makes the backup gone.
 """
 
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,9 @@ from backups.derived import queue, volumes
 from backups.models import Backup, Cloud
 from backups.refresh import auto_track, list_support
 from backups.refresh.apply import apply
+from backups.refresh.claims import claim_of_cloud
 from backups.refresh.fetch import stopping
+from backups.refresh.list_support import LIST_BUDGET_WAIT_S
 from backups.refresh.plan import Fetched
 from backups.refresh.unchanged import mark_unchanged
 from backups.shared import clock
@@ -33,268 +35,301 @@ from backups.vbs.ids import is_backup_id
 from backups.vbs.paging import Walk, entry_id
 from backups.vbs.statuses import FAILED
 
-CLAIM = timedelta(
-    seconds=90
-)  # of the walk, renewed with each page: longer than a page and its storing may take
-PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
-NEWEST = 100  # entries of a look for new backups
-BACK = timedelta(hours=1)  # backups may show up in the list this much later than they began
-DERIVE_EVERY = 60.0  # seconds, in a walk that takes longer
+# Of a sweep; renewed with each page, so it is longer than a page and its storing may take.
+CLAIM = timedelta(seconds=90)
+NEWEST_PAGE_SIZE = 100  # entries
+LISTED_LATE = timedelta(hours=1)  # backups may appear in the list so long after they began
+DERIVE_EVERY_S = 60.0  # in a sweep that takes longer
 
 
 def sweep(name: str) -> int:
-    """Walk through the whole list of a cloud, unless somebody does or it may not be asked; answers
-    that were good.
+    """Sweeps the whole list of a cloud; returns how many good answers it brought.
+
+    It does nothing while another process sweeps, or where the cloud may not be asked.
     """
     return _run(name, whole=True)
 
 
 def look_for_new(name: str) -> int:
-    """Read the list from its newest entry on, as far as there may be backups that nobody has
-    seen.
-    """
+    """Reads the list from its newest entry on, as far as there may be unknown backups."""
     return _run(name, whole=False)
 
 
 def _run(name: str, *, whole: bool) -> int:
-    began = clock.now()
-    cloud = may_ask(name, began)
+    started_at = clock.now()
+    cloud = may_ask(name, started_at)
     if cloud is None or cloud.failures:
         return 0
-    whole = whole or cloud.newest_created_at is None
-    free = Q(sweep_until=None) | Q(sweep_until__lt=began)
-    if not Cloud.objects.filter(free, pk=name).update(sweep_until=began + CLAIM):
+    if not claim_of_cloud(name, "sweep_until", started_at, started_at + CLAIM):
         return 0
+    is_first = cloud.newest_created_at is None
     try:
-        return _Sweep(cloud, began, whole=whole).run()
+        return _Sweep(cloud, started_at, whole=whole or is_first).run()
     finally:
         Cloud.objects.filter(pk=name).update(sweep_until=None)
 
 
+class _Listing:
+    """What the entries of a list say of their volumes, and of the newest backup."""
+
+    def __init__(self, newest_created_at: datetime | None) -> None:
+        self.newest_created_at = newest_created_at
+        self._created_at_by_volume: defaultdict[str, list[str]] = defaultdict(list)
+
+    def add(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        for entry in entries:
+            volume_id = entry.get("volume_id")
+            created_at = entry.get("created_at")
+            may_be_good = entry.get("status") not in FAILED
+            if isinstance(volume_id, str):
+                # A failed backup is counted, and its time is not.
+                is_time = isinstance(created_at, str) and may_be_good
+                self._created_at_by_volume[volume_id].append(str(created_at) if is_time else "")
+        # The list is sorted by time, one way or the other.
+        for entry in (*entries[:1], *entries[-1:]):
+            at = _created_at(entry)
+            if at is None or at > clock.now():
+                continue
+            if self.newest_created_at is None or at > self.newest_created_at:
+                self.newest_created_at = at
+
+    def by_volume(self, requested_at: datetime) -> dict[str, volumes.Listed]:
+        """Returns what was read of each volume, until the last page was requested.
+
+        Two spellings of an ID are one volume.
+        """
+        listed: dict[str, volumes.Listed] = {}
+        for raw_id, texts in self._created_at_by_volume.items():
+            volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
+            if volume_id is None:
+                continue
+            newest_at = _newest(texts, until=requested_at + SKEW)
+            before = listed.get(volume_id, volumes.Listed())
+            if newest_at is None or (before.newest_at is not None and before.newest_at > newest_at):
+                newest_at = before.newest_at
+            listed[volume_id] = volumes.Listed(before.count + len(texts), newest_at)
+        return listed
+
+
 class _Sweep:
-    def __init__(self, cloud: Cloud, began: datetime, *, whole: bool) -> None:
-        self._name, self._cloud, self._began, self._whole = cloud.name, cloud, began, whole
+    def __init__(self, cloud: Cloud, started_at: datetime, *, whole: bool) -> None:
+        self._name = cloud.name
+        self._cloud = cloud
+        self._started_at = started_at
+        self._whole = whole
         self._policy = auto_track.policy_of(cloud.name)
-        self._check = list_support.is_to_be_checked(cloud, began)
-        self._trusted = not self._check and not cloud.list_lacks
-        self._asked_at = began
-        self._derived = time.monotonic()
+        # Entries stand for single answers once they were compared with some and lack nothing.
+        self._is_to_be_compared = list_support.is_to_be_checked(cloud, started_at)
+        self._is_trusted = not self._is_to_be_compared and not cloud.list_lacks
+        self._page_requested_at = started_at
+        self._derived_s = time.monotonic()
         self._good = 0
-        self._newest = cloud.newest_created_at
-        self._volumes: defaultdict[str, list[str]] = defaultdict(list)
+        self._listing = _Listing(cloud.newest_created_at)
 
     def run(self) -> int:
         client = registry.client(self._name)
         try:
-            with self._patient():
-                walk = (
-                    client.walk_backups()
-                    if self._whole
-                    else client.walk_backups(NEWEST, sort_dir="desc")
-                )
-                finished = self._walk(walk)
+            with registry.meter(self._name).bulk(until=time.monotonic() + LIST_BUDGET_WAIT_S):
+                if self._whole:
+                    pages = client.walk_backups()
+                else:
+                    pages = client.walk_backups(NEWEST_PAGE_SIZE, sort_dir="desc")
+                is_finished = self._read(pages)
         except OutOfBudget:
             return self._good
         except VBSError as e:
-            apply(self._name, [], calls=[CallResult(self._asked_at, e)])
-            if not isinstance(e, SignInRefused):  # that says nothing of lists
-                list_support.failed(self._name, e.message, clock.now())
+            apply(self._name, [], calls=[CallResult(self._page_requested_at, e)])
+            # A refused sign-in says nothing of lists.
+            if not isinstance(e, SignInRefused):
+                list_support.note_failure(self._name, e.message, clock.now())
             return self._good
         finally:
             queue.derive_due(self._name, clock.now())
-        if finished and self._is_doubted(walk):
+        if is_finished and self._is_doubted(pages):
             return self._good
-        if finished:
-            self._note_end(walk)
-        if self._check and not self._trusted:
-            list_support.failed(
+        if is_finished:
+            self._note_end(pages)
+        if self._is_to_be_compared and not self._is_trusted:
+            list_support.note_failure(
                 self._name, "Its entries could not be compared with single answers.", clock.now()
             )
         return self._good
 
-    def _walk(self, walk: Walk) -> bool:
-        """Was everything read that was to be read?"""
-        self._asked_at = clock.now()
-        for entries in walk:
-            self._page({found: entry for entry in entries if (found := _id(entry)) is not None})
-            self._derive_now_and_then()
-            if stopping.is_set() or (
-                self._whole and not self._trusted and not self._policy.is_enabled
-            ):
+    def _read(self, pages: Walk) -> bool:
+        """Reads and stores page by page; returns whether all was read that was to be read."""
+        self._page_requested_at = clock.now()
+        for entries in pages:
+            self._store_page(entries)
+            if time.monotonic() - self._derived_s > DERIVE_EVERY_S:
+                queue.derive_due(self._name, clock.now())
+                self._derived_s = time.monotonic()
+            is_useless = not self._is_trusted and not self._policy.is_enabled
+            if stopping.is_set() or (self._whole and is_useless):
                 return False
-            if not self._whole and self._is_old(entries):
+            if not self._whole and self._is_end_known(entries):
                 return True
             Cloud.objects.filter(pk=self._name).update(sweep_until=clock.now() + CLAIM)
-            self._asked_at = clock.now()
-        return walk.complete
+            self._page_requested_at = clock.now()
+        return pages.complete
 
-    def _derive_now_and_then(self) -> None:
-        if time.monotonic() - self._derived > DERIVE_EVERY:
-            queue.derive_due(self._name, clock.now())
-            self._derived = time.monotonic()
+    def _store_page(self, page: Sequence[Any]) -> None:
+        """Stores the answers of one page.
 
-    @contextmanager
-    def _patient(self) -> Iterator[None]:
-        with registry.meter(self._name).bulk(until=time.monotonic() + PAGE_WAIT):
-            yield
-
-    def _page(self, listed: dict[str, Any]) -> None:
-        """Answers of one page, by ID. Its call is told to the cloud's row even when nothing on it
-        is tracked.
+        Its call is noted on the cloud's row even when nothing on the page is tracked.
         """
-        calls = [CallResult(self._asked_at)]
-        known = (
-            {one: payload.receive(entry) for one, entry in listed.items()} if self._trusted else {}
-        )
-        touched = mark_unchanged(
-            self._name, {one: received.digest for one, received in known.items()}, self._asked_at
-        )
-        self._good += len(touched)
-        self._note_page(listed)
-        entries = {uuid.UUID(one): entry for one, entry in listed.items() if one not in touched}
-        tracked = self._tracked(entries)
-        new = {pk: entry for pk, entry in entries.items() if pk not in tracked}
-        if self._check and entries:
-            shown = {pk: entry for pk, entry in entries.items() if pk in tracked} or entries
-            lacks = list_support.compare(self._name, shown)
-            self._trusted, self._check = lacks == [], lacks is None
+        entries: dict[str, Any] = {}
+        for entry in page:
+            backup_id = _backup_id(entry)
+            if backup_id is not None:
+                entries[backup_id] = entry
+        received: dict[str, payload.Received] = {}
+        if self._is_trusted:
+            received = {pk: payload.receive(entry) for pk, entry in entries.items()}
+        digests = {pk: answer.digest for pk, answer in received.items()}
+        unchanged = mark_unchanged(self._name, digests, self._page_requested_at)
+        self._good += len(unchanged)
+        self._listing.add(list(entries.values()))
+        others = {uuid.UUID(pk): entry for pk, entry in entries.items() if pk not in unchanged}
+        tracked = self._read_tracked(others)
+        new = {pk: entry for pk, entry in others.items() if pk not in tracked}
+        if self._is_to_be_compared and others:
+            # Of a tracked backup the single answer is stored, so it is of more use.
+            compared = {pk: entry for pk, entry in others.items() if pk in tracked}
+            lacks = list_support.compare(self._name, compared or others)
+            self._is_trusted = lacks == []
+            self._is_to_be_compared = lacks is None
         if self._policy.is_enabled:
-            tracked |= set(auto_track.track(self._name, new, self._policy, self._asked_at))
-        fetched = [
-            Fetched(pk, self._asked_at, known.get(str(pk)) or payload.receive(entry), listed=True)
-            for pk, entry in entries.items()
-            if self._trusted and pk in tracked
-        ]
-        applied = apply(self._name, fetched, calls=calls, more_follows=True)
+            tracked.update(auto_track.track(self._name, new, self._policy, self._page_requested_at))
+        fetched: list[Fetched] = []
+        if self._is_trusted:
+            for pk, entry in others.items():
+                if pk in tracked:
+                    answer = received.get(str(pk)) or payload.receive(entry)
+                    fetched.append(Fetched(pk, self._page_requested_at, answer, listed=True))
+        call = CallResult(self._page_requested_at)
+        applied = apply(self._name, fetched, calls=[call], more_follows=True)
         self._good += applied.good
-        self._set_unlisted(applied.doubtful, self._asked_at)
+        self._set_unlisted(applied.doubtful, self._page_requested_at)
 
-    def _note_page(self, entries: dict[str, Any]) -> None:
-        for entry in entries.values():
-            volume_id = entry.get("volume_id")
-            created_at = entry.get("created_at")
-            may_be_good = isinstance(created_at, str) and entry.get("status") not in FAILED
-            if isinstance(volume_id, str):
-                self._volumes[volume_id].append(created_at if may_be_good else "")
-        self._note_newest(entries)
-
-    def _listed(self) -> dict[str, volumes.Listed]:
-        """What was read of each disk. Times that are written alike stand in their order as
-        texts.
-        """
-        listed: dict[str, volumes.Listed] = {}
-        for raw_id, times in self._volumes.items():
-            volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
-            if volume_id is not None:
-                before = listed.get(volume_id, volumes.Listed())
-                newest = [at for at in (before.newest_at, self._newest_of(times)) if at is not None]
-                listed[volume_id] = volumes.Listed(
-                    before.count + len(times), max(newest, default=None)
-                )
-        return listed
-
-    def _newest_of(self, times: list[str]) -> datetime | None:
-        for text in sorted(times, reverse=True):
-            at = _made({"created_at": text})
-            if at is not None and at <= self._asked_at + SKEW:
-                return at
-        return None
-
-    def _tracked(self, entries: dict[uuid.UUID, Any]) -> set[uuid.UUID]:
-        """Those that this cloud's rows name; they are served by a list again."""
-        ids, found = list(entries), set[uuid.UUID]()
-        for batch in in_batches(ids):
+    def _read_tracked(self, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Returns those that are tracked in this cloud; a list serves them again."""
+        tracked: set[uuid.UUID] = set()
+        for batch in in_batches(list(ids)):
             mine = Backup.objects.filter(pk__in=batch, cloud=self._name)
-            rows = list(mine.values_list("pk", "unlisted_at"))
-            found |= {pk for pk, _ in rows}
-            again = [pk for pk, unlisted_at in rows if unlisted_at is not None]
-            if again and self._trusted:
-                self._set_unlisted(again, None)
-        return found
+            unlisted: list[uuid.UUID] = []
+            for pk, unlisted_at in mine.values_list("pk", "unlisted_at"):
+                tracked.add(pk)
+                if unlisted_at is not None:
+                    unlisted.append(pk)
+            if unlisted and self._is_trusted:
+                self._set_unlisted(unlisted, None)
+        return tracked
 
-    def _set_unlisted(self, ids: list[uuid.UUID], at: datetime | None) -> None:
-        """Since when the list does not serve these, so that they are asked for singly; None: it
-        does.
-        """
+    def _set_unlisted(self, ids: Sequence[uuid.UUID], at: datetime | None) -> None:
+        """Stores since when no list serves these backups, so that they are asked about singly."""
         with transaction.atomic():
             lock_cloud(self._name)
             for batch in in_batches(ids):
                 Backup.objects.filter(pk__in=batch).update(unlisted_at=at)
 
-    def _is_old(self, entries: list[Any]) -> bool:
-        """Were all of these there at the last look, an hour's delay allowed?"""
-        edge = self._cloud.newest_created_at
-        made = [_made(entry) for entry in entries if _id(entry) is not None]
-        return edge is not None and all(at is not None and at < edge - BACK for at in made[-1:])
+    def _is_end_known(self, page: Sequence[Any]) -> bool:
+        """Was the last entry of a page there when the newest were read the last time?"""
+        known_until = self._cloud.newest_created_at
+        if known_until is None:
+            return False
+        entries = [entry for entry in page if _backup_id(entry) is not None]
+        if not entries:
+            return True
+        created_at = _created_at(entries[-1])
+        return created_at is not None and created_at < known_until - LISTED_LATE
 
-    def _note_newest(self, entries: dict[str, Any]) -> None:
-        ends = [entry for at, entry in enumerate(entries.values()) if at in (0, len(entries) - 1)]
-        made = [at for entry in ends if (at := _made(entry)) is not None and at <= clock.now()]
-        self._newest = max([*made, *([self._newest] if self._newest else [])], default=None)
+    def _is_doubted(self, pages: Walk) -> bool:
+        """Did the list end with far fewer entries than before?
 
-    def _is_doubted(self, walk: Walk) -> bool:
-        """Did the list come to its end with far fewer entries than before? A second one, later, has
-        to say the same.
+        Then it is believed only if a second one, ten minutes later, says the same.
         """
-        if not walk.complete:
+        if not pages.complete:
             return False  # it was read up to entries that were known
         known = self._cloud.listed
         if known is None:
-            known = Backup.objects.filter(
-                cloud=self._name, refreshed_at__isnull=False, gone_at=None
-            ).count()
-        mine = Cloud.objects.filter(pk=self._name)
-        since = self._cloud.shrunk_since
+            answered = Backup.objects.filter(refreshed_at__isnull=False, gone_at=None)
+            known = answered.filter(cloud=self._name).count()
+        cloud = Cloud.objects.filter(pk=self._name)
+        shrunk_since = self._cloud.shrunk_since
         shrunk_to = self._cloud.shrunk_to
-        says_the_same = shrunk_to is not None and not list_support.lacks_many(
-            shrunk_to - walk.listed, of=shrunk_to
+        is_the_same = shrunk_to is not None and not list_support.lacks_many(
+            shrunk_to - pages.listed, of=shrunk_to
         )
-        if since is None or not says_the_same:
-            since = self._began
-        is_confirmed = since <= self._began - volumes.CONFIRMED_AFTER
-        if is_confirmed or not list_support.lacks_many(known - walk.listed, of=known):
+        if shrunk_since is None or not is_the_same:
+            shrunk_since = self._started_at
+        is_confirmed = shrunk_since <= self._started_at - volumes.CONFIRMED_AFTER
+        if is_confirmed or not list_support.lacks_many(known - pages.listed, of=known):
             if self._cloud.shrunk_since is not None:
-                mine.update(shrunk_since=None, shrunk_to=None, list_error=None)
+                cloud.update(shrunk_since=None, shrunk_to=None, list_error=None)
             return False
-        mine.update(shrunk_since=since, shrunk_to=walk.listed, walked_at=None)
-        named = f"The list of backups named {walk.listed:,} where {known:,} were known"
-        list_support.failed(
-            self._name, f"{named}: it is doubted until another one says the same.", clock.now()
+        cloud.update(shrunk_since=shrunk_since, shrunk_to=pages.listed, walked_at=None)
+        list_support.note_failure(
+            self._name,
+            f"The list of backups named {pages.listed:,} where {known:,} were known: "
+            "it is doubted until another one says the same.",
+            clock.now(),
         )
         return True
 
-    def _note_end(self, walk: Walk) -> None:
-        values: dict[str, Any] = {
-            "backups_listed_at": self._began,
-            "newest_created_at": self._newest,
+    def _note_end(self, pages: Walk) -> None:
+        values: dict[str, object] = {
+            "backups_listed_at": self._started_at,
+            "newest_created_at": self._listing.newest_created_at,
         }
-        if walk.complete and not walk.listed:
-            self._trusted, self._check = (
-                True,
-                False,
-            )  # an empty list lacks nothing, and shows no entry to compare
-            list_support.note_empty(self._name, clock.now())
-        if not self._whole:
-            volumes.note_newest(self._name, self._listed())
+        if pages.complete and not pages.listed:
+            # An empty list lacks nothing, and shows no entry to compare.
+            self._is_trusted = True
+            self._is_to_be_compared = False
+            list_support.note_lacks(self._name, None, clock.now())
+        by_volume = self._listing.by_volume(self._page_requested_at)
+        if self._whole:
+            volumes.note_listing(self._name, by_volume, self._started_at)
+            values["walked_at"] = self._started_at
+            values["listed"] = pages.listed
+            values["page_size"] = pages.page_size
         else:
-            volumes.note_listing(self._name, self._listed(), self._began)
-            values |= {"walked_at": self._began, "listed": walk.listed, "page_size": walk.page_size}
+            volumes.note_newest(self._name, by_volume)
         Cloud.objects.filter(pk=self._name).update(**values)
-        if self._whole and self._trusted:
-            not_asked = Q(attempted_at=None) | Q(attempted_at__lt=self._began)
-            missing = Backup.objects.filter(
-                not_asked, cloud=self._name, unlisted_at=None, tracked_at__lt=self._began
-            )
-            with transaction.atomic():
-                lock_cloud(self._name)
-                missing.update(unlisted_at=self._began)
+        if self._whole and self._is_trusted:
+            self._mark_missing_unlisted()
+
+    def _mark_missing_unlisted(self) -> None:
+        """Marks what the whole list did not name, so that it is asked about singly."""
+        not_asked_about = Q(attempted_at=None) | Q(attempted_at__lt=self._started_at)
+        missing = Backup.objects.filter(
+            not_asked_about,
+            cloud=self._name,
+            unlisted_at=None,
+            tracked_at__lt=self._started_at,
+        )
+        with transaction.atomic():
+            lock_cloud(self._name)
+            missing.update(unlisted_at=self._started_at)
 
 
-def _id(entry: Any) -> str | None:
-    """Of an entry that can be asked for; a broken one never hides its neighbours."""
-    found = entry_id(entry)
-    return found if is_backup_id(found) else None
+def _backup_id(entry: object) -> str | None:
+    """Returns the ID of an entry that can be asked about; a broken one hides no neighbour."""
+    backup_id = entry_id(entry)
+    return backup_id if is_backup_id(backup_id) else None
 
 
-def _made(entry: Any) -> datetime | None:
-    return fields.instant(entry, "created_at", [])
+def _created_at(entry: Mapping[str, Any]) -> datetime | None:
+    created_at: datetime | None = fields.instant(entry, "created_at", [])
+    return created_at
+
+
+def _newest(texts: Iterable[str], *, until: datetime) -> datetime | None:
+    """Returns the latest time of the texts that is not after `until`.
+
+    Times that are written alike stand in their order as texts, so most are never parsed.
+    """
+    for text in sorted(texts, reverse=True):
+        at = _created_at({"created_at": text})
+        if at is not None and at <= until:
+            return at
+    return None

@@ -1,63 +1,52 @@
-"""What an answer changes in a stored backup: a pure comparison, no clock, no database."""
+"""Decides what an answer changes in a stored backup: a pure comparison, no clock, no database."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from backups.clouds.stored_error import described
 from backups.refresh import schedule
-from backups.refresh.diff import Difference, difference, moved
+from backups.refresh.diff import Difference, difference, tracking_state_change
 from backups.vbs import payload
 from backups.vbs.errors import Gone, VBSError
 from backups.vbs.kind import TypeInterpretation, judge
 
-ANSWERED_COLUMNS = (  # columns that every good answer writes
-    *(
-        "refreshed_at",
-        "attempted_at",
-        "next_refresh_at",
-        "refresh_interval",
-        "stale_at",
-        "unchanged_polls",
-    ),
-    *("changed_at", "failures", "error", "missed_at", "gone_at"),
-)
-FAILED_COLUMNS = (
-    "attempted_at",
-    "next_refresh_at",
-    "changed_at",
-    "failures",
-    "error",
-    "missed_at",
-    "gone_at",
-)
+# The largest value that a small integer column of PostgreSQL may count to, with room to spare.
+LARGEST_COUNT = 30_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One question to a cloud and its outcome: an answer or an error of ours. `listed`: an entry of
-    a list.
+    """One request about a backup and its outcome: an answer, or an error of ours.
 
-    `proved_anew`: the cloud said 401 although the token had been signed in for anew, or the call
-    was signed by itself.
-    `others_answered`: in the same round others got good answers.
+    `listed`: the answer is an entry of a list. `after_new_sign_in`: the cloud said 401 although the
+    token was just renewed, or the request was signed by itself. `others_answered`: in the same
+    batch other requests got good answers.
     """
 
     id: uuid.UUID
-    asked_at: datetime
+    requested_at: datetime
     answer: payload.Received | None = None
     error: VBSError | None = None
     http_status: int = 200
     listed: bool = False
-    proved_anew: bool = False
+    after_new_sign_in: bool = False
     others_answered: bool = False
+
+    @classmethod
+    def failed(cls, backup_id: uuid.UUID, requested_at: datetime, error: VBSError) -> "Fetched":
+        return cls(backup_id, requested_at, error=error, http_status=error.http_status or 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is stored of a backup, as far as every answer needs it."""
+class StoredBackup:
+    """The columns of a backup that are read for every answer.
+
+    `refresh_requested_at` is `next_refresh_at` if somebody asked for a refresh after the request
+    was made (see `is_refresh_requested`); it then stands, whatever the answer says.
+    """
 
     id: uuid.UUID
     digest: str | None
@@ -71,159 +60,236 @@ class Known:
     error: dict[str, Any] | None
     missed_at: datetime | None
     gone_at: datetime | None
-    due_again_at: (
-        datetime | None
-    )  # `next_refresh_at` where it stands whatever the answer says: see `is_due_again`
+    refresh_requested_at: datetime | None
 
 
-KNOWN = (
-    *(word for word in Known.__dataclass_fields__ if word != "due_again_at"),
-    "next_refresh_at",
-)
+# The columns of a StoredBackup in its order; the last is turned into `refresh_requested_at`.
+STORED_COLUMNS = (*(field.name for field in fields(StoredBackup)[:-1]), "next_refresh_at")
+
+
+class TrackingValues(NamedTuple):
+    """The columns that every good answer writes."""
+
+    refreshed_at: datetime
+    attempted_at: datetime
+    next_refresh_at: datetime
+    refresh_interval: int
+    stale_at: datetime
+    unchanged_polls: int
+    changed_at: datetime
+    failures: int = 0
+    error: None = None
+    missed_at: None = None
+    gone_at: None = None
+
+
+class FailureValues(NamedTuple):
+    """The columns that a failed request writes."""
+
+    attempted_at: datetime
+    next_refresh_at: datetime | None
+    changed_at: datetime | None
+    failures: int
+    error: dict[str, Any] | None
+    missed_at: datetime | None
+    gone_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """`values` are the columns to write, `body` the text of the answer. `words`: those that
-    changed.
+class ChangedBackup:
+    """An answer that differs from the stored one.
+
+    `values` are the columns to write, `body` is the text of the answer, `changed_columns` are those
+    that differ.
     """
 
     id: uuid.UUID
     values: dict[str, Any]
     body: str
     difference: Difference | None
-    words: frozenset[str]
+    changed_columns: frozenset[str]
     is_vbs: bool
     is_first: bool
 
+    def row(self, columns: Sequence[str]) -> list[Any]:
+        """Returns the ID and the values of these columns."""
+        return [self.id, *(self.values[column] for column in columns)]
 
-def is_late(known: Known, fetched: Fetched) -> bool:
-    """Is the stored knowledge newer than this answer?"""
-    return known.attempted_at is not None and known.attempted_at > fetched.asked_at
+
+@dataclass(frozen=True, slots=True)
+class FailedBackup:
+    """A request that failed."""
+
+    id: uuid.UUID
+    values: FailureValues
+    difference: Difference | None = None
 
 
-def is_due_again(due_at: datetime | None, asked_at: datetime, landed_at: datetime) -> bool:
-    """Did somebody ask for a look after this answer was asked for? What the answer says may be
-    older than the wish.
+def is_outdated(stored: StoredBackup, fetched: Fetched) -> bool:
+    """Is what is stored newer than this answer?"""
+    return stored.attempted_at is not None and stored.attempted_at > fetched.requested_at
+
+
+def is_refresh_requested(
+    due_at: datetime | None, requested_at: datetime, landed_at: datetime
+) -> bool:
+    """Did somebody ask for a refresh between the request and the arrival of its answer?
+
+    The answer may be older than that wish, so the backup stays due.
     """
-    return due_at is not None and asked_at < due_at <= landed_at
+    return due_at is not None and requested_at < due_at <= landed_at
 
 
-def is_news(known: Known, answer: payload.Received) -> bool:
-    return answer.digest != known.digest or known.gone_at is not None
+def is_changed(stored: StoredBackup, answer: payload.Received) -> bool:
+    return answer.digest != stored.digest or stored.gone_at is not None
 
 
-def touched(known: Known, fetched: Fetched) -> list[Any]:
-    """The columns of ANSWERED_COLUMNS after an answer that says nothing new."""
-    polls = min(known.unchanged_polls + 1, 30_000)
-    times = _times(known, fetched.asked_at, known.status, known.created_at, known.changed_at, polls)
-    return [*times, 0, None, None, None]
+def values_if_unchanged(stored: StoredBackup, requested_at: datetime) -> TrackingValues:
+    return _tracking_values(
+        stored,
+        requested_at,
+        status=stored.status,
+        created_at=stored.created_at,
+        changed_at=requested_at if stored.changed_at is None else stored.changed_at,
+        unchanged_polls=min(stored.unchanged_polls + 1, LARGEST_COUNT),
+    )
 
 
-def news(
-    known: Known,
+def changed(
+    stored: StoredBackup,
     before: Mapping[str, Any] | None,
-    fetched: Fetched,
-    answer: payload.Backup,
+    received: payload.Received,
+    requested_at: datetime,
     *,
     type_interpretation: TypeInterpretation,
-) -> News:
-    """An answer that differs from the one before. `before`: the stored words; None when there was
-    no answer yet.
+) -> ChangedBackup:
+    """Returns what to write of an answer that differs from the one before.
+
+    `before` holds the stored decoded columns, None when there was no answer yet.
     """
+    answer = received.decode()
     kind = judge(
         inc=answer.inc,
         type_=answer.metadata.type,
         is_incremental=answer.is_incremental,
         type_interpretation=type_interpretation,
     )
-    derived = {"kind": kind.kind, "kind_source": kind.source, "kind_conflict": kind.conflict}
-    words = {**answer.words(), **derived}
-    now = fetched.asked_at
-    times = _times(known, now, answer.status, answer.created_at, now, 0)
-    found = difference(before, words)
-    if known.gone_at is not None and before is not None:
-        back = moved("gone", "fresh")
-        found = Difference(
-            [*back.changes, *(found.changes if found else [])], kept=True, whole=True
-        )
-    digest = fetched.answer.digest if fetched.answer else None
-    values = {
-        **words,
-        **dict(zip(ANSWERED_COLUMNS, [*times, 0, None, None, None], strict=True)),
-        "digest": digest,
+    decoded = {
+        **answer.words(),
+        "kind": kind.kind,
+        "kind_source": kind.source,
+        "kind_conflict": kind.conflict,
     }
-    changed = frozenset(change["word"] for change in found.changes) if found else frozenset[str]()
-    return News(
-        known.id, values, answer.body_text, found, changed, answer.is_vbs, is_first=before is None
+    tracking = _tracking_values(
+        stored,
+        requested_at,
+        status=answer.status,
+        created_at=answer.created_at,
+        changed_at=requested_at,
+        unchanged_polls=0,
+    )
+    recorded = difference(before, decoded)
+    if stored.gone_at is not None and before is not None:
+        # It has come back; both changes are one revision.
+        back = tracking_state_change("gone", "fresh")
+        if recorded is not None:
+            back.changes.extend(recorded.changes)
+        recorded = replace(back, needs_body=True)
+    return ChangedBackup(
+        stored.id,
+        values={
+            **decoded,
+            **tracking._asdict(),
+            "digest": received.digest,
+        },
+        body=answer.body_text,
+        difference=recorded,
+        changed_columns=frozenset() if recorded is None else recorded.columns,
+        is_vbs=answer.is_vbs,
+        is_first=before is None,
     )
 
 
-def _times(
-    known: Known,
+def _tracking_values(
+    stored: StoredBackup,
     now: datetime,
+    *,
     status: str | None,
     created_at: datetime | None,
-    changed_at: datetime | None,
-    polls: int,
-) -> list[Any]:
-    """The columns of ANSWERED_COLUMNS up to `changed_at`."""
-    changed_at = changed_at or now
-    every = schedule.interval(
-        status=status, created_at=created_at, changed_at=changed_at, unchanged_polls=polls, now=now
+    changed_at: datetime,
+    unchanged_polls: int,
+) -> TrackingValues:
+    interval = schedule.poll_interval(
+        status=status,
+        created_at=created_at,
+        changed_at=changed_at,
+        unchanged_polls=unchanged_polls,
+        now=now,
     )
-    poll = schedule.next_poll(known.id, every, now)
-    return [
-        now,
-        now,
-        known.due_again_at or poll.next_refresh_at,
-        poll.interval,
-        poll.stale_at,
-        polls,
-        changed_at,
-    ]
+    poll = schedule.next_poll(stored.id, interval, now)
+    return TrackingValues(
+        refreshed_at=now,
+        attempted_at=now,
+        next_refresh_at=stored.refresh_requested_at or poll.next_refresh_at,
+        refresh_interval=poll.interval,
+        stale_at=poll.stale_at,
+        unchanged_polls=unchanged_polls,
+        changed_at=changed_at,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """`row` holds the columns of FAILED_COLUMNS."""
-
-    id: uuid.UUID
-    row: list[Any]
-    difference: Difference | None = None
-
-
-def failed(known: Known, fetched: Fetched) -> Failure:
-    now, error = fetched.asked_at, fetched.error
+def failed(stored: StoredBackup, fetched: Fetched) -> FailedBackup:
+    """Returns what to write of a request that got no answer about the backup."""
+    now = fetched.requested_at
+    error = fetched.error
+    values = FailureValues(
+        attempted_at=now,
+        next_refresh_at=stored.refresh_requested_at,
+        changed_at=stored.changed_at,
+        failures=stored.failures,
+        error=stored.error,
+        missed_at=stored.missed_at,
+        gone_at=stored.gone_at,
+    )
     if isinstance(error, Gone):
-        return _missing(known, error, now)
-    kept = [known.error, known.missed_at, known.gone_at]
-    if error is None or (error.class_name == "unauthorized" and not fetched.proved_anew):
-        # The token is at fault, not the backup: it stays due and its cloud says why.
-        again = known.due_again_at or now + schedule.LATER
-        return Failure(known.id, [now, again, known.changed_at, known.failures, *kept])
-    failures = min(known.failures + 1, 30_000)
-    again = known.due_again_at or now + schedule.jittered(
-        known.id, schedule.later(error.class_name, failures)
-    )
-    said = described(error, now, before=known.error)
-    row = [now, again, known.changed_at, failures, said, known.missed_at, known.gone_at]
-    return Failure(known.id, row)
-
-
-def _missing(known: Known, error: Gone, now: datetime) -> Failure:
-    """The first itemNotFound asks for a second look, the second makes it gone; what was known is
-    kept.
-    """
-    if known.gone_at is not None:
-        again = schedule.gone_poll(known.gone_at, now)
-        return Failure(
-            known.id, [now, again, known.changed_at, 0, known.error, known.missed_at, known.gone_at]
+        return _not_found(stored, values, error, now)
+    if error is None or (error.class_name == "unauthorized" and not fetched.after_new_sign_in):
+        # The token is at fault, not the backup: it stays due, and its cloud's row holds the error.
+        retry_at = now + schedule.UNAVAILABLE_FIRST_DELAY
+        return FailedBackup(
+            stored.id, values._replace(next_refresh_at=values.next_refresh_at or retry_at)
         )
-    if known.missed_at is None:
-        again = known.due_again_at or now + schedule.CONFIRM_GONE
-        return Failure(known.id, [now, again, known.changed_at, 0, known.error, now, None])
-    row = [now, now + schedule.GONE_LOOK, now, 0, described(error, now), known.missed_at, now]
-    return Failure(
-        known.id, row, moved("pending" if known.refreshed_at is None else "fresh", "gone")
+    failures = min(stored.failures + 1, LARGEST_COUNT)
+    delay = schedule.retry_delay(error.class_name, failures)
+    retry_at = now + schedule.jittered(stored.id, delay)
+    values = values._replace(
+        next_refresh_at=values.next_refresh_at or retry_at,
+        failures=failures,
+        error=described(error, now, before=stored.error),
     )
+    return FailedBackup(stored.id, values)
+
+
+def _not_found(
+    stored: StoredBackup, values: FailureValues, error: Gone, now: datetime
+) -> FailedBackup:
+    """Returns what to write of an itemNotFound.
+
+    The first one asks for a second request, and only that makes the backup gone. The decoded
+    columns stay as they are.
+    """
+    values = values._replace(failures=0)
+    if stored.gone_at is not None:
+        next_refresh_at = schedule.next_poll_of_gone(stored.gone_at, now)
+        return FailedBackup(stored.id, values._replace(next_refresh_at=next_refresh_at))
+    if stored.missed_at is None:
+        confirm_at = values.next_refresh_at or now + schedule.CONFIRM_GONE
+        return FailedBackup(stored.id, values._replace(next_refresh_at=confirm_at, missed_at=now))
+    values = values._replace(
+        next_refresh_at=now + schedule.GONE_INTERVAL,
+        changed_at=now,
+        error=described(error, now),
+        gone_at=now,
+    )
+    state_before = "pending" if stored.refreshed_at is None else "fresh"
+    return FailedBackup(stored.id, values, tracking_state_change(state_before, "gone"))

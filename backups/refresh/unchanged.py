@@ -1,11 +1,12 @@
-"""Settled backups whose entry in a list is the one that is stored: one UPDATE for all of a page,
-nothing read.
+"""Marks settled backups whose list entry equals the stored one: one UPDATE for a whole page, which
+reads no row.
 
-They are most of all backups at any time. Whatever this does not touch goes the long way of `apply`.
+At any time most backups are of this sort. What is not marked here goes through `apply`, which
+reads the rows first. The UPDATE writes what `plan.values_if_unchanged` gives;
+backups/tests/test_unchanged.py proves that they are equal.
 """
 
 import json
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,115 +15,122 @@ from typing import Any
 from django.db import connection, transaction
 
 from backups.models import Backup
-from backups.refresh.schedule import OLD_LOOK, YOUNG, YOUNG_LOOK, jittered
-from backups.shared import clock
+from backups.refresh.plan import LARGEST_COUNT
+from backups.refresh.schedule import (
+    JITTER_STEPS,
+    OLD_INTERVAL,
+    RECENT_FOR,
+    RECENT_INTERVAL,
+    at_jitter_step,
+)
+from backups.shared import bulk, clock
 from backups.shared.locks import lock_cloud
 from backups.vbs.statuses import SETTLED
 
-_STEPS, _EACH = 250, 4  # of the jitter: a quarter of the different next looks that there may be
-_PICKED = """
-    CAST(key AS {id}) AS id, substr(value, 1, 32) AS digest,
-    CAST(rtrim(substr(value, 33, 26)) AS {time}) AS old,
-    CAST(rtrim(substr(value, 59, 26)) AS {time}) AS young
-"""
-_SETTLED = ", ".join(f"'{status}'" for status in sorted(SETTLED))
-_SET = """
-    refreshed_at = {now}, attempted_at = {now}, unlisted_at = NULL,
-    failures = 0, error = NULL, missed_at = NULL,
-    unchanged_polls = CASE WHEN unchanged_polls < 30000 THEN unchanged_polls + 1
-        ELSE unchanged_polls END,
+# `next_refresh_at` is computed in Python, for both intervals, because of the jitter; the UPDATE
+# chooses one by the age of the backup.
+_PAGE_COLUMNS = {
+    "id": "uuid",
+    "digest": "text",
+    "next_if_recent": "timestamptz",
+    "next_if_old": "timestamptz",
+}
+
+# The cloud and the status are compared as expressions, not as columns: an index on them would make
+# SQLite join from the side of all backups of the cloud, rather than look up each ID of the page.
+_UPDATE = """
+UPDATE {backup} SET
+    refreshed_at = %(requested_at)s,
+    attempted_at = %(requested_at)s,
     next_refresh_at = CASE
-        WHEN next_refresh_at > {now} AND next_refresh_at <= {landed} THEN next_refresh_at
-                           WHEN {is_old} THEN new.old ELSE new.young END,
-    stale_at = CASE WHEN {is_old} THEN {stale_old} ELSE {stale_young} END,
-    refresh_interval = CASE WHEN {is_old} THEN {old} ELSE {young} END
+        WHEN next_refresh_at > %(requested_at)s AND next_refresh_at <= %(landed_at)s
+            THEN next_refresh_at
+        WHEN coalesce(created_at, changed_at) > %(recent_since)s THEN page.next_if_recent
+        ELSE page.next_if_old
+    END,
+    stale_at = CASE
+        WHEN coalesce(created_at, changed_at) > %(recent_since)s THEN %(stale_if_recent)s
+        ELSE %(stale_if_old)s
+    END,
+    refresh_interval = CASE
+        WHEN coalesce(created_at, changed_at) > %(recent_since)s THEN %(recent_interval)s
+        ELSE %(old_interval)s
+    END,
+    unchanged_polls = CASE
+        WHEN unchanged_polls < %(largest_count)s THEN unchanged_polls + 1
+        ELSE %(largest_count)s
+    END,
+    failures = 0,
+    error = NULL,
+    missed_at = NULL,
+    unlisted_at = NULL
+FROM {page}
+WHERE {backup}.id = page.id
+    AND {backup}.digest = page.digest
+    AND coalesce({backup}.cloud, '') = %(cloud)s
+    AND coalesce(status, '') IN ({settled})
+    AND gone_at IS NULL
+    AND changed_at IS NOT NULL
+    AND (attempted_at IS NULL OR attempted_at <= %(requested_at)s)
+RETURNING CAST({backup}.id AS text)
 """
-_WHERE = """
-    {table}.id = new.id AND {table}.digest = new.digest
-    AND {no}{table}.cloud = {cloud} AND {no}gone_at IS NULL
-    AND {no}status IN ({settled}) AND changed_at IS NOT NULL
-    AND (attempted_at IS NULL OR attempted_at <= {now})
-"""
 
 
-def mark_unchanged(cloud: str, digests: Mapping[str, str], asked_at: datetime) -> set[str]:
-    """Those of these backups, with the digests of their entries, for which that was all there was
-    to do.
+def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetime) -> set[str]:
+    """Marks backups, given the digests of their entries by ID; returns the IDs that need no more.
 
-    IDs are hyphenated and in lower case: of a page as texts alone they cost a third of what they do
-    as UUIDs.
+    IDs are hyphenated and in lower case: for a whole page, texts cost a third of what UUIDs do.
     """
     if not digests:
         return set()
-    postgres = connection.vendor == "postgresql"
-    stored = {
-        (one if postgres else one.replace("-", "")): one for one in digests
-    }  # as Django writes them
-    polls = [
-        f"{old:26}{young:26}"
-        for old, young in zip(_polls(OLD_LOOK, asked_at), _polls(YOUNG_LOOK, asked_at), strict=True)
-    ]
-    values = {
-        "now": asked_at,
-        # a look that somebody asked for after the question stands: plan.is_due_again
-        "landed": clock.now(),
-        "edge": asked_at - YOUNG,
-        "stale_old": asked_at + 2 * OLD_LOOK,
-        "stale_young": asked_at + 2 * YOUNG_LOOK,
+    next_if_recent = _next_refreshes(RECENT_INTERVAL, requested_at)
+    next_if_old = _next_refreshes(OLD_INTERVAL, requested_at)
+    is_sqlite = connection.vendor == "sqlite"
+    id_by_key: dict[str, str] = {}
+    page: list[tuple[str, str, str, str]] = []
+    for backup_id, digest in digests.items():
+        hex_id = backup_id.replace("-", "")
+        key = hex_id if is_sqlite else backup_id  # as Django stores it
+        step = int(hex_id, 16) % JITTER_STEPS
+        id_by_key[key] = backup_id
+        page.append((key, digest, next_if_recent[step], next_if_old[step]))
+    times = {
+        "requested_at": requested_at,
+        "landed_at": clock.now(),
+        "recent_since": requested_at - RECENT_FOR,
+        "stale_if_recent": requested_at + 2 * RECENT_INTERVAL,
+        "stale_if_old": requested_at + 2 * OLD_INTERVAL,
     }
-    given: dict[str, Any] = {
-        key: connection.ops.adapt_datetimefield_value(at) for key, at in values.items()
-    }
-    given |= {
+    parameters: dict[str, Any] = {
+        "page": json.dumps(page),
         "cloud": cloud,
-        "old": int(OLD_LOOK.total_seconds()),
-        "young": int(YOUNG_LOOK.total_seconds()),
+        "recent_interval": int(RECENT_INTERVAL.total_seconds()),
+        "old_interval": int(OLD_INTERVAL.total_seconds()),
+        "largest_count": LARGEST_COUNT,
     }
-    rows = zip(stored, digests.items(), strict=True)
-    given["rows"] = json.dumps({pk: digest + polls[_step(one)] for pk, (one, digest) in rows})
-    picked = (
-        _PICKED.format(id="uuid", time="timestamptz")
-        if postgres
-        else _PICKED.format(id="text", time="text")
-    )
-    source = (
-        f"(SELECT {picked} FROM {'json_each_text' if postgres else 'json_each'}(%(rows)s)) AS new"  # noqa: S608
+    for name, time in times.items():
+        parameters[name] = connection.ops.adapt_datetimefield_value(time)
+    update = _UPDATE.format(
+        backup=Backup._meta.db_table,
+        page=bulk.json_table("page", _PAGE_COLUMNS),
+        settled=", ".join(f"'{status}'" for status in SETTLED),
     )
     with transaction.atomic():
         lock_cloud(cloud)
-        return {stored[pk] for pk in _run(source, given)}
+        with connection.cursor() as cursor:
+            cursor.execute(update, parameters)
+            return {id_by_key[key] for (key,) in cursor.fetchall()}
 
 
-def _run(source: str, given: Mapping[str, Any]) -> list[str]:
-    table = Backup._meta.db_table
-    names = {
-        name: f"%({name})s"
-        for name in ("now", "landed", "stale_old", "stale_young", "old", "young", "cloud")
-    }
-    is_old = "coalesce(created_at, changed_at) <= %(edge)s"
-    sets = _SET.format(**names, is_old=is_old)
-    no = (
-        "+" if connection.vendor == "sqlite" else ""
-    )  # no index on these: SQLite would join from the wrong side
-    where = _WHERE.format(**names, table=table, settled=_SETTLED, no=no)
-    update = f"UPDATE {table} SET {sets} FROM {source} WHERE {where}"  # noqa: S608 - all of it is written above
-    with connection.cursor() as cursor:
-        cursor.execute(f"{update} RETURNING CAST({table}.id AS text)", given)
-        return [row[0] for row in cursor.fetchall()]
+def _next_refreshes(interval: timedelta, now: datetime) -> list[str]:
+    """Returns the next refresh at each step of the jitter, in UTC but without an offset.
 
-
-def _step(backup_id: str) -> int:
-    return int(backup_id.replace("-", ""), 16) // _EACH % _STEPS
-
-
-def _polls(every: timedelta, now: datetime) -> list[str]:
-    """The next look for each step of the jitter, in UTC without saying so: as the connections of
-    both databases are.
+    The connections to both databases are in UTC.
     """
     naive = now.replace(tzinfo=None)
-    return [str(naive + wait) for wait in _waits(every)]
+    return [str(naive + wait) for wait in _jittered_intervals(interval)]
 
 
 @cache
-def _waits(every: timedelta) -> list[timedelta]:
-    return [jittered(uuid.UUID(int=step * _EACH), every) for step in range(_STEPS)]
+def _jittered_intervals(interval: timedelta) -> list[timedelta]:
+    return [at_jitter_step(step, interval) for step in range(JITTER_STEPS)]

@@ -1,12 +1,12 @@
-"""Many rows at once: what Django's own bulk calls take several times as long for.
+"""Reads, updates and inserts many rows at once: Django's own bulk calls take several times as long.
 
-PostgreSQL gets them as one JSON text, because of an array psycopg quotes each element by itself,
-SQLite the rows one after another inside the C library. Values are Python's; times are aware and in
-UTC.
+PostgreSQL gets the rows as one JSON text, because psycopg quotes each element of an array by
+itself. SQLite gets them one after another, in a loop inside the C library. Values are Python's;
+times are aware and in UTC.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,152 +15,171 @@ from uuid import UUID
 from django.db import connection, models
 from django.db.models.functions import Cast
 
+# One row; its values are as many and of as many types as the columns asked for.
 Row = Sequence[Any]
+Converter = Callable[[Any], Any]
 
 
 def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[list[Any]]:
-    """What `query.values_list(*columns)` gives, without Django's converters, which take most of the
+    """Returns `query.values_list(*columns)`, without Django's converters, which take most of the
     time.
     """
-    kinds = [field.get_internal_type() for field in _fields(query.model, columns)]
-    times = {at for at, kind in enumerate(kinds) if kind == "DateTimeField"}
-    narrowed = query.values_list(
-        *(Cast(c, models.TextField()) if at in times else c for at, c in enumerate(columns))
-    )
-    sql, values = narrowed.query.sql_with_params()
+    selected: list[str | Cast] = []
+    converters: dict[int, Converter] = {}
+    for position, field in enumerate(_fields(query.model, columns)):
+        kind = field.get_internal_type()
+        if kind == "DateTimeField":
+            # Both databases hand out a time as text faster than as a datetime.
+            selected.append(Cast(columns[position], models.TextField()))
+        else:
+            selected.append(columns[position])
+        converter = _converters_from_database().get(kind)
+        if converter is not None:
+            converters[position] = converter
+    sql, parameters = query.values_list(*selected).query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        found = [list(row) for row in cursor.fetchall()]
-    others = _FROM_SQLITE if connection.vendor == "sqlite" else _FROM_POSTGRESQL
-    for at, kind in enumerate(kinds):
-        read = _instant if at in times else others.get(kind)
-        if read is not None:
-            for row in found:
-                if row[at] is not None:
-                    row[at] = read(row[at])
-    return found
+        cursor.execute(sql, parameters)
+        fetched = [list(row) for row in cursor.fetchall()]
+    return _converted(fetched, converters)
 
 
 def update(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Set `columns` of the rows whose primary key stands first in each of `rows`, before the
-    values.
-    """
+    """Sets `columns` of many rows; each of `rows` is a primary key, then the values."""
     if not rows:
         return
     key, *fields = _fields(model, ["pk", *columns])
-    table, name = _quoted(model._meta.db_table), _quoted(key.column)
+    table = _quoted(model._meta.db_table)
+    key_column = _quoted(key.column)
+    names = [_quoted(field.column) for field in fields]
     if connection.vendor == "postgresql":
-        sets = ", ".join(f"{_quoted(f.column)} = new.{_quoted(f.column)}" for f in fields)
-        source, values = _recordset([key, *fields], rows)
+        assignments = ", ".join(f"{name} = new.{name}" for name in names)
+        source = _json_recordset("new", [key, *fields])
         _execute(
-            f"UPDATE {table} SET {sets} FROM {source} WHERE {table}.{name} = new.{name}", values
+            f"UPDATE {table} SET {assignments} FROM {source}"
+            f" WHERE {table}.{key_column} = new.{key_column}",
+            [_json_objects([key, *fields], rows)],
         )
-        return
-    sets = ", ".join(f"{_quoted(f.column)} = %s" for f in fields)
-    turned = [(*row[1:], row[0]) for row in _adapted([key, *fields], rows)]
-    _execute_many(f"UPDATE {table} SET {sets} WHERE {name} = %s", turned)
+    else:
+        assignments = ", ".join(f"{name} = %s" for name in names)
+        key_last = [[*row[1:], row[0]] for row in _for_sqlite([key, *fields], rows)]
+        _execute_many(f"UPDATE {table} SET {assignments} WHERE {key_column} = %s", key_last)
 
 
 def insert(
     model: type[models.Model], columns: Sequence[str], rows: Sequence[Row], *, replace: bool = False
 ) -> None:
-    """Add rows. `replace`: where the first column, a unique one, is there already, the others are
-    overwritten.
+    """Inserts many rows.
+
+    With `replace`, a row whose first column, a unique one, is there already is overwritten.
     """
     if not rows:
         return
     fields = _fields(model, columns)
-    table, names = _quoted(model._meta.db_table), [_quoted(f.column) for f in fields]
-    end = ""
+    table = _quoted(model._meta.db_table)
+    names = [_quoted(field.column) for field in fields]
+    into = f"INSERT INTO {table} ({', '.join(names)})"
+    on_conflict = ""
     if replace:
-        sets = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-        end = f" ON CONFLICT ({names[0]}) DO UPDATE SET {sets}"
+        assignments = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        on_conflict = f" ON CONFLICT ({names[0]}) DO UPDATE SET {assignments}"
     if connection.vendor == "postgresql":
-        source, values = _recordset(fields, rows)
-        chosen = ", ".join(f"new.{name}" for name in names)
+        selected = ", ".join(f"new.{name}" for name in names)
+        source = _json_recordset("new", fields)
         _execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {chosen} FROM {source}{end}", values
+            f"{into} SELECT {selected} FROM {source}{on_conflict}", [_json_objects(fields, rows)]
         )
-        return
-    marks = ", ".join(["%s"] * len(fields))
-    _execute_many(
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks}){end}", _adapted(fields, rows)
-    )
+    else:
+        marks = ", ".join(["%s"] * len(fields))
+        _execute_many(f"{into} VALUES ({marks}){on_conflict}", _for_sqlite(fields, rows))
+
+
+def json_table(name: str, columns: Mapping[str, str]) -> str:
+    """Returns a FROM item that reads the parameter of its name: a JSON list of lists, one per row.
+
+    `columns` are the types by name, as PostgreSQL calls them. Dates in SQLite are texts anyway.
+    """
+    selected = []
+    if connection.vendor == "postgresql":
+        function = f"json_array_elements(%({name})s::json)"
+        for position, (column, kind) in enumerate(columns.items()):
+            selected.append(f"(value->>{position})::{kind} AS {column}")
+    else:
+        function = f"json_each(%({name})s)"
+        for position, column in enumerate(columns):
+            selected.append(f"json_extract(value, '$[{position}]') AS {column}")
+    return f"(SELECT {', '.join(selected)} FROM {function}) AS {name}"
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
-    known = model._meta
-    return [known.pk if name == "pk" else known.get_field(name) for name in names]
+    meta = model._meta
+    return [meta.pk if name == "pk" else meta.get_field(name) for name in names]
 
 
-def _recordset(fields: Sequence[Any], rows: Sequence[Row]) -> tuple[str, list[str]]:
-    """A FROM item named `new` with the rows, and its parameter."""
-    kinds = [
-        str(field.rel_db_type(connection) if field.is_relation else field.db_type(connection))
-        for field in fields
-    ]
-    named = ", ".join(
-        f"{_quoted(field.column)} {kind}" for field, kind in zip(fields, kinds, strict=True)
-    )
+def _json_recordset(name: str, fields: Sequence[Any]) -> str:
+    """Returns a FROM item for PostgreSQL that reads one parameter: see _json_objects."""
+    columns = []
+    for field in fields:
+        of_relation = field.rel_db_type if field.is_relation else field.db_type
+        columns.append(f"{_quoted(field.column)} {of_relation(connection)}")
+    return f"json_to_recordset(%s) AS {name}({', '.join(columns)})"
+
+
+def _json_objects(fields: Sequence[Any], rows: Sequence[Row]) -> str:
     columns = [field.column for field in fields]
-    objects = [dict(zip(columns, row, strict=True)) for row in rows]
-    return f"json_to_recordset(%s) AS new({named})", [json.dumps(objects, default=str)]
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str)
 
 
-def _adapted(fields: Sequence[Any], rows: Sequence[Row]) -> list[list[Any]]:
-    """The rows as SQLite keeps them, in the very forms that Django writes."""
-    found = [list(row) for row in rows]
-    for at, field in enumerate(fields):
-        adapt = _SQLITE.get(
-            field.target_field.get_internal_type()
-            if field.is_relation
-            else field.get_internal_type()
-        )
-        if adapt is not None:
-            for row in found:
-                row[at] = adapt(row[at])
-    return found
+def _for_sqlite(fields: Sequence[Any], rows: Sequence[Row]) -> list[list[Any]]:
+    """Returns the rows in the very forms that Django writes to SQLite."""
+    converters: dict[int, Converter] = {}
+    for position, field in enumerate(fields):
+        own = field.target_field if field.is_relation else field
+        converter = _TO_SQLITE.get(own.get_internal_type())
+        if converter is not None:
+            converters[position] = converter
+    return _converted([list(row) for row in rows], converters)
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+def _converted(rows: list[list[Any]], converters: Mapping[int, Converter]) -> list[list[Any]]:
+    """Converts the values of some positions, in place; NULL stays."""
+    for position, converter in converters.items():
+        for row in rows:
+            if row[position] is not None:
+                row[position] = converter(row[position])
+    return rows
 
 
-@lru_cache(maxsize=4096)  # most rows of a batch have the same
-def _time(value: datetime | None) -> str | None:
-    return None if value is None else str(value.replace(tzinfo=None))
+@lru_cache(maxsize=4096)  # most rows of a batch have the same times
+def _time_to_sqlite(value: datetime) -> str:
+    return str(value.replace(tzinfo=None))
 
 
-def _uuid(value: UUID | None) -> str | None:
-    return None if value is None else value.hex
-
-
-_SQLITE: dict[str, Callable[[Any], Any]] = {
-    "JSONField": _json,
-    "DateTimeField": _time,
-    "UUIDField": _uuid,
-}
-_FROM_SQLITE: dict[
-    str, Callable[[Any], Any]
-] = {  # what Django's connection does not turn by the column's type
-    "JSONField": json.loads,
-    "UUIDField": UUID,
-}
-_FROM_POSTGRESQL: dict[str, Callable[[Any], Any]] = {"JSONField": json.loads}
-
-
-def _instant(text: str) -> datetime:
-    """As SQLite keeps it, and as PostgreSQL writes it in a session in UTC."""
+def _time_from_text(text: str) -> datetime:
+    """Reads a time as SQLite keeps it, and as PostgreSQL writes it in a session in UTC."""
     return datetime.fromisoformat(text if text[-3] == "+" else f"{text}+00:00")
+
+
+_TO_SQLITE: dict[str, Converter] = {
+    "JSONField": json.dumps,
+    "DateTimeField": _time_to_sqlite,
+    "UUIDField": lambda value: value.hex,
+}
+
+
+def _converters_from_database() -> dict[str, Converter]:
+    """Returns what the connections do not convert by themselves, by the type of the column."""
+    if connection.vendor == "postgresql":
+        return {"DateTimeField": _time_from_text, "JSONField": json.loads}
+    return {"DateTimeField": _time_from_text, "JSONField": json.loads, "UUIDField": UUID}
 
 
 def _quoted(name: str) -> str:
     return str(connection.ops.quote_name(name))
 
 
-def _execute(sql: str, values: Sequence[Any]) -> None:
+def _execute(sql: str, parameters: Sequence[Any]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, parameters)
 
 
 def _execute_many(sql: str, rows: Sequence[Row]) -> None:

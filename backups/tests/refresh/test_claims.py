@@ -50,7 +50,7 @@ def test_what_is_claimed_at_once_is_what_the_budget_serves_in_seconds(
 ) -> None:
     with running(settings, tmp_path, backups=80, entry={"vbs_requests_per_second": 3}) as sim:
         track(sim.ids)
-        assert single_gets._at_once("otc") == 15
+        assert single_gets._claim_size("otc") == 15
         assert single_gets.refresh_due("otc", seconds=0.1) <= 15 < len(sim.ids)
         assert Backup.objects.exclude(claimed_until=None).count() == 0
 

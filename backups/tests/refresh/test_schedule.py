@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from backups.refresh.schedule import interval, next_poll
+from backups.refresh.schedule import next_poll, poll_interval
 from backups.tests.facts import NOON
 
 
@@ -13,13 +13,13 @@ def test_looks_slow_down_as_backups_settle() -> None:
     now = timezone.now()
     made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
     running_now = [
-        interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)
+        poll_interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)
     ]
     assert running_now == [10, 20, 40, 80, 120, 120]
-    assert interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
-    assert interval(status="odd", unchanged_polls=9, **made) == timedelta(minutes=2)
+    assert poll_interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
+    assert poll_interval(status="odd", unchanged_polls=9, **made) == timedelta(minutes=2)
     old = {**made, "created_at": now - timedelta(days=2), "changed_at": now - timedelta(days=2)}
-    assert interval(status="odd", unchanged_polls=0, **old) == timedelta(hours=6)
+    assert poll_interval(status="odd", unchanged_polls=0, **old) == timedelta(hours=6)
 
 
 def test_jitter_stays_within_a_fifth() -> None:
@@ -31,7 +31,7 @@ def test_jitter_stays_within_a_fifth() -> None:
 
 
 def settled(*, created_at: datetime | None, changed_at: datetime) -> timedelta:
-    return interval(
+    return poll_interval(
         status="available",
         created_at=created_at,
         changed_at=changed_at,
