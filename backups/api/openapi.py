@@ -107,7 +107,7 @@ PROBLEM_SCHEMA = {
 def backup_example() -> dict[str, Any]:
     """The API page's own example, which the demo cloud holds, in the words of this API."""
     answer = payload.decode(json.loads(seed_example.TEXT)["backup"])
-    words = answer.words()
+    words = answer.columns()
     kind = judge(
         inc=answer.inc,
         type_=answer.metadata.type,

@@ -27,6 +27,7 @@ from django.db import connection
 from backups.bench.report import Report
 from backups.vbs.client import Client
 from backups.vbs.clouds import load_clouds
+from backups.vbs.paging import entry_id
 
 READY = re.compile(r"\| vbsdash +(http://[\d.]+:\d+)/")
 PASSWORD = re.compile(r"\| password +(\S+)")
@@ -238,6 +239,6 @@ def _ids(clouds_file: Path) -> list[str]:
         {"OS_CLIENT_CONFIG_FILE": str(clouds_file)}, cwd=clouds_file.parent, home=clouds_file.parent
     )
     client = Client(found["slow"], clock=lambda: datetime.now(UTC))
-    ids = [str(entry["id"]) for entry in client.list_backups(limit=IDS)]
+    entries = client.list_backups(limit=IDS)
     client.close()
-    return ids
+    return [str(entry_id(entry)) for entry in entries]

@@ -1,5 +1,5 @@
-"""What calls to a cloud tell of the cloud itself: heard or not, since when, and how long it is to
-be left alone.
+"""What calls to a cloud tell of the cloud itself: whether it answers, since when, and how long it
+is to be left alone.
 """
 
 from collections.abc import Sequence
@@ -9,28 +9,28 @@ from datetime import datetime
 from backups.clouds import call_counts, circuit_breaker, registry
 from backups.clouds.stored_error import described
 from backups.models import Cloud
+from backups.vbs.client import Client
 from backups.vbs.errors import NotAsked, SignInRefused, VBSError
 
 COLUMNS = (
-    *(
-        "attempted_at",
-        "last_good_at",
-        "error",
-        "refused_at",
-        "refused_fingerprint",
-        "signed_in_at",
-        "catalog_type",
-    ),
-    *("endpoint", "token_expires_at", "clock_ahead_seconds"),
-    *(
-        "failures",
-        "breaker_openings",
-        "paused_until",
-        "pause_reason",
-        "probe_until",
-        *call_counts.MINUTES,
-    ),
+    "attempted_at",
+    "last_good_at",
+    "error",
+    "refused_at",
+    "refused_fingerprint",
+    "signed_in_at",
+    "catalog_type",
+    "endpoint",
+    "token_expires_at",
+    "clock_ahead_seconds",
+    "failures",
+    "breaker_openings",
+    "paused_until",
+    "pause_reason",
+    "probe_until",
+    *call_counts.MINUTE_COLUMNS,
 )
+MOST_OPENINGS = 30_000  # What the column holds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +45,68 @@ class CallResult:
     error: VBSError | None = None
     of_one_backup: bool = False
 
+    @property
+    def is_good(self) -> bool:
+        return self.error is None or not circuit_breaker.blames_the_cloud(self.error)
 
-def note(cloud: Cloud, outcomes: Sequence[CallResult], now: datetime) -> None:
-    """Onto the row, which the caller has locked and saves (COLUMNS). One good answer of many clears
-    the cloud.
+
+def note(cloud: Cloud, results: Sequence[CallResult], now: datetime) -> None:
+    """Writes results onto the row, which the caller has locked and saves (COLUMNS). One good answer
+    of many clears the cloud.
     """
-    asked = [one for one in outcomes if not isinstance(one.error, NotAsked)]
-    real = [one for one in asked if not one.of_one_backup]
-    good = [
-        one.asked_at
-        for one in real
-        if one.error is None or not circuit_breaker.blames_the_cloud(one.error)
-    ]
-    if asked:
-        cloud.attempted_at = max(
-            *(one.asked_at for one in asked), cloud.attempted_at or asked[0].asked_at
-        )
-    for one in real:
-        if one.error is not None and (not good or isinstance(one.error, SignInRefused)):
-            _note_error(cloud, one.error, one.asked_at)
-    if good:
-        cloud.last_good_at = max(*good, cloud.last_good_at or good[0])
-        cloud.error = None
-    health = circuit_breaker.after(registry.health(cloud), [one.error for one in real], now)
-    cloud.failures, cloud.breaker_openings = health.failures, min(health.breaker_openings, 30_000)
-    cloud.paused_until, cloud.pause_reason, cloud.probe_until = (
-        health.paused_until,
-        health.reason,
-        None,
-    )
+    made = [result for result in results if not isinstance(result.error, NotAsked)]
+    about_the_cloud = [result for result in made if not result.of_one_backup]
+    _note_answers(cloud, made, about_the_cloud)
+    _note_health(cloud, [result.error for result in about_the_cloud], now)
     if cloud.name in registry.configured():
-        client = registry.client(cloud.name)
-        cloud.catalog_type, cloud.endpoint = (
-            client.endpoint_type,
-            client.endpoint_found or cloud.endpoint,
-        )
-        if client.clock_ahead is not None:
-            cloud.clock_ahead_seconds = round(client.clock_ahead.total_seconds())
-        if client.signed_in_at is not None:
-            cloud.signed_in_at, cloud.token_expires_at = (
-                client.signed_in_at,
-                client.token_expires_at,
-            )
-        call_counts.count(cloud, registry.meter(cloud.name).drain(), now)
+        _note_sign_in(cloud, registry.client(cloud.name))
+        call_counts.add_to(cloud, registry.meter(cloud.name).drain(), now)
+
+
+def _note_answers(
+    cloud: Cloud, made: Sequence[CallResult], about_the_cloud: Sequence[CallResult]
+) -> None:
+    for result in made:
+        cloud.attempted_at = _later(cloud.attempted_at, result.asked_at)
+    good = [result for result in about_the_cloud if result.is_good]
+    for result in about_the_cloud:
+        # A refused sign-in stands, even where others were answered meanwhile.
+        if result.error is not None and (not good or isinstance(result.error, SignInRefused)):
+            _note_error(cloud, result.error, result.asked_at)
+    for result in good:
+        cloud.last_good_at = _later(cloud.last_good_at, result.asked_at)
+        cloud.error = None
+
+
+def _later(stored: datetime | None, moment: datetime) -> datetime:
+    return moment if stored is None else max(stored, moment)
+
+
+def _note_health(cloud: Cloud, outcomes: Sequence[VBSError | None], now: datetime) -> None:
+    health = circuit_breaker.after(registry.health(cloud), outcomes, now)
+    cloud.failures = health.failures
+    cloud.breaker_openings = min(health.breaker_openings, MOST_OPENINGS)
+    cloud.paused_until = health.paused_until
+    cloud.pause_reason = health.reason
+    cloud.probe_until = None
+
+
+def _note_sign_in(cloud: Cloud, client: Client) -> None:
+    cloud.catalog_type = client.endpoint_type
+    cloud.endpoint = client.known_endpoint or cloud.endpoint
+    if client.clock_ahead is not None:
+        cloud.clock_ahead_seconds = round(client.clock_ahead.total_seconds())
+    if client.signed_in_at is not None:
+        cloud.signed_in_at = client.signed_in_at
+        cloud.token_expires_at = client.token_expires_at
 
 
 def _note_error(cloud: Cloud, error: VBSError, asked_at: datetime) -> None:
     cloud.error = described(error, asked_at, before=cloud.error)
     config = registry.configured().get(cloud.name)
-    if isinstance(error, SignInRefused) and config is not None:
-        fresh = cloud.refused_at is None or not registry.must_wait(cloud, asked_at)
-        cloud.refused_at = asked_at if fresh else cloud.refused_at
-        cloud.refused_fingerprint = registry.fingerprint(config)
+    if not isinstance(error, SignInRefused) or config is None:
+        return
+    # A pause that runs is not prolonged by calls that it did not stop.
+    if cloud.refused_at is None or not registry.is_sign_in_paused(cloud, asked_at):
+        cloud.refused_at = asked_at
+    cloud.refused_fingerprint = registry.fingerprint(config)

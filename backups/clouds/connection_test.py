@@ -16,7 +16,7 @@ from backups.clouds.registry import UnknownCloud
 from backups.clouds.sign_in import note_refusal
 from backups.models import Cloud
 from backups.vbs.client import Client
-from backups.vbs.clouds import AKSK, CloudConfig
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
     Malformed,
     OutOfBudget,
@@ -27,10 +27,29 @@ from backups.vbs.errors import (
     VBSError,
     WrongAddress,
 )
-from backups.vbs.reach import Reached, connect, resolve
+from backups.vbs.host_check import HostCheck, connect, resolve
 
 Outcome = Literal["ok", "failed", "not_tried"]
 STEPS = ("name", "tls", "sign_in", "catalog", "permission", "path")
+_CATALOG_CURE = "Correct region_name and interface, or set vbs_endpoint_override."
+_PERMISSION_CURE = (
+    "Give the user the right to read backups in this project, and see that the project is the "
+    "right one."
+)
+# The first that an error is an instance of counts.
+_PATH_CURES = (
+    (OutOfBudget, "Try again in some seconds, or raise vbs_requests_per_second."),
+    (WrongAddress, "Correct vbs_endpoint_override, or remove it so that the catalog decides."),
+    (
+        Malformed,
+        "See that vbs_endpoint_override leads to the backup service and to nothing in front of it.",
+    ),
+    (
+        Unavailable,
+        "The service itself has trouble: try again later, and ask the cloud's support if it stays.",
+    ),
+    (VBSError, "Ask the cloud's support."),
+)
 
 
 @dataclass(frozen=True)
@@ -49,13 +68,13 @@ class ConnectionTest:
     cloud: str
     at: datetime
     ok: bool
-    fails: str | None  # the step that fails
+    fails: str | None  # The step that fails.
     steps: tuple[Step, ...]
 
 
 def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> ConnectionTest:
-    """Test a configured cloud. Raises UnknownCloud. What the sign-in said is kept, as after any
-    other call.
+    """Tests a configured cloud. Raises UnknownCloud. What the sign-in answered is stored, as after
+    any other call.
     """
     config = registry.configured().get(name)
     if config is None:
@@ -63,36 +82,30 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
     registry.ensure_rows()
     test = _Test(config, clock)
     test.run()
-    call_counts.keep(name, test.meter.drain(), now)
-    _note(config, test, now)
-    steps = tuple(test.steps[step] for step in STEPS)
-    fails = next((one.step for one in steps if one.outcome == "failed"), None)
-    return ConnectionTest(name, now, fails is None, fails, steps)
-
-
-def _note(config: CloudConfig, test: "_Test", now: datetime) -> None:
-    """A good sign-in ends the pause after a refused one; a refused one begins it again."""
-    if test.refused is not None:
-        note_refusal(config, test.refused, now)
+    call_counts.add(name, test.meter.drain(), now)
+    if test.refusal is not None:
+        note_refusal(config, test.refusal, now)  # Begins the pause after a refused sign-in again.
     elif test.steps["path"].outcome == "ok":
         Cloud.objects.filter(pk=config.name).update(refused_at=None)
+    steps = tuple(test.steps[step] for step in STEPS)
+    failed = [step.step for step in steps if step.outcome == "failed"]
+    return ConnectionTest(name, now, not failed, failed[0] if failed else None, steps)
 
 
 class _Test:
     """Fills `steps` in order and stops at the first that fails."""
 
     def __init__(self, config: CloudConfig, clock: Callable[[], datetime]) -> None:
-        self._config, self._clock = config, clock
-        self.meter = Meter(
-            config.name, config.requests_per_second
-        )  # its calls are the cloud's like any other
+        self._config = config
+        self._clock = clock
+        # Its calls are the cloud's like any other.
+        self.meter = Meter(config.name, config.requests_per_second)
         self.steps = {step: Step(step, "not_tried") for step in STEPS}
-        self.refused: SignInRefused | None = None
+        self.refusal: SignInRefused | None = None
 
     def run(self) -> None:
-        given = (self._config.auth.get("auth_url"), self._config.vbs_endpoint_override)
-        urls = list(dict.fromkeys(str(url) for url in given if url))
-        if not self._reach(urls):
+        urls = self._configured_urls()
+        if not self._check_hosts(urls):
             return
         client = Client(self._config, clock=self._clock, meter=self.meter)
         try:
@@ -100,141 +113,123 @@ class _Test:
         finally:
             client.close()
 
-    def _ask(self, client: Client, urls: Sequence[str]) -> None:
+    def _configured_urls(self) -> list[str]:
+        urls: list[str] = []
+        for url in (self._config.auth.get("auth_url"), self._config.vbs_endpoint_override):
+            if url and url not in urls:
+                urls.append(url)
+        return urls
+
+    def _ask(self, client: Client, checked_urls: Sequence[str]) -> None:
         if not self._sign_in(client):
             return
-        base = self._catalog(client)
-        if base is None or (
-            urlsplit(base).netloc not in {urlsplit(url).netloc for url in urls}
-            and not self._reach([base])
-        ):
+        base = self._find_endpoint(client)
+        if base is None:
+            return
+        checked_hosts = [urlsplit(url).netloc for url in checked_urls]
+        if urlsplit(base).netloc not in checked_hosts and not self._check_hosts([base]):
             return
         self._list(client)
 
-    def _reach(self, urls: Sequence[str]) -> bool:
-        """Name and TLS of each host; a host that only the catalog names is added to what stands
-        there.
+    def _check_hosts(self, urls: Sequence[str]) -> bool:
+        """Checks name and TLS of each host; a host that only the catalog names is added to what the
+        two steps say already.
         """
         began = time.monotonic()
-        names = [resolve(url) for url in urls]
-        if not self._add("name", names, began):
+        if not self._add_checks("name", [resolve(url) for url in urls], began):
             return False
         began = time.monotonic()
-        return self._add("tls", [connect(url, self._config.verify) for url in urls], began)
+        return self._add_checks("tls", [connect(url, self._config.verify) for url in urls], began)
 
-    def _add(self, step: str, found: Sequence[Reached], began: float) -> bool:
-        bad = next((one for one in found if not one.ok), None)
-        told = self.steps[step].detail if self.steps[step].outcome == "ok" else ""
-        sentences = dict.fromkeys([told] * bool(told) + [one.sentence for one in found])
-        detail = bad.sentence if bad else " ".join(sentences)
-        self._set(step, "failed" if bad else "ok", detail, bad.cure if bad else "", began)
-        return bad is None
+    def _add_checks(self, step: str, checks: Sequence[HostCheck], began: float) -> bool:
+        sentences: list[str] = []
+        if self.steps[step].outcome == "ok":
+            sentences.append(self.steps[step].detail)
+        for check in checks:
+            if not check.ok:
+                self._fail(step, check.sentence, check.cure, began)
+                return False
+            if check.sentence not in sentences:
+                sentences.append(check.sentence)
+        self._pass(step, " ".join(sentences), began)
+        return True
 
     def _sign_in(self, client: Client) -> bool:
-        if self._config.auth_type == AKSK:
-            self.steps["sign_in"] = Step("sign_in", "ok", "AK/SK: no sign-in, each call is signed.")
-            return True
         began = time.monotonic()
         try:
             client.sign_in()
-        except VBSError as e:
-            self.refused = e if isinstance(e, SignInRefused) else None
-            self._set("sign_in", "failed", e.message, _sign_in_cure(e), began)
+        except SignInRefused as e:
+            self._fail_sign_in(client, e, began)
             return False
-        self._set(
-            "sign_in",
-            "ok",
-            f"Signed in to {urlsplit(str(self._config.auth['auth_url'])).netloc}.",
-            "",
-            began,
-        )
+        except VBSError as e:
+            if isinstance(e, WrongAddress | Malformed):
+                cure = "Correct auth_url in clouds.yaml."
+            else:
+                cure = "The identity service has trouble: try again later."
+            self._fail("sign_in", e.message, cure, began)
+            return False
+        if client.signs_each_call:  # Nothing was asked, so there is no time to tell.
+            self.steps["sign_in"] = Step("sign_in", "ok", client.credentials.success_sentence)
+        else:
+            self._pass("sign_in", client.credentials.success_sentence, began)
         return True
 
-    def _catalog(self, client: Client) -> str | None:
+    def _find_endpoint(self, client: Client) -> str | None:
         began = time.monotonic()
         try:
             base = client.endpoint
         except VBSError as e:
-            self._set(
-                "catalog",
-                "failed",
-                e.message,
-                "Correct region_name and interface, or set vbs_endpoint_override.",
-                began,
-            )
+            self._fail("catalog", e.message, _CATALOG_CURE, began)
             return None
-        place = urlsplit(base).netloc
-        kind = client.endpoint_type
-        told = (
-            f"The catalog names {place} as {kind}."
-            if kind
-            else f"Not used: vbs_endpoint_override names {place}."
-        )
-        self._set("catalog", "ok", told, "", began)
+        host = urlsplit(base).netloc
+        if client.endpoint_type:
+            sentence = f"The catalog names {host} as {client.endpoint_type}."
+        else:
+            sentence = f"Not used: vbs_endpoint_override names {host}."
+        self._pass("catalog", sentence, began)
         return base
 
     def _list(self, client: Client) -> None:
-        """One entry of the list call: it needs the right to read, and the right path."""
+        """Asks for one entry of the list: it needs the right to read, and the right path."""
         began = time.monotonic()
         try:
-            found = client.list_backups(limit=1)
+            entries = client.list_backups(limit=1)
         except VBSError as e:
-            self._list_failed(e, began)
+            self._list_failed(client, e, began)
             return
-        self._set("permission", "ok", "Backups may be read.", "", began)
-        some = (
-            "The list of backups answers" if found else "The list of backups answers; it is empty"
-        )
-        self.steps["path"] = Step("path", "ok", f"{some}: {urlsplit(client.endpoint).path}.")
+        self._pass("permission", "Backups may be read.", began)
+        sentence = "The list of backups answers"
+        if not entries:
+            sentence += "; it is empty"
+        path = urlsplit(client.endpoint).path
+        self.steps["path"] = Step("path", "ok", f"{sentence}: {path}.")
 
-    def _list_failed(self, e: VBSError, began: float) -> None:
-        status = f" (HTTP {e.http_status})" if e.http_status else ""
-        if isinstance(e, SignInRefused) and self._config.auth_type == AKSK:
-            self.refused = e
-            self._set(
-                "sign_in", "failed", f"The signature is refused{status}: {e.message}", _KEYS, began
-            )
-        elif isinstance(e, Unauthorized | Rejected):
-            self._set("permission", "failed", f"Not allowed{status}: {e.message}", _ROLE, began)
+    def _list_failed(self, client: Client, error: VBSError, began: float) -> None:
+        status = f" (HTTP {error.http_status})" if error.http_status else ""
+        if isinstance(error, SignInRefused) and client.signs_each_call:
+            self._fail_sign_in(client, error, began)
+        elif isinstance(error, Unauthorized | Rejected):
+            sentence = f"Not allowed{status}: {error.message}"
+            self._fail("permission", sentence, _PERMISSION_CURE, began)
         else:
             self.steps["permission"] = replace(
                 self.steps["permission"], detail="cannot be told: the path fails"
             )
-            cure = next(
-                (cure for kind, cure in _PATH if isinstance(e, kind)), "Ask the cloud's support."
-            )
-            self._set("path", "failed", f"{e.message}{status}", cure, began)
+            cures = [cure for error_class, cure in _PATH_CURES if isinstance(error, error_class)]
+            self._fail("path", f"{error.message}{status}", cures[0], began)
 
-    def _set(self, step: str, outcome: Outcome, detail: str, cure: str, began: float) -> None:
-        spent = round(1000 * (time.monotonic() - began))
-        self.steps[step] = Step(step, outcome, detail, cure, spent)
+    def _fail_sign_in(self, client: Client, refusal: SignInRefused, began: float) -> None:
+        self.refusal = refusal
+        sentence = client.credentials.refusal_sentence(refusal)
+        self._fail("sign_in", sentence, client.credentials.refusal_cure, began)
 
+    def _pass(self, step: str, sentence: str, began: float) -> None:
+        self.steps[step] = Step(step, "ok", sentence, milliseconds=_milliseconds_since(began))
 
-_KEYS = "Check ak, sk and project_id in clouds.yaml, and the clock of this machine."
-_ROLE = (
-    "Give the user the right to read backups in this project, and see that the project is the "
-    "right one."
-)
-_PATH = (
-    (OutOfBudget, "Try again in some seconds, or raise vbs_requests_per_second."),
-    (WrongAddress, "Correct vbs_endpoint_override, or remove it so that the catalog decides."),
-    (
-        Malformed,
-        "See that vbs_endpoint_override leads to the backup service and to nothing in front of it.",
-    ),
-    (
-        Unavailable,
-        "The service itself has trouble: try again later, and ask the cloud's support if it stays.",
-    ),
-)
+    def _fail(self, step: str, sentence: str, cure: str, began: float) -> None:
+        milliseconds = _milliseconds_since(began)
+        self.steps[step] = Step(step, "failed", sentence, cure, milliseconds)
 
 
-def _sign_in_cure(e: VBSError) -> str:
-    if isinstance(e, SignInRefused):
-        return (
-            "Correct the user, password or domain in clouds.yaml; repeated tries lock accounts, "
-            "so press once."
-        )
-    if isinstance(e, WrongAddress | Malformed):
-        return "Correct auth_url in clouds.yaml."
-    return "The identity service has trouble: try again later."
+def _milliseconds_since(began: float) -> int:
+    return round(1000 * (time.monotonic() - began))

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from backups.clouds import registry
 from backups.clouds.registry import UnknownCloud
 from backups.models import Backup
 from backups.vbs import payload
+from backups.vbs.json_object import JsonObject
 from backups.vbs.paging import is_listed
 
 
@@ -21,7 +21,7 @@ class Listed:
     name: str | None
     status: str | None
     volume_id: str | None
-    size: int | None  # GB of the source disk
+    size: int | None  # GB of the source volume
     created_at: datetime | None
     tracked: bool
 
@@ -35,7 +35,7 @@ class Discovered:
 
 
 def listed(cloud: str, *, limit: int, offset: int = 0, **filters: str) -> Discovered:
-    """A page of the cloud's list, the newest first; one call to it. Raises UnknownCloud and
+    """Returns a page of the cloud's list, the newest first; one call to it. Raises UnknownCloud and
     VBSError.
 
     `filters`: status, volume_id or name, as the cloud's own list takes them.
@@ -45,26 +45,27 @@ def listed(cloud: str, *, limit: int, offset: int = 0, **filters: str) -> Discov
     entries = registry.client(cloud).list_backups(
         limit=limit, offset=offset, sort_dir="desc", **filters
     )
-    usable = [entry for entry in entries if is_listed(entry)]
-    return Discovered(_marked(usable), offset + len(entries) if len(entries) >= limit else None)
+    usable = [entry for entry in entries if isinstance(entry, dict) and is_listed(entry)]
+    is_last_page = len(entries) < limit
+    return Discovered(_marked(usable), None if is_last_page else offset + len(entries))
 
 
-def _marked(entries: Sequence[dict[str, Any]]) -> list[Listed]:
-    decoded = [payload.decode(entry) for entry in entries]
-    known = set(
-        Backup.objects.filter(pk__in=[UUID(str(one.id)) for one in decoded]).values_list(
-            "pk", flat=True
+def _marked(entries: Sequence[JsonObject]) -> list[Listed]:
+    """Decodes entries of the list and marks those that are tracked."""
+    ids = [UUID(str(entry["id"])) for entry in entries]
+    tracked = set(Backup.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    marked: list[Listed] = []
+    for backup_id, entry in zip(ids, entries, strict=True):
+        backup = payload.decode(entry)
+        marked.append(
+            Listed(
+                id=str(backup_id),
+                name=backup.name,
+                status=backup.status,
+                volume_id=backup.volume_id,
+                size=backup.size,
+                created_at=backup.created_at,
+                tracked=backup_id in tracked,
+            )
         )
-    )
-    return [
-        Listed(
-            id=str(UUID(str(one.id))),
-            name=one.name,
-            status=one.status,
-            volume_id=one.volume_id,
-            size=one.size,
-            created_at=one.created_at,
-            tracked=UUID(str(one.id)) in known,
-        )
-        for one in decoded
-    ]
+    return marked

@@ -5,15 +5,14 @@ from datetime import datetime, timedelta
 from backups.clouds import registry, same_project
 from backups.models import Cloud
 
-ASK_EVERY = timedelta(
-    minutes=8
-)  # a cloud in which nothing is due; each is to be asked every 10 minutes
-ASK_AGAIN = timedelta(seconds=30)  # … or sooner, when its last call failed
+# A cloud in which nothing is due is asked so often: each is to be asked every 10 minutes.
+ASK_EVERY = timedelta(minutes=8)
+ASK_AGAIN_AFTER_FAILURE = timedelta(seconds=30)
 
 
 def may_ask(name: str, now: datetime) -> Cloud | None:
-    """The cloud's row, unless it is to be left alone now: not configured, paused, or its sign-in
-    refused.
+    """Returns the cloud's row, unless it is to be left alone now: not configured, paused, or its
+    sign-in refused.
     """
     if name not in registry.configured():
         return None
@@ -21,12 +20,16 @@ def may_ask(name: str, now: datetime) -> Cloud | None:
     if cloud is None:
         return None
     same_project.learn(registry.configured())
-    paused = cloud.paused_until is not None and cloud.paused_until > now
-    return None if paused or registry.must_wait(cloud, now) else cloud
+    if cloud.paused_until is not None and cloud.paused_until > now:
+        return None
+    if registry.is_sign_in_paused(cloud, now):
+        return None
+    return cloud
 
 
-def is_silent(cloud: Cloud, now: datetime) -> bool:
+def needs_a_call(cloud: Cloud, now: datetime) -> bool:
     """Is it time to ask a cloud something although nothing is due in it?"""
-    return cloud.attempted_at is None or cloud.attempted_at < now - (
-        ASK_AGAIN if cloud.failures else ASK_EVERY
-    )
+    if cloud.attempted_at is None:
+        return True
+    pause = ASK_AGAIN_AFTER_FAILURE if cloud.failures else ASK_EVERY
+    return cloud.attempted_at < now - pause

@@ -24,11 +24,13 @@ from backups.clouds.rate_limit_store import DatabaseStorage
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.02  # seconds between two looks at a used up window
-AVOID_REDIS = 10.0  # seconds after it failed
-URGENT_SHARE = 0.5  # of a window that is kept for urgent calls while there are any
-URGENT_SECONDS = 2  # how long after its last fruitless look an urgent caller is counted as waiting
-SECONDS = 1.0  # Redis may take for an answer: a frozen one must not hold the work up
+POLL_S = 0.02  # Between two questions about a used up window.
+AVOID_REDIS_S = 10.0  # After it failed.
+REDIS_TIMEOUT_S = 1.0  # A frozen Redis must not hold the work up.
+URGENT_SHARE = 0.5  # Of a window, kept for urgent calls while there are any.
+# How long after its last fruitless question an urgent caller is counted as waiting.
+URGENT_SECONDS = 2
+NO_BUDGET = 1 << 30  # A count that no window has room for.
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Window:
 
 
 def window(per_second: float) -> Window:
-    """The shortest window that holds a whole number of calls, to within a percent."""
+    """Returns the shortest window that holds a whole number of calls, to within a percent."""
     if per_second >= 200:
         return Window(round(per_second), 1)
     if per_second < 0.05:
@@ -55,87 +57,86 @@ class Budget:
     def __init__(
         self, cloud: str, per_second: float, *, urgent_seconds: int = URGENT_SECONDS
     ) -> None:
-        self._key, self._urgent_key = f"vbsdash/{cloud}/calls", f"vbsdash/{cloud}/urgent"
+        self._calls_key = f"vbsdash/{cloud}/calls"
+        self._urgent_key = f"vbsdash/{cloud}/urgent"
         self._urgent_seconds = urgent_seconds
         self._window = window(per_second) if per_second > 0 else None
-        # a tenth of a second's worth at once: counting stays cheap, and others get their share
-        self._most = max(1, math.ceil(per_second / 10))
+        # A tenth of a second's worth at once: counting stays cheap, and others get their share.
+        self._most_at_once = max(1, math.ceil(per_second / 10))
 
     def take(self, wanted: int, *, urgent: bool = False) -> int:
-        """How many of `wanted` calls may be made now: 0 when the window is used up."""
+        """Returns how many of `wanted` calls may be made now: 0 when the window is used up."""
         if self._window is None:
             return wanted
-        wanted = min(wanted, self._most)
+        wanted = min(wanted, self._most_at_once)
         calls = self._window.calls
-        limit = (
-            calls if urgent or not self._others_are_urgent() else math.floor(calls * URGENT_SHARE)
-        )
-        if limit < calls and _count(lambda store: store.get(self._key)) >= limit:
-            return 0
-        used = _count(lambda store: store.incr(self._key, self._seconds, wanted))
+        seconds = self._window.seconds
+        if not urgent and self._others_are_urgent():
+            share = math.floor(calls * URGENT_SHARE)
+            if _count(lambda storage: storage.get(self._calls_key)) >= share:
+                return 0
+        used = _count(lambda storage: storage.incr(self._calls_key, seconds, wanted))
         granted = max(0, min(wanted, calls - (used - wanted)))
         if urgent and not granted:
-            _count(lambda store: store.incr(self._urgent_key, self._urgent_seconds))
+            _count(lambda storage: storage.incr(self._urgent_key, self._urgent_seconds))
         return granted
 
     def wait(self, wanted: int, *, until: float, urgent: bool = False) -> int:
         """Like `take`, but waits for a window with room, no longer than `until` in time.monotonic()
         seconds.
         """
-        while not (granted := self.take(wanted, urgent=urgent)):
-            if time.monotonic() + POLL >= until:
+        while True:
+            granted = self.take(wanted, urgent=urgent)
+            if granted:
+                return granted
+            if time.monotonic() + POLL_S >= until:
                 return 0
-            time.sleep(POLL / 4 if urgent else POLL)
-        return granted
-
-    @property
-    def _seconds(self) -> int:
-        return self._window.seconds if self._window else 1
+            time.sleep(POLL_S / 4 if urgent else POLL_S)
 
     def _others_are_urgent(self) -> bool:
-        return _count(lambda store: store.get(self._urgent_key)) > 0
+        return _count(lambda storage: storage.get(self._urgent_key)) > 0
 
 
-class _Stores:
+class _Storages:
     """Where this process counts."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.redis: tuple[str, Storage] | None = None
-        self.avoid_until: dict[
-            str, float
-        ] = {}  # address of a Redis that failed: time.monotonic() seconds
+        self.redis_url: str | None = None
+        self.redis: Storage | None = None
+        # By address of a Redis that failed: time.monotonic() seconds.
+        self.avoid_redis_until: dict[str, float] = {}
         self.database: Storage = DatabaseStorage()
 
 
-_stores = _Stores()
+_storages = _Storages()
 
 
 def _count(question: Callable[[Storage], int]) -> int:
-    """Ask Redis, else the database. When neither answers nothing may be called: a budget is a
+    """Asks Redis, else the database. When neither answers nothing may be called: a budget is a
     promise.
     """
     url = settings.REDIS_URL
-    if url and time.monotonic() >= _stores.avoid_until.get(url, 0.0):
+    if url and time.monotonic() >= _storages.avoid_redis_until.get(url, 0.0):
         try:
             return question(_redis(url))
         except (RedisError, OSError) as e:
-            _stores.avoid_until[url] = time.monotonic() + AVOID_REDIS
+            _storages.avoid_redis_until[url] = time.monotonic() + AVOID_REDIS_S
             logger.warning(
                 "budgets are counted in the database: Redis does not answer (%s)", type(e).__name__
             )
     try:
-        return question(_stores.database)
+        return question(_storages.database)
     except DatabaseError as e:
         logger.warning("budgets cannot be counted, nothing is asked: %s", type(e).__name__)
-        return 1 << 30
+        return NO_BUDGET
 
 
 def _redis(url: str) -> Storage:
-    with _stores.lock:
-        if _stores.redis is None or _stores.redis[0] != url:
-            _stores.redis = (
-                url,
-                RedisStorage(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS),
+    with _storages.lock:
+        if _storages.redis is None or _storages.redis_url != url:
+            _storages.redis = RedisStorage(
+                url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
             )
-        return _stores.redis[1]
+            _storages.redis_url = url
+        return _storages.redis

@@ -16,30 +16,30 @@ class DatabaseStorage(Storage):
 
     STORAGE_SCHEME = None  # made directly, never from a URI
 
+    def __init__(
+        self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any
+    ) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+
     @property
     def base_exceptions(self) -> type[Exception]:
         return Exception
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        ended = When(ends_at__lte=Now(), then=Value(amount))
-        new_end = When(ends_at__lte=Now(), then=Now() + timedelta(seconds=expiry))
+        new_end = Now() + timedelta(seconds=expiry)
+        used = Case(When(ends_at__lte=Now(), then=Value(amount)), default=F("used") + amount)
+        ends_at = Case(When(ends_at__lte=Now(), then=new_end), default=F("ends_at"))
+        rows = BudgetWindow.objects.filter(pk=key)
         with transaction.atomic():
-            mine = BudgetWindow.objects.filter(pk=key)
-            while not mine.update(
-                used=Case(ended, default=F("used") + amount),
-                ends_at=Case(new_end, default=F("ends_at")),
-            ):
-                row = BudgetWindow(key=key, used=0, ends_at=Now() + timedelta(seconds=expiry))
+            while not rows.update(used=used, ends_at=ends_at):
+                # There is no row yet; another process may be making it at the same time.
+                row = BudgetWindow(key=key, used=0, ends_at=new_end)
                 BudgetWindow.objects.bulk_create([row], ignore_conflicts=True)
-            return mine.values_list("used", flat=True).get()
+            return rows.values_list("used", flat=True).get()
 
     def get(self, key: str) -> int:
-        return (
-            BudgetWindow.objects.filter(pk=key, ends_at__gt=Now())
-            .values_list("used", flat=True)
-            .first()
-            or 0
-        )
+        rows = BudgetWindow.objects.filter(pk=key, ends_at__gt=Now())
+        return rows.values_list("used", flat=True).first() or 0
 
     def get_expiry(self, key: str) -> float:
         end = BudgetWindow.objects.filter(pk=key).values_list("ends_at", flat=True).first()
@@ -53,8 +53,3 @@ class DatabaseStorage(Storage):
 
     def clear(self, key: str) -> None:
         BudgetWindow.objects.filter(pk=key).delete()
-
-    def __init__(
-        self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any
-    ) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)

@@ -18,29 +18,31 @@ from backups.clouds.stored_error import described
 from backups.models import Cloud
 from backups.shared import clock
 from backups.shared.locks import lock_clouds
-from backups.vbs.clouds import CloudConfig
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import SignInRefused, Unavailable
 
-AFTER_REFUSAL = timedelta(hours=1)
-TURN = timedelta(seconds=12)  # longer than a sign-in may take
-PATIENCE = 15.0  # seconds to wait for one's turn
-LOOK = 0.05  # seconds between two looks
+PAUSE_AFTER_REFUSAL = timedelta(hours=1)
+TURN = timedelta(seconds=12)  # Longer than a sign-in may take.
+TURN_WAIT_S = 15.0
+POLL_S = 0.05  # Between two tries to get one's turn.
 
 
 def fingerprint(config: CloudConfig) -> str:
-    """Changes with the sign-in settings and tells nothing of them."""
+    """Returns a text that changes with the sign-in settings and tells nothing of them."""
     return config.fingerprint(salted_hmac("backups.clouds.registry", config.name).digest())
 
 
-def must_wait(cloud: Cloud, config: CloudConfig | None, now: datetime) -> bool:
+def is_paused(cloud: Cloud, config: CloudConfig | None, now: datetime) -> bool:
     """Was the sign-in refused, with this very configuration, less than an hour ago?"""
-    if cloud.refused_at is None or cloud.refused_at < now - AFTER_REFUSAL or config is None:
+    if cloud.refused_at is None or cloud.refused_at < now - PAUSE_AFTER_REFUSAL or config is None:
         return False
     return cloud.refused_fingerprint == fingerprint(config)
 
 
 def try_again(names: list[str]) -> None:
-    """A person wants to know: one more sign-in, and no waiting for the breaker's next probe."""
+    """Ends the pauses after a refusal and of the breaker: a person wants to know, so there is one
+    more sign-in, and no waiting for the next probe.
+    """
     with transaction.atomic():
         lock_clouds(names)
         Cloud.objects.filter(pk__in=names, refused_at__isnull=False).update(refused_at=None)
@@ -51,11 +53,10 @@ def try_again(names: list[str]) -> None:
 
 @contextmanager
 def turn(config: CloudConfig) -> Iterator[None]:
-    """Around a sign-in, or an AK/SK call that nobody knows to be accepted. Raises SignInRefused
-    without trying.
+    """Surrounds a sign-in, or an AK/SK call that nobody knows to be accepted. Raises SignInRefused
+    without trying while the sign-in is paused.
     """
-    end = _wait_for_turn(config)
-    mine = Cloud.objects.filter(pk=config.name, signing_in_until=end)
+    turn_end = _wait_for_turn(config)
     try:
         yield
     except SignInRefused as e:
@@ -64,36 +65,42 @@ def turn(config: CloudConfig) -> Iterator[None]:
     else:
         Cloud.objects.filter(pk=config.name, refused_at__isnull=False).update(refused_at=None)
     finally:
-        mine.update(signing_in_until=None)
+        # Its end is what tells this turn from a later one.
+        own_turn = Cloud.objects.filter(pk=config.name, signing_in_until=turn_end)
+        own_turn.update(signing_in_until=None)
 
 
 def note_refusal(config: CloudConfig, error: SignInRefused, now: datetime) -> None:
-    """With the reason: whatever the sign-in was for, the cloud is now left alone and its page has
-    to say why.
+    """Stores a refusal with its reason: whatever the sign-in was for, the cloud is now left alone
+    and its page has to say why.
     """
     row = Cloud.objects.filter(pk=config.name)
-    said = described(error, now, before=row.values_list("error", flat=True).first())
-    row.update(refused_at=now, refused_fingerprint=fingerprint(config), error=said)
+    stored_error = row.values_list("error", flat=True).first()
+    row.update(
+        refused_at=now,
+        refused_fingerprint=fingerprint(config),
+        error=described(error, now, before=stored_error),
+    )
 
 
 def _wait_for_turn(config: CloudConfig) -> datetime:
-    """Take the cloud's one turn; its end is what it is known by."""
+    """Takes the cloud's one turn and returns when it ends. Raises SignInRefused, Unavailable."""
     began = time.monotonic()
+    rows = Cloud.objects.filter(pk=config.name)
     while True:
         now = clock.now()
-        cloud = Cloud.objects.filter(pk=config.name).first() or Cloud.objects.create(
-            name=config.name
-        )
-        if must_wait(cloud, config, now):
-            message = (cloud.error or {}).get("message") or "Sign-in refused."
-            raise SignInRefused(message, http_status=(cloud.error or {}).get("http_status"))
-        free = Q(signing_in_until=None) | Q(signing_in_until__lt=now)
-        if Cloud.objects.filter(free, pk=config.name, refused_at=cloud.refused_at).update(
-            signing_in_until=now + TURN
-        ):
+        cloud = rows.first() or Cloud.objects.create(name=config.name)
+        if is_paused(cloud, config, now):
+            stored_error = cloud.error or {}
+            message = stored_error.get("message") or "Sign-in refused."
+            raise SignInRefused(message, http_status=stored_error.get("http_status"))
+        is_free = Q(signing_in_until=None) | Q(signing_in_until__lt=now)
+        # Not when it was refused meanwhile.
+        free_rows = rows.filter(is_free, refused_at=cloud.refused_at)
+        if free_rows.update(signing_in_until=now + TURN):
             return now + TURN
-        if time.monotonic() - began > PATIENCE:
+        if time.monotonic() - began > TURN_WAIT_S:
             raise Unavailable(
                 "Another process has been signing in for too long; it is tried again soon."
             )
-        time.sleep(LOOK)
+        time.sleep(POLL_S)

@@ -10,16 +10,16 @@ from backups.vbs.errors import VBSError
 def described(
     error: VBSError, now: datetime, *, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The shape `error` of the JSON API; `since` is kept from `before` when that was of the same
-    class.
+    """Returns the shape `error` of the JSON API; `since` stays as in `before` when that was of the
+    same class.
     """
-    same = before is not None and before["class"] == error.class_name
+    since = now.isoformat().replace("+00:00", "Z")
+    if before is not None and before["class"] == error.class_name:
+        since = before["since"]
     return {
         "class": error.class_name,
         "http_status": error.http_status,
         "code": error.code,
         "message": error.message,
-        "since": before["since"]
-        if before is not None and same
-        else now.isoformat().replace("+00:00", "Z"),
+        "since": since,
     }

@@ -44,7 +44,7 @@ def _write(bodies: list[Body]) -> int:
     changed = []
     words: set[str] = set()
     for body in bodies:
-        row, new = body.backup, payload.decode(json.loads(body.text)).words()
+        row, new = body.backup, payload.decode(json.loads(body.text)).columns()
         if differing := [word for word, value in new.items() if getattr(row, word) != value]:
             for word in differing:
                 setattr(row, word, new[word])

@@ -14,7 +14,7 @@ from typing import Literal
 from django.db.models import Q
 
 from backups.clouds import circuit_breaker, quota, registry
-from backups.clouds.permission import is_silent
+from backups.clouds.permission import needs_a_call
 from backups.derived import queue
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import auto_track, cost, list_support, list_sweep, single_gets, volume_list
@@ -67,7 +67,7 @@ def needs(now: datetime) -> list[Need]:
 
 
 def _needs(cloud: Cloud, now: datetime) -> list[Need]:
-    if (cloud.paused_until is not None and cloud.paused_until > now) or registry.must_wait(
+    if (cloud.paused_until is not None and cloud.paused_until > now) or registry.is_sign_in_paused(
         cloud, now
     ):
         return []
@@ -94,7 +94,7 @@ def _refresh(cloud: Cloud, now: datetime) -> list[Need]:
         if _is_list_cheaper(cloud, listable):
             singly = [Need(cloud.name, "refresh_singly")] if listable < count else []
             return [Need(cloud.name, "sweep"), *singly]
-    if count or (is_silent(cloud, now) and not found):
+    if count or (needs_a_call(cloud, now) and not found):
         found.append(Need(cloud.name, "refresh", _workers(cloud.name, count)))
     return found
 

@@ -117,7 +117,7 @@ class FetchBatch:
             return
         # A token that was new a moment ago is not renewed; another one would not help.
         was_new = not is_renewed and client.has_unproved_token
-        if client.proves_itself_anew or was_new:
+        if client.signs_each_call or was_new:
             yield self._after_new_sign_in(refused)
             return
         self._is_ended = False
@@ -177,7 +177,7 @@ class FetchBatch:
             self.note_result(error)
             return Fetched.failed(pk, requested_at, error)
         self.note_result(None)
-        received = payload.receive(answer.body["backup"])
+        received = payload.receive(answer.backup)
         return Fetched(pk, requested_at, received, http_status=answer.http_status)
 
 

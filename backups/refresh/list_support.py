@@ -89,7 +89,7 @@ def _get_single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
     except VBSError as e:
         apply(name, [Fetched.failed(pk, requested_at, e)], claim=claimed)
         return None
-    body: Mapping[str, Any] = answer.body["backup"]
+    body: Mapping[str, Any] = answer.backup
     received = payload.receive(body)
     fetched = Fetched(pk, requested_at, received, http_status=answer.http_status)
     apply(name, [fetched], claim=claimed)

@@ -175,7 +175,7 @@ def changed(
         type_interpretation=type_interpretation,
     )
     decoded = {
-        **answer.words(),
+        **answer.columns(),
         "kind": kind.kind,
         "kind_source": kind.source,
         "kind_conflict": kind.conflict,

@@ -12,7 +12,7 @@ from math import ceil
 
 from backups.clouds import circuit_breaker, registry
 from backups.clouds.cloud_health import CallResult
-from backups.clouds.permission import is_silent, may_ask
+from backups.clouds.permission import may_ask, needs_a_call
 from backups.models import Cloud
 from backups.refresh.apply import apply
 from backups.refresh.claims import (
@@ -51,7 +51,7 @@ def refresh_due(name: str, *, seconds: float = JOB_S, singly: bool = False) -> i
             return good + _probe(cloud, now)
         claimed = claim_due(name, now, most=_claim_size(name), singly=singly)
         if not claimed.ids:
-            if is_silent(cloud, now):
+            if needs_a_call(cloud, now):
                 good += _call_shortest_list(name)
             break
         good += fetch_claimed(claimed)

@@ -8,10 +8,10 @@ from django.db.models import Count, Min
 
 from backups.analysis.growth import Change
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
-from backups.clouds.sign_in import AFTER_REFUSAL
+from backups.clouds.sign_in import PAUSE_AFTER_REFUSAL
 from backups.models import Backup, Cloud, CloudCalls, StoredDay
 from backups.reports.growth import Growth, changes_by_cloud, growth_of
-from backups.vbs.clouds import CloudConfig
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.kind import MIN_VOTES, Votes, proves
 
 
@@ -215,8 +215,8 @@ def _state(
 
 
 def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:
-    if cloud.refused_at is not None and registry.must_wait(cloud, now):
-        return cloud.refused_at + AFTER_REFUSAL, "refused"
+    if cloud.refused_at is not None and registry.is_sign_in_paused(cloud, now):
+        return cloud.refused_at + PAUSE_AFTER_REFUSAL, "refused"
     if cloud.paused_until is not None and cloud.paused_until > now:
         return cloud.paused_until, cloud.pause_reason
     return None, None

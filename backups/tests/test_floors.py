@@ -146,7 +146,7 @@ def test_edits_call_no_cloud(path: Path) -> None:
     calls = {
         name
         for name in imported(path)
-        if name.startswith(("backups.vbs.client", "backups.vbs.wire"))
+        if name.startswith(("backups.vbs.client", "backups.vbs.connections"))
     }
     assert calls == set()
     assert not re.search(r"\bclient\(", path.read_text())

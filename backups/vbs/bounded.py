@@ -14,25 +14,27 @@ from backups.vbs.errors import Malformed
 
 
 class BoundedAdapter(DeadlineAdapter):
-    """Raises Malformed for a body of more than `most` bytes, unpacked: keystoneauth1 itself would
+    """Raises Malformed for a body of more than `max_bytes`, unpacked: keystoneauth1 itself would
     read on.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self._most = most
+        self._max_bytes = max_bytes
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        response = super().send(*args, **{**kwargs, "stream": True})
+        kwargs["stream"] = True
+        response = super().send(*args, **kwargs)
         try:
-            content = response.raw.read(self._most + 1, decode_content=True)
+            content = response.raw.read(self._max_bytes + 1, decode_content=True)
         except (urllib3.exceptions.HTTPError, OSError) as e:
             response.close()
             raise requests.ConnectionError(e) from e
-        if len(content) > self._most:
+        if len(content) > self._max_bytes:
             response.close()
             raise Malformed(
-                f"The answer is longer than {self._most} bytes.", http_status=response.status_code
+                f"The answer is longer than {self._max_bytes} bytes.",
+                http_status=response.status_code,
             )
         response.raw.release_conn()
         response.raw = HTTPResponse(body=io.BytesIO(content), preload_content=False)

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, NamedTuple
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -25,11 +25,20 @@ class _Deadline(threading.local):
 _deadline = _Deadline()
 
 
-def set_deadline(at: float) -> tuple[float, float]:
-    """Bind this thread's next exchange to `at`; gives its connect and read timeouts in seconds."""
+class Timeouts(NamedTuple):
+    """Seconds, in the order in which `requests` takes them."""
+
+    connect: float
+    read: float
+
+
+def set_deadline(at: float) -> Timeouts:
+    """Binds this thread's next exchange to `at`, in time.monotonic() seconds; returns its
+    timeouts.
+    """
     _deadline.at = at
-    left = max(at - time.monotonic(), 0.001)
-    return min(CONNECT_SECONDS, left), left
+    seconds_left = max(at - time.monotonic(), 0.001)
+    return Timeouts(min(CONNECT_SECONDS, seconds_left), seconds_left)
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -37,17 +46,18 @@ class _DeadlineReader(io.RawIOBase):
     prolong it.
     """
 
-    def __init__(self, sock: socket.socket, raw: Any) -> None:
-        self._sock, self._raw = sock, raw
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = _deadline.at - time.monotonic()
-        if left <= 0:
+        seconds_left = _deadline.at - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError("total deadline")
-        self._sock.settimeout(left)
+        self._sock.settimeout(seconds_left)
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -92,10 +102,12 @@ class DeadlineAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def close(self) -> None:
-        """Close the idle connections now; the pool manager alone leaves that to the garbage
+        """Closes the idle connections now; the pool manager alone leaves that to the garbage
         collector.
         """
-        for key in self.poolmanager.pools.keys():  # noqa: SIM118 — the container refuses to be iterated
-            if (pool := self.poolmanager.pools.get(key)) is not None:
+        pools = self.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 — the container refuses to be iterated
+            pool = pools.get(key)
+            if pool is not None:
                 pool.close()
         super().close()

@@ -8,42 +8,42 @@
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
     │   └── SignInRefused                         the credentials themselves; never repeated at once
     ├── Gone                    "gone"            404 whose body says itemNotFound
-    ├── WrongAddress            "wrong_address"   any other 404, a redirect, a catalog without the
-    service ├── Rejected                "rejected"        any other 4xx; 413 is a quota and is not
-    tried again └── Malformed               "malformed"       not the promised envelope
+    ├── WrongAddress            "wrong_address"   any other 404, a redirect, a catalog without it
+    ├── Rejected                "rejected"        any other 4xx; 413 is a quota, not tried again
+    └── Malformed               "malformed"       not the promised envelope
 
 Body forms: backups/vbs/API.md §8.1; gateway codes: §8.2; the two meanings of 404: §11 trap 16.
 """
 
 import json
-import math
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from typing import Any, ClassVar, NoReturn
+from typing import ClassVar
 
 import requests
 import urllib3.exceptions
 
 from backups.vbs.redact import REDACTED, redact
 
-MAX_MESSAGE = 500  # characters
-_MAX_DEPTH = 4  # of a fault inside a fault
-_MAX_RETRY_AFTER = 86_400.0  # seconds; a longer pause is a slip of the server
+MAX_MESSAGE = 500  # Characters.
+_MAX_DEPTH = 4  # Of a fault inside a fault.
+_MAX_RETRY_AFTER = 86_400.0  # Seconds; a longer pause is a slip of the server.
 _LATER = frozenset({408, 425, 429})
 _NAMED_SECRET = re.compile(
     r"(?i)\b(access(?:[ _-]?key)?(?:[ _-]?id)?|credential|ak|sk"
     r"|secret(?:[ _-]?key)?|signature|password"
     r"|(?:x-)?(?:auth|subject|security)-token)(\W{0,2}[=:]\s*[\"']?)[^\s,;/\"'}]+"
 )
-_LONG = re.compile(
-    r"[A-Za-z0-9_+=-]{40,}"
-)  # tokens, secret keys, signatures; a UUID has 36 characters
+# Tokens, secret keys, signatures; a UUID has 36 characters.
+_LONG = re.compile(r"[A-Za-z0-9_+=-]{40,}")
+# What nobody reads (scripts, styles), and each tag.
+_HTML = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>")
 
 
 class ConfigurationError(Exception):
@@ -67,7 +67,9 @@ class VBSError(Exception):
     ) -> None:
         self.message = clean(message)
         super().__init__(self.message)
-        self.http_status, self.code, self.retry_after = http_status, code, retry_after
+        self.http_status = http_status
+        self.code = code
+        self.retry_after = retry_after
 
 
 class Unavailable(VBSError):
@@ -113,12 +115,12 @@ class Fault:
     name: str = ""
     code: str | None = None
     message: str = ""
-    retry_after: Any = None
+    retry_after: object = None
 
 
 def clean(text: str, secrets: Sequence[str] = ()) -> str:
-    """One line of at most 500 characters without anything that looks like, or is one of, the
-    secrets.
+    """Returns one line of at most 500 characters without anything that looks like, or is one of,
+    the secrets.
     """
     for secret in secrets:
         text = text.replace(secret, REDACTED)
@@ -136,7 +138,7 @@ def from_response(
     now: datetime,
     secrets: Sequence[str] = (),
 ) -> VBSError:
-    """The error that an answer other than 200 stands for; `secrets` are struck out of its
+    """Returns the error that an answer other than 200 stands for; `secrets` are struck out of its
     message.
     """
     if 300 <= status < 400:
@@ -144,10 +146,10 @@ def from_response(
             f"HTTP {status}: answered with a redirect; not followed.", http_status=status
         )
     fault = read_fault(body)
-    kind = _class_of(status, fault)
+    error_class = _class_of(status, fault)
     message = clean(fault.message, secrets) or f"HTTP {status} without an explanation."
-    waits = headers.get("Retry-After") or fault.retry_after
-    return kind(message, http_status=status, code=fault.code, retry_after=_seconds(waits, now))
+    retry_after = _seconds(headers.get("Retry-After") or fault.retry_after, now)
+    return error_class(message, http_status=status, code=fault.code, retry_after=retry_after)
 
 
 def _class_of(status: int, fault: Fault) -> type[VBSError]:
@@ -161,90 +163,109 @@ def _class_of(status: int, fault: Fault) -> type[VBSError]:
 
 
 def read_fault(body: bytes) -> Fault:
-    """Any form of API.md §8.1; text and HTML become a message, nothing at all an empty fault."""
+    """Reads any form of API.md §8.1; text and HTML become a message, nothing at all an empty
+    fault.
+    """
     text = body.decode("utf-8", "replace").strip()
     try:
-        found = _find("", json.loads(text), 0)
+        fault = _find_fault("", json.loads(text), 0)
     except (ValueError, RecursionError):
-        found = None
-    if found is not None:
-        return found
+        fault = None
+    if fault is not None:
+        return fault
     if "<" in text:
-        text = re.sub(
-            r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", " ", text[: 100 * MAX_MESSAGE]
-        )
+        text = _HTML.sub(" ", text[: 100 * MAX_MESSAGE])
     return Fault(message=text)
 
 
-def _find(name: str, value: Any, depth: int) -> Fault | None:
-    """The first thing inside that has a message; a fault may hold another one, or JSON text."""
+def _find_fault(name: str, value: object, depth: int) -> Fault | None:
+    """Returns the first thing inside that has a message; a fault may hold another one, or JSON
+    text. `name` is the key that `value` stands under.
+    """
     if depth > _MAX_DEPTH:
         return None
     if isinstance(value, str):
-        return _textual(name, value, depth)
+        return _fault_of_text(name, value, depth)
     if isinstance(value, list):
-        return next((found for item in value if (found := _find(name, item, depth + 1))), None)
-    if not isinstance(value, dict):
+        for item in value:
+            fault = _find_fault(name, item, depth + 1)
+            if fault is not None:
+                return fault
         return None
-    keys = {str(key).lower().replace("_", ""): item for key, item in value.items()}
+    if isinstance(value, dict):
+        return _fault_of_object(name, value, depth)
+    return None
+
+
+def _fault_of_object(name: str, value: dict[str, object], depth: int) -> Fault | None:
+    keys = {key.lower().replace("_", ""): item for key, item in value.items()}
     message = _first(keys, "message", "errormsg", "msg")
     code = _code(_first(keys, "code", "errorcode"))
     if isinstance(message, str) and not message.lstrip().startswith("{"):
         return Fault(name, code, message, keys.get("retryafter"))
-    inner = (
-        _find(str(k).lower(), v, depth + 1)
-        for k, v in value.items()
-        if isinstance(v, dict | list) or depth == 0
-    )
-    found = next((one for one in inner if one), None) or (
-        _textual(name, message, depth) if message else None
-    )
-    return found or (Fault(name, code) if code or name else None)
+    for key, item in value.items():
+        # A text is a fault of its own only at the top: {"badRequest": "no such thing"}.
+        if isinstance(item, dict | list) or depth == 0:
+            fault = _find_fault(key.lower(), item, depth + 1)
+            if fault is not None:
+                return fault
+    if isinstance(message, str):
+        fault = _fault_of_text(name, message, depth)
+        if fault is not None:
+            return fault
+    return Fault(name, code) if code or name else None
 
 
-def _textual(name: str, text: Any, depth: int) -> Fault | None:
-    if not isinstance(text, str) or not name:
+def _fault_of_text(name: str, text: str, depth: int) -> Fault | None:
+    """Reads a text that stands under a key: JSON with a fault inside, or the message itself."""
+    if not name:
         return None
     try:
-        inner = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return Fault(name, message=text)
-    return (_find(name, inner, depth + 1) if isinstance(inner, dict) else None) or Fault(
-        name, message=text
-    )
+    if isinstance(value, dict):
+        fault = _find_fault(name, value, depth + 1)
+        if fault is not None:
+            return fault
+    return Fault(name, message=text)
 
 
-def _first(keys: Mapping[str, Any], *names: str) -> Any:
-    return next((keys[name] for name in names if keys.get(name) is not None), None)
+def _first(keys: Mapping[str, object], *names: str) -> object:
+    for name in names:
+        if keys.get(name) is not None:
+            return keys[name]
+    return None
 
 
-def _code(value: Any) -> str | None:
+def _code(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return clean(str(value))[:100] or None
 
 
-def _seconds(value: Any, now: datetime) -> float | None:
-    """Retry-After: seconds or an HTTP date; None when it is neither."""
+def _seconds(value: object, now: datetime) -> float | None:
+    """Reads Retry-After: seconds or an HTTP date; None when it is neither."""
     text = str(value).strip() if value is not None else ""
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits
+    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits.
         return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
     return min(max((date - now).total_seconds(), 0.0), _MAX_RETRY_AFTER)
 
 
 def from_transport(error: BaseException, host: str) -> VBSError:
-    """The error that a failed exchange with `host` stands for; no text of the lower layers is
-    kept.
+    """Returns the error that a failed exchange with `host` stands for; no text of the lower layers
+    is kept.
     """
-    chain = list(_chain(error))
+    causes = _causes(error)
 
     def has(*types: type[BaseException]) -> bool:
-        return any(isinstance(one, types) for one in chain)
+        return any(isinstance(cause, types) for cause in causes)
 
     if has(ssl.SSLCertVerificationError):
         cure = "set cacert to the right authority (or verify: false for a test cloud)"
@@ -268,48 +289,17 @@ def from_transport(error: BaseException, host: str) -> VBSError:
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all it came from; urllib3 hides causes in `reason` and `args`."""
+def _causes(error: BaseException) -> list[BaseException]:
+    """Returns the error and all it came from; urllib3 hides causes in `reason` and `args`."""
+    causes: list[BaseException] = []
     seen: set[int] = set()
-    waiting: list[Any] = [error]
+    waiting: list[object] = [error]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-
-
-def _constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _int(text: str) -> int | str:
-    """A number too long for Python stays text; the decoder of the field judges it."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-def _float(text: str) -> float | str:
-    value = float(text)
-    return value if math.isfinite(value) else text
-
-
-_decoder = json.JSONDecoder(parse_constant=_constant, parse_int=_int, parse_float=_float)
-
-
-def parse_object(content: bytes) -> dict[str, Any]:
-    """The JSON object of a good answer, or Malformed (API.md §11 traps 4 and 27)."""
-    try:
-        body = _decoder.decode(content.decode("utf-8"))
-    except UnicodeDecodeError as e:
-        raise Malformed("The answer is not UTF-8.", http_status=200) from e
-    except RecursionError as e:
-        raise Malformed("The answer is nested too deeply.", http_status=200) from e
-    except ValueError as e:
-        raise Malformed("The answer is no JSON.", http_status=200) from e
-    if not isinstance(body, dict):
-        raise Malformed("The answer is no JSON object.", http_status=200)
-    return body
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        causes.append(cause)
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+        waiting += cause.args
+    return causes

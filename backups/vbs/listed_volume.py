@@ -4,7 +4,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from backups.vbs import fields
 from backups.vbs.fields import Problems
@@ -19,8 +18,8 @@ class ListedVolume:
     size: int | None
 
 
-def decode(entries: Iterable[Any]) -> list[ListedVolume]:
-    """The disks of a list, each once; an entry without an ID is passed over and hides no
+def decode(entries: Iterable[object]) -> list[ListedVolume]:
+    """Returns the volumes of a list, each once; an entry without an ID is passed over and hides no
     neighbour.
     """
     volumes: dict[str, ListedVolume] = {}
@@ -31,14 +30,15 @@ def decode(entries: Iterable[Any]) -> list[ListedVolume]:
     return list(volumes.values())
 
 
-def decode_entry(entry: Any) -> ListedVolume | None:
-    """One entry of a list; None when it has no ID that can be read, so nobody knows which disk it
-    names.
+def decode_entry(entry: object) -> ListedVolume | None:
+    """Returns one entry of a list; None when it has no ID that can be read, so nobody knows which
+    volume it names.
     """
+    if not isinstance(entry, dict):
+        return None
     problems: Problems = []
-    body = entry if isinstance(entry, dict) else {}
-    volume_id = fields.identifier(body, "id", problems)
+    volume_id = fields.identifier(entry, "id", problems)
     if volume_id is None:
         return None
-    name = fields.text(body, "name", problems)
-    return ListedVolume(volume_id, name or None, fields.integer(body, "size", problems))
+    name = fields.text(entry, "name", problems)
+    return ListedVolume(volume_id, name or None, fields.integer(entry, "size", problems))

@@ -2,36 +2,36 @@
 Pure.
 
 Each page begins with the last row of the page before (pages of a few rows excepted). If nothing on
-it is known, rows have left the front of the list meanwhile and others slipped past: the walk steps
-back. Doubles are dropped by ID.
+it was seen before, rows have left the front of the list meanwhile and others slipped past: the walk
+steps back. Doubles are dropped by ID.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from backups.vbs.ids import is_backup_id
 
 MAX_PAGES = 1000
 MAX_STEPS_BACK = 10
-OVERLAP_FROM = 10  # entries on a page
+OVERLAP_FROM = 10  # Entries on a page.
 
 
 @dataclass(frozen=True)
 class Page:
     """`entries` as they came; `more`: the server names a next page."""
 
-    entries: list[Any]
+    entries: Sequence[object]
     more: bool
 
 
-def entry_id(entry: Any) -> str | None:
-    found = entry.get("id") if isinstance(entry, dict) else None
-    return found.lower() if isinstance(found, str) else None
+def entry_id(entry: object) -> str | None:
+    """Returns the ID of a list entry, in lower case."""
+    raw_id = entry.get("id") if isinstance(entry, dict) else None
+    return raw_id.lower() if isinstance(raw_id, str) else None
 
 
-def is_listed(entry: Any) -> bool:
-    """A list entry with an ID that can be asked for; a broken one never hides its neighbours."""
+def is_listed(entry: object) -> bool:
+    """Has a list entry an ID that can be asked for? A broken one never hides its neighbours."""
     return isinstance(entry, dict) and is_backup_id(entry.get("id"))
 
 
@@ -44,9 +44,10 @@ class Walk:
     """
 
     def __init__(self, ask: Callable[[int], Page], *, limit: int) -> None:
-        self._ask, self._limit = ask, limit
+        self._ask = ask
+        self._limit = limit
         self._seen: set[str] = set()
-        self._joined: set[str] = set()  # of those, what came without a gap
+        self._joined: set[str] = set()  # Of those, what came without a gap.
         self._steps_back = 0
         self.complete = False
         self.page_size: int | None = None
@@ -55,54 +56,71 @@ class Walk:
     def listed(self) -> int:
         return len(self._seen)
 
-    def __iter__(self) -> Iterator[list[Any]]:
-        offset = reached = overlap = 0
+    def __iter__(self) -> Iterator[list[object]]:
+        offset = 0
+        reached = 0  # The furthest offset that a page has led to.
+        overlap = 0  # Rows of the page before that this one begins with.
         for _ in range(MAX_PAGES):
             page = self._ask(offset)
-            ids = {found for entry in page.entries if (found := entry_id(entry)) is not None}
-            joined = not overlap or not ids.isdisjoint(self._joined)
-            fresh = self._fresh(page.entries)
-            known = len(self._seen)
+            end = offset + len(page.entries)
+            ids = _ids_of(page)
+            is_joined = not overlap or not ids.isdisjoint(self._joined)
+            new_entries = self._new_entries(page)
+            seen_before = len(self._seen)
             self._seen |= ids
-            self._joined |= ids if joined else set()
-            if fresh:
-                yield fresh
-            if not joined and self._steps_back < MAX_STEPS_BACK:
-                reached = max(reached, offset + len(page.entries))
+            if is_joined:
+                self._joined |= ids
+            if new_entries:
+                yield new_entries
+            if not is_joined and self._steps_back < MAX_STEPS_BACK:
                 self._steps_back += 1
+                reached = max(reached, end)
                 offset = max(0, offset - max(1, self._limit // 2))
                 overlap = min(offset, 1)
                 continue
             if self._is_last(page):
-                is_cut_short = page.more and not self._seen  # nothing at all, and yet a next page
-                self.complete = joined and not is_cut_short
+                # Nothing at all, and yet a next page.
+                is_cut_short = page.more and not self._seen
+                self.complete = is_joined and not is_cut_short
                 return
-            if len(self._seen) == known and offset + len(page.entries) > reached:
-                return  # endless: the same page again
+            if len(self._seen) == seen_before and end > reached:
+                return  # Endless: the same page again.
             if len(page.entries) < self._limit:
                 self.page_size = len(page.entries)
             overlap = 1 if len(page.entries) >= OVERLAP_FROM else 0
-            reached = max(reached, offset + len(page.entries))
-            offset += len(page.entries) - overlap
+            reached = max(reached, end)
+            offset = end - overlap
 
-    def _fresh(self, entries: list[Any]) -> list[Any]:
-        fresh, here = [], set[str]()
-        for entry in entries:
-            found = entry_id(entry)
-            if found is None or (found not in self._seen and found not in here):
-                fresh.append(entry)
-            if found is not None:
-                here.add(found)
-        return fresh
+    def _new_entries(self, page: Page) -> list[object]:
+        new_entries: list[object] = []
+        ids_on_page: set[str] = set()
+        for entry in page.entries:
+            backup_id = entry_id(entry)
+            if backup_id is None:
+                new_entries.append(entry)
+                continue
+            if backup_id not in self._seen and backup_id not in ids_on_page:
+                new_entries.append(entry)
+            ids_on_page.add(backup_id)
+        return new_entries
 
     def _is_last(self, page: Page) -> bool:
-        """Empty; or short, and no next page is named. One of a round length may be cut by a limit
-        of the server's.
+        """Is a page empty; or short, and no next page is named? One of a round length may be cut by
+        a limit of the server's.
         """
         count = len(page.entries)
         if count == 0:
-            return True  # whatever it names: some name a next page for ever
+            return True  # Whatever it names: some name a next page for ever.
         if page.more or count >= self._limit:
             return False
         could_be_cut = self.page_size is None and count % 50 == 0
         return not could_be_cut or len(self._seen) > count
+
+
+def _ids_of(page: Page) -> set[str]:
+    ids: set[str] = set()
+    for entry in page.entries:
+        backup_id = entry_id(entry)
+        if backup_id is not None:
+            ids.add(backup_id)
+    return ids

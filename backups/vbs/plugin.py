@@ -1,7 +1,6 @@
 """keystoneauth1's identity plugins, with the keys of `auth` as OpenStack tools write them."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keystoneauth1 import exceptions as ks_exceptions
@@ -18,45 +17,51 @@ def plugin_name(auth_type: str) -> str:
 
 
 def option_names(auth_type: str) -> dict[str, str]:
-    """Every accepted key of `auth` and the plugin's own word for it; empty for a type that is no
-    way to sign in.
+    """Returns every accepted key of `auth` and the plugin's own word for it; none for a type that
+    is no way to sign in. A key without such a word is read here alone (`_fill_domains`).
     """
     try:
         options = loading.get_plugin_loader(plugin_name(auth_type)).get_options()
     except ks_exceptions.NoMatchingPlugin:
         return {}
-    names = {old.dest: option.dest for option in options for old in option.deprecated}
-    names |= {option.dest: option.dest for option in options}
+    names: dict[str, str] = {}
+    for option in options:
+        for old in option.deprecated:
+            names[old.dest] = option.dest
+    for option in options:
+        names[option.dest] = option.dest
     if "auth_url" not in names:
-        # signs in nowhere, so there is no catalog and no project: none, admin_token, http_basic
+        # It signs in nowhere, so there is no catalog and no project: none, admin_token, http_basic.
         return {}
-    if "project_id" in names:
-        names |= {
-            "tenant_id": "project_id",
-            "tenant_name": "project_name",
-        }  # as older tools call them
+    if "project_id" in names:  # Older tools call a project a tenant.
+        names["tenant_id"] = "project_id"
+        names["tenant_name"] = "project_name"
     return {**names, "default_domain": "", "default_domain_id": "", "default_domain_name": ""}
 
 
-def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> BaseIdentityPlugin:
-    """A keystoneauth1 identity plugin; ValueError says which key of `auth` is wrong."""
+def load_plugin(auth_type: str, auth: Mapping[str, str | None]) -> BaseIdentityPlugin:
+    """Returns a keystoneauth1 identity plugin; ValueError says which key of `auth` is wrong."""
     names = option_names(auth_type)
     if not names:
         raise ValueError(
             f"auth_type {auth_type!r} is unknown: write password, v3applicationcredential, token "
             "or aksk"
         )
-    if unknown := sorted(set(auth) - set(names)):
+    unknown = sorted(set(auth) - set(names))
+    if unknown:
         raise ValueError(f"auth holds the unknown key {unknown[0]!r}: remove or correct it")
-    options = {names[key]: value for key, value in auth.items() if names[key] and value is not None}
+    options: dict[str, str] = {}
+    for key, value in auth.items():
+        if names[key] and value is not None:
+            options[names[key]] = value
     _fill_domains(options, auth)
-    url = str(options.get("auth_url", "")).rstrip("/")
-    options["auth_url"] = url if re.search(r"/v3$", url) else f"{url}/v3"
-    options = {key: value for key, value in options.items() if key in names.values()}
+    url = options.get("auth_url", "").rstrip("/")
+    options["auth_url"] = url if url.endswith("/v3") else f"{url}/v3"
+    accepted = set(names.values())
+    options = {key: value for key, value in options.items() if key in accepted}
+    loader: Any = loading.get_plugin_loader(plugin_name(auth_type))
     try:
-        plugin: object = loading.get_plugin_loader(plugin_name(auth_type)).load_from_options(
-            **options
-        )
+        plugin: object = loader.load_from_options(**options)
     except (ks_exceptions.AuthPluginException, TypeError) as e:
         raise ValueError(
             f"auth is not complete for auth_type {auth_type} ({' '.join(str(e).split())})"
@@ -69,23 +74,31 @@ def load_plugin(auth_type: str, auth: Mapping[str, Any]) -> BaseIdentityPlugin:
     return plugin
 
 
-def _fill_domains(options: dict[str, Any], auth: Mapping[str, Any]) -> None:
-    """Name the domain of user and project where it is missing, by the first of these that is there,
-    as other tools do: `domain_*` beside a project, `default_domain*`; and a project lives in its
-    user's domain unless told otherwise.
+def _fill_domains(options: dict[str, str], auth: Mapping[str, str | None]) -> None:
+    """Names the domain of user and project where it is missing, as other tools do.
+
+    The first of these that is there counts: `domain_*` beside a project, `default_domain*`; and a
+    project lives in its user's domain unless another one is named.
     """
-    scoped = options.keys() & {"project_id", "project_name"}
-    one = {kind: options.pop(f"domain_{kind}", None) if scoped else None for kind in ("id", "name")}
-    default = {
-        "id": auth.get("default_domain_id") or auth.get("default_domain"),
-        "name": auth.get("default_domain_name"),
-    }
-    for owner in ("user", "project"):
-        users = (
-            {kind: options.get(f"user_domain_{kind}") for kind in ("id", "name")}
-            if owner == "project"
-            else {}
-        )
-        for kind, domain in [*one.items(), *default.items(), *users.items()]:
-            if domain and not options.keys() & {f"{owner}_domain_id", f"{owner}_domain_name"}:
-                options[f"{owner}_domain_{kind}"] = domain
+    domains: list[tuple[str, str | None]] = []
+    if "project_id" in options or "project_name" in options:
+        # Beside a project, domain_* is no scope of the token but says where user and project live.
+        domains.append(("id", options.pop("domain_id", None)))
+        domains.append(("name", options.pop("domain_name", None)))
+    domains.append(("id", auth.get("default_domain_id") or auth.get("default_domain")))
+    domains.append(("name", auth.get("default_domain_name")))
+    _fill_domain(options, "user", domains)
+    domains.append(("id", options.get("user_domain_id")))
+    domains.append(("name", options.get("user_domain_name")))
+    _fill_domain(options, "project", domains)
+
+
+def _fill_domain(
+    options: dict[str, str], owner: str, domains: Iterable[tuple[str, str | None]]
+) -> None:
+    if f"{owner}_domain_id" in options or f"{owner}_domain_name" in options:
+        return
+    for id_or_name, domain in domains:
+        if domain:
+            options[f"{owner}_domain_{id_or_name}"] = domain
+            return

@@ -18,19 +18,26 @@ class BackupStatus(StrEnum):
     ERROR_DELETING = "error_deleting"
 
 
-def _words(*statuses: BackupStatus) -> tuple[str, ...]:
-    """Plain texts, for queries."""
-    return tuple(status.value for status in statuses)
-
-
-IN_FLIGHT: Final = _words(BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING)
-FAILED: Final = _words(
-    BackupStatus.ERROR, BackupStatus.ERROR_DELETING, BackupStatus.ERROR_RESTORING
+# The groups are plain texts, for queries.
+IN_FLIGHT: Final = (
+    BackupStatus.CREATING.value,
+    BackupStatus.RESTORING.value,
+    BackupStatus.DELETING.value,
 )
-SETTLED: Final = (*_words(BackupStatus.AVAILABLE, BackupStatus.DELETED), *FAILED)
-RESTORABLE: Final = _words(BackupStatus.AVAILABLE, BackupStatus.RESTORING)
-CAME_GOOD: Final = (*RESTORABLE, BackupStatus.ERROR_RESTORING.value)  # whatever became of it later
-# Was made; how it came out is told by its outcome.
-LEAVING: Final = _words(BackupStatus.DELETING, BackupStatus.DELETED, BackupStatus.ERROR_DELETING)
+FAILED: Final = (
+    BackupStatus.ERROR.value,
+    BackupStatus.ERROR_DELETING.value,
+    BackupStatus.ERROR_RESTORING.value,
+)
+SETTLED: Final = (BackupStatus.AVAILABLE.value, BackupStatus.DELETED.value, *FAILED)
+RESTORABLE: Final = (BackupStatus.AVAILABLE.value, BackupStatus.RESTORING.value)
+# It was made well, whatever became of it later.
+CAME_GOOD: Final = (*RESTORABLE, BackupStatus.ERROR_RESTORING.value)
+# It was made; its outcome tells how well.
+LEAVING: Final = (
+    BackupStatus.DELETING.value,
+    BackupStatus.DELETED.value,
+    BackupStatus.ERROR_DELETING.value,
+)
 MADE: Final = (*CAME_GOOD, *LEAVING)
-STORES_NOTHING: Final = _words(BackupStatus.ERROR, BackupStatus.CREATING)
+STORES_NOTHING: Final = (BackupStatus.ERROR.value, BackupStatus.CREATING.value)

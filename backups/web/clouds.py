@@ -20,7 +20,7 @@ from backups.clouds.registry import UnknownCloud
 from backups.models.cloud import SILENT_AFTER
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
-from backups.vbs.clouds import AKSK
+from backups.vbs.auth import sign_in_class
 from backups.web import status
 from backups.web.live import Live
 from backups.web.status import Badge
@@ -113,7 +113,7 @@ def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
     badge = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
     paused = state.paused_until is not None and state.paused_until > now
     config = registry.configured().get(state.name)
-    signs = config is not None and config.auth_type == AKSK
+    signs = config is not None and sign_in_class(config.auth_type).signs_each_call
     heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
     breaker = status.BREAKERS[state.breaker]
     tested = _tested(test) if test else None

@@ -60,7 +60,7 @@ def test_every_sample_is_listed_and_shown_with_the_same_words(
     track(sample)
     one = api.get(f"/api/backups/{sample['id']}/").json()
     assert api.get("/api/backups/").json() == {"next": None, "previous": None, "results": [one]}
-    decoded = payload.decode(sample).words()
+    decoded = payload.decode(sample).columns()
     plain = {k: v for k, v in decoded.items() if not k.endswith("_at") and k != "data_timestamp"}
     assert {k: one[k] for k in plain} == json.loads(json.dumps(plain))
     assert (one["tracking_state"], one["cloud"], one["error"]) == ("fresh", "otc", None)

@@ -17,7 +17,8 @@ from backups.bench.rig import bare
 from backups.bench.rig.cloud import CloudProcess
 from backups.management.commands.bench import CLOUDS_FILE
 from backups.models import Backup
-from backups.vbs.clouds import CloudConfig, load_clouds
+from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.clouds import load_clouds
 
 
 def bench_cloud(folder: Path) -> Mapping[str, CloudConfig]:

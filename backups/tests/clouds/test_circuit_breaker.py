@@ -180,7 +180,7 @@ def test_a_corrected_password_brings_back_a_cloud_that_is_followed(
         do(works())
         assert (cloud().failures, cloud().last_good_at, works()) == (1, None, [])
         configure(settings, tmp_path, {"otc": good})
-        clock.shift(permission.ASK_AGAIN + timedelta(seconds=1))
+        clock.shift(permission.ASK_AGAIN_AFTER_FAILURE + timedelta(seconds=1))
         do(works())
         assert (cloud().error, cloud().failures) == (None, 0)
         for _ in range(2):

@@ -18,7 +18,7 @@ from backups.clouds.connection_test import ConnectionTest
 from backups.models import Cloud
 from backups.simulator import Fault, Simulator
 from backups.vbs.clouds import load_clouds
-from backups.vbs.reach import connect, resolve
+from backups.vbs.host_check import connect, resolve
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parents[1] / "certificates"
@@ -112,7 +112,7 @@ def test_a_refused_sign_in_is_tried_once_and_begins_the_pause(
     assert (step, "password" in cure) == ("sign_in", True)
     assert [one.method for one in sim.requests] == ["POST"]
     cloud = Cloud.objects.get(pk="otc")
-    assert registry.must_wait(cloud, timezone.now())
+    assert registry.is_sign_in_paused(cloud, timezone.now())
     assert cloud.error is not None
     assert cloud.error["class"] == "unauthorized"
 
@@ -122,7 +122,7 @@ def test_a_press_tries_a_refused_sign_in_and_ends_the_pause(configure: Configure
     mark = registry.fingerprint(registry.configured()["otc"])
     Cloud.objects.update(refused_at=timezone.now() - timedelta(minutes=5), refused_fingerprint=mark)
     assert tried().ok
-    assert not registry.must_wait(Cloud.objects.get(pk="otc"), timezone.now())
+    assert not registry.is_sign_in_paused(Cloud.objects.get(pk="otc"), timezone.now())
 
 
 def test_a_region_that_the_catalog_has_not_is_what_fails(configure: Configure) -> None:

@@ -78,7 +78,7 @@ def test_a_sign_in_that_is_refused_here_is_the_clouds_trouble(sim: Simulator) ->
     sim.fault(Fault("refused_sign_in"))
     quota.read("otc", timezone.now())
     row = Cloud.objects.get()
-    assert registry.must_wait(row, timezone.now())
+    assert registry.is_sign_in_paused(row, timezone.now())
     assert row.error is not None
     assert (row.error["class"], row.error["http_status"]) == ("unauthorized", 401)
 
@@ -92,7 +92,7 @@ def test_an_odd_limit_counts_when_it_is_told_twice(sim: Simulator, odd: int) -> 
     Cloud.objects.update(listed=5)
     same = {"type": "backup_gigabytes", "quota": 1000}
     told = decode({"quotas": {"resources": [{"type": "backups", "quota": odd}, same]}})
-    quota.keep(Cloud.objects.get(), told, timezone.now())
+    quota.store(Cloud.objects.get(), told, timezone.now())
     cloud = Cloud.objects.get()
     assert quota.in_force(cloud) == known
     assert (
@@ -100,7 +100,7 @@ def test_an_odd_limit_counts_when_it_is_told_twice(sim: Simulator, odd: int) -> 
         == "The quota of backups that was told is doubted until another answer says the same."
     )
     assert cloud.quota_due_at == timezone.now() + H
-    quota.keep(cloud, told, timezone.now())
+    quota.store(cloud, told, timezone.now())
     cloud = Cloud.objects.get()
     assert (quota.in_force(cloud), cloud.quota_error) == (
         Quota(None if odd == -1 else odd, known.gigabytes),

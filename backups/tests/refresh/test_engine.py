@@ -130,8 +130,8 @@ def test_a_refused_sign_in_is_not_repeated(sim: Simulator) -> None:
     assert len([call for call in sim.requests if call.method == "POST"]) == 1
     cloud = Cloud.objects.get(pk="otc")
     assert (cloud_error()["class"], one(sim.seed_example_id).error) == ("unauthorized", None)
-    assert registry.must_wait(cloud, timezone.now())
-    assert not registry.must_wait(cloud, timezone.now() + timedelta(hours=1, seconds=1))
+    assert registry.is_sign_in_paused(cloud, timezone.now())
+    assert not registry.is_sign_in_paused(cloud, timezone.now() + timedelta(hours=1, seconds=1))
 
 
 def test_an_expired_token_is_renewed_once(sim: Simulator) -> None:

@@ -24,7 +24,7 @@ from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
-from backups.vbs.errors import parse_object
+from backups.vbs.json_object import parse_object
 from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,7 +200,7 @@ def stored(settings: Any, tmp_path: Any) -> Stored:
     times = iter(range(1, 1_000_000))
 
     def send(body: dict[str, Any]) -> tuple[Backup, Any]:
-        envelope = parse_object(json.dumps({"backup": body}).encode())
+        envelope: dict[str, Any] = parse_object(json.dumps({"backup": body}).encode())
         at = now + timedelta(milliseconds=next(times))
         assert (
             apply("otc", [Fetched(FOUND, at, answer=payload.receive(envelope["backup"]))]).good == 1
@@ -240,7 +240,7 @@ def operator(client: Client) -> Client:
 def survives(send: Stored, body: dict[str, Any]) -> None:
     row, kept = send(body)
     assert without_key(kept) == without_key(body)
-    decoded = payload.decode(kept).words()
+    decoded = payload.decode(kept).columns()
     read_back = {word: getattr(row, word) for word in decoded}
     for words in (
         read_back,

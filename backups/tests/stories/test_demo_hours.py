@@ -55,7 +55,7 @@ def fact_of(body: bytes) -> Fact:
     never counts.
     """
     decoded = payload.decode(json.loads(body))
-    words = decoded.words()
+    words = decoded.columns()
     verdict = kind.judge(
         inc=words["inc"],
         type_=words["type"],

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from backups.vbs.auth import KeystoneSignIn, SDKHMACAuth
-from backups.vbs.clouds import CloudConfig, load_clouds
+from backups.vbs.aksk import SDKHMACAuth
+from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
@@ -23,6 +24,7 @@ from backups.vbs.errors import (
     Unavailable,
     WrongAddress,
 )
+from backups.vbs.keystone import KeystoneSignIn
 from backups.vbs.plugin import load_plugin
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)

@@ -19,7 +19,7 @@ import pytest
 
 from backups.vbs import client as client_module
 from backups.vbs.client import Client
-from backups.vbs.clouds import CloudConfig
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
     Gone,
     Malformed,
@@ -204,7 +204,7 @@ def test_one_backup_is_one_plain_get_with_the_project_in_its_path(cloud: Cloud) 
             None,
         )
     path, headers = cloud.requests[0]
-    assert (answer.http_status, answer.body) == (200, json.loads(ENVELOPE))
+    assert (answer.http_status, answer.backup) == (200, json.loads(ENVELOPE)["backup"])
     assert (path, headers["accept"]) == (f"/v2/{PROJECT}/backups/{ID}", "application/json")
     assert cloud.connections == 1  # kept alive
 
@@ -337,7 +337,7 @@ def test_a_packed_answer_that_is_too_long_is_malformed(cloud: Cloud) -> None:
 
 def test_an_id_in_capitals_is_the_same_backup(cloud: Cloud) -> None:
     with opened(config(cloud.url)) as one:
-        assert one.get_backup(ID.upper()).body["backup"]["id"] == ID
+        assert one.get_backup(ID.upper()).backup["id"] == ID
 
 
 def test_numbers_that_python_cannot_hold_stay_text(cloud: Cloud) -> None:
@@ -348,7 +348,7 @@ def test_numbers_that_python_cannot_hold_stay_text(cloud: Cloud) -> None:
         {},
     )
     with opened(config(cloud.url)) as one:
-        assert one.get_backup(ID).body["backup"] == {"a": long, "b": "1e400", "c": 7, "d": 0.5}
+        assert one.get_backup(ID).backup == {"a": long, "b": "1e400", "c": 7, "d": 0.5}
 
 
 def pages(

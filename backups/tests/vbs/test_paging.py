@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backups.vbs.paging import MAX_PAGES, Page, Walk
+from backups.vbs.paging import MAX_PAGES, Page, Walk, entry_id
 
 
 def served(rows: list[dict[str, Any]], offset: int, limit: int, *, cap: int = 1000) -> Page:
@@ -13,7 +13,7 @@ def served(rows: list[dict[str, Any]], offset: int, limit: int, *, cap: int = 10
 
 
 def ids(walk: Walk) -> list[str]:
-    return [entry["id"] for entries in walk for entry in entries]
+    return [str(entry_id(entry)) for entries in walk for entry in entries]
 
 
 ROWS = [{"id": f"{n:04}"} for n in range(95)]

@@ -173,7 +173,7 @@ SECRET = "S3cr3tKeyMaterial"
 )
 def test_key_material_never_leaves_the_decoder(metadata: Any) -> None:
     backup = payload.decode({"service_metadata": metadata})
-    seen = backup.body_text + repr(backup) + json.dumps(backup.words(), default=str)
+    seen = backup.body_text + repr(backup) + json.dumps(backup.columns(), default=str)
     assert SECRET not in seen
     assert "[redacted]" in backup.body_text
 

@@ -1,5 +1,4 @@
-"""One GET after another over kept-alive connections, one per thread and host, each held to a
-deadline and a size.
+"""Kept-alive connections for GETs, one per thread and host, each GET held to a deadline and a size.
 
 The request is prepared by hand because a whole `requests` call costs more than the rest of this
 module.
@@ -32,50 +31,53 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     content: bytes
-    version: str | None  # the microversion that was asked for
+    microversion: str | None  # The one that was asked for.
 
 
-class _Connection(threading.local):
+class _ThreadConnection(threading.local):
     """What one thread keeps: its adapter, and whether the open connection has served before."""
 
     adapter: DeadlineAdapter | None = None
-    served: bool = False
+    has_served: bool = False
 
 
-class Wire:
-    """Of one client. `verify` as in `requests`."""
+class Connections:
+    """The connections of one client. `verify` as in `requests`."""
 
     def __init__(self, verify: bool | str) -> None:
         self._verify = verify
-        self._connection = _Connection()
+        self._of_thread = _ThreadConnection()
         self._adapters: weakref.WeakSet[DeadlineAdapter] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def send(self, request: requests.PreparedRequest, deadline: float, limits: Limits) -> Reply:
-        """One answer, read whole. A kept connection that the server closed meanwhile is opened
-        anew, once.
+        """Returns one answer, read whole. A kept connection that the server closed meanwhile is
+        opened anew, once.
         """
-        mine = self._connection
-        adapter = mine.adapter or self._adapter()
         try:
-            while True:
-                kept, mine.served = mine.served, False
-                try:
-                    reply = self._read(adapter, request, deadline, limits)
-                except requests.ConnectionError as e:
-                    if not (kept and _was_closed(e)):
-                        raise
-                else:
-                    mine.served = True
-                    return reply
+            return self._send(request, deadline, limits)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
             raise from_transport(e, urlsplit(str(request.url)).netloc) from e
 
     def close(self) -> None:
-        """Close the connections of all threads; a later call opens new ones."""
+        """Closes the connections of all threads; a later call opens new ones."""
         with self._lock:
             for adapter in list(self._adapters):
                 adapter.close()
+
+    def _send(self, request: requests.PreparedRequest, deadline: float, limits: Limits) -> Reply:
+        connection = self._of_thread
+        adapter = connection.adapter or self._new_adapter()
+        was_kept_alive = connection.has_served
+        connection.has_served = False
+        try:
+            reply = self._read(adapter, request, deadline, limits)
+        except requests.ConnectionError as e:
+            if not (was_kept_alive and _was_closed(e)):
+                raise
+            reply = self._read(adapter, request, deadline, limits)
+        connection.has_served = True
+        return reply
 
     def _read(
         self,
@@ -97,21 +99,20 @@ class Wire:
                 f"The answer is longer than {limits.size} bytes.", http_status=response.status_code
             )
         response.raw.release_conn()
-        version = request.headers.get("OpenStack-API-Version", "").removeprefix("volume ") or None
-        return Reply(response.status_code, response.headers, content, version)
+        version = request.headers.get("OpenStack-API-Version", "").removeprefix("volume ")
+        return Reply(response.status_code, response.headers, content, version or None)
 
-    def _adapter(self) -> DeadlineAdapter:
-        adapter = self._connection.adapter = DeadlineAdapter()
+    def _new_adapter(self) -> DeadlineAdapter:
+        adapter = DeadlineAdapter()
+        self._of_thread.adapter = adapter
         with self._lock:
             self._adapters.add(adapter)
         return adapter
 
 
 def _was_closed(error: requests.ConnectionError) -> bool:
-    cause = error.args[0] if error.args else None
-    inner = (
-        cause.args[-1]
-        if isinstance(cause, urllib3.exceptions.ProtocolError) and cause.args
-        else None
-    )
-    return isinstance(inner, RemoteDisconnected | ConnectionResetError | BrokenPipeError)
+    """Did the server hang up? The cause is the last argument of the first argument."""
+    wrapped = error.args[0] if error.args else None
+    if not isinstance(wrapped, urllib3.exceptions.ProtocolError) or not wrapped.args:
+        return False
+    return isinstance(wrapped.args[-1], RemoteDisconnected | ConnectionResetError | BrokenPipeError)

@@ -1,0 +1,59 @@
+"""One configured cloud: where it is, how to sign in to it, and how its answers are to be read."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class CloudConfig:
+    """One way to sign in, one project, one region. `requests_per_second` 0 means no budget.
+
+    `auth` is checked: each value is a text or None. `verify` is True, False or the path of a file
+    of certificate authorities.
+    """
+
+    name: str
+    region: str | None
+    auth_type: str
+    auth: Mapping[str, str | None] = field(repr=False)
+    interface: str = "public"
+    verify: bool | str = True
+    vbs_endpoint_override: str | None = None
+    volume_endpoint_override: str | None = None
+    type_full: str = "auto"
+    api: str = "auto"
+    requests_per_second: float = 5.0
+    follow: str = "none"
+    quota_backups: int | None = None
+    quota_gigabytes: int | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Returns what two entries of one project have in common before anybody has signed in; None
+        when nothing tells.
+        """
+        project = self._project()
+        address = self.vbs_endpoint_override or self.auth.get("auth_url")
+        if not project or not address:
+            return None
+        return f"{address.rstrip('/')} {self.region} {project}"
+
+    def _project(self) -> str | None:
+        auth = self.auth
+        project_id = auth.get("project_id") or auth.get("tenant_id")
+        if project_id:
+            return project_id
+        project_name = auth.get("project_name") or auth.get("tenant_name")
+        domain = auth.get("project_domain_id") or auth.get("project_domain_name")
+        return f"{project_name}@{domain}" if project_name else None
+
+    def fingerprint(self, key: bytes) -> str:
+        """Returns the HMAC-SHA256 of the sign-in settings: it changes with them and tells nothing
+        of them.
+        """
+        settings = [self.auth_type, dict(self.auth), self.verify]
+        text = json.dumps(settings, sort_keys=True, default=str)
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
