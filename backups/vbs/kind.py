@@ -8,13 +8,12 @@ hard-wired here.
 from dataclasses import dataclass
 from typing import Literal
 
-TypeInterpretation = Literal[
-    "vbs_0", "vbs_1", "cinder"
-]  # Type 0 is full · Type 1 is full · stock Cinder, which has no Type
+# Type 0 is full · Type 1 is full · stock Cinder, which has no Type.
+TypeInterpretation = Literal["vbs_0", "vbs_1", "cinder"]
 Kind = Literal["full", "incremental", "unknown"]
 Source = Literal["inc", "type", "is_incremental"]
 
-MIN_VOTES = 3  # fewer INC/Type pairs than this prove nothing against the reading of the page
+MIN_VOTES = 3  # Fewer INC/Type pairs than this prove nothing against the reading of the page.
 
 
 @dataclass(frozen=True)
@@ -35,25 +34,32 @@ class Votes:
 
 
 def vote(*, inc: int | None, type_: int | None) -> Votes:
-    """INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0 is
-    lawful in both.
+    """Returns what one answer speaks for.
+
+    INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0 is lawful
+    in both.
     """
-    if inc == 0 and type_ in (0, 1):
-        return Votes(zero=1 - type_, one=type_)
-    return Votes(zero=1) if (inc, type_) == (1, 1) else Votes()
+    if type_ not in (0, 1):
+        return Votes()
+    if inc == 0:
+        return Votes(zero=1) if type_ == 0 else Votes(one=1)
+    if inc == 1 and type_ == 1:
+        return Votes(zero=1)
+    return Votes()
 
 
 def full_type(votes: Votes) -> Literal[0, 1]:
-    """The Type value that means "full" by evidence; 1, the page's own reading, until there is
-    enough against it.
+    """Returns the Type value that means "full" by evidence; 1, the page's own reading, until there
+    is enough against it.
     """
     return 0 if proves(votes, 0) else 1
 
 
 def proves(votes: Votes, full: int) -> bool:
-    """At least three votes for this value, and twice as many as for the other."""
-    mine, others = (votes.zero, votes.one) if full == 0 else (votes.one, votes.zero)
-    return mine >= MIN_VOTES and mine >= 2 * others
+    """Are there at least three votes for this value, and twice as many as for the other?"""
+    if full == 0:
+        return votes.zero >= MIN_VOTES and votes.zero >= 2 * votes.one
+    return votes.one >= MIN_VOTES and votes.one >= 2 * votes.zero
 
 
 def judge(
@@ -63,20 +69,24 @@ def judge(
     is_incremental: bool | None,
     type_interpretation: TypeInterpretation,
 ) -> KindVerdict:
-    """The kind by the reading's order of trust. `is_incremental` on VBS counts only when true: it
-    is not kept there.
-    """
+    """Returns the kind by the first signal that is there, in the order of trust of the reading."""
     by_inc = _kind(inc, full=0)
-    by_flag = _kind(is_incremental, full=False)
     if type_interpretation == "cinder":
-        signals: list[tuple[Source, Kind | None]] = [("is_incremental", by_flag), ("inc", by_inc)]
-        return _first(signals, conflict=_differ(by_flag, by_inc))
-    by_type = _kind(type_, full=1 if type_interpretation == "vbs_1" else 0)
-    last: tuple[Source, Kind | None] = ("is_incremental", by_flag if is_incremental else None)
+        by_flag = _kind(is_incremental, full=False)
+        conflict = _differ(by_flag, by_inc)
+        return _first([("is_incremental", by_flag), ("inc", by_inc)], conflict=conflict)
+    # On VBS the flag counts only when true: it is not kept there.
+    by_true_flag: Kind | None = "incremental" if is_incremental else None
     if type_interpretation == "vbs_1":
-        return _first([("inc", by_inc), ("type", by_type), last], conflict=_differ(by_inc, by_type))
+        by_type = _kind(type_, full=1)
+        return _first(
+            [("inc", by_inc), ("type", by_type), ("is_incremental", by_true_flag)],
+            conflict=_differ(by_inc, by_type),
+        )
+    by_type = _kind(type_, full=0)
     return _first(
-        [("type", by_type), ("inc", by_inc), last], conflict=inc == 0 and by_type == "incremental"
+        [("type", by_type), ("inc", by_inc), ("is_incremental", by_true_flag)],
+        conflict=inc == 0 and by_type == "incremental",
     )
 
 
@@ -86,8 +96,8 @@ def _kind(value: int | None, *, full: int) -> Kind | None:
     return "full" if value == full else "incremental"
 
 
-def _differ(one: Kind | None, other: Kind | None) -> bool:
-    return one is not None and other is not None and one != other
+def _differ(kind: Kind | None, other: Kind | None) -> bool:
+    return kind is not None and other is not None and kind != other
 
 
 def _first(signals: list[tuple[Source, Kind | None]], *, conflict: bool) -> KindVerdict:
