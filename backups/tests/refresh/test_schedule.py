@@ -13,7 +13,8 @@ def test_looks_slow_down_as_backups_settle() -> None:
     now = timezone.now()
     made = {"created_at": now - timedelta(hours=1), "changed_at": now, "now": now}
     running_now = [
-        poll_interval(status="creating", unchanged_polls=n, **made).total_seconds() for n in range(6)
+        poll_interval(status="creating", unchanged_polls=n, **made).total_seconds()
+        for n in range(6)
     ]
     assert running_now == [10, 20, 40, 80, 120, 120]
     assert poll_interval(status="available", unchanged_polls=9, **made) == timedelta(minutes=15)
