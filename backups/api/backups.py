@@ -24,6 +24,7 @@ from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
 from backups.query.backups import BACKUPS
 from backups.query.page import Pages
+from backups.query.public_fields import BACKUP_FIELDS
 from backups.query.revisions import REVISIONS
 from backups.reports.conditional import etag
 
@@ -45,7 +46,7 @@ class Backups(Call):
         """Tracked backups in cursor pages, the newest first."""
         wanted = query.selection(request, BACKUPS)
         words, place = (
-            query.fields(request, shape.BACKUP_WORDS),
+            query.fields(request, BACKUP_FIELDS),
             query.cursor(request, BACKUPS, wanted),
         )
         pages = Pages(BACKUPS, wanted, self.now, rows=tracked(request, self))
@@ -95,7 +96,7 @@ class OneBackup(Call):
     def get(self, request: Request, backup_id: uuid.UUID) -> Response:
         """One backup with all its words."""
         query.only(request, "fields")
-        return Response(self._one(request, backup_id, query.fields(request, shape.BACKUP_WORDS)))
+        return Response(self._one(request, backup_id, query.fields(request, BACKUP_FIELDS)))
 
     @extend_schema(
         operation_id="backup_edit",
@@ -118,7 +119,7 @@ class OneBackup(Call):
             raise Unprocessed({e.word: [str(e)]}) from e
         except backup_edits.UnknownBackup as e:
             raise NotFound(f"{backup_id} is not tracked.") from e
-        return Response(self._one(request, backup_id, shape.BACKUP_WORDS))
+        return Response(self._one(request, backup_id, BACKUP_FIELDS))
 
     @extend_schema(operation_id="backup_untrack", responses={204: None})
     def delete(self, request: Request, backup_id: uuid.UUID) -> Response:

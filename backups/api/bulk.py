@@ -37,7 +37,7 @@ class _Bulk(Call):
         return shape.read(self.body, request)
 
     def chosen(self, request: Request, words: dict[str, Any]) -> "QuerySet[Any]":
-        wanted = query.selection(request, BACKUPS, beside=())
+        wanted = query.selection(request, BACKUPS, ignored_keys=())
         ids: list[uuid.UUID] | None = words.get("ids")
         if wanted.any and ids is not None:
             raise Unprocessed({"ids": ["Write IDs or filter, not both."]})

@@ -1,9 +1,9 @@
-"""The parameters of lists as the OpenAPI description has them, read off the listing itself."""
+"""The parameters of lists as the OpenAPI description has them, read off the definition itself."""
 
 from drf_spectacular.utils import OpenApiParameter
 
-from backups.query.definition import Listing
-from backups.query.fields import Word
+from backups.query.definition import ListDefinition
+from backups.query.fields import FilterField
 
 _SAID = {
     "text": "Text",
@@ -34,25 +34,27 @@ def limit(most: int = 1000) -> OpenApiParameter:
 PAGE = [limit(), CURSOR]
 
 
-def page_of(listing: Listing, *, fields: bool = True, most: int = 1000) -> list[OpenApiParameter]:
+def page_of(
+    definition: ListDefinition, *, fields: bool = True, most: int = 1000
+) -> list[OpenApiParameter]:
     return [
         limit(most),
         CURSOR,
         *([FIELDS] if fields else []),
-        ordering_of(listing),
-        *filters_of(listing),
+        ordering_of(definition),
+        *filters_of(definition),
     ]
 
 
-def ordering_of(listing: Listing) -> OpenApiParameter:
-    said = f"Nulls last, then by ID; without it {listing.default_order}."
-    return OpenApiParameter("ordering", str, enum=listing.orderings, description=said)
+def ordering_of(definition: ListDefinition) -> OpenApiParameter:
+    said = f"Nulls last, then by ID; without it {definition.default_order}."
+    return OpenApiParameter("ordering", str, enum=definition.orderings, description=said)
 
 
-def filters_of(listing: Listing) -> list[OpenApiParameter]:
-    found = [_equal(word) for word in listing.words.values()]
-    for word in listing.words.values():
-        found += [_end(word, end) for end in word.ends or ()]
+def filters_of(definition: ListDefinition) -> list[OpenApiParameter]:
+    found = [_equal(word) for word in definition.fields.values()]
+    for word in definition.fields.values():
+        found += [_end(word, end) for end in word.span_suffixes]
     tag = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 100}
     return [
         *found,
@@ -63,7 +65,7 @@ def filters_of(listing: Listing) -> list[OpenApiParameter]:
     ]
 
 
-def _equal(word: Word) -> OpenApiParameter:
+def _equal(word: FilterField) -> OpenApiParameter:
     null = ", or null" if word.nullable else ""
     item: dict[str, object] = {"type": "string"}
     if word.choices:
@@ -76,7 +78,7 @@ def _equal(word: Word) -> OpenApiParameter:
     )
 
 
-def _end(word: Word, end: str) -> OpenApiParameter:
+def _end(word: FilterField, end: str) -> OpenApiParameter:
     schema = {"type": {"instant": "string", "integer": "integer"}.get(word.kind, "number")}
     first = end in ("_after", "_min")
     return OpenApiParameter(

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, TooLarge
-from backups.query.first_few import NAMED, REST, first_few
+from backups.query.first_few import MOST_NAMED, REST, first_few
 
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"
@@ -43,7 +43,9 @@ def _bounded(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
     in the question.
     """
     first, others = first_few(errors)
-    found = {key: [sentence[:LONGEST_SENTENCE] for sentence in first[key][:NAMED]] for key in first}
+    found = {
+        key: [sentence[:LONGEST_SENTENCE] for sentence in first[key][:MOST_NAMED]] for key in first
+    }
     if others:
         found[REST] = [others]
     return found

@@ -12,23 +12,25 @@ from rest_framework.response import Response
 from backups.api.errors import Unprocessed
 from backups.edits import tokens
 from backups.query.cursor import BadCursor, Cursor, read_cursor
-from backups.query.definition import Listing
+from backups.query.definition import ListDefinition
+from backups.query.list_query import InvalidQuery, ListQuery, parse
 from backups.query.page import Page
-from backups.query.selection import BadFilter, Selection, parse
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
-BESIDE = ("limit", "cursor", "fields")  # keys that filter nothing
+NOT_FILTERS = ("limit", "cursor", "fields")  # keys that filter nothing
 
 
-def selection(request: Request, listing: Listing, *, beside: Sequence[str] = BESIDE) -> Selection:
+def selection(
+    request: Request, listing: ListDefinition, *, ignored_keys: Sequence[str] = NOT_FILTERS
+) -> ListQuery:
     """Raises Unprocessed."""
     try:
-        return parse(request.query_params, listing, beside=beside)
-    except BadFilter as e:
-        raise Unprocessed({key: [sentence] for key, sentence in e.problems.items()}) from e
+        return parse(request.query_params, listing, ignored_keys=ignored_keys)
+    except InvalidQuery as e:
+        raise Unprocessed({key: [sentence] for key, sentence in e.errors.items()}) from e
 
 
-def cursor(request: Request, listing: Listing, wanted: Selection) -> Cursor | None:
+def cursor(request: Request, listing: ListDefinition, wanted: ListQuery) -> Cursor | None:
     given = request.query_params.get("cursor")
     try:
         return None if given is None else read_cursor(given, listing, wanted)

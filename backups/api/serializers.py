@@ -13,11 +13,10 @@ from rest_framework.request import Request
 
 from backups.api.given import Id, Many, Text, Verbatim
 from backups.models import Backup
-from backups.models.backup import HIDDEN, KINDS, TRACKING_STATES
-from backups.query.first_few import NAMED, REST, count_of_rest
+from backups.models.backup import KINDS, TRACKING_STATES
+from backups.query.first_few import MOST_NAMED, REST, count_of_rest
+from backups.query.public_fields import BACKUP_FIELDS
 
-WORDS = tuple(f.name for f in Backup._meta.concrete_fields if f.name not in HIDDEN)
-BACKUP_WORDS = (*WORDS, "tracking_state")
 TIMES = frozenset(
     f.name for f in Backup._meta.concrete_fields if f.get_internal_type() == "DateTimeField"
 )
@@ -31,8 +30,8 @@ class Strict(serializers.Serializer[Any]):
             unknown := [key for key in data if key not in self.fields]
         ):
             sentence = f"There is no such key. There are: {', '.join(self.fields)}."
-            errors = {key[:80]: [sentence] for key in unknown[:NAMED]}
-            if others := count_of_rest(len(unknown) - NAMED):
+            errors = {key[:80]: [sentence] for key in unknown[:MOST_NAMED]}
+            if others := count_of_rest(len(unknown) - MOST_NAMED):
                 errors[REST] = [others]
             raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
@@ -77,7 +76,7 @@ class BackupSerializer(serializers.ModelSerializer[Backup]):
 
     class Meta:
         model = Backup
-        fields = BACKUP_WORDS
+        fields = BACKUP_FIELDS
 
 
 class BackupPage(Page):

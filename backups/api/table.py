@@ -21,6 +21,7 @@ from backups.api.base import Call
 from backups.query.backups import BACKUPS
 from backups.query.cursor import read_cursor
 from backups.query.page import Pages
+from backups.query.public_fields import BACKUP_FIELDS
 
 STEP = 1000  # rows of one query
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take the cell for a formula
@@ -41,8 +42,8 @@ class Table(Call):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All backups that match, one a line; the form that adds backups takes it back."""
-        wanted = query.selection(request, BACKUPS, beside=("fields",))
-        words = query.fields(request, shape.BACKUP_WORDS)
+        wanted = query.selection(request, BACKUPS, ignored_keys=("fields",))
+        words = query.fields(request, BACKUP_FIELDS)
         pages = Pages(BACKUPS, wanted, self.now, rows=tracked(request, self))
         answer = StreamingHttpResponse(
             _lines(pages, wanted, words), content_type="text/csv; charset=utf-8"

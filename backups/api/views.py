@@ -19,7 +19,7 @@ from backups.api.serializers import Strict, read
 from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
 from backups.models import SavedView
 from backups.query.backups import BACKUPS
-from backups.query.selection import BadFilter, parse
+from backups.query.list_query import InvalidQuery, parse
 
 
 class ViewSerializer(serializers.Serializer[Any]):
@@ -82,11 +82,11 @@ def _checked(text: str) -> str:
         parse(
             given,
             BACKUPS,
-            beside=("columns", "cursor", "live", "all", "view", "added"),
+            ignored_keys=("columns", "cursor", "live", "all", "view", "added"),
             blank_is_any=True,
         )
-    except BadFilter as e:
-        raise Unprocessed({"query": list(e.problems.values())}) from e
+    except InvalidQuery as e:
+        raise Unprocessed({"query": list(e.errors.values())}) from e
     return kept(given)
 
 

@@ -36,7 +36,7 @@ class Volumes(Call):
     )
     def get(self, request: Request) -> Response:
         """Disks in cursor pages, each with its protection and its chains."""
-        wanted = query.selection(request, VOLUMES, beside=("limit", "cursor"))
+        wanted = query.selection(request, VOLUMES, ignored_keys=("limit", "cursor"))
         rows: QuerySet[Volume] = query.scoped(request, Volume.objects.with_protection(self.now))
         pages = Pages(VOLUMES, wanted, self.now, rows=rows)
         place = query.cursor(request, VOLUMES, wanted)

@@ -15,21 +15,6 @@ from backups.models.columns import CodePointText
 TRACKING_STATES = ("pending", "fresh", "stale", "gone")
 KINDS = ("full", "incremental", "unknown")
 SERVICE_TYPES = ("disk", "vm", "disk_copy", "vm_copy")
-HIDDEN = frozenset(  # columns of the engine, no words
-    [
-        *(
-            "stale_at",
-            "missed_at",
-            "gone_at",
-            "changed_at",
-            "unchanged_polls",
-            "claimed_until",
-            "digest",
-        ),
-        *("refresh_interval", "failures", "unlisted_at"),
-        *("cause", "outcome", "running", "stuck_at"),
-    ]
-)
 ORDERED = (
     "created_at",
     "name",

@@ -1,10 +1,11 @@
-"""Column types of our own."""
+"""Column types and expressions of our own."""
 
 from typing import Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Coalesce
+from django.db.models import F, Func
+from django.db.models.sql.compiler import SQLCompiler
 
 _Set = TypeVar("_Set", contravariant=True)
 _Get = TypeVar("_Get", covariant=True)
@@ -16,14 +17,30 @@ class CodePointText(models.TextField[_Set, _Get]):
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-        found: dict[str, Any] = dict(super().db_parameters(connection))
+        parameters: dict[str, Any] = dict(super().db_parameters(connection))
         if connection.vendor == "postgresql":
-            found["collation"] = "C"
-        return found
+            parameters["collation"] = "C"
+        return parameters
 
 
-def unindexed(column: str) -> Coalesce:
-    """A column of text as an expression: for what an index on it would find the slow way (SQLite
-    knows no better).
+class Unindexed(Func):
+    """A column for which SQLite may not use an index.
+
+    SQLite keeps no statistics that tell a common value from a rare one. It takes the index of a
+    column with few values, such as `cloud`, and then reads and sorts half of the table, where the
+    index of the order would have met the page after a few rows. A unary plus in front of the column
+    takes its indexes out of the choice. PostgreSQL has statistics and gets the column as it is.
     """
-    return Coalesce(column, models.Value(""), output_field=models.TextField())
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
+        return super().as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
+def unindexed(column: str, output_field: "models.Field[Any, Any] | None" = None) -> Unindexed:
+    """Returns an Unindexed column; it holds text where no `output_field` says otherwise."""
+    return Unindexed(F(column), output_field=output_field or models.TextField())

@@ -1,4 +1,4 @@
-"""What the list of backups can be asked."""
+"""What the list of backups can be filtered and ordered by."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,71 +8,102 @@ from django.db.models import Exists, OuterRef, Q
 
 from backups.models import Backup, BackupTag, SearchText
 from backups.models.backup import (
-    HIDDEN,
     KINDS,
     ORDERED,
     SERVICE_TYPES,
     TRACKING_STATES,
     in_tracking_state,
 )
-from backups.query.definition import FEW, Derived, Listing
-from backups.query.fields import Word, words_of
+from backups.query.definition import ATTENTION, FEW, ComputedField, ListDefinition
+from backups.query.fields import FieldValue, FilterField, filter_fields
+from backups.query.public_fields import BACKUP_COLUMNS
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
-def _tracked(states: Sequence[str], now: datetime) -> Q:
-    found = Q()
+def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q:
+    condition = Q()
     for state in dict.fromkeys(states):
-        found |= in_tracking_state(state, now)
-    return found
+        condition |= in_tracking_state(str(state), now)
+    return condition
 
 
-def _caused(keys: Sequence[str], now: datetime) -> Q:
+def _with_causes(keys: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(cause__in=keys)
 
 
-def _tagged(tags: Sequence[str]) -> Q:
+def _with_tags(tags: Sequence[str]) -> Q:
     return Q(pk__in=BackupTag.objects.filter(tag__in=tags).values("backup"))
 
 
-def _holding(text: str) -> Q:
-    """Few are named by their IDs; with many, each row that an order comes upon is asked for its own
-    text.
+def _containing(text: str) -> Q:
+    """Few backups are named by their IDs; with many, each row that an order comes upon is asked for
+    its own text.
     """
-    found = SearchText.objects.holding(text)
-    few = list(found.order_by().values_list("backup", flat=True)[: FEW + 1])
-    return Q(pk__in=few) if len(few) <= FEW else Q(Exists(found.filter(backup=OuterRef("pk"))))
+    texts = SearchText.objects.holding(text)
+    ids = list(texts.order_by().values_list("backup", flat=True)[: FEW + 1])
+    if len(ids) <= FEW:
+        return Q(pk__in=ids)
+    return Q(Exists(texts.filter(backup=OuterRef("pk"))))
 
 
-BACKUPS: Final = Listing(
+def _is_failed(now: datetime) -> Q:
+    return Q(status__in=FAILED, gone_at__isnull=True)
+
+
+def _is_stuck(now: datetime) -> Q:
+    is_overdue = Q(stuck_at__isnull=False, stuck_at__lte=now)
+    return is_overdue & Q(status__in=IN_FLIGHT, gone_at__isnull=True)
+
+
+def _is_stale(now: datetime) -> Q:
+    return in_tracking_state("stale", now)
+
+
+def _is_pending(now: datetime) -> Q:
+    return in_tracking_state("pending", now)
+
+
+def _is_in_flight(now: datetime) -> Q:
+    return Q(status__in=IN_FLIGHT, gone_at__isnull=True)
+
+
+def _is_there(now: datetime) -> Q:
+    return Q(gone_at__isnull=True)
+
+
+def _is_gone(now: datetime) -> Q:
+    return Q(gone_at__isnull=False)
+
+
+_WORST_FIRST = (
+    _is_failed,
+    _is_stuck,
+    _is_stale,
+    _is_pending,
+    _is_in_flight,
+    _is_there,
+    _is_gone,
+)
+
+BACKUPS: Final = ListDefinition(
     name="backups",
     model=Backup,
-    columns={
-        word.name: word
-        for word in words_of(
-            Backup, hidden=HIDDEN, choices={"kind": KINDS, "service_type": SERVICE_TYPES}
-        )
-    },
-    derived={
-        "tracking_state": Derived(
-            Word("tracking_state", "choice", False, TRACKING_STATES), _tracked
-        ),
-        "cause": Derived(Word("cause", "text", False), _caused),  # a key of reports.failures
-    },
-    orders=(*ORDERED, "attention"),
-    default_order="-created_at",
-    ranks=(
-        lambda now: Q(status__in=FAILED, gone_at__isnull=True),
-        lambda now: Q(
-            stuck_at__isnull=False, stuck_at__lte=now, status__in=IN_FLIGHT, gone_at__isnull=True
-        ),
-        lambda now: in_tracking_state("stale", now),
-        lambda now: in_tracking_state("pending", now),
-        lambda now: Q(status__in=IN_FLIGHT, gone_at__isnull=True),
-        lambda now: Q(gone_at__isnull=True),
-        lambda now: Q(gone_at__isnull=False),
+    columns=filter_fields(
+        Backup,
+        BACKUP_COLUMNS,
+        choices={"kind": KINDS, "service_type": SERVICE_TYPES},
     ),
-    tagged=_tagged,
-    search=_holding,
-    usual=5,
+    computed={
+        "tracking_state": ComputedField(
+            FilterField("tracking_state", "choice", False, TRACKING_STATES), _in_tracking_states
+        ),
+        # Its values are the keys of reports.failures.
+        "cause": ComputedField(FilterField("cause", "text", False), _with_causes),
+    },
+    orders=(*ORDERED, ATTENTION),
+    default_order="-created_at",
+    ranks=_WORST_FIRST,
+    with_tags=_with_tags,
+    containing=_containing,
+    usual_rank=_WORST_FIRST.index(_is_there),
 )

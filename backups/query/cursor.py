@@ -7,9 +7,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from backups.query.definition import Listing
-from backups.query.fields import BadValue
-from backups.query.selection import Selection
+from backups.query.definition import ListDefinition
+from backups.query.fields import InvalidValue
+from backups.query.list_query import ListQuery
 
 MAX_CURSOR = 8192  # characters
 
@@ -25,7 +25,10 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands: its segment of the order, its value there, its primary key."""
+    """Where a row stands: its segment of the order, its value there, its primary key.
+
+    `value` has the type of the column that orders the segment; None where the key alone does.
+    """
 
     segment: int
     value: Any
@@ -39,39 +42,34 @@ class Cursor:
     backwards: bool
     place: Place | None
 
-    def write(self, listing: Listing, ordering: str) -> str:
-        place = self.place
-        value = (
-            place.value.isoformat()
-            if place and hasattr(place.value, "isoformat")
-            else place and place.value
-        )
-        parts = [
-            listing.name,
-            ordering,
-            int(self.backwards),
-            *([place.segment, value, str(place.pk)] if place else []),
-        ]
-        return (
-            base64.urlsafe_b64encode(json.dumps(parts, default=str).encode()).decode().rstrip("=")
-        )
+    def write(self, definition: ListDefinition, ordering: str) -> str:
+        parts = [definition.name, ordering, int(self.backwards)]
+        if self.place is not None:
+            value = self.place.value
+            if hasattr(value, "isoformat"):
+                value = value.isoformat()
+            parts += [self.place.segment, value, str(self.place.pk)]
+        text = json.dumps(parts, default=str)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+FIRST = Cursor(backwards=False, place=None)
 LAST = Cursor(backwards=True, place=None)
 
 
-def read_cursor(text: str, listing: Listing, selection: Selection) -> Cursor:
-    """Raises BadCursor."""
+def read_cursor(text: str, definition: ListDefinition, query: ListQuery) -> Cursor:
+    """Parses what `Cursor.write` wrote. Raises BadCursor."""
     try:
         if len(text) > MAX_CURSOR:
             raise BadCursor
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if parts[:2] != [listing.name, selection.ordering] or parts[2] not in (0, 1):
+        if parts[:2] != [definition.name, query.ordering] or parts[2] not in (0, 1):
             raise BadCursor
         if len(parts) == 3:
             return Cursor(bool(parts[2]), None)
         _, _, backwards, segment, value, pk = parts
-        return Cursor(bool(backwards), _place(listing, selection, segment, value, pk))
+        columns = definition.segment_columns(query.ordering)
+        return Cursor(bool(backwards), _place(definition, columns, segment, value, pk))
     except (
         ValueError,
         TypeError,
@@ -79,27 +77,35 @@ def read_cursor(text: str, listing: Listing, selection: Selection) -> Cursor:
         IndexError,
         RecursionError,
         binascii.Error,
-        BadValue,
+        InvalidValue,
     ) as e:
         raise BadCursor from e
 
 
-def _place(listing: Listing, selection: Selection, segment: Any, value: Any, pk: Any) -> Place:
+def _place(
+    definition: ListDefinition,
+    columns: list[str | None],
+    segment: object,
+    value: object,
+    pk: object,
+) -> Place:
     """Values were written by json, so numbers are numbers; times and IDs are text again."""
-    words = listing.segment_words(selection.ordering)
-    if (
-        type(segment) is not int
-        or not 0 <= segment < len(words)
-        or (value is None) != (words[segment] is None)
-    ):
+    # A bool is an int as well, and no segment.
+    if type(segment) is not int or not 0 <= segment < len(columns):
         raise BadCursor
-    if name := words[segment]:
-        value = listing.columns[name].read(value if isinstance(value, str) else json.dumps(value))
-    return Place(segment, value, _pk(listing, pk))
+    column = columns[segment]
+    if (value is None) != (column is None):
+        raise BadCursor
+    if column is not None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        value = definition.columns[column].parse(text)
+    return Place(segment, value, _primary_key(definition, pk))
 
 
-def _pk(listing: Listing, value: Any) -> Any:
-    field = listing.model._meta.pk
+def _primary_key(definition: ListDefinition, value: object) -> uuid.UUID | int:
+    field = definition.model._meta.pk
     if not isinstance(value, str) or field is None:
         raise BadCursor
-    return uuid.UUID(value) if field.get_internal_type() == "UUIDField" else int(value[:18])
+    if field.get_internal_type() == "UUIDField":
+        return uuid.UUID(value)
+    return int(value[:18])

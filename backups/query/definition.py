@@ -1,80 +1,87 @@
-"""What one list can be asked: its words, its orders, its free text. Pages and API read the same."""
+"""What a list can be filtered and ordered by; each list has one definition."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
-from django.db import models
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
-from backups.query.fields import Word
+from backups.query.fields import FieldValue, FilterField
 
+ATTENTION = "attention"
 Rank = Callable[[datetime], Q]
-# so many matches are sorted in Python; of more than that an index of the order meets the next page
-# soon
+# So many matches are sorted in Python. Of more than that, an index of the order meets the next page
+# soon.
 FEW = 2000
 
 
 @dataclass(frozen=True)
-class Derived:
-    """A state that time changes: never a column, so it is asked for by the instants at which it
+class ComputedField:
+    """A state that time changes: never a column, so `condition` asks for the instants at which it
     changes.
     """
 
-    word: Word
-    where: Callable[[Sequence[str], datetime], Q]
+    field: FilterField
+    condition: Callable[[Sequence[FieldValue | None], datetime], Q]
 
 
 @dataclass(frozen=True)
-class Listing:
-    """`orders` are columns, or "attention": `ranks` then tell what needs a look, the worst first,
-    and leave none out.
+class ListDefinition:
+    """What a list can be filtered and ordered by.
 
-    `usual`: the rank that most rows have; the others are few as a rule, so they are found without
-    their order first.
-    `since`: the column that orders a rank within, the longest wait first; it is never null there.
-    `tagged` finds the primary keys of what carries one of some tags; `search` those that hold a
-    text, case folded.
+    `orders`: columns, or "attention". `ranks` then tell what needs attention, the worst first;
+    every row has one of them.
+    `usual_rank`: the rank that most rows have. The others are few as a rule, so their rows are
+    found without their order first.
+    `rank_columns`: the column that orders a rank within, the longest wait first, by the number of
+    the rank. It is never null there.
+    `with_tags`: the condition of rows that carry one of some tags.
+    `containing`: the condition of rows that hold a text, case folded.
     """
 
     name: str
-    model: type[models.Model]
-    columns: Mapping[str, Word]
-    derived: Mapping[str, Derived]
+    model: type[Model]
+    columns: Mapping[str, FilterField]
+    computed: Mapping[str, ComputedField]
     orders: tuple[str, ...]
     default_order: str
     ranks: tuple[Rank, ...]
-    tagged: Callable[[Sequence[str]], Q]
-    search: Callable[[str], Q]
-    usual: int = -1
-    since: Mapping[int, str] = field(default_factory=dict)
+    with_tags: Callable[[Sequence[str]], Q]
+    containing: Callable[[str], Q]
+    usual_rank: int = -1
+    rank_columns: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        private = set(self.orders) - set(self.columns) - {ATTENTION}
+        if private:
+            raise ValueError(f"The list of {self.name} orders by {private}, which is not public.")
 
     @cached_property
-    def words(self) -> Mapping[str, Word]:
-        """Every word that a row can be asked by."""
-        return {**self.columns, **{name: one.word for name, one in self.derived.items()}}
+    def fields(self) -> Mapping[str, FilterField]:
+        """Every field that rows can be filtered by."""
+        computed = {name: computed.field for name, computed in self.computed.items()}
+        return {**self.columns, **computed}
 
     @cached_property
-    def keys(self) -> tuple[str, ...]:
+    def filter_keys(self) -> tuple[str, ...]:
         """Every key of a query that filters, as the documentation lists them."""
-        spans = (word.name + end for word in self.columns.values() for end in word.ends or ())
-        return (*self.words, *spans, "tag", "q")
+        keys = list(self.fields)
+        for column in self.columns.values():
+            keys.extend(column.name + suffix for suffix in column.span_suffixes)
+        return (*keys, "tag", "q")
 
     @cached_property
     def orderings(self) -> tuple[str, ...]:
-        return tuple(sign + word for word in self.orders for sign in ("", "-"))
+        return tuple(sign + order for order in self.orders for sign in ("", "-"))
 
-    def segment_words(self, ordering: str) -> list[str | None]:
-        """The column that orders each segment of an order; None where the primary key alone
-        does.
-        """
-        word = ordering.lstrip("-")
-        if word in self.columns:
-            return [word, None] if self.columns[word].nullable else [word]
-        found = [self.since.get(at) for at in range(len(self.ranks))]
-        return found[::-1] if ordering.startswith("-") else found
+    def segment_columns(self, ordering: str) -> list[str | None]:
+        """Returns the column that orders each segment; None where the primary key alone does."""
+        name = ordering.removeprefix("-")
+        if name in self.columns:
+            return [name, None] if self.columns[name].nullable else [name]
+        columns = [self.rank_columns.get(number) for number in range(len(self.ranks))]
+        return columns[::-1] if ordering.startswith("-") else columns
 
-    def rows(self) -> "models.QuerySet[Any]":
+    def rows(self) -> QuerySet[Model]:
         return self.model._default_manager.all()

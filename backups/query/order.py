@@ -8,145 +8,159 @@ what the first does.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 
 from backups.query.cursor import Cursor, Place
-from backups.query.definition import FEW, Listing
+from backups.query.definition import ATTENTION, FEW, ListDefinition
 
 Row = dict[str, Any]
 
 
+class PlacedRow(NamedTuple):
+    place: Place
+    row: Row
+
+
 @dataclass(frozen=True)
 class Segment:
-    """Rows `where`, by `word` (or by the primary key alone), one way or the other; `rare`: few as a
-    rule.
+    """Rows that fulfil `condition`, ordered by `column` (or by the primary key alone), one way or
+    the other. `is_rare`: there are few of them as a rule.
     """
 
-    where: Q
-    word: str | None = None
+    condition: Q
+    column: str | None = None
     descending: bool = False
-    rare: bool = False
+    is_rare: bool = False
 
 
-def segments(listing: Listing, ordering: str, now: datetime) -> list[Segment]:
-    word, descending = ordering.lstrip("-"), ordering.startswith("-")
-    words = listing.segment_words(ordering)
-    if word == "attention":
-        numbered = list(enumerate(rank_conditions(listing, now)))
-        ranks = numbered[::-1] if descending else numbered
-        return [
-            Segment(one, by, descending, at != listing.usual)
-            for by, (at, one) in zip(words, ranks, strict=True)
-        ]
-    if len(words) == 1:
-        return [Segment(Q(), word, descending)]
+def segments(definition: ListDefinition, ordering: str, now: datetime) -> list[Segment]:
+    column = ordering.removeprefix("-")
+    descending = ordering.startswith("-")
+    if column == ATTENTION:
+        ranks = []
+        for number, condition in enumerate(rank_conditions(definition, now)):
+            is_rare = number != definition.usual_rank
+            rank_column = definition.rank_columns.get(number)
+            ranks.append(Segment(condition, rank_column, descending, is_rare))
+        return ranks[::-1] if descending else ranks
+    if not definition.columns[column].nullable:
+        return [Segment(Q(), column, descending)]
     return [
-        Segment(Q(**{f"{word}__isnull": False}), word, descending),
-        Segment(Q(**{f"{word}__isnull": True})),
+        Segment(Q(**{f"{column}__isnull": False}), column, descending),
+        Segment(Q(**{f"{column}__isnull": True})),
     ]
 
 
-def rank_conditions(listing: Listing, now: datetime) -> list[Q]:
-    """A condition for each rank that no other rank fulfils."""
-    found, before = [], Q()
-    for rank in listing.ranks:
-        own = rank(now)
-        found.append(own & ~before if before else own)
-        before |= own
-    return found
+def rank_conditions(definition: ListDefinition, now: datetime) -> list[Q]:
+    """Returns a condition for each rank that no other rank fulfils."""
+    conditions = []
+    worse = Q()
+    for rank in definition.ranks:
+        condition = rank(now)
+        conditions.append(condition & ~worse if worse else condition)
+        worse |= condition
+    return conditions
 
 
-def rank(listing: Listing, ordering: str, now: datetime) -> Case:
-    """The number of the segment that a row belongs to, for the order by attention."""
-    last = len(listing.ranks) - 1
-    numbered = [When(one(now), then=Value(at)) for at, one in enumerate(listing.ranks)]
-    found = Case(*numbered, default=Value(last), output_field=IntegerField())
+def segment_number(definition: ListDefinition, ordering: str, now: datetime) -> Case:
+    """Returns the number of the segment that a row belongs to in the order by attention."""
+    numbers = list(range(len(definition.ranks)))
     if ordering.startswith("-"):
-        flipped = [When(one(now), then=Value(last - at)) for at, one in enumerate(listing.ranks)]
-        found = Case(*flipped, default=Value(0), output_field=IntegerField())
-    return found
+        numbers.reverse()
+    whens = []
+    for rank, number in zip(definition.ranks, numbers, strict=True):
+        whens.append(When(rank(now), then=Value(number)))
+    return Case(*whens, default=Value(numbers[-1]), output_field=IntegerField())
+
+
+def place_of(segment: int, row: Row, column: str | None) -> Place:
+    """Returns the place of a row; `column` orders its segment."""
+    return Place(segment, row[column] if column else None, row["pk"])
 
 
 def walk(
-    rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor, most: int, *words: str
-) -> list[tuple[int, Row]]:
-    """At most `most` rows on from a cursor, each with the number of its segment, in the direction
-    of the cursor.
+    rows: QuerySet[Model], order: list[Segment], cursor: Cursor, limit: int, *columns: str
+) -> list[PlacedRow]:
+    """Returns at most `limit` rows on from a cursor, in the direction of the cursor.
+
+    `columns` have `pk` and those that order the segments.
     """
-    found: list[tuple[int, Row]] = []
-    for at, query in _queries(rows, order, cursor):
-        page = (
-            query
-            if not order[at].rare
-            else _rare(rows, query, order[at], cursor.backwards, most - len(found))
+    walked: list[PlacedRow] = []
+    for number, query in _queries(rows, order, cursor):
+        segment = order[number]
+        missing = limit - len(walked)
+        page = _few_sorted(rows, query, segment, cursor, missing) if segment.is_rare else query
+        walked.extend(
+            PlacedRow(place_of(number, row, segment.column), row)
+            for row in page.values(*columns)[:missing]
         )
-        found += [(at, row) for row in page.values(*words)[: most - len(found)]]
-        if len(found) == most:
+        if len(walked) == limit:
             break
-    return found
+    return walked
 
 
-def _rare(
-    rows: "QuerySet[Any]", query: "QuerySet[Any]", segment: Segment, back: bool, most: int
-) -> "QuerySet[Any]":
-    """Few rows by their keys: asked for in order, a database walks all rows in the hope to meet
-    them soon.
+def _few_sorted(
+    rows: QuerySet[Model],
+    query: QuerySet[Model],
+    segment: Segment,
+    cursor: Cursor,
+    limit: int,
+) -> QuerySet[Model]:
+    """Names the rows of a rare segment by their keys, when they are few.
+
+    Asked for in order, a database walks all rows in the hope to meet the rare ones soon.
     """
-    few = list(query.order_by().values_list("pk", segment.word or "pk")[: FEW + 1])
+    few = list(query.order_by().values_list("pk", segment.column or "pk")[: FEW + 1])
     if len(few) > FEW:
         return query
-    few.sort(key=lambda pair: pair[0], reverse=back)
-    if segment.word is not None:
-        few.sort(key=lambda pair: pair[1], reverse=back != segment.descending)
-    return (
-        _sorted(rows.filter(pk__in=[pk for pk, _ in few[:most]]), segment, back)
-        if few
-        else rows.none()
-    )
+    if not few:
+        return rows.none()
+    few.sort(key=lambda pair: pair[0], reverse=cursor.backwards)
+    if segment.column is not None:
+        few.sort(key=lambda pair: pair[1], reverse=cursor.backwards != segment.descending)
+    pks = [pk for pk, _ in few[:limit]]
+    return _sorted(rows.filter(pk__in=pks), segment, cursor)
 
 
 def _queries(
-    rows: "QuerySet[Any]", order: list[Segment], cursor: Cursor
-) -> Iterator[tuple[int, "QuerySet[Any]"]]:
-    """First the rest of the rows that tie with the place, then what lies beyond, then the other
+    rows: QuerySet[Model], order: list[Segment], cursor: Cursor
+) -> Iterator[tuple[int, QuerySet[Model]]]:
+    """Yields the number of a segment and its rows on from the cursor.
+
+    First the rows that tie with the place, then what lies beyond in its segment, then the other
     segments.
     """
-    back, place = cursor.backwards, cursor.place
-    numbered = list(enumerate(order))
-    for at, segment in reversed(numbered) if back else numbered:
-        mine = rows.filter(segment.where)
-        if place is None or (at < place.segment if back else at > place.segment):
-            yield at, _sorted(mine, segment, back)
-        elif at == place.segment:
-            beside = mine.filter(pk__lt=place.pk) if back else mine.filter(pk__gt=place.pk)
-            if segment.word is None:
-                yield at, _sorted(beside, segment, back)
-            else:
-                yield (
-                    at,
-                    beside.filter(**{segment.word: place.value}).order_by("-pk" if back else "pk"),
-                )
-                beyond = "lt" if back != segment.descending else "gt"
-                yield (
-                    at,
-                    _sorted(
-                        mine.filter(**{f"{segment.word}__{beyond}": place.value}), segment, back
-                    ),
-                )
+    place = cursor.place
+    numbers = list(range(len(order)))
+    if cursor.backwards:
+        numbers.reverse()
+    if place is not None:
+        numbers = numbers[numbers.index(place.segment) :]
+    for number in numbers:
+        segment = order[number]
+        in_segment = rows.filter(segment.condition)
+        if place is None or number != place.segment:
+            yield number, _sorted(in_segment, segment, cursor)
+            continue
+        if cursor.backwards:
+            by_key = in_segment.filter(pk__lt=place.pk)
+        else:
+            by_key = in_segment.filter(pk__gt=place.pk)
+        if segment.column is None:
+            yield number, _sorted(by_key, segment, cursor)
+            continue
+        ties = by_key.filter(**{segment.column: place.value})
+        yield number, ties.order_by("-pk" if cursor.backwards else "pk")
+        lookup = "lt" if cursor.backwards != segment.descending else "gt"
+        beyond = in_segment.filter(**{f"{segment.column}__{lookup}": place.value})
+        yield number, _sorted(beyond, segment, cursor)
 
 
-def _sorted(rows: "QuerySet[Any]", segment: Segment, back: bool) -> "QuerySet[Any]":
-    word = (
-        []
-        if segment.word is None
-        else [f"-{segment.word}" if back != segment.descending else segment.word]
-    )
-    return rows.order_by(*word, "-pk" if back else "pk")
-
-
-def place_of(segment: int, row: Row, words: list[str | None]) -> Place:
-    """`words`: of the segments of the order."""
-    word = words[segment]
-    return Place(segment, row[word] if word else None, row["pk"])
+def _sorted(rows: QuerySet[Model], segment: Segment, cursor: Cursor) -> QuerySet[Model]:
+    by_key = "-pk" if cursor.backwards else "pk"
+    if segment.column is None:
+        return rows.order_by(by_key)
+    descending = cursor.backwards != segment.descending
+    return rows.order_by(f"-{segment.column}" if descending else segment.column, by_key)

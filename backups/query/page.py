@@ -9,19 +9,19 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
-from backups.query.cursor import Cursor, Place
-from backups.query.definition import FEW, Listing
-from backups.query.order import Row, Segment, place_of, rank, segments, walk
-from backups.query.selection import Selection
-from backups.query.where import where, with_unindexed
+from backups.query.conditions import condition, with_unindexed_columns
+from backups.query.cursor import FIRST, Cursor, Place
+from backups.query.definition import FEW, ListDefinition
+from backups.query.list_query import ListQuery
+from backups.query.order import Row, Segment, place_of, segment_number, segments, walk
 
 
 @dataclass(frozen=True)
 class Page:
-    """`rows` hold the words asked for. `previous` and `next` are cursors as text, None at the
-    ends.
+    """`rows` hold the columns that were asked for. `previous` and `next` are cursors as text, None
+    at the ends. `matching`: how many rows match in all, None where nobody counted them.
     """
 
     rows: list[Row]
@@ -31,165 +31,189 @@ class Page:
 
 
 class Pages:
-    """The pages of one selection of a list; `now` decides what time alone changes.
+    """The pages of one query of a list; `now` decides what time alone changes.
 
     `few`: so many matches at most are gathered and sorted; 0 walks the index always.
     """
 
     def __init__(
         self,
-        listing: Listing,
-        selection: Selection,
+        definition: ListDefinition,
+        query: ListQuery,
         now: datetime,
         *,
-        rows: "QuerySet[Any] | None" = None,
+        rows: QuerySet[Model] | None = None,
         few: int = FEW,
     ) -> None:
-        self._listing, self._selection, self._now, self._most = listing, selection, now, few
-        self._rows = listing.rows() if rows is None else rows
+        self._definition = definition
+        self._query = query
+        self._now = now
+        self._rows = definition.rows() if rows is None else rows
+        self._few = few
 
     @property
-    def matching(self) -> "QuerySet[Any]":
-        """All rows of the selection, in no order."""
+    def matching(self) -> QuerySet[Model]:
+        """All rows of the query, in no order."""
         return self._rows.filter(
-            where(self._selection, self._listing, self._now, held=self._held)
+            condition(self._query, self._definition, self._now, text_condition=self._text_condition)
+        ).order_by()
+
+    def page(self, cursor: Cursor | None, size: int, *columns: str, count: bool = False) -> Page:
+        """Returns the page at a cursor, the first one without. `count`: fill in `matching`."""
+        cursor = cursor or FIRST
+        every_place = self._sorted_places
+        if every_place is not None:
+            places, has_more = self._slice(every_place, cursor, size)
+            rows = self._fetch([place.pk for place in places], columns)
+            return self._page(rows, places, cursor, has_more, len(every_place))
+        ordered_by = self._query.ordering.removeprefix("-")
+        walked = walk(
+            self._without_indexes(but=ordered_by),
+            self._segments,
+            cursor,
+            size + 1,
+            "pk",
+            *self._place_columns,
+            *columns,
+        )
+        has_more = len(walked) > size
+        walked = walked[:size]
+        if cursor.backwards:
+            walked.reverse()
+        rows = []
+        for _, row in walked:
+            rows.append({column: row[column] for column in columns})
+        # The narrowest index that has all columns of the query is what counts best.
+        matching = self._without_indexes(but="").count() if count else None
+        return self._page(rows, [place for place, _ in walked], cursor, has_more, matching)
+
+    @cached_property
+    def _text_condition(self) -> Q:
+        """What rows with the free text fulfil. It may cost a query, so it is kept."""
+        return self._definition.containing(self._query.q) if self._query.q else Q()
+
+    @cached_property
+    def _segments(self) -> list[Segment]:
+        return segments(self._definition, self._query.ordering, self._now)
+
+    @cached_property
+    def _segment_columns(self) -> list[str | None]:
+        return self._definition.segment_columns(self._query.ordering)
+
+    @cached_property
+    def _place_columns(self) -> list[str]:
+        """The columns that a place is made of, beside the key."""
+        return list(dict.fromkeys(column for column in self._segment_columns if column))
+
+    @property
+    def _descending(self) -> bool:
+        return self._query.ordering.startswith("-")
+
+    def _without_indexes(self, *, but: str) -> QuerySet[Model]:
+        """Returns the rows of the query, found without the indexes of its columns but of this
+        one.
+        """
+        rows, columns = with_unindexed_columns(self._rows, self._query, self._definition, but=but)
+        return rows.filter(
+            condition(
+                self._query,
+                self._definition,
+                self._now,
+                text_condition=self._text_condition,
+                unindexed_columns=columns,
+            )
         ).order_by()
 
     @cached_property
-    def _held(self) -> Q:
-        """What holds the free text; looked for once."""
-        return self._listing.search(self._selection.q) if self._selection.q else Q()
-
-    def page(self, cursor: Cursor | None, size: int, *words: str, count: bool = False) -> Page:
-        """`count`: say how many rows match in all."""
-        cursor = cursor or Cursor(backwards=False, place=None)
-        few = self._few if self._selection.any and self._most else None
-        if few is not None:
-            found, more = self._slice(few, cursor, size)
-            rows = self._fetch([place.pk for place in found], words)
-            return self._page(rows, found, cursor, more, len(few))
-        got = walk(self._dense, self._order, cursor, size + 1, "pk", *self._key, *words)
-        more, got = len(got) > size, got[:size]
-        if cursor.backwards:
-            got.reverse()
-        places = [place_of(at, row, self._words) for at, row in got]
-        rows = [{word: row[word] for word in words} for _, row in got]
-        return self._page(
-            rows, places, cursor, more, self._unindexed("").count() if count else None
-        )
-
-    @cached_property
-    def _order(self) -> list[Segment]:
-        return segments(self._listing, self._selection.ordering, self._now)
-
-    @cached_property
-    def _words(self) -> list[str | None]:
-        return self._listing.segment_words(self._selection.ordering)
-
-    @cached_property
-    def _key(self) -> list[str]:
-        """The columns that a place needs."""
-        return list(dict.fromkeys(word for word in self._words if word is not None))
-
-    @property
-    def _dense(self) -> "QuerySet[Any]":
-        """The rows when many match: the index of the order leads."""
-        return self._unindexed(self._selection.ordering.lstrip("-"))
-
-    def _unindexed(self, but: str) -> "QuerySet[Any]":
-        """The rows of the selection, found without the indexes of its words but of this one;
-        counted by the narrowest index that has them all.
-        """
-        rows, words = with_unindexed(self._rows, self._selection, self._listing, but=but)
-        found: QuerySet[Any] = rows.filter(
-            where(self._selection, self._listing, self._now, held=self._held, unindexed=words)
-        )
-        return found.order_by()
-
-    @cached_property
-    def _few(self) -> list[Place] | None:
-        """The places of all matches in order, or None when there are many."""
-        word = self._selection.ordering.lstrip("-")
-        if word in self._listing.columns:
-            rows: Any = self.matching.values("pk", word)[: self._most + 1]
-            found = [place_of(int(row[word] is None), row, self._words) for row in rows]
+    def _sorted_places(self) -> list[Place] | None:
+        """The places of all matches in order; None when they are not filtered, or many."""
+        if not self._query.any or not self._few:
+            return None
+        ordering = self._query.ordering
+        ordered_by = ordering.removeprefix("-")
+        places = []
+        if ordered_by in self._definition.columns:
+            for row in self.matching.values("pk", ordered_by)[: self._few + 1]:
+                is_null = row[ordered_by] is None
+                places.append(Place(int(is_null), row[ordered_by], row["pk"]))
         else:
-            ranked = self.matching.annotate(
-                rank=rank(self._listing, self._selection.ordering, self._now)
-            )
-            rows = ranked.values("pk", "rank", *self._key)[: self._most + 1]
-            found = [place_of(row["rank"], row, self._words) for row in rows]
-        return None if len(found) > self._most else self._sort(found)
+            number = segment_number(self._definition, ordering, self._now)
+            ranked = self.matching.annotate(rank=number)
+            for row in ranked.values("pk", "rank", *self._place_columns)[: self._few + 1]:
+                column = self._segment_columns[row["rank"]]
+                places.append(place_of(row["rank"], row, column))
+        return None if len(places) > self._few else self._sorted(places)
 
-    def _sort(self, places: list[Place]) -> list[Place]:
+    def _sorted(self, places: list[Place]) -> list[Place]:
         places.sort(key=lambda place: place.pk)
-        found = []
-        for at, word in enumerate(self._words):
-            mine = [place for place in places if place.segment == at]
-            if word is not None:
-                mine.sort(key=lambda place: place.value, reverse=self._descends)
-            found += mine
-        return found
+        result = []
+        for number, column in enumerate(self._segment_columns):
+            in_segment = [place for place in places if place.segment == number]
+            if column is not None:
+                in_segment.sort(key=lambda place: place.value, reverse=self._descending)
+            result += in_segment
+        return result
 
     def _slice(self, places: list[Place], cursor: Cursor, size: int) -> tuple[list[Place], bool]:
-        key = self._position
+        """Returns the places of a page, and whether there are more beyond it."""
         if cursor.backwards:
-            end = (
-                len(places)
-                if cursor.place is None
-                else bisect_left(places, key(cursor.place), key=key)
-            )
+            end = len(places)
+            if cursor.place is not None:
+                end = bisect_left(places, self._sort_key(cursor.place), key=self._sort_key)
             return places[max(0, end - size) : end], end > size
-        start = 0 if cursor.place is None else bisect_right(places, key(cursor.place), key=key)
+        start = 0
+        if cursor.place is not None:
+            start = bisect_right(places, self._sort_key(cursor.place), key=self._sort_key)
         return places[start : start + size], start + size < len(places)
 
-    def _position(self, place: Place) -> tuple[Any, ...]:
+    def _sort_key(self, place: Place) -> tuple[Any, ...]:
         if place.value is None:
             return (place.segment, 0, place.pk)
-        return (
-            (place.segment, _Flipped(place.value), place.pk)
-            if self._descends
-            else (place.segment, place.value, place.pk)
-        )
+        if self._descending:
+            return (place.segment, _Descending(place.value), place.pk)
+        return (place.segment, place.value, place.pk)
 
-    @property
-    def _descends(self) -> bool:
-        return self._selection.ordering.startswith("-")
-
-    def _fetch(self, pks: Sequence[Any], words: Sequence[str]) -> list[Row]:
-        rows = {
-            row["pk"]: row for row in self._rows.filter(pk__in=pks).order_by().values("pk", *words)
-        }
-        return [{word: rows[pk][word] for word in words} for pk in pks if pk in rows]
+    def _fetch(self, pks: Sequence[object], columns: Sequence[str]) -> list[Row]:
+        """Returns the rows of these keys, in their order, without those that were just deleted."""
+        by_pk = {}
+        for row in self._rows.filter(pk__in=pks).order_by().values("pk", *columns):
+            by_pk[row["pk"]] = {column: row[column] for column in columns}
+        return [by_pk[pk] for pk in pks if pk in by_pk]
 
     def _page(
-        self, rows: list[Row], places: list[Place], cursor: Cursor, more: bool, matching: int | None
+        self,
+        rows: list[Row],
+        places: list[Place],
+        cursor: Cursor,
+        has_more: bool,
+        matching: int | None,
     ) -> Page:
-        """There is something before a page that began at a place, and behind one that was reached
-        from behind.
-        """
-        before = more if cursor.backwards else cursor.place is not None
-        behind = more if not cursor.backwards else cursor.place is not None
-        first, last = (places[0], places[-1]) if places else (cursor.place, cursor.place)
+        # There is something before a page that began at a place, and behind one that was reached
+        # from behind.
+        began_at_a_place = cursor.place is not None
+        has_previous = has_more if cursor.backwards else began_at_a_place
+        has_next = began_at_a_place if cursor.backwards else has_more
+        first = places[0] if places else cursor.place
+        last = places[-1] if places else cursor.place
         return Page(
-            rows,
-            self._write(Cursor(True, first)) if before else None,
-            self._write(Cursor(False, last)) if behind else None,
-            matching,
+            rows=rows,
+            previous=self._write(Cursor(True, first)) if has_previous else None,
+            next=self._write(Cursor(False, last)) if has_next else None,
+            matching=matching,
         )
 
     def _write(self, cursor: Cursor) -> str:
-        return cursor.write(self._listing, self._selection.ordering)
+        return cursor.write(self._definition, self._query.ordering)
 
 
-class _Flipped:
+class _Descending:
     """A value that sorts the other way round."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __lt__(self, other: "_Flipped") -> bool:
+    def __lt__(self, other: "_Descending") -> bool:
         return bool(other.value < self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Flipped) and bool(self.value == other.value)
+        return isinstance(other, _Descending) and bool(self.value == other.value)

@@ -5,17 +5,17 @@ from typing import Final
 from django.db.models import Q
 
 from backups.models import Revision
-from backups.query.definition import Listing
-from backups.query.fields import Word
+from backups.query.definition import ListDefinition
+from backups.query.fields import FilterField
 
-REVISIONS: Final = Listing(
+REVISIONS: Final = ListDefinition(
     name="revisions",
     model=Revision,
-    columns={"at": Word("at", "instant", False)},
-    derived={},
+    columns={"at": FilterField("at", "instant", False)},
+    computed={},
     orders=("at",),
     default_order="-at",
     ranks=(),
-    tagged=lambda tags: Q(pk__in=[]),
-    search=lambda text: Q(pk__in=[]),
+    with_tags=lambda tags: Q(pk__in=[]),
+    containing=lambda text: Q(pk__in=[]),
 )

@@ -1,17 +1,18 @@
-"""What the list of disks can be asked. Its rows must carry `protection` and `followed`
-(`with_protection`).
+"""What the list of volumes can be filtered and ordered by. Its rows must carry `protection` and
+`followed` (`with_protection`).
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Q
 
 from backups.analysis.protection import PROTECTIONS
 from backups.models import Volume, VolumeTag
-from backups.query.definition import Derived, Listing, Rank
-from backups.query.fields import Word, words_of
+from backups.query.definition import ATTENTION, ComputedField, ListDefinition, Rank
+from backups.query.fields import FieldValue, FilterField, filter_fields
+from backups.query.public_fields import VOLUME_COLUMNS
 
 RULES = ("disk", "tag", "cloud", "default")
 ORDERED = (
@@ -26,76 +27,56 @@ ORDERED = (
     "overdue_at",
 )
 WORST_FIRST = ("overdue", "never", "late", "unknown", "protected", "exempt", "deleted")
-SINCE = {"overdue": "overdue_at", "never": "first_seen_at", "late": "late_at"}
-_HIDDEN = frozenset(
-    [
-        *(
-            "id",
-            "follow",
-            "last_good",
-            "rule_period_seconds",
-            "rule_grace_seconds",
-            "rule_cron",
-            "rule_zone",
-        ),
-        *(
-            "effective_period_seconds",
-            "effective_grace_seconds",
-            "effective_cron",
-            "effective_zone",
-            "listed_backups",
-        ),
-        *("newest_listed_at", "known_backups", "newest_known_at"),
-    ]
-)
 
 
-def _is(word: str) -> Rank:
-    return lambda now: Q(protection=word)
+def _has_protection(protection: str) -> Rank:
+    return lambda now: Q(protection=protection)
 
 
-def _protected(words: Sequence[str], now: datetime) -> Q:
-    return Q(protection__in=words)
+def _with_protections(protections: Sequence[FieldValue | None], now: datetime) -> Q:
+    return Q(protection__in=protections)
 
 
-def _followed(values: Sequence[Any], now: datetime) -> Q:
+def _followed(values: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(followed__in=values)
 
 
-def _tagged(tags: Sequence[str]) -> Q:
+def _with_tags(tags: Sequence[str]) -> Q:
     return Q(pk__in=VolumeTag.objects.filter(tag__in=tags).values("volume"))
 
 
-def _holding(text: str) -> Q:
-    """Disks are few, so they are folded here, as Python folds: the databases disagree beyond
+def _containing(text: str) -> Q:
+    """Volumes are few, so they are folded here, as Python folds: the databases disagree beyond
     ASCII.
     """
-    wanted = text.casefold()
+    folded = text.casefold()
+    ids = []
     rows = Volume.objects.order_by().values_list("pk", "name", "label", "volume_id", "note")
-    return Q(
-        pk__in=[pk for pk, *texts in rows if any(wanted in one.casefold() for one in texts if one)]
-    )
+    for pk, *texts in rows:
+        if any(folded in (value or "").casefold() for value in texts):
+            ids.append(pk)
+    return Q(pk__in=ids)
 
 
-VOLUMES: Final = Listing(
+VOLUMES: Final = ListDefinition(
     name="volumes",
     model=Volume,
-    columns={
-        **{
-            word.name: word
-            for word in words_of(Volume, hidden=_HIDDEN, choices={"rule_from": RULES})
-        },
-        "last_good_id": Word("last_good_id", "id", True),
+    columns=filter_fields(Volume, VOLUME_COLUMNS, choices={"rule_from": RULES}),
+    computed={
+        "protection": ComputedField(
+            FilterField("protection", "choice", False, PROTECTIONS), _with_protections
+        ),
+        "follow": ComputedField(FilterField("follow", "flag", False), _followed),
     },
-    derived={
-        "protection": Derived(Word("protection", "choice", False, PROTECTIONS), _protected),
-        "follow": Derived(Word("follow", "flag", False), _followed),
+    orders=(*ORDERED, ATTENTION),
+    default_order=ATTENTION,
+    ranks=tuple(_has_protection(protection) for protection in WORST_FIRST),
+    with_tags=_with_tags,
+    containing=_containing,
+    usual_rank=WORST_FIRST.index("protected"),
+    rank_columns={
+        WORST_FIRST.index("overdue"): "overdue_at",
+        WORST_FIRST.index("never"): "first_seen_at",
+        WORST_FIRST.index("late"): "late_at",
     },
-    orders=(*ORDERED, "attention"),
-    default_order="attention",
-    ranks=tuple(_is(word) for word in WORST_FIRST),
-    tagged=_tagged,
-    search=_holding,
-    usual=WORST_FIRST.index("protected"),
-    since={WORST_FIRST.index(word): column for word, column in SINCE.items()},
 )

@@ -18,8 +18,8 @@ from backups.models import Backup, Cloud, SavedView, Volume
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.backups import BACKUPS
 from backups.query.cursor import LAST, BadCursor, Cursor, read_cursor
+from backups.query.list_query import InvalidQuery, ListQuery, parse, without
 from backups.query.page import Pages
-from backups.query.selection import BadFilter, Selection, parse, without
 from backups.web import added, columns, list_toolbar, saved_views, status
 from backups.web.live import Live
 from backups.web.zone import owner
@@ -70,22 +70,22 @@ def backup_list(request: HttpRequest) -> HttpResponse:
         return live.answer  # nothing is parsed, found or rendered
     try:
         wanted, cursor = read(request)
-    except BadFilter as e:
-        return refuse(request, e.problems, e.rest)
+    except InvalidQuery as e:
+        return refuse(request, e.errors, e.valid_part)
     context = _rows(request, wanted, cursor, now) | {"etag": live.etag}
     if partial:
         return render(request, "backups/partials/_list.html", context)
     return render(request, "backups/list.html", context | _around(request, wanted, views))
 
 
-def read(request: HttpRequest) -> tuple[Selection, Cursor | None]:
-    """What the address asks for. Raises BadFilter."""
-    wanted = parse(request.GET, BACKUPS, beside=BESIDE, blank_is_any=True)
+def read(request: HttpRequest) -> tuple[ListQuery, Cursor | None]:
+    """What the address asks for. Raises InvalidQuery."""
+    wanted = parse(request.GET, BACKUPS, ignored_keys=BESIDE, blank_is_any=True)
     given = request.GET.get("cursor")
     try:
         return wanted, read_cursor(given, BACKUPS, wanted) if given else None
     except BadCursor as e:
-        raise BadFilter({"cursor": str(e)}, without(request.GET)) from e
+        raise InvalidQuery({"cursor": str(e)}, without(request.GET)) from e
 
 
 def refuse(request: HttpRequest, problems: Mapping[str, str], rest: str) -> HttpResponse:
@@ -95,7 +95,7 @@ def refuse(request: HttpRequest, problems: Mapping[str, str], rest: str) -> Http
 
 
 def _rows(
-    request: HttpRequest, wanted: Selection, cursor: Cursor | None, now: datetime
+    request: HttpRequest, wanted: ListQuery, cursor: Cursor | None, now: datetime
 ) -> dict[str, Any]:
     """What the live region shows."""
     shown = columns.chosen(request.GET)
@@ -134,10 +134,10 @@ def _rows(
     }
 
 
-def _around(request: HttpRequest, wanted: Selection, views: list[SavedView]) -> dict[str, Any]:
+def _around(request: HttpRequest, wanted: ListQuery, views: list[SavedView]) -> dict[str, Any]:
     """What surrounds the rows: fields, tabs, chips; two queries, whatever the rows."""
     return {
-        "chosen": wanted.given,
+        "chosen": wanted.raw_values,
         "field_keys": list_toolbar.FIELDS,
         "chips": list_toolbar.chips(request.GET, wanted),
         "tabs": list_toolbar.tabs(request.GET, views),

@@ -17,8 +17,8 @@ from backups.edits import backup_edits, tracking
 from backups.edits.volume_edits import Actor, BadValue, clean_tags
 from backups.models import Backup
 from backups.query.backups import BACKUPS
+from backups.query.list_query import InvalidQuery, parse, query_of
 from backups.query.page import Pages
-from backups.query.selection import BadFilter, parse, query_of
 from backups.web import backup_list, saved_views
 
 MAX_TICKED = 1000
@@ -30,9 +30,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
     do = _DO.get(request.POST.get("do", ""))
     try:
         query = query_of(request.POST.get("query", ""))
-        selection = parse(query, BACKUPS, beside=backup_list.BESIDE, blank_is_any=True)
-    except BadFilter as e:
-        return backup_list.refuse(request, e.problems, e.rest)
+        selection = parse(query, BACKUPS, ignored_keys=backup_list.BESIDE, blank_is_any=True)
+    except InvalidQuery as e:
+        return backup_list.refuse(request, e.errors, e.valid_part)
     everything = request.POST.get("all") == "1"
     ticked = _ids(request.POST.getlist("id"))
     if request.POST.get("do") == "export":

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from backups.analysis.days import last_days
 from backups.clouds import registry
-from backups.query.selection import BadFilter, without
+from backups.query.list_query import InvalidQuery, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
 from backups.vbs.statuses import FAILED
@@ -113,8 +113,8 @@ def _worst(still: Sequence[Shown]) -> Shown | None:
 
 def _refuse(request: HttpRequest, unknown: Sequence[str]) -> HttpResponse:
     sentence = "“{}” is no filter of this page. There are: cloud, q."
-    refused = BadFilter(
+    refused = InvalidQuery(
         {key: sentence.format(key[:80]) for key in unknown}, without(request.GET, *unknown)
     )
-    page = {"problems": refused.problems, "rest": refused.rest, "list_url": reverse("failures")}
+    page = {"problems": refused.errors, "rest": refused.valid_part, "list_url": reverse("failures")}
     return render(request, "backups/bad_filter.html", page, status=400)

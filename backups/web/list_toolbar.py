@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from backups.edits.saved_views import kept
 from backups.models import SavedView
-from backups.query.selection import Selection
+from backups.query.list_query import ListQuery
 from backups.web.columns import Chosen, Column
 from backups.web.saved_views import address
 
@@ -96,7 +96,7 @@ def replaced(query: QueryDict, **words: str) -> str:
 
 
 def heads(
-    query: QueryDict, selection: Selection, columns: Chosen
+    query: QueryDict, selection: ListQuery, columns: Chosen
 ) -> tuple[Head, Head, list[Head], Head]:
     """Status, name, the chosen ones, and how old the knowledge is."""
 
@@ -131,10 +131,12 @@ def _head(query: QueryDict, ordering: str, column: Column) -> Head:
     )
 
 
-def chips(query: QueryDict, selection: Selection) -> list[Chip]:
+def chips(query: QueryDict, selection: ListQuery) -> list[Chip]:
     """What filters beside the fields in sight, each with the address without it."""
     given = {
-        key: list(values) for key, values in selection.given.items() if key not in SHOWN_AS_FIELDS
+        key: list(values)
+        for key, values in selection.raw_values.items()
+        if key not in SHOWN_AS_FIELDS
     }
     found = []
     for key in list(given):

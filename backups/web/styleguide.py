@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from backups.query.selection import Selection
+from backups.query.list_query import ListQuery
 from backups.web import columns, list_toolbar, status
 from backups.web.status import Badge
 
@@ -36,7 +36,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = columns.chosen(request.GET)
     head, name, others, known = list_toolbar.heads(
-        request.GET, Selection(ordering="-created_at"), chosen
+        request.GET, ListQuery(ordering="-created_at"), chosen
     )
     page = {
         "now": now,

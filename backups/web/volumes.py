@@ -19,8 +19,8 @@ from backups.clouds import registry
 from backups.edits.volume_edits import Actor, UnknownVolume
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import LAST, BadCursor, read_cursor
+from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Pages
-from backups.query.selection import BadFilter, Selection, parse, query_of, without
 from backups.query.volumes import VOLUMES
 from backups.reports import growth as limits
 from backups.reports.fastest_chains import fastest
@@ -69,8 +69,8 @@ def set_many(request: HttpRequest) -> HttpResponse:
             volumes, Actor(request.user.get_username(), timezone.now()), None, zone(request)
         )
         changed = form.change(many) if volumes else None
-    except BadFilter as e:
-        return _refuse(request, e.problems, e.rest)
+    except InvalidQuery as e:
+        return _refuse(request, e.errors, e.valid_part)
     except UnknownVolume as e:
         form.add_error(None, str(e))
         changed = None
@@ -91,11 +91,11 @@ def _page(
         wanted = _selection(query)
         given = query.get("cursor")
         cursor = read_cursor(given, VOLUMES, wanted) if given else None
-    except BadFilter as e:
-        return _refuse(request, e.problems, e.rest)
+    except InvalidQuery as e:
+        return _refuse(request, e.errors, e.valid_part)
     except BadCursor as e:
-        refused = BadFilter({"cursor": str(e)}, without(query))
-        return _refuse(request, refused.problems, refused.rest)
+        refused = InvalidQuery({"cursor": str(e)}, without(query))
+        return _refuse(request, refused.errors, refused.valid_part)
     page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(
         cursor, SIZE, "id", "cloud", "volume_id", count=True
     )
@@ -112,7 +112,7 @@ def _page(
         "days": days,
         "page": page,
         "filters": wanted,
-        "chosen": wanted.given,
+        "chosen": wanted.raw_values,
         "query": query.urlencode(),
         "rest": without(query),
         "last": LAST.write(VOLUMES, wanted.ordering),
@@ -146,9 +146,9 @@ def summary(now: Any) -> dict[str, Any]:
     }
 
 
-def _selection(query: QueryDict) -> Selection:
-    """Worst first, unless the address says otherwise. Raises BadFilter."""
-    wanted = parse(query, VOLUMES, beside=BESIDE, blank_is_any=True)
+def _selection(query: QueryDict) -> ListQuery:
+    """Worst first, unless the address says otherwise. Raises InvalidQuery."""
+    wanted = parse(query, VOLUMES, ignored_keys=BESIDE, blank_is_any=True)
     return wanted if query.get("ordering") else replace(wanted, ordering="attention")
 
 

@@ -11,8 +11,8 @@ from backups.models import Backup, BackupTag, Cloud, SearchText
 from backups.query.backups import BACKUPS
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.definition import FEW
+from backups.query.list_query import InvalidQuery, parse, without
 from backups.query.page import Pages
-from backups.query.selection import BadFilter, parse, without
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 pytestmark = pytest.mark.django_db
@@ -186,14 +186,14 @@ def test_every_word_is_a_filter_but_the_four_that_hold_lists_and_objects(
     rows: list[dict[str, Any]],
 ) -> None:
     shown = set(rows[0]) - {"cloud_id"} | {"cloud"}
-    engine = shown - set(BACKUPS.words)
+    engine = shown - set(BACKUPS.fields)
     assert engine & {"links", "unmapped", "error", "decode_problems"} == {
         "links",
         "unmapped",
         "error",
         "decode_problems",
     }
-    for word in BACKUPS.words.values():
+    for word in BACKUPS.fields.values():
         if word.nullable:
             assert ids(f"{word.name}=null", size=100) == in_order(
                 [row for row in rows if row[word.name] is None], "-created_at"
@@ -257,33 +257,36 @@ def test_a_tag_finds_what_carries_it(rows: list[dict[str, Any]]) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_name_and_the_rest_is_kept(query: str, key: str) -> None:
-    with pytest.raises(BadFilter) as refused:
-        parse(QueryDict(f"{query}&cloud=otc&cursor=abc"), BACKUPS, beside={"cursor"})
-    assert (list(refused.value.problems), refused.value.rest) == ([key], "cloud=otc")
-    assert refused.value.problems[key].startswith(f"{key} ")
+    with pytest.raises(InvalidQuery) as refused:
+        parse(QueryDict(f"{query}&cloud=otc&cursor=abc"), BACKUPS, ignored_keys={"cursor"})
+    assert (list(refused.value.errors), refused.value.valid_part) == ([key], "cloud=otc")
+    assert refused.value.errors[key].startswith(f"{key} ")
 
 
 def test_a_rest_that_no_address_can_hold_is_left_out() -> None:
-    with pytest.raises(BadFilter) as refused:
+    with pytest.raises(InvalidQuery) as refused:
         parse(
             QueryDict(f"q={'x' * 150}&bad=1&{'&'.join(f'status={n:080}' for n in range(99))}"),
             BACKUPS,
         )
-    assert (list(refused.value.problems), refused.value.rest) == (["bad"], "")
+    assert (list(refused.value.errors), refused.value.valid_part) == (["bad"], "")
 
 
 def test_a_key_too_long_to_be_told_whole_is_left_out_whole() -> None:
     long = "k" * 300
-    with pytest.raises(BadFilter) as refused:
+    with pytest.raises(InvalidQuery) as refused:
         parse(QueryDict(f"cloud=otc&{long}=1"), BACKUPS)
-    assert (list(refused.value.problems), refused.value.rest) == (["k" * 80], "cloud=otc")
+    assert (list(refused.value.errors), refused.value.valid_part) == (["k" * 80], "cloud=otc")
 
 
 def test_an_untouched_form_filters_nothing_and_keeps_its_own_words_apart() -> None:
     wanted = parse(
-        QueryDict("status=&q=+&cloud=+otc&live=off"), BACKUPS, beside={"live"}, blank_is_any=True
+        QueryDict("status=&q=+&cloud=+otc&live=off"),
+        BACKUPS,
+        ignored_keys={"live"},
+        blank_is_any=True,
     )
-    assert (wanted.any, dict(wanted.given)) == (True, {"cloud": ("otc",)})
+    assert (wanted.any, dict(wanted.raw_values)) == (True, {"cloud": ("otc",)})
     assert without(QueryDict("a=1&a=2&b=3&cursor=x"), "b") == "a=1&a=2"
 
 

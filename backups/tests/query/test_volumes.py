@@ -10,8 +10,8 @@ from django.http import QueryDict
 
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import BadCursor, Cursor, read_cursor
+from backups.query.list_query import parse
 from backups.query.page import Pages
-from backups.query.selection import parse
 from backups.query.volumes import VOLUMES, WORST_FIRST
 from backups.tests.facts import NOON
 

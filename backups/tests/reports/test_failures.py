@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from backups.derived import findings
 from backups.models import Backup, Cause, Cloud
 from backups.query.backups import BACKUPS
+from backups.query.list_query import parse
 from backups.query.page import Pages
-from backups.query.selection import parse
 from backups.refresh import retention
 from backups.reports import failures
 from backups.tests.facts import NOON

@@ -18,8 +18,8 @@ from backups.derived import findings
 from backups.derived.volumes import derive_all
 from backups.models import Backup, Cloud, Volume
 from backups.query.backups import BACKUPS
+from backups.query.list_query import parse
 from backups.query.page import Pages
-from backups.query.selection import parse
 from backups.query.volumes import VOLUMES
 from backups.reports.summary import Summary, summary
 from backups.tests.facts import NOON
