@@ -188,6 +188,15 @@ def test_well_known_reasons_without_a_code_are_understood(reason: str, means: st
     assert explain(status="error", reason=reason).meaning == means
 
 
+@pytest.mark.parametrize("text", ["{}", "{}: timed out", "quota exceeded ({})"])
+def test_a_code_is_understood_whatever_is_written_around_it(text: str) -> None:
+    for code, entry in CODES.items():
+        explained = explain(status="error", reason=text.format(code))
+        assert (explained.code, explained.meaning) == (code, entry.meaning)
+        advice = entry.advice if "error" in entry.when else STATES["error"].advice
+        assert explained.advice == advice
+
+
 def test_unknown_text_is_given_back_verbatim() -> None:
     told = explain(status="error", reason="<b>qqq</b> 12")
     assert (told.text, told.code, told.meaning) == ("<b>qqq</b> 12", None, STATES["error"].meaning)

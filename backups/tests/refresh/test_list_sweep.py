@@ -166,6 +166,23 @@ def test_a_disk_that_is_switched_off_is_not_followed_where_all_are(
         ]
 
 
+def test_a_look_for_new_backups_reads_on_while_the_entries_are_new(
+    settings: Any, tmp_path: Path, clock: time_machine.Traveller
+) -> None:
+    follow_all = {"vbs_follow": "all"}
+    with running(settings, tmp_path, backups=300, entry=follow_all) as sim:
+        list_sweep.sweep("otc")
+        walked = lists(sim)
+        list_sweep.look_for_new("otc")
+        assert lists(sim) == walked + 1  # the first page of a hundred: nothing is new
+        clock.shift(timedelta(hours=2))
+        made = {sim.create(VOLUME, seconds=60) for _ in range(150)}
+        list_sweep.look_for_new("otc")
+        assert lists(sim) == walked + 1 + 2  # and no third page
+        tracked = {str(pk) for pk in Backup.objects.values_list("pk", flat=True)}
+        assert made <= tracked
+
+
 def test_stock_cinder_is_swept_too(settings: Any, tmp_path: Path) -> None:
     with running(settings, tmp_path, backups=40, flavor="cinder") as sim:
         track(sim.ids)
