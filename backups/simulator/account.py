@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from backups.vbs.json_object import JsonObject
+
 REGION = "eu-de"
 _NAMES = uuid5(NAMESPACE_URL, "https://vbs-simulator.example/account")
 
 
-def hex_id(word: str) -> str:
-    """32 hex digits that are always the same for the same word, as Keystone's IDs are written."""
-    return uuid5(_NAMES, word).hex
+def hex_id(name: str) -> str:
+    """Returns 32 hex digits, always the same for the same name, as Keystone's IDs are written."""
+    return uuid5(_NAMES, name).hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,93 +36,104 @@ class Account:
     secret_key: str = "simulatedSecretKey000000000000000000001"  # noqa: S105
 
 
-def catalog(url: str, *, project_id: str, flavor: str) -> list[dict[str, Any]]:
-    """VBS has two entries, one of them without the project ID (`backups/vbs/API.md` §7.2); stock
-    Cinder has none.
+def catalog(url: str, *, project_id: str, flavor: str) -> list[JsonObject]:
+    """Returns the services. VBS has two entries, one of them without the project ID
+    (`backups/vbs/API.md` §7.2); stock Cinder has none.
     """
-    services = {"identity": ("keystone", f"{url}/v3")}
+    identity = _service("identity", "keystone", f"{url}/v3")
     if flavor == "cinder":
-        services |= {
-            "volumev3": ("cinderv3", f"{url}/volume/v3/{project_id}"),
-            "block-storage": ("cinder", f"{url}/volume/v3/{project_id}"),
-        }
-    else:
-        services |= {
-            "vbs": ("volume-backup", f"{url}/v2/"),
-            "vbsv2": ("volume-backup", f"{url}/v2/{project_id}"),
-            "evs": ("evs", f"{url}/evs/v2/{project_id}"),
-            "volumev2": ("evs", f"{url}/evs/v2/{project_id}"),
-            "volumev3": ("evs", f"{url}/evs/v3/{project_id}"),
-            "block-storage": ("evs", f"{url}/evs/v3/{project_id}"),
-        }
-    return [_service(kind, *entry) for kind, entry in services.items()]
+        volumes = f"{url}/volume/v3/{project_id}"
+        return [
+            identity,
+            _service("volumev3", "cinderv3", volumes),
+            _service("block-storage", "cinder", volumes),
+        ]
+    volumes_v2 = f"{url}/evs/v2/{project_id}"
+    volumes_v3 = f"{url}/evs/v3/{project_id}"
+    return [
+        identity,
+        _service("vbs", "volume-backup", f"{url}/v2/"),
+        _service("vbsv2", "volume-backup", f"{url}/v2/{project_id}"),
+        _service("evs", "evs", volumes_v2),
+        _service("volumev2", "evs", volumes_v2),
+        _service("volumev3", "evs", volumes_v3),
+        _service("block-storage", "evs", volumes_v3),
+    ]
 
 
-def _service(kind: str, name: str, url: str) -> dict[str, Any]:
+def _service(service_type: str, name: str, url: str) -> JsonObject:
     endpoint = {
-        "id": hex_id(f"endpoint {kind}"),
+        "id": hex_id(f"endpoint {service_type}"),
         "interface": "public",
         "region": REGION,
         "region_id": REGION,
         "url": url,
     }
-    return {"id": hex_id(f"service {kind}"), "type": kind, "name": name, "endpoints": [endpoint]}
+    return {
+        "id": hex_id(f"service {service_type}"),
+        "type": service_type,
+        "name": name,
+        "endpoints": [endpoint],
+    }
 
 
 def cloud_entry(
     account: Account, *, url: str, auth: str, token: str, flavor: str = "vbs"
 ) -> dict[str, Any]:
-    """One entry of clouds.yaml. `auth`: password, v3applicationcredential, token or aksk."""
+    """Returns one entry of clouds.yaml. `auth`: password, v3applicationcredential, token or
+    aksk.
+    """
     entry: dict[str, Any] = {"region_name": REGION, "interface": "public"}
+    if auth != "password":
+        entry["auth_type"] = auth
+    if auth == "aksk":
+        entry["auth"] = {
+            "ak": account.access_key,
+            "sk": account.secret_key,
+            "project_id": account.project_id,
+        }
+        backups_path = "volume/v3" if flavor == "cinder" else "v2"
+        volumes_path = "volume/v3" if flavor == "cinder" else "evs/v2"
+        entry["vbs_endpoint_override"] = f"{url}/{backups_path}/{account.project_id}"
+        entry["volume_endpoint_override"] = f"{url}/{volumes_path}/{account.project_id}"
+        return entry
     project = {"project_name": account.project_name, "project_domain_name": account.domain_name}
+    credentials: dict[str, str]
     if auth == "password":
         user = {
             "username": account.username,
             "password": account.password,
             "user_domain_name": account.domain_name,
         }
-        entry |= {"auth": {"auth_url": f"{url}/v3", **user, **project}}
+        credentials = user | project
     elif auth == "v3applicationcredential":
-        application = {
+        credentials = {
             "application_credential_id": account.application_credential_id,
             "application_credential_secret": account.application_credential_secret,
         }
-        entry |= {"auth_type": auth, "auth": {"auth_url": f"{url}/v3", **application}}
     elif auth == "token":
-        entry |= {"auth_type": auth, "auth": {"auth_url": f"{url}/v3", "token": token, **project}}
-    elif auth == "aksk":
-        keys = {
-            "ak": account.access_key,
-            "sk": account.secret_key,
-            "project_id": account.project_id,
-        }
-        path = "volume/v3" if flavor == "cinder" else "v2"
-        volumes = "volume/v3" if flavor == "cinder" else "evs/v2"
-        entry |= {
-            "auth_type": auth,
-            "auth": keys,
-            "vbs_endpoint_override": f"{url}/{path}/{account.project_id}",
-            "volume_endpoint_override": f"{url}/{volumes}/{account.project_id}",
-        }
+        credentials = {"token": token} | project
     else:
         raise ValueError(
             f"Unknown way to sign in {auth!r}; known are password, v3applicationcredential, "
             "token, aksk."
         )
+    entry["auth"] = {"auth_url": f"{url}/v3"} | credentials
     return entry
 
 
-def clouds_yaml(clouds: Mapping[str, Mapping[str, Any]]) -> str:
-    """YAML text of whole clouds; the values are written as JSON, which is YAML too."""
+def clouds_yaml(clouds: Mapping[str, Mapping[str, object]]) -> str:
+    """Returns the YAML text of whole clouds; the values are written as JSON, which is YAML too."""
     return "\n".join(["clouds:", *_lines(clouds, depth=1)]) + "\n"
 
 
-def _lines(mapping: Mapping[str, Any], *, depth: int) -> list[str]:
-    lines = []
+def _lines(mapping: Mapping[str, object], *, depth: int) -> list[str]:
+    lines: list[str] = []
     for key, value in mapping.items():
         start = f"{'  ' * depth}{key}:"
         if isinstance(value, Mapping):
-            lines += [start, *_lines(value, depth=depth + 1)]
+            lines.append(start)
+            lines += _lines(value, depth=depth + 1)
         else:
             lines.append(f"{start} {json.dumps(value)}")
     return lines

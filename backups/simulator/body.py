@@ -1,4 +1,4 @@
-"""One backup in the words of the API: VBS v2 and stock Cinder v3 (`backups/vbs/API.md` §1.1, §3,
+"""One backup as the API writes it: VBS v2 and stock Cinder v3 (`backups/vbs/API.md` §1.1, §3,
 §4, §9).
 """
 
@@ -6,11 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from backups.simulator.timeline import Phase
+from backups.vbs.json_object import JsonObject
 
-INTERNAL_HOST = "http://192.0.2.22:8776"  # links name the server's own idea of its address
+# Links name the server's own idea of its address.
+INTERNAL_HOST = "http://192.0.2.22:8776"
 USER_ID = "c853ca26e8ea47978a52ee124a013d0e"
 
 
@@ -53,24 +54,26 @@ class Facts:
     bootable: bool = False
     zone: str = "eu-de-01"
     fail_reason: str | None = None
-    keys: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    keys: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 def stamp(seconds: float) -> str:
-    """Six digits, no zone, UTC (§1.1)."""
-    return (
-        datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    )
+    """Writes a time as the API does: six digits, no zone, UTC (§1.1)."""
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds")
 
 
 def uuid_from(text: str) -> str:
-    h = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-8{h[17:20]}-{h[20:]}"
+    """Returns a UUID that is always the same for the same text."""
+    digits = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
 def describe(facts: Facts) -> str | None:
-    """VBS wraps the user's text; without one the wrapper has ST instead (§4)."""
+    """Returns the description: VBS wraps the user's text; without one the wrapper has ST instead
+    (§4).
+    """
     if not facts.wrapped:
         return facts.description
     if facts.description is None:
@@ -79,21 +82,22 @@ def describe(facts: Facts) -> str | None:
 
 
 def service_metadata(facts: Facts, *, type_full: int) -> str | None:
-    kind = type_full if facts.full else 1 - type_full
+    """Returns the JSON text of `service_metadata`, as far as the phase has it."""
+    type_of_backup = type_full if facts.full else 1 - type_full
     if facts.phase.metadata == "none":
         return None
     if facts.phase.metadata == "short":
-        short: dict[str, Any] = {
+        short: JsonObject = {
             "bootable": facts.bootable,
             "backupurl": uuid_from(f"image {facts.id}") if facts.phase.status != "creating" else "",
             "BackupSize": 0,
             "progress": str(facts.phase.progress or 0),
             "snap_id": uuid_from(f"snapshot {facts.id}").replace("-", ""),
-            "Type": kind,
+            "Type": type_of_backup,
         }
         return f" {json.dumps(short)} "
     path = f"{uuid_from('pool')}/{uuid_from('unit')}/{facts.volume_id}"
-    full: dict[str, Any] = {
+    full: JsonObject = {
         "DL": 2,
         "VK": "",
         "bootable": facts.bootable,
@@ -108,17 +112,18 @@ def service_metadata(facts: Facts, *, type_full: int) -> str | None:
         "CS": facts.chain_mb,
         "VT": "pool1",
         "OMID": "node-0a12",
-        "Type": kind,
+        "Type": type_of_backup,
         "ebk_T_I": uuid_from(f"job {facts.id}"),
         "AT": facts.speed,
     }
     return json.dumps(full | facts.metadata)
 
 
-def vbs_body(facts: Facts, form: Form) -> dict[str, Any]:
+def vbs_body(facts: Facts, form: Form) -> JsonObject:
+    """Returns a backup as VBS v2 answers it."""
     running = facts.phase.metadata == "none" or facts.phase.status == "creating"
     path = f"{form.project_id}/backups/{facts.id}"
-    body: dict[str, Any] = {
+    body: JsonObject = {
         "status": facts.phase.status,
         "object_count": None if running else facts.chain_mb,
         "os-bak-tenant-attr:tenant_id": form.project_id,
@@ -145,10 +150,10 @@ def vbs_body(facts: Facts, form: Form) -> dict[str, Any]:
     return body | facts.keys
 
 
-def cinder_body(facts: Facts, form: Form) -> dict[str, Any]:
-    """Stock Cinder's view; keys come with the microversion (§9)."""
+def cinder_body(facts: Facts, form: Form) -> JsonObject:
+    """Returns stock Cinder's view; keys come with the microversion (§9)."""
     path = f"{form.project_id}/backups/{facts.id}"
-    body: dict[str, Any] = {
+    body: JsonObject = {
         "id": facts.id,
         "status": facts.phase.status,
         "size": facts.size_gb,
@@ -182,6 +187,6 @@ def cinder_body(facts: Facts, form: Form) -> dict[str, Any]:
 
 
 def write(facts: Facts, form: Form) -> bytes:
-    """The inner backup object as JSON bytes, ready to be put into an envelope or a list."""
-    build = cinder_body if form.flavor == "cinder" else vbs_body
-    return json.dumps(build(facts, form)).encode()
+    """Returns the inner backup object as JSON bytes, ready for an envelope or a list."""
+    body = cinder_body(facts, form) if form.flavor == "cinder" else vbs_body(facts, form)
+    return json.dumps(body).encode()

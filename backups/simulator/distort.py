@@ -1,82 +1,93 @@
 """Good answers made bad: the faults that change an answer before it is sent."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 from backups.simulator.errors import error, html
 from backups.simulator.faults import Fault
 from backups.simulator.message import JSON, Answer, Question, encode
+from backups.vbs.json_object import JsonObject
 
-DEPTH = 100_000
+DEPTH = 100_000  # Levels of nested lists.
 
 
-def _retry_after(value: int | str, now: datetime) -> str:
-    text = str(value)
-    if text.startswith("date+"):
-        return format_datetime(now + timedelta(seconds=float(text[5:])), usegmt=True)
-    return text
+def distort(answer: Answer, fault: Fault, question: Question, *, now: datetime) -> Answer:
+    """Returns the answer that this fault makes of a good one; faults of transport leave it as it
+    is.
+    """
+    if fault.kind == "status":
+        return _status(fault, question, now)
+    if fault.kind == "redirect":
+        return _redirect(fault, question)
+    answer = _with_bad_body(answer, fault.kind)
+    if fault.content_type:
+        return replace(answer, content_type=fault.content_type)
+    return answer
 
 
 def _status(fault: Fault, question: Question, now: datetime) -> Answer:
     answer = error(fault.status, fault.body, backup_id=question.path.rpartition("/")[2])
     if fault.retry_after is None:
         return answer
-    return replace(
-        answer, headers={**answer.headers, "Retry-After": _retry_after(fault.retry_after, now)}
-    )
+    headers = {**answer.headers, "Retry-After": _retry_after(fault.retry_after, now)}
+    return replace(answer, headers=headers)
+
+
+def _retry_after(value: int | str, now: datetime) -> str:
+    text = str(value)
+    if text.startswith("date+"):
+        moment = now + timedelta(seconds=float(text.removeprefix("date+")))
+        return format_datetime(moment, usegmt=True)
+    return text
 
 
 def _redirect(fault: Fault, question: Question) -> Answer:
-    target = question.raw_path + (f"?{question.query}" if question.query else "")
-    return Answer(302, b"", "text/html", {"Location": f"{(fault.url or '').rstrip('/')}{target}"})
+    base = (fault.url or "").rstrip("/")
+    location = base + question.raw_path
+    if question.query:
+        location += f"?{question.query}"
+    return Answer(302, b"", "text/html", {"Location": location})
 
 
-def _duplicate(value: Any) -> str:
-    """JSON text in which every key of every object stands twice, first with a wrong value."""
-    if isinstance(value, dict):
-        pairs = ((json.dumps(key), _duplicate(item)) for key, item in value.items())
-        return (
-            "{" + ", ".join(f'{key}: "a first value", {key}: {item}' for key, item in pairs) + "}"
-        )
+def _with_bad_body(answer: Answer, kind: str) -> Answer:
+    match kind:
+        case "wrong_content_type":
+            return replace(answer, content_type="text/plain")
+        case "html":
+            return Answer(200, html(200), "text/html")
+        case "empty":
+            return Answer(200, b"")
+        case "deep":
+            return Answer(200, b'{"backup": ' + b"[" * DEPTH + b"]" * DEPTH + b"}")
+        case "not_json":
+            return Answer(200, b"this is not JSON")
+        case "duplicate_keys" if answer.content_type == JSON:
+            return replace(answer, body=_with_duplicate_keys(json.loads(answer.body)).encode())
+        case "wrong_envelope" if answer.content_type == JSON:
+            return replace(answer, body=_in_wrong_envelope(answer.body))
+    return answer
+
+
+def _with_duplicate_keys(value: object) -> str:
+    """Returns JSON text in which every key of every object stands twice, first with a wrong
+    value.
+    """
     if isinstance(value, list):
-        return "[" + ", ".join(map(_duplicate, value)) + "]"
-    return json.dumps(value)
+        return "[" + ", ".join(map(_with_duplicate_keys, value)) + "]"
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    pairs: list[str] = []
+    for name, item in value.items():
+        key = json.dumps(name)
+        pairs.append(f'{key}: "a first value"')
+        pairs.append(f"{key}: {_with_duplicate_keys(item)}")
+    return "{" + ", ".join(pairs) + "}"
 
 
-def _wrong_envelope(body: bytes) -> bytes:
-    whole = json.loads(body)
-    return encode(
-        {
-            "shared" if key == "backup" else f"{key}_of_project": value
-            for key, value in whole.items()
-        }
-    )
-
-
-_OF_JSON = frozenset({"duplicate_keys", "wrong_envelope"})
-_BODIES: dict[str, Callable[[Answer], Answer]] = {
-    "wrong_content_type": lambda answer: replace(answer, content_type="text/plain"),
-    "html": lambda answer: Answer(200, html(200), "text/html"),
-    "empty": lambda answer: Answer(200, b""),
-    "deep": lambda answer: Answer(200, b'{"backup": ' + b"[" * DEPTH + b"]" * DEPTH + b"}"),
-    "not_json": lambda answer: Answer(200, b"this is not JSON"),
-    "duplicate_keys": lambda answer: replace(
-        answer, body=_duplicate(json.loads(answer.body)).encode()
-    ),
-    "wrong_envelope": lambda answer: replace(answer, body=_wrong_envelope(answer.body)),
-}
-
-
-def distort(answer: Answer, fault: Fault, question: Question, *, now: datetime) -> Answer:
-    """The answer that this fault makes of a good one; faults of transport leave it as it is."""
-    if fault.kind == "status":
-        return _status(fault, question, now)
-    if fault.kind == "redirect":
-        return _redirect(fault, question)
-    if fault.kind in _BODIES and (fault.kind not in _OF_JSON or answer.content_type == JSON):
-        answer = _BODIES[fault.kind](answer)
-    return replace(answer, content_type=fault.content_type) if fault.content_type else answer
+def _in_wrong_envelope(body: bytes) -> bytes:
+    envelope: JsonObject = {}
+    for key, value in json.loads(body).items():
+        envelope["shared" if key == "backup" else f"{key}_of_project"] = value
+    return encode(envelope)

@@ -2,10 +2,8 @@
 (`backups/vbs/API.md` §8).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from backups.simulator.message import JSON, Answer, encode
+from backups.vbs.json_object import JsonObject
 
 # Cinder's names of faults; any other status is a computeFault (§8.1).
 FAULT_OF_STATUS = {
@@ -87,14 +85,14 @@ def _message(status: int, backup_id: str) -> str:
     return text.replace("{backup_id}", backup_id)
 
 
-def _fault(name: str, status: int, message: str, code: Any = None) -> dict[str, Any]:
-    inner: dict[str, Any] = {"message": message, "code": status if code is None else code}
+def _fault(name: str, status: int, message: str, code: str | None = None) -> JsonObject:
+    inner: JsonObject = {"message": message, "code": status if code is None else code}
     if status == 413:
         inner["retryAfter"] = "0"
     return {name: inner}
 
 
-def _gateway(status: int, prefix: str, message: str) -> dict[str, Any]:
+def _gateway(status: int, prefix: str, message: str) -> JsonObject:
     code = f"{prefix}.{GATEWAY_CODES.get(status, '0601')}"
     return {
         "error_msg": GATEWAY_MESSAGES.get(status, message),
@@ -103,36 +101,66 @@ def _gateway(status: int, prefix: str, message: str) -> dict[str, Any]:
     }
 
 
-def _keystone(status: int, message: str) -> dict[str, Any]:
+def _keystone(status: int, message: str) -> JsonObject:
     return {"error": {"message": message, "code": status, "title": REASONS.get(status, "Error")}}
 
 
-_JSON_FORMS: dict[str, Callable[[int, str], Any]] = {
-    "cinder": lambda s, m: _fault(FAULT_OF_STATUS.get(s, "computeFault"), s, m),
-    "cinder_string_code": lambda s, m: _fault(
-        FAULT_OF_STATUS.get(s, "computeFault"), s, m, "VolumeBackup.0002"
-    ),
-    "badrequest": lambda s, m: _fault("badrequest", s, m),
-    "vbs": lambda s, m: {"error": {"message": m, "code": "VolumeBackup.0011"}},
-    "common": lambda s, m: {"error": {"message": m, "code": "common.0011"}},
-    "keystone": _keystone,
-    "iam": lambda s, m: _keystone(s, "The X-Auth-Token is invalid!" if s == 401 else m),
-    "apigw": lambda s, m: _gateway(s, "APIGW", m),
-    "apig": lambda s, m: _gateway(s, "APIG", m),
-    "iam_new": lambda s, m: {"error_msg": m, "error_code": "PAP5.0011"},
-    "camel": lambda s, m: {
-        "errorMsg": m,
-        "errorCode": "CSBS.0001",
-        "encoded_authorization_message": "XXXX",
-    },
-    "nested": lambda s, m: {"error": _fault("badRequest", s, m)},
-    "textual": lambda s, m: {"badRequest": m},
-    "overLimitFault": lambda s, m: {
-        "overLimitFault": {"code": s, "message": m, "details": "Only 5 per second."}
-    },
-    **{name: (lambda s, m, name=name: _fault(name, s, m)) for name in FAULTS},  # type: ignore[misc]
-}
-FORMS = (*_JSON_FORMS, "html", "text", "empty")
+JSON_FORMS = (
+    "cinder",
+    "cinder_string_code",
+    "badrequest",
+    "vbs",
+    "common",
+    "keystone",
+    "iam",
+    "apigw",
+    "apig",
+    "iam_new",
+    "camel",
+    "nested",
+    "textual",
+    "overLimitFault",
+    *FAULTS,
+)
+FORMS = (*JSON_FORMS, "html", "text", "empty")
+
+
+def _json_body(form: str, status: int, message: str) -> JsonObject:
+    cinder_name = FAULT_OF_STATUS.get(status, "computeFault")
+    match form:
+        case "cinder":
+            return _fault(cinder_name, status, message)
+        case "cinder_string_code":
+            return _fault(cinder_name, status, message, "VolumeBackup.0002")
+        case "vbs":
+            return {"error": {"message": message, "code": "VolumeBackup.0011"}}
+        case "common":
+            return {"error": {"message": message, "code": "common.0011"}}
+        case "keystone":
+            return _keystone(status, message)
+        case "iam":
+            return _keystone(status, "The X-Auth-Token is invalid!" if status == 401 else message)
+        case "apigw":
+            return _gateway(status, "APIGW", message)
+        case "apig":
+            return _gateway(status, "APIG", message)
+        case "iam_new":
+            return {"error_msg": message, "error_code": "PAP5.0011"}
+        case "camel":
+            return {
+                "errorMsg": message,
+                "errorCode": "CSBS.0001",
+                "encoded_authorization_message": "XXXX",
+            }
+        case "nested":
+            return {"error": _fault("badRequest", status, message)}
+        case "textual":
+            return {"badRequest": message}
+        case "overLimitFault":
+            details = "Only 5 per second."
+            return {"overLimitFault": {"code": status, "message": message, "details": details}}
+    # Every other form is the name of a fault.
+    return _fault(form, status, message)
 
 
 def html(status: int) -> bytes:
@@ -146,34 +174,32 @@ def html(status: int) -> bytes:
 def error(
     status: int, form: str | None = None, *, message: str | None = None, backup_id: str = ""
 ) -> Answer:
-    """The error `status` in the named form (one of FORMS), or in the form that this status
+    """Returns the error `status` in the named form (one of FORMS), or in the form that this status
     naturally has.
     """
-    form = form or NATURAL.get(status, "cinder")
-    text = _message(status, backup_id) if message is None else message
+    if form is None:
+        form = NATURAL.get(status, "cinder")
+    if message is None:
+        message = _message(status, backup_id)
     headers = HEADERS.get(status, {})
     if form == "html":
         return Answer(status, html(status), "text/html", headers)
     if form == "text":
-        return Answer(
-            status,
-            f"{status} {REASONS.get(status, 'Error')}\n\n{text}\n".encode(),
-            "text/plain",
-            headers,
-        )
+        text = f"{status} {REASONS.get(status, 'Error')}\n\n{message}\n"
+        return Answer(status, text.encode(), "text/plain", headers)
     if form == "empty":
         return Answer(status, b"", "text/plain", headers)
-    return Answer(status, encode(_JSON_FORMS[form](status, text)), JSON, headers)
+    return Answer(status, encode(_json_body(form, status, message)), JSON, headers)
 
 
 def gateway(status: int, code: str, message: str) -> Answer:
-    """A refusal by the gateway; `code` is its four digits (§8.2)."""
+    """Returns a refusal by the gateway; `code` is its four digits (§8.2)."""
     body = {"error_msg": message, "error_code": f"APIGW.{code}", "request_id": GATEWAY_REQUEST_ID}
     return Answer(status, encode(body), JSON, {"X-Request-Id": GATEWAY_REQUEST_ID})
 
 
 def no_such_api() -> Answer:
-    """The 404 that means a wrong address, never "the backup is gone" (§11, trap 16)."""
+    """Returns the 404 that means a wrong address, never "the backup is gone" (§11, trap 16)."""
     return gateway(404, "0101", GATEWAY_MESSAGES[404])
 
 

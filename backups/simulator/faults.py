@@ -3,7 +3,7 @@
 import random
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -93,44 +93,55 @@ class Fault(_Options):
             ) from problem
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "status": int,
-    "times": int,
-    "size": int,
-    "rows": int,
-    "probability": float,
-    "seconds": float,
-}
+_WHOLE_NUMBERS = frozenset({"status", "times", "size", "rows"})
+_NUMBERS = frozenset({"probability", "seconds"})
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `KIND,word=value,…`, e.g. `hang,times=1` or `status=429,retry_after=7,times=3`. A path
-    holds no comma.
+    """Reads `KIND,option=value,…`, e.g. `hang,times=1` or `status=429,retry_after=7,times=3`. A
+    path holds no comma.
     """
-    kind, options = None, {}
-    words = {field.name for field in fields(_Options)}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        word, equals, value = part.partition("=")
-        if not equals or word == "kind":
-            kind = value if equals else word
-        elif word not in words:
+    kind: str | None = None
+    options: dict[str, Any] = {}
+    names = {field.name for field in fields(_Options)}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not name and not equals:
+            continue
+        if not equals:
+            kind = name
+        elif name == "kind":
+            kind = value
+        elif name in names:
+            options[name] = _read_option(name, value)
+        else:
             raise FaultError(
-                f"Unknown word {word!r} in the fault {text!r}; words are: "
-                f"{', '.join(sorted(words))}; "
+                f"Unknown word {name!r} in the fault {text!r}; words are: "
+                f"{', '.join(sorted(names))}; "
                 f"kinds are: {', '.join(KINDS)}."
             )
-        else:
-            options[word] = _read(word, value)
     if kind is None:
-        kind = next((word for word in ("status", "retry_after") if word in options), "")
+        kind = _kind_of(options)
     return Fault(kind, **options)
 
 
-def _read(word: str, value: str) -> Any:
+def _kind_of(options: Mapping[str, object]) -> str:
+    """Returns the kind that options stand for alone; an empty text, which is none, for others."""
+    for kind in ("status", "retry_after"):
+        if kind in options:
+            return kind
+    return ""
+
+
+def _read_option(name: str, value: str) -> int | float | str:
     try:
-        return _READERS.get(word, str)(value)
+        if name in _WHOLE_NUMBERS:
+            return int(value)
+        if name in _NUMBERS:
+            return float(value)
     except ValueError as problem:
-        raise FaultError(f"The value {value!r} of {word} is no number.") from problem
+        raise FaultError(f"The value {value!r} of {name} is no number.") from problem
+    return value
 
 
 class _Armed:
@@ -138,18 +149,18 @@ class _Armed:
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self.left = fault.times
+        self.times_left = fault.times
         self.path = re.compile(fault.path) if fault.path else None
 
-    def suits(self, *, target: str, sign_in: bool, is_list: bool) -> bool:
+    def suits(self, *, target: str, is_sign_in: bool, is_list: bool) -> bool:
         if self.fault.kind == "refused_sign_in":
-            return sign_in
+            return is_sign_in
         if self.fault.kind in OF_LISTS and not is_list:
             return False
-        if self.fault.kind in OF_LISTS and not self.path:
-            return "/backups" in target
         if self.path:
             return self.path.search(target) is not None
+        if self.fault.kind in OF_LISTS:
+            return "/backups" in target
         return not target.startswith("/v3")
 
 
@@ -159,18 +170,17 @@ class Faults:
     def __init__(self, *, seed: int) -> None:
         self._armed: list[_Armed] = []
         self._lock = threading.Lock()
-        self._dice = random.Random(seed)  # noqa: S311 - repeatable tests, no secret
+        self._random = random.Random(seed)  # noqa: S311 - repeatable tests, no secret
 
     def add(self, fault: Fault) -> None:
         if fault.kind == "expired_token" and fault.times is None:
             fault = replace(fault, times=1)
         if fault.kind == "retry_after":
-            wait = 1 if fault.retry_after is None else fault.retry_after
             fault = replace(
                 fault,
                 kind="status",
                 status=429 if fault.status == 500 else fault.status,
-                retry_after=wait,
+                retry_after=1 if fault.retry_after is None else fault.retry_after,
             )
         with self._lock:
             self._armed.append(_Armed(fault))
@@ -179,31 +189,30 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def take(self, *, target: str, sign_in: bool, is_list: bool) -> list[Fault]:
-        """The faults that happen to this request: at most one of all kinds but those of lists,
-        which add up.
+    def take(self, *, target: str, is_sign_in: bool, is_list: bool) -> list[Fault]:
+        """Returns the faults that happen to this request: at most one of all kinds but those of
+        lists, which add up.
         """
         taken: list[Fault] = []
+        has_single = False
         with self._lock:
             for armed in self._armed:
-                single = armed.fault.kind not in OF_LISTS
-                if single and _has_single(taken):
+                is_single = armed.fault.kind not in OF_LISTS
+                if is_single and has_single:
                     continue
-                if armed.suits(target=target, sign_in=sign_in, is_list=is_list) and self._happens(
-                    armed
-                ):
+                if not armed.suits(target=target, is_sign_in=is_sign_in, is_list=is_list):
+                    continue
+                if self._happens(armed):
                     taken.append(armed.fault)
+                    has_single = has_single or is_single
         return taken
 
     def _happens(self, armed: _Armed) -> bool:
-        if armed.left == 0 or (
-            armed.fault.probability < 1 and self._dice.random() >= armed.fault.probability
-        ):
+        if armed.times_left == 0:
             return False
-        if armed.left is not None:
-            armed.left -= 1
+        probability = armed.fault.probability
+        if probability < 1 and self._random.random() >= probability:
+            return False
+        if armed.times_left is not None:
+            armed.times_left -= 1
         return True
-
-
-def _has_single(taken: Iterable[Fault]) -> bool:
-    return any(fault.kind not in OF_LISTS for fault in taken)

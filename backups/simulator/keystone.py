@@ -6,13 +6,14 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from backups.simulator.account import Account, catalog, hex_id
 from backups.simulator.errors import error
 from backups.simulator.message import Answer, Question, answer_json
+from backups.vbs.json_object import JsonObject
 
 Clock = Callable[[], datetime]
 Verdict = Literal["good", "missing", "unknown", "expired", "domain", "unscoped"]
@@ -28,17 +29,16 @@ class Token:
 class Refused(Exception):
     """The sign-in is refused with this status; the message is Keystone's."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str = "The request you have made requires authentication."
+    ) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status = status
+        self.message = message
 
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _refuse() -> Refused:
-    return Refused(401, "The request you have made requires authentication.")
 
 
 class Keystone:
@@ -47,7 +47,10 @@ class Keystone:
     def __init__(
         self, account: Account, *, clock: Clock, token_seconds: float, url: str, flavor: str
     ) -> None:
-        self._account, self._clock, self._flavor, self.url = account, clock, flavor, url
+        self._account = account
+        self._clock = clock
+        self._flavor = flavor
+        self.url = url
         self._lifetime = timedelta(seconds=token_seconds)
         self._tokens: dict[str, Token] = {}
         self._lock = threading.Lock()
@@ -59,12 +62,11 @@ class Keystone:
         return token
 
     def revoke_all(self) -> None:
-        """Every token issued so far is expired from now on."""
+        """Expires every token issued so far."""
+        long_ago = datetime.min.replace(tzinfo=UTC)
         with self._lock:
-            self._tokens = {
-                text: Token(datetime.min.replace(tzinfo=t.expires_at.tzinfo), t.scope)
-                for text, t in self._tokens.items()
-            }
+            for text, token in self._tokens.items():
+                self._tokens[text] = replace(token, expires_at=long_ago)
 
     def check(self, text: str | None) -> Verdict:
         if not text:
@@ -94,9 +96,10 @@ class Keystone:
         try:
             auth = _auth_of(question.body)
             methods = self._identify(auth["identity"])
-            scope = (
-                "project" if "application_credential" in methods else self._scope(auth.get("scope"))
-            )
+            if "application_credential" in methods:
+                scope: Scope = "project"
+            else:
+                scope = self._scope(auth.get("scope"))
         except Refused as refused:
             return error(refused.status, "keystone", message=refused.message)
         except (KeyError, TypeError, AttributeError, IndexError):
@@ -104,14 +107,15 @@ class Keystone:
                 400, "keystone", message="Expecting to find identity with methods in auth."
             )
         text = self.issue(scope)
-        body = {
-            "token": self._body(
-                methods, scope, self._tokens[text], with_catalog="nocatalog" not in question.query
+        body = self._body(methods, scope, self._tokens[text])
+        if scope != "none" and "nocatalog" not in question.query:
+            body["catalog"] = catalog(
+                self.url, project_id=self._account.project_id, flavor=self._flavor
             )
-        }
-        return answer_json(body, 201, X_Subject_Token=text, Vary="X-Auth-Token")
+        return answer_json({"token": body}, 201, X_Subject_Token=text, Vary="X-Auth-Token")
 
-    def _identify(self, identity: dict[str, Any]) -> list[str]:
+    def _identify(self, identity: Any) -> list[str]:
+        """Returns the methods of a sign-in, each of them checked."""
         methods: list[str] = list(identity["methods"])
         checks = {
             "password": self._check_password,
@@ -124,62 +128,63 @@ class Keystone:
                     401, f"Attempted to authenticate with an unsupported method: {method}."
                 )
             if not checks[method](identity[method]):
-                raise _refuse()
+                raise Refused(401)
         if not methods:
-            raise _refuse()
+            raise Refused(401)
         return methods
 
-    def _check_password(self, given: dict[str, Any]) -> bool:
-        return (
-            self._is_user(given["user"]) and given["user"].get("password") == self._account.password
-        )
+    # The values of the request are read as they come: what is no mapping, or lacks a key, raises
+    # KeyError, TypeError or AttributeError, which sign_in() answers with 400.
 
-    def _is_user(self, user: dict[str, Any]) -> bool:
+    def _check_password(self, credentials: Any) -> bool:
+        user = credentials["user"]
+        return self._is_user(user) and user.get("password") == self._account.password
+
+    def _check_application(self, credentials: Any) -> bool:
+        account = self._account
+        if credentials.get("id") != account.application_credential_id:
+            has_name = credentials.get("name") == account.application_credential_name
+            if not has_name or not self._is_user(credentials.get("user") or {}):
+                return False
+        return bool(credentials.get("secret") == account.application_credential_secret)
+
+    def _check_token(self, credentials: Any) -> bool:
+        return self.check(credentials["id"]) in ("good", "domain", "unscoped")
+
+    def _is_user(self, user: Any) -> bool:
         if "id" in user:
             return bool(user["id"] == self._account.user_id)
-        return user.get("name") == self._account.username and self._is_domain(
-            user.get("domain") or {}
-        )
+        has_name = user.get("name") == self._account.username
+        return has_name and self._is_domain(user.get("domain") or {})
 
-    def _is_domain(self, domain: dict[str, Any]) -> bool:
-        return (
-            domain.get("id") == self._account.domain_id
-            or domain.get("name") == self._account.domain_name
-        )
+    def _is_domain(self, domain: Any) -> bool:
+        if domain.get("id") == self._account.domain_id:
+            return True
+        return bool(domain.get("name") == self._account.domain_name)
 
-    def _check_application(self, given: dict[str, Any]) -> bool:
-        account = self._account
-        by_name = given.get("name") == account.application_credential_name and self._is_user(
-            given.get("user") or {}
-        )
-        known = given.get("id") == account.application_credential_id or by_name
-        return known and given.get("secret") == account.application_credential_secret
+    def _is_project(self, project: Any) -> bool:
+        if project.get("id") == self._account.project_id:
+            return True
+        has_name = project.get("name") == self._account.project_name
+        return has_name and self._is_domain(project.get("domain") or {})
 
-    def _check_token(self, given: dict[str, Any]) -> bool:
-        return self.check(given["id"]) in ("good", "domain", "unscoped")
-
-    def _scope(self, asked: Any) -> Scope:
-        """A token without a project opens only global services (§7.1)."""
-        if not asked or asked == "unscoped":
+    def _scope(self, scope: Any) -> Scope:
+        """Returns the scope of a sign-in: a token without a project opens only global services
+        (§7.1).
+        """
+        if not scope or scope == "unscoped":
             return "none"
-        if "project" in asked:
-            project = asked["project"]
-            by_name = project.get("name") == self._account.project_name and self._is_domain(
-                project.get("domain") or {}
-            )
-            if project.get("id") == self._account.project_id or by_name:
+        if "project" in scope:
+            if self._is_project(scope["project"]):
                 return "project"
-            raise _refuse()
-        if "domain" in asked and self._is_domain(asked["domain"]):
+        elif "domain" in scope and self._is_domain(scope["domain"]):
             return "domain"
-        raise _refuse()
+        raise Refused(401)
 
-    def _body(
-        self, methods: list[str], scope: Scope, token: Token, *, with_catalog: bool
-    ) -> dict[str, Any]:
+    def _body(self, methods: list[str], scope: Scope, token: Token) -> JsonObject:
         account = self._account
         domain = {"id": account.domain_id, "name": account.domain_name}
-        body: dict[str, Any] = {
+        body: JsonObject = {
             "methods": methods,
             "user": {
                 "id": account.user_id,
@@ -202,12 +207,10 @@ class Keystone:
                 "name": account.project_name,
                 "domain": domain,
             }
-        if with_catalog:
-            body["catalog"] = catalog(self.url, project_id=account.project_id, flavor=self._flavor)
         return body
 
 
-def _auth_of(body: bytes) -> dict[str, Any]:
+def _auth_of(body: bytes) -> JsonObject:
     try:
         auth = json.loads(body)["auth"]
     except (ValueError, KeyError, TypeError) as problem:

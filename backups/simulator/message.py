@@ -5,7 +5,6 @@ JSON bytes.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON = "application/json"
@@ -31,7 +30,7 @@ class Question:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The query's words; of a repeated word the last counts, as in the old server."""
+        """The arguments of the query; of a repeated one the last counts, as in the old server."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
@@ -49,15 +48,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def encode(value: Any) -> bytes:
+def encode(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def answer_json(value: Any, status: int = 200, **headers: str) -> Answer:
-    """An underscore in the name of a header stands for a hyphen."""
-    return Answer(
-        status,
-        encode(value),
-        JSON,
-        {name.replace("_", "-"): text for name, text in headers.items()},
-    )
+def answer_json(value: object, status: int = 200, **headers: str) -> Answer:
+    """Returns a JSON answer. An underscore in the name of a header stands for a hyphen."""
+    hyphenated = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Answer(status, encode(value), JSON, hyphenated)

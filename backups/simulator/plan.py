@@ -1,140 +1,153 @@
-"""Which disks the generated cloud has, and which streams of backups; every state an operator may
-meet has its disk.
+"""Which volumes the generated cloud has, and which streams of backups; every state an operator may
+meet has its volume.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from backups.simulator.stream import DAY, HOUR, WEEK, SimulatedVolume, Stream
 
-QUARTER = 900
-# Name of the disk, then its streams as options of Stream; a number alone is the `keep` of a plain
-# nightly stream.
-_ROLES: tuple[tuple[str, tuple[int | dict[str, Any], ...]], ...] = (
-    ("db-prod-01-data", (14, {"look": "hand", "keep": 2, "period": 9 * DAY, "full_every": 1})),
-    ("db-prod-02-data", (14,)),
-    (
-        "ledger-wal-01",
-        (
-            {
-                "look": "script",
-                "period": QUARTER,
-                "phase": 0,
-                "jitter": 20,
-                "seconds": 460,
-                "keep": 12,
-            },
-        ),
-    ),
-    (
-        "ledger-wal-02",
-        (
-            {
-                "look": "script",
-                "period": QUARTER,
-                "phase": 300,
-                "jitter": 20,
-                "seconds": 460,
-                "keep": 12,
-            },
-        ),
-    ),
-    (
-        "kafka-log-01",
-        (
-            {
-                "look": "script",
-                "period": QUARTER,
-                "phase": 600,
-                "jitter": 20,
-                "seconds": 460,
-                "keep": 12,
-            },
-        ),
-    ),
-    ("app-prod-01-root", ({"look": "csbs", "keep": 8},)),
-    (
-        "erp-replica-data",
-        (
-            {"look": "disk_copy", "keep": 6, "full_every": 1},
-            {"look": "vm_copy", "keep": 3, "full_every": 1},
-        ),
-    ),
-    ("hr-vault", (10,)),
-    ("mail-store-01", ({"fail_one_in": 2, "cause": 0, "keep": 12},)),
-    ("mail-store-02", ({"fail_one_in": 3, "cause": 0, "keep": 12},)),
-    ("web-prod-03-root", ({"fail_one_in": 2, "cause": 4, "keep": 12},)),
-    ("crm-prod-data", ({"fail_one_in": 2, "cause": 1, "keep": 12},)),
-    ("fileserver-eu", ({"look": "reasoned", "keep": 9},)),
-    (
-        "build-cache-02",
-        (6, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "error_deleting", "cause": 3}),
-    ),
-    (
-        "restore-drill-01",
-        (
-            4,
-            {
-                "look": "script",
-                "period": 2 * HOUR,
-                "keep": 3,
-                "delay": QUARTER,
-                "newest": "restoring",
-            },
-        ),
-    ),
-    ("scratch-07", ({"look": "script", "period": HOUR, "keep": 5, "oldest": "deleting"},)),
-    ("search-index-a", (5, {"period": WEEK, "keep": 1, "frozen_at": 37, "phase": 2 * DAY})),
-    ("search-index-b", (5, {"period": WEEK, "keep": 1, "frozen_at": 61, "phase": 5 * DAY})),
-    (
-        "dwh-stage-a",
-        (
-            5,
-            {
-                "period": 6 * HOUR,
-                "keep": 2,
-                "seconds": 19_800,
-                "wobble": 0.04,
-                "phase": 0,
-                "jitter": 0,
-            },
-        ),
-    ),
-    (
-        "dwh-stage-b",
-        (
-            5,
-            {
-                "period": 6 * HOUR,
-                "keep": 2,
-                "seconds": 19_800,
-                "wobble": 0.04,
-                "phase": 3 * HOUR,
-                "jitter": 0,
-            },
-        ),
-    ),
-    (
-        "archive-cold",
-        (4, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "moving_to_cold_tier"}),
-    ),
-    ("archive-warm", (4, {"period": WEEK, "keep": 1, "delay": HOUR, "newest": "error_restoring"})),
-    ("legacy-app-01", ({"cycle": 40, "on": 12, "keep": 8},)),
-    ("legacy-app-02", ({"cycle": 40, "on": 12, "keep": 8, "phase": 20 * DAY},)),
-    ("git-mirror", ({"period": HOUR, "delay": 24 * HOUR + 1500, "keep": 8, "jitter": 300},)),
-    ("removed-disk-01", ({"cycle": 40, "on": 12, "keep": 5, "phase": 10 * DAY},)),
-    ("wiki-data", ({"full_every": 100_000, "keep": 8},)),
-    ("registry-blobs", ({"look": "pruned", "keep": 12},)),
+QUARTER = 900  # Seconds of a quarter of an hour.
+FILL_KEEP = 14
+
+
+class Special(TypedDict, total=False):
+    """What a stream has of its own; all else is as in a nightly stream. Fields as in Stream."""
+
+    peculiarity: str
+    keep: int
+    period: int
+    phase: int
+    jitter: int
+    seconds: int
+    wobble: float
+    on: int
+    cycle: int
+    delay: int
+    full_every: int
+    fail_one_in: int
+    cause: int
+    newest: str
+    oldest: str
+    frozen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A volume with a state that an operator may meet. A stream that is a number is nightly and
+    keeps so many.
+    """
+
+    volume: str
+    streams: tuple[int | Special, ...]
+
+
+def _every_quarter_hour(phase: int) -> Special:
+    return {
+        "peculiarity": "by_script",
+        "period": QUARTER,
+        "phase": phase,
+        "jitter": 20,
+        "seconds": 460,
+        "keep": 12,
+    }
+
+
+def _stands_still(frozen_at: int, day: int) -> Special:
+    return {"period": WEEK, "keep": 1, "frozen_at": frozen_at, "phase": day * DAY}
+
+
+def _takes_hours(phase: int) -> Special:
+    return {
+        "period": 6 * HOUR,
+        "keep": 2,
+        "seconds": 19_800,
+        "wobble": 0.04,
+        "phase": phase,
+        "jitter": 0,
+    }
+
+
+def _ends_as(status: str) -> Special:
+    return {"period": WEEK, "keep": 1, "delay": HOUR, "newest": status}
+
+
+def _ceases(keep: int, day: int = 0) -> Special:
+    """Of 40 nights only the first twelve have a backup."""
+    return {"cycle": 40, "on": 12, "keep": keep, "phase": day * DAY}
+
+
+def _fails(one_in: int, cause: int) -> Special:
+    return {"fail_one_in": one_in, "cause": cause, "keep": 12}
+
+
+def _runs_away(day: int) -> Special:
+    return {"peculiarity": "runaway", "keep": 8, "full_every": 12, "phase": day * DAY}
+
+
+_BY_HAND: Special = {"peculiarity": "by_hand", "keep": 2, "period": 9 * DAY, "full_every": 1}
+_DISK_COPY: Special = {"peculiarity": "disk_copy", "keep": 6, "full_every": 1}
+_VM_COPY: Special = {"peculiarity": "vm_copy", "keep": 3, "full_every": 1}
+_RESTORING: Special = {
+    "peculiarity": "by_script",
+    "period": 2 * HOUR,
+    "keep": 3,
+    "delay": QUARTER,
+    "newest": "restoring",
+}
+_DELETING: Special = {"peculiarity": "by_script", "period": HOUR, "keep": 5, "oldest": "deleting"}
+_APPEARS_A_DAY_LATE: Special = {
+    "period": HOUR,
+    "delay": 24 * HOUR + 1500,
+    "keep": 8,
+    "jitter": 300,
+}
+_ROLES = (
+    Role("db-prod-01-data", (14, _BY_HAND)),
+    Role("db-prod-02-data", (14,)),
+    Role("ledger-wal-01", (_every_quarter_hour(phase=0),)),
+    Role("ledger-wal-02", (_every_quarter_hour(phase=300),)),
+    Role("kafka-log-01", (_every_quarter_hour(phase=600),)),
+    Role("app-prod-01-root", ({"peculiarity": "csbs", "keep": 8},)),
+    Role("erp-replica-data", (_DISK_COPY, _VM_COPY)),
+    Role("hr-vault", (10,)),
+    Role("mail-store-01", (_fails(one_in=2, cause=0),)),
+    Role("mail-store-02", (_fails(one_in=3, cause=0),)),
+    Role("web-prod-03-root", (_fails(one_in=2, cause=4),)),
+    Role("crm-prod-data", (_fails(one_in=2, cause=1),)),
+    Role("fileserver-eu", ({"peculiarity": "available_with_reason", "keep": 9},)),
+    Role("build-cache-02", (6, {**_ends_as("error_deleting"), "cause": 3})),
+    Role("restore-drill-01", (4, _RESTORING)),
+    Role("scratch-07", (_DELETING,)),
+    Role("search-index-a", (5, _stands_still(frozen_at=37, day=2))),
+    Role("search-index-b", (5, _stands_still(frozen_at=61, day=5))),
+    Role("dwh-stage-a", (5, _takes_hours(phase=0))),
+    Role("dwh-stage-b", (5, _takes_hours(phase=3 * HOUR))),
+    Role("archive-cold", (4, _ends_as("moving_to_cold_tier"))),
+    Role("archive-warm", (4, _ends_as("error_restoring"))),
+    Role("legacy-app-01", (_ceases(keep=8),)),
+    Role("legacy-app-02", (_ceases(keep=8, day=20),)),
+    Role("git-mirror", (_APPEARS_A_DAY_LATE,)),
+    Role("removed-disk-01", (_ceases(keep=5, day=10),)),
+    Role("wiki-data", ({"full_every": 100_000, "keep": 8},)),
+    Role("registry-blobs", ({"peculiarity": "pruned", "keep": 12},)),
     # From its eighth backup on the newest increment of such a chain stands out; one of the three is
     # always that far.
-    ("metrics-tsdb-01", ({"look": "runaway", "keep": 8, "full_every": 12},)),
-    ("metrics-tsdb-02", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 4 * DAY},)),
-    ("metrics-tsdb-03", ({"look": "runaway", "keep": 8, "full_every": 12, "phase": 8 * DAY},)),
-    ("new-service-01", ({"look": "first_inc", "keep": 8},)),
-    ("<i>odd</i> disk & 💾", ({"look": "odd_names", "keep": 8}, {"look": "plain", "keep": 4})),
-    ("import-2017", ({"look": "bare", "keep": 3},)),
+    Role("metrics-tsdb-01", (_runs_away(day=0),)),
+    Role("metrics-tsdb-02", (_runs_away(day=4),)),
+    Role("metrics-tsdb-03", (_runs_away(day=8),)),
+    Role("new-service-01", ({"peculiarity": "first_is_inc", "keep": 8},)),
+    Role(
+        "<i>odd</i> disk & 💾",
+        (
+            {"peculiarity": "odd_names", "keep": 8},
+            {"peculiarity": "plain_description", "keep": 4},
+        ),
+    ),
+    Role("import-2017", ({"peculiarity": "nulls", "keep": 3},)),
 )
 NEVER_BACKED_UP = ("tmp-build-99", "jump-host-root", "analytics-sandbox")
 _WORDS = (
@@ -153,7 +166,7 @@ _WORDS = (
 )
 _PLACES = ("prod", "test", "stage", "lab")
 _PARTS = ("data", "root", "log", "wal")
-FILL_KEEP = 14
+_SIZES_GB = (20, 50, 100, 200, 500, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,73 +176,84 @@ class Plan:
 
 
 def names_of(seed: int) -> UUID:
-    """The UUID5 namespace of one generated cloud."""
+    """Returns the UUID5 namespace of one generated cloud."""
     return uuid5(NAMESPACE_URL, f"https://vbs-simulator.example/{seed}")
 
 
 def make_plan(*, seed: int, backups: int, keep: int = FILL_KEEP) -> Plan:
-    """Disks and streams that hold exactly `backups` backups at any time; none at all for 0. `keep`:
-    of a plain disk.
+    """Returns volumes and streams that hold exactly `backups` backups at any time; none at all for
+    0. `keep`: of a plain volume.
     """
     if not backups:
         return Plan((), ())
     space = names_of(seed)
     volumes: list[SimulatedVolume] = []
     streams: list[Stream] = []
-    left = backups
-    for volume, plans in _volumes_and_streams(space, keep):
+    backups_left = backups
+    for volume, volume_streams in _volumes_and_streams(space, keep):
         volumes.append(volume)
-        for stream in plans:
-            streams.append(replace(stream, keep=min(stream.keep, left)))
-            left -= streams[-1].keep
-            if not left:
-                volumes += (
-                    _volume(space, index=-1 - i, name=name)
-                    for i, name in enumerate(NEVER_BACKED_UP)
-                )
+        for stream in volume_streams:
+            stream = replace(stream, keep=min(stream.keep, backups_left))
+            streams.append(stream)
+            backups_left -= stream.keep
+            if not backups_left:
+                volumes += _never_backed_up(space)
                 return Plan(tuple(volumes), tuple(streams))
     raise AssertionError("the stream of disks never ends")
 
 
+def _never_backed_up(space: UUID) -> list[SimulatedVolume]:
+    return [
+        _volume(space, index=-1 - position, name=name)
+        for position, name in enumerate(NEVER_BACKED_UP)
+    ]
+
+
 def _volumes_and_streams(space: UUID, keep: int) -> Iterator[tuple[SimulatedVolume, list[Stream]]]:
-    for index, (name, options) in enumerate(_ROLES):
-        volume = _volume(space, index=index, name=name)
-        given = [
-            _nightly(volume, space, keep=o) if isinstance(o, int) else _special(volume, space, k, o)
-            for k, o in enumerate(options)
-        ]
-        yield volume, given
-    index = len(_ROLES)
-    while True:
+    """Yields the volumes with a role, then plain ones without end."""
+    for index, role in enumerate(_ROLES):
+        volume = _volume(space, index=index, name=role.volume)
+        streams: list[Stream] = []
+        for position, options in enumerate(role.streams):
+            if isinstance(options, int):
+                streams.append(_nightly(volume, space, keep=options))
+            else:
+                streams.append(_special(volume, space, position, options))
+        yield volume, streams
+    for index in itertools.count(len(_ROLES)):
         volume = _volume(space, index=index, name=_name(index))
         yield volume, [replace(_nightly(volume, space, keep=keep), fail_one_in=80, cause=index)]
-        index += 1
 
 
 def _name(index: int) -> str:
-    word, place, part = _WORDS[index % 12], _PLACES[index // 5 % 4], _PARTS[index // 3 % 4]
+    word = _WORDS[index % 12]
+    place = _PLACES[index // 5 % 4]
+    part = _PARTS[index // 3 % 4]
     return f"{word}-{place}-{index:02d}-{part}"
 
 
 def _volume(space: UUID, *, index: int, name: str) -> SimulatedVolume:
     volume_id = uuid5(space, f"disk {index}")
-    dice = volume_id.int
-    size = (20, 50, 100, 200, 500, 1000)[dice % 6]
+    random_number = volume_id.int
+    size_gb = _SIZES_GB[random_number % 6]
+    is_plain = index >= len(_ROLES)
     return SimulatedVolume(
         index=index,
         volume_id=str(volume_id),
         name=name,
-        size_gb=size,
-        base_mb=size * (100 + dice // 7 % 300),
-        growth_mb=size * (dice // 11 % 10) // 10,
+        size_gb=size_gb,
+        base_mb=size_gb * (100 + random_number // 7 % 300),
+        growth_mb=size_gb * (random_number // 11 % 10) // 10,
         bootable=name.endswith("root"),
-        encrypted=name == "hr-vault" or (index >= len(_ROLES) and index % 20 == 0),
+        encrypted=name == "hr-vault" or (is_plain and index % 20 == 0),
         listed=not name.startswith("removed"),
     )
 
 
 def _night(volume: SimulatedVolume) -> int:
-    """Seconds after midnight UTC at which the disk's policy runs: between 19:00 and 05:00."""
+    """Returns the second after midnight UTC at which the volume's policy runs: between 19:00 and
+    05:00.
+    """
     return (19 * HOUR + int(volume.volume_id[:8], 16) % (10 * HOUR)) % DAY
 
 
@@ -243,9 +267,9 @@ def _nightly(volume: SimulatedVolume, space: UUID, *, keep: int) -> Stream:
     )
 
 
-def _special(volume: SimulatedVolume, space: UUID, place: int, options: dict[str, Any]) -> Stream:
-    start = _nightly(volume, space, keep=10)
-    options = dict(options)
-    if options.get("period", DAY) % DAY == 0:
-        options["phase"] = options.get("phase", 0) + start.phase
-    return replace(start, key=f"{space}/{volume.index}/{place}", **options)
+def _special(volume: SimulatedVolume, space: UUID, position: int, special: Special) -> Stream:
+    nightly = _nightly(volume, space, keep=10)
+    stream = replace(nightly, key=f"{space}/{volume.index}/{position}", **special)
+    if stream.period % DAY == 0:  # It begins at the hour of the policy, some days later.
+        return replace(stream, phase=special.get("phase", 0) + nightly.phase)
+    return stream

@@ -2,30 +2,27 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from backups.simulator.body import Form
 from backups.simulator.store import Row
+from backups.vbs.json_object import JsonObject
 
 
-def quota_body(rows: Sequence[Row], now: float, form: Form) -> dict[str, Any]:
-    """Backups by number and by GB of their source disks; the limit is a quarter above what is used.
+def quota_body(rows: Sequence[Row], now: float, form: Form) -> JsonObject:
+    """Returns backups by number and by GB of their source volumes; the limit is a quarter above
+    what is used.
 
     The documented example spells the second type with a blank; so does this one.
     """
-    used = len(rows)
-    gigabytes = sum(json.loads(row.encode(now, form)).get("size") or 0 for row in rows)
-    return {
-        "quotas": {
-            "id": form.project_id,
-            "resources": [
-                {"type": "backups", "used": used, "reserved": 0, "quota": max(20, used * 5 // 4)},
-                {
-                    "type": "backup_ gigabytes",
-                    "used": gigabytes,
-                    "reserved": 0,
-                    "quota": max(1000, gigabytes * 5 // 4),
-                },
-            ],
-        }
-    }
+    gigabytes = 0
+    for row in rows:
+        gigabytes += json.loads(row.encode(now, form)).get("size") or 0
+    resources = [
+        _resource("backups", used=len(rows), least=20),
+        _resource("backup_ gigabytes", used=gigabytes, least=1000),
+    ]
+    return {"quotas": {"id": form.project_id, "resources": resources}}
+
+
+def _resource(resource_type: str, *, used: int, least: int) -> JsonObject:
+    return {"type": resource_type, "used": used, "reserved": 0, "quota": max(least, used * 5 // 4)}

@@ -1,4 +1,4 @@
-"""What was asked: one record for each request, and how many requests there were at once."""
+"""The record of each request, and how many requests there were at once."""
 
 import threading
 from collections import Counter, deque
@@ -55,7 +55,7 @@ class Log:
             return list(self._requests)
 
     def forget(self) -> None:
-        """Drop all records and the highest counts."""
+        """Drops all records and the highest counts."""
         with self._lock:
             self._requests.clear()
             self.count = 0

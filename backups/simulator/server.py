@@ -1,6 +1,7 @@
 """Sockets: HTTP/1.1 with kept-alive connections, and the faults that only a wire can have."""
 
 import itertools
+import math
 import os
 import socket
 import struct
@@ -9,20 +10,26 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from backups.simulator.errors import REASONS
 from backups.simulator.faults import Fault
 from backups.simulator.message import Answer, Question
 
-CHUNK = 64 * 1024
-DRIPS = 100  # into how many pieces a slow answer is cut
-Pieces = Iterator[tuple[bytes, float]]  # bytes, and the seconds to wait after them
+CHUNK = 64 * 1024  # Bytes.
+DRIPS = 100  # Into how many pieces a slow answer is cut.
+
+
+class Piece(NamedTuple):
+    """Bytes to send, and the seconds to wait after them."""
+
+    data: bytes
+    wait: float = 0
 
 
 class Reply(Protocol):
-    """What the simulator says to one request. `done` is called just before the last byte, or when
-    none will come.
+    """What the simulator answers to one request. `done` is called just before the last byte, or
+    when none will come.
     """
 
     answer: Answer
@@ -53,16 +60,16 @@ class Handler(BaseHTTPRequestHandler):
         reply = self.server.simulation.reply(Question.of(self.command, self.path, headers, body))
         kind = reply.fault.kind if reply.fault else ""
         try:
-            if kind in ("hang", "reset") and reply.fault:
-                self._say_nothing(reply, reply.fault)
+            if reply.fault is not None and kind in ("hang", "reset"):
+                self._send_nothing(reply, reply.fault)
             else:
-                self._say(reply, kind)
+                self._send(reply, kind)
         finally:
-            reply.done(None)  # the client left before the end
+            reply.done(None)  # Only counts when the client left before the end.
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
 
-    def _say_nothing(self, reply: Reply, fault: Fault) -> None:
+    def _send_nothing(self, reply: Reply, fault: Fault) -> None:
         self.close_connection = True
         if fault.kind == "hang":
             self.server.simulation.stopping.wait(3600 if fault.seconds is None else fault.seconds)
@@ -73,56 +80,65 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
 
-    def _say(self, reply: Reply, kind: str) -> None:
+    def _send(self, reply: Reply, kind: str) -> None:
         if kind in ("huge", "truncated"):
             self.close_connection = True
-        pieces = list(self._pieces(reply, kind)) if kind != "huge" else self._pieces(reply, kind)
-        last: tuple[bytes, float] | None = None
+        pieces = self._pieces(reply, kind)
+        last = next(pieces)
         for piece in pieces:
-            if last is not None:
-                self.wfile.write(last[0])
-                if last[1]:
-                    self.server.simulation.stopping.wait(last[1])
+            self.wfile.write(last.data)
+            if last.wait:
+                self.server.simulation.stopping.wait(last.wait)
             last = piece
         reply.done(reply.answer.status)
-        self.wfile.write(last[0] if last else b"")
+        self.wfile.write(last.data)
         self.wfile.flush()
 
-    def _pieces(self, reply: Reply, kind: str) -> Pieces:
-        answer, fault = reply.answer, reply.fault
+    def _pieces(self, reply: Reply, kind: str) -> Iterator[Piece]:
+        answer = reply.answer
+        fault = reply.fault
         body = b"" if self.command == "HEAD" else answer.body
-        if kind == "huge" and fault:
-            yield self._head(answer, [("Transfer-Encoding", "chunked")]), 0
+        if kind == "huge" and fault is not None:
+            yield Piece(self._head(answer, "Transfer-Encoding", "chunked"))
             yield from _huge(fault.size)
             return
-        promised = len(answer.body) + (1000 if kind == "truncated" else 0)
-        head = self._head(answer, [("Content-Length", str(promised))])
-        seconds = 30.0 if fault is None or fault.seconds is None else fault.seconds
+        promised = len(answer.body)
+        if kind == "truncated":
+            promised += 1000
+        head = self._head(answer, "Content-Length", str(promised))
+        seconds = 30.0
+        if fault is not None and fault.seconds is not None:
+            seconds = fault.seconds
         if kind == "slow_header":
             yield from _drip(head, seconds)
-            yield body, 0
+            yield Piece(body)
         elif kind == "slow_body":
-            yield head, 0
+            yield Piece(head)
             yield from _drip(body, seconds)
         else:
-            yield head + body, 0
+            yield Piece(head + body)
 
-    def _head(self, answer: Answer, framing: list[tuple[str, str]]) -> bytes:
+    def _head(self, answer: Answer, framing: str, value: str) -> bytes:
+        """Returns status line and headers; `framing` is the header that tells where the body
+        ends.
+        """
         number = f"{next(self._numbers):012x}"
-        ids = {"X-Openstack-Request-Id": f"req-{number}", "X-Compute-Request-Id": f"req-{number}"}
-        lines = [
-            f"HTTP/1.1 {answer.status} "
-            f"{REASONS.get(answer.status, 'OK' if answer.status < 300 else 'Status')}"
-        ]
-        fields = [
-            ("Date", self.server.simulation.now().strftime("%a, %d %b %Y %H:%M:%S GMT")),
-            ("Server", "vbs-simulator"),
-            ("Content-Type", answer.content_type),
-            *({"X-Request-Id": number} | ids | dict(answer.headers)).items(),
-            *framing,
-            *([("Connection", "close")] if self.close_connection else []),
-        ]
-        lines += [f"{name}: {value}" for name, value in fields]
+        default_reason = "OK" if answer.status < 300 else "Status"
+        reason = REASONS.get(answer.status, default_reason)
+        headers = {
+            "Date": self.server.simulation.now().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+            "Server": "vbs-simulator",
+            "Content-Type": answer.content_type,
+            "X-Request-Id": number,
+            "X-Openstack-Request-Id": f"req-{number}",
+            "X-Compute-Request-Id": f"req-{number}",
+        }
+        headers.update(answer.headers)
+        headers[framing] = value
+        if self.close_connection:
+            headers["Connection"] = "close"
+        lines = [f"HTTP/1.1 {answer.status} {reason}"]
+        lines += [f"{name}: {text}" for name, text in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def handle(self) -> None:
@@ -135,22 +151,30 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing is printed: the requests are kept as records."""
 
 
-def _drip(data: bytes, seconds: float) -> Pieces:
-    step = max(1, -(-len(data) // DRIPS))
-    pieces = [data[at : at + step] for at in range(0, len(data), step)] or [b""]
-    return ((piece, seconds / len(pieces)) for piece in pieces)
+def _drip(data: bytes, seconds: float) -> Iterator[Piece]:
+    """Spreads bytes over so many seconds."""
+    if not data:
+        yield Piece(b"", seconds)
+        return
+    step = math.ceil(len(data) / DRIPS)
+    starts = range(0, len(data), step)
+    for start in starts:
+        yield Piece(data[start : start + step], seconds / len(starts))
 
 
-def _huge(size: int) -> Pieces:
-    """One JSON object of `size` bytes in chunks."""
-    begin, end = b'{"backup": {"padding": "', b'"}}'
-    yield _chunk(begin), 0
-    left = size - len(begin) - len(end)
+def _huge(size: int) -> Iterator[Piece]:
+    """Yields one JSON object of `size` bytes in chunks."""
+    begin = b'{"backup": {"padding": "'
+    end = b'"}}'
+    yield Piece(_chunk(begin))
+    bytes_left = size - len(begin) - len(end)
     filler = _chunk(b"a" * CHUNK)
-    while left > 0:
-        yield (filler if left >= CHUNK else _chunk(b"a" * left)), 0
-        left -= CHUNK
-    yield _chunk(end) + b"0\r\n\r\n", 0
+    while bytes_left >= CHUNK:
+        yield Piece(filler)
+        bytes_left -= CHUNK
+    if bytes_left > 0:
+        yield Piece(_chunk(b"a" * bytes_left))
+    yield Piece(_chunk(end) + b"0\r\n\r\n")
 
 
 def _chunk(data: bytes) -> bytes:
@@ -182,20 +206,21 @@ class Server(ThreadingHTTPServer):
                 self._workers.discard(thread)
 
     def cut(self, *, seconds: float) -> None:
-        """Close every connection and wait for its thread, all together no longer than `seconds`."""
+        """Closes every connection and waits for its thread, all together no longer than
+        `seconds`.
+        """
         with self._guard:
-            connections, workers = list(self._open), list(self._workers)
+            connections = list(self._open)
+            workers = list(self._workers)
         for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # it is closed already
+            except OSError:  # It is closed already.
                 continue
         for worker in workers:
             worker.join(seconds / max(1, len(workers)))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are no news; anything else is a defect of the simulator and is
-        told.
-        """
+        """Prints what is a defect of the simulator; clients that hang up are no news."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from backups.simulator.account import Account
@@ -15,19 +15,15 @@ from backups.simulator.errors import error, gateway, no_such_api, no_such_backup
 from backups.simulator.faults import Fault
 from backups.simulator.keystone import Keystone, Verdict
 from backups.simulator.listing import Paging
-from backups.simulator.lists import ListCall, backup_list, volume_list, written
+from backups.simulator.lists import ListCall, backup_list, encoded, volume_list
 from backups.simulator.message import Answer, Question, answer_json
 from backups.simulator.quota import quota_body
 from backups.simulator.signing import KeyGuard, is_signed
-from backups.simulator.store import Given, Store
+from backups.simulator.store import Store, VerbatimBackup
 from backups.simulator.volumes import Volumes
 from backups.simulator.xml import as_xml
 
 Resource = Literal["backup", "backups", "volume", "volumes", "quota"]
-_PREFIXES = {
-    "vbs": ((r"/v2", "backup backups quota"), (r"/evs/v[23]", "volume volumes")),
-    "cinder": ((r"/volume/v3", "backup backups volume volumes"),),
-}
 _PATHS: dict[Resource, str] = {
     "quota": r"/cloudbackups/quota/?",
     "backups": r"/backups(?P<detail>/detail)?/?",
@@ -37,16 +33,28 @@ _PATHS: dict[Resource, str] = {
 }
 _MICROVERSION = re.compile(r"volume 3\.(\d+)")
 NEWEST_MINOR = 71
-LISTS = re.compile(_PATHS["backups"] + "$|" + _PATHS["volumes"].replace("<detail>", "<more>") + "$")
+LISTS = re.compile(r"/(backups|volumes)(/detail)?/?$")
 
 
-def _routes(flavor: str) -> list[tuple[Resource, re.Pattern[str]]]:
+class Route(NamedTuple):
+    resource: Resource
+    pattern: re.Pattern[str]
+
+
+def _routes(flavor: str) -> list[Route]:
+    if flavor == "cinder":
+        return [_route("/volume/v3", resource) for resource in _PATHS if resource != "quota"]
     return [
-        (resource, re.compile(rf"{prefix}/(?P<project>[^/]+){path}"))
-        for prefix, resources in _PREFIXES[flavor]
-        for resource, path in _PATHS.items()
-        if resource in resources.split()
+        _route("/v2", "quota"),
+        _route("/v2", "backups"),
+        _route("/v2", "backup"),
+        _route("/evs/v[23]", "volumes"),
+        _route("/evs/v[23]", "volume"),
     ]
+
+
+def _route(prefix: str, resource: Resource) -> Route:
+    return Route(resource, re.compile(rf"{prefix}/(?P<project>[^/]+){_PATHS[resource]}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,11 @@ class Call:
 
 
 def backup_id_of(path: str) -> str | None:
-    """The ID, in lower case, in the path of a single GET."""
+    """Returns the ID, in lower case, in the path of a single GET."""
     parts = path.rstrip("/").split("/")
-    single = len(parts) > 2 and parts[-2] == "backups" and parts[-1] != "detail"
-    return parts[-1].lower() if single else None
+    if len(parts) > 2 and parts[-2] == "backups" and parts[-1] != "detail":
+        return parts[-1].lower()
+    return None
 
 
 class Service:
@@ -91,8 +100,12 @@ class Service:
         volumes: Volumes,
         switches: Switches,
     ) -> None:
-        self._account, self._keystone, self._guard = account, keystone, guard
-        self._store, self._volumes, self._switches = store, volumes, switches
+        self._account = account
+        self._keystone = keystone
+        self._guard = guard
+        self._store = store
+        self._volumes = volumes
+        self._switches = switches
         self._routes = _routes(switches.flavor)
         self._handlers: dict[Resource, Callable[[Call], Answer]] = {
             "backup": self._backup,
@@ -103,18 +116,18 @@ class Service:
         }
 
     def refusal(self, question: Question, *, now: datetime) -> Answer | None:
-        """The answer to a sender who is not known; None for a good token or signature. To be asked
-        once a request.
+        """Returns the answer to a sender who is not known; None for a good token or signature. To
+        be called once a request.
         """
         if is_signed(question.headers):
             why = self._guard.refusal(question, now=now)
-            return (
-                gateway(401, "0301", f"Incorrect IAM authentication information: {why}")
-                if why
-                else None
-            )
+            if why is None:
+                return None
+            return gateway(401, "0301", f"Incorrect IAM authentication information: {why}")
         verdict = self._keystone.check(question.headers.get("x-auth-token"))
-        return None if verdict == "good" else _refused(verdict, flavor=self._switches.flavor)
+        if verdict == "good":
+            return None
+        return _refused(verdict, flavor=self._switches.flavor)
 
     def answer(
         self,
@@ -126,10 +139,8 @@ class Service:
     ) -> Answer:
         if question.path.startswith("/v3"):
             return self._identity(question, faults)
-        if self._switches.flavor == "cinder" and question.path.rstrip("/") in (
-            "/volume",
-            "/volume/v3",
-        ):
+        is_version_call = question.path.rstrip("/") in ("/volume", "/volume/v3")
+        if is_version_call and self._switches.flavor == "cinder":
             return self._cinder_versions()
         answer = self._routed(question, faults, refusal)
         return as_xml(answer) if question.wants_xml else answer
@@ -139,39 +150,43 @@ class Service:
         if path == "/v3" and question.method == "GET":
             return self._keystone.version()
         if path == "/v3/auth/tokens" and question.method == "POST":
-            return (
-                error(401, "keystone")
-                if "refused_sign_in" in faults
-                else self._keystone.sign_in(question)
-            )
+            if "refused_sign_in" in faults:
+                return error(401, "keystone")
+            return self._keystone.sign_in(question)
         return error(404, "keystone", message="Could not find the requested resource.")
 
     def _cinder_versions(self) -> Answer:
-        link = {"rel": "self", "href": f"{self._keystone.url}/volume/v3/"}
-        numbers = {"version": f"3.{NEWEST_MINOR}", "min_version": "3.0"}
-        return answer_json(
-            {"versions": [{"id": "v3.0", "status": "CURRENT", **numbers, "links": [link]}]}
-        )
+        version = {
+            "id": "v3.0",
+            "status": "CURRENT",
+            "version": f"3.{NEWEST_MINOR}",
+            "min_version": "3.0",
+            "links": [{"rel": "self", "href": f"{self._keystone.url}/volume/v3/"}],
+        }
+        return answer_json({"versions": [version]})
 
     def _routed(
         self, question: Question, faults: Mapping[str, Fault], refusal: Answer | None
     ) -> Answer:
-        """The gateway looks for the path first, then at the sender, then the service at the
-        rest.
-        """
-        matches = (
-            (resource, pattern.fullmatch(question.path)) for resource, pattern in self._routes
-        )
-        resource, match = next(((r, m) for r, m in matches if m), (None, None))
-        if resource is None or match is None:
-            return (
-                no_such_api()
-                if self._switches.flavor == "vbs"
-                else error(404, "text", message="Not found.")
-            )
-        parts = match.groupdict()
+        """The gateway checks the path first, then the sender, then the service checks the rest."""
+        for route in self._routes:
+            match = route.pattern.fullmatch(question.path)
+            if match is not None:
+                return self._answer_of(route.resource, match.groupdict(), question, faults, refusal)
+        if self._switches.flavor == "vbs":
+            return no_such_api()
+        return error(404, "text", message="Not found.")
+
+    def _answer_of(
+        self,
+        resource: Resource,
+        parts: Mapping[str, str | None],
+        question: Question,
+        faults: Mapping[str, Fault],
+        refusal: Answer | None,
+    ) -> Answer:
         refusal = refusal or self._foreign(parts["project"])
-        if refusal:
+        if refusal is not None:
             return refusal
         if question.method != "GET":
             return error(405)
@@ -181,8 +196,10 @@ class Service:
         answer = self._handlers[resource](Call(question, parts, form, faults, self._store.now()))
         return _versioned(answer, form) if form.flavor == "cinder" else answer
 
-    def _foreign(self, project: str) -> Answer | None:
-        """The path's project must be the token's (§11, trap 21)."""
+    def _foreign(self, project: str | None) -> Answer | None:
+        """Returns the refusal of another project: the path's project must be the token's (§11, trap
+        21).
+        """
         if project == self._account.project_id:
             return None
         if self._switches.flavor == "cinder":
@@ -190,31 +207,32 @@ class Service:
         return gateway(403, "0302", "The project of the token is not the project of the URL")
 
     def _form(self, question: Question) -> Form | Answer:
+        """Returns how to write the answer, or the error for a microversion that is not known."""
         switches = self._switches
         form = Form(
             switches.flavor, self._account.project_id, self._keystone.url, switches.type_full
         )
-        asked = question.headers.get("openstack-api-version", "").strip()
-        if switches.flavor != "cinder" or not asked:
+        version = question.headers.get("openstack-api-version", "").strip()
+        if switches.flavor != "cinder" or not version:
             return form
-        match = _MICROVERSION.fullmatch(asked)
-        minor = NEWEST_MINOR if asked == "volume latest" else int(match[1]) if match else -1
-        if not 0 <= minor <= NEWEST_MINOR:
-            return error(
-                406,
-                message=f"Version {asked} is not supported by the API. Maximum is "
-                f"3.{NEWEST_MINOR}.",
-            )
-        return replace(form, minor=minor)
+        if version == "volume latest":
+            return replace(form, minor=NEWEST_MINOR)
+        match = _MICROVERSION.fullmatch(version)
+        if match is not None and int(match[1]) <= NEWEST_MINOR:
+            return replace(form, minor=int(match[1]))
+        return error(
+            406,
+            message=f"Version {version} is not supported by the API. Maximum is 3.{NEWEST_MINOR}.",
+        )
 
     def _backup(self, call: Call) -> Answer:
         backup_id = call.parts["id"] or ""
         row = self._store.find(backup_id) if _is_uuid(backup_id) else None
         if row is None:
             return no_such_backup(backup_id)
-        if isinstance(row, Given) and row.text and call.form.flavor == "vbs":
+        if isinstance(row, VerbatimBackup) and row.text and call.form.flavor == "vbs":
             return Answer(200, row.text)
-        return Answer(200, b'{"backup": ' + written(row, call.now, call.form) + b"}")
+        return Answer(200, b'{"backup": ' + encoded(row, call.now, call.form) + b"}")
 
     def _backups(self, call: Call) -> Answer:
         return backup_list(self._store.rows(), self._list_call(call))
@@ -227,24 +245,23 @@ class Service:
     def _volume(self, call: Call) -> Answer:
         if not self._switches.volumes_allowed:
             return error(403, message="Policy doesn't allow volume:get to be performed.")
-        found = self._volumes.find(call.parts["id"] or "", call.form)
-        if found is None:
+        volume = self._volumes.find(call.parts["id"] or "", call.form)
+        if volume is None:
             return error(404, message=f"Volume {call.parts['id']} could not be found.")
-        return answer_json({"volume": found})
+        return answer_json({"volume": volume})
 
     def _list_call(self, call: Call) -> ListCall:
         base = f"{INTERNAL_HOST}/{self._account.project_id}"
         if self._switches.flavor == "cinder":
             base = f"{self._keystone.url}/volume/v3/{self._account.project_id}"
-        detail = call.parts["detail"] is not None
         return ListCall(
-            call.question.arguments,
-            detail,
-            call.form,
-            base,
-            self._switches.paging,
-            call.faults,
-            call.now,
+            arguments=call.question.arguments,
+            detail=call.parts["detail"] is not None,
+            form=call.form,
+            base=base,
+            paging=self._switches.paging,
+            faults=call.faults,
+            now=call.now,
         )
 
     def _quota(self, call: Call) -> Answer:

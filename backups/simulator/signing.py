@@ -24,22 +24,17 @@ def _quoted(text: str) -> str:
 
 
 def canonical_request(question: Question, signed: list[str]) -> str:
-    """`signed` are the lower-case names of the signed headers in their order; a missing header
-    counts as empty.
+    """Returns the text that is signed. `signed` are the lower-case names of the signed headers in
+    their order; a missing header counts as empty.
     """
     path = "/".join(_quoted(unquote(part)) for part in question.raw_path.split("/"))
+    if not path.endswith("/"):
+        path += "/"
     pairs = sorted(parse_qsl(question.query, keep_blank_values=True))
-    return "\n".join(
-        [
-            question.method,
-            path if path.endswith("/") else f"{path}/",
-            "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs),
-            *(f"{name}:{question.headers.get(name, '').strip()}" for name in signed),
-            "",
-            ";".join(signed),
-            hashlib.sha256(question.body).hexdigest(),
-        ]
-    )
+    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+    headers = [f"{name}:{question.headers.get(name, '').strip()}" for name in signed]
+    body_hash = hashlib.sha256(question.body).hexdigest()
+    return "\n".join([question.method, path, query, *headers, "", ";".join(signed), body_hash])
 
 
 def signature(secret_key: str, *, date: str, canonical: str) -> str:
@@ -54,41 +49,45 @@ class KeyGuard:
     """
 
     def __init__(self, *, access_key: str, secret_key: str) -> None:
-        self._access_key, self._secret_key = access_key, secret_key
+        self._access_key = access_key
+        self._secret_key = secret_key
         self._lock = threading.Lock()
         self.wrong_tries = 0
         self._locked_until: datetime | None = None
 
     def refusal(self, question: Question, *, now: datetime) -> str | None:
-        """Why this request is refused, or None when its signature is right."""
+        """Returns why this request is refused, or None when its signature is right."""
         with self._lock:
-            if self._locked_until and now < self._locked_until:
-                return "the access key is locked after too many wrong tries"
-            if self._locked_until:
-                self._locked_until, self.wrong_tries = None, 0
+            if self._locked_until is not None:
+                if now < self._locked_until:
+                    return "the access key is locked after too many wrong tries"
+                self._locked_until = None
+                self.wrong_tries = 0
             problem = self._problem(question, now)
             self.wrong_tries = self.wrong_tries + 1 if problem else 0
-            self._locked_until = now + LOCKED_FOR if self.wrong_tries > WRONG_TRIES else None
+            if self.wrong_tries > WRONG_TRIES:
+                self._locked_until = now + LOCKED_FOR
             return problem
 
     def _problem(self, question: Question, now: datetime) -> str | None:
-        parts = _HEADER.fullmatch(question.headers.get("authorization", ""))
-        if parts is None:
+        header = _HEADER.fullmatch(question.headers.get("authorization", ""))
+        if header is None:
             return "Authorization format incorrect"
-        access_key, signed = parts[1], parts[2].split(";")
+        access_key = header[1]
+        signed = header[2].split(";")
         if not {"host", "x-sdk-date"} <= set(signed):
             return "host and x-sdk-date must be signed"
         date = question.headers.get("x-sdk-date", "")
-        if not _recent(date, now):
+        if not _is_recent(date, now):
             return "the signature date is expired"
-        expected = signature(
-            self._secret_key, date=date, canonical=canonical_request(question, signed)
-        )
-        right = access_key == self._access_key and hmac.compare_digest(expected, parts[3])
-        return None if right else "verify aksk signature fail"
+        canonical = canonical_request(question, signed)
+        expected = signature(self._secret_key, date=date, canonical=canonical)
+        if access_key != self._access_key or not hmac.compare_digest(expected, header[3]):
+            return "verify aksk signature fail"
+        return None
 
 
-def _recent(date: str, now: datetime) -> bool:
+def _is_recent(date: str, now: datetime) -> bool:
     try:
         stamped = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The simulator as one object: start it, ask it over HTTP, look at what was asked, break it."""
+"""The simulator as one object: start it, ask it over HTTP, read the records, break it."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -19,18 +19,18 @@ from backups.simulator.record import Log, Request, carries_secret, without_secre
 from backups.simulator.server import Server
 from backups.simulator.service import LISTS, Service, Switches, backup_id_of
 from backups.simulator.signing import KeyGuard
-from backups.simulator.store import Given, Store
+from backups.simulator.store import Store, VerbatimBackup
 from backups.simulator.timeline import AVAILABLE
 from backups.simulator.volumes import Volumes
 from backups.vbs import seed_example
 
 STOP_SECONDS = 1.0
-POLL_SECONDS = 0.02  # how soon the server notices that it is to stop
+POLL_SECONDS = 0.02  # How soon the server notices that it is to stop.
 
 
 def utc_now() -> datetime:
-    """The machine's clock: a server is an edge, and this is where it reads the time unless it is
-    handed in.
+    """Returns the machine's time: a server is an edge, and this is where it reads the time unless
+    it is handed in.
     """
     return datetime.now(UTC)
 
@@ -41,13 +41,15 @@ class _Reply:
     def __init__(
         self, answer: Answer, fault: Fault | None, leave: Callable[[int | None], None]
     ) -> None:
-        self.answer, self.fault, self._leave = answer, fault, leave
-        self._left = False
+        self.answer = answer
+        self.fault = fault
+        self._leave = leave
+        self._is_done = False
 
     def done(self, status: int | None) -> None:
-        """Only the first call counts."""
-        if not self._left:
-            self._left = True
+        """Records the request; only the first call counts."""
+        if not self._is_done:
+            self._is_done = True
             self._leave(status)
 
 
@@ -82,18 +84,21 @@ class Simulator:
     ) -> None:
         if flavor not in ("vbs", "cinder") or paging not in ("marker", "offset"):
             raise ValueError("flavor is vbs or cinder, paging is marker or offset.")
-        self.account, self.flavor, self.now, self.latency_ms = Account(), flavor, clock, latency_ms
-        account = self.account
-        self.project_id, self.username, self.password = (
-            account.project_id,
-            account.username,
-            account.password,
-        )
-        self.access_key, self.secret_key = account.access_key, account.secret_key
+        account = Account()
+        self.account = account
+        self.flavor = flavor
+        self.now = clock
+        self.latency_ms = latency_ms
+        self.project_id = account.project_id
+        self.username = account.username
+        self.password = account.password
+        self.access_key = account.access_key
+        self.secret_key = account.secret_key
         self.application_credential_id = account.application_credential_id
         self.application_credential_secret = account.application_credential_secret
         self.stopping = threading.Event()
-        self._log, self._faults = Log(keep=keep_requests), Faults(seed=seed)
+        self._log = Log(keep=keep_requests)
+        self._faults = Faults(seed=seed)
         self._server = Server(port, self)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -162,38 +167,39 @@ class Simulator:
     @property
     def vbs_endpoint(self) -> str:
         """Base URL of the backups, the project ID included."""
-        return f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'v2'}/{self.project_id}"
+        path = "volume/v3" if self.flavor == "cinder" else "v2"
+        return f"{self.url}/{path}/{self.project_id}"
 
     @property
     def volume_endpoint(self) -> str:
-        return (
-            f"{self.url}/{'volume/v3' if self.flavor == 'cinder' else 'evs/v2'}/{self.project_id}"
-        )
+        """Base URL of the volumes, the project ID included."""
+        path = "volume/v3" if self.flavor == "cinder" else "evs/v2"
+        return f"{self.url}/{path}/{self.project_id}"
 
     def issue_token(self) -> str:
-        """A good token of the project, without a sign-in."""
+        """Returns a good token of the project, without a sign-in."""
         return self._keystone.issue()
 
     def cloud_entry(self, *, auth: str = "password", **extra: Any) -> dict[str, Any]:
-        """One entry of clouds.yaml; `auth`: password, v3applicationcredential, token or aksk."""
+        """Returns one entry of clouds.yaml; `auth`: password, v3applicationcredential, token or
+        aksk.
+        """
         token = self.issue_token() if auth == "token" else ""
-        return (
-            cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor)
-            | extra
-        )
+        entry = cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor)
+        return entry | extra
 
     def clouds_yaml(self, name: str = "demo", *, auth: str = "password", **extra: Any) -> str:
         return clouds_yaml({name: self.cloud_entry(auth=auth, **extra)})
 
     # Content
 
-    def add(self, body: dict[str, Any], *, vanish: bool = False, listed: bool = True) -> str:
-        """Serve this inner backup object as it is under its `id`; the ID is returned.
+    def add(self, body: Mapping[str, object], *, vanish: bool = False, listed: bool = True) -> str:
+        """Serves this inner backup object as it is under its `id`, and returns the ID.
 
         `vanish`: the single GET finds it once, then it is gone. `listed`: whether list calls name
         it.
         """
-        self._store.add(Given(body, vanish=vanish, listed=listed))
+        self._store.add(VerbatimBackup(body, vanish=vanish, listed=listed))
         return str(body["id"])
 
     def add_envelope(
@@ -202,7 +208,9 @@ class Simulator:
         return self.add(envelope["backup"], vanish=vanish, listed=listed)
 
     def remove(self, backup_id: str) -> None:
-        """From now on it is 404 itemNotFound and in no list, be it added, created or generated."""
+        """Makes it 404 itemNotFound and in no list from now on, be it added, created or
+        generated.
+        """
         self._store.remove(backup_id)
 
     def create(
@@ -216,7 +224,7 @@ class Simulator:
         fail: str | None = None,
         size_gb: int = 10,
     ) -> str:
-        """Begin a backup that takes `seconds` by the clock and ends available, or in error for the
+        """Begins a backup that takes `seconds` by the clock and ends available, or in error for the
         reason `fail`.
         """
 
@@ -236,15 +244,15 @@ class Simulator:
 
         return self._store.create(facts, seconds=seconds, fail=fail)
 
-    def add_volume(self, body: dict[str, Any]) -> None:
-        """Put this object into the volume list as it is."""
+    def add_volume(self, body: Mapping[str, object]) -> None:
+        """Puts this object into the volume list as it is."""
         self._volumes.add(body)
 
     def remove_volume(self, volume_id: str) -> None:
         self._volumes.remove(volume_id)
 
     def unlist_volumes(self, *volume_ids: str) -> None:
-        """From now on the volume list lacks just these, although the single GET finds them."""
+        """Makes the volume list lack just these from now on, although the single GET finds them."""
         self._volumes.unlist(volume_ids)
 
     @property
@@ -263,7 +271,7 @@ class Simulator:
 
     @property
     def requests(self) -> list[Request]:
-        """Records of what was asked, oldest first (a copy)."""
+        """The records of the requests, oldest first (a copy)."""
         return self._log.requests
 
     @property
@@ -287,28 +295,34 @@ class Simulator:
     def forget_requests(self) -> None:
         self._log.forget()
 
+    def _take_faults(self, question: Question, backup_id: str | None) -> list[Fault]:
+        target = question.path
+        if question.query:
+            target += f"?{question.query}"
+        is_sign_in = question.method == "POST" and question.path.rstrip("/") == "/v3/auth/tokens"
+        is_list = LISTS.search(question.path) is not None and backup_id is None
+        return self._faults.take(target=target, is_sign_in=is_sign_in, is_list=is_list)
+
     # The server's side
 
     def reply(self, question: Question) -> _Reply:
-        """Answer one request; called by the server's threads."""
+        """Answers one request; called by the server's threads."""
         backup_id = backup_id_of(question.path) if question.method == "GET" else None
         self._log.enter(backup_id)
         if self.latency_ms:
             self.stopping.wait(self.latency_ms / 1000)
         now = self.now()
-        target = question.path + (f"?{question.query}" if question.query else "")
-        sign_in = question.method == "POST" and question.path.rstrip("/") == "/v3/auth/tokens"
-        is_list = LISTS.search(question.path) is not None and backup_id is None
-        taken = {
-            fault.kind: fault
-            for fault in self._faults.take(target=target, sign_in=sign_in, is_list=is_list)
-        }
-        single = next((fault for fault in taken.values() if fault.kind not in OF_LISTS), None)
-        if "expired_token" in taken:
+        faults: dict[str, Fault] = {}
+        single: Fault | None = None
+        for fault in self._take_faults(question, backup_id):
+            faults[fault.kind] = fault
+            if fault.kind not in OF_LISTS:
+                single = fault
+        if "expired_token" in faults:
             self._keystone.revoke_all()
         refusal = self._service.refusal(question, now=now)
-        answer = self._service.answer(question, taken, refusal=refusal, now=now)
-        if single:
+        answer = self._service.answer(question, faults, refusal=refusal, now=now)
+        if single is not None:
             answer = distort(answer, single, question, now=now)
 
         def leave(status: int | None) -> None:

@@ -4,9 +4,10 @@ the clock.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID, uuid5
 
 from backups.simulator.body import Facts, Form, write
@@ -29,59 +30,69 @@ class Row(Protocol):
     def encode(self, now: float, form: Form) -> bytes: ...
 
 
-def _seconds(text: Any) -> float:
-    """The time in `created_at`, for sorting alone; what is no time sorts first."""
+def _seconds(text: object) -> float:
+    """Returns the time in `created_at`, for sorting alone; what is no time sorts first."""
     try:
         return datetime.fromisoformat(str(text)).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return 0.0
 
 
-class Given:
-    """A backup served exactly as it was given."""
+class VerbatimBackup:
+    """A backup served exactly as it was put in. `vanish`: the single GET finds it once; `text`: the
+    whole answer, byte for byte.
+    """
 
     def __init__(
         self,
-        body: dict[str, Any],
+        body: Mapping[str, object],
         *,
         vanish: bool = False,
         listed: bool = True,
         text: bytes | None = None,
     ) -> None:
         self.id = str(body["id"])
-        self.body, self.vanish, self.listed, self.text = body, vanish, listed, text
+        self.vanish = vanish
+        self.listed = listed
+        self.text = text
         self.key: Key = (_seconds(body.get("created_at")), self.id)
+        self._body = body
         self._bytes = json.dumps(body).encode()
 
     @property
     def volume_id(self) -> str:
-        return str(self.body.get("volume_id"))
+        return str(self._body.get("volume_id"))
 
     def name(self, now: float) -> str | None:
-        return self.body.get("name")
+        name = self._body.get("name")
+        return name if isinstance(name, str) else None
 
     def status(self, now: float) -> str:
-        return str(self.body.get("status"))
+        return str(self._body.get("status"))
 
     def encode(self, now: float, form: Form) -> bytes:
         return self._bytes
 
 
-class Running:
+class RunningBackup:
     """A backup made by `Simulator.create`: it runs by the clock from the moment it was asked
     for.
     """
 
-    listed, vanish, text = True, False, None
+    listed = True
+    vanish = False
 
     def __init__(self, facts: Facts, *, seconds: float, fail: str | None) -> None:
-        self.id, self.volume_id, self.key = facts.id, facts.volume_id, (facts.created, facts.id)
-        self._facts, self._seconds, self._fail = facts, seconds, fail
+        self.id = facts.id
+        self.volume_id = facts.volume_id
+        self.key: Key = (facts.created, facts.id)
+        self._facts = facts
+        self._seconds = seconds
+        self._fail = fail
 
     def _phase(self, now: float) -> Phase:
-        return phase_at(
-            now - self._facts.created, seconds=self._seconds, fails=self._fail is not None
-        )
+        elapsed = now - self._facts.created
+        return phase_at(elapsed, seconds=self._seconds, fails=self._fail is not None)
 
     def name(self, now: float) -> str | None:
         return self._facts.name
@@ -90,48 +101,42 @@ class Running:
         return self._phase(now).status
 
     def encode(self, now: float, form: Form) -> bytes:
-        facts = self._facts
         phase = self._phase(now)
-        current = Facts(
-            id=facts.id,
-            volume_id=facts.volume_id,
-            size_gb=facts.size_gb,
+        facts = replace(
+            self._facts,
             phase=phase,
-            created=facts.created,
-            ended=facts.created + self._seconds,
-            name=facts.name,
-            description=facts.description,
-            full=facts.full,
-            inc=facts.inc,
+            ended=self._facts.created + self._seconds,
             chain_mb=642 if phase.metadata == "full" else 0,
             fail_reason=self._fail if phase.status == "error" else None,
         )
-        return write(current, form)
+        return write(facts, form)
 
 
 class Store:
     """Safe to use from many threads. Times are seconds since 1970, read from `clock`."""
 
     def __init__(self, *, seed: int, backups: int, clock: Callable[[], float], space: UUID) -> None:
-        self._clock, self._space = clock, space
+        self._clock = clock
+        self._space = space
         self.world = World(seed=seed, backups=backups)
         self._lock = threading.RLock()
-        self._extras: dict[str, Given | Running] = {}
+        self._extras: dict[str, VerbatimBackup | RunningBackup] = {}
         self._removed: set[str] = set()
         self._created = 0
         self._version = 0
-        self._order: tuple[tuple[int, int], list[Row]] = ((-1, -1), [])
+        self._rows: list[Row] = []
+        self._rows_version = (-1, -1)  # Of the world and of the store, when the rows were sorted.
         seed_text = seed_example.TEXT.encode()
-        self.add(Given(json.loads(seed_text)["backup"], text=seed_text))
-        self.now()  # the world is made here and not while the first request waits
+        self.add(VerbatimBackup(json.loads(seed_text)["backup"], text=seed_text))
+        self.now()  # The world is made here and not while the first request waits.
 
     def now(self) -> float:
-        """The clock's time; the world is brought to it."""
+        """Returns the clock's time; the world is brought to it."""
         now = self._clock()
         self.world.advance(now)
         return now
 
-    def add(self, row: Given | Running) -> None:
+    def add(self, row: VerbatimBackup | RunningBackup) -> None:
         with self._lock:
             self._extras[row.id.lower()] = row
             self._removed.discard(row.id.lower())
@@ -149,38 +154,36 @@ class Store:
         with self._lock:
             self._created += 1
             backup_id = str(uuid5(self._space, f"created {self._created}"))
-            self.add(Running(facts_of(backup_id, self._clock()), seconds=seconds, fail=fail))
+            self.add(RunningBackup(facts_of(backup_id, self._clock()), seconds=seconds, fail=fail))
         return backup_id
 
     def find(self, backup_id: str) -> Row | None:
-        """One backup by ID; a vanishing one is found once."""
-        wanted = backup_id.lower()
+        """Returns one backup by ID; a vanishing one is found once."""
+        key = backup_id.lower()
         with self._lock:
-            row = self._extras.get(wanted)
+            row = self._extras.get(key)
             if row is None:
-                return None if wanted in self._removed else self.world.slots.get(wanted)
+                return None if key in self._removed else self.world.slots.get(key)
             if row.vanish:
-                self.remove(wanted)
+                self.remove(key)
             return row
 
     def rows(self) -> list[Row]:
-        """All listed backups, oldest first. The list is shared: do not change it."""
+        """Returns all listed backups, oldest first. The list is shared: do not change it."""
         with self._lock:
             version = (self.world.version, self._version)
-            if self._order[0] != version:
-                self._order = (
-                    version,
-                    [row for _, row in sorted(self._listed(), key=lambda pair: pair[0])],
-                )
-            return self._order[1]
+            if self._rows_version != version:
+                self._rows = sorted(self._listed(), key=lambda row: row.key)
+                self._rows_version = version
+            return self._rows
 
-    def _listed(self) -> Iterator[tuple[Key, Row]]:
+    def _listed(self) -> Iterator[Row]:
         slots = self.world.slots
         hidden = self._removed | self._extras.keys()
         for _, slot_id in list(self.world.keys):
             slot = slots.get(slot_id)
             if slot is not None and slot_id not in hidden:
-                yield slot.key, slot
+                yield slot
         for row in self._extras.values():
             if row.listed:
-                yield row.key, row
+                yield row

@@ -5,8 +5,12 @@ of it.
 import zlib
 from dataclasses import dataclass
 
-HOUR, DAY, WEEK = 3600, 86400, 604800
-GROWTH_SINCE_DAY = 20089  # 2025-01-01 in days since 1970: chains grow by the calendar from here
+# Seconds.
+HOUR = 3600
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+# 2025-01-01 in days since 1970: chains grow by the calendar from here.
+GROWTH_SINCE_DAY = 20089
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,8 @@ class Stream:
     All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`:
     how much later than its beginning a backup first appears. `wobble`: by which share durations
     differ. `fail_one_in`: share of failures (0 = none), `cause` picks their text. `newest` and
-    `oldest` are statuses that the newest and the oldest wear.
-    `frozen_at`: the percentage at which progress stands still. `look` names what is odd about it
-    (`look.py`).
+    `oldest` are statuses that the newest and the oldest wear. `frozen_at`: the percentage at which
+    progress stands still. `peculiarity` names what is odd about it (`peculiarities.py`).
     """
 
     key: str
@@ -56,20 +59,24 @@ class Stream:
     newest: str | None = None
     oldest: str | None = None
     frozen_at: int | None = None
-    look: str = "nightly"
+    peculiarity: str = "nightly"
 
-    def dice(self, n: int, what: str = "") -> int:
-        """32 bits that depend on stream, occurrence and purpose alone."""
-        return zlib.crc32(f"{self.key}/{n}/{what}".encode())
+    def random_bits(self, n: int, purpose: str = "") -> int:
+        """Returns 32 bits that depend on stream, occurrence and purpose alone."""
+        return zlib.crc32(f"{self.key}/{n}/{purpose}".encode())
 
     def exists(self, n: int) -> bool:
         return not self.cycle or n % self.cycle < self.on
 
     def begins(self, n: int) -> int:
-        return self.phase + n * self.period + (self.dice(n) % self.jitter if self.jitter else 0)
+        """Returns when occurrence `n` begins, in seconds since 1970."""
+        start = self.phase + n * self.period
+        if self.jitter:
+            start += self.random_bits(n) % self.jitter
+        return start
 
     def newest_at(self, now: float) -> int:
-        """The last existing occurrence that is visible at `now`."""
+        """Returns the last existing occurrence that is visible at `now`."""
         n = int(now - self.delay - self.phase) // self.period
         while self.begins(n) + self.delay > now or not self.exists(n):
             n -= 1
@@ -88,32 +95,32 @@ class Stream:
         return n
 
     def takes(self, n: int) -> float:
-        """Duration in seconds."""
-        return self.seconds * (1 + self.wobble * (self.dice(n, "takes") % 2001 - 1000) / 1000)
+        """Returns the duration in seconds."""
+        thousandths = self.random_bits(n, "takes") % 2001 - 1000
+        return self.seconds * (1 + self.wobble * thousandths / 1000)
 
     def is_full(self, n: int) -> bool:
         return n % self.full_every == 0
 
     def fails(self, n: int) -> bool:
-        return bool(self.fail_one_in) and self.dice(n, "fails") % self.fail_one_in == 0
+        return bool(self.fail_one_in) and self.random_bits(n, "fails") % self.fail_one_in == 0
 
     def chain_mb(self, n: int) -> int:
-        """Size of the whole chain after occurrence `n`: it grows with every increment, and with the
-        disk.
+        """Returns the size of the whole chain after occurrence `n`: it grows with every increment,
+        and with the volume.
         """
-        place = n % self.full_every
-        day = max(0.0, (n - place) * self.period / DAY - GROWTH_SINCE_DAY)
-        full = (
-            self.volume.base_mb
-            + int(self.volume.growth_mb * day)
-            + self.dice(n - place, "full") % 50
-        )
-        step = max(2, self.volume.base_mb // max(100, self.full_every))
-        size = full + (place * step + self.dice(n, "step") % step if place else 0)
-        if self.look == "pruned" and place >= 4:
+        increments = n % self.full_every
+        start = n - increments  # The full backup that the chain begins with.
+        days = max(0.0, start * self.period / DAY - GROWTH_SINCE_DAY)
+        full = self.volume.base_mb + int(self.volume.growth_mb * days)
+        full += self.random_bits(start, "full") % 50
+        if self.peculiarity == "runaway":
+            # Each increment is 1.75 times the one before it.
+            return full + int(60 * (1.75**increments - 1))
+        size = full
+        if increments:
+            step = max(2, self.volume.base_mb // max(100, self.full_every))
+            size += increments * step + self.random_bits(n, "step") % step
+        if self.peculiarity == "pruned" and increments >= 4:
             size -= full // 3
-        if self.look == "runaway":
-            size = full + int(
-                60 * (1.75**place - 1)
-            )  # each increment is 1.75 times the one before it
         return size

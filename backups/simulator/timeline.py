@@ -5,8 +5,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-MAX_SILENCE_SECONDS = 10.0  # creating, service_metadata still null
-MAX_RACE_SECONDS = 2.0  # available, service_metadata not yet written
+MAX_SECONDS_WITHOUT_METADATA = 10.0  # Creating, service_metadata still null.
+MAX_RACE_SECONDS = 2.0  # Available, service_metadata not yet written.
 Metadata = Literal["none", "short", "full"]
 
 
@@ -28,15 +28,17 @@ ERROR = Phase("error", None, "short")
 def phase_at(
     elapsed: float, *, seconds: float, fails: bool = False, frozen_at: int | None = None
 ) -> Phase:
-    """The phase `elapsed` seconds after the start of a backup that takes `seconds`.
+    """Returns the phase `elapsed` seconds after the start of a backup that takes `seconds`.
 
     `frozen_at` is the percentage at which progress stands still for ever.
     """
-    if elapsed < min(MAX_SILENCE_SECONDS, seconds / 10):
+    if elapsed < min(MAX_SECONDS_WITHOUT_METADATA, seconds / 10):
         return Phase("creating", None, "none")
     if frozen_at is not None or elapsed < seconds:
         percent = min(99, int(100 * elapsed / seconds))
-        return Phase("creating", percent if frozen_at is None else min(percent, frozen_at), "short")
+        if frozen_at is not None:
+            percent = min(percent, frozen_at)
+        return Phase("creating", percent, "short")
     if fails:
         return ERROR
     if elapsed < seconds + min(MAX_RACE_SECONDS, seconds / 10):

@@ -6,14 +6,14 @@ import heapq
 import threading
 from bisect import bisect_left, insort
 from collections import deque
-from typing import Any
 from uuid import UUID, uuid5
 
 from backups.simulator.body import Facts, Form, stamp, write
-from backups.simulator.look import dress
+from backups.simulator.peculiarities import add_peculiarities
 from backups.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
 from backups.simulator.stream import DAY, SimulatedVolume, Stream
 from backups.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
+from backups.vbs.json_object import JsonObject
 
 Key = tuple[float, str]
 
@@ -24,9 +24,12 @@ class Slot:
     __slots__ = ("_memo", "id", "key", "n", "queue", "start", "stream")
 
     def __init__(self, stream: Stream, n: int, space: UUID, queue: "deque[Slot]") -> None:
-        self.stream, self.n, self.queue = stream, n, queue
+        self.stream = stream
+        self.n = n
+        self.queue = queue
         self.id = str(uuid5(space, f"{stream.key}/{n}"))
-        self.start = stream.begins(n) + (stream.dice(n, "micro") % 1_000_000) / 1e6
+        microseconds = stream.random_bits(n, "micro") % 1_000_000
+        self.start = stream.begins(n) + microseconds / 1e6
         self.key: Key = (self.start, self.id)
         self._memo: tuple[tuple[str, bool, Form], bytes] | None = None
 
@@ -35,21 +38,22 @@ class Slot:
         return self.stream.volume.volume_id
 
     def phase(self, now: float) -> Phase:
-        stream, n = self.stream, self.n
-        seconds = stream.takes(n)
+        stream = self.stream
         phase = phase_at(
-            now - self.start, seconds=seconds, fails=stream.fails(n), frozen_at=stream.frozen_at
+            now - self.start,
+            seconds=stream.takes(self.n),
+            fails=stream.fails(self.n),
+            frozen_at=stream.frozen_at,
         )
         if phase is not AVAILABLE:
             return phase
-        worn = (
-            stream.newest
-            if self.queue[-1] is self
-            else stream.oldest
-            if self.queue[0] is self
-            else None
-        )
-        return Phase(worn, None, "full") if worn else phase
+        if self.queue[-1] is self:
+            status = stream.newest
+        elif self.queue[0] is self:
+            status = stream.oldest
+        else:
+            status = None
+        return Phase(status, None, "full") if status else phase
 
     def status(self, now: float) -> str:
         return self.phase(now).status
@@ -64,28 +68,34 @@ class Slot:
         tag = (phase.status, self.queue[-1] is self, form)
         memo = self._memo
         if memo is None or memo[0] != tag:
-            memo = self._memo = (tag, write(self.facts(phase), form))
+            memo = (tag, write(self.facts(phase), form))
+            self._memo = memo
         return memo[1]
 
     def facts(self, phase: Phase) -> Facts:
-        stream, n, volume = self.stream, self.n, self.stream.volume
-        seconds, full = stream.takes(n), stream.is_full(n)
+        stream = self.stream
+        n = self.n
+        volume = stream.volume
+        full = stream.is_full(n)
+        seconds = stream.takes(n)
+        if phase is ERROR:
+            seconds *= 0.4  # It fails before it would have been finished.
         facts = Facts(
             id=self.id,
             volume_id=volume.volume_id,
             size_gb=volume.size_gb,
             phase=phase,
             created=self.start,
-            ended=self.start + seconds * (0.4 if phase is ERROR else 1),
+            ended=self.start + seconds,
             full=full,
             inc=0 if full else 1,
             chain_mb=0 if phase.metadata == "none" else stream.chain_mb(n),
-            speed=round(5 + stream.dice(n, "speed") % 900 / 10, 1),
+            speed=round(5 + stream.random_bits(n, "speed") % 900 / 10, 1),
             has_dependent=self.queue[-1] is not self and (n + 1) % stream.full_every != 0,
             bootable=volume.bootable,
             zone=f"eu-de-0{1 + volume.index % 3}",
         )
-        dress(stream, n, facts)
+        add_peculiarities(stream, n, facts)
         return facts
 
 
@@ -110,7 +120,7 @@ class World:
         return self._plan.volumes
 
     def advance(self, now: float) -> None:
-        """Bring the world to `now`, which may also lie in the past."""
+        """Brings the world to `now`, which may also lie in the past."""
         with self._lock:
             if not 0 <= now - self._now <= DAY:
                 self._build(now)
@@ -120,10 +130,12 @@ class World:
 
     def _build(self, now: float) -> None:
         slots: dict[str, Slot] = {}
-        self._queues, self._due = [], []
+        self._queues = []
+        self._due = []
         for index, stream in enumerate(self._plan.streams):
             queue: deque[Slot] = deque()
-            n = newest = stream.newest_at(now)
+            newest = stream.newest_at(now)
+            n = newest
             for _ in range(stream.keep):
                 slot = Slot(stream, n, self._space, queue)
                 queue.appendleft(slot)
@@ -142,9 +154,10 @@ class World:
         heapq.heappush(self._due, (stream.begins(stream.after(n)) + stream.delay, index))
 
     def _begin_next(self) -> None:
-        """The next backup of some stream begins; its oldest one goes."""
+        """Begins the next backup of the stream that is due; its oldest one goes."""
         index = heapq.heappop(self._due)[1]
-        stream, queue = self._plan.streams[index], self._queues[index]
+        stream = self._plan.streams[index]
+        queue = self._queues[index]
         slot = Slot(stream, stream.after(queue[-1].n), self._space, queue)
         queue.append(slot)
         old = queue.popleft()
@@ -155,15 +168,15 @@ class World:
         self._wait_for(index, slot.n)
         self.version += 1
 
-    def volumes(self, form: Form) -> list[dict[str, Any]]:
-        """The volume list, newest first: without removed disks, with those that no backup was ever
-        made of.
+    def volumes(self, form: Form) -> list[JsonObject]:
+        """Returns the volume list, newest first: without removed volumes, with those that no backup
+        was ever made of.
         """
         return [volume_body(volume, form) for volume in self.planned_volumes if volume.listed]
 
 
-def volume_body(volume: SimulatedVolume, form: Form) -> dict[str, Any]:
-    """A volume as EVS and Cinder list it in detail."""
+def volume_body(volume: SimulatedVolume, form: Form) -> JsonObject:
+    """Returns a volume as EVS and Cinder list it in detail."""
     return {
         "id": volume.volume_id,
         "name": volume.name,

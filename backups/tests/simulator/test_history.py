@@ -47,7 +47,7 @@ def age(entry: Entry, moment: datetime) -> timedelta:
 
 def names(moment: datetime) -> dict[str, str]:
     """Names of the listed disks by their IDs."""
-    return {body["id"]: body["name"] for body in World(seed=1, backups=300).volumes(FORM)}
+    return {str(body["id"]): str(body["name"]) for body in World(seed=1, backups=300).volumes(FORM)}
 
 
 def test_the_same_seed_gives_the_same_backups_after_a_restart() -> None:
