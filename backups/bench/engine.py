@@ -17,15 +17,18 @@ from celery import Celery
 from backups.bench.report import Report, size
 from backups.bench.rig import bare
 from backups.bench.rig.cloud import CloudProcess
-from backups.bench.rig.house import House, Round, forgotten
+from backups.bench.rig.installation import Installation, Round, forgotten
 from backups.bench.rig.naive import naive_worker, refresh
 from backups.bench.rig.processes import Process, broker_at, workers
 
 FEW = 1_000
-SINGLES = 1_000  # asked about one by one
-WARM = 3  # so few are never asked about by the list, which would bring all of them
-LATENCY_MS, LATE_GETS = 200, 4_000
-BUDGET, BUDGET_WORKERS, BUDGET_SECONDS = 20.0, 4, 60.0
+SINGLES = 1_000  # Asked about singly.
+WARM_UP_IDS = 3  # So few are never asked about by the list, which would bring all of them.
+LATENCY_MS = 200
+LATE_GETS = 4_000
+BUDGET = 20.0  # Calls per second.
+BUDGET_WORKERS = 4
+BUDGET_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,21 @@ class Costs:
     changed: float
     get: float
     page: float
-    most_at_once: int  # requests for one backup
+    most_at_once: int  # Requests for one backup.
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A cloud, all of it tracked and known, and a worker that has warmed up."""
+
+    installation: Installation
+    cloud: CloudProcess
+    ids: list[str]
+    worker: Sequence[Process]
+
+    def round(self, ids: Sequence[str] | None = None) -> float:
+        """Microseconds of CPU per backup; of all backups unless some are named."""
+        return self.installation.round(self.worker, self.ids if ids is None else ids).microseconds
 
 
 def run(report: Report) -> None:
@@ -48,8 +65,9 @@ def run(report: Report) -> None:
         broker_at(Path(name) / "broker") as url,
         forgotten(),
     ):
-        house = House(Path(name), url)
-        few, many = _compared(report, house), _costs(house, size())
+        installation = Installation(Path(name), url)
+        few = _compared(report, installation)
+        many = _costs(installation, size())
         report.head(f"CPU per backup at {size():,} tracked")
         report.row(
             "sweep, unchanged / bare list-page loop",
@@ -61,26 +79,30 @@ def run(report: Report) -> None:
         report.row(
             "sweep, changed / bare list-page loop", many.changed, "µs", reference=many.page, most=20
         )
-        for word in ("single", "unchanged", "changed"):
-            now, before = getattr(many, word), getattr(few, word)
-            report.row(f"{word} / the same at {FEW:,}", now, "µs", reference=before, most=1.3)
-        _latency(report, house)
-        _budget(report, house)
+        _growth(report, "single", many.single, few.single)
+        _growth(report, "unchanged", many.unchanged, few.unchanged)
+        _growth(report, "changed", many.changed, few.changed)
+        _latency(report, installation)
+        _budget(report, installation)
         most = max(few.most_at_once, many.most_at_once)
         report.row("requests for one backup at any time in all of this", most, "", most=1)
 
 
-def _compared(report: Report, house: House) -> Costs:
+def _growth(report: Report, name: str, many: float, few: float) -> None:
+    report.row(f"{name} / the same at {FEW:,}", many, "µs", reference=few, most=1.3)
+
+
+def _compared(report: Report, installation: Installation) -> Costs:
     """At 1,000 tracked, each beside the bare thing; a sweep of so few carries its fixed costs."""
     report.head(f"CPU per backup at {FEW:,} tracked, everything of ours included")
     with CloudProcess(backups=FEW) as cloud:
-        url, token, ids = cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), cloud.ask("ids")
-        house.connect(cloud)
-        house.track(ids)
-        naive = _naive(house, url, token, ids)
+        ids = cloud.ask("ids")
+        installation.connect(cloud)
+        installation.track(ids)
+        naive = _naive(installation, cloud, ids)
     with CloudProcess(backups=FEW, flavor="cinder") as cloud:
-        sdk_get, sdk_list = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
-    ours = _costs(house, FEW)
+        sdk = bare.sdk(cloud.ask("cloud_entry"), cloud.ask("ids"))
+    ours = _costs(installation, FEW)
     report.row(
         "single GET in batches / bare requests loop",
         ours.single,
@@ -92,56 +114,59 @@ def _compared(report: Report, house: House) -> Costs:
     report.row("sweep, changed / bare list-page loop", ours.changed, "µs", reference=ours.page)
     report.row("single GET / naive design, a task per backup", ours.single, "µs", reference=naive)
     report.row("sweep, unchanged / naive design", ours.unchanged, "µs", reference=naive)
-    report.row("single GET / openstacksdk get_backup loop", ours.single, "µs", reference=sdk_get)
+    report.row("single GET / openstacksdk get_backup loop", ours.single, "µs", reference=sdk.single)
     report.row(
         "sweep, unchanged / openstacksdk backups(details=True)",
         ours.unchanged,
         "µs",
-        reference=sdk_list,
+        reference=sdk.listed,
     )
     report.row(
         "sweep, changed / openstacksdk backups(details=True)",
         ours.changed,
         "µs",
-        reference=sdk_list,
+        reference=sdk.listed,
     )
     return ours
 
 
-def _costs(house: House, tracked: int) -> Costs:
+def _costs(installation: Installation, tracked: int) -> Costs:
     """What one worker spends with so many tracked. Singles last: a refused list is not tried again
     for a while.
     """
     rounds = max(2, 10_000 // tracked)
     pages: list[float] = []
-    unchanged, changes, singles = list[Round](), list[Round](), list[Round]()
-    with _worked(house, tracked, type_full=0) as (cloud, ids, worker):
+    unchanged: list[float] = []
+    changes: list[float] = []
+    with _new_setup(installation, tracked) as setup:
+        port = setup.cloud.port
         for _ in range(rounds):
-            pages.append(_page(cloud, tracked))
-            unchanged.append(house.round(worker, ids))
-    for turn in range(min(rounds, 4)):
-        with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (
-            cloud,
-            ids,
-            worker,
-        ):
-            pages.append(_page(cloud, tracked))
-            changes.append(house.round(worker, ids))
-    with _worked(house, tracked, type_full=1 - turn % 2, anew=False, port=cloud.port) as (
-        cloud,
-        ids,
-        worker,
-    ):
+            pages.append(_page(setup.cloud, tracked))
+            unchanged.append(setup.round())
+    type_full = 0
+    for _ in range(min(rounds, 4)):
+        type_full = 1 - type_full
+        with _restarted_setup(installation, tracked, type_full, port) as setup:
+            pages.append(_page(setup.cloud, tracked))
+            changes.append(setup.round())
+    with _restarted_setup(installation, tracked, type_full, port) as setup:
+        cloud = setup.cloud
         cloud.refuse_lists()
-        house.round(worker, ids[:50])
+        setup.round(setup.ids[:50])
+        ids = setup.ids[:SINGLES]
         gets: list[float] = []
+        singles: list[float] = []
         for _ in range(3):
-            gets.append(
-                bare.single_gets(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), ids[:SINGLES])
-            )
-            singles.append(house.round(worker, ids[:SINGLES]))
-        costs = (_mean(singles), _mean(unchanged), _mean(changes), fmean(gets), fmean(pages))
-        return Costs(*costs, most_at_once=cloud.ask("max_in_flight_per_backup"))
+            gets.append(bare.single_gets(cloud.ask("vbs_endpoint"), cloud.ask("issue_token"), ids))
+            singles.append(setup.round(ids))
+        return Costs(
+            single=fmean(singles),
+            unchanged=fmean(unchanged),
+            changed=fmean(changes),
+            get=fmean(gets),
+            page=fmean(pages),
+            most_at_once=cloud.ask("max_in_flight_per_backup"),
+        )
 
 
 def _page(cloud: CloudProcess, tracked: int) -> float:
@@ -149,48 +174,67 @@ def _page(cloud: CloudProcess, tracked: int) -> float:
 
 
 @contextmanager
-def _worked(
-    house: House, tracked: int, *, type_full: int, anew: bool = True, port: int = 0
-) -> Iterator[tuple[CloudProcess, list[str], Sequence[Process]]]:
-    """A cloud, all of it tracked and known, and a worker that has warmed up."""
+def _new_setup(installation: Installation, tracked: int) -> Iterator[Setup]:
+    """A new cloud, of which all is tracked anew and asked about once."""
+    with CloudProcess(backups=tracked, type_full=0) as cloud:
+        installation.connect(cloud)
+        installation.track(cloud.ask("ids"))
+        with _with_worker(installation, cloud) as setup:
+            setup.round()
+            yield setup
+
+
+@contextmanager
+def _restarted_setup(
+    installation: Installation, tracked: int, type_full: int, port: int
+) -> Iterator[Setup]:
+    """The same cloud, started anew with a meaning of Type; only a few are asked about, to warm
+    up.
+    """
     with CloudProcess(backups=tracked, type_full=type_full, port=port) as cloud:
-        house.connect(cloud)
-        ids = cloud.ask("ids")
-        if anew:
-            house.track(ids)
-        ids = house.tracked(ids)
-        with workers(house.env) as worker:
-            house.round(worker, ids if anew else ids[:WARM])
-            yield cloud, ids, worker
+        installation.connect(cloud)
+        with _with_worker(installation, cloud) as setup:
+            setup.round(setup.ids[:WARM_UP_IDS])
+            yield setup
 
 
-def _naive(house: House, url: str, token: str, ids: Sequence[str]) -> float:
-    sender = Celery("bench", broker=house.env["CELERY_BROKER_URL"], set_as_current=False)
-    with naive_worker(house.env) as worker:
-
-        def send(some: Sequence[str]) -> None:
-            for one in some:
-                sender.send_task(refresh.name, (one, url, token))
-
-        house.measured([worker], ids[:20], send)
-        return house.measured([worker], ids, send).microseconds
+@contextmanager
+def _with_worker(installation: Installation, cloud: CloudProcess) -> Iterator[Setup]:
+    ids = installation.tracked(cloud.ask("ids"))
+    with workers(installation.env) as worker:
+        yield Setup(installation, cloud, ids, worker)
 
 
-def _latency(report: Report, house: House) -> None:
+def _naive(installation: Installation, cloud: CloudProcess, ids: Sequence[str]) -> float:
+    url = cloud.ask("vbs_endpoint")
+    token = cloud.ask("issue_token")
+    broker_url = installation.env["CELERY_BROKER_URL"]
+    sender = Celery("bench", broker=broker_url, set_as_current=False)
+    with naive_worker(installation.env) as worker:
+
+        def send(some_ids: Sequence[str]) -> None:
+            for backup_id in some_ids:
+                sender.send_task(refresh.name, (backup_id, url, token))
+
+        installation.measured([worker], ids[:20], send)
+        return installation.measured([worker], ids, send).microseconds
+
+
+def _latency(report: Report, installation: Installation) -> None:
     report.head(f"One worker process, {LATENCY_MS} ms latency, no budget")
     with CloudProcess(backups=LATE_GETS, latency_ms=LATENCY_MS) as cloud:
         cloud.refuse_lists()
-        house.connect(cloud)
+        installation.connect(cloud)
         ids = cloud.ask("ids")
-        house.track(ids)
-        with workers(house.env) as worker:
-            house.round(worker, ids[:200])
-            done = house.round(worker, ids)
-            report.row("single GETs", done.backups / done.wall, "/s", least=200)
+        installation.track(ids)
+        with workers(installation.env) as worker:
+            installation.round(worker, ids[:200])
+            measured: Round = installation.round(worker, ids)
+            report.row("single GETs", measured.backups / measured.wall, "/s", least=200)
             report.row("memory of the worker process", worker[0].rss_mb, "MB", most=150)
 
 
-def _budget(report: Report, house: House) -> None:
+def _budget(report: Report, installation: Installation) -> None:
     report.head(
         f"A budget of {BUDGET:g} calls per second, {BUDGET_WORKERS} worker processes, demand "
         "without end"
@@ -198,17 +242,13 @@ def _budget(report: Report, house: House) -> None:
     demand = int(BUDGET * BUDGET_SECONDS * 3)
     with CloudProcess(backups=demand) as cloud:
         cloud.refuse_lists()
-        house.connect(cloud, requests_per_second=BUDGET)
-        house.track(cloud.ask("ids"))
-        with workers(house.env, count=BUDGET_WORKERS):
-            rate = house.saturate(cloud, seconds=BUDGET_SECONDS)
+        installation.connect(cloud, requests_per_second=BUDGET)
+        installation.track(cloud.ask("ids"))
+        with workers(installation.env, count=BUDGET_WORKERS):
+            rate = installation.saturate(cloud, seconds=BUDGET_SECONDS)
         report.row(
             "calls per second over a minute", rate, "/s", reference=BUDGET, least=0.95, most=1.05
         )
         report.row(
             "requests for one backup at once", cloud.ask("max_in_flight_per_backup"), "", most=1
         )
-
-
-def _mean(rounds: Sequence[Round]) -> float:
-    return fmean(one.microseconds for one in rounds)

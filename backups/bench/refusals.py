@@ -3,6 +3,7 @@ second, and 100 KB.
 """
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from backups.bench.report import Report, spent
 from backups.edits import tokens
 from backups.models import Cloud, Volume
 
-ALLOWED = 5 * 2**20  # bytes of a body
-LARGEST_REFUSAL = 100_000  # bytes
+ALLOWED = 5 * 2**20  # Bytes of a body.
+LARGEST_REFUSAL = 100_000  # Bytes.
 VOLUME = "vol-bench"
 
 
@@ -32,41 +33,37 @@ class Question:
 
 
 def questions(cloud: str) -> Mapping[str, Question]:
-    """Bodies of nearly the allowed size, each with as many mistakes of one sort as there is room
-    for.
+    """Returns bodies of nearly the allowed size, each with as many mistakes of one sort as there is
+    room for.
     """
-    keys = _filled('{"key%08d": 1, ', '"cloud": 1}')
+    keys = _unknown_keys()
     texts = f'["{"x" * 60}"' + f', "{"x" * 60}"' * 80_000 + "]"
-    wrong = "[" + ", ".join([json.dumps({"wrong": "x" * 480})] * 9_999) + "]"
+    objects = json.dumps([{"wrong": "x" * 480}] * 9_999)
+    backups = "/api/backups/"
+    refresh = "/api/backups/refresh/"
     volume = f"/api/volumes/{cloud}/{VOLUME}/"
-    tag = "/api/rules/tags/t/"
+    two_tags = texts[:2] + '"]'
     return {
-        "300,000 unknown keys, adding": Question("post", "/api/backups/", keys),
-        "300,000 unknown keys, refreshing": Question("post", "/api/backups/refresh/", keys),
+        "300,000 unknown keys, adding": Question("post", backups, keys),
+        "300,000 unknown keys, refreshing": Question("post", refresh, keys),
         "300,000 unknown keys, of a disk": Question("patch", volume, keys),
-        "300,000 unknown keys, of a rule": Question("put", tag, keys),
+        "300,000 unknown keys, of a rule": Question("put", "/api/rules/tags/t/", keys),
         "300,000 unknown keys inside a rule": Question("patch", volume, f'{{"rule": {keys}}}'),
-        "10,000 IDs of another type": Question(
-            "post", "/api/backups/", f'{{"cloud": "{cloud}", "ids": {wrong}}}'
-        ),
-        "80,000 IDs": Question("post", "/api/backups/", f'{{"cloud": "{cloud}", "ids": {texts}}}'),
-        "10,000 texts that are no ID": Question(
-            "post", "/api/backups/refresh/", f'{{"ids": {wrong}}}'
-        ),
+        "10,000 IDs of another type": Question("post", backups, _adding(cloud, objects)),
+        "80,000 IDs": Question("post", backups, _adding(cloud, texts)),
+        "10,000 texts that are no ID": Question("post", refresh, f'{{"ids": {objects}}}'),
         "80,000 tags": Question("patch", volume, f'{{"tags": {texts}}}'),
         "80,000 tags for many": Question(
-            "post", "/api/backups/tag/", f'{{"add": {texts}, "remove": {texts[:2]}"]}}'
+            "post", "/api/backups/tag/", f'{{"add": {texts}, "remove": {two_tags}}}'
         ),
-        "a body that is a list": Question("post", "/api/backups/", texts),
+        "a body that is a list": Question("post", backups, texts),
         "600,000 words in one text": Question(
-            "post", "/api/backups/", _ids(cloud, "not an id " * 200_000)
+            "post", backups, json.dumps({"cloud": cloud, "ids": ["not an id " * 200_000]})
         ),
-        "one key twice": Question(
-            "post", "/api/backups/", keys.replace('"cloud"', '"key00000001"')
-        ),
-        "brackets": Question("post", "/api/backups/", "[" * (ALLOWED - 1)),
+        "one key twice": Question("post", backups, keys.replace('"cloud"', '"key00000001"')),
+        "brackets": Question("post", backups, "[" * (ALLOWED - 1)),
         "500,000 lists that hold nothing": Question(
-            "post", "/api/backups/", "[" + "[[[[]]]]," * 500_000 + "1]"
+            "post", backups, "[" + "[[[[]]]]," * 500_000 + "1]"
         ),
         "a million numbers": Question(
             "post", "/api/volumes/", f'{{"label": [{"1.5, " * 900_000}1]}}'
@@ -74,18 +71,21 @@ def questions(cloud: str) -> Mapping[str, Question]:
     }
 
 
-def _filled(one: str, end: str) -> str:
-    parts = [one[1:] % n for n in range(250_000)]
-    return "{" + "".join(parts)[: ALLOWED - 100].rpartition('"key')[0] + end
+def _unknown_keys() -> str:
+    """Returns an object of nearly the allowed size: `{"key00000000": 1, …, "cloud": 1}`."""
+    pairs = "".join(f'"key{n:08d}": 1, ' for n in range(250_000))
+    whole_pairs = pairs[: ALLOWED - 100].rpartition('"key')[0]
+    return "{" + whole_pairs + '"cloud": 1}'
 
 
-def _ids(cloud: str, text: str) -> str:
-    return json.dumps({"cloud": cloud, "ids": [text]})
+def _adding(cloud: str, ids: str) -> str:
+    return f'{{"cloud": "{cloud}", "ids": {ids}}}'
 
 
 def put(client: Client, question: Question) -> Any:
-    asking = getattr(client, question.method)
-    return asking(question.path, question.body, content_type="application/json")
+    """Sends a question and returns Django's answer."""
+    send = getattr(client, question.method)
+    return send(question.path, question.body, content_type="application/json")
 
 
 @override_settings(REDIS_URL=None, API_RATE="1000000/minute")
@@ -101,16 +101,18 @@ def run(report: Report) -> None:
     largest = 0
     for name, question in questions(CLOUD).items():
         bare = spent(partial(_parse, question.body)).cpu
-        answers: list[Any] = []
-        took = spent(partial(_put, client, question, answers))
-        report.row(f"{name} ({answers[0].status_code})", took.cpu, "s", most=1)
+        answer, cpu = _measured_put(client, question)
+        report.row(f"{name} ({answer.status_code})", cpu, "s", most=1)
         report.row("  the bare json.loads of it", bare, "s")
-        largest = max(largest, len(answers[0].content))
+        largest = max(largest, len(answer.content))
     report.row("the largest answer", largest / 1000, "kB", most=LARGEST_REFUSAL / 1000)
 
 
-def _put(client: Client, question: Question, answers: list[Any]) -> None:
-    answers.append(put(client, question))
+def _measured_put(client: Client, question: Question) -> tuple[Any, float]:
+    """Returns the answer, and the seconds of CPU that it took."""
+    began = time.process_time()
+    answer = put(client, question)
+    return answer, time.process_time() - began
 
 
 def _parse(body: str) -> object:

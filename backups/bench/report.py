@@ -9,7 +9,7 @@ from typing import IO
 
 
 def size() -> int:
-    """How many backups the large measurements are made with."""
+    """Returns how many backups the large measurements are made with."""
     return int(os.environ.get("VBSDASH_BENCH_BACKUPS") or 100_000)
 
 
@@ -22,14 +22,17 @@ class Spent:
 
 
 def spent(work: Callable[[], object]) -> Spent:
-    """What one call took."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    """Returns what one call took."""
+    wall = time.perf_counter()
+    cpu = time.process_time()
     work()
-    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+    return Spent(wall=time.perf_counter() - wall, cpu=time.process_time() - cpu)
 
 
 def p95(work: Callable[[], object], *, times: int = 40) -> float:
-    """95th percentile of the wall time of a call, in milliseconds, after three calls to warm up."""
+    """Returns the 95th percentile of the wall time of a call, in milliseconds, after three calls to
+    warm up.
+    """
     for _ in range(3):
         work()
     walls = sorted(spent(work).wall for _ in range(times))
@@ -45,7 +48,10 @@ class Report:
     """
 
     def __init__(self, out: IO[str], *, where: str) -> None:
-        self._out, self._where, self.missed, self.bare = out, where, list[str](), 0.0
+        self._out = out
+        self._where = where
+        self.missed: list[str] = []
+        self.bare = 0.0
 
     def head(self, title: str) -> None:
         self._out.write(f"\n{title} ({self._where})\n")
@@ -60,18 +66,24 @@ class Report:
         most: float | None = None,
         least: float | None = None,
     ) -> None:
-        """`reference`: what the bare thing took in this run, in the same unit."""
+        """Prints a figure. `reference`: what the bare thing took in this run, in the same unit."""
         judged = value / reference if reference else value
         text = f"  {name:<58} {value:>10,.3g} {unit:<6}"
         if reference is not None:
             text += f" = {judged:>6.2f} × {reference:,.3g} {unit}"
         elif unit == "ms" and self.bare:
             text += f" = {value / self.bare:>6.2f} × an empty view"
-        good = (most is None or judged <= most) and (least is None or judged >= least)
-        if most is not None or least is not None:
-            goal = f"≤ {most:g}" if most is not None else f"≥ {least:g}"
-            text += f"   {goal} {'ok' if good else 'MISSED'}"
-        if not good:
+        is_reached = True
+        goal = ""
+        if least is not None:
+            is_reached = judged >= least
+            goal = f"≥ {least:g}"
+        if most is not None:
+            is_reached = is_reached and judged <= most
+            goal = f"≤ {most:g}"
+        if goal:
+            text += f"   {goal} {'ok' if is_reached else 'MISSED'}"
+        if not is_reached:
             self.missed.append(f"{self._where}: {name}")
         self._out.write(text.rstrip() + "\n")
         self._out.flush()

@@ -35,6 +35,7 @@ INSTALLING = re.compile(r"^installing requirements\.txt", re.M)
 REQUESTS = 1000
 SLOW_API_MS = 100
 IDS = 5
+BROWSERS = 4
 PAGES = (
     "/",
     "/backups/",
@@ -71,26 +72,24 @@ class Running:
             )
         self.installed_after = 0.0
         self._log = log
-        while not READY.search(self.said):
+        installed = project / ".venv" / ".installed-requirements.txt"
+        while not READY.search(self.output):
             if self.process.poll() is not None or time.monotonic() - began > 600:
                 self.stop()
-                raise RuntimeError(f"make run did not get ready:\n{self.said}")
-            if (
-                INSTALLING.search(self.said)
-                and not (project / ".venv" / ".installed-requirements.txt").exists()
-            ):
+                raise RuntimeError(f"make run did not get ready:\n{self.output}")
+            if INSTALLING.search(self.output) and not installed.exists():
                 self.installed_after = time.monotonic() - began
             time.sleep(0.05)
         self.seconds = time.monotonic() - began
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text(errors="replace")
 
     @property
     def url(self) -> str:
-        found = READY.search(self.said)
-        return found[1] if found else ""
+        banner = READY.search(self.output)
+        return banner[1] if banner else ""
 
     def signed_in(self, password: str) -> requests.Session:
         session = requests.Session()
@@ -103,8 +102,9 @@ class Running:
 
     def memory(self) -> int:
         """Bytes of all its processes; what they share is divided among them (PSS)."""
-        mine = psutil.Process(self.process.pid)
-        return sum(one.memory_full_info().pss for one in [mine, *mine.children(recursive=True)])
+        parent = psutil.Process(self.process.pid)
+        processes = [parent, *parent.children(recursive=True)]
+        return sum(process.memory_full_info().pss for process in processes)
 
     def __enter__(self) -> "Running":
         return self
@@ -138,7 +138,7 @@ def run(report: Report) -> None:
                 "s",
             )
             report.row("first start in all", first.seconds, "s", most=180)
-            password = PASSWORD.findall(first.said)[0]
+            password = PASSWORD.findall(first.output)[0]
             report.row("stop by SIGTERM", first.stop(), "s", most=10)
         with Running(project, Path(folder) / "later.log") as later:
             report.row("later start", later.seconds, "s", most=10)
@@ -155,7 +155,7 @@ def run(report: Report) -> None:
                 project, Path(folder) / "real.log", OS_CLIENT_CONFIG_FILE=str(clouds_file)
             ) as real,
         ):
-            seconds = _rows(real, PASSWORD.findall(real.said)[0], clouds_file)
+            seconds = _rows(real, PASSWORD.findall(real.output)[0], clouds_file)
             report.row(
                 f"submit to decoded row, API at {SLOW_API_MS} ms, slowest of {IDS}",
                 seconds,
@@ -166,45 +166,48 @@ def run(report: Report) -> None:
 
 def _copy(folder: Path) -> Path:
     """What a clone holds, without what this working copy has grown."""
-    away = shutil.ignore_patterns(
+    left_out = shutil.ignore_patterns(
         ".venv", "var", ".git", "__pycache__", ".*_cache", ".hypothesis", ".env", "clouds.yaml"
     )
-    return Path(shutil.copytree(settings.BASE_DIR, folder / "project", ignore=away))
+    return Path(shutil.copytree(settings.BASE_DIR, folder / "project", ignore=left_out))
 
 
 def _ask(running: Running, password: str) -> None:
-    """A thousand pages and API answers, as four browsers ask for them."""
-    sessions = [running.signed_in(password) for _ in range(4)]
-    while not (
-        listed := sessions[0]
-        .get(f"{running.url}/api/backups/?limit=1", timeout=30)
-        .json()["results"]
-    ):
-        time.sleep(0.5)  # the demo follows what its cloud lists
+    """Asks for a thousand pages and API answers, as four browsers do."""
+    sessions = [running.signed_in(password) for _ in range(BROWSERS)]
+    backup_id = _first_backup(running, sessions[0])
 
-    def ask(at: int) -> None:
-        path = PAGES[at % len(PAGES)].format(id=listed[0]["id"])
-        sessions[at % 4].get(running.url + path, timeout=60).raise_for_status()
+    def ask(n: int) -> None:
+        path = PAGES[n % len(PAGES)].format(id=backup_id)
+        sessions[n % BROWSERS].get(running.url + path, timeout=60).raise_for_status()
 
-    with ThreadPoolExecutor(4) as browsers:
+    with ThreadPoolExecutor(BROWSERS) as browsers:
         list(browsers.map(ask, range(REQUESTS)))
+
+
+def _first_backup(running: Running, session: requests.Session) -> str:
+    """Returns the ID of a backup as soon as there is any: the demo follows what its cloud lists."""
+    while True:
+        answer = session.get(f"{running.url}/api/backups/?limit=1", timeout=30)
+        backups = answer.json()["results"]
+        if backups:
+            return str(backups[0]["id"])
+        time.sleep(0.5)
 
 
 @contextlib.contextmanager
 def _slow_cloud(folder: Path) -> Iterator[Path]:
     """The clouds.yaml of a simulated cloud, a process of its own, that answers after 100 ms."""
     file = folder / "clouds.yaml"
-    words = [
-        "--backups",
-        "50",
-        "--latency-ms",
-        str(SLOW_API_MS),
-        "--name",
-        "slow",
-        "--clouds-file",
-        str(file),
+    argv = [
+        sys.executable,
+        "manage.py",
+        "simulate_vbs",
+        "--backups=50",
+        f"--latency-ms={SLOW_API_MS}",
+        "--name=slow",
+        f"--clouds-file={file}",
     ]
-    argv = [sys.executable, "manage.py", "simulate_vbs", *words]
     with subprocess.Popen(argv, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ourselves
         while not file.exists():
             time.sleep(0.05)
@@ -217,15 +220,15 @@ def _rows(running: Running, password: str, clouds_file: Path) -> float:
     five.
     """
     session = running.signed_in(password)
-    listed = _ids(clouds_file)[:IDS]
     slowest = 0.0
-    for one in listed:
+    for backup_id in _ids(clouds_file)[:IDS]:
         page = session.get(f"{running.url}/backups/add/", timeout=30).text
         token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[0]
-        form = {"cloud": "slow", "backup_ids": one, "csrfmiddlewaretoken": token}
+        form = {"cloud": "slow", "backup_ids": backup_id, "csrfmiddlewaretoken": token}
         began = time.monotonic()
         session.post(f"{running.url}/backups/add/", form, timeout=30).raise_for_status()
-        while session.get(f"{running.url}/api/backups/{one}/", timeout=30).json()["status"] is None:
+        address = f"{running.url}/api/backups/{backup_id}/"
+        while session.get(address, timeout=30).json()["status"] is None:
             if time.monotonic() - began > 30:
                 break
             time.sleep(0.05)
@@ -235,10 +238,9 @@ def _rows(running: Running, password: str, clouds_file: Path) -> float:
 
 
 def _ids(clouds_file: Path) -> list[str]:
-    found = load_clouds(
-        {"OS_CLIENT_CONFIG_FILE": str(clouds_file)}, cwd=clouds_file.parent, home=clouds_file.parent
-    )
-    client = Client(found["slow"], clock=lambda: datetime.now(UTC))
+    folder = clouds_file.parent
+    clouds = load_clouds({"OS_CLIENT_CONFIG_FILE": str(clouds_file)}, cwd=folder, home=folder)
+    client = Client(clouds["slow"], clock=lambda: datetime.now(UTC))
     entries = client.list_backups(limit=IDS)
     client.close()
     return [str(entry_id(entry)) for entry in entries]

@@ -1,15 +1,24 @@
-"""Bare loops: what asking costs when nothing is kept. Each gives microseconds of CPU per backup."""
+"""Bare loops: what asking costs when nothing is stored. Each gives microseconds of CPU per
+backup.
+"""
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import openstack
 import requests
 
 from backups.bench.report import spent
 
-ENTRIES = 20_000  # of lists, read for one figure
+ENTRIES = 20_000  # Of lists, read for one figure.
+
+
+class SdkCosts(NamedTuple):
+    """Microseconds of CPU per backup."""
+
+    single: float
+    listed: float
 
 
 def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
@@ -17,11 +26,11 @@ def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
 
-        def ask(some: Sequence[str]) -> None:
-            for one in some:
-                session.get(f"{url}/backups/{one}", timeout=30).json()["backup"]
+        def ask(some_ids: Sequence[str]) -> None:
+            for backup_id in some_ids:
+                session.get(f"{url}/backups/{backup_id}", timeout=30).json()["backup"]
 
-        return _each(ask, ids)
+        return _cpu_of_singles(ask, ids)
 
 
 def list_pages(
@@ -33,38 +42,45 @@ def list_pages(
 
         def read() -> int:
             seen = 0
-            while found := json.loads(
-                session.get(f"{url}/backups/detail?limit={page}&offset={seen}", timeout=60).content
-            )["backups"]:
-                seen += len(found)
-            return seen
+            while True:
+                address = f"{url}/backups/detail?limit={page}&offset={seen}"
+                backups = json.loads(session.get(address, timeout=60).content)["backups"]
+                if not backups:
+                    return seen
+                seen += len(backups)
 
-        return _cpu_of(read, count, entries)
+        return _cpu_of_lists(read, count, entries)
 
 
-def sdk(
-    entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES
-) -> tuple[float, float]:
+def sdk(entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES) -> SdkCosts:
     """openstacksdk's get_backup and its list with details, against stock Cinder."""
     with openstack.connection.Connection(**entry) as cloud:
 
-        def ask(some: Sequence[str]) -> None:
-            for one in some:
-                cloud.block_storage.get_backup(one)
+        def ask(some_ids: Sequence[str]) -> None:
+            for backup_id in some_ids:
+                cloud.block_storage.get_backup(backup_id)
 
-        single = _each(ask, ids)
-        read = lambda: sum(1 for _ in cloud.block_storage.backups(details=True, limit=1000))  # noqa: E731
-        return single, _cpu_of(read, len(ids), entries)
+        def read() -> int:
+            return sum(1 for _ in cloud.block_storage.backups(details=True, limit=1000))
+
+        single = _cpu_of_singles(ask, ids)
+        return SdkCosts(single, _cpu_of_lists(read, len(ids), entries))
 
 
-def _each(ask: Callable[[Sequence[str]], None], ids: Sequence[str]) -> float:
-    ask(ids[:20])  # connect, warm up
+def _cpu_of_singles(ask: Callable[[Sequence[str]], None], ids: Sequence[str]) -> float:
+    ask(ids[:20])  # Connects and warms up.
     return spent(lambda: ask(ids)).cpu / len(ids) * 1e6
 
 
-def _cpu_of(read: Callable[[], int], least: int, entries: int) -> float:
-    """Of as many reads as make so many entries, after one to warm up."""
-    if (seen := read()) < least:
+def _cpu_of_lists(read: Callable[[], int], least: int, entries: int) -> float:
+    """Of as many reads as make so many entries, after the first to warm up."""
+    seen = read()
+    if seen < least:
         raise ValueError(f"the list holds {seen} backups, not {least}")
     times = max(1, entries // seen)
-    return spent(lambda: [read() for _ in range(times)]).cpu / seen / times * 1e6
+
+    def read_often() -> None:
+        for _ in range(times):
+            read()
+
+    return spent(read_often).cpu / seen / times * 1e6

@@ -16,10 +16,10 @@ class CloudProcess:
 
     def __init__(self, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
-        self._line, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, options), daemon=True)
+        self._pipe, child_pipe = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child_pipe, options), daemon=True)
         self._process.start()
-        theirs.close()
+        child_pipe.close()
         self.port: int = self.ask("port")
         self.url: str = self.ask("url")
 
@@ -27,12 +27,12 @@ class CloudProcess:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    def ask(self, word: str, *args: Any, **options: Any) -> Any:
-        self._line.send((word, args, options))
-        return self._line.recv()
+    def ask(self, name: str, *args: Any, **options: Any) -> Any:
+        self._pipe.send((name, args, options))
+        return self._pipe.recv()
 
     def refuse_lists(self) -> None:
-        """From now on only single GETs are answered."""
+        """Makes the cloud answer only single GETs from now on."""
         self.ask("fault", Fault("status", status=403, path="/backups/detail"))
 
     def __enter__(self) -> Self:
@@ -44,20 +44,20 @@ class CloudProcess:
         value: BaseException | None,
         contribution: TracebackType | None,
     ) -> None:
-        self._line.close()  # the other side stops by that
+        self._pipe.close()  # The other side stops by that.
         self._process.join(5)
 
 
-def _serve(line: Connection, options: dict[str, Any]) -> None:
-    """Its time stands still: in the middle of a measurement no backup begins, moves on or is
-    deleted.
+def _serve(pipe: Connection, options: dict[str, Any]) -> None:
+    """Answers until the pipe is closed. Its time stands still: in the middle of a measurement no
+    backup begins, moves on or is deleted.
     """
     now = datetime.now(UTC)
     with Simulator(clock=lambda: now, **options) as simulator:
         while True:
             try:
-                word, args, named = line.recv()
+                name, args, options = pipe.recv()
             except (EOFError, KeyboardInterrupt):
                 return
-            found = getattr(simulator, word)
-            line.send(found(*args, **named) if callable(found) else found)
+            member = getattr(simulator, name)
+            pipe.send(member(*args, **options) if callable(member) else member)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from backups.bench.rig.processes import Process
 
 app = Celery("naive", set_as_current=False)
-WORDS = (
+COLUMNS = (
     "status",
     "name",
     "size",
@@ -26,36 +26,26 @@ WORDS = (
 
 @app.task
 def refresh(backup_id: str, url: str, token: str) -> None:
-    from backups.models import Backup  # models load after the app registry
+    from backups.models import Backup  # Models load after the app registry.
 
     answer = requests.get(f"{url}/backups/{backup_id}", headers={"X-Auth-Token": token}, timeout=30)
     body: dict[str, Any] = answer.json()["backup"]
     row = Backup.objects.get(pk=backup_id)
-    for word in WORDS:
-        setattr(row, word, body[word])
-    row.attempted_at = row.refreshed_at = timezone.now()
+    for column in COLUMNS:
+        setattr(row, column, body[column])
+    now = timezone.now()
+    row.attempted_at = now
+    row.refreshed_at = now
     row.save()
 
 
 @contextmanager
 def naive_worker(env: Mapping[str, str]) -> Iterator[Process]:
     """A worker with Celery's own defaults."""
-    argv = (
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "celery",
-        "--quiet",
-        "-A",
-        __name__,
-        "-b",
-        env["CELERY_BROKER_URL"],
-    )
-    worker = Process(
-        (*argv, "worker", "--concurrency", "2"),
-        {**env, "DJANGO_SETTINGS_MODULE": "vbsdash.settings"},
-    )
+    python = [sys.executable, "-W", "ignore", "-m"]
+    celery = ["celery", "--quiet", "-A", __name__, "-b", env["CELERY_BROKER_URL"]]
+    argv = [*python, *celery, "worker", "--concurrency", "2"]
+    worker = Process(argv, {**env, "DJANGO_SETTINGS_MODULE": "vbsdash.settings"})
     try:
         yield worker
     finally:

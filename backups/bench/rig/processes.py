@@ -19,15 +19,15 @@ LOG = "BENCH_LOG"
 
 @contextmanager
 def broker_at(folder: Path) -> Iterator[str]:
-    """The address of an embedded broker of our own."""
+    """Runs an embedded broker of our own and gives its address."""
     url_file = folder / "url"
     prepared = broker.prepare(folder, url_file)
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(prepared.argv, stdout=log, stderr=log)  # noqa: S603 - the embedded broker
     try:
-        until = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not prepared.answers():
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise TimeoutError(f"the broker did not start within {START_SECONDS:.0f} s")
             time.sleep(0.05)
         yield url_file.read_text().strip()
@@ -37,21 +37,25 @@ def broker_at(folder: Path) -> Iterator[str]:
 
 
 class Process:
-    """A running worker, its children included. What it says goes into the file that `env` names as
-    LOG.
+    """A running worker, its children included. What it prints goes into the file that `env` names
+    as LOG.
     """
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
-        whole, top = {**os.environ, **env}, settings.BASE_DIR
         with Path(env[LOG]).open("ab") as log:
-            self._popen = subprocess.Popen(argv, env=whole, cwd=top, stdout=log, stderr=log)  # noqa: S603 - ours
+            self._popen = subprocess.Popen(  # noqa: S603 - ours
+                argv, env={**os.environ, **env}, cwd=settings.BASE_DIR, stdout=log, stderr=log
+            )
         self._process = psutil.Process(self._popen.pid)
 
     @property
     def cpu(self) -> float:
         """Seconds of processor time so far, of those that still run."""
-        all_of_it = [self._process, *self._process.children(recursive=True)]
-        return sum(times.user + times.system for times in (one.cpu_times() for one in all_of_it))
+        seconds = 0.0
+        for process in [self._process, *self._process.children(recursive=True)]:
+            times = process.cpu_times()
+            seconds += times.user + times.system
+        return seconds
 
     @property
     def rss_mb(self) -> float:
@@ -74,5 +78,5 @@ def workers(env: Mapping[str, str], *, count: int = 1) -> Iterator[list[Process]
     try:
         yield running
     finally:
-        for one in running:
-            one.stop()
+        for worker in running:
+            worker.stop()
