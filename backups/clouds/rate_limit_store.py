@@ -14,7 +14,7 @@ from backups.models import BudgetWindow
 class DatabaseStorage(Storage):
     """One row per key; a window that ended begins anew with the next increment."""
 
-    STORAGE_SCHEME = None  # made directly, never from a URI
+    STORAGE_SCHEME = None  # Made directly, never from a URI.
 
     def __init__(
         self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any

@@ -89,7 +89,7 @@ def _runs_away(day: int) -> Special:
 
 
 _BY_HAND: Special = {"peculiarity": "by_hand", "keep": 2, "period": 9 * DAY, "full_every": 1}
-_DISK_COPY: Special = {"peculiarity": "disk_copy", "keep": 6, "full_every": 1}
+_VOLUME_COPY: Special = {"peculiarity": "disk_copy", "keep": 6, "full_every": 1}
 _VM_COPY: Special = {"peculiarity": "vm_copy", "keep": 3, "full_every": 1}
 _RESTORING: Special = {
     "peculiarity": "by_script",
@@ -112,7 +112,7 @@ _ROLES = (
     Role("ledger-wal-02", (_every_quarter_hour(phase=300),)),
     Role("kafka-log-01", (_every_quarter_hour(phase=600),)),
     Role("app-prod-01-root", ({"peculiarity": "csbs", "keep": 8},)),
-    Role("erp-replica-data", (_DISK_COPY, _VM_COPY)),
+    Role("erp-replica-data", (_VOLUME_COPY, _VM_COPY)),
     Role("hr-vault", (10,)),
     Role("mail-store-01", (_fails(one_in=2, cause=0),)),
     Role("mail-store-02", (_fails(one_in=3, cause=0),)),
@@ -150,7 +150,7 @@ _ROLES = (
     Role("import-2017", ({"peculiarity": "nulls", "keep": 3},)),
 )
 NEVER_BACKED_UP = ("tmp-build-99", "jump-host-root", "analytics-sandbox")
-_WORDS = (
+_PURPOSES = (
     "db",
     "app",
     "web",
@@ -226,10 +226,10 @@ def _volumes_and_streams(space: UUID, keep: int) -> Iterator[tuple[SimulatedVolu
 
 
 def _name(index: int) -> str:
-    word = _WORDS[index % 12]
+    purpose = _PURPOSES[index % 12]
     place = _PLACES[index // 5 % 4]
     part = _PARTS[index // 3 % 4]
-    return f"{word}-{place}-{index:02d}-{part}"
+    return f"{purpose}-{place}-{index:02d}-{part}"
 
 
 def _volume(space: UUID, *, index: int, name: str) -> SimulatedVolume:

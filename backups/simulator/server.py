@@ -144,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except (ConnectionError, TimeoutError):  # the client left, or the simulator stops
+        except (ConnectionError, TimeoutError):  # The client left, or the simulator stops.
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:

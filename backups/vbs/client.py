@@ -34,8 +34,8 @@ from backups.vbs.sign_in import Clock, Guard, SignIn
 
 PAGE = 1000  # Entries: the most that servers give (API.md §6).
 _MICROVERSION = "3.64"  # The last that adds a key to a backup (API.md §9).
-_ONE = Limits(seconds=8.0, size=1 << 20)
-_PAGE = Limits(seconds=30.0, size=8 << 20)
+_SINGLE_LIMITS = Limits(seconds=8.0, size=1 << 20)
+_PAGE_LIMITS = Limits(seconds=30.0, size=8 << 20)
 _OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
 
 
@@ -153,7 +153,7 @@ class Client:
         """`alone`: without a sign-in; a 401 is noted for the next make_ready() and raised."""
         if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
-        body = self._get(self._backups(), f"/backups/{backup_id}", _ONE, alone=alone)
+        body = self._get(self._backups(), f"/backups/{backup_id}", _SINGLE_LIMITS, alone=alone)
         backup = body.get("backup")
         if not isinstance(backup, dict):
             raise Malformed('The answer has no object under "backup".', http_status=200)
@@ -186,7 +186,7 @@ class Client:
 
     def get_volume(self, volume_id: str) -> JsonObject:
         """One raw disk, from the volume service. Raises Gone when that says itemNotFound."""
-        body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _ONE)
+        body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _SINGLE_LIMITS)
         volume = body.get("volume")
         if not isinstance(volume, dict) or normal(str(volume.get("id"))) != normal(volume_id):
             raise Malformed(
@@ -196,7 +196,7 @@ class Client:
 
     def get_quota(self) -> JsonObject:
         """How many backups the project may have and has (API.md §5); not a part of stock Cinder."""
-        return self._get(self._backups(), "/cloudbackups/quota", _ONE)
+        return self._get(self._backups(), "/cloudbackups/quota", _SINGLE_LIMITS)
 
     def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
         """The whole list, page by page."""
@@ -219,7 +219,7 @@ class Client:
         return Walk(ask, limit=page)
 
     def _page(self, endpoint: Endpoint, resource: str, query: Mapping[str, object]) -> Page:
-        body = self._get(endpoint, f"/{resource}/detail?{urlencode(query)}", _PAGE)
+        body = self._get(endpoint, f"/{resource}/detail?{urlencode(query)}", _PAGE_LIMITS)
         entries = body.get(resource)
         if not isinstance(entries, list):
             raise Malformed(f'The answer has no list under "{resource}".', http_status=200)

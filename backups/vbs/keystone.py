@@ -59,7 +59,7 @@ class _Token:
     project_id: str | None
     issued_at: datetime
     life: timedelta
-    began: float  # monotonic seconds
+    began: float  # Monotonic seconds.
     catalog: Sequence[Mapping[str, Any]] = field(repr=False)
 
     @property

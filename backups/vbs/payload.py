@@ -137,7 +137,7 @@ class Received:
     """
 
     raw: JsonObject = field(repr=False)  # VK redacted
-    digest: str  # equal for equal bodies whatever the order of their keys
+    digest: str  # Equal for equal bodies whatever the order of their keys.
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.endpoints import CatalogEntry
 from backups.vbs.errors import SignInRefused, Unauthorized
 
-Clock = Callable[[], datetime]  # aware, in UTC
+Clock = Callable[[], datetime]  # Aware, in UTC.
 Guard = Callable[[], AbstractContextManager[None]]
 
 

@@ -183,16 +183,16 @@ def _asked_since(began: datetime) -> QuerySet[Backup]:
 
 
 def _not_asked_since(began: datetime, ids: Sequence[str]) -> list[str]:
-    asked = set(map(str, _asked_since(began).values_list("pk", flat=True)))
-    return [backup_id for backup_id in ids if backup_id not in asked]
+    asked_ids = set(map(str, _asked_since(began).values_list("pk", flat=True)))
+    return [backup_id for backup_id in ids if backup_id not in asked_ids]
 
 
 def _count_not_asked_since(began: datetime, ids: Sequence[str]) -> int:
     """Of a few each is looked up, of many the whole table is counted."""
-    asked = _asked_since(began)
+    rows = _asked_since(began)
     if len(ids) <= IDS_PER_QUERY:
-        asked = asked.filter(pk__in=ids)
-    return max(0, len(ids) - asked.count())
+        rows = rows.filter(pk__in=ids)
+    return max(0, len(ids) - rows.count())
 
 
 def _database_url() -> str:

@@ -430,7 +430,9 @@ def drip(connection: socket.socket, start: bytes) -> None:
 def test_the_total_deadline_holds_against_drops(
     start: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_ONE", replace(client_module._ONE, seconds=0.4))
+    monkeypatch.setattr(
+        client_module, "_SINGLE_LIMITS", replace(client_module._SINGLE_LIMITS, seconds=0.4)
+    )
     with raw(lambda connection: drip(connection, start)) as url:
         error = failure(replace(config(""), vbs_endpoint_override=url))
     assert (type(error), error.message.endswith("did not answer in time.")) == (Unavailable, True)
