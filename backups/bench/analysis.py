@@ -48,8 +48,8 @@ def core(work: Callable[[], object]) -> float:
 
 
 def _all(report: Report, now: datetime) -> None:
-    """Everything is computed; of every volume something is stored anew, of backups nothing has to
-    be.
+    """Measures deriving everything. All is computed; of every volume something is stored anew, of
+    backups nothing has to be.
     """
     bare = core(lambda: sum(1 for _ in Backup.objects.values_list(*Fact._fields).iterator()))
     Volume.objects.update(
@@ -75,8 +75,8 @@ def _all(report: Report, now: datetime) -> None:
 
 
 def _batch(report: Report, now: datetime) -> None:
-    """After 1,000 changed backups: of as few volumes as they can be of, and each of another
-    volume.
+    """Measures the work after 1,000 changed backups: of as few volumes as they can be of, and each
+    of another volume.
     """
     by_volume = Backup.objects.order_by("volume_id").values_list("volume_id", flat=True)
     few = [volume_id for volume_id in by_volume[:BATCH] if volume_id is not None]
@@ -112,7 +112,9 @@ def _pages(report: Report, now: datetime) -> None:
 
 
 def _crowded(report: Report, now: datetime) -> None:
-    """A volume that half of all backups are of: derived after a batch, shown, and undone again."""
+    """Measures a volume that half of all backups are of: derived after a batch, shown, and undone
+    again.
+    """
     crowd = Backup.objects.order_by("pk").values("pk")[: size() // 2]
     Backup.objects.filter(pk__in=crowd).update(volume_id="crowded")
     report.row(

@@ -93,7 +93,9 @@ def _growth(report: Report, name: str, many: float, few: float) -> None:
 
 
 def _compared(report: Report, installation: Installation) -> Costs:
-    """At 1,000 tracked, each beside the bare thing; a sweep of so few carries its fixed costs."""
+    """Measures at 1,000 tracked, each beside the bare thing; a sweep of so few carries its fixed
+    costs.
+    """
     report.head(f"CPU per backup at {FEW:,} tracked, everything of ours included")
     with CloudProcess(backups=FEW) as cloud:
         ids = cloud.ask("ids")
@@ -131,8 +133,8 @@ def _compared(report: Report, installation: Installation) -> Costs:
 
 
 def _costs(installation: Installation, tracked: int) -> Costs:
-    """What one worker spends with so many tracked. Singles last: a refused list is not tried again
-    for a while.
+    """Measures what one worker spends with so many tracked. Singles last: a refused list is not
+    tried again for a while.
     """
     rounds = max(2, 10_000 // tracked)
     pages: list[float] = []

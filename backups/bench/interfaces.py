@@ -93,7 +93,7 @@ def _p95_of(walls: Iterable[float]) -> float:
 
 
 def _lists(report: Report, get: Reader) -> None:
-    """Each filter in each order, the second call of two; and free text."""
+    """Measures each filter in each order, the second call of two; and free text."""
     walls: dict[str, float] = {}
     for where, order in product(FILTERS, BACKUPS.orderings):
         address = f"/api/backups/?{where}&ordering={order}"
@@ -133,8 +133,8 @@ def _pages(report: Report, get: Reader) -> None:
 
 
 def _table(report: Report, get: Reader) -> None:
-    """All rows as CSV, in time and in memory: the peak over the first fifth against the peak over
-    all.
+    """Measures all rows as CSV, in time and in memory: the peak over the first fifth against the
+    peak over all.
     """
     part = _csv_peak_mib(get, lines=size() // 5)
     whole = _csv_peak_mib(get, lines=size())

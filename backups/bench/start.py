@@ -165,7 +165,7 @@ def run(report: Report) -> None:
 
 
 def _copy(folder: Path) -> Path:
-    """What a clone holds, without what this working copy has grown."""
+    """Copies what a clone holds, without what this working copy has grown."""
     left_out = shutil.ignore_patterns(
         ".venv", "var", ".git", "__pycache__", ".*_cache", ".hypothesis", ".env", "clouds.yaml"
     )

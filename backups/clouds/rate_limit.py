@@ -82,8 +82,8 @@ class Budget:
         return granted
 
     def wait(self, wanted: int, *, until: float, urgent: bool = False) -> int:
-        """Like `take`, but waits for a window with room, no longer than `until` in time.monotonic()
-        seconds.
+        """Does what `take` does, but waits for a window with room, no longer than `until` in
+        time.monotonic() seconds.
         """
         while True:
             granted = self.take(wanted, urgent=urgent)

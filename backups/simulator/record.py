@@ -73,8 +73,8 @@ class Log:
                 )
 
     def leave(self, backup_id: str | None, request: Request) -> None:
-        """Called just before the last byte goes out, so that who has the answer also finds the
-        record.
+        """Adds the record. Called just before the last byte goes out, so that who has the answer
+        also finds the record.
         """
         with self._lock:
             self._running -= 1

@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is printed: the requests are kept as records."""
+        """Prints nothing: the requests are kept as records."""
 
 
 def _drip(data: bytes, seconds: float) -> Iterator[Piece]:

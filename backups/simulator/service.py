@@ -168,7 +168,9 @@ class Service:
     def _routed(
         self, question: Question, faults: Mapping[str, Fault], refusal: Answer | None
     ) -> Answer:
-        """The gateway checks the path first, then the sender, then the service checks the rest."""
+        """Answers as the gateway and the service do: the one checks the path, then the sender, the
+        other the rest.
+        """
         for route in self._routes:
             match = route.pattern.fullmatch(question.path)
             if match is not None:
@@ -283,7 +285,9 @@ def _is_uuid(text: str) -> bool:
 
 
 def _refused(verdict: Verdict, *, flavor: str) -> Answer:
-    """401 has several bodies, one for each layer that may refuse (§8.1, trap 18)."""
+    """Returns a refusal. 401 has several bodies, one for each layer that may refuse (§8.1, trap
+    18).
+    """
     if verdict == "domain":
         return error(
             403, message="Policy doesn't allow backup:get to be performed with a token of a domain."

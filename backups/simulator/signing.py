@@ -38,7 +38,7 @@ def canonical_request(question: Question, signed: list[str]) -> str:
 
 
 def signature(secret_key: str, *, date: str, canonical: str) -> str:
-    """`date` is the text of X-Sdk-Date, `YYYYMMDDThhmmssZ`."""
+    """Returns the signature. `date` is the text of X-Sdk-Date, `YYYYMMDDThhmmssZ`."""
     text = f"{ALGORITHM}\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     return hmac.new(secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
 

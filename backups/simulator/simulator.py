@@ -138,7 +138,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close everything within about a second; calling it twice does no harm."""
+        """Closes everything within about a second; calling it twice does no harm."""
         self.stopping.set()
         if self._thread:
             self._server.shutdown()

@@ -140,8 +140,8 @@ class AkSkSignIn(SignIn):
         self._accepted = True
 
     def refused(self, token: str | None, error: Unauthorized, *, alone: bool) -> bool:
-        """Good keys may be refused for one backup alone: the next call, which is made within the
-        guard, tells whether it was the keys.
+        """Notes a 401. Good keys may be refused for one backup alone: the next call, which is made
+        within the guard, tells whether it was the keys.
         """
         were_good = self._accepted
         self._accepted = False

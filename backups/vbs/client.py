@@ -150,7 +150,9 @@ class Client:
         self.credentials.trust()
 
     def get_backup(self, backup_id: str, *, alone: bool = False) -> Answer:
-        """`alone`: without a sign-in; a 401 is noted for the next make_ready() and raised."""
+        """Returns one backup. `alone`: without a sign-in; a 401 is noted for the next make_ready()
+        and raised.
+        """
         if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
         body = self._get(self._backups(), f"/backups/{backup_id}", _SINGLE_LIMITS, alone=alone)
@@ -172,8 +174,8 @@ class Client:
         sort_key: str = "created_at",
         **filters: str,
     ) -> Sequence[object]:
-        """One page of raw entries; `filters` go into the query as they are (status, volume_id,
-        name).
+        """Returns one page of raw entries; `filters` go into the query as they are (status,
+        volume_id, name).
         """
         query = {
             "limit": limit,
@@ -185,7 +187,9 @@ class Client:
         return self._page(self._backups(), "backups", query).entries
 
     def get_volume(self, volume_id: str) -> JsonObject:
-        """One raw disk, from the volume service. Raises Gone when that says itemNotFound."""
+        """Returns one raw volume, from the volume service. Raises Gone when that says
+        itemNotFound.
+        """
         body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _SINGLE_LIMITS)
         volume = body.get("volume")
         if not isinstance(volume, dict) or normal(str(volume.get("id"))) != normal(volume_id):
@@ -195,19 +199,21 @@ class Client:
         return volume
 
     def get_quota(self) -> JsonObject:
-        """How many backups the project may have and has (API.md §5); not a part of stock Cinder."""
+        """Returns how many backups the project may have and has (API.md §5); not a part of stock
+        Cinder.
+        """
         return self._get(self._backups(), "/cloudbackups/quota", _SINGLE_LIMITS)
 
     def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
-        """The whole list, page by page."""
+        """Walks through the whole list, page by page."""
         return self._walk(self._backups(), "backups", page, {**_OLDEST_FIRST, "sort_dir": sort_dir})
 
     def walk_volumes(self, page: int = PAGE) -> Walk:
-        """All disks, page by page, from the volume service."""
+        """Walks through all volumes, page by page, from the volume service."""
         return self._walk(self._volumes(), "volumes", page, {})
 
     def close(self) -> None:
-        """Close the connections of all threads; a later call opens new ones."""
+        """Closes the connections of all threads; a later call opens new ones."""
         self._connections.close()
         self.credentials.close()
 

@@ -180,7 +180,7 @@ class _OrderedKeys(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _ordered_keys(keys: tuple[str, ...]) -> _OrderedKeys:
-    """Cached, since the bodies of a cloud have the same keys."""
+    """Sorts the keys of a body; cached, since the bodies of a cloud have the same keys."""
     ordered = sorted(keys)
     written = marshal.dumps(ordered, _MARSHAL_VERSION)
     return _OrderedKeys(written, itemgetter(*ordered) if ordered else tuple)
@@ -255,7 +255,9 @@ def _wrapper(description: object) -> JsonObject | None:
 
 
 def _volume_id(body: JsonObject, problems: Problems) -> str | None:
-    """Every backup is of a volume, so here an empty text is worth a report."""
+    """Returns the ID of the source volume. Every backup is of one, so here an empty text is worth a
+    report.
+    """
     if body.get("volume_id") == "":
         return fields.refuse(problems, "volume_id", "", "it is empty")
     return fields.identifier(body, "volume_id", problems)
@@ -303,7 +305,9 @@ def _metadata_object(value: object, problems: Problems) -> JsonObject | None:
 def _metadata(
     service_metadata: JsonObject | None, wrapper: JsonObject, problems: Problems
 ) -> Metadata:
-    """`wrapper`: the object around the description, which may hold ST too."""
+    """Decodes `service_metadata`. `wrapper`: the object around the description, which may hold ST
+    too.
+    """
     if service_metadata is None:
         if wrapper.get("ST") in _EMPTY:
             return Metadata()

@@ -122,7 +122,7 @@ class SignIn(Protocol):
         """What a person is told when token() raised nothing."""
 
     def refusal_sentence(self, error: SignInRefused) -> str:
-        """What a person is told when the credentials were refused."""
+        """Returns what a person is told when the credentials were refused."""
 
     def close(self) -> None:
         """Closes the connections that only the sign-in uses."""

@@ -22,7 +22,7 @@ class SdkCosts(NamedTuple):
 
 
 def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
-    """`requests.Session` over a kept connection, JSON decoded."""
+    """Measures `requests.Session` over a kept connection, JSON decoded."""
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
 
@@ -36,7 +36,7 @@ def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
 def list_pages(
     url: str, token: str, count: int, *, page: int = 1000, entries: int = ENTRIES
 ) -> float:
-    """Pages of the list, JSON decoded and nothing else."""
+    """Measures pages of the list, JSON decoded and nothing else."""
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
 
@@ -53,7 +53,7 @@ def list_pages(
 
 
 def sdk(entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES) -> SdkCosts:
-    """openstacksdk's get_backup and its list with details, against stock Cinder."""
+    """Measures openstacksdk's get_backup and its list with details, against stock Cinder."""
     with openstack.connection.Connection(**entry) as cloud:
 
         def ask(some_ids: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ def _cpu_of_singles(ask: Callable[[Sequence[str]], None], ids: Sequence[str]) ->
 
 
 def _cpu_of_lists(read: Callable[[], int], least: int, entries: int) -> float:
-    """Of as many reads as make so many entries, after the first to warm up."""
+    """Measures as many reads as make so many entries, after the first to warm up."""
     seen = read()
     if seen < least:
         raise ValueError(f"the list holds {seen} backups, not {least}")

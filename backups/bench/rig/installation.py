@@ -188,7 +188,7 @@ def _not_asked_since(began: datetime, ids: Sequence[str]) -> list[str]:
 
 
 def _count_not_asked_since(began: datetime, ids: Sequence[str]) -> int:
-    """Of a few each is looked up, of many the whole table is counted."""
+    """Counts what is not done: of a few each is looked up, of many the whole table is counted."""
     rows = _asked_since(began)
     if len(ids) <= IDS_PER_QUERY:
         rows = rows.filter(pk__in=ids)
@@ -196,7 +196,9 @@ def _count_not_asked_since(began: datetime, ids: Sequence[str]) -> int:
 
 
 def _database_url() -> str:
-    """As given; a file in the data folder otherwise, which the workers find by themselves."""
+    """Returns the configured database; without one it is a file in the data folder, which the
+    workers find by themselves.
+    """
     return str(settings.ENV.get("DATABASE_URL", ""))
 
 
