@@ -21,6 +21,7 @@ FLOORS = {  # of each room; `templatetags` and `admin` are a part of the web
     "backups.management": 5,
     "backups.bench": 5,
     "backups.tasks": 4,
+    "backups.publish": 4,
     "backups.refresh": 3,
     "backups.edits": 3,
     "backups.reports": 3,
@@ -35,6 +36,7 @@ FLOORS = {  # of each room; `templatetags` and `admin` are a part of the web
     "backups.runner": 0,
 }
 ARROWS = {  # the neighbours on its own floor that a room may know
+    "backups.tasks": {"backups.publish"},
     "backups.templatetags": {"backups.web"},
     "backups.management": {"backups.bench"},
     "backups.shared": {"backups.models"},
