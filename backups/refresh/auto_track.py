@@ -1,5 +1,5 @@
-"""Which listed backups are tracked by themselves: as `vbs_follow` says, and the switch of each
-disk.
+"""Tracks listed backups by itself: as `vbs_follow` of their cloud says, or the switch of their
+volume.
 """
 
 import uuid
@@ -20,75 +20,84 @@ from backups.vbs import fields
 
 @dataclass(frozen=True)
 class AutoTrackPolicy:
-    """`mode`: none, disks or all; `switched`: disks with a switch of their own; `tracked`: disks
-    with a backup here.
+    """Which backups of a cloud are tracked by themselves.
+
+    `mode` is `vbs_follow`: none, disks or all. `switches` are those of the volumes that have one,
+    by volume ID. `tracked_volumes` have a tracked backup; they are read where `mode` is "disks".
     """
 
     mode: str
-    switched: Mapping[str, bool]
-    tracked: frozenset[str]
+    switches: Mapping[str, bool]
+    tracked_volumes: frozenset[str]
 
     @property
     def is_enabled(self) -> bool:
-        return self.mode != "none" or any(self.switched.values())
+        return self.mode != "none" or any(self.switches.values())
 
     def wants(self, volume_id: str | None) -> bool:
-        """None: of a disk that is not known."""
-        switch = self.switched.get(volume_id) if volume_id is not None else None
-        if switch is not None:
-            return switch
-        return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked)
+        """Is a new backup of this volume tracked? None: nobody knows which volume it is of."""
+        if volume_id is not None and volume_id in self.switches:
+            return self.switches[volume_id]
+        return self.mode == "all" or (self.mode == "disks" and volume_id in self.tracked_volumes)
 
 
 def policy_of(cloud: str) -> AutoTrackPolicy:
     mode = registry.configured()[cloud].follow
-    mine = Volume.objects.filter(cloud=cloud)
-    switched = {
-        volume: bool(on)
-        for volume, on in mine.filter(follow__isnull=False).values_list("volume_id", "follow")
-    }
-    tracked = (
-        mine.filter(tracked__gt=0).values_list("volume_id", flat=True) if mode == "disks" else []
-    )
-    return AutoTrackPolicy(mode, switched, frozenset(tracked))
+    volumes = Volume.objects.filter(cloud=cloud)
+    switches: dict[str, bool] = {}
+    for volume_id, follow in volumes.filter(follow__isnull=False).values_list(
+        "volume_id", "follow"
+    ):
+        switches[volume_id] = bool(follow)
+    tracked_volumes: frozenset[str] = frozenset()
+    if mode == "disks":
+        tracked_volumes = frozenset(
+            volumes.filter(tracked__gt=0).values_list("volume_id", flat=True)
+        )
+    return AutoTrackPolicy(mode, switches, tracked_volumes)
 
 
 def is_enabled(cloud: str) -> bool:
-    """Is the list to be looked through for new backups at all?"""
-    follows = registry.configured()[cloud].follow != "none"
-    return follows or Volume.objects.filter(cloud=cloud, follow=True).exists()
+    """Is the list read for the sake of new backups at all?"""
+    if registry.configured()[cloud].follow != "none":
+        return True
+    return Volume.objects.filter(cloud=cloud, follow=True).exists()
 
 
 def track(
-    cloud: str, entries: Mapping[uuid.UUID, Any], known: AutoTrackPolicy, now: datetime
+    cloud: str,
+    entries: Mapping[uuid.UUID, Mapping[str, Any]],
+    policy: AutoTrackPolicy,
+    now: datetime,
 ) -> list[uuid.UUID]:
-    """Track those of these entries that are wanted and tracked nowhere, or under a cloud that is
-    gone; what is new.
+    """Tracks those of the entries that the policy wants and that no configured cloud tracks.
+
+    Returns the IDs that are new to this cloud.
     """
-    new = [
-        pk
-        for pk, entry in entries.items()
-        if known.wants(fields.identifier(entry, "volume_id", []))
-    ]
-    there = tracked_anywhere(new)
-    moved = take_over(cloud, there, now)
-    fresh = sorted(pk for pk in new if pk not in there)  # in one order for all who add
-    rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in fresh]
+    wanted: list[uuid.UUID] = []
+    for pk, entry in entries.items():
+        volume_id = fields.identifier(entry, "volume_id", [])
+        if policy.wants(volume_id):
+            wanted.append(pk)
+    tracked = tracked_anywhere(wanted)
+    moved = take_over(cloud, tracked, now)
+    new = sorted(set(wanted) - tracked)  # in one order for all who add
+    rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
-    SearchText.objects.put({"id": row.id} for row in rows)
-    return [*(row.id for row in rows), *moved]
+    SearchText.objects.put({"id": pk} for pk in new)
+    return [*new, *moved]
 
 
 def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    """Move those of `ids` here that a cloud holds which is configured no more; which they are."""
+    """Moves those of `ids` here whose cloud is not configured any more; returns which they are."""
     orphans = _orphans(ids)
     if not orphans:
         return []
     with transaction.atomic():
         lock_clouds([cloud, *clouds_of(orphans)])
-        moved = _orphans(orphans)  # somebody else may have taken them meanwhile
-        left = moves.move([str(pk) for pk in moved], cloud, now)
-    moves.forget(left, now)
+        moved = _orphans(orphans)  # another process may have taken them meanwhile
+        volumes_left = moves.move([str(pk) for pk in moved], cloud, now)
+    moves.forget(volumes_left, now)
     return moved
 
 
@@ -101,7 +110,8 @@ def _orphans(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
 
 
 def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    found: set[uuid.UUID] = set()
+    """Returns those of `ids` that are tracked, in whatever cloud."""
+    tracked: set[uuid.UUID] = set()
     for batch in in_batches(list(ids)):
-        found.update(Backup.objects.filter(pk__in=batch).values_list("pk", flat=True))
-    return found
+        tracked.update(Backup.objects.filter(pk__in=batch).values_list("pk", flat=True))
+    return tracked

@@ -1,4 +1,4 @@
-"""Which way of asking is cheaper: pages of the whole list, or one GET per backup. Pure.
+"""Computes which way of asking is cheaper: pages of the whole list, or one GET per backup. Pure.
 
 Measured with bare loops on one core (design): a GET costs about 1,200 µs of CPU, a page 17 µs per
 entry. A call costs the cloud something too, and the budget: a page counts as several GETs because
@@ -8,22 +8,25 @@ it makes the server work harder.
 from math import ceil
 from typing import Literal
 
-GET_CPU, ENTRY_CPU = 1_200.0, 17.0  # µs of ours, fetching alone
-CALL_COST = 5_000.0  # µs that a call is worth to us when there is no budget
-PAGE_WEIGHT = 3.0  # GETs that a page of 1,000 stands for
-FEWEST = 20  # due backups for which a list is worth while
+GET_CPU_US = 1_200.0  # fetching alone
+ENTRY_CPU_US = 17.0  # fetching alone
+CALL_COST_US = 5_000.0  # what a call is worth to us when there is no budget
+GETS_PER_PAGE = 3.0  # what a page of 1,000 stands for
+FEWEST_FOR_LIST = 20  # due backups for which a list is worth while
 
 Way = Literal["list", "singles"]
 
 
 def cheaper(*, due: int, listed: int, page_size: int, per_second: float) -> Way:
-    """`due`: backups to ask about that lists serve; `listed`: entries of the whole list;
-    `per_second` 0: none.
+    """Returns the cheaper way.
+
+    `due` backups are to be asked about that lists serve, the whole list has `listed` entries, and
+    the budget is `per_second` calls, 0 for none.
     """
-    if due < FEWEST:
+    if due < FEWEST_FOR_LIST:
         return "singles"
-    call = CALL_COST if not per_second else max(CALL_COST, 1_000_000 / per_second)
+    call_us = max(CALL_COST_US, 1_000_000 / per_second) if per_second else CALL_COST_US
     pages = max(1, ceil(listed / max(1, page_size)))
-    by_list = pages * PAGE_WEIGHT * call + listed * ENTRY_CPU
-    by_singles = due * (call + GET_CPU)
-    return "list" if by_list < by_singles else "singles"
+    list_us = pages * GETS_PER_PAGE * call_us + listed * ENTRY_CPU_US
+    singles_us = due * (call_us + GET_CPU_US)
+    return "list" if list_us < singles_us else "singles"

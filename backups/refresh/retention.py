@@ -1,4 +1,4 @@
-"""How long observed changes are kept, and causes that no backup has any more."""
+"""Deletes observed changes that are old enough, and causes that no backup has any more."""
 
 from datetime import datetime, timedelta
 
@@ -7,24 +7,25 @@ from django.db.models import Exists, OuterRef
 from backups.models import Backup, Cause, Revision
 
 KEPT = timedelta(days=90)
-CHUNK = 5_000  # rows in one DELETE, so that no lock is held for long
+ROWS_PER_DELETE = 5_000  # so that no lock is held for long
 
 
 def prune(now: datetime, *, keep: timedelta = KEPT) -> int:
-    """Forget changes older than `keep` but the first, the last and every change of status; how
-    many.
+    """Deletes revisions older than `keep` but the first, the last and every change of status.
+
+    Returns how many it deleted.
     """
-    gone = 0
-    while ids := list(
-        Revision.objects.prunable(now - keep).order_by("at").values_list("pk", flat=True)[:CHUNK]
-    ):
-        gone += Revision.objects.filter(pk__in=ids).delete()[0]
-    return gone
+    deleted = 0
+    prunable = Revision.objects.prunable(now - keep).order_by("at").values_list("pk", flat=True)
+    while ids := list(prunable[:ROWS_PER_DELETE]):
+        deleted += Revision.objects.filter(pk__in=ids).delete()[0]
+    return deleted
 
 
 def forget_causes() -> int:
-    """Forget the causes that no backup has; how many. A batch that needs one just then is tried
-    again.
+    """Deletes the causes that no backup has; returns how many.
+
+    A batch that needs one at that very moment fails and is tried again.
     """
-    used = Backup.objects.filter(cause=OuterRef("pk")).order_by()
-    return Cause.objects.filter(~Exists(used)).delete()[0]
+    in_use = Backup.objects.filter(cause=OuterRef("pk")).order_by()
+    return Cause.objects.filter(~Exists(in_use)).delete()[0]

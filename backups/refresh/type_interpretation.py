@@ -1,9 +1,8 @@
-"""When another reading of Type comes into force, every backup of that cloud is judged again,
-without asking the cloud.
+"""Judges every backup of a cloud again when another interpretation of Type comes into force.
 
-It changes with the evidence, and with `vbs_type_full` or `vbs_api` at a restart. What the judgement
-needs was decoded from the stored bodies into columns, so each distinct set of signals is one
-UPDATE.
+The cloud is not asked. The interpretation changes with the evidence, and with `vbs_type_full` or
+`vbs_api` at a restart. What the judgement needs was decoded from the stored bodies into columns, so
+each distinct set of signals is one UPDATE.
 """
 
 import logging
@@ -21,13 +20,16 @@ logger = logging.getLogger(__name__)
 
 
 def ensure(cloud_name: str, now: datetime) -> bool:
-    """Let every kind and chain of a cloud follow the reading in force; was there anything to do?"""
-    if not _is_behind(Cloud.objects.get(pk=cloud_name)):
+    """Lets the kinds and chains of a cloud follow the interpretation in force.
+
+    Returns whether there was anything to do.
+    """
+    if not _is_outdated(Cloud.objects.get(pk=cloud_name)):
         return False
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
-        if not _is_behind(cloud):  # somebody else was faster
-            return False
+        if not _is_outdated(cloud):
+            return False  # another process was faster
         changed = _judge(cloud)
         queue.mark_all(Volume.objects.filter(cloud=cloud), now)
     queue.derive_due(cloud_name, now)
@@ -47,22 +49,23 @@ def ensure_all(now: datetime) -> None:
 
 
 def judge_again(cloud_name: str) -> int:
-    """Judge every backup of a cloud, whether the reading changed or not; how many kinds changed."""
+    """Judges every backup of a cloud, whether the interpretation changed or not.
+
+    Returns how many kinds changed.
+    """
     with transaction.atomic():
         return _judge(lock_cloud(cloud_name))
 
 
-def _is_behind(cloud: Cloud) -> bool:
-    return (
-        registry.type_interpretation(cloud, registry.configured().get(cloud.name))
-        != cloud.type_interpretation
-    )
+def _is_outdated(cloud: Cloud) -> bool:
+    in_force = registry.type_interpretation(cloud, registry.configured().get(cloud.name))
+    return in_force != cloud.type_interpretation
 
 
 def _judge(cloud: Cloud) -> int:
     type_interpretation = registry.type_interpretation(cloud, registry.configured().get(cloud.name))
-    mine = Backup.objects.filter(cloud=cloud)
-    signals = mine.order_by().values_list("inc", "type", "is_incremental").distinct()
+    backups = Backup.objects.filter(cloud=cloud)
+    signals = backups.order_by().values_list("inc", "type", "is_incremental").distinct()
     changed = 0
     for inc, type_, is_incremental in list(signals):
         verdict = judge(
@@ -71,17 +74,13 @@ def _judge(cloud: Cloud) -> int:
             is_incremental=is_incremental,
             type_interpretation=type_interpretation,
         )
-        same = {"inc": inc, "type": type_, "is_incremental": is_incremental}
-        where = {
-            k if v is not None else f"{k}__isnull": True if v is None else v
-            for k, v in same.items()
-        }
-        words = {
+        columns = {
             "kind": verdict.kind,
             "kind_source": verdict.source,
             "kind_conflict": verdict.conflict,
         }
-        changed += mine.filter(**where).exclude(**words).update(**words)
+        alike = backups.filter(inc=inc, type=type_, is_incremental=is_incremental)
+        changed += alike.exclude(**columns).update(**columns)
     cloud.type_interpretation = type_interpretation
     cloud.save(update_fields=["type_interpretation"])
     return changed

@@ -1,18 +1,17 @@
-"""The cloud's own list of disks: names, sizes, disks without any backup, and those that are no
-more. Optional.
+"""Reads the cloud's own list of volumes: names, sizes, volumes without any backup, deleted ones.
 
-That a list does not name a disk proves nothing by itself. A disk is deleted when it is absent from
-two whole lists at least ten minutes apart, or from one and its own GET says itemNotFound. When many
-are absent at once the list is doubted: then their own GETs alone decide, and nothing else is judged
-by it. A list that broke off takes no disk away.
+That a list does not name a volume proves nothing by itself. A volume is deleted when it is absent
+from two whole lists at least ten minutes apart, or from one and its own GET says itemNotFound. When
+many are absent at once the list is doubted: then their own GETs alone decide, and nothing else is
+judged by it. A list that broke off deletes no volume.
 
-Where the cloud refuses the list, operators label and register disks by hand, and the clouds page
-says so.
+The list is optional. Where the cloud refuses it, operators label and register volumes by hand, and
+the clouds page says so.
 """
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +25,7 @@ from backups.derived import queue
 from backups.derived.volumes import CONFIRMED_AFTER, have_backups_counted
 from backups.models import Cloud, Volume
 from backups.refresh import list_support
+from backups.refresh.list_support import LIST_BUDGET_WAIT_S
 from backups.shared import clock
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_cloud, lock_volumes
@@ -41,20 +41,20 @@ from backups.vbs.errors import (
 )
 from backups.vbs.listed_volume import ListedVolume
 
-EVERY, AGAIN, SOON = timedelta(hours=1), timedelta(minutes=10), timedelta(minutes=1)
-PAGE_WAIT = 45.0  # seconds to wait for the budget of a page
-ASKED_AT_ONCE = 200  # disks that are asked for singly after one list
-MOST_FAILURES = 3  # of single GETs in a row
+EVERY = timedelta(hours=1)
+RETRY_AFTER = timedelta(minutes=10)
+RETRY_WITHOUT_BUDGET_AFTER = timedelta(minutes=1)
+SINGLE_GETS_PER_LIST = 200
+FAILURES_IN_A_ROW = 3  # of single GETs; no more are made then
 NOTHING_DELETED = ", so no disk counts as deleted by it."
 BY_HAND = "Label and register disks by hand, or set volume_endpoint_override in clouds.yaml."
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a list left to be found out: the known disks that it did not name, out of how many known
-    ones.
+class Absence:
+    """Which volumes a list did not name, and out of how many known ones.
 
-    `unreadable`: its entries without an ID that can be read; each may be of an absent disk.
+    `unreadable` entries of the list have no ID that can be read; each may be of an absent volume.
     """
 
     absent: list[str]
@@ -67,12 +67,10 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the cloud said of absent disks when it was asked for them singly; the others are still
-    not known.
-    """
+class SingleAnswers:
+    """What single GETs said of absent volumes; of the others it is not known whether they exist."""
 
-    there: list[ListedVolume]
+    existing: list[ListedVolume]
     gone: list[str]
 
 
@@ -81,210 +79,223 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 
 def read_due(name: str) -> int:
-    """Read the list of a cloud, unless it is not due, or the cloud is to be left alone; how many
-    disks it named.
+    """Reads the list of a cloud if it is due and the cloud may be asked; returns how many volumes
+    it named.
     """
     now = clock.now()
     cloud = may_ask(name, now)
-    return read(name, now) if cloud is not None and is_due(cloud, now) and claim(name, now) else 0
+    if cloud is None or not is_due(cloud, now) or not claim(name, now):
+        return 0
+    return read(name, now)
 
 
 def claim(name: str, now: datetime) -> bool:
-    """Whoever's UPDATE counts reads the list."""
+    """Puts the next reading off by an hour. Of several processes one is told True, and reads."""
     due = Q(volumes_due_at=None) | Q(volumes_due_at__lte=now)
-    return bool(Cloud.objects.filter(due, pk=name).update(volumes_due_at=now + EVERY))
+    return Cloud.objects.filter(due, pk=name).update(volumes_due_at=now + EVERY) == 1
 
 
 def read(name: str, now: datetime) -> int:
-    """Ask for the whole list and keep what it says; how many disks it named. A failure is kept as a
-    sentence.
+    """Reads and stores the whole list; returns how many volumes it named.
+
+    A failure is stored as a sentence for the clouds page.
     """
+    entries: list[object] = []
     try:
-        with registry.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
-            walk = registry.client(name).walk_volumes()
-            entries = [entry for page in walk for entry in page]
+        with registry.meter(name).bulk(until=time.monotonic() + LIST_BUDGET_WAIT_S):
+            pages = registry.client(name).walk_volumes()
+            for page in pages:
+                entries.extend(page)
     except OutOfBudget:
-        Cloud.objects.filter(pk=name).update(volumes_due_at=now + SOON)
+        Cloud.objects.filter(pk=name).update(volumes_due_at=now + RETRY_WITHOUT_BUDGET_AFTER)
         return 0
     except VBSError as e:
-        refused = e.class_name in ("rejected", "wrong_address", "gone")
-        told = f"The list of disks was not read: {e.message.rstrip('.')}."
-        _note(name, f"{told} {BY_HAND}" if refused else told, now, again=not refused)
+        sentence = f"The list of disks was not read: {e.message.rstrip('.')}."
+        if e.class_name in ("rejected", "wrong_address", "gone"):
+            _note_error(name, f"{sentence} {BY_HAND}")
+        else:
+            _note_error(name, sentence, retry_at=now + RETRY_AFTER)
         return 0
     listed = listed_volume.decode(entries)
     unreadable = sum(listed_volume.decode_entry(entry) is None for entry in entries)
-    kept = replace(keep(name, listed, now), unreadable=unreadable)
-    if walk.complete:
-        asked = _ask_singly(name, kept.absent)
-        judge_absent(name, kept, asked, now)
-        _note_list(name, len(listed), kept, asked, now)
+    absence = replace(store_listed(name, listed, now), unreadable=unreadable)
+    if pages.complete:
+        answers = _ask_singly(name, absence.absent)
+        judge_absent(name, absence, answers, now)
+        _note_list(name, len(listed), absence, answers, now)
     else:
-        _note(name, f"The list of disks did not come to its end{NOTHING_DELETED}", now, again=True)
+        sentence = f"The list of disks did not come to its end{NOTHING_DELETED}"
+        _note_error(name, sentence, retry_at=now + RETRY_AFTER)
     return len(listed)
 
 
-def keep(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> Kept:
-    """Store the disks that a list named, asked for at `now`; what it did not name."""
-    given = {one.id: one for one in listed}
+def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> Absence:
+    """Stores the volumes that a list named, which was requested at `now`; returns what it did not
+    name.
+    """
+    listed_by_id = {volume.id: volume for volume in listed}
+    known: list[Volume] = []
     with transaction.atomic():
         lock_cloud(cloud)  # one list of a cloud at a time
-        known = {row.volume_id: row for row in lock_volumes(Volume.objects.filter(cloud=cloud))}
-        new = [one for one in listed if one.id not in known]
-        _add(new, cloud, now)
-        _write_named([row for row in known.values() if row.volume_id in given], given, now)
+        known.extend(lock_volumes(Volume.objects.filter(cloud=cloud)))
+        known_ids = {row.volume_id for row in known}
+        new = [volume for volume in listed if volume.id not in known_ids]
+        _create(new, cloud, now)
+        _update_existing(known, listed_by_id, now)
         if new:
             have_backups_counted(cloud, now)
     queue.derive_due(cloud, now)
-    there = [
-        row.volume_id
-        for row in known.values()
-        if row.deleted_at is None and row.first_seen_at <= now
-    ]
-    return Kept([volume_id for volume_id in there if volume_id not in given], len(there))
+    existing = [row for row in known if row.deleted_at is None and row.first_seen_at <= now]
+    absent = [row.volume_id for row in existing if row.volume_id not in listed_by_id]
+    return Absence(absent, len(existing))
 
 
-def judge_absent(cloud: str, kept: Kept, asked: Asked, now: datetime) -> None:
-    """Store what was found out about the disks that a whole list did not name.
+def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: datetime) -> None:
+    """Stores what was found out about the volumes that a whole list did not name.
 
-    What the single GETs say counts. Of the others the first absence is noted and a later one
+    What the single GETs say counts. Of the other volumes the first absence is noted and a later one
     confirms it, unless this list is doubted, or was just proved wrong: then it says nothing.
     """
-    there = {one.id: one for one in asked.there}
-    decided = {*there, *asked.gone}
+    existing = {volume.id: volume for volume in answers.existing}
+    is_believed = not absence.is_doubted and not existing
     with transaction.atomic():
         lock_cloud(cloud)
-        unnamed = Q(listed_at=None) | Q(
-            listed_at__lte=now
-        )  # nor in a list that was asked for later
-        mine = Volume.objects.filter(
-            unnamed, cloud=cloud, volume_id__in=kept.absent, deleted_at=None
+        # Nor did a list name them that was requested later and stored sooner.
+        not_listed_since = Q(listed_at=None) | Q(listed_at__lte=now)
+        rows = Volume.objects.filter(
+            not_listed_since, cloud=cloud, volume_id__in=absence.absent, deleted_at=None
         )
-        absent = list(lock_volumes(mine))
-        _write_named([row for row in absent if row.volume_id in there], there, now)
-        deleted = [row.pk for row in absent if row.volume_id in asked.gone]
-        if not kept.is_doubted and not there:
-            undecided = [row for row in absent if row.volume_id not in decided]
-            _note_absence([row.pk for row in undecided if row.missing_since is None], now)
-            deleted += [
-                row.pk
-                for row in undecided
-                if row.missing_since and row.missing_since <= now - CONFIRMED_AFTER
-            ]
-        _delete(deleted, now)
+        absent = list(lock_volumes(rows))
+        _update_existing(absent, existing, now)
+        deleted: list[int] = []
+        newly_missing: list[int] = []
+        for row in absent:
+            if row.volume_id in answers.gone:
+                deleted.append(row.pk)
+            elif not is_believed:
+                continue
+            elif row.missing_since is None:
+                newly_missing.append(row.pk)
+            elif row.missing_since <= now - CONFIRMED_AFTER:
+                deleted.append(row.pk)
+        for batch in in_batches(newly_missing):
+            Volume.objects.filter(pk__in=batch).update(missing_since=now)
+        _mark_deleted(deleted, now)
     queue.derive_due(cloud, now)
 
 
-def _add(new: Sequence[ListedVolume], cloud: str, now: datetime) -> None:
-    """Disks that no backup made known; those that one makes known at this moment are left to the
-    next list.
+def _create(new: Sequence[ListedVolume], cloud: str, now: datetime) -> None:
+    """Creates volumes that no backup made known.
+
+    One that a backup makes known at this very moment is left to the next list.
     """
-    rows = [
-        Volume(
-            cloud_id=cloud,
-            volume_id=one.id,
-            name=one.name,
-            size=one.size,
-            first_seen_at=now,
-            listed_at=now,
-            derive_at=now,
-        )
-        for one in sorted(new, key=lambda one: one.id)
-    ]
+    rows = []
+    for volume in sorted(new, key=lambda volume: volume.id):  # one order for all who write
+        row = Volume(cloud_id=cloud, volume_id=volume.id, name=volume.name, size=volume.size)
+        row.first_seen_at = now
+        row.listed_at = now
+        row.derive_at = now
+        rows.append(row)
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
 
 
-def _write_named(rows: Sequence[Volume], given: dict[str, ListedVolume], now: datetime) -> None:
-    """Disks that are there: most of them as they were, so their rows are told apart."""
-    changed = []
+def _update_existing(
+    rows: Sequence[Volume], listed_by_id: Mapping[str, ListedVolume], now: datetime
+) -> None:
+    """Updates those of the rows that are listed; most have not changed but for `listed_at`."""
+    listed_pks: list[int] = []
+    changed: list[Volume] = []
     for row in rows:
-        one = given[row.volume_id]
-        was_gone = row.deleted_at is not None or row.missing_since is not None
-        if was_gone or (row.name, row.size) != (one.name, one.size):
-            row.name, row.size = one.name, one.size
+        volume = listed_by_id.get(row.volume_id)
+        if volume is None:
+            continue
+        listed_pks.append(row.pk)
+        is_back = row.deleted_at is not None or row.missing_since is not None
+        if is_back or row.name != volume.name or row.size != volume.size:
             if row.deleted_at is not None:
                 row.derive_at = now
-            row.missing_since = row.deleted_at = None
+            row.name = volume.name
+            row.size = volume.size
+            row.missing_since = None
+            row.deleted_at = None
             changed.append(row)
     columns = ["name", "size", "missing_since", "deleted_at", "derive_at"]
     Volume.objects.bulk_update(changed, columns, batch_size=100)
-    for batch in in_batches([row.pk for row in rows]):
+    for batch in in_batches(listed_pks):
         Volume.objects.filter(pk__in=batch).update(listed_at=now)
 
 
-def _note_absence(pks: Sequence[int], now: datetime) -> None:
+def _mark_deleted(pks: Sequence[int], now: datetime) -> None:
+    """Marks volumes as deleted and to be derived: of a deleted volume no backup can be missed."""
     for batch in in_batches(pks):
-        Volume.objects.filter(pk__in=batch).update(missing_since=now)
+        rows = Volume.objects.filter(pk__in=batch)
+        rows.update(deleted_at=Coalesce("missing_since", now), missing_since=None, derive_at=now)
 
 
-def _delete(pks: Sequence[int], now: datetime) -> None:
-    """They are derived anew: of a disk that is gone no backup can be missed."""
-    for batch in in_batches(pks):
-        gone = Volume.objects.filter(pk__in=batch)
-        gone.update(deleted_at=Coalesce("missing_since", now), missing_since=None, derive_at=now)
+def _ask_singly(name: str, volume_ids: Collection[str]) -> SingleAnswers:
+    """Makes single GETs within the budget and a bounded time; of too many volumes, for random ones.
 
-
-def _ask_singly(name: str, volume_ids: Sequence[str]) -> Asked:
-    """Within the budget and a bounded time, some at random if they are too many.
-
-    An odd answer says nothing of its disk, and hides no other one.
+    An odd answer says nothing of its volume, and hides no other one.
     """
-    asked = Asked([], [])
+    answers = SingleAnswers([], [])
     client = registry.client(name)
-    failures = 0  # in a row
-    with registry.meter(name).bulk(until=time.monotonic() + PAGE_WAIT):
-        for volume_id in random.sample(volume_ids, min(len(volume_ids), ASKED_AT_ONCE)):
+    failures_in_a_row = 0
+    chosen = random.sample(list(volume_ids), min(len(volume_ids), SINGLE_GETS_PER_LIST))
+    with registry.meter(name).bulk(until=time.monotonic() + LIST_BUDGET_WAIT_S):
+        for volume_id in chosen:
             try:
-                asked.there.extend(listed_volume.decode([client.get_volume(volume_id)]))
+                answers.existing.extend(listed_volume.decode([client.get_volume(volume_id)]))
             except Gone:
-                asked.gone.append(volume_id)
+                answers.gone.append(volume_id)
             except (Rejected, WrongAddress, Malformed):
                 pass
             except Unavailable:
-                failures += 1
-                if failures == MOST_FAILURES:
+                failures_in_a_row += 1
+                if failures_in_a_row == FAILURES_IN_A_ROW:
                     break
                 continue
             except VBSError:
                 break
-            failures = 0
-    return asked
+            failures_in_a_row = 0
+    return answers
 
 
-def _note_list(name: str, listed: int, kept: Kept, asked: Asked, now: datetime) -> None:
-    """Was the list right, and when is it to be read again?"""
-    undecided = len(kept.absent) - len(asked.there) - len(asked.gone)
-    if asked.there:
-        n = len(asked.there)
-        lacked = (
-            f"The list of disks lacked {n:,} disk{'s' if n > 1 else ''} that "
-            f"{'are' if n > 1 else 'is'} there"
+def _note_list(
+    name: str, listed: int, absence: Absence, answers: SingleAnswers, now: datetime
+) -> None:
+    """Stores whether the list was right, and when it is read again."""
+    existing = len(answers.existing)
+    undecided = len(absence.absent) - existing - len(answers.gone)
+    sentence: str | None = None
+    if existing:
+        disks_are = "1 disk that is" if existing == 1 else f"{existing:,} disks that are"
+        sentence = (
+            f"The list of disks lacked {disks_are} there when asked for by ID{NOTHING_DELETED}"
         )
-        _note(name, f"{lacked} when asked for by ID{NOTHING_DELETED}", now, again=True)
-    elif kept.unreadable and undecided:
-        n = kept.unreadable
+    elif absence.unreadable and undecided:
+        n = absence.unreadable
         entries_have = "1 entry has" if n == 1 else f"{n:,} entries have"
-        _note(
-            name,
-            f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}",
-            now,
-            again=True,
+        sentence = f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}"
+    elif absence.is_doubted and undecided:
+        sentence = (
+            f"The list of disks named {listed:,}, and lacked {len(absence.absent):,} of "
+            f"{absence.known:,} that were known: it is doubted, "
+            "and no disk counts as deleted by it."
         )
-    elif kept.is_doubted and undecided:
-        named = (
-            f"The list of disks named {listed:,}, and lacked {len(kept.absent):,} of "
-            f"{kept.known:,} that were known"
-        )
-        _note(
-            name, f"{named}: it is doubted, and no disk counts as deleted by it.", now, again=True
-        )
+    if sentence is not None:
+        _note_error(name, sentence, retry_at=now + RETRY_AFTER)
+        return
+    cloud = Cloud.objects.filter(pk=name)
+    if undecided or absence.is_doubted:
+        cloud.update(volumes_listed_at=now, volumes_error=None, volumes_due_at=now + RETRY_AFTER)
     else:
-        values: dict[str, datetime | None] = {"volumes_listed_at": now, "volumes_error": None}
-        if undecided or kept.is_doubted:
-            values["volumes_due_at"] = now + AGAIN
-        Cloud.objects.filter(pk=name).update(**values)
+        cloud.update(volumes_listed_at=now, volumes_error=None)
 
 
-def _note(cloud: str, sentence: str, now: datetime, *, again: bool) -> None:
-    """Why the list does not count, on the clouds page. `again`: it is read again soon."""
-    words = {"volumes_error": sentence} | ({"volumes_due_at": now + AGAIN} if again else {})
-    Cloud.objects.filter(pk=cloud).update(**words)
+def _note_error(cloud: str, sentence: str, retry_at: datetime | None = None) -> None:
+    """Stores why the list does not count, for the clouds page."""
+    rows = Cloud.objects.filter(pk=cloud)
+    if retry_at is None:
+        rows.update(volumes_error=sentence)
+    else:
+        rows.update(volumes_error=sentence, volumes_due_at=retry_at)

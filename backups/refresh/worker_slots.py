@@ -1,5 +1,5 @@
-"""How much one worker process does at a time, so that a slow cloud takes no room from the others or
-from people.
+"""Limits how much one worker process does at a time, so that a slow cloud takes no thread from the
+other clouds or from people.
 """
 
 import threading
@@ -7,29 +7,33 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-IN_BULK = 10  # pieces of bulk work at once; a worker has 16 threads, the rest is for people
-OF_ONE_CLOUD = 2  # … of which for one cloud
-FOR_PEOPLE = 4  # pieces of interactive work at once for one cloud
+# A worker has 16 threads; what bulk work leaves is for people.
+BULK_JOBS = 10
+BULK_JOBS_OF_ONE_CLOUD = 2
+INTERACTIVE_JOBS_OF_ONE_CLOUD = 4
 
-_busy: Counter[str] = Counter()
+_bulk_jobs: Counter[str] = Counter()  # running now, by cloud
+_interactive_jobs: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
 @contextmanager
 def worker_slot(cloud: str, *, interactive: bool = False) -> Iterator[bool]:
-    """Was one free? If not nothing is lost: what is due stays due, and the next dispatch names it
-    again.
+    """Takes a slot of this process for one job; yields whether one was free.
+
+    If none was nothing is lost: what is due stays due, and the next dispatch names it again.
     """
-    own, most = (f"people/{cloud}", FOR_PEOPLE) if interactive else (f"bulk/{cloud}", OF_ONE_CLOUD)
+    jobs = _interactive_jobs if interactive else _bulk_jobs
     with _lock:
-        free = _busy[own] < most and (interactive or _busy["bulk"] < IN_BULK)
-        if free:
-            _busy[own] += 1
-            _busy["bulk"] += not interactive
+        if interactive:
+            is_free = jobs[cloud] < INTERACTIVE_JOBS_OF_ONE_CLOUD
+        else:
+            is_free = jobs[cloud] < BULK_JOBS_OF_ONE_CLOUD and jobs.total() < BULK_JOBS
+        if is_free:
+            jobs[cloud] += 1
     try:
-        yield free
+        yield is_free
     finally:
-        if free:
+        if is_free:
             with _lock:
-                _busy[own] -= 1
-                _busy["bulk"] -= not interactive
+                jobs[cloud] -= 1

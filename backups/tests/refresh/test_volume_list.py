@@ -150,10 +150,10 @@ def test_a_list_of_several_pages_is_read_to_its_end(sim: Simulator) -> None:
 
 
 def test_a_partial_list_takes_no_disk_away(sim: Simulator) -> None:
-    volume_list.keep(
+    volume_list.store_listed(
         "otc", [ListedVolume("a", "one", 1), ListedVolume("b", "two", 2)], timezone.now()
     )
-    volume_list.keep("otc", [ListedVolume("a", "new name", 1)], timezone.now())
+    volume_list.store_listed("otc", [ListedVolume("a", "new name", 1)], timezone.now())
     assert told() == {"a": ("new name", 1, "never"), "b": ("two", 2, "never")}
 
 

@@ -249,10 +249,12 @@ def test_an_older_list_that_is_judged_later_takes_nothing_away(
 ) -> None:
     have(sim, 5)
     asked_at = timezone.now()
-    kept = volume_list.keep("otc", [], asked_at)
+    kept = volume_list.store_listed("otc", [], asked_at)
     assert len(kept.absent) == 5
     read_again(clock, MINUTE)
-    volume_list.judge_absent("otc", replace(kept, known=100), volume_list.Asked([], []), asked_at)
+    volume_list.judge_absent(
+        "otc", replace(kept, known=100), volume_list.SingleAnswers([], []), asked_at
+    )
     assert not Volume.objects.filter(missing_since__isnull=False).exists()
 
 

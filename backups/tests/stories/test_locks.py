@@ -26,7 +26,7 @@ from backups.refresh import claims, type_interpretation, volume_list
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
 from backups.refresh.unchanged import mark_unchanged
-from backups.refresh.volume_list import Asked
+from backups.refresh.volume_list import SingleAnswers
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.listed_volume import ListedVolume
@@ -116,12 +116,12 @@ class Writer:
         backup_edits.add_tags(ids, [f"t{self._dice.randint(1, 3)}"], ["t2"], actor=self._hand)
 
     def _list_volumes(self, cloud: str) -> None:
-        kept = volume_list.keep(
+        kept = volume_list.store_listed(
             cloud,
             [ListedVolume(one, self._dice.choice("abc"), 10) for one in self._volumes()],
             self._now,
         )
-        volume_list.judge_absent(cloud, kept, Asked([], []), self._now)
+        volume_list.judge_absent(cloud, kept, SingleAnswers([], []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
         listed = {
