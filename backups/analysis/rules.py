@@ -5,7 +5,7 @@ rule is in force.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -24,6 +24,15 @@ class BadRule(ValueError):
         self.word = word
 
 
+class RuleRow(Protocol):
+    """A row with the columns of a rule; all are None where it has none of its own."""
+
+    rule_period_seconds: int | None
+    rule_grace_seconds: int | None
+    rule_cron: str | None
+    rule_zone: str | None
+
+
 @dataclass(frozen=True)
 class Rule:
     """`period`: by `cron`, when there is one, its longest gap. Late after the period, overdue after
@@ -34,6 +43,27 @@ class Rule:
     grace: timedelta
     cron: str | None = None
     zone: str = "UTC"
+
+    @classmethod
+    def from_columns(cls, row: RuleRow) -> "Rule | None":
+        """Returns the rule that a row was given, None when it has none of its own."""
+        if row.rule_period_seconds is None:
+            return None
+        return cls(
+            period=timedelta(seconds=row.rule_period_seconds),
+            grace=timedelta(seconds=row.rule_grace_seconds or 0),
+            cron=row.rule_cron,
+            zone=row.rule_zone or "UTC",
+        )
+
+    def columns(self, prefix: str = "rule") -> dict[str, int | str | None]:
+        """Returns the columns that hold this rule; `prefix` is "effective" on a volume's row."""
+        return {
+            f"{prefix}_period_seconds": int(self.period.total_seconds()),
+            f"{prefix}_grace_seconds": int(self.grace.total_seconds()),
+            f"{prefix}_cron": self.cron,
+            f"{prefix}_zone": self.zone if self.cron else None,
+        }
 
     def late_at(self, moment: datetime) -> datetime:
         """When the next backup should be there: a period after the last, or at cron's next time

@@ -1,12 +1,11 @@
-"""Keeps the tables by day of a cloud true to its disks: what a disk brings now, less what it had
-brought before.
+"""Keeps the totals by day of a cloud in step with its volumes: adds what a volume contributes now,
+and takes away what it contributed before.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 from backups.analysis import growth, outcomes
 from backups.analysis.chains import Chain
@@ -14,10 +13,14 @@ from backups.analysis.facts import Fact
 from backups.analysis.rules import Rule
 from backups.models import OutcomeBucket, StoredDay, VolumeContribution
 
+# Three numbers by a key, which is one or two numbers with a space between: as VolumeContribution
+# stores them in JSON.
+Totals = dict[str, list[int]]
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A disk as it is derived now. `rule` None: nothing can be missed on it."""
+    """A volume as it is derived now. `rule` None: no backup of it can be missed."""
 
     volume: int
     facts: Sequence[Fact]
@@ -27,72 +30,66 @@ class Entry:
 
 
 def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
-    """Within the transaction that holds the disks; one query to read, and four more when something
-    changed.
+    """Stores what volumes contribute, within the transaction that locks them.
+
+    It takes one query to read, and four more when something changed.
     """
     known = VolumeContribution.objects.filter(volume__in=[entry.volume for entry in entries])
-    digests: dict[Any, str] = dict(known.values_list("volume", "digest"))
-    contributions = [
-        one
-        for entry in entries
-        if (one := _contribution(entry, now)).digest != digests.get(entry.volume)
-    ]
-    if not contributions:
+    digests: dict[int, str] = dict(known.values_list("volume_id", "digest"))
+    changed: list[VolumeContribution] = []
+    for entry in entries:
+        contribution = _contribution(entry, now)
+        if contribution.digest != digests.get(entry.volume):
+            changed.append(contribution)
+    if not changed:
         return
-    outcome_counts: dict[str, list[int]] = {}
-    days: dict[str, list[int]] = {}
-    for old in VolumeContribution.objects.filter(
-        volume__in=[contribution.volume_id for contribution in contributions]
-    ):
-        _add(outcome_counts, old.outcomes, -1)
-        _add(days, old.days, -1)
-    for contribution in contributions:
-        _add(outcome_counts, contribution.outcomes, 1)
-        _add(days, contribution.days, 1)
-    _write(cloud, contributions, outcome_counts, days, now)
+    outcome_totals: Totals = {}
+    day_totals: Totals = {}
+    changed_volumes = [contribution.volume_id for contribution in changed]
+    for before in VolumeContribution.objects.filter(volume__in=changed_volumes):
+        _add(outcome_totals, before.outcomes, sign=-1)
+        _add(day_totals, before.days, sign=-1)
+    for contribution in changed:
+        _add(outcome_totals, contribution.outcomes, sign=1)
+        _add(day_totals, contribution.days, sign=1)
+    VolumeContribution.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["volume"],
+        update_fields=["digest", "outcomes", "days"],
+    )
+    oldest = outcomes.quarter_hour(now - outcomes.KEPT)
+    OutcomeBucket.objects.filter(cloud=cloud, quarter_hour__lt=oldest).delete()
+    outcome_rows = [row for row in _rows(outcome_totals) if row[0] >= oldest]
+    OutcomeBucket.objects.add(cloud, outcome_rows)
+    StoredDay.objects.add(cloud, _rows(day_totals))
 
 
 def _contribution(entry: Entry, now: datetime) -> VolumeContribution:
-    counted = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
-    changed = growth.changes(entry.chains, entry.facts, now)
-    outcome_counts = {
-        f"{at.quarter_hour} {at.counts_from}": list(tally) for at, tally in sorted(counted.items())
-    }
-    days = {str(day.toordinal()): list(change) for day, change in changed.items()}
+    tallies = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
+    outcome_counts: Totals = {}
+    for slot, tally in sorted(tallies.items()):
+        outcome_counts[f"{slot.quarter_hour} {slot.counts_from}"] = list(tally)
+    days: Totals = {}
+    for day, change in growth.changes(entry.chains, entry.facts, now).items():
+        days[str(day.toordinal())] = list(change)
     digest = blake2b(repr((outcome_counts, days)).encode(), digest_size=16).hexdigest()
     return VolumeContribution(
         volume_id=entry.volume, digest=digest, outcomes=outcome_counts, days=days
     )
 
 
-def _write(
-    cloud: str,
-    contributions: Sequence[VolumeContribution],
-    outcome_counts: dict[str, list[int]],
-    days: dict[str, list[int]],
-    now: datetime,
-) -> None:
-    fields = ["digest", "outcomes", "days"]
-    VolumeContribution.objects.bulk_create(
-        contributions, update_conflicts=True, unique_fields=["volume"], update_fields=fields
-    )
-    oldest = outcomes.quarter_hour(now - outcomes.KEPT)
-    OutcomeBucket.objects.filter(cloud=cloud, quarter_hour__lt=oldest).delete()
-    OutcomeBucket.objects.add(cloud, [row for row in _rows(outcome_counts) if row[0] >= oldest])
-    StoredDay.objects.add(cloud, _rows(days))
+def _rows(totals: Totals) -> list[tuple[int, ...]]:
+    """Returns the numbers of each key and what changed, in one order for all who write."""
+    rows = []
+    for key, change in totals.items():
+        if any(change):
+            rows.append((*map(int, key.split()), *change))
+    return sorted(rows)
 
 
-def _rows(changes: Mapping[str, Sequence[int]]) -> list[tuple[int, ...]]:
-    """Each with the numbers of its key, a space between, and what changed; in one order for all who
-    write.
-    """
-    return sorted(
-        (*map(int, key.split()), *change) for key, change in changes.items() if any(change)
-    )
-
-
-def _add(total: dict[str, list[int]], given: Mapping[str, list[int]], sign: int) -> None:
-    for key, one in given.items():
-        mine = total.setdefault(key, [0, 0, 0])
-        for n in range(3):
-            mine[n] += sign * one[n]
+def _add(totals: Totals, change: Mapping[str, Sequence[int]], *, sign: int) -> None:
+    for key, numbers in change.items():
+        total = totals.setdefault(key, [0, 0, 0])
+        for position, number in enumerate(numbers):
+            total[position] += sign * number

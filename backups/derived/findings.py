@@ -1,9 +1,12 @@
-"""What is found out about changed backups: their cause, what came of them, how far they are."""
+"""Stores what is found out about changed backups: the cause of a failure, the outcome, the
+progress.
+"""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -14,7 +17,7 @@ from backups.models import Backup, Cause
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
-_READ = (
+_COLUMNS = (
     "id",
     "cloud",
     "volume_id",
@@ -24,26 +27,50 @@ _READ = (
     "fail_reason",
     "created_at",
     "refreshed_at",
+    "gone_at",
+    # what was found before
+    "cause",
+    "outcome",
+    "running",
+    "stuck_at",
 )
-FOUND = ("cause", "outcome", "running", "stuck_at")
-_FINISHED = 20  # backups of a disk that tell how long one takes
+_FINISHED_PER_VOLUME = 20  # finished backups that tell how long one takes
+
+Row = Mapping[str, Any]  # the columns above; Django's values() has no narrower type
+
+
+class _Finding(NamedTuple):
+    cause: str | None
+    outcome: str | None
+
+
+class _Sort(NamedTuple):
+    """Backups of one sort take about equally long."""
+
+    cloud: str
+    volume_id: str | None
+    kind: str
+
+    @classmethod
+    def of(cls, row: Row) -> "_Sort":
+        return cls(row["cloud"], row["volume_id"], row["kind"])
 
 
 def note(ids: Iterable[uuid.UUID], now: datetime) -> int:
-    """Write what is found about these; how many rows changed. Two queries and one more for each
-    distinct finding.
+    """Stores what is found about these backups; returns how many rows changed.
+
+    It takes two queries and one more for each distinct finding.
     """
-    found, given = 0, list(ids)
-    for batch in in_batches(given):
-        rows = list(
-            Backup.objects.filter(pk__in=batch).order_by("pk").values(*_READ, *FOUND, "gone_at")
-        )
-        found += _write(rows, _usual(rows), now)
-    return found
+    changed = 0
+    for batch in in_batches(list(ids)):
+        rows = list(Backup.objects.filter(pk__in=batch).order_by("pk").values(*_COLUMNS))
+        changed += _write_running(rows, now)
+        changed += _write_findings(rows)
+    return changed
 
 
 def note_all(cloud: str, now: datetime) -> int:
-    """The same for every backup of a cloud, after the rules by which things are found have
+    """Does the same for every backup of a cloud, after the rules by which things are found have
     changed.
     """
     with transaction.atomic():
@@ -51,79 +78,83 @@ def note_all(cloud: str, now: datetime) -> int:
         return note(Backup.objects.filter(cloud=cloud).order_by().values_list("pk", flat=True), now)
 
 
-def _write(
-    rows: Sequence[Mapping[str, Any]],
-    usual: Mapping[tuple[str, str | None, str], timedelta],
-    now: datetime,
-) -> int:
-    """Equal findings are written together: most backups of a batch are good and say nothing
-    else.
+def _write_findings(rows: Sequence[Row]) -> int:
+    """Writes causes and outcomes that are new, equal ones together: most backups of a batch are
+    good and say nothing else.
     """
-    groups: dict[tuple[str | None, str | None], list[uuid.UUID]] = {}
-    running_backups: list[Backup] = []
-    known: dict[str, Cause] = {}
+    ids_by_finding: defaultdict[_Finding, list[uuid.UUID]] = defaultdict(list)
+    causes_by_key: dict[str, Cause] = {}
+    changed = 0
     for row in rows:
-        cause = (
-            None
-            if row["gone_at"]
-            else causes.cause(status=row["status"], reason=row["fail_reason"])
-        )
-        if cause is not None:
-            known.setdefault(
-                cause.key, Cause(key=cause.key, state=cause.state, code=cause.code, text=cause.text)
+        cause = None
+        if row["gone_at"] is None:
+            cause = causes.cause(status=row["status"], reason=row["fail_reason"])
+        if cause is not None and cause.key not in causes_by_key:
+            causes_by_key[cause.key] = Cause(
+                key=cause.key, state=cause.state, code=cause.code, text=cause.text
             )
-        key, came = cause.key if cause else None, outcome(row["outcome"], row["status"])
-        if (key, came) != (row["cause"], row["outcome"]):
-            groups.setdefault((key, came), []).append(row["id"])
-        if (running_now := _running(row, usual, now)) is not None:
-            running_backups.append(running_now)
-    causes_seen = [known[key] for key in sorted(known)]  # in one order for all who write
-    Cause.objects.bulk_create(causes_seen, ignore_conflicts=True, batch_size=250)
-    for (key, came), some in groups.items():
-        Backup.objects.filter(pk__in=some).update(cause=key, outcome=came)
-    Backup.objects.bulk_update(running_backups, ["running", "stuck_at"], batch_size=100)
-    return sum(map(len, groups.values())) + len(running_backups)
+        finding = _Finding(
+            cause=None if cause is None else cause.key,
+            outcome=outcome(row["outcome"], row["status"]),
+        )
+        if finding != _Finding(row["cause"], row["outcome"]):
+            ids_by_finding[finding].append(row["id"])
+            changed += 1
+    new_causes = [causes_by_key[key] for key in sorted(causes_by_key)]  # one order for all writers
+    Cause.objects.bulk_create(new_causes, ignore_conflicts=True, batch_size=250)
+    for finding, ids in ids_by_finding.items():
+        Backup.objects.filter(pk__in=ids).update(cause=finding.cause, outcome=finding.outcome)
+    return changed
 
 
-def _running(
-    row: Mapping[str, Any], usual: Mapping[tuple[str, str | None, str], timedelta], now: datetime
-) -> Backup | None:
-    """The row with how far it is now; None when nothing of it is new."""
-    before, status = (
-        RunningBackup.of_json(row["running"]),
-        None if row["gone_at"] else row["status"],
-    )
-    at = row["refreshed_at"] or now
-    running_now = running.observe(
-        before, status=status, progress=row["progress"], created_at=row["created_at"], at=at
-    )
-    stuck_at = running.stuck_at(running_now, usual.get(_volume(row))) if running_now else None
-    given = running_now.as_json() if running_now else None
-    if (given, stuck_at) == (row["running"], row["stuck_at"]):
-        return None
-    return Backup(pk=row["id"], running=given, stuck_at=stuck_at)
+def _write_running(rows: Sequence[Row], now: datetime) -> int:
+    """Writes how far backups in flight are, where that has changed."""
+    usual_lengths = _usual_lengths(rows)
+    changed: list[Backup] = []
+    for row in rows:
+        observed = running.observe(
+            RunningBackup.of_json(row["running"]),
+            status=None if row["gone_at"] else row["status"],
+            progress=row["progress"],
+            created_at=row["created_at"],
+            at=row["refreshed_at"] or now,
+        )
+        if observed is None:
+            as_json = None
+            stuck_at = None
+        else:
+            as_json = observed.as_json()
+            stuck_at = running.stuck_at(observed, usual_lengths.get(_Sort.of(row)))
+        if as_json != row["running"] or stuck_at != row["stuck_at"]:
+            changed.append(Backup(pk=row["id"], running=as_json, stuck_at=stuck_at))
+    Backup.objects.bulk_update(changed, ["running", "stuck_at"], batch_size=100)
+    return len(changed)
 
 
-def _volume(row: Mapping[str, Any]) -> tuple[str, str | None, str]:
-    return row["cloud"], row["volume_id"], row["kind"]
+def _usual_lengths(rows: Sequence[Row]) -> dict[_Sort, timedelta]:
+    """Returns how long backups take of the volumes of which one is being made.
 
-
-def _usual(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str | None, str], timedelta]:
-    """How long backups take, by kind, of the disks of which one is being made; a query if there are
-    any.
+    It takes one query if there are any, none else.
     """
-    volumes = {row["volume_id"] for row in rows if row["status"] == "creating" and row["volume_id"]}
-    if not volumes:
+    volume_ids: set[str] = set()
+    for row in rows:
+        if row["status"] == "creating" and row["volume_id"]:
+            volume_ids.add(row["volume_id"])
+    if not volume_ids:
         return {}
-    done = Backup.objects.filter(volume_id__in=volumes, outcome="good", created_at__isnull=False)
-    spans: dict[tuple[str, str | None, str], list[tuple[datetime | None, datetime | None]]] = {}
-    words = ("cloud", "volume_id", "kind", "created_at", "updated_at")
-    for row in done.order_by("-created_at").values(*words):
-        mine = spans.setdefault(_volume(row), [])
-        if len(mine) < _FINISHED:
-            mine.append((row["created_at"], row["updated_at"]))
-    return {
-        volume: length
-        for volume, some in spans.items()
-        if (length := running.usual(some)) is not None
-    }
+    finished = Backup.objects.filter(
+        volume_id__in=volume_ids, outcome="good", created_at__isnull=False
+    ).order_by("-created_at")
+    columns = ("cloud", "volume_id", "kind", "created_at", "updated_at")
+    spans_by_sort: defaultdict[_Sort, list[tuple[datetime | None, datetime | None]]]
+    spans_by_sort = defaultdict(list)
+    for row in finished.values(*columns):
+        spans = spans_by_sort[_Sort.of(row)]
+        if len(spans) < _FINISHED_PER_VOLUME:
+            spans.append((row["created_at"], row["updated_at"]))
+    lengths: dict[_Sort, timedelta] = {}
+    for sort, spans in spans_by_sort.items():
+        length = running.usual(spans)
+        if length is not None:
+            lengths[sort] = length
+    return lengths

@@ -1,5 +1,6 @@
-"""What it means for disks that backups leave a cloud, or move to another one."""
+"""Updates volumes when backups leave a cloud, or move to another one."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -13,13 +14,14 @@ from backups.vbs.kind import vote
 
 
 def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
-    """Under the locks of all their clouds; the disks that these backups left, by cloud, to be
-    forgotten after it.
+    """Moves backups to a cloud, under the locks of all their clouds.
+
+    Returns the IDs of the volumes that they left, by cloud, for `forget` after the transaction.
     """
     volumes = volumes_of(ids)
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch)
-        _take_votes_along(backups, cloud)
+        _move_votes(backups, cloud)
         backups.update(
             cloud=cloud,
             next_refresh_at=now,
@@ -29,53 +31,60 @@ def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
             attempted_at=None,
             unlisted_at=None,
         )
-    left = by_cloud(volumes)
     arrived = {(cloud, volume_id) for _, volume_id in volumes}
     for name, volume_ids in by_cloud(volumes | arrived).items():
         mark(name, volume_ids, now)
-    return left
+    return by_cloud(volumes)
 
 
-def _take_votes_along(backups: QuerySet[Backup], cloud: str) -> None:
-    """How full backups are told is decided cloud by cloud, by their votes; without a reading all
-    are judged again.
+def _move_votes(backups: QuerySet[Backup], cloud: str) -> None:
+    """Adds the votes of these backups to those of their new cloud.
+
+    A cloud decides by them which Type is full. Without a type interpretation all its backups are
+    judged again.
     """
-    votes = [
-        vote(inc=inc, type_=type_) for inc, type_ in backups.order_by().values_list("inc", "type")
-    ]
-    zero = sum(one.zero for one in votes)
-    one = sum(one.one for one in votes)
-    if zero or one:
-        mine = Cloud.objects.filter(pk=cloud)
-        mine.update(
-            type_votes_0=F("type_votes_0") + zero,
-            type_votes_1=F("type_votes_1") + one,
+    type_votes_0 = 0
+    type_votes_1 = 0
+    for inc, type_ in backups.order_by().values_list("inc", "type"):
+        votes = vote(inc=inc, type_=type_)
+        type_votes_0 += votes.zero
+        type_votes_1 += votes.one
+    if type_votes_0 or type_votes_1:
+        Cloud.objects.filter(pk=cloud).update(
+            type_votes_0=F("type_votes_0") + type_votes_0,
+            type_votes_1=F("type_votes_1") + type_votes_1,
             type_interpretation=None,
         )
 
 
 def forget(volumes: Mapping[str, Sequence[str]], now: datetime) -> None:
+    """Brings volumes up to date that backups have left; takes what `move` returned."""
     for cloud, volume_ids in volumes.items():
         forget_backups(cloud, volume_ids, now)
 
 
 def volumes_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
-    """Cloud and ID of the disks of these backups, and of those judged by one of them, whatever disk
+    """Returns cloud and ID of the volumes that depend on these backups.
+
+    They are those of the backups, and those whose last good backup is one of them, whatever volume
     it is of by now.
     """
     volumes: set[tuple[str, str | None]] = set()
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch).order_by()
+        judged = Volume.objects.filter(last_good__in=backups)
         volumes.update(backups.values_list("cloud", "volume_id"))
-        volumes.update(
-            Volume.objects.filter(last_good__in=backups).values_list("cloud", "volume_id")
-        )
+        volumes.update(judged.values_list("cloud", "volume_id"))
     return volumes
 
 
 def by_cloud(volumes: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
-    """The IDs of disks that are known, in one order for all who lock them."""
-    found: dict[str, list[str]] = {}
-    for cloud, volume_id in sorted((cloud, volume_id) for cloud, volume_id in volumes if volume_id):
-        found.setdefault(cloud, []).append(volume_id)
-    return found
+    """Returns the IDs of volumes by cloud, in one order for all who lock them.
+
+    A backup of no known volume has none.
+    """
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for cloud, volume_id in volumes:
+        if volume_id:
+            ids[cloud].add(volume_id)
+    return {cloud: sorted(ids[cloud]) for cloud in sorted(ids)}

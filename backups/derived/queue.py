@@ -1,11 +1,11 @@
-"""Disks whose backups changed are marked with the answers, and derived when the batch, or the walk
-it is of, is over.
+"""Marks volumes whose backups changed, and derives them when the batch, or its sweep, is over.
 
-A page of a list shows one backup each of a thousand disks: derived page by page, each disk would be
-read a dozen times in one walk. The mark is in the database, so a worker that dies in between leaves
-the rest to the next one.
+A page of a list shows one backup each of a thousand volumes: derived page by page, each volume
+would be read a dozen times in one sweep. The mark is in the database, so if a worker dies in
+between another one does the rest.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -17,49 +17,49 @@ from backups.models.volume import VolumeQuerySet
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import lock_volumes
 
-LARGE = 1_000  # backups of one disk; beyond it each puts the derivation off by …
-EACH, MOST = (
-    timedelta(milliseconds=1),
-    timedelta(minutes=5),
-)  # … so much, so that none takes a worker's whole time
-LEFT = timedelta(seconds=60)  # after which somebody else derives what a worker has marked
+# A volume with more backups than this is derived later, by so much for each of its backups: none
+# takes a worker's whole time.
+LARGE = 1_000
+DELAY_PER_BACKUP = timedelta(milliseconds=1)
+LONGEST_DELAY = timedelta(minutes=5)
+
+# Another worker derives what a worker has marked and not derived in this time.
+LEFT_AFTER = timedelta(seconds=60)
 
 
 def mark(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> None:
-    """In the transaction that changes backups of these disks, new ones included.
+    """Marks volumes, in the transaction that changes backups of them; rows of new ones are created.
 
-    Their rows stay locked: whoever derives one of them meanwhile reads what comes after, or is
-    waited for.
+    Their rows stay locked: a process that derives one of them meanwhile reads what comes after, or
+    is waited for.
     """
-    ids = sorted({one for one in volume_ids if one})
+    ids = sorted({volume_id for volume_id in volume_ids if volume_id})
     for batch in in_batches(ids):
         _mark(cloud, batch, now)
 
 
 def mark_all(volumes: VolumeQuerySet, now: datetime) -> None:
-    """In the transaction that changes by what these disks are judged."""
+    """Marks volumes, in the transaction that changes what they are judged by."""
     pks = list(lock_volumes(volumes).values_list("pk", flat=True))
     for batch in in_batches(pks):
         Volume.objects.filter(pk__in=batch).update(derive_at=now)
 
 
 def derive_due(cloud: str, now: datetime) -> int:
-    """Derive what is marked for now or earlier, each few hundred in a transaction of their own; how
-    many changed.
+    """Derives what is marked for now or earlier, some hundreds in a transaction of their own.
+
+    Returns how many volumes changed.
     """
+    due = _due(cloud, now).order_by("derive_at", "id").values_list("volume_id", flat=True)
     changed = 0
-    while ids := list(
-        _due(cloud, now)
-        .order_by("derive_at", "id")
-        .values_list("volume_id", flat=True)[:IDS_PER_QUERY]
-    ):
+    while ids := list(due[:IDS_PER_QUERY]):
         changed += derive(cloud, ids, now)
     return changed
 
 
 def are_left(cloud: str, now: datetime) -> bool:
-    """Are there some that whoever marked them has not derived, or that were put off?"""
-    return _due(cloud, now - LEFT).exists()
+    """Are there volumes that the worker which marked them has not derived, or that were delayed?"""
+    return _due(cloud, now - LEFT_AFTER).exists()
 
 
 def _due(cloud: str, now: datetime) -> QuerySet[Volume]:
@@ -67,20 +67,30 @@ def _due(cloud: str, now: datetime) -> QuerySet[Volume]:
 
 
 def _mark(cloud: str, ids: Sequence[str], now: datetime) -> None:
-    mine = Volume.objects.filter(cloud=cloud, volume_id__in=ids)
-    known: list[tuple[int, int, datetime | None]] = []
-    for _ in range(2):  # one that was just being removed is made anew
-        ensure_volumes(cloud, ids, now)
-        known = list(lock_volumes(mine).values_list("pk", "tracked", "derive_at"))
-        if len(known) == len(ids):
-            break
-    waits: dict[timedelta, list[int]] = {}
-    for pk, tracked, derive_at in known:
+    pks_by_delay: defaultdict[timedelta, list[int]] = defaultdict(list)
+    for pk, tracked, derive_at in _ensure_and_lock(cloud, ids, now):
         if derive_at is None:
-            waits.setdefault(_wait(tracked), []).append(pk)
-    for wait, some in waits.items():
-        Volume.objects.filter(pk__in=some).update(derive_at=now + wait)
+            pks_by_delay[_delay(tracked)].append(pk)
+    for delay, pks in pks_by_delay.items():
+        Volume.objects.filter(pk__in=pks).update(derive_at=now + delay)
 
 
-def _wait(tracked: int) -> timedelta:
-    return min(tracked * EACH, MOST) if tracked > LARGE else timedelta(0)
+def _ensure_and_lock(
+    cloud: str, ids: Sequence[str], now: datetime
+) -> list[tuple[int, int, datetime | None]]:
+    """Returns `pk`, `tracked` and `derive_at` of the locked rows.
+
+    One that was being removed just then is created anew.
+    """
+    rows: list[tuple[int, int, datetime | None]] = []
+    volumes = Volume.objects.filter(cloud=cloud, volume_id__in=ids)
+    for _ in range(2):
+        ensure_volumes(cloud, ids, now)
+        rows = list(lock_volumes(volumes).values_list("pk", "tracked", "derive_at"))
+        if len(rows) == len(ids):
+            break
+    return rows
+
+
+def _delay(backups: int) -> timedelta:
+    return min(backups * DELAY_PER_BACKUP, LONGEST_DELAY) if backups > LARGE else timedelta(0)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from backups.analysis.rules import Rule
-from backups.derived import queue, volumes
+from backups.derived import queue
 from backups.edits.volume_edits import (
     LONGEST_TAG,
     Actor,
@@ -76,7 +76,7 @@ def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
     return [
         Shared(getattr(row, name), rule, row.version, row.set_at, row.set_by)
         for row in rows
-        if (rule := volumes.rule_of(row)) is not None
+        if (rule := Rule.from_columns(row)) is not None
     ]
 
 

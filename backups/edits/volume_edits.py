@@ -152,7 +152,7 @@ def change(
     are_followed = not callable(columns) and columns.get("follow") is True
     for cloud, ids in changed.items():
         if ids and are_followed:
-            volumes.have_backups_counted(cloud, actor.now)
+            volumes.request_sweep(cloud, actor.now)
         volumes.derive(cloud, ids, actor.now)
     return sum(map(len, changed.values()))
 
@@ -174,7 +174,7 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
     if new:
-        volumes.have_backups_counted(cloud, actor.now)
+        volumes.request_sweep(cloud, actor.now)
     volumes.derive(cloud, [volume_id], actor.now)
     return new
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 from backups.clouds import registry
 from backups.clouds.permission import may_ask
 from backups.derived import queue
-from backups.derived.volumes import CONFIRMED_AFTER, have_backups_counted
+from backups.derived.volumes import CONFIRMED_AFTER, request_sweep
 from backups.models import Cloud, Volume
 from backups.refresh import list_support
 from backups.refresh.list_support import LIST_BUDGET_WAIT_S
@@ -143,7 +143,7 @@ def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> A
         _create(new, cloud, now)
         _update_existing(known, listed_by_id, now)
         if new:
-            have_backups_counted(cloud, now)
+            request_sweep(cloud, now)
     queue.derive_due(cloud, now)
     existing = [row for row in known if row.deleted_at is None and row.first_seen_at <= now]
     absent = [row.volume_id for row in existing if row.volume_id not in listed_by_id]

@@ -58,10 +58,10 @@ def test_what_a_dead_worker_left_in_a_walk_is_judged_by_the_next_one() -> None:
     answered(2, now, more_follows=True)
     assert (last_good(), Volume.objects.get().derive_at) == (1, now)
     assert Need("otc", "derive") not in needs(now)
-    assert Need("otc", "derive") in needs(now + queue.LEFT)
+    assert Need("otc", "derive") in needs(now + queue.LEFT_AFTER)
     assert DO["derive"]("otc") == 0
     assert (last_good(), Volume.objects.get().derive_at) == (2, None)
-    assert Need("otc", "derive") not in needs(now + queue.LEFT)
+    assert Need("otc", "derive") not in needs(now + queue.LEFT_AFTER)
 
 
 def test_progress_alone_judges_no_disk() -> None:
