@@ -34,26 +34,25 @@ def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
 
     It takes one query to read, and four more when something changed.
     """
-    known = VolumeContribution.objects.filter(volume__in=[entry.volume for entry in entries])
-    digests: dict[int, str] = dict(known.values_list("volume_id", "digest"))
-    changed: list[VolumeContribution] = []
+    stored = VolumeContribution.objects.filter(volume__in=[entry.volume for entry in entries])
+    digests: dict[int, str] = dict(stored.values_list("volume_id", "digest"))
+    changed: dict[int, VolumeContribution] = {}
     for entry in entries:
         contribution = _contribution(entry, now)
         if contribution.digest != digests.get(entry.volume):
-            changed.append(contribution)
+            changed[entry.volume] = contribution
     if not changed:
         return
     outcome_totals: Totals = {}
     day_totals: Totals = {}
-    changed_volumes = [contribution.volume_id for contribution in changed]
-    for before in VolumeContribution.objects.filter(volume__in=changed_volumes):
+    for before in VolumeContribution.objects.filter(volume__in=changed):
         _add(outcome_totals, before.outcomes, sign=-1)
         _add(day_totals, before.days, sign=-1)
-    for contribution in changed:
+    for contribution in changed.values():
         _add(outcome_totals, contribution.outcomes, sign=1)
         _add(day_totals, contribution.days, sign=1)
     VolumeContribution.objects.bulk_create(
-        changed,
+        changed.values(),
         update_conflicts=True,
         unique_fields=["volume"],
         update_fields=["digest", "outcomes", "days"],

@@ -60,11 +60,11 @@ def _write(bodies: list[Body]) -> int:
 
 
 def _count_votes(cloud: str) -> Votes:
-    zero = 0
-    one = 0
+    votes_for_0 = 0
+    votes_for_1 = 0
     signals = Backup.objects.filter(cloud=cloud).order_by().values_list("inc", "type")
     for inc, type_, count in signals.annotate(n=Count("pk")):
         votes = vote(inc=inc, type_=type_)
-        zero += votes.zero * count
-        one += votes.one * count
-    return Votes(zero=zero, one=one)
+        votes_for_0 += votes.zero * count
+        votes_for_1 += votes.one * count
+    return Votes(zero=votes_for_0, one=votes_for_1)

@@ -156,10 +156,13 @@ def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
         return
     backups = Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by()
     named = set(backups.values_list("volume_id", flat=True).distinct())
-    new = [volume_id for volume_id in ids if volume_id in named]
-    rows = [Volume(cloud_id=cloud, volume_id=volume_id, first_seen_at=now) for volume_id in new]
+    rows = []
+    for volume_id in ids:
+        row = Volume(cloud_id=cloud, volume_id=volume_id, first_seen_at=now)
+        if volume_id in named:
+            rows.append(row)
     Volume.objects.bulk_create(rows, ignore_conflicts=True)
-    if new:
+    if rows:
         _request_volume_list(cloud)
 
 

@@ -76,23 +76,21 @@ def apply(
 ) -> Applied:
     """Stores answers and failures, and what they tell of the cloud.
 
-    `calls` are the calls behind them, where one call brought many answers; by default each of
-    `fetched` was a call. `claim` is released in the same transaction. With `more_follows` the
-    caller derives the volumes after several batches (`queue.derive_due`).
+    `calls` are those behind them, one or more, where one call brought many answers; by default
+    each of `fetched` was a call. `claim` is released in the same transaction. With `more_follows`
+    the caller derives the volumes after several batches (`queue.derive_due`).
     """
     results = _call_results(cloud_name, fetched) if calls is None else list(calls)
-    if not results and not fetched:
+    if not results:
         return Applied()
-    requested_at = [result.asked_at for result in results]
-    requested_at += [answer.requested_at for answer in fetched]
-    now = max(requested_at)
+    now = max(result.asked_at for result in results)
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
         cloud_health.note(cloud, results, now)
         batch = _Batch(cloud, fetched)
         batch.write()
         if claim is not None:
-            release(claim, [answer.id for answer in fetched])
+            release(claim, list(batch.fetched))
         cloud.save(
             update_fields=[*cloud_health.COLUMNS, "seen_vbs", "type_votes_0", "type_votes_1"]
         )
@@ -140,7 +138,7 @@ class _Batch:
     def __init__(self, cloud: Cloud, fetched: Sequence[Fetched]) -> None:
         self._cloud = cloud
         self._landed_at = clock.now()
-        self._fetched = {answer.id: answer for answer in fetched}
+        self.fetched = {answer.id: answer for answer in fetched}
         self._type_interpretation = registry.type_interpretation(
             cloud, registry.configured().get(cloud.name)
         )
@@ -153,7 +151,7 @@ class _Batch:
         changed: list[StoredBackup] = []
         failed: list[FailedBackup] = []
         for stored in self._read_stored():
-            fetched = self._fetched[stored.id]
+            fetched = self.fetched[stored.id]
             if plan.is_outdated(stored, fetched):
                 continue
             if fetched.answer is None:
@@ -170,10 +168,10 @@ class _Batch:
             self._write_changed(batch)
 
     def _read_stored(self) -> Iterator[StoredBackup]:
-        for batch in in_batches(list(self._fetched)):
-            mine = Backup.objects.filter(pk__in=batch, cloud=self._cloud).order_by("pk")
-            for *columns, due_at in bulk.rows(mine, STORED_COLUMNS):
-                requested_at = self._fetched[columns[0]].requested_at
+        for batch in in_batches(list(self.fetched)):
+            rows = Backup.objects.filter(pk__in=batch, cloud=self._cloud).order_by("pk")
+            for *columns, due_at in bulk.rows(rows, STORED_COLUMNS):
+                requested_at = self.fetched[columns[0]].requested_at
                 is_requested = plan.is_refresh_requested(due_at, requested_at, self._landed_at)
                 yield StoredBackup(*[*columns, due_at if is_requested else None])
 
@@ -201,7 +199,7 @@ class _Batch:
         bodies = self._read_bodies(batch)
         changed: list[ChangedBackup] = []
         for stored in batch:
-            fetched = self._fetched[stored.id]
+            fetched = self.fetched[stored.id]
             answer = fetched.answer
             if answer is None or (fetched.listed and _erases(answer.raw, bodies.get(stored.id))):
                 self.applied.doubtful.append(stored.id)
@@ -228,7 +226,7 @@ class _Batch:
         """Returns the stored bodies that an entry of a list must not fall short of."""
         ids = []
         for stored in batch:
-            is_listed = self._fetched[stored.id].listed
+            is_listed = self.fetched[stored.id].listed
             if is_listed and stored.refreshed_at is not None:
                 ids.append(stored.id)
         return dict(Body.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
@@ -247,7 +245,7 @@ class _Batch:
     def _write_bodies(self, changed: Sequence[ChangedBackup]) -> None:
         rows: list[bulk.Row] = []
         for backup in changed:
-            fetched = self._fetched[backup.id]
+            fetched = self.fetched[backup.id]
             rows.append((backup.id, fetched.requested_at, fetched.http_status, backup.body))
         bulk.insert(Body, _BODY_COLUMNS, rows, replace=True)
 
@@ -297,7 +295,7 @@ class _Batch:
     def _revision(
         self, backup_id: uuid.UUID, difference: Difference, body: str | None = None
     ) -> bulk.Row:
-        at: datetime = self._fetched[backup_id].requested_at
+        at: datetime = self.fetched[backup_id].requested_at
         stored_body = body if difference.needs_body else None
         return (backup_id, at, difference.changes, stored_body, difference.is_never_pruned)
 

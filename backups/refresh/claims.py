@@ -74,8 +74,8 @@ def release(claimed: Claim, ids: Sequence[uuid.UUID] | None = None) -> None:
     with transaction.atomic():
         lock_cloud(claimed.cloud)
         for batch in in_batches(claimed.ids if ids is None else ids):
-            mine = Backup.objects.filter(pk__in=batch, claimed_until=claimed.until)
-            mine.update(claimed_until=None)
+            still_claimed = Backup.objects.filter(pk__in=batch, claimed_until=claimed.until)
+            still_claimed.update(claimed_until=None)
 
 
 def is_claimed(pk: uuid.UUID, now: datetime) -> bool:

@@ -55,6 +55,7 @@ def difference(
     `before` is None for the first answer: then each column that says something is a change.
     """
     changes: list[FieldChange] = []
+    columns: set[str] = set()
     for column in DECODED_COLUMNS:
         value = after[column]
         if before is None:
@@ -64,10 +65,10 @@ def difference(
             previous = before[column]
             has_changed = value != previous
         if has_changed:
+            columns.add(column)
             changes.append({"word": column, "before": _json(previous), "after": _json(value)})
     if not changes:
         return None
-    columns = {change["word"] for change in changes}
     return Difference(
         changes,
         is_never_pruned=before is None or "status" in columns,

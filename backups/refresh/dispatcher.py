@@ -71,10 +71,10 @@ def needs(now: datetime) -> list[Need]:
     Where a cloud may not be asked now, that is only what asks nothing.
     """
     clouds = list(Cloud.objects.filter(pk__in=registry.configured()).order_by("name"))
-    found = [Need(cloud.name, "derive") for cloud in clouds if queue.are_left(cloud.name, now)]
+    needed = [Need(cloud.name, "derive") for cloud in clouds if queue.are_left(cloud.name, now)]
     for cloud in clouds:
-        found += _needs_of(cloud, now)
-    return found
+        needed += _needs_of(cloud, now)
+    return needed
 
 
 def _needs_of(cloud: Cloud, now: datetime) -> list[Need]:

@@ -94,22 +94,25 @@ class FetchBatch:
             return
         except VBSError as error:
             self._is_ended = True
-            yield [Fetched.failed(pk, clock.now(), error) for pk in ids[:1]]
+            if ids:
+                yield [Fetched.failed(ids[0], clock.now(), error)]
             return
         refused: list[Fetched] = []
-        asked_about: set[uuid.UUID] = set()
+        unanswered = dict.fromkeys(ids)  # in their order
         for batch in self._get_many(client, ids, refused):
-            asked_about.update(fetched.id for fetched in batch)
+            for fetched in batch:
+                del unanswered[fetched.id]
             yield batch
         if refused:
-            asked_about.update(fetched.id for fetched in refused)
-            not_asked_about = [pk for pk in ids if pk not in asked_about]
-            yield from self._retry_with_new_token(client, refused, not_asked_about)
+            yield from self._retry_with_new_token(client, refused, list(unanswered))
 
     def _retry_with_new_token(
-        self, client: Client, refused: Sequence[Fetched], not_asked_about: Sequence[uuid.UUID]
+        self, client: Client, refused: Sequence[Fetched], unanswered: Sequence[uuid.UUID]
     ) -> Iterator[list[Fetched]]:
-        """Asks again after one sign-in for all threads together; a second 401 stands."""
+        """Asks again after one sign-in for all threads together; a second 401 stands.
+
+        `unanswered` are those that were refused, and those that were not asked about.
+        """
         try:
             is_renewed = client.make_ready()
         except VBSError as error:
@@ -123,8 +126,7 @@ class FetchBatch:
         self._is_ended = False
         self._has_new_token = True
         refused_again: list[Fetched] = []
-        ids = [fetched.id for fetched in refused]
-        yield from self._get_many(client, [*ids, *not_asked_about], refused_again)
+        yield from self._get_many(client, unanswered, refused_again)
         if refused_again:
             yield self._after_new_sign_in(refused_again)
         if self._good_with_new_token:

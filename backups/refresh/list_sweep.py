@@ -183,19 +183,27 @@ class _Sweep:
             if backup_id is not None:
                 entries[backup_id] = entry
         received: dict[str, payload.Received] = {}
+        digests: dict[str, str] = {}
         if self._is_trusted:
-            received = {pk: payload.receive(entry) for pk, entry in entries.items()}
-        digests = {pk: answer.digest for pk, answer in received.items()}
+            for backup_id, entry in entries.items():
+                answer = payload.receive(entry)
+                received[backup_id] = answer
+                digests[backup_id] = answer.digest
         unchanged = mark_unchanged(self._name, digests, self._page_requested_at)
         self._good += len(unchanged)
         self._listing.add(list(entries.values()))
         others = {uuid.UUID(pk): entry for pk, entry in entries.items() if pk not in unchanged}
         tracked = self._read_tracked(others)
-        new = {pk: entry for pk, entry in others.items() if pk not in tracked}
+        old: dict[uuid.UUID, Any] = {}
+        new: dict[uuid.UUID, Any] = {}
+        for pk, entry in others.items():
+            if pk in tracked:
+                old[pk] = entry
+            else:
+                new[pk] = entry
         if self._is_to_be_compared and others:
             # Of a tracked backup the single answer is stored, so it is of more use.
-            compared = {pk: entry for pk, entry in others.items() if pk in tracked}
-            lacks = list_support.compare(self._name, compared or others)
+            lacks = list_support.compare(self._name, old or new)
             self._is_trusted = lacks == []
             self._is_to_be_compared = lacks is None
         if self._policy.is_enabled:
@@ -215,9 +223,9 @@ class _Sweep:
         """Returns those that are tracked in this cloud; a list serves them again."""
         tracked: set[uuid.UUID] = set()
         for batch in in_batches(list(ids)):
-            mine = Backup.objects.filter(pk__in=batch, cloud=self._name)
+            rows = Backup.objects.filter(pk__in=batch, cloud=self._name)
             unlisted: list[uuid.UUID] = []
-            for pk, unlisted_at in mine.values_list("pk", "unlisted_at"):
+            for pk, unlisted_at in rows.values_list("pk", "unlisted_at"):
                 tracked.add(pk)
                 if unlisted_at is not None:
                     unlisted.append(pk)
@@ -250,10 +258,10 @@ class _Sweep:
         """
         if not pages.complete:
             return False  # it was read up to entries that were known
-        known = self._cloud.listed
-        if known is None:
+        before = self._cloud.listed
+        if before is None:
             answered = Backup.objects.filter(refreshed_at__isnull=False, gone_at=None)
-            known = answered.filter(cloud=self._name).count()
+            before = answered.filter(cloud=self._name).count()
         cloud = Cloud.objects.filter(pk=self._name)
         shrunk_since = self._cloud.shrunk_since
         shrunk_to = self._cloud.shrunk_to
@@ -263,14 +271,14 @@ class _Sweep:
         if shrunk_since is None or not is_the_same:
             shrunk_since = self._started_at
         is_confirmed = shrunk_since <= self._started_at - volumes.CONFIRMED_AFTER
-        if is_confirmed or not list_support.lacks_many(known - pages.listed, of=known):
+        if is_confirmed or not list_support.lacks_many(before - pages.listed, of=before):
             if self._cloud.shrunk_since is not None:
                 cloud.update(shrunk_since=None, shrunk_to=None, list_error=None)
             return False
         cloud.update(shrunk_since=shrunk_since, shrunk_to=pages.listed, walked_at=None)
         list_support.note_failure(
             self._name,
-            f"The list of backups named {pages.listed:,} where {known:,} were known: "
+            f"The list of backups named {pages.listed:,} where {before:,} were known: "
             "it is doubted until another one says the same.",
             clock.now(),
         )

@@ -11,7 +11,7 @@ the clouds page says so.
 
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -70,7 +70,7 @@ class Absence:
 class SingleAnswers:
     """What single GETs said of absent volumes; of the others it is not known whether they exist."""
 
-    existing: list[ListedVolume]
+    existing: dict[str, ListedVolume]  # by ID
     gone: list[str]
 
 
@@ -134,20 +134,26 @@ def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> A
     name.
     """
     listed_by_id = {volume.id: volume for volume in listed}
-    known: list[Volume] = []
+    rows: list[Volume] = []
     with transaction.atomic():
         lock_cloud(cloud)  # one list of a cloud at a time
-        known.extend(lock_volumes(Volume.objects.filter(cloud=cloud)))
-        known_ids = {row.volume_id for row in known}
-        new = [volume for volume in listed if volume.id not in known_ids]
-        _create(new, cloud, now)
-        _update_existing(known, listed_by_id, now)
+        rows.extend(lock_volumes(Volume.objects.filter(cloud=cloud)))
+        new = dict(listed_by_id)
+        for row in rows:
+            new.pop(row.volume_id, None)
+        _create(new.values(), cloud, now)
+        _update_existing(rows, listed_by_id, now)
         if new:
             request_sweep(cloud, now)
     queue.derive_due(cloud, now)
-    existing = [row for row in known if row.deleted_at is None and row.first_seen_at <= now]
-    absent = [row.volume_id for row in existing if row.volume_id not in listed_by_id]
-    return Absence(absent, len(existing))
+    known = 0
+    absent: list[str] = []
+    for row in rows:
+        if row.deleted_at is None and row.first_seen_at <= now:
+            known += 1
+            if row.volume_id not in listed_by_id:
+                absent.append(row.volume_id)
+    return Absence(absent, known)
 
 
 def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: datetime) -> None:
@@ -156,8 +162,7 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
     What the single GETs say counts. Of the other volumes the first absence is noted and a later one
     confirms it, unless this list is doubted, or was just proved wrong: then it says nothing.
     """
-    existing = {volume.id: volume for volume in answers.existing}
-    is_believed = not absence.is_doubted and not existing
+    is_believed = not absence.is_doubted and not answers.existing
     with transaction.atomic():
         lock_cloud(cloud)
         # Nor did a list name them that was requested later and stored sooner.
@@ -166,7 +171,7 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
             not_listed_since, cloud=cloud, volume_id__in=absence.absent, deleted_at=None
         )
         absent = list(lock_volumes(rows))
-        _update_existing(absent, existing, now)
+        _update_existing(absent, answers.existing, now)
         deleted: list[int] = []
         newly_missing: list[int] = []
         for row in absent:
@@ -184,7 +189,7 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
     queue.derive_due(cloud, now)
 
 
-def _create(new: Sequence[ListedVolume], cloud: str, now: datetime) -> None:
+def _create(new: Iterable[ListedVolume], cloud: str, now: datetime) -> None:
     """Creates volumes that no backup made known.
 
     One that a backup makes known at this very moment is left to the next list.
@@ -237,14 +242,16 @@ def _ask_singly(name: str, volume_ids: Collection[str]) -> SingleAnswers:
 
     An odd answer says nothing of its volume, and hides no other one.
     """
-    answers = SingleAnswers([], [])
+    answers = SingleAnswers({}, [])
     client = registry.client(name)
     failures_in_a_row = 0
     chosen = random.sample(list(volume_ids), min(len(volume_ids), SINGLE_GETS_PER_LIST))
     with registry.meter(name).bulk(until=time.monotonic() + LIST_BUDGET_WAIT_S):
         for volume_id in chosen:
             try:
-                answers.existing.extend(listed_volume.decode([client.get_volume(volume_id)]))
+                volume = listed_volume.decode_entry(client.get_volume(volume_id))
+                if volume is not None:
+                    answers.existing[volume.id] = volume
             except Gone:
                 answers.gone.append(volume_id)
             except (Rejected, WrongAddress, Malformed):

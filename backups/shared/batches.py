@@ -9,6 +9,6 @@ Item = TypeVar("Item")
 
 
 def in_batches(items: Sequence[Item], size: int = IDS_PER_QUERY) -> Iterator[Sequence[Item]]:
-    """Parts of at most `size`, in their order."""
+    """Yields parts of at most `size`, in their order."""
     for first in range(0, len(items), size):
         yield items[first : first + size]

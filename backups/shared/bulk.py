@@ -12,15 +12,19 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, models
 from django.db.models.functions import Cast
 
-# One row; its values are as many and of as many types as the columns asked for.
-Row = Sequence[Any]
-Converter = Callable[[Any], Any]
+# The values of one row, in the order of the columns asked for.
+Row = Sequence[object]
+ReadRow = list[Any]
+
+Field = models.Field[Any, Any]
+Converter = Callable[[Any], object]
 
 
-def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[list[Any]]:
+def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[ReadRow]:
     """Returns `query.values_list(*columns)`, without Django's converters, which take most of the
     time.
     """
@@ -39,8 +43,7 @@ def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[list[Any]]
     sql, parameters = query.values_list(*selected).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        fetched = [list(row) for row in cursor.fetchall()]
-    return _converted(fetched, converters)
+        return _converted(cursor.fetchall(), converters)
 
 
 def update(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -49,10 +52,10 @@ def update(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row
         return
     key, *fields = _fields(model, ["pk", *columns])
     table = _quoted(model._meta.db_table)
-    key_column = _quoted(key.column)
-    names = [_quoted(field.column) for field in fields]
+    key_column = _quoted_column(key)
+    names = _quoted_columns(fields)
     if connection.vendor == "postgresql":
-        assignments = ", ".join(f"{name} = new.{name}" for name in names)
+        assignments = _assignments(names, "new")
         source = _json_recordset("new", [key, *fields])
         _execute(
             f"UPDATE {table} SET {assignments} FROM {source}"
@@ -76,11 +79,11 @@ def insert(
         return
     fields = _fields(model, columns)
     table = _quoted(model._meta.db_table)
-    names = [_quoted(field.column) for field in fields]
+    names = _quoted_columns(fields)
     into = f"INSERT INTO {table} ({', '.join(names)})"
     on_conflict = ""
     if replace:
-        assignments = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        assignments = _assignments(names[1:], "excluded")
         on_conflict = f" ON CONFLICT ({names[0]}) DO UPDATE SET {assignments}"
     if connection.vendor == "postgresql":
         selected = ", ".join(f"new.{name}" for name in names)
@@ -110,43 +113,49 @@ def json_table(name: str, columns: Mapping[str, str]) -> str:
     return f"(SELECT {', '.join(selected)} FROM {function}) AS {name}"
 
 
-def _fields(model: type[models.Model], names: Sequence[str]) -> list[Any]:
-    meta = model._meta
-    return [meta.pk if name == "pk" else meta.get_field(name) for name in names]
+def _fields(model: type[models.Model], names: Sequence[str]) -> list[Field]:
+    fields: list[Field] = []
+    for name in names:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        if not isinstance(field, models.Field):
+            raise FieldDoesNotExist(f"{name} has no column")
+        fields.append(field)
+    return fields
 
 
-def _json_recordset(name: str, fields: Sequence[Any]) -> str:
+def _json_recordset(name: str, fields: Sequence[Field]) -> str:
     """Returns a FROM item for PostgreSQL that reads one parameter: see _json_objects."""
     columns = []
     for field in fields:
-        of_relation = field.rel_db_type if field.is_relation else field.db_type
-        columns.append(f"{_quoted(field.column)} {of_relation(connection)}")
+        db_type = field.rel_db_type if field.is_relation else field.db_type
+        columns.append(f"{_quoted_column(field)} {db_type(connection)}")
     return f"json_to_recordset(%s) AS {name}({', '.join(columns)})"
 
 
-def _json_objects(fields: Sequence[Any], rows: Sequence[Row]) -> str:
+def _json_objects(fields: Sequence[Field], rows: Sequence[Row]) -> str:
     columns = [field.column for field in fields]
     return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str)
 
 
-def _for_sqlite(fields: Sequence[Any], rows: Sequence[Row]) -> list[list[Any]]:
+def _for_sqlite(fields: Sequence[Field], rows: Sequence[Row]) -> list[ReadRow]:
     """Returns the rows in the very forms that Django writes to SQLite."""
     converters: dict[int, Converter] = {}
     for position, field in enumerate(fields):
-        own = field.target_field if field.is_relation else field
+        own = field.target_field if isinstance(field, models.ForeignKey) else field
         converter = _TO_SQLITE.get(own.get_internal_type())
         if converter is not None:
             converters[position] = converter
-    return _converted([list(row) for row in rows], converters)
+    return _converted(rows, converters)
 
 
-def _converted(rows: list[list[Any]], converters: Mapping[int, Converter]) -> list[list[Any]]:
-    """Converts the values of some positions, in place; NULL stays."""
+def _converted(rows: Sequence[Row], converters: Mapping[int, Converter]) -> list[ReadRow]:
+    """Returns the rows with the values of some positions converted; NULL stays."""
+    converted = [list(row) for row in rows]
     for position, converter in converters.items():
-        for row in rows:
+        for row in converted:
             if row[position] is not None:
                 row[position] = converter(row[position])
-    return rows
+    return converted
 
 
 @lru_cache(maxsize=4096)  # most rows of a batch have the same times
@@ -173,6 +182,18 @@ def _converters_from_database() -> dict[str, Converter]:
     return {"DateTimeField": _time_from_text, "JSONField": json.loads, "UUIDField": UUID}
 
 
+def _assignments(names: Sequence[str], source: str) -> str:
+    return ", ".join(f"{name} = {source}.{name}" for name in names)
+
+
+def _quoted_columns(fields: Sequence[Field]) -> list[str]:
+    return [_quoted_column(field) for field in fields]
+
+
+def _quoted_column(field: Field) -> str:
+    return _quoted(str(field.column))
+
+
 def _quoted(name: str) -> str:
     return str(connection.ops.quote_name(name))
 
@@ -182,6 +203,6 @@ def _execute(sql: str, parameters: Sequence[Any]) -> None:
         cursor.execute(sql, parameters)
 
 
-def _execute_many(sql: str, rows: Sequence[Row]) -> None:
+def _execute_many(sql: str, rows: Sequence[ReadRow]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(sql, rows)

@@ -1,5 +1,5 @@
-"""Signs of life: the scheduler leaves one with each message it sends, a worker one per queue for
-each that arrives.
+"""Stores signs of life: the scheduler leaves one with each message it sends, a worker one per queue
+for each that arrives.
 
 The message that proves a queue is sent through the broker by the scheduler, so its sign proves all
 three.
@@ -15,9 +15,10 @@ QUEUES = ("interactive", "bulk")
 
 
 def beat(part: str) -> None:
+    """Notes that a part works: "scheduler" or a queue."""
     Heartbeat.objects.update_or_create(part=part, defaults={"at": clock.now()})
 
 
 def signs() -> dict[str, datetime]:
-    """When each part last showed that it works: "scheduler" and the queues."""
+    """Returns when each part last showed that it works."""
     return dict(Heartbeat.objects.values_list("part", "at"))

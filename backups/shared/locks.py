@@ -4,8 +4,8 @@ ring.
 1. The row of the cloud, by whoever writes more than one of its backups in a transaction (several
    clouds by name).
 2. Its backups. Claims take them without the cloud, for they wait for nobody (SKIP LOCKED).
-3. Its disks, by their ID.
-4. The tables by day that `ledger` keeps, by their keys.
+3. Its volumes, by their ID.
+4. The tables by day that `derived.daily_totals` keeps, by their keys.
 
 Whoever holds one of these takes nothing above it. The locks are weaker than FOR UPDATE: no key ever
 changes, and what PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets
@@ -21,24 +21,24 @@ from backups.shared.batches import in_batches
 
 
 def lock_cloud(name: str) -> Cloud:
-    """The row of a cloud, until the transaction ends."""
+    """Returns the row of a cloud, locked until the transaction ends."""
     return Cloud.objects.select_for_update(no_key=True).get(pk=name)
 
 
 def lock_clouds(names: Iterable[str]) -> None:
-    """The rows of these clouds, until the transaction ends."""
+    """Locks the rows of these clouds until the transaction ends."""
     list(Cloud.objects.filter(pk__in=set(names)).order_by("pk").select_for_update(no_key=True))
 
 
 def clouds_of(ids: Sequence[UUID | str]) -> set[str]:
-    """The clouds of these backups, to be locked before any of them is written."""
-    found: set[str] = set()
+    """Returns the clouds of these backups, to be locked before any of them is written."""
+    clouds: set[str] = set()
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch).order_by()
-        found.update(backups.values_list("cloud", flat=True).distinct())
-    return found
+        clouds.update(backups.values_list("cloud", flat=True).distinct())
+    return clouds
 
 
 def lock_volumes(volumes: VolumeQuerySet) -> VolumeQuerySet:
-    """The same disks, which are locked as they are read, until the transaction ends."""
+    """Returns the same volumes; they are locked as they are read, until the transaction ends."""
     return volumes.order_by("cloud", "volume_id").select_for_update(of=("self",), no_key=True)

@@ -1,6 +1,4 @@
-"""What each process of vbsdash costs: noted by itself now and then, read by whoever is asked for
-metrics.
-"""
+"""Stores what each process of vbsdash costs: noted by itself now and then, read for metrics."""
 
 import os
 import socket
@@ -14,9 +12,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from backups.models import Process
 
-EVERY = 15.0  # seconds between two notes of a process
-FORGOTTEN = timedelta(minutes=5)  # a process that was silent for so long has ended
-_noted = 0.0  # of this process, on the monotonic clock
+NOTE_EVERY_S = 15.0
+FORGOTTEN_AFTER = timedelta(minutes=5)  # a process that was silent for so long has ended
+_noted = 0.0  # when this process was noted last, in time.monotonic() seconds
 _lock = threading.Lock()
 
 
@@ -33,33 +31,32 @@ class ProcessFigures:
 
 
 def note(part: str, now: datetime) -> None:
-    """Write down what this process costs, at most every 15 s. A database that is away is no reason
-    to fail.
-    """
+    """Stores what this process costs, at most every 15 s. A database that is away is no error."""
     global _noted
     with _lock:
-        if time.monotonic() - _noted < EVERY:
+        if time.monotonic() - _noted < NOTE_EVERY_S:
             return
         _noted = time.monotonic()
-    words = {"part": part, "at": now, "figures": _own()}
+    columns = {"part": part, "at": now, "figures": _own_figures()}
     try:
-        Process.objects.update_or_create(host=socket.gethostname(), pid=os.getpid(), defaults=words)
-        Process.objects.filter(at__lt=now - FORGOTTEN).delete()
+        Process.objects.update_or_create(
+            host=socket.gethostname(), pid=os.getpid(), defaults=columns
+        )
+        Process.objects.filter(at__lt=now - FORGOTTEN_AFTER).delete()
     except DatabaseError:
-        # the part that asked says so itself, and /readyz does; these figures come again in 15 s
+        # The part that asked says so itself, and /readyz does. The figures come again in 15 s.
         return
 
 
 def running(now: datetime) -> list[ProcessFigures]:
-    """The processes that were heard of lately, on all hosts."""
-    rows = Process.objects.filter(at__gt=now - FORGOTTEN).order_by("part", "host", "pid")
+    """Returns the processes that noted themselves lately, on all hosts."""
+    rows = Process.objects.filter(at__gt=now - FORGOTTEN_AFTER).order_by("part", "host", "pid")
     return [ProcessFigures(row.part, row.host, row.pid, row.figures) for row in rows]
 
 
-def _own() -> dict[str, float]:
-    found = ProcessCollector(registry=CollectorRegistry()).collect()
-    return {
-        sample.name.removeprefix("process_"): sample.value
-        for family in found
-        for sample in family.samples
-    }
+def _own_figures() -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for family in ProcessCollector(registry=CollectorRegistry()).collect():
+        for sample in family.samples:
+            figures[sample.name.removeprefix("process_")] = sample.value
+    return figures

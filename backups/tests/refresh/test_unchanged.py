@@ -20,8 +20,8 @@ from backups.vbs.payload import Received
 from backups.vbs.statuses import IN_FLIGHT, SETTLED
 
 pytestmark = pytest.mark.django_db
-OF_NEITHER_STATUS = "frozen"
-SOME_ERROR = {"class": "unavailable", "since": "2026-01-01T00:00:00Z"}
+UNKNOWN_STATUS = "frozen"
+ERROR = {"class": "unavailable", "since": "2026-01-01T00:00:00Z"}
 AGES = st.one_of(
     # At the edges of what is compared, a microsecond more and less included.
     st.sampled_from(
@@ -58,7 +58,7 @@ def backups(draw: Any, requested_at: datetime, landed_at: datetime) -> Backup:
         cloud_id="otc" if draw(often) else "other",
         status=draw(st.sampled_from(SETTLED))
         if draw(often)
-        else draw(st.sampled_from([None, OF_NEITHER_STATUS, *IN_FLIGHT])),
+        else draw(st.sampled_from([None, UNKNOWN_STATUS, *IN_FLIGHT])),
         digest=draw(st.sampled_from(["a" * 32, "b" * 32])) if draw(often) else None,
         tracked_at=requested_at - timedelta(days=500),
         created_at=draw(st.none() | before),
@@ -71,7 +71,7 @@ def backups(draw: Any, requested_at: datetime, landed_at: datetime) -> Backup:
         next_refresh_at=draw(st.none() | next_refreshes(requested_at, landed_at)),
         unchanged_polls=draw(st.sampled_from([0, 1, 5, 29_999, 30_000])),
         failures=draw(st.sampled_from([0, 1, 30_000])),
-        error=draw(st.sampled_from([None, SOME_ERROR])),
+        error=draw(st.sampled_from([None, ERROR])),
         refresh_interval=draw(st.sampled_from([None, 10, 900, 21_600])),
         stale_at=draw(st.none() | before),
     )

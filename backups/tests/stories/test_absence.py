@@ -253,7 +253,7 @@ def test_an_older_list_that_is_judged_later_takes_nothing_away(
     assert len(kept.absent) == 5
     read_again(clock, MINUTE)
     volume_list.judge_absent(
-        "otc", replace(kept, known=100), volume_list.SingleAnswers([], []), asked_at
+        "otc", replace(kept, known=100), volume_list.SingleAnswers({}, []), asked_at
     )
     assert not Volume.objects.filter(missing_since__isnull=False).exists()
 

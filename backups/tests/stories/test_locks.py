@@ -121,7 +121,7 @@ class Writer:
             [ListedVolume(one, self._dice.choice("abc"), 10) for one in self._volumes()],
             self._now,
         )
-        volume_list.judge_absent(cloud, kept, SingleAnswers([], []), self._now)
+        volume_list.judge_absent(cloud, kept, SingleAnswers({}, []), self._now)
 
     def _note_listing(self, cloud: str) -> None:
         listed = {
