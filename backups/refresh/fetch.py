@@ -168,19 +168,20 @@ class FetchBatch:
         if self.is_over:
             return None
         with registry.meter(self.cloud).prepaid():
-            fetched = self._get(client, pk)
+            fetched = get_single(client, pk, may_sign_in=False)
+        self.note_result(fetched.error)
         return None if isinstance(fetched.error, NotAsked) else fetched
 
-    def _get(self, client: Client, pk: uuid.UUID) -> Fetched:
-        requested_at = clock.now()
-        try:
-            answer = client.get_backup(str(pk), alone=True)
-        except VBSError as error:
-            self.note_result(error)
-            return Fetched.failed(pk, requested_at, error)
-        self.note_result(None)
-        received = payload.receive(answer.backup)
-        return Fetched(pk, requested_at, received, http_status=answer.http_status)
+
+def get_single(client: Client, pk: uuid.UUID, *, may_sign_in: bool = True) -> Fetched:
+    """Makes one GET; its outcome may be an error of ours."""
+    requested_at = clock.now()
+    try:
+        answer = client.get_backup(str(pk), alone=not may_sign_in)
+    except VBSError as error:
+        return Fetched.failed(pk, requested_at, error)
+    received = payload.receive(answer.backup)
+    return Fetched(pk, requested_at, received, http_status=answer.http_status)
 
 
 def is_401(error: VBSError | None) -> bool:

@@ -11,10 +11,8 @@ from backups.clouds import registry
 from backups.models import Cloud
 from backups.refresh import claims
 from backups.refresh.apply import apply
-from backups.refresh.plan import Fetched
+from backups.refresh.fetch import get_single
 from backups.shared import clock
-from backups.vbs import payload
-from backups.vbs.errors import VBSError
 
 CHECK_EVERY = timedelta(days=1)  # clouds are brought up to date
 RETRY_AFTER_ERROR = timedelta(minutes=10)
@@ -80,17 +78,10 @@ def _get_single(name: str, pk: uuid.UUID) -> Mapping[str, Any] | None:
 
     None while another worker asks about it, or on an error.
     """
-    requested_at = clock.now()
-    claimed = claims.claim(name, [pk], requested_at)
-    if not claimed.ids and claims.is_claimed(pk, requested_at):
+    now = clock.now()
+    claimed = claims.claim(name, [pk], now)
+    if not claimed.ids and claims.is_claimed(pk, now):
         return None
-    try:
-        answer = registry.client(name).get_backup(str(pk))
-    except VBSError as e:
-        apply(name, [Fetched.failed(pk, requested_at, e)], claim=claimed)
-        return None
-    body: Mapping[str, Any] = answer.backup
-    received = payload.receive(body)
-    fetched = Fetched(pk, requested_at, received, http_status=answer.http_status)
+    fetched = get_single(registry.client(name), pk)
     apply(name, [fetched], claim=claimed)
-    return body
+    return None if fetched.answer is None else fetched.answer.raw

@@ -36,8 +36,9 @@ _PAGE_COLUMNS = {
     "next_if_old": "timestamptz",
 }
 
-# The cloud and the status are compared as expressions, not as columns: an index on them would make
-# SQLite join from the side of all backups of the cloud, rather than look up each ID of the page.
+# The cloud and the status are compared as expressions, not as columns. Without statistics, and
+# nothing collects them, SQLite would take an index on the columns for the better one: it would go
+# through all backups of the cloud, and for each through the page, rather than look up each ID.
 _UPDATE = """
 UPDATE {backup} SET
     refreshed_at = %(requested_at)s,
