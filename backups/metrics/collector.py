@@ -46,7 +46,7 @@ class Metrics(Collector):
         yield from self._in_flight(clouds)
         yield self._volumes(clouds)
         yield self._chain_sizes()
-        yield from self._clouds([state for state in states if state.configured])
+        yield from self._configured_clouds(states)
         yield _cloud_requests(states)
         if self._per_volume:
             yield from self._each_volume()
@@ -140,8 +140,7 @@ class Metrics(Collector):
                 sizes.add_metric((cloud,), mb * BYTES_PER_MB)
         return sizes
 
-    def _clouds(self, states: list[CloudState]) -> Iterator[Metric]:
-        """Yields what is known of each configured cloud."""
+    def _configured_clouds(self, states: list[CloudState]) -> Iterator[Metric]:
         labels = ("cloud",)
         up = GaugeMetricFamily("vbsdash_cloud_up", "Did the cloud answer last?", labels=labels)
         last_good = GaugeMetricFamily(
@@ -172,6 +171,8 @@ class Metrics(Collector):
             labels=labels,
         )
         for state in states:
+            if not state.configured:
+                continue
             cloud = (state.name,)
             if state.reachable is not None:
                 up.add_metric(cloud, float(state.reachable))

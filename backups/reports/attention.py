@@ -198,7 +198,7 @@ def _single_volumes(
     now: datetime, clouds: Sequence[Cloud], counts: HomeCounts
 ) -> Iterator[AttentionItem]:
     """Yields the volumes that are few enough to be named one by one."""
-    crowded: dict[str, list[str]] = {protection: [] for protection in _UNPROTECTED}
+    crowded: dict[str, list[str]] = {"overdue": [], "never": []}
     for group in counts.volumes:
         if _is_crowd(group):
             crowded[group.protection].append(group.cloud)
@@ -208,7 +208,7 @@ def _single_volumes(
     volumes: Any = Volume.objects.with_protection(now).order_by()
     unprotected = volumes.filter(
         may_be_never | may_be_overdue,
-        cloud__in=[cloud.name for cloud in clouds],
+        cloud__in=clouds,
         protection__in=_UNPROTECTED,
     )
     rows = unprotected.values(

@@ -1,7 +1,7 @@
 """What is known of every cloud: one answer for pages, API and metrics."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, Min
@@ -87,7 +87,7 @@ class _Counts:
     due: dict[str, _Due] = field(default_factory=dict)
     conflicts: dict[str, int] = field(default_factory=dict)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
-    stored_days: dict[str, dict[int, Change]] = field(default_factory=dict)
+    stored: dict[str, dict[date, Change]] = field(default_factory=dict)
 
 
 def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
@@ -101,11 +101,12 @@ def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
     projects = same_project.groups(
         (cloud.name, cloud.endpoint) for cloud in clouds if cloud.name in configured
     )
-    return [
-        _state(cloud, configured.get(cloud.name), counts, projects.get(cloud.name, ()), now)
-        for cloud in clouds
-        if cloud.name in configured or counts.tracked.get(cloud.name)
-    ]
+    states = []
+    for cloud in clouds:
+        config = configured.get(cloud.name)
+        if config is not None or counts.tracked.get(cloud.name):
+            states.append(_state(cloud, config, counts, projects.get(cloud.name, ()), now))
+    return states
 
 
 def _rows() -> list[Cloud]:
@@ -127,7 +128,7 @@ def _count_all(now: datetime) -> _Counts:
         due=_count_due(now),
         conflicts=_count_conflicts(),
         calls=_count_calls(),
-        stored_days=changes_by_cloud(StoredDay.objects.all()),
+        stored=changes_by_cloud(StoredDay.objects.all()),
     )
 
 
@@ -208,9 +209,7 @@ def _state(
         clock_ahead_seconds=cloud.clock_ahead_seconds,
         follow=config.follow if config else "none",
         quota_error=quota.problem(cloud),
-        growth=growth_of(
-            {name: counts.stored_days.get(name, {})}, {name: quota.in_force(cloud)}, now
-        ),
+        growth=growth_of({name: counts.stored.get(name, {})}, {name: quota.in_force(cloud)}, now),
     )
 
 

@@ -7,6 +7,7 @@ all of them.
 
 import hashlib
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import F, QuerySet, Subquery, Sum
@@ -52,27 +53,18 @@ def _last_passed(rows: QuerySet[Any], column: str, now: datetime) -> Subquery:
 
 def _clouds(now: datetime) -> list[tuple[object, ...]]:
     """Returns of each cloud what time alone changes."""
-    return [
-        (
-            cloud.name,
-            cloud.is_heard(now),
-            cloud.backups_listed_at is not None and cloud.backups_listed_at > now - LISTED_FOR,
-            cloud.paused_until is not None and cloud.paused_until > now,
-        )
-        for cloud in Cloud.objects.only(*_COLUMNS).order_by("name")
-    ]
+    states: list[tuple[object, ...]] = []
+    for cloud in Cloud.objects.only(*_COLUMNS).order_by("name"):
+        listed_at = cloud.backups_listed_at
+        is_listed = listed_at is not None and listed_at > now - LISTED_FOR
+        is_paused = cloud.paused_until is not None and cloud.paused_until > now
+        states.append((cloud.name, cloud.is_heard(now), is_listed, is_paused))
+    return states
 
 
 def _settings() -> list[tuple[object, ...]]:
     """Returns of the configuration what answers show."""
-    return [
-        (
-            cloud.name,
-            cloud.region,
-            cloud.api,
-            cloud.type_full,
-            cloud.requests_per_second,
-            cloud.follow,
-        )
-        for cloud in configured().values()
-    ]
+    shown_settings = attrgetter(
+        "name", "region", "api", "type_full", "requests_per_second", "follow"
+    )
+    return [shown_settings(cloud) for cloud in configured().values()]

@@ -85,10 +85,10 @@ def causes(
     if not counts:
         return []
     newest = _newest_by_cause(backups)
-    states = [
-        _cause_state(cause, counts[cause.key], newest.get(cause.key, []))
-        for cause in Cause.objects.filter(pk__in=counts)
-    ]
+    states: list[CauseState] = []
+    for cause in Cause.objects.filter(pk__in=counts):
+        examples = newest.get(cause.key, [])
+        states.append(_cause_state(cause, counts[cause.key], examples))
     return sorted(states, key=_recency, reverse=True)
 
 

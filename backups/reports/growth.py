@@ -5,6 +5,7 @@ reached.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 from django.db.models import QuerySet
 
@@ -63,16 +64,16 @@ def of_clouds(now: datetime) -> Growth:
     return growth_of(changes_by_cloud(StoredDay.objects.all()), quotas, now)
 
 
-def changes_by_cloud(stored_days: QuerySet[StoredDay]) -> dict[str, dict[int, Change]]:
-    """Returns the changes by cloud and day, as `StoredDay` counts days."""
-    changes: dict[str, dict[int, Change]] = {}
-    for cloud, day, *change in stored_days.values_list("cloud", "day", "mb", "backups", "gb"):
-        changes.setdefault(cloud, {})[day] = Change(*change)
+def changes_by_cloud(stored_days: QuerySet[StoredDay]) -> dict[str, dict[date, Change]]:
+    """Returns the changes by cloud and day."""
+    changes: dict[str, dict[date, Change]] = {}
+    for cloud, ordinal, *change in stored_days.values_list("cloud", "day", "mb", "backups", "gb"):
+        changes.setdefault(cloud, {})[date.fromordinal(ordinal)] = Change(*change)
     return changes
 
 
 def growth_of(
-    changes: Mapping[str, Mapping[int, Change]], quotas: Mapping[str, Quota], now: datetime
+    changes: Mapping[str, Mapping[date, Change]], quotas: Mapping[str, Quota], now: datetime
 ) -> Growth:
     """Returns the growth of several clouds from their `changes_by_cloud`. The limit that is reached
     first comes first.
@@ -82,12 +83,12 @@ def growth_of(
         points = _points([changes.get(cloud, {})], now)
         most_backups = quota_of_cloud.backups
         if most_backups is not None:
-            used = [(point.day, point.backups) for point in points]
+            used = _series(points, "backups")
             head = f"of {most_backups:,} backups of {cloud} are used"
             limits.append(_limit(cloud, "backups", most_backups, used, head))
         most_gb = quota_of_cloud.gigabytes
         if most_gb is not None:
-            used = [(point.day, point.gb) for point in points]
+            used = _series(points, "gb")
             head = f"of {most_gb:,} gigabytes of {cloud} are used"
             limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
     return _growth(_points(changes.values(), now), limits)
@@ -98,14 +99,14 @@ def growth_of_volume(
 ) -> Growth:
     """A volume may have 20 backups (API.md §5); those that are tracked are counted."""
     changes = growth.changes(chains, facts, now)
-    points = _points([{day.toordinal(): change for day, change in changes.items()}], now)
-    used = [(point.day, point.backups) for point in points]
+    points = _points([changes], now)
+    used = _series(points, "backups")
     head = f"of at most {MOST_BACKUPS} backups of a disk are known"
     return _growth(points, [_limit(cloud, "backups", MOST_BACKUPS, used, head)])
 
 
 def _growth(points: Sequence[Point], limits: Sequence[Limit]) -> Growth:
-    line = trend([(point.day, point.mb) for point in points])
+    line = trend(_series(points, "mb"))
     last_jump = jump(points)
     return Growth(
         points=tuple(points),
@@ -120,15 +121,21 @@ def _urgency(limit: Limit) -> tuple[bool, float, str, str]:
     return limit.days is None, limit.days or 0, limit.cloud, limit.what
 
 
-def _points(changes: Iterable[Mapping[int, Change]], now: datetime) -> list[Point]:
+def _points(changes: Iterable[Mapping[date, Change]], now: datetime) -> list[Point]:
     """Returns the points of the last 30 days from changes by day, those of several clouds added."""
-    total: dict[int, Change] = {}
+    total: dict[date, Change] = {}
     for changes_by_day in changes:
         for day, change in changes_by_day.items():
             total[day] = total.get(day, Change()).plus(change)
-    by_date = {date.fromordinal(day): change for day, change in sorted(total.items())}
     today = now.astimezone(UTC).date()
-    return growth.points(by_date, first=today - timedelta(days=DAYS - 1), last=today)
+    return growth.points(total, first=today - timedelta(days=DAYS - 1), last=today)
+
+
+def _series(
+    points: Sequence[Point], field: Literal["mb", "backups", "gb"]
+) -> list[tuple[date, int]]:
+    """Returns one number of each day."""
+    return [(point.day, getattr(point, field)) for point in points]
 
 
 def _limit(

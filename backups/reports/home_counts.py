@@ -6,7 +6,7 @@ grouping all backups by a CASE takes three times as long as the whole page may.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
@@ -44,7 +44,7 @@ class HomeCounts:
     stale_by_cloud: dict[str, int]
     volumes: list[VolumeCount]
     outcomes: dict[int, OutcomeCounts]  # by quarter of an hour
-    stored_days: dict[str, dict[int, Change]]  # by cloud and day
+    stored: dict[str, dict[date, Change]]  # by cloud and day
 
     @property
     def total(self) -> int:
@@ -78,7 +78,7 @@ def count(
     now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int
 ) -> HomeCounts:
     """Counts what is in `clouds`; `only` says that there are other clouds, which do not count."""
-    of_clouds = Q(cloud__in=[cloud.name for cloud in clouds]) if only else Q()
+    of_clouds = Q(cloud__in=clouds) if only else Q()
     backups = Backup.objects.filter(of_clouds).order_by()
     not_gone = backups.filter(gone_at__isnull=True)
     buckets = OutcomeBucket.objects.filter(of_clouds, quarter_hour__gte=first_quarter_hour)
@@ -89,7 +89,7 @@ def count(
         stale_by_cloud=_count_stale(not_gone, clouds, now),
         volumes=_count_volumes(Volume.objects.filter(of_clouds), now),
         outcomes=_count_outcomes(buckets, clouds, now),
-        stored_days=changes_by_cloud(StoredDay.objects.filter(of_clouds)),
+        stored=changes_by_cloud(StoredDay.objects.filter(of_clouds)),
     )
 
 

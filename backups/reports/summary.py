@@ -83,7 +83,7 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
         outcomes_by_day=tuple(outcomes.by_day(counts.outcomes, days)),
         in_flight_total=count_running(now, clouds),
         running_backups=tuple(running),
-        growth=growth_of(counts.stored_days, quotas, now),
+        growth=growth_of(counts.stored, quotas, now),
     )
 
 

@@ -139,9 +139,11 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
     facts: dict[tuple[str, str], list[Fact]] = {}
     if chains:
         facts = facts_of((row["cloud"], row["volume_id"]) for row in columns)
-    return [
-        _volume_state(row, facts.get((row["cloud"], row["volume_id"]), []), now) for row in columns
-    ]
+    states: list[VolumeState] = []
+    for row in columns:
+        facts_of_volume = facts.get((row["cloud"], row["volume_id"]), [])
+        states.append(_volume_state(row, facts_of_volume, now))
+    return states
 
 
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:

@@ -142,9 +142,9 @@ def test_what_can_be_read_of_a_quota(resources: Any, found: dict[str, int | None
 
 
 def test_the_quota_that_is_used_up_first_comes_first() -> None:
-    today = NOON.date().toordinal()
+    today = NOON.date()
     changed = {
-        "otc": {today - n: Change(0, 2, 10) for n in range(30)},
+        "otc": {today - timedelta(days=n): Change(0, 2, 10) for n in range(30)},
         "eu": {today: Change(0, 5, 5)},
     }
     quotas = {"otc": Quota(100, 1000), "eu": Quota(5, 9), "none": Quota(None, None)}
