@@ -15,15 +15,18 @@ class Day:
 
 
 def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
-    """`count` days, the last one being the day of `now`."""
+    """Returns `count` days, the last one being the day of `now`."""
     today = now.astimezone(zone).date()
-    days = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
-    return tuple(
-        Day(day, midnight(day, zone), midnight(day + timedelta(days=1), zone)) for day in days
-    )
+    days = []
+    for days_back in range(count - 1, -1, -1):
+        day = today - timedelta(days=days_back)
+        days.append(Day(day, midnight(day, zone), midnight(day + timedelta(days=1), zone)))
+    return days
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """The first moment of a day; where the clocks skip midnight, the moment at which they do."""
+    """Returns the first moment of a day; where the clocks skip midnight, the moment at which they
+    do.
+    """
     at = datetime.combine(day, time(), zone)
     return at if zone is UTC else at.astimezone(UTC)

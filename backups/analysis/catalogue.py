@@ -1,12 +1,10 @@
-"""What is known of error codes, of reasons in free text and of failed states: data, read once
-(catalogue.toml).
+"""What is known of error codes, of reasons in free text and of failed states: read once from
+catalogue.toml.
 """
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +13,7 @@ class Entry:
 
     meaning: str
     advice: str
-    when: frozenset[str] = frozenset({"error"})
+    when: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +24,22 @@ class Phrase:
     entry: Entry
 
 
-def _entry(meaning: str, given: Mapping[str, Any]) -> Entry:
-    return Entry(meaning, given["do"], frozenset(given.get("when", ["error"])))
+def _read_catalogue() -> tuple[dict[str, Entry], tuple[Phrase, ...], dict[str, Entry]]:
+    path = Path(__file__).with_name("catalogue.toml")
+    catalogue = tomllib.loads(path.read_text(encoding="utf-8"))
+    codes: dict[str, Entry] = {}
+    for cure in catalogue["cure"]:
+        when = frozenset(cure.get("when", ["error"]))
+        for code, meaning in cure["codes"].items():
+            codes[code] = Entry(meaning, cure["do"], when)
+    phrases: list[Phrase] = []
+    for text in catalogue["text"]:
+        when = frozenset(text.get("when", ["error"]))
+        phrases.append(Phrase(tuple(text["holds"]), Entry(text["meaning"], text["do"], when)))
+    states: dict[str, Entry] = {}
+    for state, text in catalogue["state"].items():
+        states[state] = Entry(text["meaning"], text["do"], frozenset({state}))
+    return codes, tuple(phrases), states
 
 
-_GIVEN = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
-CODES: Mapping[str, Entry] = {
-    code: _entry(meaning, cure)
-    for cure in _GIVEN["cure"]
-    for code, meaning in cure["codes"].items()
-}
-PHRASES: tuple[Phrase, ...] = tuple(
-    Phrase(tuple(one["holds"]), _entry(one["meaning"], one)) for one in _GIVEN["text"]
-)
-STATES: Mapping[str, Entry] = {
-    state: Entry(one["meaning"], one["do"], frozenset({state}))
-    for state, one in _GIVEN["state"].items()
-}
+CODES, PHRASES, STATES = _read_catalogue()

@@ -12,11 +12,12 @@ from hashlib import blake2b
 
 from backups.analysis.catalogue import CODES, PHRASES, STATES, Entry
 
-_MOST = 4000  # characters of a reason that are compared
+_LONGEST_COMPARED = 4000  # characters of a reason
 _CODE = re.compile(r"\b(volumebackup|autobackup|common)\.(\d{4})\b", re.IGNORECASE)
-_SPELT = {"volumebackup": "VolumeBackup", "autobackup": "AutoBackup", "common": "common"}
+_SPELLING = {"volumebackup": "VolumeBackup", "autobackup": "AutoBackup", "common": "common"}
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
-_TAKEN_OUT = re.compile(  # the first that fits at a place counts
+# What differs between equal faults. The first alternative that fits at a place counts.
+_TAKEN_OUT = re.compile(
     r"(?P<code>\b(?:volumebackup|autobackup|common)\.\d{4}\b)"
     r"|(?P<url>\bhttps?://[^\s\"'<>)]+)"
     r"|(?P<id>(?:\breq-)?\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32,64}\b)"
@@ -36,8 +37,8 @@ _STANDS_FOR = {
     "time": "<time>",
     "name": "<name>",
     "n": "<n>",
+    "blank": " ",
 }
-_STANDS_FOR |= {"blank": " "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +67,33 @@ NOTHING = Explained(None, None, None, None)
 
 
 def explain(*, status: str | None, reason: str | None) -> Explained:
-    """In words, for every error state with or without a reason, and for a reason on any other
-    backup.
-    """
-    state, text = _state(status), (reason or "").strip()
+    """Explains every error state with or without a reason, and a reason on any other backup."""
+    state = _failed_state(status)
+    text = (reason or "").strip()
     if not state and not text:
         return NOTHING
-    code, known, own = code_in(text), _known(text), STATES[state]
-    meaning = known.meaning if known else own.meaning if state or not code else None
-    advice = known.advice if known and state in known.when else own.advice
+    code = code_in(text)
+    entry = _entry_of(text)
+    entry_of_state = STATES[state]
+    meaning: str | None = entry_of_state.meaning
+    advice = entry_of_state.advice
+    if entry is not None:
+        meaning = entry.meaning
+        # In a state that the entry is not for, only the state's own advice is right.
+        if state in entry.when:
+            advice = entry.advice
+    elif code and not state:
+        # The backup did not fail, and nobody knows what its code means.
+        meaning = None
     return Explained(code, text or None, meaning, advice)
 
 
 def cause(*, status: str | None, reason: str | None) -> Cause | None:
-    """None when nothing is wrong. A failure without a reason is a cause too: of its state."""
-    state, text = _state(status), (reason or "").strip()
+    """Returns None when nothing is wrong. A failure without a reason is a cause too: of its
+    state.
+    """
+    state = _failed_state(status)
+    text = (reason or "").strip()
     if not state and not text:
         return None
     digest = blake2b(
@@ -90,32 +103,41 @@ def cause(*, status: str | None, reason: str | None) -> Cause | None:
 
 
 def code_in(text: str) -> str | None:
-    """The error code that a text holds, wherever it stands; of several the first that is in the
-    catalogue.
+    """Returns the error code that a text holds, wherever it stands; of several the first that is in
+    the catalogue, else the first.
     """
-    found = [f"{_SPELT[module.lower()]}.{digits}" for module, digits in _CODE.findall(text[:_MOST])]
-    return next((code for code in found if code in CODES), found[0] if found else None)
+    first = None
+    for module, digits in _CODE.findall(text[:_LONGEST_COMPARED]):
+        code = f"{_SPELLING[module.lower()]}.{digits}"
+        if code in CODES:
+            return code
+        if first is None:
+            first = code
+    return first
 
 
 def pattern(text: str) -> str:
-    """The text without what differs between equal faults."""
-    return _TAKEN_OUT.sub(_stand_in, text[:_MOST]).strip(" .!\n")
+    """Returns the text without what differs between equal faults."""
+    return _TAKEN_OUT.sub(_stand_in, text[:_LONGEST_COMPARED]).strip(" .!\n")
 
 
-def _stand_in(found: re.Match[str]) -> str:
-    group = found.lastgroup or ""
-    return found[0] if group == "code" else _STANDS_FOR[group]
+def _stand_in(match: re.Match[str]) -> str:
+    group = match.lastgroup or ""
+    return match[0] if group == "code" else _STANDS_FOR[group]
 
 
-def _state(status: str | None) -> str:
-    return status if status in STATES and status is not None else ""
+def _failed_state(status: str | None) -> str:
+    """Returns the status if it is one of a failure, else ""."""
+    return status if status is not None and status in STATES else ""
 
 
-def _known(text: str) -> Entry | None:
-    """By its code, else by what it says."""
-    if (entry := CODES.get(code_in(text) or "")) is not None:
-        return entry
-    lower = text[:_MOST].lower()
-    return next(
-        (one.entry for one in PHRASES if any(phrase in lower for phrase in one.holds)), None
-    )
+def _entry_of(text: str) -> Entry | None:
+    """Returns what is known of a reason by its code, else by what it says."""
+    code = code_in(text)
+    if code in CODES:
+        return CODES[code]
+    lower = text[:_LONGEST_COMPARED].lower()
+    for phrase in PHRASES:
+        if any(part in lower for part in phrase.holds):
+            return phrase.entry
+    return None

@@ -1,4 +1,4 @@
-"""Which backups of a disk hang together, and how much they store.
+"""Which backups of a volume belong to one chain, and how much they store.
 
 A full one opens a chain, an incremental belongs to the latest full before it. CS is a total of the
 whole chain (API.md §3): a chain is as large as its newest member says, and CS is never added over
@@ -14,13 +14,13 @@ from backups.analysis.facts import Fact, MadeBy, made_by
 from backups.vbs.statuses import STORES_NOTHING
 
 LARGEST_VOLUME_GB = 32_768  # what the clouds offer at most
-MOST_BACKUPS = 20  # of one disk (API.md §5)
+MOST_BACKUPS = 20  # of one volume (API.md §5)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`increment_mb`: what it added, None where history does not tell; `note` says what is special,
-    "" if nothing.
+    """A backup in its chain. `increment_mb`: what it added, None where history does not tell;
+    `note` says what is special, "" if nothing.
     """
 
     id: uuid.UUID
@@ -56,22 +56,27 @@ class Chain:
 
 
 def chains(facts: Iterable[Fact]) -> tuple[Chain, ...]:
-    """The chains of one disk, oldest first; each fact is in exactly one. Copies and VM backups have
-    their own.
+    """Returns the chains of one volume, oldest first; each fact is in exactly one. Copies and VM
+    backups have their own.
     """
-    runs: dict[str, list[list[Fact]]] = {}
+    open_runs: dict[str, list[Fact]] = {}  # the last chain so far of each service type
+    runs: list[list[Fact]] = []
     for fact in sorted(facts, key=_place):
-        mine = runs.setdefault(fact.service_type or "disk", [])
-        if not mine or _opens(fact):
-            mine.append([])
-        mine[-1].append(fact)
-    found = [_chain(run, kind) for kind, several in runs.items() for run in several]
-    return tuple(sorted(found, key=lambda chain: (chain.started_at, chain.members[0].id)))
+        service_type = fact.service_type or "disk"
+        if service_type not in open_runs or _opens(fact):
+            open_runs[service_type] = []
+            runs.append(open_runs[service_type])
+        open_runs[service_type].append(fact)
+    return tuple(sorted(map(_chain, runs), key=_start))
 
 
-def total_mb(found: Iterable[Chain]) -> int | None:
-    """What a disk's chains store together; None when no chain tells."""
-    sizes = [chain.counted_mb for chain in found if chain.counted_mb is not None]
+def _start(chain: Chain) -> tuple[datetime, uuid.UUID]:
+    return chain.started_at, chain.members[0].id
+
+
+def total_mb(chains: Iterable[Chain]) -> int | None:
+    """Returns what the chains of a volume store together; None when no chain tells."""
+    sizes = [chain.counted_mb for chain in chains if chain.counted_mb is not None]
     return sum(sizes) if sizes else None
 
 
@@ -80,8 +85,8 @@ def _place(fact: Fact) -> tuple[datetime, uuid.UUID]:
 
 
 def _stores(fact: Fact) -> bool:
-    """A failed one, and one that is being made, tell no size; only what stores something carries a
-    chain on.
+    """Returns whether a backup carries a chain on. A failed one, and one that is being made, tell
+    no size.
     """
     return fact.status not in STORES_NOTHING
 
@@ -90,30 +95,47 @@ def _opens(fact: Fact) -> bool:
     return fact.kind == "full" and fact.status != "error"
 
 
-def _chain(run: list[Fact], service_type: str) -> Chain:
+def _chain(run: list[Fact]) -> Chain:
+    """Returns the chain of facts in order; there is at least one."""
     members: list[Member] = []
-    size: int | None = None  # as the member before told it
+    size_before: int | None = None
+    newest_stored: Fact | None = None
+    gone = 0
     for fact in run:
-        members.append(_member(fact, size, first=not members))
+        members.append(_member(fact, size_before))
         if _stores(fact):
-            size = fact.chain_size_mb
-    there = [fact for fact in run if fact.gone_at is None and _stores(fact)]
-    newest = there[-1].chain_size_mb if there else None
-    odd = newest is not None and newest > _most_mb(there[-1].size)
-    tracked = _opens(run[0])
-    notes = _notes(
-        tracked=tracked,
-        odd=odd,
-        there=len(there),
-        gone=sum(fact.gone_at is not None for fact in run),
+            size_before = fact.chain_size_mb
+        if fact.gone_at is not None:
+            gone += 1
+        elif _stores(fact):
+            newest_stored = fact
+    size = newest_stored.chain_size_mb if newest_stored else None
+    is_odd = newest_stored is not None and size is not None and size > _most_mb(newest_stored.size)
+    notes: list[str] = []
+    if not _opens(run[0]):
+        notes.append("start not tracked")
+    if is_odd:
+        notes.append("odd: larger than this disk's backups can be, so it is in no total")
+    if gone:
+        notes.append(f"{gone} of its backups {'is' if gone == 1 else 'are'} gone")
+    if newest_stored is None:
+        notes.append("nothing of it is stored now")
+    return Chain(
+        started_at=run[0].at,
+        start_tracked=_opens(run[0]),
+        chain_size_mb=size,
+        members=tuple(members),
+        service_type=run[0].service_type or "disk",
+        odd=is_odd,
+        notes=tuple(notes),
     )
-    return Chain(run[0].at, tracked, newest, tuple(members), service_type, odd, notes)
 
 
-def _member(fact: Fact, before: int | None, *, first: bool) -> Member:
+def _member(fact: Fact, size_before: int | None) -> Member:
+    """`size_before`: MB of the chain as the member before told it."""
     grown = None
-    if not first and _stores(fact) and before is not None and fact.chain_size_mb is not None:
-        grown = fact.chain_size_mb - before
+    if _stores(fact) and size_before is not None and fact.chain_size_mb is not None:
+        grown = fact.chain_size_mb - size_before
     return Member(
         id=fact.id,
         kind=fact.kind,
@@ -142,17 +164,7 @@ def _note(fact: Fact, grown: int | None) -> str:
 
 
 def _most_mb(size_gb: int | None) -> int:
-    """More than this no chain of such a disk can hold: the whole disk in each of its backups, and
-    once more.
+    """Returns what no chain of such a volume can exceed: the whole volume in each of its backups,
+    and once more.
     """
     return min(size_gb or LARGEST_VOLUME_GB, LARGEST_VOLUME_GB) * 1024 * (MOST_BACKUPS + 1)
-
-
-def _notes(*, tracked: bool, odd: bool, there: int, gone: int) -> tuple[str, ...]:
-    told = {
-        "start not tracked": not tracked,
-        "odd: larger than this disk's backups can be, so it is in no total": odd,
-        f"{gone} of its backups {'is' if gone == 1 else 'are'} gone": bool(gone),
-        "nothing of it is stored now": not there,
-    }
-    return tuple(text for text, so in told.items() if so)

@@ -1,11 +1,11 @@
-"""One word for each day of a disk: what came, what failed, what should have come and did not.
+"""The state of each day of a volume: what came, what failed, what should have come and did not.
 
 A day is a day of the reader's zone. A backup counts on the day it was made, also when it is gone by
 now: it was good then. A day on which one was due and none came is `missed` by the rule of
 analysis.missed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
@@ -17,18 +17,35 @@ from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
 from backups.vbs.statuses import MADE
 
-DayWord = Literal[
+DayState = Literal[
     "full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"
 ]
-DAY_WORDS: tuple[DayWord, ...] = (
-    *("full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"),
+DAY_STATES: tuple[DayState, ...] = (
+    "full",
+    "incremental",
+    "good",
+    "flight",
+    "failed",
+    "missed",
+    "unknown",
+    "idle",
+    "none",
 )
-_DAY, _LATELY = timedelta(days=1), timedelta(hours=1)  # evidence of an hour ago is enough for today
-_BEST: tuple[DayWord, ...] = ("full", "incremental", "good", "flight", "failed", "unknown")
-_KINDS: dict[str, DayWord] = {"full": "full", "incremental": "incremental"}
+# The states that a backup gives to its day: of several the best names the day.
+_BEST_FIRST: tuple[DayState, ...] = (
+    "full",
+    "incremental",
+    "good",
+    "flight",
+    "failed",
+    "unknown",
+)
+_STATE_OF_KIND: dict[str, DayState] = {"full": "full", "incremental": "incremental"}
+_DAY = timedelta(days=1)
+_RECENT = timedelta(hours=1)  # evidence of an hour ago is enough for today
 
 
-class Cell(Made, Protocol):
+class MadeOfKind(Made, Protocol):
     """A backup with its kind."""
 
     @property
@@ -37,9 +54,8 @@ class Cell(Made, Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """How a disk was watched. No `rule`: nothing is ever due (exempt). `since`: known to vbsdash
-    from then on;
-    `until`: what the evidence reaches to, None when there is none at all.
+    """How a volume was watched. No `rule`: nothing is ever due (exempt). `since`: known to vbsdash
+    from then on; `until`: what the evidence reaches to, None when there is none at all.
     """
 
     rule: Rule | None
@@ -48,73 +64,101 @@ class Watch:
 
 
 def last_days(now: datetime, zone: ZoneInfo, n: int = 30) -> tuple[date, ...]:
-    """The last `n` days of a zone, today being the last."""
+    """Returns the last `n` days of a zone, today being the last."""
     today = now.astimezone(zone).date()
-    return tuple(today - timedelta(days=back) for back in range(n - 1, -1, -1))
+    return tuple(today - timedelta(days=days_back) for days_back in range(n - 1, -1, -1))
 
 
-def word_of(made: Cell) -> DayWord:
-    """What one backup says of its day. One that failed is not whitewashed by being deleted."""
-    if outcome(made.outcome, made.status) == "failed":
-        return "failed"
-    if made.status == "creating":
-        return "flight"
-    return _KINDS.get(made.kind, "good") if made.status in MADE else "unknown"
-
-
-def day_words(
-    backups: Iterable[Cell], watch: Watch, *, days: Sequence[date], zone: ZoneInfo, now: datetime
-) -> tuple[DayWord, ...]:
-    """A word for each of `days`, which are in order and of `zone`; the best that happened on a day
-    names it.
+def state_of_backup(backup: MadeOfKind) -> DayState:
+    """Returns what one backup says of its day. One that failed is not whitewashed by being
+    deleted.
     """
-    some = list(backups)
-    by_day: dict[date, set[DayWord]] = {}
-    for one in some:
-        by_day.setdefault(one.at.astimezone(zone).date(), set()).add(word_of(one))
-    quiet = _Quiet(watch, some, days, zone, now)
-    return tuple(_best(by_day[day]) if day in by_day else quiet.word(day) for day in days)
+    if outcome(backup.outcome, backup.status) == "failed":
+        return "failed"
+    if backup.status == "creating":
+        return "flight"
+    if backup.status in MADE:
+        return _STATE_OF_KIND.get(backup.kind, "good")
+    return "unknown"
 
 
-def _best(words: set[DayWord]) -> DayWord:
-    return next(word for word in _BEST if word in words)
+def day_states(
+    backups: Iterable[MadeOfKind],
+    watch: Watch,
+    *,
+    days: Sequence[date],
+    zone: ZoneInfo,
+    now: datetime,
+) -> tuple[DayState, ...]:
+    """Returns the state of each of `days`, which are in order and of `zone`; the best that happened
+    on a day names it.
+    """
+    all_backups = list(backups)
+    states_by_day: dict[date, set[DayState]] = {}
+    for backup in all_backups:
+        day = backup.at.astimezone(zone).date()
+        states_by_day.setdefault(day, set()).add(state_of_backup(backup))
+    quiet_days = _QuietDays(watch, all_backups, days, zone, now)
+    states: list[DayState] = []
+    for day in days:
+        if day in states_by_day:
+            states.append(min(states_by_day[day], key=_BEST_FIRST.index))
+        else:
+            states.append(quiet_days.state(day))
+    return tuple(states)
 
 
-class _Quiet:
-    """Judges the days on which nothing came."""
+class _QuietDays:
+    """Judges the days on which no backup was made."""
 
     def __init__(
         self,
         watch: Watch,
-        backups: Sequence[Cell],
+        backups: Sequence[MadeOfKind],
         days: Sequence[date],
         zone: ZoneInfo,
         now: datetime,
     ) -> None:
-        self._watch, self._zone, self._now = watch, zone, now
-        self._since = min([watch.since, *(one.at for one in backups)])
-        self._last = max((one.at for one in backups if was_good(one)), default=None)
-        self._missed = set(self._find(backups, midnight(days[0], zone)))
+        self._watch = watch
+        self._zone = zone
+        self._now = now
+        self._since = min([watch.since, *(backup.at for backup in backups)])
+        good_at = [backup.at for backup in backups if was_good(backup)]
+        self._last_good_at = max(good_at, default=None)
+        self._missed = self._missed_days(backups, midnight(days[0], zone))
 
-    def _find(self, backups: Sequence[Cell], begin: datetime) -> Iterator[date]:
-        rule, until = self._watch.rule, self._watch.until
-        if rule is not None and until is not None:
-            end = min(until, self._now)
-            known = {"since": self._watch.since, "begin": begin, "end": end, "now": self._now}
-            for due, _ in missed(backups, rule, zone=self._zone, **known):
-                yield due.astimezone(self._zone).date()
+    def _missed_days(self, backups: Sequence[MadeOfKind], begin: datetime) -> set[date]:
+        rule = self._watch.rule
+        until = self._watch.until
+        if rule is None or until is None:
+            return set()
+        misses = missed(
+            backups,
+            rule,
+            since=self._watch.since,
+            zone=self._zone,
+            begin=begin,
+            end=min(until, self._now),
+            now=self._now,
+        )
+        return {due.astimezone(self._zone).date() for due, _ in misses}
 
-    def word(self, day: date) -> DayWord:
+    def state(self, day: date) -> DayState:
         if day in self._missed:
             return "missed"
-        begins, ends = midnight(day, self._zone), midnight(day + _DAY, self._zone)
+        begins = midnight(day, self._zone)
+        ends = midnight(day + _DAY, self._zone)
         if ends <= self._since or begins > self._now or self._proves_nothing(begins, ends):
             return "none"
         until = self._watch.until
-        return "unknown" if until is None or min(ends, self._now) > until + _LATELY else "idle"
+        if until is None or min(ends, self._now) > until + _RECENT:
+            return "unknown"
+        return "idle"
 
     def _proves_nothing(self, begins: datetime, ends: datetime) -> bool:
-        """A gap from before the disk was known here: its backups may have been pruned. One that
-        lasts is a gap.
+        """Returns whether a day lies in a gap from before the volume was known here: its backups
+        may have been pruned. A gap that lasts is one.
         """
-        return ends <= self._watch.since and not (self._last is not None and self._last < begins)
+        if ends > self._watch.since:
+            return False
+        return self._last_good_at is None or self._last_good_at >= begins

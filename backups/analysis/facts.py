@@ -1,4 +1,4 @@
-"""A tracked backup as analysis sees it, and the moment to which it holds the disk's data."""
+"""A tracked backup as analysis sees it, and the moment to which it holds the volume's data."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -6,12 +6,10 @@ from typing import Literal, NamedTuple, Protocol
 
 from backups.vbs.statuses import CAME_GOOD, LEAVING, RESTORABLE
 
-LONG_BEFORE = timedelta(
-    hours=24
-)  # a data_timestamp that lies further before created_at is not believed
-SKEW = timedelta(
-    minutes=5
-)  # how far two clocks may differ; a time further in the future is not believed
+# A data_timestamp that lies further before created_at is not believed.
+LONG_BEFORE = timedelta(hours=24)
+# How far two clocks may differ: a time further in the future is not believed.
+SKEW = timedelta(minutes=5)
 MomentSource = Literal["data_timestamp", "created_at"]
 MadeBy = Literal["policy", "csbs", "hand"]
 
@@ -50,7 +48,7 @@ class Fact(NamedTuple):
 
     @property
     def at(self) -> datetime:
-        """Its place in time; what has no time of its own stands where it was added."""
+        """Returns its place in time; what has no time of its own stands where it was added."""
         return self.created_at or self.data_timestamp or self.tracked_at
 
     @property
@@ -60,31 +58,36 @@ class Fact(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """The disk is held as it was `at`; `source` is the word that says so."""
+    """The volume is held as it was `at`; `source` is the field that says so."""
 
     at: datetime
     source: MomentSource
 
 
 def moment(fact: Fact, now: datetime) -> Moment | None:
-    """`data_timestamp` when plausible: no later than updated_at, not long before created_at; else
-    `created_at`.
+    """Returns `data_timestamp` when plausible: no later than updated_at, not long before
+    created_at. Else `created_at`.
 
-    None when there is no time that can be believed: one in the future would make a disk green for
+    None when there is no time that can be believed: one in the future would make a volume green for
     years. On VBS data_timestamp is the time of the snapshot, before created_at (backups/vbs/API.md
     §11.12).
     """
     latest = now + SKEW
-    data, created = fact.data_timestamp, fact.created_at
-    plausible = data is not None and data <= min(fact.updated_at or latest, latest)
-    if data is not None and plausible and (created is None or data >= created - LONG_BEFORE):
-        return Moment(data, "data_timestamp")
-    return Moment(created, "created_at") if created is not None and created <= latest else None
+    data_at = fact.data_timestamp
+    created_at = fact.created_at
+    if data_at is not None:
+        is_too_late = data_at > min(fact.updated_at or latest, latest)
+        is_too_early = created_at is not None and data_at < created_at - LONG_BEFORE
+        if not is_too_late and not is_too_early:
+            return Moment(data_at, "data_timestamp")
+    if created_at is not None and created_at <= latest:
+        return Moment(created_at, "created_at")
+    return None
 
 
 def made_by(*, name: str | None, service_type: str | None) -> MadeBy:
-    """By the names that the services give (backups/vbs/API.md §1.1): a policy `autobk_…`, CSBS
-    `manualbk_…` or a VM.
+    """Tells by the names that the services give (backups/vbs/API.md §1.1): a policy `autobk_…`,
+    CSBS `manualbk_…` or a VM.
     """
     if (name or "").startswith("autobk_"):
         return "policy"
@@ -92,7 +95,7 @@ def made_by(*, name: str | None, service_type: str | None) -> MadeBy:
 
 
 def outcome(before: str | None, status: str | None) -> str | None:
-    """`good`, `failed` or not known yet; `before` is what was known.
+    """Returns `good`, `failed` or None, which is not known yet; `before` is what was known.
 
     A backup that is deleted keeps what came of it, so its day stays what it was. One that was first
     seen while it was being deleted is neither: nobody knows how it had been.
@@ -102,9 +105,11 @@ def outcome(before: str | None, status: str | None) -> str | None:
     return "failed" if status == "error" else before
 
 
-def was_good(one: Made) -> bool:
-    """Could it be restored once? Of one that is being deleted and was never seen before, that is
-    believed.
+def was_good(backup: Made) -> bool:
+    """Returns whether it could be restored once. Of one that is being deleted and was never seen
+    before, that is believed.
     """
-    came = outcome(one.outcome, one.status)
-    return came == "good" or (came is None and one.status in LEAVING)
+    known_outcome = outcome(backup.outcome, backup.status)
+    if known_outcome is None:
+        return backup.status in LEAVING
+    return known_outcome == "good"

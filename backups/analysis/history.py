@@ -1,7 +1,7 @@
-"""How long a thing was in each status, from what was seen to change."""
+"""How long a backup was in each status, from what was seen to change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,14 +19,14 @@ class Span:
 
 
 def spans(revisions: Iterable[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> tuple[Span, ...]:
-    """`revisions`: instant and changes `{word, before, after}`, oldest first; others count for
-    nothing.
+    """`revisions`: instant and changes `{word, before, after}`, oldest first. Only changes of the
+    status count.
     """
     found: list[Span] = []
     for at, changes in revisions:
         for change in changes:
             if change["word"] == "status":
                 if found:
-                    found[-1] = Span(found[-1].status, found[-1].since, at)
-                found.append(Span(change["after"], at, None))
+                    found[-1] = replace(found[-1], until=at)
+                found.append(Span(change["after"], since=at, until=None))
     return tuple(found)

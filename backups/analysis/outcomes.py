@@ -4,9 +4,11 @@ hour.
 Quarters because the midnight of every time zone lies on one: days of any zone are sums of them.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from backups.analysis.calendar import Day
@@ -14,13 +16,13 @@ from backups.analysis.facts import SKEW, Fact
 from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
 
-QUARTER = 900  # seconds
-KEPT = timedelta(days=32)  # 30 days of any zone, and some
+QUARTER_S = 900
+KEPT = timedelta(days=32)  # the 30 days of any zone, and a margin
 
 
 class Slot(NamedTuple):
-    """A quarter, by its number since 1970, and the one from which on its numbers count: when a
-    grace has run out.
+    """A quarter of an hour, by its number since 1970, and the one from which on its counts are in
+    force: when a grace has run out.
     """
 
     quarter_hour: int
@@ -31,6 +33,16 @@ class OutcomeCounts(NamedTuple):
     good: int = 0
     failed: int = 0
     missed: int = 0
+
+    def plus(self, other: "OutcomeCounts") -> "OutcomeCounts":
+        return OutcomeCounts(
+            self.good + other.good, self.failed + other.failed, self.missed + other.missed
+        )
+
+
+_ONE_GOOD = OutcomeCounts(good=1)
+_ONE_FAILED = OutcomeCounts(failed=1)
+_ONE_MISSED = OutcomeCounts(missed=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +57,64 @@ class DayOutcomes:
     missed: int
 
 
-def tallies(
+def count_outcomes(
     facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime
 ) -> dict[Slot, OutcomeCounts]:
-    """Of one disk. `rule` None: nothing is missed here; `since`: when the disk was first seen.
+    """Counts those of one volume. `rule` None: nothing is missed here; `since`: when the volume was
+    first seen.
 
     What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes
     after `now` is foretold as far as KEPT: when its grace passes and no backup came, it counts, and
     nothing has to be written then.
     """
-    found: dict[Slot, list[int]] = {}
+    counts: dict[Slot, OutcomeCounts] = defaultdict(OutcomeCounts)
     begin = now - KEPT
     for fact in facts:
-        if fact.outcome is not None and (at := _made_at(fact, now)) >= begin:
-            slot = Slot(quarter_hour(at), quarter_hour(at))
-            found.setdefault(slot, [0, 0, 0])[0 if fact.outcome == "good" else 1] += 1
+        if fact.outcome is None:
+            continue
+        made_at = _made_at(fact, now)
+        if made_at < begin:
+            continue
+        slot = Slot(quarter_hour(made_at), counts_from=quarter_hour(made_at))
+        counts[slot] = counts[slot].plus(_ONE_GOOD if fact.outcome == "good" else _ONE_FAILED)
     if rule is not None:
-        grace = rule.grace.total_seconds()
-        for due, _ in missed(
-            facts, rule, since=since, zone=UTC, begin=begin, end=now + KEPT, now=now
-        ):
-            due_at = due.timestamp()
-            slot = Slot(int(due_at) // QUARTER, -int(-(due_at + grace) // QUARTER))
-            found.setdefault(slot, [0, 0, 0])[2] += 1
-    return {slot: OutcomeCounts(*counted) for slot, counted in found.items()}
+        end = now + KEPT
+        for due, over in missed(facts, rule, since=since, zone=UTC, begin=begin, end=end, now=now):
+            slot = Slot(quarter_hour(due), counts_from=ceil(over.timestamp() / QUARTER_S))
+            counts[slot] = counts[slot].plus(_ONE_MISSED)
+    return dict(counts)
 
 
-def counted(found: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, OutcomeCounts]:
-    """By quarter, what counts now. The twin in SQL is in reports.home_counts."""
-    total: dict[int, OutcomeCounts] = {}
-    for slot, tally in found.items():
+def counts_at(counts: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, OutcomeCounts]:
+    """Returns by quarter of an hour what is in force now. The twin in SQL is in
+    reports.home_counts.
+    """
+    total: dict[int, OutcomeCounts] = defaultdict(OutcomeCounts)
+    for slot, slot_counts in counts.items():
         if slot.counts_from <= quarter_hour(now):
-            before = total.get(slot.quarter_hour, OutcomeCounts())
-            total[slot.quarter_hour] = OutcomeCounts(
-                *(a + b for a, b in zip(before, tally, strict=True))
-            )
-    return total
+            total[slot.quarter_hour] = total[slot.quarter_hour].plus(slot_counts)
+    return dict(total)
 
 
 def by_day(quarters: Mapping[int, OutcomeCounts], days: Sequence[Day]) -> list[DayOutcomes]:
-    """Quarters as the days of a zone; what lies outside them is left out."""
-    found = []
+    """Returns the counts of quarters of an hour as the days of a zone; what lies outside them is
+    left out.
+    """
+    outcomes = []
     for day in days:
-        begin, end = quarter_hour(day.begin), quarter_hour(day.end)
-        mine = [quarters[at] for at in range(begin, end) if at in quarters]
-        good, failed, missed = (
-            (sum(column) for column in zip(*mine, strict=True)) if mine else (0, 0, 0)
-        )
-        found.append(DayOutcomes(day.day, good, failed, missed))
-    return found
+        total = OutcomeCounts()
+        for quarter in range(quarter_hour(day.begin), quarter_hour(day.end)):
+            if quarter in quarters:
+                total = total.plus(quarters[quarter])
+        outcomes.append(DayOutcomes(day.day, total.good, total.failed, total.missed))
+    return outcomes
 
 
 def quarter_hour(at: datetime) -> int:
-    return int(at.timestamp()) // QUARTER
+    return int(at.timestamp()) // QUARTER_S
 
 
 def _made_at(fact: Fact, now: datetime) -> datetime:
-    at = fact.created_at if fact.created_at and fact.created_at <= now + SKEW else fact.tracked_at
-    return at.astimezone(UTC)
+    if fact.created_at is not None and fact.created_at <= now + SKEW:
+        return fact.created_at.astimezone(UTC)
+    return fact.tracked_at.astimezone(UTC)

@@ -65,7 +65,7 @@ def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
 
 
 def _contribution(entry: Entry, now: datetime) -> VolumeContribution:
-    tallies = outcomes.tallies(entry.facts, rule=entry.rule, since=entry.since, now=now)
+    tallies = outcomes.count_outcomes(entry.facts, rule=entry.rule, since=entry.since, now=now)
     outcome_counts: Totals = {}
     for slot, tally in sorted(tallies.items()):
         outcome_counts[f"{slot.quarter_hour} {slot.counts_from}"] = list(tally)

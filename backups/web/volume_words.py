@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from backups.analysis.chains import Member
-from backups.analysis.days import DayWord, Watch, day_words
+from backups.analysis.days import DayState, Watch, day_states
 from backups.analysis.rules import Rule, span
 from backups.reports.volumes import VolumeState
 from backups.web import status
@@ -22,7 +22,7 @@ class VolumeRow:
     state: VolumeState
     badge: Badge
     short: str
-    words: tuple[DayWord, ...]
+    words: tuple[DayState, ...]
     hrefs: dict[date, str]
 
     @property
@@ -46,7 +46,7 @@ def volume_of(
         state.first_seen_at,
         state.known_until,
     )
-    words = day_words(members, watch, days=days, zone=zone, now=now)
+    words = day_states(members, watch, days=days, zone=zone, now=now)
     badge = status.PROTECTION[state.protection]
     badge = Badge(badge.tone, badge.glyph, badge.text, state.why or badge.tooltip)
     hrefs = {

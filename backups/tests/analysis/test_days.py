@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backups.analysis.days import DAY_WORDS, DayWord, Watch, day_words, last_days
+from backups.analysis.days import DAY_STATES, DayState, Watch, day_states, last_days
 from backups.analysis.rules import DEFAULT, Rule, by_cron
 from backups.web import status
 
@@ -34,8 +34,8 @@ def week(
     rule: Rule | None = DEFAULT,
     since: datetime = LONG_AGO,
     until: datetime | None = NOW,
-) -> tuple[DayWord, ...]:
-    return day_words(backups, Watch(rule, since, until), days=WEEK, zone=UTC_ZONE, now=NOW)
+) -> tuple[DayState, ...]:
+    return day_states(backups, Watch(rule, since, until), days=WEEK, zone=UTC_ZONE, now=NOW)
 
 
 def nightly(*days: int) -> list[One]:
@@ -143,7 +143,7 @@ def test_a_day_is_a_day_of_the_reader() -> None:
     late_evening = One(
         datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "full"
     )  # 00:30 of the 20th in Berlin
-    found = day_words(
+    found = day_states(
         [late_evening],
         Watch(None, at(1), NOW),
         days=last_days(NOW, BERLIN, 7),
@@ -160,7 +160,7 @@ def test_the_days_on_which_clocks_change_miss_like_others(day: date) -> None:
     good = One(
         datetime(days[0].year, days[0].month, days[0].day, 12, tzinfo=BERLIN).astimezone(UTC)
     )
-    found = day_words([good], Watch(DEFAULT, good.at, now), days=days, zone=BERLIN, now=now)
+    found = day_states([good], Watch(DEFAULT, good.at, now), days=days, zone=BERLIN, now=now)
     assert found == ("incremental", *("missed",) * 5, "idle")
 
 
@@ -184,4 +184,4 @@ def test_the_order_of_backups_changes_nothing_and_more_good_ones_never_miss_more
 
 
 def test_every_word_has_a_cell_of_its_own() -> None:
-    assert set(DAY_WORDS) == set(status.DAYS)
+    assert set(DAY_STATES) == set(status.DAYS)

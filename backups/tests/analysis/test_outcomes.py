@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from backups.analysis.calendar import last_days
 from backups.analysis.chains import chains
-from backups.analysis.days import Watch, day_words
+from backups.analysis.days import Watch, day_states
 from backups.analysis.days import last_days as grid_days
 from backups.analysis.facts import Fact, outcome
-from backups.analysis.outcomes import KEPT, OutcomeCounts, by_day, counted, tallies
+from backups.analysis.outcomes import KEPT, OutcomeCounts, by_day, count_outcomes, counts_at
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
 
@@ -45,7 +45,7 @@ def told(
     facts: list[Fact], rule: Rule | None, since: datetime, now: datetime = NOON
 ) -> dict[int, OutcomeCounts]:
     """What was written at noon, as it counts at `now`."""
-    return counted(tallies(facts, rule=rule, since=since, now=NOON), now)
+    return counts_at(count_outcomes(facts, rule=rule, since=since, now=NOON), now)
 
 
 def missed_at(
@@ -129,7 +129,9 @@ def test_a_rule_of_minutes_misses_a_day_once(rule: Rule) -> None:
 
 def test_what_is_older_than_a_month_is_not_counted() -> None:
     assert (
-        tallies([fact(1, NOON - 33 * DAY, outcome="good")], rule=None, since=LONG_AGO, now=NOON)
+        count_outcomes(
+            [fact(1, NOON - 33 * DAY, outcome="good")], rule=None, since=LONG_AGO, now=NOON
+        )
         == {}
     )
 
@@ -220,5 +222,5 @@ def test_home_and_the_grid_of_days_miss_the_same_days(
     }
     days = grid_days(now, ZoneInfo("UTC"))
     members = [member for chain in chains(facts) for member in chain.members]
-    words = day_words(members, Watch(rule, since, now), days=days, zone=ZoneInfo("UTC"), now=now)
+    words = day_states(members, Watch(rule, since, now), days=days, zone=ZoneInfo("UTC"), now=now)
     assert home == {day for day, word in zip(days, words, strict=True) if word == "missed"}

@@ -158,8 +158,8 @@ class Shown:
         return protection.running(facts, good.moment.at if good else None) is not None
 
     def _has_missed(self, facts: tuple[Fact, ...]) -> bool:
-        told = outcomes.tallies(facts, rule=DEFAULT, since=self.now, now=self.now)
-        return any(tally.missed for tally in outcomes.counted(told, self.now).values())
+        told = outcomes.count_outcomes(facts, rule=DEFAULT, since=self.now, now=self.now)
+        return any(tally.missed for tally in outcomes.counts_at(told, self.now).values())
 
 
 def _midnight(at: datetime) -> datetime:
