@@ -1,4 +1,4 @@
-"""How often a disk should be backed up: a period or a cron expression, and a grace; the nearest
+"""How often a volume should be backed up: a period or a cron expression, and a grace; the nearest
 rule is in force.
 """
 
@@ -11,9 +11,13 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 Origin = Literal["disk", "tag", "cloud", "default"]
-LEAST_PERIOD, MOST = timedelta(minutes=1), timedelta(days=3660)
-_A_FRIDAY = datetime(2027, 1, 1, tzinfo=UTC)  # gaps are measured from here, over a weekend at once
-_GAP_DAYS, _GAP_STEPS = 400, 2000
+LEAST_PERIOD = timedelta(minutes=1)
+LONGEST_SPAN = timedelta(days=3660)  # of a period and of a grace
+LONGEST_CRON = 100  # characters
+# The gaps of a cron expression are measured from a Friday on, so over a weekend at once.
+_A_FRIDAY = datetime(2027, 1, 1, tzinfo=UTC)
+_GAP_DAYS = 400
+_GAP_STEPS = 2000
 
 
 class BadRule(ValueError):
@@ -66,15 +70,17 @@ class Rule:
         }
 
     def late_at(self, moment: datetime) -> datetime:
-        """When the next backup should be there: a period after the last, or at cron's next time
-        after it, in UTC.
+        """Returns when the next backup should be there, in UTC: a period after the last, or at
+        cron's next time after it.
         """
         if self.cron is None:
             return moment + self.period
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
 
     def times_after(self, moment: datetime) -> Iterator[datetime]:
-        """When one backup after the other should be there, were none of them made; without end."""
+        """Yields when one backup after the other should be there, were none of them made; without
+        end.
+        """
         if self.cron is None:
             while True:
                 moment += self.period
@@ -83,13 +89,15 @@ class Rule:
             yield at.astimezone(UTC)
 
     @property
+    def when(self) -> str:
+        """Returns how often a backup is expected, as a part of a sentence."""
+        if self.cron is None:
+            return f"every {span(self.period)}"
+        return f"by cron “{self.cron}” in {self.zone}"
+
+    @property
     def sentence(self) -> str:
-        when = (
-            f"every {span(self.period)}"
-            if self.cron is None
-            else f"by cron “{self.cron}” in {self.zone}"
-        )
-        return f"A backup is expected {when}, with {span(self.grace)} of grace."
+        return f"A backup is expected {self.when}, with {span(self.grace)} of grace."
 
 
 @dataclass(frozen=True)
@@ -102,31 +110,37 @@ class InForce:
 
     @property
     def source(self) -> str:
-        """Where the rule comes from, as the end of a sentence."""
-        told = {"disk": "set for this disk", "cloud": "set for its cloud", "default": "the default"}
-        return told.get(self.origin) or f"set for the tag “{self.tag}”"
+        """Returns where the rule comes from, as the end of a sentence."""
+        if self.origin == "disk":
+            return "set for this disk"
+        if self.origin == "cloud":
+            return "set for its cloud"
+        if self.origin == "default":
+            return "the default"
+        return f"set for the tag “{self.tag}”"
 
 
 DEFAULT = Rule(timedelta(hours=24), timedelta(hours=2))
 
 
 def by_period(*, period_seconds: int, grace_seconds: int) -> Rule:
-    """A checked rule of a period. Raises BadRule."""
-    period = _span("period_seconds", period_seconds, least=LEAST_PERIOD)
-    return Rule(period, _span("grace_seconds", grace_seconds))
+    """Returns a checked rule of a period. Raises BadRule."""
+    period = _checked_span("period_seconds", period_seconds, least=LEAST_PERIOD)
+    return Rule(period, _checked_span("grace_seconds", grace_seconds))
 
 
 def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
-    """A checked rule of a five-field cron expression. Raises BadRule."""
-    grace = _span("grace_seconds", grace_seconds)
+    """Returns a checked rule of a five-field cron expression. Raises BadRule."""
+    grace = _checked_span("grace_seconds", grace_seconds)
     text = " ".join(cron.split())
-    if len(text) > 100 or len(text.split(" ")) != 5:
+    if len(text) > LONGEST_CRON or len(text.split(" ")) != 5:
         raise BadRule(
             "cron", "A cron expression has five fields: minute, hour, day, month, weekday."
         )
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError, KeyError):  # no such key, no such file, a path, a folder
+    except (ValueError, OSError, KeyError):
+        # ZoneInfo raises these for an unknown key, a missing file, a path and a folder.
         raise BadRule(
             "zone", f"{zone[:60]!r} is no time zone: write a name such as Europe/Berlin."
         ) from None
@@ -139,58 +153,65 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
 
 
 def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
-    """Disk, then the strictest of its tags (the shortest period with its grace), then cloud, then
+    """Returns the rule of the volume, else of the strictest of its tags, else of its cloud, else
     the default.
     """
     if volume is not None:
         return InForce(volume, "disk")
     if tags:
-        tag = min(
-            tags, key=lambda name: (tags[name].period + tags[name].grace, tags[name].period, name)
-        )
-        return InForce(tags[tag], "tag", tag)
-    return InForce(cloud, "cloud") if cloud is not None else InForce(DEFAULT, "default")
+
+        def strictness(tag: str) -> tuple[timedelta, timedelta, str]:
+            return tags[tag].period + tags[tag].grace, tags[tag].period, tag
+
+        strictest = min(tags, key=strictness)
+        return InForce(tags[strictest], "tag", strictest)
+    if cloud is not None:
+        return InForce(cloud, "cloud")
+    return InForce(DEFAULT, "default")
 
 
 def span(length: timedelta) -> str:
-    """A length in words, in at most two units: "1 day 2 h", "90 s"."""
+    """Returns a length in at most two units: "1 day 2 h", "90 s"."""
     seconds = int(length.total_seconds())
     if seconds < 120:
         return f"{seconds} s"
-    left, parts = seconds, []
-    for unit, size in (("day", 86_400), ("h", 3600), ("min", 60)):
-        n, left = divmod(left, size)
-        if n:
-            parts.append(f"{n} {unit}{'s' if unit == 'day' and n > 1 else ''}")
+    days, seconds = divmod(seconds, 86_400)
+    hours, seconds = divmod(seconds, 3600)
+    minutes = seconds // 60
+    parts: list[str] = []
+    if days:
+        parts.append(f"{days} day{'s' if days > 1 else ''}")
+    if hours:
+        parts.append(f"{hours} h")
+    if minutes:
+        parts.append(f"{minutes} min")
     return " ".join(parts[:2])
 
 
-def _span(word: str, seconds: int, *, least: timedelta = timedelta(0)) -> timedelta:
-    if not least.total_seconds() <= seconds <= MOST.total_seconds():
-        raise BadRule(
-            word,
-            f"Write a number of seconds from {int(least.total_seconds())} to "
-            f"{int(MOST.total_seconds())}.",
-        )
+def _checked_span(field: str, seconds: int, *, least: timedelta = timedelta(0)) -> timedelta:
+    least_s = int(least.total_seconds())
+    most_s = int(LONGEST_SPAN.total_seconds())
+    if not least_s <= seconds <= most_s:
+        raise BadRule(field, f"Write a number of seconds from {least_s} to {most_s}.")
     return timedelta(seconds=seconds)
 
 
 def _longest_gap(cron: str) -> timedelta:
-    """The longest wait that a cron expression ever brings, over 400 days: within busy days, and
-    over each midnight.
+    """Returns the longest wait that a cron expression ever brings, over 400 days: within busy days,
+    and over each midnight.
     """
+    longest = timedelta(0)
     times = CronSim(cron, _A_FRIDAY)
     before = next(times)
-    longest = timedelta(0)
     for _ in range(_GAP_STEPS):
-        following = next(times)
-        longest, before = max(longest, following - before), following
+        after = next(times)
+        longest = max(longest, after - before)
+        before = after
         if before > _A_FRIDAY + timedelta(days=_GAP_DAYS):
             break
     for day in range(_GAP_DAYS):
         midnight = _A_FRIDAY + timedelta(days=day)
-        gap = next(CronSim(cron, midnight - timedelta(minutes=1))) - next(
-            CronSim(cron, midnight, reverse=True)
-        )
-        longest = max(longest, gap)
+        before = next(CronSim(cron, midnight, reverse=True))
+        after = next(CronSim(cron, midnight - timedelta(minutes=1)))
+        longest = max(longest, after - before)
     return longest

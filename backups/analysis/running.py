@@ -11,13 +11,17 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
+from backups.analysis.facts import SKEW
 from backups.vbs.statuses import IN_FLIGHT
 
-STILL = timedelta(hours=1)  # 30 looks at the slowest pace, one every 120 s
-FLOOR, TIMES_USUAL = timedelta(hours=2), 3  # nothing is stuck for its length before the floor
-_KEPT = 6  # samples: enough to see the pace of now, not of hours ago
-_LONGEST = timedelta(days=7)  # a duration beyond it says nothing about the next
-_SKEW = timedelta(minutes=5)
+# Without progress for so long a backup is stuck: 30 answers at the slowest pace, one every 120 s.
+STILL = timedelta(hours=1)
+# It is stuck as well when it takes so many times as long as usual, but not before the floor.
+FLOOR = timedelta(hours=2)
+TIMES_USUAL = 3
+_MOST_SAMPLES = 6  # enough to see the pace of now, not of hours ago
+_LONGEST_BELIEVED = timedelta(days=7)  # a duration beyond it says nothing about the next
+_LEAST_DURATIONS = 3  # that tell what is usual
 
 
 class Sample(NamedTuple):
@@ -40,11 +44,11 @@ class RunningBackup:
         return {"status": self.status, "since": self.since.timestamp(), "samples": samples}
 
     @classmethod
-    def of_json(cls, given: dict[str, Any] | None) -> "RunningBackup | None":
-        if given is None:
+    def of_json(cls, stored: dict[str, Any] | None) -> "RunningBackup | None":
+        if stored is None:
             return None
-        samples = tuple(Sample(_time(at), percent) for at, percent in given["samples"])
-        return cls(given["status"], _time(given["since"]), samples)
+        samples = tuple(Sample(_time(at), percent) for at, percent in stored["samples"])
+        return cls(stored["status"], _time(stored["since"]), samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +72,29 @@ def observe(
     created_at: datetime | None,
     at: datetime,
 ) -> RunningBackup | None:
-    """What is known of a running backup after an answer asked for at `at`; None when it is not
-    running.
+    """Returns what is known of a running backup after an answer that was asked for at `at`; None
+    when it is not running.
     """
-    if status not in IN_FLIGHT or status is None:
+    if status is None or status not in IN_FLIGHT:
         return None
     if before is None or before.status != status:
-        made = status == "creating" and created_at is not None and created_at <= at + _SKEW
-        since = min(created_at, at) if made and created_at is not None else at
+        since = at
+        if status == "creating" and created_at is not None and created_at <= at + SKEW:
+            since = min(created_at, at)
         before = RunningBackup(status, since)
     if progress is None or (before.samples and before.samples[-1].percent == progress):
         return before
-    return RunningBackup(status, before.since, (*before.samples, Sample(at, progress))[-_KEPT:])
+    samples = (*before.samples, Sample(at, progress))
+    return RunningBackup(status, before.since, samples[-_MOST_SAMPLES:])
 
 
 def pace(backup: RunningBackup, now: datetime) -> Pace:
-    """Over the samples kept; progress that went back begins anew."""
+    """Returns the pace over the samples that are kept; progress that went back begins anew."""
     rising = _rising(backup.samples)
     if len(rising) < 2:
         return NO_PACE
-    first, last = rising[0], rising[-1]
+    first = rising[0]
+    last = rising[-1]
     seconds = (last.at - first.at).total_seconds()
     if seconds <= 0:
         return NO_PACE
@@ -97,32 +104,42 @@ def pace(backup: RunningBackup, now: datetime) -> Pace:
 
 
 def stuck_at(backup: RunningBackup, usual: timedelta | None) -> datetime:
-    """When it counts as stuck if nothing moves: an hour without progress, or far longer than its
-    disk's backups take.
+    """Returns when it counts as stuck if nothing moves: an hour without progress, or far longer
+    than its volume's backups take.
 
     A progress of 0 may mean that the cloud tells none, so only the length counts then.
     """
-    too_long = backup.since + max(FLOOR, TIMES_USUAL * usual if usual else FLOOR)
-    moving = backup.samples and backup.samples[-1].percent > 0
-    return min(too_long, backup.samples[-1].at + STILL) if moving else too_long
+    longest = max(FLOOR, TIMES_USUAL * usual) if usual else FLOOR
+    too_long_at = backup.since + longest
+    if not backup.samples or backup.samples[-1].percent == 0:
+        return too_long_at
+    return min(too_long_at, backup.samples[-1].at + STILL)
 
 
 def usual(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta | None:
-    """The median length of finished backups, given as (created_at, updated_at); None when fewer
-    than three tell it.
+    """Returns the median length of finished backups, from their (created_at, updated_at); None when
+    fewer than three tell it.
     """
-    lengths = [end - begin for begin, end in spans if begin is not None and end is not None]
-    believed = [length.total_seconds() for length in lengths if timedelta() < length <= _LONGEST]
-    return timedelta(seconds=median(believed)) if len(believed) >= 3 else None
+    seconds: list[float] = []
+    for begin, end in spans:
+        if begin is None or end is None:
+            continue
+        length = end - begin
+        if timedelta(0) < length <= _LONGEST_BELIEVED:
+            seconds.append(length.total_seconds())
+    if len(seconds) < _LEAST_DURATIONS:
+        return None
+    return timedelta(seconds=median(seconds))
 
 
 def _rising(samples: Sequence[Sample]) -> list[Sample]:
-    found: list[Sample] = []
+    """Returns the newest samples in which progress never went back."""
+    rising: list[Sample] = []
     for sample in samples:
-        if found and sample.percent < found[-1].percent:
-            found = []
-        found.append(sample)
-    return found
+        if rising and sample.percent < rising[-1].percent:
+            rising = []
+        rising.append(sample)
+    return rising
 
 
 def _time(seconds: float) -> datetime:

@@ -240,7 +240,7 @@ def standing_of(row: Mapping[str, Any]) -> Standing:
         overdue_at=row["overdue_at"],
         rule=InForce(rule, row["rule_from"], row["rule_tag"]),
         knowledge=Knowledge(
-            heard_until=answered_at + SILENT_AFTER if answered_at else None,
+            answering_until=answered_at + SILENT_AFTER if answered_at else None,
             listed_until=listed_at + LISTED_FOR if listed_at else None,
             good_until=row["last_good__stale_at"],
             followed=row["followed"],
@@ -284,7 +284,7 @@ def _changes_at(standing: Standing, now: datetime) -> datetime | None:
     """Returns the next instant at which time alone may change the protection."""
     knowledge = standing.knowledge
     instants = (
-        knowledge.heard_until,
+        knowledge.answering_until,
         knowledge.listed_until,
         knowledge.good_until,
         standing.late_at,

@@ -13,7 +13,9 @@ from backups.tests.facts import NOON, fact
 
 S, H = timedelta(seconds=1), timedelta(hours=1)
 FOR_EVER = datetime(2100, 1, 1, tzinfo=UTC)
-KNOWN = Knowledge(heard_until=FOR_EVER, listed_until=FOR_EVER, good_until=FOR_EVER, followed=True)
+KNOWN = Knowledge(
+    answering_until=FOR_EVER, listed_until=FOR_EVER, good_until=FOR_EVER, followed=True
+)
 
 
 def standing(good_at: datetime | None = NOON, rule: Rule = DEFAULT, **words: Any) -> Standing:
@@ -58,9 +60,9 @@ def test_the_word_changes_at_the_end_of_the_period_and_of_the_grace(
         ({"exempt_reason": "a test disk", "exempt_until": NOON + S}, "exempt"),
         ({"exempt_reason": "a test disk", "exempt_until": NOON}, "protected"),
         ({"exempt_reason": "", "deleted_at": NOON}, "deleted"),
-        ({"knowledge": replace(KNOWN, heard_until=NOON)}, "unknown"),
-        ({"knowledge": replace(KNOWN, heard_until=None)}, "unknown"),
-        ({"knowledge": replace(KNOWN, heard_until=NOON + S)}, "protected"),
+        ({"knowledge": replace(KNOWN, answering_until=NOON)}, "unknown"),
+        ({"knowledge": replace(KNOWN, answering_until=None)}, "unknown"),
+        ({"knowledge": replace(KNOWN, answering_until=NOON + S)}, "protected"),
         ({"knowledge": replace(KNOWN, listed_until=NOON)}, "unknown"),
         ({"knowledge": replace(KNOWN, good_until=NOON)}, "unknown"),
         ({"knowledge": replace(KNOWN, good_until=None)}, "unknown"),
@@ -86,7 +88,11 @@ MAYBE = st.none() | SECONDS
 @given(
     SECONDS,
     st.builds(
-        Knowledge, heard_until=MAYBE, listed_until=MAYBE, good_until=MAYBE, followed=st.booleans()
+        Knowledge,
+        answering_until=MAYBE,
+        listed_until=MAYBE,
+        good_until=MAYBE,
+        followed=st.booleans(),
     ),
     SECONDS,
     MAYBE,
@@ -97,7 +103,7 @@ def test_a_stale_disk_is_never_green(
     volume = standing(good, knowledge=known, deleted_at=deleted)
     fresh = all(
         at is not None and at > now
-        for at in (known.heard_until, known.listed_until, known.good_until)
+        for at in (known.answering_until, known.listed_until, known.good_until)
     )
     if protection(volume, now) == "protected":
         assert fresh
