@@ -4,7 +4,6 @@ What a chain stores is what its newest member says (CS is a total of the chain):
 members.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -106,20 +105,25 @@ def changes(chains: Iterable[Chain], facts: Iterable[Fact], now: datetime) -> di
     now; the MB of an odd chain count nowhere.
     """
     fact_of = {fact.id: fact for fact in facts}
-    days: dict[date, Change] = defaultdict(Change)
+    days: dict[date, Change] = {}
     for chain in chains:
         members = [fact_of[member.id] for member in chain.members]
         for fact in members:
             gb = max(0, min(fact.size or 0, LARGEST_VOLUME_GB))
             made_on = _day(fact.at, now)
-            days[made_on] = days[made_on].plus(Change(0, 1, gb))
+            _add(days, made_on, Change(0, 1, gb))
             if fact.gone_at is not None:
                 gone_on = max(_day(fact.gone_at, now), made_on)
-                days[gone_on] = days[gone_on].plus(Change(0, -1, -gb))
+                _add(days, gone_on, Change(0, -1, -gb))
         if not chain.odd:
             for day, mb in _size_changes(members, now):
-                days[day] = days[day].plus(Change(mb, 0, 0))
+                _add(days, day, Change(mb, 0, 0))
     return {day: change for day, change in sorted(days.items()) if any(change)}
+
+
+def _add(days: dict[date, Change], day: date, more: Change) -> None:
+    before = days.get(day)
+    days[day] = more if before is None else before.plus(more)
 
 
 def points(changed: Mapping[date, Change], *, first: date, last: date) -> list[Point]:

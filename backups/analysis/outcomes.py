@@ -67,7 +67,7 @@ def count_outcomes(
     after `now` is foretold as far as KEPT: when its grace passes and no backup came, it counts, and
     nothing has to be written then.
     """
-    counts: dict[Slot, OutcomeCounts] = defaultdict(OutcomeCounts)
+    counts: dict[Slot, OutcomeCounts] = {}
     begin = now - KEPT
     for fact in facts:
         if fact.outcome is None:
@@ -76,13 +76,18 @@ def count_outcomes(
         if made_at < begin:
             continue
         slot = Slot(quarter_hour(made_at), counts_from=quarter_hour(made_at))
-        counts[slot] = counts[slot].plus(_ONE_GOOD if fact.outcome == "good" else _ONE_FAILED)
+        _add(counts, slot, _ONE_GOOD if fact.outcome == "good" else _ONE_FAILED)
     if rule is not None:
         end = now + KEPT
         for due, over in missed(facts, rule, since=since, zone=UTC, begin=begin, end=end, now=now):
             slot = Slot(quarter_hour(due), counts_from=ceil(over.timestamp() / QUARTER_S))
-            counts[slot] = counts[slot].plus(_ONE_MISSED)
-    return dict(counts)
+            _add(counts, slot, _ONE_MISSED)
+    return counts
+
+
+def _add(counts: dict[Slot, OutcomeCounts], slot: Slot, more: OutcomeCounts) -> None:
+    before = counts.get(slot)
+    counts[slot] = more if before is None else before.plus(more)
 
 
 def counts_at(counts: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, OutcomeCounts]:
