@@ -5,7 +5,7 @@ is.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,10 +96,10 @@ def attention_items(
     `clouds` are those that the reader may see. Of one that is not configured any more neither
     silence nor failed backups are told.
     """
-    configured = [cloud for cloud in clouds if cloud.name in registry.configured()]
+    configured = {cloud.name: cloud for cloud in clouds if cloud.name in registry.configured()}
     items = [
-        *_unreachable_clouds(now, configured, counts),
-        *_failed_backups(configured),
+        *_unreachable_clouds(now, configured.values(), counts),
+        *_failed_backups(list(configured)),
         *_single_volumes(now, clouds, counts),
         *_crowds_of_volumes(now, clouds, counts),
         *_stale_backups(now, clouds, counts),
@@ -114,7 +114,7 @@ def _place(item: AttentionItem) -> tuple[int, float, str, str, str]:
 
 
 def _unreachable_clouds(
-    now: datetime, clouds: Sequence[Cloud], counts: HomeCounts
+    now: datetime, clouds: Iterable[Cloud], counts: HomeCounts
 ) -> Iterator[AttentionItem]:
     for cloud in clouds:
         if cloud.attempted_at is None or (cloud.error is None and cloud.is_heard(now)):
@@ -139,7 +139,7 @@ def _unreachable_clouds(
         )
 
 
-def _failed_backups(clouds: Sequence[Cloud]) -> Iterator[AttentionItem]:
+def _failed_backups(cloud_names: Sequence[str]) -> Iterator[AttentionItem]:
     """Yields an item for each cause in each cloud.
 
     A backup that failed before its volume got a good one is done with, unless it could not be
@@ -157,7 +157,7 @@ def _failed_backups(clouds: Sequence[Cloud]) -> Iterator[AttentionItem]:
             ~Q(status="error") | ~Exists(newer_good_backup),
             cause__isnull=False,
             status__in=FAILED,
-            cloud_name__in=[cloud.name for cloud in clouds],
+            cloud_name__in=cloud_names,
         )
         .order_by()
     )

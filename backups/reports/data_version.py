@@ -8,13 +8,13 @@ all of them.
 import hashlib
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
 
-from django.db.models import F, QuerySet, Subquery, Sum
+from django.db.models import F, Subquery, Sum
 
 from backups.clouds.registry import configured
 from backups.models import Backup, Cloud, Stamp, Volume
-from backups.models.volume import LISTED_FOR
+from backups.models.backup import BackupQuerySet
+from backups.models.volume import LISTED_FOR, VolumeQuerySet
 
 _COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
 
@@ -46,7 +46,7 @@ def _stamp_and_instants(now: datetime) -> tuple[object, ...] | None:
     )
 
 
-def _last_passed(rows: QuerySet[Any], column: str, now: datetime) -> Subquery:
+def _last_passed(rows: BackupQuerySet | VolumeQuerySet, column: str, now: datetime) -> Subquery:
     passed = rows.filter(**{f"{column}__lte": now})
     return Subquery(passed.order_by(f"-{column}").values(column)[:1])
 

@@ -1,11 +1,11 @@
 """Which chains grow fastest: the newest chain of each volume, by what its size rose a day."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter
+from typing import NamedTuple
 
 from backups.models import Backup, Volume
 
@@ -30,51 +30,62 @@ class GrowingChain:
     points: int
 
 
+class _Size(NamedTuple):
+    """The size of a chain as one of its backups tells it. A tuple, because each backup of the
+    window is read.
+    """
+
+    cloud: str
+    volume_id: str
+    created_at: datetime
+    kind: str
+    chain_size_mb: int
+
+
 def fastest(now: datetime, most: int = 20) -> list[GrowingChain]:
     """Copies and VM backups have chains of their own and are left out; so is what is gone. Two
     queries.
     """
-    backups: Any = Backup.objects.filter(
+    backups = Backup.objects.filter(
         created_at__gt=now - WINDOW,
         gone_at=None,
         chain_size_mb__isnull=False,
         volume_id__isnull=False,
     ).exclude(service_type__in=("vm", "disk_copy", "vm_copy"))
-    rows = backups.order_by("cloud", "volume_id", "created_at", "id").values(
-        "cloud", "volume_id", "created_at", "kind", "chain_size_mb"
-    )
+    rows = backups.order_by("cloud", "volume_id", "created_at", "id").values_list(*_Size._fields)
+    sizes = map(_Size._make, rows)
     chains = []
-    for _, rows_of_volume in groupby(rows, key=itemgetter("cloud", "volume_id")):
-        chain = _growing_chain(rows_of_volume)
+    for _, sizes_of_volume in groupby(sizes, key=attrgetter("cloud", "volume_id")):
+        chain = _growing_chain(sizes_of_volume)
         if chain is not None:
             chains.append(chain)
     chains.sort(key=lambda chain: (-chain.mb_a_day, chain.cloud, chain.volume_id))
     return _with_titles(chains[:most])
 
 
-def _growing_chain(rows_of_volume: Iterable[Mapping[str, Any]]) -> GrowingChain | None:
+def _growing_chain(sizes_of_volume: Iterable[_Size]) -> GrowingChain | None:
     """Returns the newest chain of a volume, if it is long enough to tell a rate and grows."""
-    members: list[Mapping[str, Any]] = []
-    for row in rows_of_volume:
-        if row["kind"] == "full":
-            members = []
-        members.append(row)
-    first = members[0]
-    last = members[-1]
-    length = last["created_at"] - first["created_at"]
-    if len(members) < LEAST_POINTS or length < LEAST_SPAN:
+    chain: list[_Size] = []
+    for size in sizes_of_volume:
+        if size.kind == "full":
+            chain = []
+        chain.append(size)
+    first = chain[0]
+    last = chain[-1]
+    length = last.created_at - first.created_at
+    if len(chain) < LEAST_POINTS or length < LEAST_SPAN:
         return None
-    mb_a_day = (last["chain_size_mb"] - first["chain_size_mb"]) / (length / timedelta(days=1))
+    mb_a_day = (last.chain_size_mb - first.chain_size_mb) / (length / timedelta(days=1))
     if mb_a_day <= 0:
         return None
     return GrowingChain(
-        cloud=last["cloud"],
-        volume_id=last["volume_id"],
-        title=last["volume_id"],
+        cloud=last.cloud,
+        volume_id=last.volume_id,
+        title=last.volume_id,
         mb_a_day=mb_a_day,
-        chain_size_mb=last["chain_size_mb"],
-        since=first["created_at"],
-        points=len(members),
+        chain_size_mb=last.chain_size_mb,
+        since=first.created_at,
+        points=len(chain),
     )
 
 

@@ -60,8 +60,12 @@ class Growth:
 
 def of_clouds(now: datetime) -> Growth:
     """Returns the growth of all clouds together, with the quotas of each, in two queries."""
-    quotas = {cloud.name: quota.in_force(cloud) for cloud in Cloud.objects.all()}
+    quotas = quotas_of(Cloud.objects.all())
     return growth_of(changes_by_cloud(StoredDay.objects.all()), quotas, now)
+
+
+def quotas_of(clouds: Iterable[Cloud]) -> dict[str, Quota]:
+    return {cloud.name: quota.in_force(cloud) for cloud in clouds}
 
 
 def changes_by_cloud(stored_days: QuerySet[StoredDay]) -> dict[str, dict[date, Change]]:

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from backups.analysis.history import Span, spans
 from backups.models import Revision
@@ -19,7 +18,7 @@ class Change:
     """
 
     at: datetime
-    words: Sequence[dict[str, Any]]
+    words: Sequence[dict[str, object]]
     first: bool
 
 
@@ -48,5 +47,5 @@ def history(backup_id: uuid.UUID) -> History:
     )
 
 
-def _is_first(fields: Sequence[dict[str, Any]]) -> bool:
+def _is_first(fields: Sequence[dict[str, object]]) -> bool:
     return len(fields) > 1 and all(field["before"] is None for field in fields)

@@ -120,10 +120,11 @@ def _count_volumes(volumes: VolumeQuerySet, now: datetime) -> list[VolumeCount]:
         since=Min(Coalesce("overdue_at", "first_seen_at")),
         mb=Sum("chain_size_mb", default=0),
     )
-    return [
-        VolumeCount(row["cloud"], row["protection"], row["count"], row["since"], int(row["mb"]))
-        for row in groups
-    ]
+    counts: list[VolumeCount] = []
+    for row in groups:
+        mb = int(row["mb"])  # PostgreSQL gives a Decimal
+        counts.append(VolumeCount(row["cloud"], row["protection"], row["count"], row["since"], mb))
+    return counts
 
 
 def _count_outcomes(

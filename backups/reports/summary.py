@@ -8,11 +8,10 @@ from backups.analysis import outcomes
 from backups.analysis.calendar import last_days
 from backups.analysis.outcomes import DayOutcomes
 from backups.analysis.protection import OUTSIDE
-from backups.clouds import quota
 from backups.models import Cloud
 from backups.reports import home_counts
 from backups.reports.attention import AttentionItem, attention_items
-from backups.reports.growth import Growth, growth_of
+from backups.reports.growth import Growth, growth_of, quotas_of
 from backups.reports.home_counts import HomeCounts
 from backups.reports.running_backups import RunningState, count_running, running_backups
 
@@ -72,7 +71,6 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
     )
     running = running_backups(now, clouds)
     attention = attention_items(now, clouds=clouds, counts=counts, running=running)
-    quotas = {cloud.name: quota.in_force(cloud) for cloud in clouds}
     return Summary(
         as_of=now,
         backups=_backups(counts),
@@ -83,7 +81,7 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
         outcomes_by_day=tuple(outcomes.by_day(counts.outcomes, days)),
         in_flight_total=count_running(now, clouds),
         running_backups=tuple(running),
-        growth=growth_of(counts.stored, quotas, now),
+        growth=growth_of(counts.stored, quotas_of(clouds), now),
     )
 
 
@@ -107,5 +105,7 @@ def _backups(counts: HomeCounts) -> Backups:
 
 def _volumes(counts: HomeCounts) -> Volumes:
     by_protection = counts.by_protection
-    total = sum(count for protection, count in by_protection.items() if protection not in OUTSIDE)
+    total = sum(by_protection.values())
+    for protection in OUTSIDE:
+        total -= by_protection.get(protection, 0)
     return Volumes(by_protection=by_protection, total=total)

@@ -5,8 +5,6 @@ number of them.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypedDict
 
 from django.db.models import Q
@@ -60,6 +58,9 @@ COLUMNS = (
     "cloud__backups_listed_at",
     "last_good__stale_at",
 )
+
+
+Row = Mapping[str, Any]  # of COLUMNS
 
 
 class Exemption(TypedDict):
@@ -135,12 +136,12 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
     """Returns these volumes as they are at `now`, in the order of `rows`, which may be sliced.
     Without chains: one query.
     """
-    columns: list[dict[str, Any]] = list(rows.with_protection(now).values(*COLUMNS))
+    volumes: list[Row] = list(rows.with_protection(now).values(*COLUMNS))
     facts: dict[tuple[str, str], list[Fact]] = {}
     if chains:
-        facts = facts_of((row["cloud"], row["volume_id"]) for row in columns)
+        facts = facts_of((row["cloud"], row["volume_id"]) for row in volumes)
     states: list[VolumeState] = []
-    for row in columns:
+    for row in volumes:
         facts_of_volume = facts.get((row["cloud"], row["volume_id"]), [])
         states.append(_volume_state(row, facts_of_volume, now))
     return states
@@ -152,7 +153,7 @@ def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | N
     """
     volume = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
     # A row for each edit, or one without any.
-    rows: list[dict[str, Any]] = list(
+    rows: list[Row] = list(
         volume.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at")
     )
     if not rows:
@@ -174,9 +175,12 @@ def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | N
 
 def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:
     """Returns the backups of these volumes, by (cloud, volume_id), in one query."""
+    ids_by_cloud: dict[str, list[str]] = {}
+    for cloud, volume_id in volumes:
+        ids_by_cloud.setdefault(cloud, []).append(volume_id)
     is_of_volumes = Q(pk__in=[])
-    for cloud, pairs in groupby(sorted(volumes), key=itemgetter(0)):
-        is_of_volumes |= Q(cloud=cloud, volume_id__in=[volume_id for _, volume_id in pairs])
+    for cloud, volume_ids in ids_by_cloud.items():
+        is_of_volumes |= Q(cloud=cloud, volume_id__in=volume_ids)
     backups = Backup.objects.filter(is_of_volumes).order_by()
     facts: dict[tuple[str, str], list[Fact]] = {}
     for cloud, *columns in backups.values_list("cloud", *Fact._fields):
@@ -185,7 +189,7 @@ def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[F
     return facts
 
 
-def _volume_state(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) -> VolumeState:
+def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState:
     standing = standing_of(row)
     running = protection.running(facts, standing.good_at)
     exempt: Exemption | None = None
@@ -223,7 +227,7 @@ def _volume_state(row: Mapping[str, Any], facts: Sequence[Fact], now: datetime) 
     )
 
 
-def standing_of(row: Mapping[str, Any]) -> Standing:
+def standing_of(row: Row) -> Standing:
     """Returns a row of COLUMNS as the pure rules want it."""
     rule = Rule(
         period=timedelta(seconds=row["effective_period_seconds"]),
@@ -267,7 +271,7 @@ def _rule_in_force(in_force: InForce) -> dict[str, Any]:
     }
 
 
-def _known_until(row: Mapping[str, Any], facts: Sequence[Fact]) -> datetime | None:
+def _known_until(row: Row, facts: Sequence[Fact]) -> datetime | None:
     """Returns when its cloud last answered or its backups were last listed, the earlier of the two.
     Of a volume that is not followed only what was tracked by hand tells.
     """
