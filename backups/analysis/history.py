@@ -22,11 +22,11 @@ def spans(revisions: Iterable[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> 
     """`revisions`: instant and changes `{word, before, after}`, oldest first. Only changes of the
     status count.
     """
-    found: list[Span] = []
+    so_far: list[Span] = []
     for at, changes in revisions:
         for change in changes:
             if change["word"] == "status":
-                if found:
-                    found[-1] = replace(found[-1], until=at)
-                found.append(Span(change["after"], since=at, until=None))
-    return tuple(found)
+                if so_far:
+                    so_far[-1] = replace(so_far[-1], until=at)
+                so_far.append(Span(change["after"], since=at, until=None))
+    return tuple(so_far)

@@ -1,4 +1,4 @@
-"""The numbers of the home page: one answer for the page, `/api/summary/` and whoever asks."""
+"""The counts of the home page: one answer for the page, `/api/summary/` and whoever asks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
