@@ -54,9 +54,11 @@ class HomeCounts:
     def by_tracking_state(self) -> dict[str, int]:
         """Returns only states that at least one backup is in."""
         stale = sum(self.stale_by_cloud.values())
+        # Other processes may write between two of the queries, so the rest may seem to be negative.
+        fresh = max(0, self.total - self.gone - self.pending - stale)
         counts = {
             "pending": self.pending,
-            "fresh": self.total - self.gone - self.pending - stale,
+            "fresh": fresh,
             "stale": stale,
             "gone": self.gone,
         }
