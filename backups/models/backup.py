@@ -1,5 +1,5 @@
-"""A tracked backup. The columns are the words of the JSON API; what time alone changes is never
-stored.
+"""A tracked backup. What time alone changes is never stored. Which columns the JSON API shows is
+told in `query/public_fields.py`.
 """
 
 from datetime import datetime
@@ -25,41 +25,51 @@ ORDERED = (
     "chain_size_mb",
     "refreshed_at",
 )
-# words of few values, which no order has an index for: counted by one that is a twentieth of the
-# table
+# Columns of few values, which no order has an index for: they are counted by one index that is a
+# twentieth of the table.
 COUNTED = (
-    *("cloud", "status", "kind", "service_type", "is_incremental", "has_dependent_backups"),
-    *("bootable", "encrypted", "deduplicated", "compressed"),
+    "cloud",
+    "status",
+    "kind",
+    "service_type",
+    "is_incremental",
+    "has_dependent_backups",
+    "bootable",
+    "encrypted",
+    "deduplicated",
+    "compressed",
 )
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
     def with_tracking_state(self, now: datetime) -> "BackupQuerySet":
-        """Annotate `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
+        """Annotates `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
         return self.annotate(
             tracking_state=Case(
                 When(gone_at__isnull=False, then=Value("gone")),
                 When(refreshed_at__isnull=True, then=Value("pending")),
-                When(_known(now), then=Value("fresh")),
+                When(_is_fresh(now), then=Value("fresh")),
                 default=Value("stale"),
                 output_field=CharField(),
             )
         )
 
     def due(self, cloud: str, now: datetime) -> "BackupQuerySet":
-        """What may be claimed, the longest due first."""
+        """Returns what may be claimed, the longest due first."""
         free = Q(claimed_until=None) | Q(claimed_until__lt=now)
         return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by(
             "next_refresh_at", "id"
         )
 
     def of_unknown_origin(self) -> "BackupQuerySet":
-        """Answered for and still there, and the cloud names no disk that they are of."""
+        """Returns those that are answered for and still there, while the cloud names no disk that
+        they are of.
+        """
         return self.filter(volume_id__isnull=True, refreshed_at__isnull=False, gone_at__isnull=True)
 
-    def tally(self, word: str) -> dict[str | None, int]:
-        """How many rows there are of each value of a word."""
-        return dict(self.order_by().values_list(word).annotate(n=Count("pk")))
+    def tally(self, column: str) -> dict[str | None, int]:
+        """Returns how many rows there are of each value of a column."""
+        return dict(self.order_by().values_list(column).annotate(n=Count("pk")))
 
     def newest_first(self) -> "BackupQuerySet":
         when = Coalesce(F("created_at"), F("tracked_at"))
@@ -67,12 +77,8 @@ class BackupQuerySet(models.QuerySet["Backup"]):
 
 
 def in_tracking_state(state: str, now: datetime) -> Q:
-    """The condition of one state, by the instants at which it changes. One query, for the clouds
-    that are silent.
-
-    Most rows are fresh, so that one is said by what it is not: no index may draw SQLite away from
-    that of an order. All of it is in the index `backup_stale`, by which they are counted; with
-    `refreshed_at` there is a `stale_at`.
+    """Returns the condition of one state, by the instants at which it changes. One query, for the
+    clouds that are silent.
     """
     if state == "gone":
         return Q(gone_at__isnull=False)
@@ -81,18 +87,20 @@ def in_tracking_state(state: str, now: datetime) -> Q:
     silent = Q(last_good_at=None) | Q(last_good_at__lte=now - SILENT_AFTER)
     names = list(Cloud.objects.filter(silent).order_by("name").values_list("name", flat=True))
     if state == "fresh":
-        known = Q(gone_at__isnull=True, stale_at__isnull=False) & ~Q(stale_at__lte=now)
-        return known & ~Q(cloud__in=names) if names else known
-    old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
-    return Q(gone_at__isnull=True, refreshed_at__isnull=False) & (
-        old | Q(cloud__in=names) if names else old
-    )
+        # Most rows are fresh, so the condition tells what they are not: no index may draw SQLite
+        # away from that of an order. All its columns are in the index `backup_stale`, by which they
+        # are counted; with `refreshed_at` there is a `stale_at`.
+        fresh = Q(gone_at__isnull=True, stale_at__isnull=False) & ~Q(stale_at__lte=now)
+        return fresh & ~Q(cloud__in=names) if names else fresh
+    stale = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
+    if names:
+        stale |= Q(cloud__in=names)
+    return Q(gone_at__isnull=True, refreshed_at__isnull=False) & stale
 
 
-def _known(now: datetime) -> Q:
-    """The clouds are few, so asking for those that were heard is cheaper than joining them to every
-    row.
-    """
+def _is_fresh(now: datetime) -> Q:
+    # The clouds are few, so asking for those that were heard is cheaper than joining them to every
+    # row.
     heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=heard)
 
@@ -166,22 +174,20 @@ class Backup(models.Model):
     changed_at = models.DateTimeField(null=True)
     unchanged_polls = models.PositiveSmallIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)  # polls in a row that failed
-    unlisted_at = models.DateTimeField(
-        null=True
-    )  # a whole list did not serve it then: it is asked for singly
+    # A whole list did not serve it then: it is asked for singly.
+    unlisted_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
     # found by derived.findings
-    cause = models.ForeignKey(  # of what there is to explain
+    # Null where there is nothing to explain.
+    cause = models.ForeignKey(
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
     )
-    outcome = models.CharField(
-        max_length=8, null=True
-    )  # "good" or "failed": what came of making it, kept when deleted
+    # "good" or "failed": what came of making it, kept when deleted.
+    outcome = models.CharField(max_length=8, null=True)
     running = models.JSONField(null=True)  # while in flight: analysis.running.RunningBackup
-    stuck_at = models.DateTimeField(
-        null=True
-    )  # stuck from then on, unless an answer brings progress
+    # Stuck from then on, unless an answer brings progress.
+    stuck_at = models.DateTimeField(null=True)
 
     objects = BackupQuerySet.as_manager()
 
@@ -214,8 +220,8 @@ class Backup(models.Model):
             ),
             # each order of the list, both ways: a page begins where the last one ended, whatever
             # its place
-            *(models.Index(F(word).asc(), "id", name=f"backup_{word}_up") for word in ORDERED),
-            *(models.Index(F(word).desc(), "id", name=f"backup_{word}_down") for word in ORDERED),
+            *(models.Index(F(name).asc(), "id", name=f"backup_{name}_up") for name in ORDERED),
+            *(models.Index(F(name).desc(), "id", name=f"backup_{name}_down") for name in ORDERED),
             models.Index("cloud", "volume_id", "created_at", name="backup_disk"),
             models.Index("stuck_at", name="backup_stuck", condition=Q(stuck_at__isnull=False)),
             # what the home page counts: stale and gone ones are few, so fresh ones are the rest

@@ -6,9 +6,8 @@ from django.db import models
 class BudgetWindow(models.Model):
     key = models.CharField(max_length=255, primary_key=True)
     used = models.BigIntegerField()
-    ends_at = (
-        models.DateTimeField()
-    )  # by the clock of the database: hosts may disagree about theirs
+    # By the clock of the database: hosts may disagree about theirs.
+    ends_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.key} {self.used}"

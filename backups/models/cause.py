@@ -11,9 +11,8 @@ class Cause(models.Model):
     """
 
     key = models.CharField(max_length=16, primary_key=True)
-    state = models.CharField(
-        max_length=16
-    )  # error, error_deleting, error_restoring; "" for a reason without a failure
+    # "error", "error_deleting" or "error_restoring"; "" for a reason without a failure.
+    state = models.CharField(max_length=16)
     code = models.CharField(max_length=32, null=True)
     text = CodePointText()  # the reason that was seen first, verbatim; "" where the cloud gave none
 

@@ -6,28 +6,24 @@ from django.db import models
 
 from backups.models.columns import CodePointText
 
-SILENT_AFTER = timedelta(
-    minutes=30
-)  # a cloud without a good answer for so long makes everything in it stale
+# A cloud without a good answer for so long makes everything in it stale.
+SILENT_AFTER = timedelta(minutes=30)
 
 
 class Cloud(models.Model):
     name = CodePointText(primary_key=True)
-    catalog_type = models.CharField(
-        max_length=64, null=True
-    )  # service type its endpoint was found under
+    # Service type its endpoint was found under.
+    catalog_type = models.CharField(max_length=64, null=True)
     seen_vbs = models.BooleanField(default=False)  # a body had what stock Cinder never sends
     type_votes_0 = models.PositiveIntegerField(default=0)
     type_votes_1 = models.PositiveIntegerField(default=0)
-    type_interpretation = models.CharField(
-        max_length=8, null=True
-    )  # in force when its backups were last derived
+    # In force when its backups were last derived.
+    type_interpretation = models.CharField(max_length=8, null=True)
     endpoint = models.TextField(null=True)  # base URL of its backup service, as last found
     signed_in_at = models.DateTimeField(null=True)
     token_expires_at = models.DateTimeField(null=True)
-    clock_ahead_seconds = models.BigIntegerField(
-        null=True
-    )  # our clock against the cloud's, when it last answered
+    # Our clock against the cloud's, when it last answered.
+    clock_ahead_seconds = models.BigIntegerField(null=True)
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)  # {class, http_status, code, message, since}
@@ -40,32 +36,26 @@ class Cloud(models.Model):
     # the breaker
     paused_until = models.DateTimeField(null=True)
     pause_reason = models.CharField(max_length=16, null=True)  # "retry_after" or "breaker"
-    failures = models.PositiveIntegerField(
-        default=0
-    )  # calls in a row that the cloud is at fault for
-    breaker_openings = models.PositiveSmallIntegerField(
-        default=0
-    )  # times in a row that the breaker opened
+    # Calls in a row that the cloud is at fault for.
+    failures = models.PositiveIntegerField(default=0)
+    # Times in a row that the breaker opened.
+    breaker_openings = models.PositiveSmallIntegerField(default=0)
     probe_until = models.DateTimeField(null=True)
     # lists: what they can do here, and how far they have been read
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
     walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
-    walk_asked_at = models.DateTimeField(
-        null=True
-    )  # there are disks whose backups nobody has looked for in such a walk
+    # There are disks whose backups nobody has looked for in such a walk.
+    walk_asked_at = models.DateTimeField(null=True)
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
     listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
-    shrunk_since = models.DateTimeField(
-        null=True
-    )  # the first walk that named far fewer, while that is not confirmed
+    # The first walk that named far fewer, while that is not confirmed.
+    shrunk_since = models.DateTimeField(null=True)
     shrunk_to = models.PositiveIntegerField(null=True)  # entries of the last such walk
-    page_size = models.PositiveIntegerField(
-        null=True
-    )  # the server's own cap, when it is below 1,000
-    list_lacks = models.JSONField(
-        null=True
-    )  # keys of the single answer that list entries lack; null = not known
+    # The server's own cap, when it is below 1,000.
+    page_size = models.PositiveIntegerField(null=True)
+    # Keys of the single answer that list entries lack; null = not known.
+    list_lacks = models.JSONField(null=True)
     list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence
     list_checked_at = models.DateTimeField(null=True)
     follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
@@ -76,9 +66,8 @@ class Cloud(models.Model):
     # the quota of backups, as the cloud tells it: null is no limit, or not told
     quota_backups = models.BigIntegerField(null=True)
     quota_gb = models.BigIntegerField(null=True)
-    quota_doubted = models.JSONField(
-        null=True
-    )  # {"backups": 0}: an odd answer that another one has to confirm
+    # {"backups": 0}: an odd answer that another one has to confirm.
+    quota_doubted = models.JSONField(null=True)
     quota_due_at = models.DateTimeField(null=True)
     quota_error = models.TextField(null=True)
     # use of the budget: calls in the running minute and in the one before

@@ -4,9 +4,8 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    part = models.CharField(
-        max_length=32, primary_key=True
-    )  # "scheduler"; a queue that a worker takes messages from
+    # "scheduler"; a queue that a worker takes messages from.
+    part = models.CharField(max_length=32, primary_key=True)
     at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -23,7 +23,9 @@ on conflict (cloud, quarter_hour, counts_from) do update set
 
 class OutcomeBucketQuerySet(models.QuerySet["OutcomeBucket"]):
     def add(self, cloud: str, rows: Sequence[Sequence[int]]) -> None:
-        """Add to what is there, sorted, so that two writers never wait for each other in a ring.
+        """Adds to what is there. `rows`: quarter_hour, counts_from, good, failed, missed.
+
+        They are sorted, so that two writers never wait for each other in a ring.
 
         In SQL, because the ORM's upsert cannot add to what a row holds.
         """
@@ -37,9 +39,8 @@ class OutcomeBucket(models.Model):
         Cloud, models.CASCADE, db_column="cloud", related_name="outcome_buckets"
     )
     quarter_hour = models.BigIntegerField()  # since 1970, UTC
-    counts_from = (
-        models.BigIntegerField()
-    )  # the quarter of an hour from which on: what is missed is foretold, and may still come
+    # The quarter of an hour from which on: what is missed is foretold, and may still come.
+    counts_from = models.BigIntegerField()
     good = models.BigIntegerField()
     failed = models.BigIntegerField()
     missed = models.BigIntegerField()

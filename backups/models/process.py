@@ -10,9 +10,8 @@ class Process(models.Model):
     pid = models.PositiveIntegerField()
     part = models.CharField(max_length=32)  # web, worker, scheduler
     at = models.DateTimeField()
-    figures = (
-        models.JSONField()
-    )  # names of the process collector of prometheus-client, without "process_"
+    # Names of the process collector of prometheus-client, without "process_".
+    figures = models.JSONField()
 
     class Meta:
         constraints = (models.UniqueConstraint("host", "pid", name="process_once_a_host"),)

@@ -21,17 +21,14 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
 
 class Revision(models.Model):
-    backup = models.ForeignKey(
-        Backup, models.CASCADE, related_name="revisions", db_index=False
-    )  # leads an index below
+    # It has no index of its own: it leads one below.
+    backup = models.ForeignKey(Backup, models.CASCADE, related_name="revisions", db_index=False)
     at = models.DateTimeField()  # when the answer was asked for
     changes = models.JSONField()  # [{word, before, after}] in the words of the JSON API
-    body = models.TextField(
-        null=True
-    )  # the whole answer, as in Body; null when only progress moved
-    keep = models.BooleanField(
-        default=False
-    )  # the first of a backup, or a change of status: never pruned
+    # The whole answer, as in Body; null when only progress moved.
+    body = models.TextField(null=True)
+    # The first of a backup, or a change of status: never pruned.
+    keep = models.BooleanField(default=False)
 
     objects = RevisionQuerySet.as_manager()
 

@@ -11,18 +11,26 @@ from backups.models.backup import Backup
 from backups.models.columns import CodePointText
 
 SEARCHED = (
-    *("name", "description", "fail_reason"),
-    *("id", "volume_id", "snapshot_id", "job_id", "backup_image_id", "vm_id"),
+    "name",
+    "description",
+    "fail_reason",
+    "id",
+    "volume_id",
+    "snapshot_id",
+    "job_id",
+    "backup_image_id",
+    "vm_id",
 )
-_MOST = 4000  # characters of one word that are searched
+_MOST_SEARCHED = 4000  # characters of one column
 
 
 class SearchTextQuerySet(models.QuerySet["SearchText"]):
     def holding(self, text: str) -> "SearchTextQuerySet":
+        """Returns those that contain a text, whatever its case."""
         return self.alias(at=StrIndex(F("text"), Value(text.casefold()))).filter(at__gt=0)
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the text of these backups; each row has at least `id`."""
+        """Writes the text of these backups; each row has at least `id`."""
         texts = [SearchText(backup_id=row["id"], text=folded(row)) for row in rows]
         self.bulk_create(
             texts,
@@ -46,8 +54,12 @@ class SearchText(models.Model):
 
 
 def folded(row: Mapping[str, Any]) -> str:
-    """One line a word; case folded as Python does it, because the databases disagree beyond
-    ASCII.
+    """Returns one line a column; case folded as Python does it, because the databases disagree
+    beyond ASCII.
     """
-    given = (str(row[word]) for word in SEARCHED if row.get(word))
-    return "\n".join(text[:_MOST].casefold() for text in given)
+    texts = []
+    for column in SEARCHED:
+        value = row.get(column)
+        if value:
+            texts.append(str(value)[:_MOST_SEARCHED].casefold())
+    return "\n".join(texts)

@@ -5,14 +5,15 @@ many rows so that transactions at the same time never wait for each other; the s
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 SHARDS = 64
-_SILENT = (
+# Tables that nothing shows, or that are written far more often than anything else.
+_SILENT_TABLES = (
     "stamp",
     "heartbeat",
     "process",
@@ -37,18 +38,23 @@ class Stamp(models.Model):
         return f"{self.shard}: {self.n}"
 
 
-def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Receiver of `connection_created`: count what this connection writes."""
-    if not any(getattr(one, "is_stamp", False) for one in connection.execute_wrappers):
+def watch(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Receives `connection_created`: counts what this connection writes from now on."""
+    if not any(getattr(wrapper, "is_stamp", False) for wrapper in connection.execute_wrappers):
         connection.execute_wrappers.append(_count)
 
 
 def _count(
-    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
-) -> Any:
+    execute: Callable[..., object],
+    sql: str,
+    params: object,
+    many: bool,
+    context: Mapping[str, Any],
+) -> object:
+    """Raises the number after a statement that wrote something that is shown."""
     result = execute(sql, params, many, context)
     written = _WRITE.match(sql)
-    if written and written["table"] not in _SILENT and not _CLAIM.match(sql):
+    if written and written["table"] not in _SILENT_TABLES and not _CLAIM.match(sql):
         _raise(context["connection"])
     return result
 
@@ -60,8 +66,8 @@ def _raise(connection: BaseDatabaseWrapper) -> None:
     shard = _FREE if connection.vendor == "postgresql" else "0"
     with connections[connection.alias].cursor() as cursor:
         cursor.execute(_RAISE.format(shard))
-        if cursor.rowcount == 0:  # the first write of all
-            Stamp.objects.bulk_create(
-                [Stamp(shard=n) for n in range(SHARDS)], ignore_conflicts=True
-            )
+        if cursor.rowcount == 0:
+            # It is the first write of all.
+            shards = [Stamp(shard=number) for number in range(SHARDS)]
+            Stamp.objects.bulk_create(shards, ignore_conflicts=True)
             cursor.execute(_RAISE.format("0"))

@@ -20,7 +20,7 @@ on conflict (cloud, day) do update set mb = backups_storedday.mb + excluded.mb,
 
 class StoredDayQuerySet(models.QuerySet["StoredDay"]):
     def add(self, cloud: str, rows: Sequence[Sequence[int]]) -> None:
-        """Add to what is there; see `QuarterQuerySet.add`."""
+        """Adds to what is there; see `OutcomeBucketQuerySet.add`. `rows`: day, mb, backups, gb."""
         if rows:
             with connection.cursor() as cursor:
                 cursor.executemany(_ADD, [(cloud, *row) for row in rows])
@@ -28,9 +28,8 @@ class StoredDayQuerySet(models.QuerySet["StoredDay"]):
 
 class StoredDay(models.Model):
     cloud = models.ForeignKey(Cloud, models.CASCADE, db_column="cloud", related_name="stored_days")
-    day = (
-        models.IntegerField()
-    )  # as date.toordinal() counts them, so that it can stand in one query with other numbers
+    # As date.toordinal() counts them, so that it can stand in one query with other numbers.
+    day = models.IntegerField()
     mb = models.BigIntegerField()
     backups = models.BigIntegerField()
     gb = models.BigIntegerField()  # of the disks that the backups are of, as a quota counts them

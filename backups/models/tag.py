@@ -11,12 +11,13 @@ from backups.models.columns import CodePointText
 
 class BackupTagQuerySet(models.QuerySet["BackupTag"]):
     def replace(self, tags: Iterable[tuple[uuid.UUID, Sequence[str]]]) -> None:
-        """Let each backup carry exactly these."""
-        given = {pk: list(some) for pk, some in tags}
-        self.filter(backup__in=given).delete()
-        self.bulk_create(
-            [BackupTag(backup_id=pk, tag=tag) for pk, some in given.items() for tag in some]
-        )
+        """Lets each backup carry exactly these."""
+        tags_of_backup = dict(tags)
+        rows: list[BackupTag] = []
+        for pk, names in tags_of_backup.items():
+            rows.extend(BackupTag(backup_id=pk, tag=name) for name in names)
+        self.filter(backup__in=tags_of_backup.keys()).delete()
+        self.bulk_create(rows)
 
 
 class BackupTag(models.Model):

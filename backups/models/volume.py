@@ -25,20 +25,18 @@ from backups.models.columns import CodePointText, unindexed
 from backups.models.rule import RuleColumns
 from backups.vbs.statuses import FAILED
 
-SAME_TIME = timedelta(
-    seconds=1
-)  # lists and single answers may write one time with and without its fraction
-LISTED_FOR = timedelta(
-    hours=1
-)  # so long a list of backups proves that there is none beside the known ones
+# Lists and single answers may write one time with and without its fraction.
+SAME_TIME = timedelta(seconds=1)
+# So long a list of backups proves that there is none beside the known ones.
+LISTED_FOR = timedelta(hours=1)
 
 
 class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
-        """Annotate `followed`, `has_others` and `protection` at `now`: the twin of
+        """Annotates `followed`, `has_others` and `protection` at `now`: the twin of
         `analysis.protection.protection`.
         """
-        known = Q(
+        is_known = Q(
             Q(last_good_at=None) | Q(last_good__isnull=False) & ~Q(last_good__in=_stale(now)),
             cloud__last_good_at__gt=now - SILENT_AFTER,
             cloud__backups_listed_at__gt=now - LISTED_FOR,
@@ -54,7 +52,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
                 When(deleted_at__isnull=False, then=Value("deleted")),
                 When(_exempt(now), then=Value("exempt")),
                 When(followed=False, then=Value("unknown")),
-                When(~known, then=Value("unknown")),
+                When(~is_known, then=Value("unknown")),
                 When(last_good_at__isnull=True, undated=True, then=Value("unknown")),
                 When(has_others=True, then=Value("unknown")),
                 When(last_good_at__isnull=True, then=Value("never")),
@@ -66,7 +64,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         )
 
     def with_followed(self) -> "VolumeQuerySet":
-        """Annotate `followed`: is every new backup of it found? As set for the disk, else as
+        """Annotates `followed`: is every new backup of it found? As set for the disk, else as
         `vbs_follow` says.
 
         `disks` follows those with a tracked backup; where the cloud lists none at all there is none
@@ -97,24 +95,26 @@ def _has_others(now: datetime) -> Q:
     newest_unknown = Q(newest_listed_at__isnull=False) & (
         Q(newest_known_at__isnull=True) | Q(newest_listed_at__gt=F("newest_known_at") + SAME_TIME)
     )
-    elsewhere = Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
-    elsewhere = elsewhere.exclude(status__in=FAILED).exclude(cloud=OuterRef("cloud"))
-    elsewhere = elsewhere.filter(cloud__last_good_at__gt=now - SILENT_AFTER)
-    last_good_at = OuterRef("last_good_at")
-    elsewhere = elsewhere.annotate(
-        good_here_at=ExpressionWrapper(last_good_at, models.DateTimeField(null=True))
-    )
-    newer = (
+    good_here_at = ExpressionWrapper(OuterRef("last_good_at"), models.DateTimeField(null=True))
+    is_newer = (
         Q(good_here_at__isnull=True)
         | Q(created_at__isnull=True)
         | Q(created_at__gt=F("good_here_at"))
     )
-    return none_is_good | newest_unknown | Q(Exists(elsewhere.filter(newer).order_by()))
+    elsewhere = (
+        Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
+        .exclude(status__in=FAILED)
+        .exclude(cloud=OuterRef("cloud"))
+        .filter(cloud__last_good_at__gt=now - SILENT_AFTER)
+        .annotate(good_here_at=good_here_at)
+        .filter(is_newer)
+    )
+    return none_is_good | newest_unknown | Q(Exists(elsewhere.order_by()))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
-    """In clouds that were heard: few, so finding them costs less than looking up the last good one
-    of every disk.
+    """Returns the keys of stale backups in clouds that were heard. They are few, so finding them
+    costs less than looking up the last good one of every disk.
     """
     heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
@@ -139,19 +139,16 @@ class Volume(RuleColumns):
     name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)  # the last whole list that named it
-    missing_since = models.DateTimeField(
-        null=True
-    )  # the first whole list that did not, while that is not confirmed
+    # The first whole list that did not, while that is not confirmed.
+    missing_since = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)  # the same, once it is confirmed: the disk is gone
     # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since
     # the disk is known
     listed_backups = models.PositiveIntegerField(null=True)
-    newest_listed_at = models.DateTimeField(
-        null=True
-    )  # `created_at` of the newest one that a list has named
-    unlisted_since = models.DateTimeField(
-        null=True
-    )  # the first such list that named none, while that is not confirmed
+    # `created_at` of the newest one that a list has named.
+    newest_listed_at = models.DateTimeField(null=True)
+    # The first such list that named none, while that is not confirmed.
+    unlisted_since = models.DateTimeField(null=True)
     # set by operators; `version` rises with each of them
     label = CodePointText(null=True)
     note = models.TextField(default="", blank=True)
@@ -165,15 +162,13 @@ class Volume(RuleColumns):
     derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
     known_backups = models.PositiveIntegerField(default=0)  # of those, the ones that are not gone
-    newest_known_at = models.DateTimeField(
-        null=True
-    )  # `created_at` of the newest of those, gone or not
+    # `created_at` of the newest of those, gone or not.
+    newest_known_at = models.DateTimeField(null=True)
     last_good = models.ForeignKey(Backup, models.SET_NULL, null=True, related_name="+")
     last_good_at = models.DateTimeField(null=True)
     last_good_source = models.CharField(max_length=16, null=True)  # data_timestamp or created_at
-    undated = models.BooleanField(
-        default=False
-    )  # what can be restored has no time that can be believed
+    # What can be restored has no time that can be believed.
+    undated = models.BooleanField(default=False)
     late_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)
