@@ -21,11 +21,11 @@ _GAP_STEPS = 2000
 
 
 class BadRule(ValueError):
-    """`word` is the field at fault; the text is a sentence for a person."""
+    """`field` is the one at fault; the text is a sentence for a person."""
 
-    def __init__(self, word: str, sentence: str) -> None:
+    def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.word = word
+        self.field = field
 
 
 class RuleRow(Protocol):

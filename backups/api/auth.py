@@ -1,7 +1,11 @@
-"""`Authorization: Token KEY` or `Bearer KEY`; a read-only token may not write."""
+"""Who may call the API, and which clouds their token opens.
 
-from typing import Any
+`Authorization: Token KEY` or `Bearer KEY`; a read-only token may not write.
+"""
 
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -12,9 +16,11 @@ from rest_framework.request import Request
 from backups.edits import tokens
 from backups.models import ApiToken
 
+Rows = TypeVar("Rows", bound=QuerySet[Model])
+
 
 class TokenAuthentication(BaseAuthentication):
-    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+    def authenticate(self, request: Request) -> tuple[object, ApiToken] | None:
         try:
             key = tokens.key_of(get_authorization_header(request).decode("latin-1"))
             if key is None:
@@ -33,18 +39,29 @@ class MayWrite(BasePermission):
 
     message = "This token may only read."
 
-    def has_permission(self, request: Request, view: Any) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         if not (request.user and request.user.is_authenticated):
             return False
-        token = request.auth
-        return request.method in SAFE_METHODS or not (
-            isinstance(token, ApiToken) and token.read_only
-        )
+        if request.method in SAFE_METHODS:
+            return True
+        is_read_only = isinstance(request.auth, ApiToken) and request.auth.read_only
+        return not is_read_only
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "backups.api.auth.TokenAuthentication"
     name = "token"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "`Bearer KEY` or `Token KEY`"}
+
+
+def visible(request: Request, rows: Rows) -> Rows:
+    """Returns the rows of the clouds that the token opens."""
+    clouds = tokens.scope(request.auth)
+    return rows if clouds is None else rows.filter(cloud__in=clouds)
+
+
+def may_open(request: Request, cloud: str) -> bool:
+    clouds = tokens.scope(request.auth)
+    return clouds is None or cloud in clouds

@@ -12,16 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.reports.conditional import etag, unchanged
 
 
 class _Unchanged(Exception):
     """The reader has this answer already."""
 
-    def __init__(self, answer: HttpResponse) -> None:
+    def __init__(self, response: HttpResponse) -> None:
         super().__init__()
-        self.answer = answer
+        self.response = response
 
 
 class Call(APIView):
@@ -29,34 +29,42 @@ class Call(APIView):
 
     conditional: ClassVar[bool] = True
     now: datetime
-    _tag: str | None = None
+    _etag: str | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.now = timezone.now()
         super().initial(request, *args, **kwargs)
         if self.conditional and request.method in ("GET", "HEAD"):
-            self._tag = self.tag(request)
-            if answer := unchanged(request, self._tag):
-                raise _Unchanged(answer)
+            self._etag = self.version_tag(request)
+            response = unchanged(request, self._etag)
+            if response is not None:
+                raise _Unchanged(response)
 
-    def tag(self, request: Request) -> str:
-        """The version of the answer, known before any of it is."""
+    def version_tag(self, request: Request) -> str:
+        """Returns the version of the answer, known before any of it is."""
         return etag(request, self.now, request.get_full_path())
 
     def handle_exception(self, exc: Exception) -> Any:
-        return exc.answer if isinstance(exc, _Unchanged) else super().handle_exception(exc)
+        return exc.response if isinstance(exc, _Unchanged) else super().handle_exception(exc)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        if self._tag and answer.status_code in (200, 304):
-            answer["ETag"] = self._tag
-            answer["Cache-Control"] = "private, no-cache"
-        for header, value in getattr(getattr(request, "_request", None), "rate_limit", {}).items():
-            answer[header] = value
-        return answer
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self._etag and response.status_code in (200, 304):
+            response["ETag"] = self._etag
+            response["Cache-Control"] = "private, no-cache"
+        # A request that could not be wrapped by DRF has no counter.
+        django_request = getattr(request, "_request", None)
+        for header, value in getattr(django_request, "rate_limit", {}).items():
+            response[header] = value
+        return response
 
     def actor(self, request: Request) -> Actor:
         return Actor(request.user.get_username(), self.now)
+
+
+def edit_etag(call: Call, request: Request, version: int | None) -> str:
+    """Returns an ETag that begins with `version`, so that it can be sent back as `If-Match`."""
+    return f'"{version}-{etag(request, call.now, request.get_full_path())[1:]}'
 
 
 class Nothing(Call):

@@ -1,11 +1,11 @@
-"""The parameters of lists as the OpenAPI description has them, read off the definition itself."""
+"""The parameters of lists as the OpenAPI description has them, read off the list's definition."""
 
 from drf_spectacular.utils import OpenApiParameter
 
 from backups.query.definition import ListDefinition
-from backups.query.fields import FilterField
+from backups.query.fields import FieldKind, FilterField
 
-_SAID = {
+_VALUES_OF_KIND: dict[FieldKind, str] = {
     "text": "Text",
     "choice": "One of its words",
     "integer": "Whole number",
@@ -13,6 +13,11 @@ _SAID = {
     "flag": "True or false",
     "instant": "Time, ISO 8601, UTC without a zone",
     "id": "UUID",
+}
+_TYPE_OF_BOUND: dict[FieldKind, str] = {
+    "instant": "string",
+    "integer": "integer",
+    "number": "number",
 }
 FIELDS = OpenApiParameter("fields", str, description="Only these words, separated by commas.")
 CURSOR = OpenApiParameter(
@@ -26,8 +31,13 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-def limit(most: int = 1000) -> OpenApiParameter:
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": min(100, most)}
+def limit(max_limit: int = 1000) -> OpenApiParameter:
+    schema = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": max_limit,
+        "default": min(100, max_limit),
+    }
     return OpenApiParameter("limit", schema, description="Rows of a page.")
 
 
@@ -35,54 +45,49 @@ PAGE = [limit(), CURSOR]
 
 
 def page_of(
-    definition: ListDefinition, *, fields: bool = True, most: int = 1000
+    definition: ListDefinition, *, has_fields: bool = True, max_limit: int = 1000
 ) -> list[OpenApiParameter]:
-    return [
-        limit(most),
-        CURSOR,
-        *([FIELDS] if fields else []),
-        ordering_of(definition),
-        *filters_of(definition),
-    ]
+    parameters = [limit(max_limit), CURSOR]
+    if has_fields:
+        parameters.append(FIELDS)
+    return [*parameters, ordering_of(definition), *filters_of(definition)]
 
 
 def ordering_of(definition: ListDefinition) -> OpenApiParameter:
-    said = f"Nulls last, then by ID; without it {definition.default_order}."
-    return OpenApiParameter("ordering", str, enum=definition.orderings, description=said)
+    description = f"Nulls last, then by ID; without it {definition.default_order}."
+    return OpenApiParameter("ordering", str, enum=definition.orderings, description=description)
 
 
 def filters_of(definition: ListDefinition) -> list[OpenApiParameter]:
-    found = [_equal(word) for word in definition.fields.values()]
-    for word in definition.fields.values():
-        found += [_end(word, end) for end in word.span_suffixes]
+    parameters = [_equal(field) for field in definition.fields.values()]
+    for field in definition.fields.values():
+        parameters.extend(_bound(field, suffix) for suffix in field.span_suffixes)
     tag = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 100}
-    return [
-        *found,
-        OpenApiParameter("tag", tag, description="Carries one of these tags."),
-        OpenApiParameter(
-            "q", {"type": "string", "maxLength": 200}, description="Free text, case folded."
-        ),
-    ]
+    parameters.append(OpenApiParameter("tag", tag, description="Carries one of these tags."))
+    text = {"type": "string", "maxLength": 200}
+    parameters.append(OpenApiParameter("q", text, description="Free text, case folded."))
+    return parameters
 
 
-def _equal(word: FilterField) -> OpenApiParameter:
-    null = ", or null" if word.nullable else ""
+def _equal(field: FilterField) -> OpenApiParameter:
+    values = list(field.choices)
+    if field.kind == "flag":
+        values = ["true", "false"]
+    if values and field.nullable:
+        values.append("null")
     item: dict[str, object] = {"type": "string"}
-    if word.choices:
-        item["enum"] = [*word.choices, *(["null"] if word.nullable else [])]
-    elif word.kind == "flag":
-        item["enum"] = ["true", "false", *(["null"] if word.nullable else [])]
+    if values:
+        item["enum"] = values
     schema = {"type": "array", "items": item, "maxItems": 100}
-    return OpenApiParameter(
-        word.name, schema, description=f"{_SAID[word.kind]}{null}; repeated: or."
-    )
+    or_null = ", or null" if field.nullable else ""
+    description = f"{_VALUES_OF_KIND[field.kind]}{or_null}; repeated: or."
+    return OpenApiParameter(field.name, schema, description=description)
 
 
-def _end(word: FilterField, end: str) -> OpenApiParameter:
-    schema = {"type": {"instant": "string", "integer": "integer"}.get(word.kind, "number")}
-    first = end in ("_after", "_min")
+def _bound(field: FilterField, suffix: str) -> OpenApiParameter:
+    side = "from" if suffix in ("_after", "_min") else "up to"
     return OpenApiParameter(
-        word.name + end,
-        schema,
-        description=f"{_SAID[word.kind]}: {'from' if first else 'up to'} it.",
+        field.name + suffix,
+        {"type": _TYPE_OF_BOUND[field.kind]},
+        description=f"{_VALUES_OF_KIND[field.kind]}: {side} it.",
     )

@@ -2,7 +2,7 @@
 
 from rest_framework import exceptions, status
 
-AGAIN_AFTER = 10  # seconds, when the database is away
+DATABASE_RETRY_S = 10  # when it is away
 
 
 class Unprocessed(exceptions.ValidationError):
@@ -27,4 +27,4 @@ class CloudFailed(exceptions.APIException):
 
 class DatabaseAway(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    wait = AGAIN_AFTER
+    wait = DATABASE_RETRY_S

@@ -13,6 +13,7 @@ PROBLEM = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 UNCHANGED = {"description": "The reader has this version already (`If-None-Match`)."}
+Schema = dict[str, Any]  # a part of the description, which is JSON
 READERS = ("get", "head")
 GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded and kept.
 
@@ -29,7 +30,7 @@ GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded an
 * **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
 * **Problems** are `application/problem+json`; `errors` names the word that is wrong.
 """
-SAID_OF_WORDS = {
+FIELD_DESCRIPTIONS = {
     "size": "Of the disk, in GB.",
     "chain_size_mb": "Of the chain up to this backup, in MB.",
     "throughput_mb_s": "In MB a second.",
@@ -42,8 +43,8 @@ SAID_OF_WORDS = {
 }
 
 
-def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Hook of drf-spectacular: what every operation may answer beside its own, and examples."""
+def complete(result: Schema, generator: object, request: object, public: bool) -> Schema:
+    """Hook of drf-spectacular: adds what any operation may answer beside its own, and examples."""
     for operations in result["paths"].values():
         for method, operation in operations.items():
             _summarise(operation)
@@ -52,10 +53,11 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
                 operation["responses"]["304"] = UNCHANGED
     result["info"]["description"] = GUIDE
     schemas = result["components"]["schemas"]
-    for word, said in SAID_OF_WORDS.items():
-        schemas["Backup"]["properties"][word]["description"] = said
+    for name, description in FIELD_DESCRIPTIONS.items():
+        schemas["Backup"]["properties"][name]["description"] = description
     schemas["Problem"] = PROBLEM_SCHEMA
-    del schemas["Backup"]["required"]  # `fields` leaves words out
+    # The parameter `fields` leaves fields out.
+    del schemas["Backup"]["required"]
     schemas["Backup"]["examples"] = [backup_example()]
     schemas["NewBackups"]["examples"] = [{"cloud": "demo", "ids": [seed_example.ID]}]
     schemas["Ids"]["examples"] = [{"ids": [seed_example.ID]}]
@@ -69,9 +71,9 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     return result
 
 
-def _summarise(operation: dict[str, Any]) -> None:
-    """The first line beside the path, where a reader looks for a call; what follows it is shown
-    when it is opened.
+def _summarise(operation: Schema) -> None:
+    """Puts the first line beside the path, where a reader looks for a call; what follows it is
+    shown when it is opened.
     """
     first, _, rest = operation.pop("description", "").partition("\n")
     operation["summary"] = first.rstrip(".")
@@ -104,10 +106,10 @@ PROBLEM_SCHEMA = {
 }
 
 
-def backup_example() -> dict[str, Any]:
-    """The API page's own example, which the demo cloud holds, in the words of this API."""
+def backup_example() -> Schema:
+    """Returns the API page's own example, which the demo cloud holds, in the words of this API."""
     answer = payload.decode(json.loads(seed_example.TEXT)["backup"])
-    words = answer.columns()
+    decoded = answer.columns()
     kind = judge(
         inc=answer.inc,
         type_=answer.metadata.type,
@@ -115,13 +117,13 @@ def backup_example() -> dict[str, Any]:
         type_interpretation="vbs_1",
     )
     seen = "2026-11-23T12:00:00Z"
-    plain: dict[str, Any] = json.loads(
-        json.dumps(words, default=lambda at: at.isoformat().replace("+00:00", "Z"))
+    as_json: Schema = json.loads(
+        json.dumps(decoded, default=lambda at: at.isoformat().replace("+00:00", "Z"))
     )
     return {
         "id": answer.id,
         "cloud": "demo",
-        **plain,
+        **as_json,
         "kind": kind.kind,
         "kind_source": kind.source,
         "kind_conflict": kind.conflict,

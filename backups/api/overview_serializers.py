@@ -1,13 +1,11 @@
-"""The shapes of clouds, causes and the numbers of the home page in the JSON API."""
-
-from typing import Any
+"""The serializers of clouds, causes and the numbers of the home page in the JSON API."""
 
 from rest_framework import serializers
 
-from backups.api.serializers import ErrorSerializer
+from backups.api.serializers import ErrorSerializer, Serializer
 
 
-class PointSerializer(serializers.Serializer[Any]):
+class PointSerializer(Serializer):
     day = serializers.DateField()
     mb = serializers.IntegerField(help_text="Stored at the end of the day, of UTC.")
     backups = serializers.IntegerField()
@@ -16,7 +14,7 @@ class PointSerializer(serializers.Serializer[Any]):
     )
 
 
-class LimitSerializer(serializers.Serializer[Any]):
+class LimitSerializer(Serializer):
     cloud = serializers.CharField()
     what = serializers.ChoiceField(["backups", "gigabytes"])
     used = serializers.IntegerField()
@@ -27,7 +25,7 @@ class LimitSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class GrowthSerializer(serializers.Serializer[Any]):
+class GrowthSerializer(Serializer):
     """Of the last 30 days."""
 
     points = PointSerializer(many=True)
@@ -35,7 +33,7 @@ class GrowthSerializer(serializers.Serializer[Any]):
     limits = LimitSerializer(many=True)
 
 
-class CloudSerializer(serializers.Serializer[Any]):
+class CloudSerializer(Serializer):
     name = serializers.CharField()
     region = serializers.CharField(allow_null=True)
     configured = serializers.BooleanField()
@@ -55,7 +53,7 @@ class CloudSerializer(serializers.Serializer[Any]):
     growth = GrowthSerializer()
 
 
-class CauseSerializer(serializers.Serializer[Any]):
+class CauseSerializer(Serializer):
     key = serializers.CharField(help_text="The value of the list's filter `cause`.")
     code = serializers.CharField(allow_null=True)
     text = serializers.CharField()
@@ -67,18 +65,18 @@ class CauseSerializer(serializers.Serializer[Any]):
     ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest hundred.")
 
 
-class CountedBackupsSerializer(serializers.Serializer[Any]):
+class CountedBackupsSerializer(Serializer):
     by_status = serializers.DictField(child=serializers.IntegerField())
     by_tracking_state = serializers.DictField(child=serializers.IntegerField())
     total = serializers.IntegerField()
 
 
-class CountedVolumesSerializer(serializers.Serializer[Any]):
+class CountedVolumesSerializer(Serializer):
     by_protection = serializers.DictField(child=serializers.IntegerField())
     total = serializers.IntegerField(help_text="Without exempt and deleted ones.")
 
 
-class AttentionSerializer(serializers.Serializer[Any]):
+class AttentionSerializer(Serializer):
     what = serializers.ChoiceField(["backup", "volume", "cloud"])
     id = serializers.CharField()
     state = serializers.CharField()
@@ -87,14 +85,14 @@ class AttentionSerializer(serializers.Serializer[Any]):
     since = serializers.DateTimeField(allow_null=True)
 
 
-class DaySerializer(serializers.Serializer[Any]):
+class DaySerializer(Serializer):
     day = serializers.DateField()
     good = serializers.IntegerField()
     failed = serializers.IntegerField()
     missed = serializers.IntegerField()
 
 
-class SummarySerializer(serializers.Serializer[Any]):
+class SummarySerializer(Serializer):
     as_of = serializers.DateTimeField()
     backups = CountedBackupsSerializer()
     volumes = CountedVolumesSerializer()

@@ -4,6 +4,7 @@ nesting.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -13,30 +14,29 @@ from rest_framework.parsers import JSONParser
 
 from backups.api.errors import TooLarge
 
-MOST_CONTAINERS = (
-    200_000  # lists and objects; 10,000 backups as the API gives them have half as many
-)
+# Lists and objects: 10,000 backups as the API gives them have half as many.
+MOST_CONTAINERS = 200_000
 MOST_DIGITS = 300
 
 
 class StrictJSONParser(JSONParser):
     def parse(
         self,
-        stream: IO[Any],
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        raw = stream.read(most + 1)
-        if len(raw) > most:
-            raise TooLarge(f"The body is larger than {most // 2**20} MiB.")
+        max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise TooLarge(f"The body is larger than {max_bytes // 2**20} MiB.")
         if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS:
             raise TooLarge(f"The body holds more than {MOST_CONTAINERS:,} lists and objects.")
         try:
             return json.loads(
                 raw.decode("utf-8"),
-                object_pairs_hook=_pairs,
-                parse_constant=_constant,
+                object_pairs_hook=_object,
+                parse_constant=_refuse_number,
                 parse_float=_float,
                 parse_int=_int,
             )
@@ -46,13 +46,13 @@ class StrictJSONParser(JSONParser):
             raise ParseError(f"The body is not JSON: {e}") from e
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise ParseError(f"The key {twice[:80]!r} stands twice in one object.")
-    return found
+    return result
 
 
 def _int(text: str) -> int:
@@ -62,9 +62,9 @@ def _int(text: str) -> int:
 
 
 def _float(text: str) -> float:
-    found = float(text)
-    return found if math.isfinite(found) else _constant(text[:80])
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text[:80])
 
 
-def _constant(name: str) -> NoReturn:
-    raise ParseError(f"{name} is no number that JSON can hold.")
+def _refuse_number(text: str) -> NoReturn:
+    raise ParseError(f"{text} is no number that JSON can hold.")

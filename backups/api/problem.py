@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
@@ -18,7 +18,7 @@ from backups.query.first_few import MOST_NAMED, REST, first_few
 
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"
-_KEPT = ("Allow", "Retry-After", "WWW-Authenticate", "Vary")
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Vary")
 _SENTENCES = {
     400: "This request cannot be read.",
     403: "Not allowed.",
@@ -26,32 +26,41 @@ _SENTENCES = {
     500: "vbsdash failed on this; its log holds the reason.",
     503: "The database does not answer.",
 }
+Errors = dict[str, list[str]]  # sentences by field
 
 
-def body(code: int, detail: str, errors: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+class Problem(TypedDict):
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Errors
+
+
+def problem(code: int, detail: str, errors: Errors | None = None) -> Problem:
     return {
         "type": "about:blank",
         "title": HTTPStatus(code).phrase,
         "status": code,
         "detail": detail,
-        "errors": dict(errors or {}),
+        "errors": errors or {},
     }
 
 
-def _bounded(errors: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The first few, each with its first few sentences: an answer does not grow with the mistakes
-    in the question.
+def _bounded(errors: Errors) -> Errors:
+    """Returns the first few, each with its first few sentences: an answer does not grow with the
+    mistakes in the question.
     """
     first, others = first_few(errors)
-    found = {
-        key: [sentence[:LONGEST_SENTENCE] for sentence in first[key][:MOST_NAMED]] for key in first
-    }
+    bounded = {}
+    for field, sentences in first.items():
+        bounded[field] = [sentence[:LONGEST_SENTENCE] for sentence in sentences[:MOST_NAMED]]
     if others:
-        found[REST] = [others]
-    return found
+        bounded[REST] = [others]
+    return bounded
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler; what it does not know becomes Django's 500, which `Problems` puts
     into shape.
     """
@@ -59,44 +68,46 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         exc = TooLarge("The body is larger than 5 MiB.")
     if isinstance(exc, OperationalError | InterfaceError):
         exc = DatabaseAway(_SENTENCES[503])
-    response = exception_handler(exc, context)
+    response = exception_handler(exc, dict(context))
     if response is None:
         return None
-    errors: dict[str, list[str]] = {}
+    errors: Errors = {}
     if isinstance(exc, exceptions.ValidationError):
-        errors = _bounded(dict(_flat("", response.data)))
-        detail = " ".join(f"{key}: {' '.join(sentences)}" for key, sentences in errors.items())
+        errors = _bounded(_flat("", response.data))
+        detail = " ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
+    elif isinstance(response.data, dict):
+        detail = str(response.data.get("detail", ""))
     else:
-        detail = (
-            str(response.data.get("detail", ""))
-            if isinstance(response.data, dict)
-            else str(response.data)
-        )
-    response.data = body(response.status_code, detail, errors)
+        detail = str(response.data)
+    response.data = problem(response.status_code, detail, errors)
     response.content_type = CONTENT_TYPE
-    request = context["request"]  # whatever the call itself answers in: CSV, YAML, a page
-    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+    # The problem is JSON, whatever the call itself answers in: CSV, YAML, a page.
+    request = context["request"]
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = JSONRenderer.media_type
     return response
 
 
-def _flat(key: str, found: Any) -> list[tuple[str, list[str]]]:
-    """`{"ids": {3: ["…"]}}` as `("ids.3", ["…"])`: one level of fields, each with its sentences."""
-    if isinstance(found, dict):
-        named = [
-            (name if name != "non_field_errors" else "body", inner) for name, inner in found.items()
-        ]
-        return [
-            pair
-            for name, inner in named
-            for pair in _flat(f"{key}.{name}" if key else str(name), inner)
-        ]
-    if isinstance(found, list) and any(isinstance(one, dict) for one in found):
-        return [
-            pair for at, inner in enumerate(found) if inner for pair in _flat(f"{key}.{at}", inner)
-        ]
-    return [
-        (key or "body", [str(one) for one in found] if isinstance(found, list) else [str(found)])
-    ]
+def _flat(field: str, errors: object) -> Errors:
+    """Returns `{"ids": {3: ["…"]}}` as `{"ids.3": ["…"]}`: one level of fields, each with its
+    sentences.
+    """
+    if isinstance(errors, dict):
+        flat: Errors = {}
+        for name, inner in errors.items():
+            if name == "non_field_errors":
+                name = "body"
+            flat |= _flat(f"{field}.{name}" if field else str(name), inner)
+        return flat
+    if isinstance(errors, list) and any(isinstance(item, dict) for item in errors):
+        flat = {}
+        for number, inner in enumerate(errors):
+            # The items of a list that are right have an empty dict.
+            if inner:
+                flat |= _flat(f"{field}.{number}", inner)
+        return flat
+    sentences = errors if isinstance(errors, list) else [errors]
+    return {field or "body": [str(sentence) for sentence in sentences]}
 
 
 class Problems:
@@ -119,9 +130,9 @@ class Problems:
 
 def _shaped(response: HttpResponseBase, code: int) -> HttpResponse:
     answer = JsonResponse(
-        body(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code
+        problem(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code
     )
-    for header in _KEPT:
+    for header in _KEPT_HEADERS:
         if header in response:
             answer[header] = response[header]
     answer["Content-Type"] = CONTENT_TYPE

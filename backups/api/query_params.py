@@ -1,96 +1,89 @@
-"""What the query string of a list asks for: rows, words, a page; refused by name when it cannot
-be.
+"""Reads the query string of a call: filters, fields, a place in the pages. What cannot be is
+refused by name.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backups.api.errors import Unprocessed
-from backups.edits import tokens
 from backups.query.cursor import BadCursor, Cursor, read_cursor
 from backups.query.definition import ListDefinition
 from backups.query.list_query import InvalidQuery, ListQuery, parse
 from backups.query.page import Page
 
-DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
-NOT_FILTERS = ("limit", "cursor", "fields")  # keys that filter nothing
+DEFAULT_LIMIT = 100  # rows of a page
+MAX_LIMIT = 1000
+PAGE_KEYS = ("limit", "cursor", "fields")  # of a list, beside those that filter
 
 
-def selection(
-    request: Request, listing: ListDefinition, *, ignored_keys: Sequence[str] = NOT_FILTERS
+def list_query(
+    request: Request, definition: ListDefinition, *, ignored_keys: Sequence[str] = PAGE_KEYS
 ) -> ListQuery:
     """Raises Unprocessed."""
     try:
-        return parse(request.query_params, listing, ignored_keys=ignored_keys)
+        return parse(request.query_params, definition, ignored_keys=ignored_keys)
     except InvalidQuery as e:
         raise Unprocessed({key: [sentence] for key, sentence in e.errors.items()}) from e
 
 
-def cursor(request: Request, listing: ListDefinition, wanted: ListQuery) -> Cursor | None:
-    given = request.query_params.get("cursor")
+def cursor(request: Request, definition: ListDefinition, query: ListQuery) -> Cursor | None:
+    """Returns None for the first page. Raises Unprocessed."""
+    text = request.query_params.get("cursor")
+    if text is None:
+        return None
     try:
-        return None if given is None else read_cursor(given, listing, wanted)
+        return read_cursor(text, definition, query)
     except BadCursor as e:
         raise Unprocessed({"cursor": [str(e)]}) from e
 
 
-def limit(request: Request, *, most: int = MAX_LIMIT) -> int:
-    value = request.query_params.get("limit", str(min(DEFAULT_LIMIT, most)))
-    if not (value.isascii() and value.isdecimal()) or not 1 <= int(value[:9]) <= most:
-        raise Unprocessed({"limit": [f"Write a number from 1 to {most:,}."]})
+def limit(request: Request, *, max_limit: int = MAX_LIMIT) -> int:
+    """Returns how many rows a page may have. Raises Unprocessed."""
+    value = request.query_params.get("limit", str(min(DEFAULT_LIMIT, max_limit)))
+    if not (value.isascii() and value.isdecimal()) or not 1 <= int(value[:9]) <= max_limit:
+        raise Unprocessed({"limit": [f"Write a number from 1 to {max_limit:,}."]})
     return int(value[:9])
 
 
-def fields(request: Request, words: Sequence[str]) -> list[str]:
-    """The words asked for, in the order asked for; all of them without `fields`."""
-    given = request.query_params.get("fields")
-    if given is None:
-        return list(words)
-    wanted = list(dict.fromkeys(word.strip() for word in given.split(",")))
-    if unknown := [word for word in wanted if word not in words]:
-        raise Unprocessed(
-            {"fields": [f"There is no word {unknown[0][:80]!r}. There are: {', '.join(words)}."]}
-        )
-    return wanted
+def selected_fields(request: Request, fields: Sequence[str]) -> list[str]:
+    """Returns those of `fields` that the call asks for, in its order; all of them without the key
+    `fields`. Raises Unprocessed.
+    """
+    text = request.query_params.get("fields")
+    if text is None:
+        return list(fields)
+    selected = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in selected:
+        if name not in fields:
+            sentence = f"There is no word {name[:80]!r}. There are: {', '.join(fields)}."
+            raise Unprocessed({"fields": [sentence]})
+    return selected
 
 
-def only(request: Request, *known: str) -> None:
-    """Refuse every key that this address does not know."""
-    if unknown := [key for key in request.query_params if key not in known]:
-        there = f"It takes {', '.join(known)}." if known else "It takes none."
-        raise Unprocessed(
-            {key[:80]: [f"This address knows no such key. {there}"] for key in unknown}
-        )
+def allow_only(request: Request, *keys: str) -> None:
+    """Refuses every key that this address does not know. Raises Unprocessed."""
+    unknown = [key for key in request.query_params if key not in keys]
+    if unknown:
+        hint = f"It takes {', '.join(keys)}." if keys else "It takes none."
+        sentence = f"This address knows no such key. {hint}"
+        raise Unprocessed({key[:80]: [sentence] for key in unknown})
 
 
-def scoped(request: Request, rows: "QuerySet[Any]") -> "QuerySet[Any]":
-    """Only the clouds that the token opens."""
-    clouds = tokens.scope(request.auth)
-    return rows if clouds is None else rows.filter(cloud__in=clouds)
-
-
-def opens(request: Request, cloud: str) -> bool:
-    clouds = tokens.scope(request.auth)
-    return clouds is None or cloud in clouds
-
-
-def paged(request: Request, page: Page, results: Sequence[Mapping[str, Any]]) -> Response:
+def page_response(request: Request, page: Page, results: object) -> Response:
     return Response(
         {
-            "next": link(request, page.next),
-            "previous": link(request, page.previous),
+            "next": page_link(request, page.next),
+            "previous": page_link(request, page.previous),
             "results": results,
         }
     )
 
 
-def link(request: Request, to: str | None) -> str | None:
-    if to is None:
+def page_link(request: Request, cursor_text: str | None) -> str | None:
+    if cursor_text is None:
         return None
     query = request.query_params.copy()
-    query["cursor"] = to
+    query["cursor"] = cursor_text
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

@@ -1,53 +1,53 @@
 """The rules of tags and of clouds; a disk's own rule stands on the disk."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
-from backups.api import describe, query
-from backups.api import serializers as shape
-from backups.api import volume_shapes as volume_shape
+from backups.api import describe, query_params, volume_serializers
+from backups.api.auth import may_open
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed
+from backups.api.json_values import utc_text
+from backups.api.serializers import validated
 from backups.edits import protection_rules, tokens
+from backups.edits.common import BadValue, Conflict
 from backups.edits.protection_rules import Shared
-from backups.edits.volume_edits import BadValue, Conflict
+from backups.models.rule import rule_values
 
-GRACE = 7200  # seconds, when a rule names none
+DEFAULT_GRACE_S = 7200
 
 
 class Rules(Call):
-    @extend_schema(operation_id="rules", responses=volume_shape.RulesSerializer)
+    @extend_schema(operation_id="rules", responses=volume_serializers.RulesSerializer)
     def get(self, request: Request) -> Response:
         """The rules set for tags and for clouds."""
-        query.only(request)
-        clouds = [one for one in protection_rules.of_clouds() if query.opens(request, one.name)]
-        return Response(
-            {
-                "tags": {one.name: _stored(one) for one in protection_rules.of_tags()},
-                "clouds": {one.name: _stored(one) for one in clouds},
-            }
-        )
+        query_params.allow_only(request)
+        tags = {}
+        for shared in protection_rules.of_tags():
+            tags[shared.name] = _stored(shared)
+        clouds = {}
+        for shared in protection_rules.of_clouds():
+            if may_open(request, shared.name):
+                clouds[shared.name] = _stored(shared)
+        return Response({"tags": tags, "clouds": clouds})
 
 
 class RuleOfTag(Call):
     @extend_schema(
         operation_id="rule_of_tag_set",
         parameters=[describe.IF_MATCH],
-        request=volume_shape.RuleSerializer,
+        request=volume_serializers.RuleSerializer,
         responses={204: None},
     )
     def put(self, request: Request, tag: str) -> Response:
         """The rule of every disk that carries the tag and has none of its own. `If-Match: 0`: only
         if there is none.
         """
-        return self._set(request, tag, rule(shape.read(volume_shape.RuleSerializer, request)))
+        return self._set(request, tag, rule_of_request(request))
 
     @extend_schema(
         operation_id="rule_of_tag_drop", parameters=[describe.IF_MATCH], responses={204: None}
@@ -56,30 +56,35 @@ class RuleOfTag(Call):
         """Take the rule of a tag away."""
         return self._set(request, tag, None)
 
-    def _set(self, request: Request, tag: str, wanted: Rule | None) -> Response:
-        query.only(request)
+    def _set(self, request: Request, tag: str, rule: Rule | None) -> Response:
+        query_params.allow_only(request)
         if tokens.scope(request.auth) is not None:
             raise PermissionDenied(
                 "The rule of a tag counts in every cloud, and this token opens some of them only."
             )
         try:
-            return _write(self, request, protection_rules.set_tag_rule, tag, wanted)
+            protection_rules.set_tag_rule(
+                tag, rule, actor=self.actor(request), version=if_match(request)
+            )
+        except Conflict as e:
+            raise Changed(f"{e} It is at version {e.version}.") from e
         except BadValue as e:
-            raise Unprocessed({e.word: [str(e)]}) from e
+            raise Unprocessed({e.field: [str(e)]}) from e
+        return Response(status=204)
 
 
 class RuleOfCloud(Call):
     @extend_schema(
         operation_id="rule_of_cloud_set",
         parameters=[describe.IF_MATCH],
-        request=volume_shape.RuleSerializer,
+        request=volume_serializers.RuleSerializer,
         responses={204: None},
     )
     def put(self, request: Request, cloud: str) -> Response:
         """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only if there is
         none.
         """
-        return self._set(request, cloud, rule(shape.read(volume_shape.RuleSerializer, request)))
+        return self._set(request, cloud, rule_of_request(request))
 
     @extend_schema(
         operation_id="rule_of_cloud_drop", parameters=[describe.IF_MATCH], responses={204: None}
@@ -88,46 +93,45 @@ class RuleOfCloud(Call):
         """Take the rule of a cloud away."""
         return self._set(request, cloud, None)
 
-    def _set(self, request: Request, cloud: str, wanted: Rule | None) -> Response:
-        query.only(request)
-        if not query.opens(request, cloud):
+    def _set(self, request: Request, cloud: str, rule: Rule | None) -> Response:
+        query_params.allow_only(request)
+        if not may_open(request, cloud):
             raise NotFound("This token does not open this cloud.")
         try:
-            return _write(self, request, protection_rules.set_cloud_rule, cloud, wanted)
+            protection_rules.set_cloud_rule(
+                cloud, rule, actor=self.actor(request), version=if_match(request)
+            )
+        except Conflict as e:
+            raise Changed(f"{e} It is at version {e.version}.") from e
         except BadValue as e:
             raise NotFound(str(e)) from e
+        return Response(status=204)
 
 
-def rule(data: Mapping[str, Any]) -> Rule:
-    """Raises Unprocessed, which names the word at fault."""
-    grace = data.get("grace_seconds", GRACE)
+def rule_of_request(request: Request) -> Rule:
+    """Raises ValidationError and Unprocessed."""
+    return rule_of_body(validated(volume_serializers.RuleSerializer, request))
+
+
+def rule_of_body(body: volume_serializers.RuleBody) -> Rule:
+    """Raises Unprocessed, which names the field at fault."""
+    grace = body.get("grace_seconds", DEFAULT_GRACE_S)
+    cron = body.get("cron")
+    period = body.get("period_seconds")
     try:
-        if data.get("cron") is not None:
-            return by_cron(cron=data["cron"], zone=data.get("zone") or "UTC", grace_seconds=grace)
-        if data.get("period_seconds") is None:
+        if cron is not None:
+            return by_cron(cron=cron, zone=body.get("zone") or "UTC", grace_seconds=grace)
+        if period is None:
             raise BadRule("period_seconds", "Write period_seconds, or cron.")
-        return by_period(period_seconds=data["period_seconds"], grace_seconds=grace)
+        return by_period(period_seconds=period, grace_seconds=grace)
     except BadRule as e:
-        raise Unprocessed({e.word: [str(e)]}) from e
+        raise Unprocessed({e.field: [str(e)]}) from e
 
 
-def _write(
-    call: Call, request: Request, setting: Callable[..., None], name: str, wanted: Rule | None
-) -> Response:
-    try:
-        setting(name, wanted, actor=call.actor(request), version=if_match(request))
-    except Conflict as e:
-        raise Changed(f"{e} It is at version {e.version}.") from e
-    return Response(status=204)
-
-
-def _stored(one: Shared) -> dict[str, Any]:
+def _stored(shared: Shared) -> dict[str, object]:
     return {
-        "period_seconds": int(one.rule.period.total_seconds()),
-        "grace_seconds": int(one.rule.grace.total_seconds()),
-        "cron": one.rule.cron,
-        "zone": one.rule.zone if one.rule.cron else None,
-        "version": one.version,
-        "set_at": shape.z(one.set_at),
-        "set_by": one.set_by,
+        **rule_values(shared.rule),
+        "version": shared.version,
+        "set_at": utc_text(shared.set_at),
+        "set_by": shared.set_by,
     }

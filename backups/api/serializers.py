@@ -2,65 +2,78 @@
 proves both equal.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from backups.api.given import Id, Many, Text, Verbatim
+from backups.api.strict_fields import (
+    BoundedListField,
+    StrictTextField,
+    StrictUUIDField,
+    VerbatimTextField,
+)
 from backups.models import Backup
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.first_few import MOST_NAMED, REST, count_of_rest
 from backups.query.public_fields import BACKUP_FIELDS
 
-TIMES = frozenset(
-    f.name for f in Backup._meta.concrete_fields if f.get_internal_type() == "DateTimeField"
-)
+# DRF makes all its fields of any type out of any type.
+AnyField = serializers.Field[Any, Any, Any, Any]
 
 
-class Strict(serializers.Serializer[Any]):
+# Docstrings of serializers go into the description of the API.
+class Serializer(serializers.Serializer[object]):
+    pass
+
+
+class StrictSerializer(Serializer):
     """A key that is not named here is refused."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (
-            unknown := [key for key in data if key not in self.fields]
-        ):
-            sentence = f"There is no such key. There are: {', '.join(self.fields)}."
-            errors = {key[:80]: [sentence] for key in unknown[:MOST_NAMED]}
-            if others := count_of_rest(len(unknown) - MOST_NAMED):
-                errors[REST] = [others]
-            raise serializers.ValidationError(errors)
+    def to_internal_value(self, data: object) -> object:
+        if isinstance(data, Mapping):
+            unknown = [key for key in data if key not in self.fields]
+            if unknown:
+                raise serializers.ValidationError(self._errors_of_unknown(unknown))
         return super().to_internal_value(data)
 
+    def _errors_of_unknown(self, keys: list[str]) -> dict[str, list[str]]:
+        sentence = f"There is no such key. There are: {', '.join(self.fields)}."
+        errors = {key[:80]: [sentence] for key in keys[:MOST_NAMED]}
+        others = count_of_rest(len(keys) - MOST_NAMED)
+        if others:
+            errors[REST] = [others]
+        return errors
 
-class Page(serializers.Serializer[Any]):
+
+class PageSerializer(Serializer):
     next = serializers.CharField(allow_null=True, help_text="Address of the next page.")
     previous = serializers.CharField(allow_null=True)
 
 
-def read(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The body of a request in this shape. Raises ValidationError."""
-    data = shape(data=request.data)
-    data.is_valid(raise_exception=True)
-    found: dict[str, Any] = data.validated_data
-    return found
+def validated(serializer_class: type[StrictSerializer], request: Request) -> Any:
+    """Returns the body of a request, of the type that stands beside the serializer. Raises
+    ValidationError.
+    """
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
+class ErrorSerializer(Serializer):
     http_status = serializers.IntegerField(allow_null=True)
     code = serializers.CharField(allow_null=True)
     message = serializers.CharField()
     since = serializers.DateTimeField()
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, AnyField]:
         return {"class": serializers.CharField(), **super().get_fields()}
 
 
-class LinkSerializer(serializers.Serializer[Any]):
+class LinkSerializer(Serializer):
     rel = serializers.CharField()
     href = serializers.CharField()
 
@@ -79,62 +92,77 @@ class BackupSerializer(serializers.ModelSerializer[Backup]):
         fields = BACKUP_FIELDS
 
 
-class BackupPage(Page):
+class BackupPageSerializer(PageSerializer):
     results = BackupSerializer(many=True)
 
 
-class NewBackupsSerializer(Strict):
-    cloud = Text(help_text="A configured one, as `/api/clouds/` names it.")
+class NewBackupsSerializer(StrictSerializer):
+    cloud = StrictTextField(help_text="A configured one, as `/api/clouds/` names it.")
     ids = serializers.ListField(
-        child=Verbatim(),
+        child=VerbatimTextField(),
         allow_empty=False,
         help_text="IDs or self-links, at most 10,000. Each text gets a verdict.",
     )
 
 
-class BackupEditSerializer(Strict):
-    note = Text(required=False, allow_blank=True, max_length=10_000)
-    tags = Many(required=False, child=Text(max_length=64), max_length=50)
+class NewBackups(TypedDict):
+    cloud: str
+    ids: list[str]
 
 
-class IdsSerializer(Strict):
-    ids = serializers.ListField(required=False, child=Id(), allow_empty=False)
+class BackupEditSerializer(StrictSerializer):
+    # Its validated data are `edits.backup_edits.BackupFields`.
+    note = StrictTextField(required=False, allow_blank=True, max_length=10_000)
+    tags = BoundedListField(required=False, child=StrictTextField(max_length=64), max_length=50)
+
+
+class IdsSerializer(StrictSerializer):
+    ids = serializers.ListField(required=False, child=StrictUUIDField(), allow_empty=False)
+
+
+class Ids(TypedDict, total=False):
+    ids: list[UUID]
 
 
 class RetagSerializer(IdsSerializer):
-    add = Many(required=False, child=Text(max_length=64), max_length=50)
-    remove = Many(required=False, child=Text(max_length=64), max_length=50)
+    add = BoundedListField(required=False, child=StrictTextField(max_length=64), max_length=50)
+    remove = BoundedListField(required=False, child=StrictTextField(max_length=64), max_length=50)
 
 
-class ChangedSerializer(serializers.Serializer[Any]):
+class Retag(Ids, total=False):
+    add: list[str]
+    remove: list[str]
+
+
+class ChangedSerializer(Serializer):
     changed = serializers.IntegerField()
 
 
-class UntrackedSerializer(serializers.Serializer[Any]):
+class UntrackedSerializer(Serializer):
     untracked = serializers.IntegerField()
 
 
 @extend_schema_field({})
-class AnyValue(serializers.JSONField):
-    """Whatever the word holds: text, number, list, null."""
+class AnyValueField(serializers.JSONField):
+    """Whatever the field holds: text, number, list, null."""
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(Serializer):
     word = serializers.CharField()
-    before = AnyValue()
-    after = AnyValue()
+    before = AnyValueField()
+    after = AnyValueField()
 
 
-class RevisionSerializer(serializers.Serializer[Any]):
+class RevisionSerializer(Serializer):
     at = serializers.DateTimeField()
     changes = ChangeSerializer(many=True)
 
 
-class RevisionPage(Page):
+class RevisionPageSerializer(PageSerializer):
     results = RevisionSerializer(many=True)
 
 
-class ListedSerializer(serializers.Serializer[Any]):
+class ListedSerializer(Serializer):
     id = serializers.UUIDField()
     name = serializers.CharField(allow_null=True)
     status = serializers.CharField(allow_null=True)
@@ -144,11 +172,11 @@ class ListedSerializer(serializers.Serializer[Any]):
     tracked = serializers.BooleanField()
 
 
-class ListedPage(Page):
+class ListedPageSerializer(PageSerializer):
     results = ListedSerializer(many=True)
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class StepSerializer(Serializer):
     step = serializers.CharField()
     outcome = serializers.ChoiceField(["ok", "failed", "not_tried"])
     detail = serializers.CharField()
@@ -156,7 +184,7 @@ class StepSerializer(serializers.Serializer[Any]):
     milliseconds = serializers.IntegerField(allow_null=True)
 
 
-class ConnectionTestSerializer(serializers.Serializer[Any]):
+class ConnectionTestSerializer(Serializer):
     cloud = serializers.CharField()
     at = serializers.DateTimeField()
     ok = serializers.BooleanField()
@@ -164,72 +192,22 @@ class ConnectionTestSerializer(serializers.Serializer[Any]):
     steps = StepSerializer(many=True)
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457: every 4xx and 5xx."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    errors = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField())
-    )
-
-
-class InvalidSerializer(serializers.Serializer[Any]):
+class InvalidSerializer(Serializer):
     value = serializers.CharField()
     reason = serializers.CharField()
 
 
-class AddedSerializer(serializers.Serializer[Any]):
+class AddedSerializer(Serializer):
     added = serializers.ListField(child=serializers.CharField())
     already_tracked = serializers.ListField(child=serializers.CharField())
     invalid = InvalidSerializer(many=True)
 
 
-class QueuedSerializer(serializers.Serializer[Any]):
+class QueuedSerializer(Serializer):
     queued = serializers.IntegerField()
 
 
-class RawSerializer(serializers.Serializer[Any]):
+class RawSerializer(Serializer):
     received_at = serializers.DateTimeField()
     http_status = serializers.IntegerField()
     body = serializers.DictField()
-
-
-def plain_backups(rows: Sequence[Mapping[str, Any]], words: Sequence[str]) -> list[dict[str, Any]]:
-    """`.values()` rows as JSON has them; a thousand of them at once, so only what needs it is
-    touched.
-    """
-    times = [word for word in words if word in TIMES]
-    found = []
-    for given in rows:
-        row = {word: given[word] for word in words}
-        if "id" in row:
-            row["id"] = str(row["id"])
-        for word in times:
-            value = row[word]
-            if value is not None:
-                row[word] = z(value)
-        found.append(row)
-    return found
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses made to dicts, and rows, as JSON has them: IDs as text, times with Z."""
-    if isinstance(value, datetime):
-        return z(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def z(value: datetime) -> str:
-    """UTC with Z; what the database gives is UTC already."""
-    return (
-        (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")
-    )

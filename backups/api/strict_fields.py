@@ -9,27 +9,27 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 
-class Text(serializers.CharField):
-    def to_internal_value(self, data: Any) -> str:
+class StrictTextField(serializers.CharField):
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("This is no text.")
         return super().to_internal_value(data)
 
 
 @extend_schema_field(str)
-class Verbatim(serializers.Field[Any, Any, Any, Any]):
+class VerbatimTextField(serializers.Field[str, object, str, object]):
     """Any text as it came: blank, long, with characters that cannot be stored."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("This is no text.")
         return data
 
 
-class Many(serializers.ListField):
+class BoundedListField(serializers.ListField):
     """A list that is counted before any of it is looked at."""
 
-    def to_internal_value(self, data: Any) -> list[Any]:
+    def to_internal_value(self, data: Any) -> list[object]:
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
             raise serializers.ValidationError(
                 f"{len(data):,} values; at most {self.max_length:,} are taken."
@@ -37,22 +37,22 @@ class Many(serializers.ListField):
         return super().to_internal_value(data)
 
 
-class Whole(serializers.IntegerField):
-    def to_internal_value(self, data: Any) -> int:
+class StrictIntegerField(serializers.IntegerField):
+    def to_internal_value(self, data: object) -> int:
         if isinstance(data, bool) or not isinstance(data, int | float):
             raise serializers.ValidationError("This is no whole number.")
         return super().to_internal_value(data)
 
 
-class Flag(serializers.BooleanField):
-    def to_internal_value(self, data: Any) -> bool:
+class StrictBooleanField(serializers.BooleanField):
+    def to_internal_value(self, data: object) -> bool:
         if not isinstance(data, bool):
             raise serializers.ValidationError("Write true or false.")
         return data
 
 
-class Id(serializers.UUIDField):
-    def to_internal_value(self, data: Any) -> UUID:
+class StrictUUIDField(serializers.UUIDField):
+    def to_internal_value(self, data: object) -> UUID:
         if not isinstance(data, str):
             raise serializers.ValidationError("This is no ID: a UUID has 32 hexadecimal digits.")
         return super().to_internal_value(data)

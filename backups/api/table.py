@@ -4,9 +4,8 @@ number of rows.
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -14,21 +13,26 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from backups.api import describe, query
-from backups.api import serializers as shape
+from backups.api import describe, query_params
 from backups.api.backups import tracked
 from backups.api.base import Call
+from backups.api.json_values import utc_text
 from backups.query.backups import BACKUPS
 from backups.query.cursor import read_cursor
+from backups.query.list_query import ListQuery
+from backups.query.order import Row
 from backups.query.page import Pages
 from backups.query.public_fields import BACKUP_FIELDS
 
-STEP = 1000  # rows of one query
+ROWS_PER_QUERY = 1000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take the cell for a formula
+Cell = str | int | float | None
 
 
 class CsvRenderer(BaseRenderer):
-    media_type, format, charset = "text/csv", "csv", "utf-8"
+    media_type = "text/csv"
+    format = "csv"
+    charset = "utf-8"
 
 
 class Table(Call):
@@ -42,16 +46,16 @@ class Table(Call):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All backups that match, one a line; the form that adds backups takes it back."""
-        wanted = query.selection(request, BACKUPS, ignored_keys=("fields",))
-        words = query.fields(request, BACKUP_FIELDS)
-        pages = Pages(BACKUPS, wanted, self.now, rows=tracked(request, self))
-        answer = StreamingHttpResponse(
-            _lines(pages, wanted, words), content_type="text/csv; charset=utf-8"
+        query = query_params.list_query(request, BACKUPS, ignored_keys=("fields",))
+        fields = query_params.selected_fields(request, BACKUP_FIELDS)
+        pages = Pages(BACKUPS, query, self.now, rows=tracked(request, self))
+        response = StreamingHttpResponse(
+            _chunks(pages, query, fields), content_type="text/csv; charset=utf-8"
         )
-        answer["Content-Disposition"] = (
+        response["Content-Disposition"] = (
             f'attachment; filename="backups-{self.now:%Y%m%dT%H%M%SZ}.csv"'
         )
-        return answer
+        return response
 
 
 class _Echo:
@@ -61,41 +65,37 @@ class _Echo:
         return text
 
 
-def _lines(pages: Pages, wanted: Any, words: Sequence[str]) -> Iterator[str]:
+def _chunks(pages: Pages, query: ListQuery, fields: Sequence[str]) -> Iterator[str]:
+    """Yields the header, then the lines of one query after the other."""
     writer = csv.writer(_Echo())
-    yield writer.writerow(words)
-    place = None
+    yield writer.writerow(fields)
+    cursor = None
     while True:
-        page = pages.page(place, STEP, *words)
-        yield "".join(writer.writerow(_cells(row, words)) for row in page.rows)
+        page = pages.page(cursor, ROWS_PER_QUERY, *fields)
+        yield "".join(writer.writerow(_cells(row, fields)) for row in page.rows)
         if page.next is None:
             return
-        place = read_cursor(page.next, BACKUPS, wanted)
+        cursor = read_cursor(page.next, BACKUPS, query)
 
 
-def _cells(row: Mapping[str, Any], words: Sequence[str]) -> list[Any]:
-    return [None if (value := row[word]) is None else cell(value) for word in words]
+def _cells(row: Row, fields: Sequence[str]) -> list[Cell]:
+    return [cell(row[field]) for field in fields]
 
 
-def cell(value: Any) -> Any:
-    """Text as a spreadsheet shows it and never runs it; null is empty, lists and objects are
-    JSON.
+def cell(value: object) -> Cell:
+    """Returns text as a spreadsheet shows it and never runs it; null is empty, lists and objects
+    are JSON.
     """
-    return _WRITERS.get(type(value), str)(value)
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value.startswith(DANGEROUS) else value
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-_WRITERS: Mapping[type, Callable[[Any], Any]] = {
-    str: _text,
-    bool: lambda value: "true" if value else "false",
-    datetime: shape.z,
-    **dict.fromkeys((int, float, type(None)), _same),
-    **dict.fromkeys((list, dict), json.dumps),
-}
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(DANGEROUS) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return str(value)

@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from limits import RateLimitItem, parse
@@ -20,10 +19,9 @@ from rest_framework.throttling import BaseThrottle
 from backups.models import ApiToken
 
 logger = logging.getLogger(__name__)
-AWAY_FOR = (
-    10  # seconds in which a Redis that did not answer is not asked again: it would slow every call
-)
-_away = {"until": 0.0}  # by the process's monotonic clock
+# A Redis that did not answer is not asked again for so long: it would slow every call.
+REDIS_AWAY_S = 10
+_redis_away = {"until": 0.0}  # by the process's monotonic clock
 
 
 class TokenThrottle(BaseThrottle):
@@ -31,36 +29,35 @@ class TokenThrottle(BaseThrottle):
     nobody.
     """
 
-    def allow_request(self, request: Request, view: Any) -> bool:
-        limit, who = _limit(settings.API_RATE), _who(request)
-        if time.monotonic() < _away["until"]:
+    def allow_request(self, request: Request, view: object) -> bool:
+        limit = _limit(settings.API_RATE)
+        who = _who(request)
+        if time.monotonic() < _redis_away["until"]:
             return True
         try:
-            good = _limiter(settings.REDIS_URL).hit(limit, who)
-            reset, left = _limiter(settings.REDIS_URL).get_window_stats(limit, who)
+            is_allowed = _limiter(settings.REDIS_URL).hit(limit, who)
+            window = _limiter(settings.REDIS_URL).get_window_stats(limit, who)
         except (StorageError, RedisError, OSError) as e:
-            logger.warning("calls are not counted for %d s: %s", AWAY_FOR, e)
-            _away["until"] = time.monotonic() + AWAY_FOR
+            logger.warning("calls are not counted for %d s: %s", REDIS_AWAY_S, e)
+            _redis_away["until"] = time.monotonic() + REDIS_AWAY_S
             return True
-        self._wait = max(1, math.ceil(reset - time.time()))
+        self._wait = max(1, math.ceil(window.reset_time - time.time()))
         request._request.rate_limit = {  # type: ignore[attr-defined]
             "RateLimit-Limit": str(limit.amount),
-            "RateLimit-Remaining": str(left),
+            "RateLimit-Remaining": str(window.remaining),
             "RateLimit-Reset": str(self._wait),
             "RateLimit-Policy": f"{limit.amount};w={limit.get_expiry()}",
         }
-        return bool(good)
+        return bool(is_allowed)
 
     def wait(self) -> float:
         return self._wait
 
 
 def _who(request: Request) -> str:
-    return (
-        f"token/{request.auth.pk}"
-        if isinstance(request.auth, ApiToken)
-        else f"user/{request.user.pk}"
-    )
+    if isinstance(request.auth, ApiToken):
+        return f"token/{request.auth.pk}"
+    return f"user/{request.user.pk}"
 
 
 @lru_cache

@@ -18,14 +18,11 @@ def docs(request: HttpRequest) -> HttpResponseBase:
     """A browser that is not signed in is sent to sign in, as by every page; a script gets its
     problem.
     """
-    is_script = "Authorization" in request.headers or "text/html" not in request.headers.get(
-        "Accept", ""
-    )
-    return (
-        DOCS(request)
-        if is_script or request.user.is_authenticated
-        else redirect_to_login(request.get_full_path())
-    )
+    takes_html = "text/html" in request.headers.get("Accept", "")
+    is_script = "Authorization" in request.headers or not takes_html
+    if is_script or request.user.is_authenticated:
+        return DOCS(request)
+    return redirect_to_login(request.get_full_path())
 
 
 urlpatterns = [

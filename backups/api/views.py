@@ -1,6 +1,6 @@
 """Saved views of the signed-in user: a name for the list's filters, columns and order."""
 
-from typing import Any, cast
+from typing import NotRequired, TypedDict, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -11,84 +11,89 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backups.api import query
+from backups.api import query_params
 from backups.api.base import Call
 from backups.api.errors import Unprocessed
-from backups.api.given import Flag, Text
-from backups.api.serializers import Strict, read
-from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
+from backups.api.serializers import Serializer, StrictSerializer, validated
+from backups.api.strict_fields import StrictBooleanField, StrictTextField
+from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, lasting_query, set_default
 from backups.models import SavedView
 from backups.query.backups import BACKUPS
 from backups.query.list_query import InvalidQuery, parse
 
+# Keys of the list's address that filter nothing.
+PAGE_KEYS = ("columns", "cursor", "live", "all", "view", "added")
 
-class ViewSerializer(serializers.Serializer[Any]):
+
+class ViewSerializer(Serializer):
     name = serializers.CharField()
     query = serializers.CharField(help_text="What follows the ? in the address of the list.")
     is_default = serializers.BooleanField(help_text="Is it what the bare list shows?")
 
 
-class NewViewSerializer(Strict):
-    query = Text(allow_blank=True, max_length=MAX_QUERY)
-    is_default = Flag(required=False)
+class NewViewSerializer(StrictSerializer):
+    query = StrictTextField(allow_blank=True, max_length=MAX_QUERY)
+    is_default = StrictBooleanField(required=False)
+
+
+class NewView(TypedDict):
+    query: str
+    is_default: NotRequired[bool]
 
 
 class Views(Call):
     @extend_schema(operation_id="views_list", responses=ViewSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Your saved views by name."""
-        query.only(request)
-        return Response([_shown(row) for row in _mine(request)])
+        query_params.allow_only(request)
+        return Response([_as_json(view) for view in _own_views(request)])
 
 
 class OneView(Call):
     @extend_schema(operation_id="view_save", request=NewViewSerializer, responses=ViewSerializer)
     def put(self, request: Request, name: str) -> Response:
         """Save a view, or change the one of this name."""
-        query.only(request)
-        data, mine = read(NewViewSerializer, request), _mine(request)
+        query_params.allow_only(request)
+        data: NewView = validated(NewViewSerializer, request)
+        views = _own_views(request)
         name = " ".join(name.replace("\x00", "").split())
         if not name or len(name) > MAX_NAME:
             raise Unprocessed({"name": [f"A view needs a name of at most {MAX_NAME} characters."]})
-        if mine.count() >= MOST and not mine.filter(name=name).exists():
+        if views.count() >= MOST and not views.filter(name=name).exists():
             raise Unprocessed({"name": [f"You have {MOST} views already: remove one first."]})
-        defaults = {"query": _checked(data["query"])}
-        row, _ = SavedView.objects.update_or_create(
-            user=cast(User, request.user), name=name, defaults=defaults
+        view, _ = SavedView.objects.update_or_create(
+            user=cast(User, request.user),
+            name=name,
+            defaults={"query": _checked(data["query"])},
         )
         if data.get("is_default"):
-            set_default(row)
+            set_default(view)
         elif "is_default" in data:
-            mine.filter(pk=row.pk).update(is_default=False)
-        return Response(_shown(mine.get(pk=row.pk)))
+            views.filter(pk=view.pk).update(is_default=False)
+        return Response(_as_json(views.get(pk=view.pk)))
 
     @extend_schema(operation_id="view_remove", responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
         """Remove a view; no backup is touched."""
-        query.only(request)
-        if not _mine(request).filter(name=name).delete()[0]:
+        query_params.allow_only(request)
+        if not _own_views(request).filter(name=name).delete()[0]:
             raise NotFound(f"You have no view called {name[:MAX_NAME]}.")
         return Response(status=204)
 
 
-def _mine(request: Request) -> "QuerySet[SavedView]":
+def _own_views(request: Request) -> QuerySet[SavedView]:
     return SavedView.objects.filter(user=cast(User, request.user)).order_by("name", "id")
 
 
 def _checked(text: str) -> str:
-    """The query as a view keeps it, when the list can be asked it. Raises Unprocessed."""
-    given = QueryDict(text)
+    """Returns the query as a view keeps it, when the list can be asked it. Raises Unprocessed."""
+    query = QueryDict(text)
     try:
-        parse(
-            given,
-            BACKUPS,
-            ignored_keys=("columns", "cursor", "live", "all", "view", "added"),
-            blank_is_any=True,
-        )
+        parse(query, BACKUPS, ignored_keys=PAGE_KEYS, blank_is_any=True)
     except InvalidQuery as e:
         raise Unprocessed({"query": list(e.errors.values())}) from e
-    return kept(given)
+    return lasting_query(query)
 
 
-def _shown(row: SavedView) -> dict[str, Any]:
-    return {"name": row.name, "query": row.query, "is_default": row.is_default}
+def _as_json(view: SavedView) -> dict[str, object]:
+    return {"name": view.name, "query": view.query, "is_default": view.is_default}

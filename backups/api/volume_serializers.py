@@ -1,16 +1,22 @@
-"""The shapes of disks and rules in the JSON API."""
+"""The serializers of disks and rules in the JSON API."""
 
-from typing import Any
+from datetime import datetime
+from typing import NotRequired, TypedDict
 
 from rest_framework import serializers
 
 from backups.analysis.protection import PROTECTIONS
-from backups.api.given import Flag, Many, Text, Whole
-from backups.api.overview_shapes import GrowthSerializer
-from backups.api.serializers import Page, Strict
+from backups.api.overview_serializers import GrowthSerializer
+from backups.api.serializers import AnyField, PageSerializer, Serializer, StrictSerializer
+from backups.api.strict_fields import (
+    BoundedListField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictTextField,
+)
 
 
-class RuleInForceSerializer(serializers.Serializer[Any]):
+class RuleInForceSerializer(Serializer):
     period_seconds = serializers.IntegerField()
     grace_seconds = serializers.IntegerField()
     cron = serializers.CharField(allow_null=True)
@@ -18,32 +24,32 @@ class RuleInForceSerializer(serializers.Serializer[Any]):
     tag = serializers.CharField(allow_null=True)
     sentence = serializers.CharField()
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, AnyField]:
         return {
             **super().get_fields(),
             "from": serializers.ChoiceField(["disk", "tag", "cloud", "default"]),
         }
 
 
-class ExemptSerializer(serializers.Serializer[Any]):
+class ExemptSerializer(Serializer):
     reason = serializers.CharField()
     until = serializers.DateTimeField(allow_null=True)
 
 
-class MemberSerializer(serializers.Serializer[Any]):
+class MemberSerializer(Serializer):
     id = serializers.UUIDField()
     kind = serializers.CharField()
     increment_mb = serializers.IntegerField(allow_null=True)
 
 
-class ChainSerializer(serializers.Serializer[Any]):
+class ChainSerializer(Serializer):
     started_at = serializers.DateTimeField(allow_null=True)
     start_tracked = serializers.BooleanField()
     chain_size_mb = serializers.IntegerField(allow_null=True)
     members = MemberSerializer(many=True)
 
 
-class VolumeSerializer(serializers.Serializer[Any]):
+class VolumeSerializer(Serializer):
     cloud = serializers.CharField()
     volume_id = serializers.CharField()
     name = serializers.CharField(allow_null=True)
@@ -69,40 +75,67 @@ class VolumeDetailSerializer(VolumeSerializer):
     growth = GrowthSerializer()
 
 
-class VolumePage(Page):
+class VolumePageSerializer(PageSerializer):
     results = VolumeSerializer(many=True)
 
 
-class NewVolumeSerializer(Strict):
-    cloud = Text()
-    volume_id = Text(max_length=255)
-    label = Text(required=False, allow_null=True, max_length=255)  # type: ignore[assignment]
+class NewVolumeSerializer(StrictSerializer):
+    cloud = StrictTextField()
+    volume_id = StrictTextField(max_length=255)
+    label = StrictTextField(required=False, allow_null=True, max_length=255)  # type: ignore[assignment]
 
 
-class RuleSerializer(Strict):
+class NewVolume(TypedDict):
+    cloud: str
+    volume_id: str
+    label: NotRequired[str | None]
+
+
+class RuleSerializer(StrictSerializer):
     """A period, or a cron expression in a zone; two hours of grace without `grace_seconds`."""
 
-    period_seconds = Whole(required=False, min_value=60, max_value=316_224_000)
-    cron = Text(required=False, max_length=100)
-    zone = Text(required=False, max_length=64)
-    grace_seconds = Whole(required=False, min_value=0, max_value=316_224_000)
+    period_seconds = StrictIntegerField(required=False, min_value=60, max_value=316_224_000)
+    cron = StrictTextField(required=False, max_length=100)
+    zone = StrictTextField(required=False, max_length=64)
+    grace_seconds = StrictIntegerField(required=False, min_value=0, max_value=316_224_000)
 
 
-class ExemptionSerializer(Strict):
-    reason = Text(max_length=10_000)
+class RuleBody(TypedDict, total=False):
+    period_seconds: int
+    cron: str
+    zone: str
+    grace_seconds: int
+
+
+class ExemptionSerializer(StrictSerializer):
+    reason = StrictTextField(max_length=10_000)
     until = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class VolumeEditSerializer(Strict):
-    label = Text(required=False, allow_null=True, allow_blank=True, max_length=255)  # type: ignore[assignment]
-    note = Text(required=False, allow_blank=True, max_length=10_000)
-    tags = Many(required=False, child=Text(max_length=64), max_length=50)
-    follow = Flag(required=False, allow_null=True)
+class Exemption(TypedDict):
+    reason: str
+    until: NotRequired[datetime | None]
+
+
+class VolumeEditSerializer(StrictSerializer):
+    label = StrictTextField(required=False, allow_null=True, allow_blank=True, max_length=255)  # type: ignore[assignment]
+    note = StrictTextField(required=False, allow_blank=True, max_length=10_000)
+    tags = BoundedListField(required=False, child=StrictTextField(max_length=64), max_length=50)
+    follow = StrictBooleanField(required=False, allow_null=True)
     rule = RuleSerializer(required=False, allow_null=True)
     exempt = ExemptionSerializer(required=False, allow_null=True)
 
 
-class StoredRuleSerializer(serializers.Serializer[Any]):
+class VolumeEdit(TypedDict, total=False):
+    label: str | None
+    note: str
+    tags: list[str]
+    follow: bool | None
+    rule: RuleBody | None
+    exempt: Exemption | None
+
+
+class StoredRuleSerializer(Serializer):
     period_seconds = serializers.IntegerField()
     grace_seconds = serializers.IntegerField()
     cron = serializers.CharField(allow_null=True)
@@ -112,6 +145,6 @@ class StoredRuleSerializer(serializers.Serializer[Any]):
     set_by = serializers.CharField()
 
 
-class RulesSerializer(serializers.Serializer[Any]):
+class RulesSerializer(Serializer):
     tags = serializers.DictField(child=StoredRuleSerializer())
     clouds = serializers.DictField(child=StoredRuleSerializer())

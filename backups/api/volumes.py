@@ -1,28 +1,29 @@
 """Disks: the list, one of them, registering one by hand."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Value, When
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backups.api import describe, query
-from backups.api import serializers as shape
-from backups.api import volume_shapes as volume_shape
+from backups.api import describe, query_params, volume_serializers
+from backups.api.auth import may_open, visible
 from backups.api.backups import if_match
-from backups.api.base import Call
+from backups.api.base import Call, edit_etag
 from backups.api.errors import Changed, Unprocessed
-from backups.api.rules import rule
+from backups.api.json_values import listed_attributes
+from backups.api.rules import rule_of_body
+from backups.api.serializers import validated
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
+from backups.edits.common import BadValue, Conflict, clean_tags
 from backups.models import Volume
+from backups.models.volume import VolumeQuerySet
 from backups.query.page import Pages
+from backups.query.public_fields import VOLUME_DETAIL_FIELDS, VOLUME_FIELDS
 from backups.query.volumes import VOLUMES
-from backups.reports.conditional import etag
 from backups.reports.volumes import volume_detail, volume_states
 
 MOST_VOLUMES = 500  # of one page: each brings its chains along
@@ -31,118 +32,127 @@ MOST_VOLUMES = 500  # of one page: each brings its chains along
 class Volumes(Call):
     @extend_schema(
         operation_id="volumes_list",
-        parameters=describe.page_of(VOLUMES, fields=False, most=MOST_VOLUMES),
-        responses=volume_shape.VolumePage,
+        parameters=describe.page_of(VOLUMES, has_fields=False, max_limit=MOST_VOLUMES),
+        responses=volume_serializers.VolumePageSerializer,
     )
     def get(self, request: Request) -> Response:
         """Disks in cursor pages, each with its protection and its chains."""
-        wanted = query.selection(request, VOLUMES, ignored_keys=("limit", "cursor"))
-        rows: QuerySet[Volume] = query.scoped(request, Volume.objects.with_protection(self.now))
-        pages = Pages(VOLUMES, wanted, self.now, rows=rows)
-        place = query.cursor(request, VOLUMES, wanted)
-        page = pages.page(place, query.limit(request, most=MOST_VOLUMES), "pk")
-        ids = [row["pk"] for row in page.rows]
-        ranked = Case(
-            *[When(pk=pk, then=Value(n)) for n, pk in enumerate(ids)], output_field=IntegerField()
-        )
-        volumes = (
-            Volume.objects.filter(pk__in=ids).order_by(ranked) if ids else Volume.objects.none()
-        )
-        return query.paged(
-            request, page, [shape.plain(asdict(one)) for one in volume_states(volumes, self.now)]
-        )
+        query = query_params.list_query(request, VOLUMES, ignored_keys=("limit", "cursor"))
+        rows = visible(request, Volume.objects.with_protection(self.now))
+        pages = Pages(VOLUMES, query, self.now, rows=rows)
+        cursor = query_params.cursor(request, VOLUMES, query)
+        limit = query_params.limit(request, max_limit=MOST_VOLUMES)
+        page = pages.page(cursor, limit, "pk")
+        volumes = _in_order([row["pk"] for row in page.rows])
+        states = volume_states(volumes, self.now)
+        results = [listed_attributes(state, VOLUME_FIELDS) for state in states]
+        return query_params.page_response(request, page, results)
 
     @extend_schema(
         operation_id="volume_register",
-        request=volume_shape.NewVolumeSerializer,
+        request=volume_serializers.NewVolumeSerializer,
         responses={
-            201: volume_shape.VolumeDetailSerializer,
-            200: volume_shape.VolumeDetailSerializer,
+            201: volume_serializers.VolumeDetailSerializer,
+            200: volume_serializers.VolumeDetailSerializer,
         },
     )
     def post(self, request: Request) -> Response:
         """Make a disk known by hand, before it has any backup; 200 when it is known already."""
-        query.only(request)
-        data = shape.read(volume_shape.NewVolumeSerializer, request)
-        cloud, volume_id = data["cloud"], data["volume_id"]
-        if not query.opens(request, cloud):
+        query_params.allow_only(request)
+        data: volume_serializers.NewVolume = validated(
+            volume_serializers.NewVolumeSerializer, request
+        )
+        cloud = data["cloud"]
+        volume_id = data["volume_id"]
+        if not may_open(request, cloud):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
-            new = volume_edits.register(
+            is_new = volume_edits.register(
                 cloud, volume_id, label=data.get("label"), actor=self.actor(request)
             )
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
-        except volume_edits.BadValue as e:
-            raise Unprocessed({e.word: [str(e)]}) from e
-        return Response(_one(request, self, cloud, volume_id), status=201 if new else 200)
+        except BadValue as e:
+            raise Unprocessed({e.field: [str(e)]}) from e
+        answer = _detail(request, self, cloud, volume_id)
+        return Response(answer, status=201 if is_new else 200)
 
 
 class OneVolume(Call):
-    def tag(self, request: Request) -> str:
+    def version_tag(self, request: Request) -> str:
         rows = Volume.objects.filter(cloud=self.kwargs["cloud"], volume_id=self.kwargs["volume_id"])
-        version = rows.values_list("version", flat=True).first()
-        return f'"{version}-{etag(request, self.now, request.get_full_path())[1:]}'
+        return edit_etag(self, request, rows.values_list("version", flat=True).first())
 
-    @extend_schema(operation_id="volume", responses=volume_shape.VolumeDetailSerializer)
+    @extend_schema(operation_id="volume", responses=volume_serializers.VolumeDetailSerializer)
     def get(self, request: Request, cloud: str, volume_id: str) -> Response:
         """One disk with its chains and who set what."""
-        query.only(request)
-        return Response(_one(request, self, cloud, volume_id))
+        query_params.allow_only(request)
+        return Response(_detail(request, self, cloud, volume_id))
 
     @extend_schema(
         operation_id="volume_edit",
         parameters=[describe.IF_MATCH],
-        request=volume_shape.VolumeEditSerializer,
-        responses=volume_shape.VolumeDetailSerializer,
+        request=volume_serializers.VolumeEditSerializer,
+        responses=volume_serializers.VolumeDetailSerializer,
     )
     def patch(self, request: Request, cloud: str, volume_id: str) -> Response:
         """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption or a
         choice away.
         """
-        query.only(request)
-        _one(request, self, cloud, volume_id)
-        data = shape.read(volume_shape.VolumeEditSerializer, request)
+        query_params.allow_only(request)
+        _detail(request, self, cloud, volume_id)
+        data: volume_serializers.VolumeEdit = validated(
+            volume_serializers.VolumeEditSerializer, request
+        )
         version = if_match(request)
         try:
             columns = _columns(data, self)
             volume_edits.change(
                 [(cloud, volume_id)], columns, actor=self.actor(request), version=version
             )
-        except volume_edits.Conflict as e:
+        except Conflict as e:
             raise Changed(f"{e} It is at version {e.version}.") from e
-        except volume_edits.BadValue as e:
-            raise Unprocessed({e.word: [str(e)]}) from e
-        return Response(_one(request, self, cloud, volume_id))
+        except BadValue as e:
+            raise Unprocessed({e.field: [str(e)]}) from e
+        return Response(_detail(request, self, cloud, volume_id))
 
 
-def _columns(data: Mapping[str, Any], call: Call) -> dict[str, Any]:
-    """What a PATCH sets, by column. Raises BadValue and Unprocessed."""
-    found: dict[str, Any] = {}
+def _in_order(ids: list[int]) -> VolumeQuerySet:
+    """Returns these disks in this order."""
+    if not ids:
+        return Volume.objects.none()
+    places = [When(pk=pk, then=Value(number)) for number, pk in enumerate(ids)]
+    return Volume.objects.filter(pk__in=ids).order_by(Case(*places, output_field=IntegerField()))
+
+
+def _columns(data: volume_serializers.VolumeEdit, call: Call) -> Mapping[str, object]:
+    """Returns what a PATCH sets, by column. Raises BadValue and Unprocessed."""
+    columns: dict[str, object] = {}
     if "label" in data:
-        found["label"] = volume_edits.text("label", data["label"] or "", most=255) or None
+        columns["label"] = volume_edits.clean_label(data["label"])
     if "note" in data:
-        found["note"] = volume_edits.text("note", data["note"], most=volume_edits.LONGEST_TEXT)
+        columns["note"] = volume_edits.clean_note(data["note"])
     if "tags" in data:
-        found["tags"] = volume_edits.clean_tags(data["tags"])
+        columns["tags"] = clean_tags(data["tags"])
     if "follow" in data:
-        found["follow"] = data["follow"]
+        columns["follow"] = data["follow"]
     if "rule" in data:
-        found |= volume_edits.rule_columns(None if data["rule"] is None else rule(data["rule"]))
+        rule = data["rule"]
+        columns |= volume_edits.rule_columns(None if rule is None else rule_of_body(rule))
     if "exempt" in data:
-        given = data["exempt"]
-        none = {"exempt_reason": None, "exempt_until": None}
-        found |= (
-            volume_edits.exempt_columns(given["reason"], given.get("until"), call.now)
-            if given
-            else none
-        )
-    return found
+        exemption = data["exempt"]
+        if exemption is None:
+            columns |= volume_edits.NOT_EXEMPT
+        else:
+            columns |= volume_edits.exempt_columns(
+                exemption["reason"], exemption.get("until"), call.now
+            )
+    return columns
 
 
-def _one(request: Request, call: Call, cloud: str, volume_id: str) -> dict[str, Any]:
-    found = volume_detail(cloud, volume_id, call.now) if query.opens(request, cloud) else None
-    if found is None:
+def _detail(request: Request, call: Call, cloud: str, volume_id: str) -> dict[str, object]:
+    """Raises NotFound, also for what lies in a cloud that the token does not open."""
+    detail = volume_detail(cloud, volume_id, call.now) if may_open(request, cloud) else None
+    if detail is None:
         raise NotFound(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")
-    words: dict[str, Any] = shape.plain(asdict(found))
-    return words
+    return listed_attributes(detail, VOLUME_DETAIL_FIELDS)

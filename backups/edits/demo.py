@@ -8,20 +8,19 @@ from django.db import transaction
 
 from backups.analysis.rules import by_cron
 from backups.edits import protection_rules, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Edit, Volume
 
-EXEMPT, UNFOLLOWED, ASKED, TAGGED = (
-    "analytics-sandbox",
-    "new-service-01",
-    "legacy-app-01",
-    "db-prod-01-data",
-)
+EXEMPT = "analytics-sandbox"
+UNFOLLOWED = "new-service-01"
+ANNOTATED = "legacy-app-01"
+TAGGED = "db-prod-01-data"
+_HOUR_S = 3600
 
 
 def furnish(now: datetime) -> bool:
     """Once: when the list of disks has named them, and while nobody has set anything."""
-    names = (EXEMPT, UNFOLLOWED, ASKED, TAGGED)
+    names = (EXEMPT, UNFOLLOWED, ANNOTATED, TAGGED)
     rows = Volume.objects.filter(name__in=names).values_list("name", "cloud", "volume_id")
     volumes = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}
     if len(volumes) < len(names) or Edit.objects.exists():
@@ -33,9 +32,9 @@ def furnish(now: datetime) -> bool:
         )
         volume_edits.set_follow(volumes[UNFOLLOWED], False, actor=actor)
         volume_edits.set_note(
-            volumes[ASKED], "Its owner was asked whether anybody still needs it.", actor=actor
+            volumes[ANNOTATED], "Its owner was asked whether anybody still needs it.", actor=actor
         )
         volume_edits.set_tags(volumes[TAGGED], ["production"], actor=actor)
-        nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * 3600)
+        nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * _HOUR_S)
         protection_rules.set_tag_rule("production", nightly, actor=actor)
     return True

@@ -5,21 +5,20 @@ and when.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from backups.analysis.rules import Rule
 from backups.derived import queue
-from backups.edits.volume_edits import (
+from backups.edits.common import (
     LONGEST_TAG,
     Actor,
     BadValue,
     Conflict,
-    check_cloud,
-    rule_columns,
-    text,
+    clean_text,
+    ensure_cloud,
 )
+from backups.edits.volume_edits import rule_columns
 from backups.models import CloudRule, TagRule, Volume
 from backups.models.rule import SharedRule
 
@@ -36,18 +35,18 @@ class Shared:
 
 
 def of_tags() -> list[Shared]:
-    return _all(TagRule, "tag")
+    return _all(TagRule)
 
 
 def of_clouds() -> list[Shared]:
-    return _all(CloudRule, "cloud_id")
+    return _all(CloudRule)
 
 
 def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
-    """The rule of every disk that carries the tag and has no own one; None takes it away. Raises
-    BadValue, Conflict.
+    """Sets the rule of every disk that carries the tag and has no own one; None takes it away.
+    Raises BadValue, Conflict.
     """
-    name = text("tag", tag, most=LONGEST_TAG)
+    name = clean_text("tag", tag, max_length=LONGEST_TAG)
     if not name:
         raise BadValue("tag", "Write the tag.")
     tagged = Volume.objects.filter(tagged__tag=name)
@@ -61,40 +60,42 @@ def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | No
 def set_cloud_rule(
     cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None
 ) -> None:
-    """The rule of every disk of a cloud that has no nearer one; None takes it away. Raises
+    """Sets the rule of every disk of a cloud that has no nearer one; None takes it away. Raises
     BadValue, Conflict.
     """
-    check_cloud(cloud)
+    ensure_cloud(cloud)
     with transaction.atomic():
         _set(CloudRule, {"cloud_id": cloud}, rule, actor, version)
         queue.mark_all(Volume.objects.filter(cloud=cloud), actor.now)
     queue.derive_due(cloud, actor.now)
 
 
-def _all(model: type[TagRule] | type[CloudRule], name: str) -> list[Shared]:
+def _all(model: type[TagRule] | type[CloudRule]) -> list[Shared]:
+    shared = []
     rows = model._default_manager.filter(rule_period_seconds__isnull=False).order_by("pk")
-    return [
-        Shared(getattr(row, name), rule, row.version, row.set_at, row.set_by)
-        for row in rows
-        if (rule := Rule.from_columns(row)) is not None
-    ]
+    for row in rows:
+        rule = row.own_rule
+        if rule is not None:
+            shared.append(Shared(str(row.pk), rule, row.version, row.set_at, row.set_by))
+    return shared
 
 
 def _set(
     model: type[TagRule] | type[CloudRule],
-    key: Mapping[str, Any],
+    key: Mapping[str, str],
     rule: Rule | None,
     actor: Actor,
     version: int | None,
 ) -> None:
-    """Version 0 says that there was none."""
-    made = {"set_at": actor.now, "set_by": actor.by}
-    model._default_manager.get_or_create(**key, defaults=made)
+    """Writes the rule of one tag or cloud, if it is another one. Version 0 says that there was
+    none.
+    """
+    set_now = {"set_at": actor.now, "set_by": actor.by}
+    model._default_manager.get_or_create(**key, defaults=set_now)
     rows = model._default_manager.filter(**key)
     row: SharedRule = rows.select_for_update(of=("self",), no_key=True).get()
-    there = row.version if row.is_set else 0
-    if version is not None and version != there:
-        raise Conflict(there, row.set_by)
-    values = rule_columns(rule)
-    if row.rule_columns() != values:
-        rows.update(**values, **made, version=row.version + 1)
+    current_version = 0 if row.own_rule is None else row.version
+    if version is not None and version != current_version:
+        raise Conflict(current_version, row.set_by)
+    if row.own_rule != rule:
+        rows.update(**rule_columns(rule), **set_now, version=row.version + 1)

@@ -6,25 +6,26 @@ from django.http import QueryDict
 from backups.models import SavedView
 
 MOST = 50  # views of one account: more is no help to anybody
-MAX_NAME, MAX_QUERY = 60, 4000
+MAX_NAME = 60  # characters
+MAX_QUERY = 4000  # characters
 PASSING = ("cursor", "live", "all", "view", "added")  # of the moment, not of a view
 
 
-def kept(query: QueryDict) -> str:
-    """What a view keeps of a list's address."""
-    rest = query.copy()
-    for word in PASSING:
-        rest.pop(word, None)
-    for word in list(rest):
-        if values := [value for value in rest.getlist(word) if value]:
-            rest.setlist(word, values)
-        else:
-            del rest[word]
-    return rest.urlencode()
+def lasting_query(query: QueryDict) -> str:
+    """Returns the part of a list's address that a view keeps."""
+    lasting = QueryDict(mutable=True)
+    for key, values in query.lists():
+        filled = [value for value in values if value]
+        if key not in PASSING and filled:
+            lasting.setlist(key, filled)
+    return lasting.urlencode()
 
 
 def set_default(view: SavedView) -> None:
-    """Two at once: the constraint lets one win, and either is what somebody asked for."""
+    """Makes this the only default view of its account.
+
+    Of two at once the constraint lets one win, and either is what somebody asked for.
+    """
     try:
         with transaction.atomic():
             SavedView.objects.filter(user_id=view.user_id, is_default=True).update(is_default=False)

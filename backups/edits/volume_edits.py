@@ -3,25 +3,33 @@ counts at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
 
 from django.db import transaction
 from django.db.models import F
 
 from backups.analysis.rules import Rule
-from backups.clouds import registry
 from backups.derived import volumes
-from backups.models import Cloud, Edit, Volume, VolumeTag
-from backups.models.rule import RuleColumns
+from backups.edits.common import (
+    LONGEST_TEXT,
+    Actor,
+    BadValue,
+    Conflict,
+    clean_tags,
+    clean_text,
+    ensure_cloud,
+)
+from backups.models import Edit, Volume, VolumeTag
+from backups.models.rule import RuleColumns, columns_of_rule
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 from backups.vbs.ids import normal, why_no_id
 
-MOST_TAGS, LONGEST_TAG, LONGEST_TEXT = 50, 64, 10_000
-_COLUMNS = {  # what a person calls it → the columns that hold it
+LONGEST_LABEL = 255  # characters
+# What a person sets, with the columns that hold it. The history keeps entries by these names.
+_COLUMNS_OF_FIELD = {
     "label": ("label",),
     "note": ("note",),
     "tags": ("tags",),
@@ -29,41 +37,13 @@ _COLUMNS = {  # what a person calls it → the columns that hold it
     "exempt": ("exempt_reason", "exempt_until"),
     "rule": RuleColumns.RULE,
 }
+NOT_EXEMPT: Mapping[str, object] = {"exempt_reason": None, "exempt_until": None}
 VolumeKey = tuple[str, str]  # cloud, volume_id
-Values = Mapping[str, Any]  # by column
+ColumnValues = Mapping[str, object]
 
 
 class UnknownVolume(LookupError):
     """No such disk is known; the text is a sentence."""
-
-
-class BadValue(ValueError):
-    """`word` is the one at fault; the text is a sentence."""
-
-    def __init__(self, word: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.word = word
-
-
-class Conflict(Exception):
-    """Somebody else changed it meanwhile; nothing was written. `version` is the one that is there
-    now.
-    """
-
-    def __init__(self, version: int, by: str | None) -> None:
-        super().__init__(
-            f"{by or 'Somebody'} changed this meanwhile: look at what is there now, then save "
-            "again."
-        )
-        self.version = version
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who changes something, and when."""
-
-    by: str
-    now: datetime
 
 
 def set_rule(
@@ -86,7 +66,7 @@ def exempt(
 
 
 def end_exemption(keys: Sequence[VolumeKey], *, actor: Actor, version: int | None = None) -> int:
-    return change(keys, {"exempt_reason": None, "exempt_until": None}, actor=actor, version=version)
+    return change(keys, NOT_EXEMPT, actor=actor, version=version)
 
 
 def set_follow(
@@ -99,17 +79,13 @@ def set_follow(
 def set_label(
     keys: Sequence[VolumeKey], label: str | None, *, actor: Actor, version: int | None = None
 ) -> int:
-    return change(
-        keys, {"label": text("label", label or "", most=255) or None}, actor=actor, version=version
-    )
+    return change(keys, {"label": clean_label(label)}, actor=actor, version=version)
 
 
 def set_note(
     keys: Sequence[VolumeKey], note: str, *, actor: Actor, version: int | None = None
 ) -> int:
-    return change(
-        keys, {"note": text("note", note, most=LONGEST_TEXT)}, actor=actor, version=version
-    )
+    return change(keys, {"note": clean_note(note)}, actor=actor, version=version)
 
 
 def set_tags(
@@ -121,200 +97,180 @@ def set_tags(
 def add_tags(
     keys: Sequence[VolumeKey], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor
 ) -> int:
-    """Put tags on and take tags off, leaving the others; nothing of anybody's is lost, so no
+    """Puts tags on and takes tags off, leaving the others; nothing of anybody's is lost, so no
     version is asked for.
     """
     added = clean_tags(add)
 
-    def retagged(row: Volume) -> Values:
-        kept = [tag for tag in row.tags if tag not in remove]
-        return {"tags": clean_tags([*kept, *added])}
+    def retagged(row: Volume) -> ColumnValues:
+        remaining = [tag for tag in row.tags if tag not in remove]
+        return {"tags": clean_tags([*remaining, *added])}
 
     return change(keys, retagged, actor=actor)
 
 
 def change(
     keys: Sequence[VolumeKey],
-    columns: Values | Callable[[Volume], Values],
+    columns: ColumnValues | Callable[[Volume], ColumnValues],
     *,
     actor: Actor,
     version: int | None = None,
 ) -> int:
-    """Write columns of these disks in one transaction; how many really changed. Raises UnknownDisk
-    and Conflict.
+    """Writes columns of these disks in one transaction. Returns how many really changed. Raises
+    UnknownVolume and Conflict.
+
+    `columns`: the same values for all disks, or a function that gives those of each.
     """
     changed: dict[str, list[str]] = {}
     with transaction.atomic():
-        for cloud, some in groupby(sorted(set(keys)), key=lambda key: key[0]):
-            ids = [volume_id for _, volume_id in some]
+        for cloud, keys_of_cloud in groupby(sorted(set(keys)), key=itemgetter(0)):
+            ids = [volume_id for _, volume_id in keys_of_cloud]
+            changed[cloud] = []
             for batch in in_batches(ids):
-                changed.setdefault(cloud, []).extend(_change(cloud, batch, columns, actor, version))
+                changed[cloud] += _change(cloud, batch, columns, actor, version)
     are_followed = not callable(columns) and columns.get("follow") is True
     for cloud, ids in changed.items():
         if ids and are_followed:
             volumes.request_sweep(cloud, actor.now)
         volumes.derive(cloud, ids, actor.now)
-    return sum(map(len, changed.values()))
+    return sum(len(ids) for ids in changed.values())
 
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
-    """Make a disk known by hand; was it new? Raises BadValue."""
-    check_cloud(cloud)
+    """Makes a disk known by hand. Returns whether it was new. Raises BadValue."""
+    ensure_cloud(cloud)
     volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
-        row, new = Volume.objects.get_or_create(
+        row, is_new = Volume.objects.get_or_create(
             cloud_id=cloud,
             volume_id=volume_id,
             defaults={"first_seen_at": actor.now, "derive_at": actor.now},
         )
-        if new:
+        if is_new:
             Edit.objects.create(
                 volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id
             )
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
-    if new:
+    if is_new:
         volumes.request_sweep(cloud, actor.now)
     volumes.derive(cloud, [volume_id], actor.now)
-    return new
+    return is_new
 
 
 def clean_volume_id(value: str) -> str:
-    """Without blanks around, a UUID in lower case. Raises BadValue for what cannot be the ID of a
-    disk.
+    """Returns it without blanks around, a UUID in lower case. Raises BadValue for what cannot be
+    the ID of a disk.
     """
-    given = value.strip()
-    if not given:
+    text = value.strip()
+    if not text:
         raise BadValue("volume_id", "Write the ID of the disk.")
-    if why := why_no_id(given):
-        raise BadValue("volume_id", f"“{given[:80]}” is no ID of a disk: {why}.")
-    return normal(given)
+    reason = why_no_id(text)
+    if reason:
+        raise BadValue("volume_id", f"“{text[:80]}” is no ID of a disk: {reason}.")
+    return normal(text)
 
 
-def rule_columns(rule: Rule | None) -> dict[str, Any]:
-    if rule is None:
-        return dict.fromkeys(RuleColumns.RULE)
-    period, grace = int(rule.period.total_seconds()), int(rule.grace.total_seconds())
-    return dict(
-        zip(
-            RuleColumns.RULE,
-            (period, grace, rule.cron, rule.zone if rule.cron else None),
-            strict=True,
-        )
-    )
+def clean_label(label: str | None) -> str | None:
+    """Returns None for a label that holds nothing. Raises BadValue."""
+    return clean_text("label", label or "", max_length=LONGEST_LABEL) or None
 
 
-def exempt_columns(reason: str, until: datetime | None, now: datetime) -> dict[str, Any]:
+def clean_note(note: str) -> str:
     """Raises BadValue."""
-    given = text("exempt", reason, most=LONGEST_TEXT)
-    if not given:
+    return clean_text("note", note, max_length=LONGEST_TEXT)
+
+
+def rule_columns(rule: Rule | None) -> ColumnValues:
+    return RuleColumns.NO_RULE if rule is None else columns_of_rule(rule)
+
+
+def exempt_columns(reason: str, until: datetime | None, now: datetime) -> ColumnValues:
+    """Raises BadValue."""
+    cleaned = clean_text("exempt", reason, max_length=LONGEST_TEXT)
+    if not cleaned:
         raise BadValue("exempt", "Say why it needs no backup.")
     if until is not None and until <= now:
         raise BadValue("exempt", "The end of the exemption has passed already.")
-    return {"exempt_reason": given, "exempt_until": until}
-
-
-def clean_tags(tags: Sequence[str]) -> list[str]:
-    """Each once, without blanks around, in order of code points. Raises BadValue."""
-    found = sorted({name for tag in tags if (name := text("tags", tag, most=LONGEST_TAG))})
-    if len(found) > MOST_TAGS:
-        raise BadValue("tags", f"At most {MOST_TAGS} tags.")
-    return found
-
-
-def text(word: str, value: str, *, most: int) -> str:
-    """Without blanks around; what no database holds, or is too long, is refused. Raises
-    BadValue.
-    """
-    given = value.strip()
-    if len(given) > most:
-        raise BadValue(word, f"At most {most:,} characters.")
-    if "\x00" in given or any("\ud800" <= c <= "\udfff" for c in given):
-        raise BadValue(word, "It holds a character that cannot be stored.")
-    return given
-
-
-def check_cloud(cloud: str) -> None:
-    """Raises BadValue."""
-    if cloud in registry.configured():
-        Cloud.objects.get_or_create(name=cloud)
-    elif not Cloud.objects.filter(name=cloud).exists():
-        raise BadValue("cloud", f"“{cloud[:80]}” is no cloud that is known here.")
+    return {"exempt_reason": cleaned, "exempt_until": until}
 
 
 def _change(
     cloud: str,
     ids: Sequence[str],
-    columns: Values | Callable[[Volume], Values],
+    columns: ColumnValues | Callable[[Volume], ColumnValues],
     actor: Actor,
     version: int | None,
 ) -> list[str]:
-    """Those of these disks that really changed; they are marked to be derived."""
-    found = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
-    if missing := sorted(set(ids) - {row.volume_id for row in found}):
-        raise UnknownVolume(f"No disk {missing[0][:80]} is known in {cloud[:80]}.")
+    """Returns those of these disks that really changed; they are marked to be derived."""
+    rows = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
+    missing = set(ids) - {row.volume_id for row in rows}
+    if missing:
+        raise UnknownVolume(f"No disk {min(missing)[:80]} is known in {cloud[:80]}.")
     edits: list[Edit] = []
-    for row in found:
+    changed: list[Volume] = []
+    retagged: list[Volume] = []
+    for row in rows:
         if version is not None and row.version != version:
             last = Edit.objects.filter(volume=row).order_by("-id").first()
             raise Conflict(row.version, last.by if last else None)
-        edits += _set(row, columns(row) if callable(columns) else columns, actor)
-    changed = {edit.volume_id for edit in edits}
-    touched = [row for row in found if row.pk in changed]
-    for row in touched:
+        edits_of_row = _set(row, columns(row) if callable(columns) else columns, actor)
+        if not edits_of_row:
+            continue
+        row.version += 1
         row.derive_at = actor.now
+        changed.append(row)
+        edits += edits_of_row
+        if any(edit.field == "tags" for edit in edits_of_row):
+            retagged.append(row)
     if callable(columns):
-        written = {column for word in {edit.field for edit in edits} for column in _COLUMNS[word]}
-        Volume.objects.bulk_update(
-            touched, [*sorted(written), "version", "derive_at"], batch_size=100
+        written = {"version", "derive_at"}
+        for edit in edits:
+            written.update(_COLUMNS_OF_FIELD[edit.field])
+        Volume.objects.bulk_update(changed, sorted(written), batch_size=100)
+    else:
+        # All rows get the same values, so one UPDATE does it.
+        Volume.objects.filter(pk__in=[row.pk for row in changed]).update(
+            **columns, version=F("version") + 1, derive_at=actor.now
         )
-    else:  # the same for all: one UPDATE
-        rows = Volume.objects.filter(pk__in=[row.pk for row in touched])
-        rows.update(**columns, version=F("version") + 1, derive_at=actor.now)
     Edit.objects.bulk_create(edits, batch_size=100)
-    retagged = {edit.volume_id for edit in edits if edit.field == "tags"}
-    _retag([row for row in touched if row.pk in retagged])
-    return [row.volume_id for row in touched]
+    _retag(retagged)
+    return [row.volume_id for row in changed]
 
 
-def _set(row: Volume, columns: Values, actor: Actor) -> list[Edit]:
-    """Put the values on the row; one entry for each word that is no longer what it was."""
-    before = {word: _said(row, word) for word in _COLUMNS}
+def _set(row: Volume, columns: ColumnValues, actor: Actor) -> list[Edit]:
+    """Puts the values on the row. Returns one entry for each field that is no longer what it
+    was.
+    """
+    before = {field: _history_value(row, field) for field in _COLUMNS_OF_FIELD}
     for column, value in columns.items():
         setattr(row, column, value)
-    after = {word: _said(row, word) for word in _COLUMNS}
-    edits = [
-        Edit(
-            volume=row,
-            at=actor.now,
-            by=actor.by,
-            field=word,
-            before=before[word],
-            after=after[word],
-        )
-        for word in _COLUMNS
-        if before[word] != after[word]
-    ]
-    row.version += bool(edits)
+    edits = []
+    for field, old in before.items():
+        new = _history_value(row, field)
+        if new != old:
+            edits.append(
+                Edit(volume=row, at=actor.now, by=actor.by, field=field, before=old, after=new)
+            )
     return edits
 
 
-def _said(row: Volume, word: str) -> Any:
-    """A word as its history keeps it: the value, or the columns by name."""
-    values = {column: getattr(row, column) for column in _COLUMNS[word]}
-    plain = {
-        column: value.isoformat() if isinstance(value, datetime) else value
-        for column, value in values.items()
-    }
-    return (
-        plain[word]
-        if word in plain
-        else {column: value for column, value in plain.items() if value is not None}
-    )
+def _history_value(row: Volume, field: str) -> object:
+    """Returns what the history keeps of a field, as JSON has it: the value, or the columns by
+    name where several hold it.
+    """
+    values = {}
+    for column in _COLUMNS_OF_FIELD[field]:
+        value = getattr(row, column)
+        values[column] = value.isoformat() if isinstance(value, datetime) else value
+    if field in values:
+        return values[field]
+    return {column: value for column, value in values.items() if value is not None}
 
 
 def _retag(rows: Sequence[Volume]) -> None:
     VolumeTag.objects.filter(volume__in=[row.pk for row in rows]).delete()
-    VolumeTag.objects.bulk_create(
-        [VolumeTag(volume=row, tag=tag) for row in rows for tag in row.tags], batch_size=400
-    )
+    tags: list[VolumeTag] = []
+    for row in rows:
+        tags.extend(VolumeTag(volume=row, tag=tag) for tag in row.tags)
+    VolumeTag.objects.bulk_create(tags, batch_size=400)

@@ -1,11 +1,50 @@
-"""Rules of protection set for a tag or for a whole cloud; a disk's own rule is on its row."""
+"""Rules of protection set for a tag or for a whole cloud; a disk's own rule is on its row.
 
-from typing import Any
+This is the one place that turns a rule into columns and back, and into JSON.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypedDict
 
 from django.db import models
 
+from backups.analysis.rules import Rule
 from backups.models.cloud import Cloud
 from backups.models.columns import CodePointText
+
+
+class RuleValues(TypedDict):
+    """A rule as JSON shows it; a rule without a cron expression has no zone."""
+
+    period_seconds: int
+    grace_seconds: int
+    cron: str | None
+    zone: str | None
+
+
+def rule_values(rule: Rule) -> RuleValues:
+    return {
+        "period_seconds": int(rule.period.total_seconds()),
+        "grace_seconds": int(rule.grace.total_seconds()),
+        "cron": rule.cron,
+        "zone": rule.zone if rule.cron else None,
+    }
+
+
+def columns_of_rule(rule: Rule, prefix: str = "rule") -> dict[str, object]:
+    """Returns the columns `<prefix>_period_seconds`, … that hold a rule."""
+    return {f"{prefix}_{name}": value for name, value in rule_values(rule).items()}
+
+
+def rule_of_columns(row: Mapping[str, Any], prefix: str = "rule") -> Rule:
+    """Returns the rule that the columns `<prefix>_period_seconds`, … of a row hold."""
+    return Rule(
+        period=timedelta(seconds=row[f"{prefix}_period_seconds"]),
+        grace=timedelta(seconds=row[f"{prefix}_grace_seconds"] or 0),
+        cron=row[f"{prefix}_cron"],
+        zone=row[f"{prefix}_zone"] or "UTC",
+    )
 
 
 class RuleColumns(models.Model):
@@ -22,9 +61,13 @@ class RuleColumns(models.Model):
         abstract = True
 
     RULE = ("rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone")
+    NO_RULE = dict.fromkeys(RULE)
 
-    def rule_columns(self) -> dict[str, Any]:
-        return {column: getattr(self, column) for column in self.RULE}
+    @property
+    def own_rule(self) -> Rule | None:
+        if self.rule_period_seconds is None:
+            return None
+        return rule_of_columns({column: getattr(self, column) for column in self.RULE})
 
 
 class SharedRule(RuleColumns):
@@ -38,10 +81,6 @@ class SharedRule(RuleColumns):
 
     class Meta:
         abstract = True
-
-    @property
-    def is_set(self) -> bool:
-        return self.rule_period_seconds is not None
 
 
 class TagRule(SharedRule):

@@ -4,7 +4,7 @@ number of them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django.db.models import Q
@@ -14,9 +14,10 @@ from backups.analysis import protection
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.protection import Knowledge, Standing
-from backups.analysis.rules import InForce, Rule
+from backups.analysis.rules import InForce
 from backups.models import Backup, Volume
 from backups.models.cloud import SILENT_AFTER
+from backups.models.rule import rule_of_columns, rule_values
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.reports.growth import Growth, growth_of_volume
 
@@ -73,9 +74,9 @@ class VolumeState:
     """The shape `volume` of the JSON API, and what pages want beside it.
 
     `follow` is what happens, `follow_set` what was set for this volume (None: its cloud decides).
-    `rule` is the one in force, with its `cron`, `zone`, `tag` and `sentence`. `changes_at`: until
-    then `protection` stays as it is, without a new answer. `running_id`: the backup that is being
-    made now. `known_until`: how far the evidence reaches.
+    `in_force` is the rule that judges it. `changes_at`: until then `protection` stays as it is,
+    without a new answer. `running_id`: the backup that is being made now. `known_until`: how far
+    the evidence reaches.
     """
 
     cloud: str
@@ -90,7 +91,7 @@ class VolumeState:
     last_good_at: datetime | None
     late_at: datetime | None
     overdue_at: datetime | None
-    rule: dict[str, Any]
+    in_force: InForce
     exempt: Exemption | None
     tags: list[str]
     chain_size_mb: int | None
@@ -111,6 +112,16 @@ class VolumeState:
     def title(self) -> str:
         """What a person calls it."""
         return self.label or self.name or self.volume_id
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The key `rule` of the JSON API, with what pages want beside it."""
+        return {
+            **rule_values(self.in_force.rule),
+            "from": self.in_force.origin,
+            "tag": self.in_force.tag,
+            "sentence": self.in_force.rule.sentence,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +219,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         last_good_at=row["last_good_at"],
         late_at=row["late_at"],
         overdue_at=row["overdue_at"],
-        rule=_rule_in_force(standing.rule),
+        in_force=standing.rule,
         exempt=exempt,
         tags=row["tags"],
         chain_size_mb=row["chain_size_mb"],
@@ -229,12 +240,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
 
 def standing_of(row: Row) -> Standing:
     """Returns a row of COLUMNS as the pure rules want it."""
-    rule = Rule(
-        period=timedelta(seconds=row["effective_period_seconds"]),
-        grace=timedelta(seconds=row["effective_grace_seconds"]),
-        cron=row["effective_cron"],
-        zone=row["effective_zone"] or "UTC",
-    )
+    rule = rule_of_columns(row, "effective")
     answered_at = row["cloud__last_good_at"]
     listed_at = row["cloud__backups_listed_at"]
     return Standing(
@@ -255,20 +261,6 @@ def standing_of(row: Row) -> Standing:
         exempt_reason=row["exempt_reason"],
         exempt_until=row["exempt_until"],
     )
-
-
-def _rule_in_force(in_force: InForce) -> dict[str, Any]:
-    """Returns the key `rule` of the JSON API, with what pages want beside it."""
-    rule = in_force.rule
-    return {
-        "period_seconds": int(rule.period.total_seconds()),
-        "grace_seconds": int(rule.grace.total_seconds()),
-        "from": in_force.origin,
-        "cron": rule.cron,
-        "zone": rule.zone if rule.cron else None,
-        "tag": in_force.tag,
-        "sentence": rule.sentence,
-    }
 
 
 def _known_until(row: Row, facts: Sequence[Fact]) -> datetime | None:

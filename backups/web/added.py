@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Volume
 
 VolumeKey = tuple[str, str]  # cloud, volume ID

@@ -22,8 +22,8 @@ from backups.analysis.causes import explain
 from backups.analysis.running import NO_PACE, Pace, RunningBackup, pace
 from backups.clouds import registry
 from backups.edits import backup_edits
-from backups.edits.backup_edits import UnknownBackup
-from backups.edits.volume_edits import Actor, BadValue, Conflict
+from backups.edits.backup_edits import BackupFields, UnknownBackup
+from backups.edits.common import Actor, BadValue, Conflict
 from backups.models import Backup, Body, Cloud, Edit, Volume
 from backups.reports.history import history
 from backups.reports.volumes import VolumeState, volume_states
@@ -55,11 +55,14 @@ class LabelForm(PageForm):
         if not self.is_valid():
             return False
         given = self.cleaned_data
-        words = {"note": given["note"].strip(), "tags": given["tags"].replace("\n", ",").split(",")}
+        fields: BackupFields = {
+            "note": given["note"].strip(),
+            "tags": given["tags"].replace("\n", ",").split(","),
+        }
         try:
-            backup_edits.change(backup_id, words, actor=actor, version=given["version"])
+            backup_edits.change(backup_id, fields, actor=actor, version=given["version"])
         except BadValue as e:
-            self.add_error(e.word if e.word in self.fields else None, str(e))
+            self.add_error(e.field if e.field in self.fields else None, str(e))
             return False
         return True
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from backups.clouds import registry
-from backups.edits.saved_views import kept
+from backups.edits.saved_views import lasting_query
 from backups.models import Backup, Cloud, SavedView, Volume
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.backups import BACKUPS
@@ -141,7 +141,7 @@ def _around(request: HttpRequest, wanted: ListQuery, views: list[SavedView]) -> 
         "field_keys": list_toolbar.FIELDS,
         "chips": list_toolbar.chips(request.GET, wanted),
         "tabs": list_toolbar.tabs(request.GET, views),
-        "keep": kept(request.GET),
+        "keep": lasting_query(request.GET),
         "all_columns": columns.COLUMNS,
         "orders": list_toolbar.ORDERS,
         "statuses": sorted({*status.STATUSES, *(word for word in _stored_statuses() if word)}),

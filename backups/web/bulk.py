@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from backups import tasks
 from backups.edits import backup_edits, tracking
-from backups.edits.volume_edits import Actor, BadValue, clean_tags
+from backups.edits.common import Actor, BadValue, clean_tags
 from backups.models import Backup
 from backups.query.backups import BACKUPS
 from backups.query.list_query import InvalidQuery, parse, query_of

@@ -13,7 +13,7 @@ from backups.clouds import discover, registry
 from backups.clouds.discover import Discovered
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
-from backups.edits.volume_edits import BadValue
+from backups.edits.common import BadValue
 from backups.vbs.errors import VBSError
 from backups.web import status
 from backups.web.backup_list import volume_names

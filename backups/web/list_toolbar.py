@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from backups.edits.saved_views import kept
+from backups.edits.saved_views import lasting_query
 from backups.models import SavedView
 from backups.query.list_query import ListQuery
 from backups.web.columns import Chosen, Column
@@ -160,7 +160,7 @@ def _told(key: str, values: Sequence[str]) -> str:
 
 
 def tabs(query: QueryDict, views: Sequence[SavedView]) -> list[Tab]:
-    here = _canonical(kept(query))
+    here = _canonical(lasting_query(query))
     own = [(view.name, view.query, view.is_default) for view in views]
     found = [
         Tab(name, address(text), _canonical(text) == here, default)

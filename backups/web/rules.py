@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.rules import DEFAULT, BadRule
 from backups.clouds import registry
 from backups.edits import protection_rules, volume_edits
+from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
-from backups.edits.volume_edits import Actor, BadValue, Conflict
 from backups.models import Cloud
 from backups.web.page_form import PageForm
 from backups.web.volume_forms import VolumeForm
@@ -112,7 +112,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 given["cloud"], given["volume_id"], label=given["label"] or None, actor=actor
             )
         except BadValue as e:
-            form.add_error(e.word, str(e))
+            form.add_error(e.field, str(e))
         else:
             messages.success(request, "Registered." if new else "This disk was known already.")
             return redirect("volume", given["cloud"], given["volume_id"].strip())

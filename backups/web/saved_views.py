@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, kept, set_default
+from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, lasting_query, set_default
 from backups.models import SavedView
 from backups.web.zone import owner
 
@@ -22,7 +22,7 @@ def address(query: str) -> str:
 def save(request: HttpRequest) -> HttpResponse:
     """Keep the list's address under a name; the name of an older view is taken over."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())
-    query = kept(QueryDict(request.POST.get("query", "")[:MAX_QUERY]))
+    query = lasting_query(QueryDict(request.POST.get("query", "")[:MAX_QUERY]))
     if not name or len(name) > MAX_NAME:
         messages.error(
             request, f"A view needs a name of at most {MAX_NAME} characters; it was not saved."

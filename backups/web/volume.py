@@ -13,7 +13,8 @@ from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.edits import tracking
-from backups.edits.volume_edits import Actor, Conflict, UnknownVolume
+from backups.edits.common import Actor, Conflict
+from backups.edits.volume_edits import UnknownVolume
 from backups.models import Backup
 from backups.reports.volumes import volume_detail
 from backups.vbs.statuses import FAILED, IN_FLIGHT

@@ -12,7 +12,8 @@ from django import forms
 
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Actor, BadValue, VolumeKey
+from backups.edits.common import Actor, BadValue, clean_tags
+from backups.edits.volume_edits import VolumeKey
 from backups.web.page_form import PageForm
 
 WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
@@ -86,7 +87,7 @@ class VolumeForm(PageForm):
 
     def refuse(self, e: BadRule | BadValue) -> None:
         """Put the sentence beside the field at fault."""
-        field = _FIELDS.get(e.word, e.word)
+        field = _FIELDS.get(e.field, e.field)
         self.add_error(field if field in self.fields else None, str(e))
 
     def rule(self, zone: ZoneInfo) -> Rule:
@@ -132,9 +133,9 @@ def _label(form: VolumeForm, many: Many) -> int:
     """Label, note and tags stand in one form: one change, so that it raises the version once."""
     given = form.cleaned_data
     columns = {
-        "label": volume_edits.text("label", given["label"], most=255) or None,
-        "note": volume_edits.text("note", given["note"], most=volume_edits.LONGEST_TEXT),
-        "tags": volume_edits.clean_tags(form.tag_list()),
+        "label": volume_edits.clean_label(given["label"]),
+        "note": volume_edits.clean_note(given["note"]),
+        "tags": clean_tags(form.tag_list()),
     }
     return volume_edits.change(many.volumes, columns, actor=many.actor, version=many.version)
 

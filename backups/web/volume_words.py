@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 
 from backups.analysis.chains import Member
 from backups.analysis.days import DayState, Watch, day_states
-from backups.analysis.rules import Rule, span
+from backups.analysis.rules import span
 from backups.reports.volumes import VolumeState
 from backups.web import status
 from backups.web.status import Badge
@@ -42,7 +42,7 @@ def volume_of(
 ) -> VolumeRow:
     members = [member for chain in state.chains for member in chain.members]
     watch = Watch(
-        None if state.protection in ("exempt", "deleted") else rule_of(state),
+        None if state.protection in ("exempt", "deleted") else state.in_force.rule,
         state.first_seen_at,
         state.known_until,
     )
@@ -57,17 +57,11 @@ def volume_of(
     return VolumeRow(state, badge, short(state), words, hrefs)
 
 
-def rule_of(state: VolumeState) -> Rule:
-    given = state.rule
-    period, grace = (timedelta(seconds=given[word]) for word in ("period_seconds", "grace_seconds"))
-    return Rule(period, grace, given["cron"], given["zone"] or "UTC")
-
-
 def short(state: VolumeState) -> str:
     """The rule as a row has room for it."""
     if state.exempt is not None:
         return f"exempt: {state.exempt['reason']}"
-    rule = rule_of(state)
+    rule = state.in_force.rule
     often = f"cron {rule.cron}" if rule.cron else f"every {span(rule.period).removeprefix('1 ')}"
     return f"{often} + {span(rule.grace)}"
 

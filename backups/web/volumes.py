@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.clouds import registry
-from backups.edits.volume_edits import Actor, UnknownVolume
+from backups.edits.common import Actor
+from backups.edits.volume_edits import UnknownVolume
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without

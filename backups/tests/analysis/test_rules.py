@@ -82,7 +82,7 @@ def test_the_period_of_a_cron_rule_is_its_longest_gap(cron: str, longest: timede
 def test_a_bad_cron_rule_is_refused_in_a_sentence(cron: str, zone: str, word: str) -> None:
     with pytest.raises(BadRule) as refused:
         by_cron(cron=cron, zone=zone, grace_seconds=0)
-    assert refused.value.word == word
+    assert refused.value.field == word
     assert str(refused.value).endswith(".")
 
 

@@ -15,7 +15,7 @@ from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
 from backups.derived.volumes import Listed, derive, derive_all, note_listing
 from backups.edits import protection_rules, tracking, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor, BadValue, Conflict
 from backups.models import Backup, Cloud, Edit, Volume
 from backups.reports import volumes
 from backups.tests.facts import NOON
@@ -323,7 +323,7 @@ def test_of_two_people_the_second_is_told_and_nothing_is_lost() -> None:
     derive("otc", ["disk"], NOON)
     seen = volume().version
     volume_edits.set_tags([VOLUME], ["prod"], actor=ANNA, version=seen)
-    with pytest.raises(volume_edits.Conflict, match="anna changed this meanwhile") as told:
+    with pytest.raises(Conflict, match="anna changed this meanwhile") as told:
         volume_edits.set_tags([VOLUME], ["test"], actor=Actor("ben", NOON), version=seen)
     assert (told.value.version, volume().tags) == (seen + 1, ["prod"])
     volume_edits.add_tags([VOLUME], ["test"], actor=Actor("ben", NOON))
@@ -364,9 +364,9 @@ def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_back
 
 @pytest.mark.parametrize("reason", ["", "  ", "a\x00b"])
 def test_an_exemption_needs_a_reason_that_can_be_stored(reason: str) -> None:
-    with pytest.raises(volume_edits.BadValue):
+    with pytest.raises(BadValue):
         volume_edits.exempt([VOLUME], reason, None, actor=ANNA)
-    with pytest.raises(volume_edits.BadValue):
+    with pytest.raises(BadValue):
         volume_edits.exempt([VOLUME], "fine", NOON, actor=ANNA)
 
 

@@ -18,7 +18,7 @@ from backups.clouds import registry
 from backups.derived import queue
 from backups.derived.volumes import derive, forget_backups
 from backups.edits import protection_rules, tracking
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Volume
 from backups.refresh import auto_track
 from backups.shared.locks import lock_cloud

@@ -30,7 +30,7 @@ from backups.simulator.world import World
 from backups.vbs import kind, payload
 
 HOUR = timedelta(hours=1)
-FURNISHED = {demo.EXEMPT, demo.UNFOLLOWED, demo.ASKED, demo.TAGGED}
+FURNISHED = {demo.EXEMPT, demo.UNFOLLOWED, demo.ANNOTATED, demo.TAGGED}
 FORM = Form(project_id="p")  # in which Type 0 is full, as `make run` starts it
 BERLIN = ZoneInfo("Europe/Berlin")
 A_WEEK = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)

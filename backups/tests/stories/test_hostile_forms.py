@@ -16,7 +16,7 @@ from django.utils import timezone
 from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.edits import protection_rules
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import ApiToken, Backup, Cloud, CloudRule, Volume
 from backups.tests.otc import configure, silent
 

@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from backups.edits import tracking, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.simulator import Simulator

@@ -20,7 +20,7 @@ from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.derived import queue, volumes
 from backups.edits import backup_edits, protection_rules, tracking, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Cloud, Volume
 from backups.refresh import claims, type_interpretation, volume_list
 from backups.refresh.apply import apply

@@ -17,7 +17,7 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
 from backups.tests.otc import configure, silent
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from backups.clouds import registry
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states

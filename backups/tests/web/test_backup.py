@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from backups.derived import findings, volumes
 from backups.edits import backup_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Revision, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backups.analysis.rules import by_period
 from backups.edits import protection_rules, volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Cloud, Volume
 from backups.tests.otc import configure, silent
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backups.derived import volumes
 from backups.edits import volume_edits
-from backups.edits.volume_edits import Actor
+from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Edit, Volume
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]

@@ -1,0 +1,70 @@
+"""What all edits have in common: who makes them, how they are refused, which texts they take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backups.clouds import registry
+from backups.models import Cloud
+
+MOST_TAGS = 50
+LONGEST_TAG = 64  # characters
+LONGEST_TEXT = 10_000  # characters
+
+
+class BadValue(ValueError):
+    """`field` is the one at fault; the text is a sentence."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class Conflict(Exception):
+    """Somebody else changed it meanwhile; nothing was written. `version` is the one that is there
+    now.
+    """
+
+    def __init__(self, version: int, by: str | None) -> None:
+        super().__init__(
+            f"{by or 'Somebody'} changed this meanwhile: look at what is there now, then save "
+            "again."
+        )
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who changes something, and when."""
+
+    by: str
+    now: datetime
+
+
+def clean_text(field: str, value: str, *, max_length: int) -> str:
+    """Returns the text without blanks around. Raises BadValue for one that is too long or that no
+    database holds.
+    """
+    text = value.strip()
+    if len(text) > max_length:
+        raise BadValue(field, f"At most {max_length:,} characters.")
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise BadValue(field, "It holds a character that cannot be stored.")
+    return text
+
+
+def clean_tags(tags: Sequence[str]) -> list[str]:
+    """Returns each tag once, without blanks around, in order of code points. Raises BadValue."""
+    cleaned = {clean_text("tags", tag, max_length=LONGEST_TAG) for tag in tags}
+    cleaned.discard("")
+    if len(cleaned) > MOST_TAGS:
+        raise BadValue("tags", f"At most {MOST_TAGS} tags.")
+    return sorted(cleaned)
+
+
+def ensure_cloud(name: str) -> None:
+    """Makes the row of a configured cloud. Raises BadValue for one that nobody knows."""
+    if name in registry.configured():
+        Cloud.objects.get_or_create(name=name)
+    elif not Cloud.objects.filter(name=name).exists():
+        raise BadValue("cloud", f"“{name[:80]}” is no cloud that is known here.")
