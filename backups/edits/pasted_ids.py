@@ -4,19 +4,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from backups.vbs.fields import clean
 from backups.vbs.ids import HYPHENATED, stands_for_none
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
-_DRAWN = re.compile(r"[|+-]+")  # of a table around it
+_TABLE_LINE = re.compile(r"[|+-]+")
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
-csv.field_size_limit(2**24)  # characters; a cell of our own CSV may hold a whole answer of a cloud
+# Characters: a cell of our own CSV may hold a whole answer of a cloud.
+csv.field_size_limit(2**24)
 MOST = 10_000  # IDs at once
 MAX_SHOWN = 200  # characters of a text that are echoed
 
@@ -38,10 +39,10 @@ class Line:
 
 
 def read_ids(*texts: str) -> list[Line]:
-    """Every ID in the texts, in order; of JSON, CSV and tables only the key or column `id` counts.
-    Raises TooMany.
+    """Returns every ID in the texts, in order. Raises TooMany.
 
-    A text without any has one line that says so: each text gets a verdict.
+    Of JSON, CSV and tables only the key or column `id` counts. A text without any ID has one line
+    that says so: each text gets a verdict.
     """
     lines = list(islice(_lines(texts), MOST + 1))
     if len(lines) > MOST:
@@ -65,17 +66,20 @@ def _values(text: str) -> Iterator[str]:
             yield from _json_ids(json.loads(text))
             return
         except (ValueError, RecursionError):
-            pass  # no JSON after all: read it word by word
-    rows = _table(text)
-    if rows is not None:
-        yield from rows
+            # It is no JSON after all: read it piece by piece.
+            pass
+    column = _id_column(text)
+    if column is not None:
+        yield from column
         return
-    yield from (word for word in re.split(r"[\s,;]+", text) if word and not _DRAWN.fullmatch(word))
+    for piece in re.split(r"[\s,;]+", text):
+        if piece and not _TABLE_LINE.fullmatch(piece):
+            yield piece
 
 
-def _json_ids(value: Any) -> Iterator[str]:
-    """The `id` of each object on the way down, not of what an object with an ID holds; texts in
-    lists count too.
+def _json_ids(value: object) -> Iterator[str]:
+    """Yields the `id` of each object on the way down, not of what an object with an ID holds; texts
+    in lists count too.
     """
     if isinstance(value, list):
         for item in value:
@@ -84,74 +88,85 @@ def _json_ids(value: Any) -> Iterator[str]:
             else:
                 yield from _json_ids(item)
     elif isinstance(value, dict):
-        own = next((item for key, item in value.items() if key.lower() == "id"), None)
-        if own is not None:
-            yield str(own)
-        else:
-            for item in value.values():
-                if isinstance(item, dict | list):
-                    yield from _json_ids(item)
+        own_id = next((item for key, item in value.items() if key.lower() == "id"), None)
+        if own_id is not None:
+            yield str(own_id)
+            return
+        for item in value.values():
+            if isinstance(item, dict | list):
+                yield from _json_ids(item)
 
 
-def _table(text: str) -> list[str] | None:
-    """The column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None when it
-    is neither.
+def _id_column(text: str) -> list[str] | None:
+    """Returns the column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None
+    when it is neither.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    if lines and lines[0].lstrip().startswith(("+-", "|")):
-        lines = [line.strip().strip("|") for line in lines if line.lstrip().startswith("|")]
-        rows = [[cell.strip() for cell in line.split("|")] for line in lines]
-        if len(rows) > 1 and [cell.lower() for cell in rows[0]] == [
-            "field",
-            "value",
-        ]:  # `… backup show`
-            return [row[1] for row in rows[1:] if row[0].lower() == "id"]
-        firsts = [next(filter(_ID.fullmatch, row), None) for row in rows]
-        if (
-            rows and None not in firsts
-        ):  # rows that were picked from a table: the client prints the ID first
-            return [first for first in firsts if first]
-    else:
-        separator = next((one for one in ",;\t" if lines and one in lines[0]), None)
-        if separator is None:
-            return (
-                [line.strip() for line in lines[1:]]
-                if lines and lines[0].strip().lower() == "id"
-                else None
-            )
-        try:
-            rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
-        except csv.Error:  # no CSV after all
-            return None
+    if not lines:
+        return None
+    if lines[0].lstrip().startswith(("+-", "|")):
+        return _ids_of_table(lines)
+    separator = next((character for character in ",;\t" if character in lines[0]), None)
+    if separator is None:
+        if lines[0].strip().lower() == "id":
+            return [line.strip() for line in lines[1:]]
+        return None
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
+    except csv.Error:
+        # It is no CSV after all.
+        return None
+    return _ids_below_header(rows)
+
+
+def _ids_of_table(lines: Sequence[str]) -> list[str] | None:
+    rows = [_table_cells(line) for line in lines if line.lstrip().startswith("|")]
+    if not rows:
+        return None
+    if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:
+        # What `… backup show` prints: one backup, a field a row.
+        return [row[1] for row in rows[1:] if row[0].lower() == "id"]
+    ids: list[str] = []
+    for row in rows:
+        ids.extend(islice(filter(_ID.fullmatch, row), 1))
+    if len(ids) == len(rows):
+        # Rows that were picked from a table, without its header: the client prints the ID first.
+        return ids
+    return _ids_below_header(rows)
+
+
+def _table_cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _ids_below_header(rows: Sequence[Sequence[str]]) -> list[str] | None:
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if "id" not in header:
         return None
     column = header.index("id")
-    return [row[column].strip() for row in rows[1:] if len(row) > column and row[column].strip()]
+    cells = [row[column].strip() for row in rows[1:] if len(row) > column]
+    return [cell for cell in cells if cell]
 
 
 def _line(value: str) -> Line:
-    word = value.strip("\"'<>()[]{}")
-    link = _LINK.fullmatch(word)
-    candidate = link[1] if link else word
+    text = value.strip("\"'<>()[]{}")
+    link = _LINK.fullmatch(text)
+    candidate = link[1] if link else text
+    shown = _shown(value)
     if stands_for_none(candidate):
-        return Line(_shown(value), None, "Not a backup ID: it stands for none.")
+        return Line(shown, None, "Not a backup ID: it stands for none.")
     if HYPHENATED.fullmatch(candidate):
-        return Line(_shown(value), candidate.lower())
+        return Line(shown, candidate.lower())
     if _HEX.fullmatch(candidate):
-        c = candidate.lower()
-        return Line(_shown(value), f"{c[:8]}-{c[8:12]}-{c[12:16]}-{c[16:20]}-{c[20:]}")
-    reason = (
-        "The link does not end in a backup ID."
-        if link
-        else "Not a backup ID: a UUID has 32 hexadecimal digits."
-    )
-    return Line(_shown(value), None, reason)
+        return Line(shown, str(uuid.UUID(candidate)))
+    if link:
+        return Line(shown, None, "The link does not end in a backup ID.")
+    return Line(shown, None, "Not a backup ID: a UUID has 32 hexadecimal digits.")
 
 
 def _shown(value: str) -> str:
-    """What is echoed of a text that somebody sent: its beginning, and how long the whole of it
-    is.
+    """Returns what is echoed of a text that somebody sent: its beginning, and how long the whole of
+    it is.
     """
     shown = clean(value[:MAX_SHOWN])
     return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
@@ -68,16 +68,18 @@ def create(
     clouds: Sequence[str] = (),
     now: datetime,
 ) -> Created:
-    """A new token of `user`, for `days` days or until it is revoked. Raises BadToken."""
-    name, wanted = " ".join(name.replace("\x00", "").split()), tuple(sorted(set(clouds)))
+    """Makes a token of `user`, for `days` days or until it is revoked. Raises BadToken."""
+    name = " ".join(name.replace("\x00", "").split())
+    clouds = sorted(set(clouds))
     if len(name) > NAME_LENGTH:
         raise BadToken("name", f"A name has at most {NAME_LENGTH} characters.")
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise BadToken(
             "days", f"Write a number of days from 1 to {MOST_DAYS}, or nothing for no end."
         )
-    _check_clouds(wanted)
-    if sum(1 for token in tokens_of(user, now) if token.state == "usable") >= MOST_TOKENS:
+    _check_clouds(clouds)
+    usable = [token for token in tokens_of(user, now) if token.state == "usable"]
+    if len(usable) >= MOST_TOKENS:
         raise BadToken(
             "name", f"{user} has {MOST_TOKENS} tokens in use already: revoke some first."
         )
@@ -87,40 +89,39 @@ def create(
         name=name,
         hashed=digest(key),
         read_only=read_only,
-        clouds=list(wanted),
+        clouds=clouds,
         created_at=now,
         expires_at=now + timedelta(days=days) if days else None,
     )
-    return Created(key, _state(row, now))
+    return Created(key, _token_state(row, now))
 
 
 def tokens_of(user: User, now: datetime) -> list[TokenState]:
-    """Every token the user ever had, the newest first."""
-    return [
-        _state(row, now)
-        for row in ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")
-    ]
+    """Returns every token the user ever had, the newest first."""
+    rows = ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")
+    return [_token_state(row, now) for row in rows]
 
 
 def revoke(*, user: User, token_id: int, now: datetime) -> bool:
-    """End a token of this user at once; False when there is none, or it was revoked before."""
-    return bool(
-        ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).update(revoked_at=now)
-    )
+    """Ends a token of this user at once; False when there is none, or it was revoked before."""
+    valid = ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None)
+    return valid.update(revoked_at=now) > 0
 
 
 def key_of(authorization: str) -> str | None:
-    """The key in `Token KEY` or `Bearer KEY`, None for another way to sign in. Raises Refused."""
-    scheme, *rest = authorization.split()[:3] or [""]
-    if scheme.lower() not in ("token", "bearer"):
+    """Returns the key in `Token KEY` or `Bearer KEY`, None for another way to sign in. Raises
+    Refused.
+    """
+    parts = authorization.split()
+    if not parts or parts[0].lower() not in ("token", "bearer"):
         return None
-    if len(rest) != 1:
+    if len(parts) != 2:
         raise Refused("Write: Authorization: Token KEY.")
-    return rest[0]
+    return parts[1]
 
 
 def recognise(key: str, now: datetime) -> ApiToken:
-    """The usable token of `key` with its user; notes the use. Raises Refused."""
+    """Returns the usable token of `key` with its user, and notes the use. Raises Refused."""
     token = ApiToken.objects.filter(hashed=digest(key)).select_related("user").first()
     if token is None:
         raise Refused("This token is not known.")
@@ -136,7 +137,7 @@ def recognise(key: str, now: datetime) -> ApiToken:
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:
-    """A database that takes no writes can still be read, and by this reader."""
+    # A database that takes no writes can still be read, and by this reader.
     try:
         with transaction.atomic():
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
@@ -144,24 +145,29 @@ def _note_use(token: ApiToken, now: datetime) -> None:
         logger.warning("the use of a token is not noted: %s", e)
 
 
-def scope(token: Any) -> frozenset[str] | None:
-    """The clouds that `request.auth` opens: None means all, as for a session, which has no
+def scope(token: object) -> frozenset[str] | None:
+    """Returns the clouds that `request.auth` opens: None means all, as for a session, which has no
     token.
     """
     return frozenset(token.clouds) if isinstance(token, ApiToken) and token.clouds else None
 
 
-def _check_clouds(wanted: Sequence[str]) -> None:
-    known = set(configured())
-    if unknown := [name for name in wanted if name not in known]:
-        there = ", ".join(sorted(known)) or "none"
-        raise BadToken(
-            "clouds", f"“{unknown[0][:80]}” is no configured cloud. Configured: {there}."
-        )
+def _check_clouds(names: Sequence[str]) -> None:
+    known = configured()
+    for name in names:
+        if name not in known:
+            known_names = ", ".join(sorted(known)) or "none"
+            raise BadToken(
+                "clouds", f"“{name[:80]}” is no configured cloud. Configured: {known_names}."
+            )
 
 
-def _state(row: ApiToken, now: datetime) -> TokenState:
-    over = row.expires_at is not None and row.expires_at <= now
+def _token_state(row: ApiToken, now: datetime) -> TokenState:
+    state: State = "usable"
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.expires_at is not None and row.expires_at <= now:
+        state = "expired"
     return TokenState(
         id=row.pk,
         name=row.name,
@@ -171,5 +177,5 @@ def _state(row: ApiToken, now: datetime) -> TokenState:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
-        state="revoked" if row.revoked_at else "expired" if over else "usable",
+        state=state,
     )

@@ -3,7 +3,7 @@ cloud's list.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -48,57 +48,72 @@ class Verdict:
 def add(
     *, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None
 ) -> Added:
-    """Track the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
+    """Tracks the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
 
     One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
     is configured no more. `may_touch`: out of these clouds only, None for all of them.
     """
     lines = read_ids(*values)
-    _check(cloud)
-    ids = list(dict.fromkeys(line.id for line in lines if line.id is not None))
-    invalid = [Invalid(line.value, line.reason or "") for line in lines if line.id is None]
+    _check_cloud(cloud)
+    ids: dict[str, None] = {}  # each once, in the order of the lines
+    invalid = []
+    for line in lines:
+        if line.id is not None:
+            ids[line.id] = None
+        else:
+            invalid.append(Invalid(line.value, line.reason or ""))
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
-        lock_clouds([cloud, *(one.cloud for one in _known(ids).values() if one.moves_to(cloud))])
-        known = _known(
-            ids
-        )  # an answer that was being stored meanwhile counts: a seen one does not move
-        fresh = sorted(one for one in ids if one not in known)  # in one order for all who add
-        moved = [one for one in ids if one in known and known[one].moves_to(cloud)]
-        moved = [one for one in moved if may_touch is None or known[one].cloud in may_touch]
-        rows = [
-            Backup(id=uuid.UUID(one), cloud_id=cloud, tracked_at=now, next_refresh_at=now)
-            for one in fresh
-        ]
+        left_clouds = [row.cloud for row in _tracked(ids).values() if row.moves_to(cloud)]
+        lock_clouds([cloud, *left_clouds])
+        # Read once more under the locks: an answer that was being stored meanwhile counts, and what
+        # was seen does not move.
+        tracked = _tracked(ids)
+        moved = []
+        for backup_id in ids:
+            row = tracked.get(backup_id)
+            if row is None or not row.moves_to(cloud):
+                continue
+            if may_touch is None or row.cloud in may_touch:
+                moved.append(backup_id)
+        # In one order for all who add at the same time.
+        new = sorted(ids.keys() - tracked.keys())
+        rows = []
+        for backup_id in new:
+            pk = uuid.UUID(backup_id)
+            rows.append(Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now))
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
-        left = move(moved, cloud, now)
-    forget(left, now)
-    new = {*fresh, *moved}
+        left_volumes = move(moved, cloud, now)
+    forget(left_volumes, now)
+    added = {*new, *moved}
     return Added(
-        [one for one in ids if one in new], [one for one in ids if one not in new], invalid
+        added=[backup_id for backup_id in ids if backup_id in added],
+        already_tracked=[backup_id for backup_id in ids if backup_id not in added],
+        invalid=invalid,
     )
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:
-    """What `add` would do with each line, writing nothing. Raises UnknownCloud, TooMany."""
-    _check(cloud)
+    """Returns what `add` would do with each line, writing nothing. Raises UnknownCloud, TooMany."""
+    _check_cloud(cloud)
     lines = read_ids(text)
-    known = _known([line.id for line in lines if line.id is not None])
-    seen: set[str] = set()
-    found = []
+    tracked = _tracked([line.id for line in lines if line.id is not None])
+    ids_above: set[str] = set()
+    verdicts = []
     for line in lines:
-        found.append(_verdict(line, cloud, known, seen))
+        verdicts.append(_verdict(line, cloud, tracked, ids_above))
         if line.id is not None:
-            seen.add(line.id)
-    return found
+            ids_above.add(line.id)
+    return verdicts
 
 
 def untrack(ids: Sequence[str]) -> int:
-    """Forget these backups and all that was known of them; how many there were. Their disks are
-    judged anew.
+    """Forgets these backups and all that was known of them. Returns how many there were. Their
+    disks are judged anew.
     """
-    gone, now = 0, timezone.now()
+    now = timezone.now()
+    deleted = 0
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another
@@ -107,65 +122,66 @@ def untrack(ids: Sequence[str]) -> int:
         for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)
         for batch in in_batches(ids):
-            gone += Backup.objects.filter(pk__in=batch).delete()[1].get("backups.Backup", 0)
+            _, deleted_by_model = Backup.objects.filter(pk__in=batch).delete()
+            deleted += deleted_by_model.get("backups.Backup", 0)
     forget(volumes, now)
-    return gone
+    return deleted
 
 
 def refresh_now(ids: Sequence[str], now: datetime) -> int:
-    """Make these due at once, for a person; how many there are. A cloud that is left alone gets one
-    more try.
+    """Makes these due at once, for a person. Returns how many there are. A cloud that is left alone
+    gets one more try.
     """
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
-    asked = clouds_of(ids)
-    sign_in.try_again(sorted(asked & names))
+    clouds = clouds_of(ids)
+    sign_in.try_again(sorted(clouds & names))
+    due = 0
     with transaction.atomic():
-        lock_clouds(asked)
-        return sum(
-            Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
-            for batch in in_batches(ids)
-        )
+        lock_clouds(clouds)
+        for batch in in_batches(ids):
+            due += Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+    return due
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A backup that is tracked already."""
+class _Tracked:
+    """A backup that is tracked already. `is_seen`: its cloud has answered for it."""
 
-    seen: bool
+    is_seen: bool
     cloud: str
 
-    @property
-    def is_orphaned(self) -> bool:
-        return self.cloud not in registry.configured()
-
     def moves_to(self, cloud: str) -> bool:
-        return self.cloud != cloud and (not self.seen or self.is_orphaned)
+        if self.cloud == cloud:
+            return False
+        return not self.is_seen or self.cloud not in registry.configured()
 
 
-def _known(ids: Sequence[str]) -> dict[str, _Known]:
-    rows = (
-        row
-        for batch in in_batches(ids)
-        for row in Backup.objects.filter(pk__in=batch).values_list("pk", "refreshed_at", "cloud")
-    )
-    return {str(pk): _Known(refreshed_at is not None, cloud) for pk, refreshed_at, cloud in rows}
+def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
+    """Returns those of these that are tracked, by ID."""
+    tracked = {}
+    for batch in in_batches(list(ids)):
+        rows = Backup.objects.filter(pk__in=batch).values_list("pk", "refreshed_at", "cloud")
+        for pk, refreshed_at, cloud in rows:
+            tracked[str(pk)] = _Tracked(refreshed_at is not None, cloud)
+    return tracked
 
 
-def _verdict(line: Line, cloud: str, known: dict[str, _Known], seen: set[str]) -> Verdict:
+def _verdict(
+    line: Line, cloud: str, tracked: Mapping[str, _Tracked], ids_above: Container[str]
+) -> Verdict:
     if line.id is None:
         return Verdict(line.value, "invalid", line.reason, None)
-    if line.id in seen:
+    if line.id in ids_above:
         return Verdict(line.value, "duplicate", "It stands above already.", line.id)
-    if line.id in known and known[line.id].moves_to(cloud):
-        return Verdict(line.value, "new", f"It moves here from {known[line.id].cloud}.", line.id)
-    if line.id in known:
-        return Verdict(
-            line.value, "already_tracked", f"Tracked in {known[line.id].cloud}.", line.id
-        )
-    return Verdict(line.value, "new", None, line.id)
+    row = tracked.get(line.id)
+    if row is None:
+        return Verdict(line.value, "new", None, line.id)
+    if row.moves_to(cloud):
+        return Verdict(line.value, "new", f"It moves here from {row.cloud}.", line.id)
+    return Verdict(line.value, "already_tracked", f"Tracked in {row.cloud}.", line.id)
 
 
-def _check(cloud: str) -> None:
+def _check_cloud(cloud: str) -> None:
     if cloud not in registry.configured():
         raise UnknownCloud(cloud)
