@@ -4,7 +4,6 @@ nesting.
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -49,9 +48,11 @@ class StrictJSONParser(JSONParser):
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        twice = next(key for key, count in counts.items() if count > 1)
-        raise ParseError(f"The key {twice[:80]!r} stands twice in one object.")
+        keys_above: set[str] = set()
+        for key, _ in pairs:
+            if key in keys_above:
+                raise ParseError(f"The key {key[:80]!r} stands twice in one object.")
+            keys_above.add(key)
     return result
 
 

@@ -80,7 +80,7 @@ def _write(wanted: Mapping[Backup, BackupFields], actor: Actor) -> int:
     """Returns how many of these backups did not have these values yet."""
     edits = []
     changed = []
-    retagged = []
+    retagged: dict[UUID, list[str]] = {}
     for backup, fields in wanted.items():
         is_changed = False
         for field, value in fields.items():
@@ -100,7 +100,7 @@ def _write(wanted: Mapping[Backup, BackupFields], actor: Actor) -> int:
                 )
             )
             if field == "tags":
-                retagged.append((backup.pk, backup.tags))
+                retagged[backup.pk] = backup.tags
         if is_changed:
             backup.version += 1
             changed.append(backup)

@@ -1,5 +1,6 @@
 """What all edits have in common: who makes them, how they are refused, which texts they take."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from backups.models import Cloud
 MOST_TAGS = 50
 LONGEST_TAG = 64  # characters
 LONGEST_TEXT = 10_000  # characters
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of a pair of UTF-16
 
 
 class BadValue(ValueError):
@@ -48,7 +50,7 @@ def clean_text(field: str, value: str, *, max_length: int) -> str:
     text = value.strip()
     if len(text) > max_length:
         raise BadValue(field, f"At most {max_length:,} characters.")
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if _NOT_STORABLE.search(text):
         raise BadValue(field, "It holds a character that cannot be stored.")
     return text
 

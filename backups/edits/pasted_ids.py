@@ -144,8 +144,12 @@ def _ids_below_header(rows: Sequence[Sequence[str]]) -> list[str] | None:
     if "id" not in header:
         return None
     column = header.index("id")
-    cells = [row[column].strip() for row in rows[1:] if len(row) > column]
-    return [cell for cell in cells if cell]
+    ids = []
+    for row in rows[1:]:
+        cell = row[column].strip() if len(row) > column else ""
+        if cell:
+            ids.append(cell)
+    return ids
 
 
 def _line(value: str) -> Line:

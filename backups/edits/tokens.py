@@ -153,10 +153,10 @@ def scope(token: object) -> frozenset[str] | None:
 
 
 def _check_clouds(names: Sequence[str]) -> None:
-    known = configured()
+    clouds = configured()
     for name in names:
-        if name not in known:
-            known_names = ", ".join(sorted(known)) or "none"
+        if name not in clouds:
+            known_names = ", ".join(sorted(clouds)) or "none"
             raise BadToken(
                 "clouds", f"“{name[:80]}” is no configured cloud. Configured: {known_names}."
             )

@@ -58,10 +58,10 @@ def add(
     ids: dict[str, None] = {}  # each once, in the order of the lines
     invalid = []
     for line in lines:
-        if line.id is not None:
-            ids[line.id] = None
-        else:
+        if line.id is None:
             invalid.append(Invalid(line.value, line.reason or ""))
+        else:
+            ids[line.id] = None
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
         left_clouds = [row.cloud for row in _tracked(ids).values() if row.moves_to(cloud)]
@@ -86,12 +86,14 @@ def add(
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
     forget(left_volumes, now)
-    added = {*new, *moved}
-    return Added(
-        added=[backup_id for backup_id in ids if backup_id in added],
-        already_tracked=[backup_id for backup_id in ids if backup_id not in added],
-        invalid=invalid,
-    )
+    result = Added([], [], invalid)
+    newly_tracked = {*new, *moved}
+    for backup_id in ids:
+        if backup_id in newly_tracked:
+            result.added.append(backup_id)
+        else:
+            result.already_tracked.append(backup_id)
+    return result
 
 
 def preview(*, cloud: str, text: str) -> list[Verdict]:

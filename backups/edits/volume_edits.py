@@ -4,8 +4,6 @@ counts at once.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
 from django.db import transaction
 from django.db.models import F
@@ -121,19 +119,23 @@ def change(
 
     `columns`: the same values for all disks, or a function that gives those of each.
     """
-    changed: dict[str, list[str]] = {}
+    ids_of_cloud: dict[str, list[str]] = {}
+    for cloud, volume_id in sorted(set(keys)):
+        ids_of_cloud.setdefault(cloud, []).append(volume_id)
+    changed_of_cloud: dict[str, list[str]] = {}
     with transaction.atomic():
-        for cloud, keys_of_cloud in groupby(sorted(set(keys)), key=itemgetter(0)):
-            ids = [volume_id for _, volume_id in keys_of_cloud]
-            changed[cloud] = []
+        for cloud, ids in ids_of_cloud.items():
+            changed_of_cloud[cloud] = []
             for batch in in_batches(ids):
-                changed[cloud] += _change(cloud, batch, columns, actor, version)
+                changed_of_cloud[cloud] += _change(cloud, batch, columns, actor, version)
     are_followed = not callable(columns) and columns.get("follow") is True
-    for cloud, ids in changed.items():
+    changed = 0
+    for cloud, ids in changed_of_cloud.items():
+        changed += len(ids)
         if ids and are_followed:
             volumes.request_sweep(cloud, actor.now)
         volumes.derive(cloud, ids, actor.now)
-    return sum(len(ids) for ids in changed.values())
+    return changed
 
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
@@ -208,8 +210,9 @@ def _change(
     if missing:
         raise UnknownVolume(f"No disk {min(missing)[:80]} is known in {cloud[:80]}.")
     edits: list[Edit] = []
-    changed: list[Volume] = []
-    retagged: list[Volume] = []
+    changed: dict[int, Volume] = {}
+    changed_ids: list[str] = []
+    retagged: dict[int, list[str]] = {}
     for row in rows:
         if version is not None and row.version != version:
             last = Edit.objects.filter(volume=row).order_by("-id").first()
@@ -219,38 +222,48 @@ def _change(
             continue
         row.version += 1
         row.derive_at = actor.now
-        changed.append(row)
-        edits += edits_of_row
-        if any(edit.field == "tags" for edit in edits_of_row):
-            retagged.append(row)
+        changed[row.pk] = row
+        changed_ids.append(row.volume_id)
+        for edit in edits_of_row:
+            edits.append(edit)
+            if edit.field == "tags":
+                retagged[row.pk] = row.tags
     if callable(columns):
         written = {"version", "derive_at"}
         for edit in edits:
             written.update(_COLUMNS_OF_FIELD[edit.field])
-        Volume.objects.bulk_update(changed, sorted(written), batch_size=100)
+        Volume.objects.bulk_update(changed.values(), sorted(written), batch_size=100)
     else:
         # All rows get the same values, so one UPDATE does it.
-        Volume.objects.filter(pk__in=[row.pk for row in changed]).update(
+        Volume.objects.filter(pk__in=list(changed)).update(
             **columns, version=F("version") + 1, derive_at=actor.now
         )
     Edit.objects.bulk_create(edits, batch_size=100)
-    _retag(retagged)
-    return [row.volume_id for row in changed]
+    VolumeTag.objects.replace(retagged)
+    return changed_ids
 
 
 def _set(row: Volume, columns: ColumnValues, actor: Actor) -> list[Edit]:
     """Puts the values on the row. Returns one entry for each field that is no longer what it
     was.
     """
-    before = {field: _history_value(row, field) for field in _COLUMNS_OF_FIELD}
-    for column, value in columns.items():
-        setattr(row, column, value)
     edits = []
-    for field, old in before.items():
-        new = _history_value(row, field)
-        if new != old:
+    for field, columns_of_field in _COLUMNS_OF_FIELD.items():
+        before = _history_value(row, field)
+        for column in columns_of_field:
+            if column in columns:
+                setattr(row, column, columns[column])
+        after = _history_value(row, field)
+        if after != before:
             edits.append(
-                Edit(volume=row, at=actor.now, by=actor.by, field=field, before=old, after=new)
+                Edit(
+                    volume=row,
+                    at=actor.now,
+                    by=actor.by,
+                    field=field,
+                    before=before,
+                    after=after,
+                )
             )
     return edits
 
@@ -266,11 +279,3 @@ def _history_value(row: Volume, field: str) -> object:
     if field in values:
         return values[field]
     return {column: value for column, value in values.items() if value is not None}
-
-
-def _retag(rows: Sequence[Volume]) -> None:
-    VolumeTag.objects.filter(volume__in=[row.pk for row in rows]).delete()
-    tags: list[VolumeTag] = []
-    for row in rows:
-        tags.extend(VolumeTag(volume=row, tag=tag) for tag in row.tags)
-    VolumeTag.objects.bulk_create(tags, batch_size=400)

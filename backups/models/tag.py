@@ -1,7 +1,7 @@
 """Which tags lie on what, for the filter `tag=`; the list on the row itself is what is shown."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import models
 
@@ -10,13 +10,12 @@ from backups.models.columns import CodePointText
 
 
 class BackupTagQuerySet(models.QuerySet["BackupTag"]):
-    def replace(self, tags: Iterable[tuple[uuid.UUID, Sequence[str]]]) -> None:
-        """Lets each backup carry exactly these."""
-        tags_of_backup = dict(tags)
+    def replace(self, tags_of_backup: Mapping[uuid.UUID, Sequence[str]]) -> None:
+        """Lets each of these backups carry exactly its tags."""
         rows: list[BackupTag] = []
         for pk, names in tags_of_backup.items():
             rows.extend(BackupTag(backup_id=pk, tag=name) for name in names)
-        self.filter(backup__in=tags_of_backup.keys()).delete()
+        self.filter(backup__in=list(tags_of_backup)).delete()
         self.bulk_create(rows)
 
 

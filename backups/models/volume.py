@@ -2,6 +2,7 @@
 protection changes.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -204,6 +205,16 @@ class Volume(RuleColumns):
         return self.label or self.name or self.volume_id
 
 
+class VolumeTagQuerySet(models.QuerySet["VolumeTag"]):
+    def replace(self, tags_of_volume: Mapping[int, Sequence[str]]) -> None:
+        """Lets each of these disks carry exactly its tags."""
+        rows: list[VolumeTag] = []
+        for pk, names in tags_of_volume.items():
+            rows.extend(VolumeTag(volume_id=pk, tag=name) for name in names)
+        self.filter(volume__in=list(tags_of_volume)).delete()
+        self.bulk_create(rows, batch_size=400)
+
+
 class VolumeTag(models.Model):
     """Which tags lie on which disks, for the filter and for rules; the list on the row is what is
     shown.
@@ -211,6 +222,8 @@ class VolumeTag(models.Model):
 
     volume = models.ForeignKey(Volume, models.CASCADE, related_name="tagged")
     tag = CodePointText()
+
+    objects = VolumeTagQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint("tag", "volume", name="volume_tag_once"),)

@@ -81,11 +81,13 @@ class Pages:
         if cursor.backwards:
             walked.reverse()
         rows = []
-        for _, row in walked:
+        places = []
+        for place, row in walked:
+            places.append(place)
             rows.append({column: row[column] for column in columns})
         # The narrowest index that has all columns of the query is what counts best.
         matching = self._without_indexes(but="").count() if count else None
-        return self._page(rows, [place for place, _ in walked], cursor, has_more, matching)
+        return self._page(rows, places, cursor, has_more, matching)
 
     @cached_property
     def _text_condition(self) -> Q:

@@ -202,8 +202,8 @@ def test_every_word_is_a_filter_but_the_four_that_hold_lists_and_objects(
 
 def test_a_tag_finds_what_carries_it(rows: list[dict[str, Any]]) -> None:
     one, two, three = (row["id"] for row in rows[:3])
-    BackupTag.objects.replace([(one, ["prod", "db"]), (two, ["Prod"]), (three, ["db"])])
-    BackupTag.objects.replace([(three, ["web"])])
+    BackupTag.objects.replace({one: ["prod", "db"], two: ["Prod"], three: ["db"]})
+    BackupTag.objects.replace({three: ["web"]})
     found = {
         query: set(ids(query)) for query in ("tag=prod", "tag=prod&tag=web", "tag=db", "tag=none")
     }
