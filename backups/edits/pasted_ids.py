@@ -124,8 +124,8 @@ def _ids_of_table(lines: Sequence[str]) -> list[str] | None:
     if not rows:
         return None
     if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:
-        # What `… backup show` prints: one backup, a field a row.
-        return [row[1] for row in rows[1:] if row[0].lower() == "id"]
+        # What `… backup show` prints: one backup, a field a row. A row may have been cut off.
+        return _values_of_id(rows[1:])
     ids: list[str] = []
     for row in rows:
         ids.extend(islice(filter(_ID.fullmatch, row), 1))
@@ -133,6 +133,14 @@ def _ids_of_table(lines: Sequence[str]) -> list[str] | None:
         # Rows that were picked from a table, without its header: the client prints the ID first.
         return ids
     return _ids_below_header(rows)
+
+
+def _values_of_id(rows: Sequence[Sequence[str]]) -> list[str]:
+    values: list[str] = []
+    for row in rows:
+        if row[0].lower() == "id":
+            values += row[1:2]
+    return values
 
 
 def _table_cells(line: str) -> list[str]:

@@ -39,6 +39,7 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
         (f"id\n{A}\n{B}", [A, B]),
         (TABLE, [A, B]),
         (SHOW, [A]),
+        ("| Field | Value |\n| id |", [None]),
         (f"| {A} | x | {VOLUME} | available |\n| {B} |   | {VOLUME} | error     |", [A, B]),
         (f"{A}\n| {B} |", [A, B]),
         (f"id,name\r{A},one\r{B},two\r", [A, B]),
