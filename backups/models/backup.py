@@ -99,10 +99,9 @@ def in_tracking_state(state: str, now: datetime) -> Q:
 
 
 def _is_fresh(now: datetime) -> Q:
-    # The clouds are few, so asking for those that were heard is cheaper than joining them to every
-    # row.
-    heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
-    return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=heard)
+    # The clouds are few, so asking for those that answer is cheaper than joining them to every row.
+    answering = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
+    return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=answering)
 
 
 class Backup(models.Model):

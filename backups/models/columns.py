@@ -30,6 +30,10 @@ class Unindexed(Func):
     column with few values, such as `cloud`, and then reads and sorts half of the table, where the
     index of the order would have met the page after a few rows. A unary plus in front of the column
     takes its indexes out of the choice. PostgreSQL has statistics and gets the column as it is.
+
+    Measured with 100,000 backups: a page and its count by two common values (`status=available` and
+    half of the clouds, or `size_min`) take less than half of the time that they take without it; by
+    a single value they take 10 to 30 ms more.
     """
 
     arity = 1

@@ -114,14 +114,14 @@ def _has_others(now: datetime) -> Q:
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
-    """Returns the keys of stale backups in clouds that were heard. They are few, so finding them
-    costs less than looking up the last good one of every disk.
+    """Returns the keys of stale backups in clouds that answer. They are few, so finding them costs
+    less than looking up the last good one of every disk.
     """
-    heard = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
+    answering = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
     return (
         Backup.objects.alias(of_cloud=unindexed("cloud"))
-        .filter(old, of_cloud__in=heard)
+        .filter(old, of_cloud__in=answering)
         .order_by()
         .values("pk")
     )
