@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
-from backups.models.columns import unindexed
+from backups.models.columns import UnindexedInSQLite
 from backups.query.definition import ListDefinition
 from backups.query.fields import column_of
 from backups.query.list_query import Comparison, ListQuery
@@ -43,8 +43,8 @@ def with_unindexed_columns(
 ) -> tuple[QuerySet[Model], set[str]]:
     """Gives each column that a query compares, except `but`, a second name without an index.
 
-    So no comparison can draw SQLite away from the index of the order (see `Unindexed`). Returns
-    the rows and the columns.
+    So no comparison can draw SQLite away from the index of the order (see `UnindexedInSQLite`).
+    Returns the rows and the columns.
     """
     columns = set()
     for comparison in query.comparisons:
@@ -52,7 +52,8 @@ def with_unindexed_columns(
             columns.add(comparison.field)
     for column in columns:
         value_field = column_of(definition.model, column)
-        rows = rows.alias(**{f"unindexed_{column}": unindexed(column, value_field)})
+        expression = UnindexedInSQLite(F(column), output_field=value_field)
+        rows = rows.alias(**{f"unindexed_{column}": expression})
     return rows, columns
 
 
