@@ -103,3 +103,14 @@ def test_a_place_of_the_other_direction_or_without_its_instant_is_refused(
     )
     with pytest.raises(BadCursor):
         read_cursor(bare, VOLUMES, worst)
+
+
+@pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
+def test_a_disk_is_found_by_the_id_of_its_last_good_backup(
+    volumes: list[dict[str, Any]], few: int
+) -> None:
+    row = next(row for row in volumes if row["last_good_id"] is not None)
+    query = parse(QueryDict(f"last_good_id={row['last_good_id']}"), VOLUMES)
+    rows = Volume.objects.with_protection(NOON)
+    page = Pages(VOLUMES, query, NOON, rows=rows, few=few).page(None, 7, "id", count=True)
+    assert ([found["id"] for found in page.rows], page.matching) == ([row["id"]], 1)
