@@ -5,7 +5,7 @@ rule is in force.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -168,6 +168,34 @@ def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None
     if cloud is not None:
         return InForce(cloud, "cloud")
     return InForce(DEFAULT, "default")
+
+
+def effective(row: Mapping[str, Any]) -> Rule:
+    """Returns the rule that the columns `effective_…` of a volume's row hold."""
+    return Rule(
+        period=timedelta(seconds=row["effective_period_seconds"]),
+        grace=timedelta(seconds=row["effective_grace_seconds"]),
+        cron=row["effective_cron"],
+        zone=row["effective_zone"] or "UTC",
+    )
+
+
+class RuleValues(TypedDict):
+    """A rule as JSON shows it; a rule without a cron expression has no zone."""
+
+    period_seconds: int
+    grace_seconds: int
+    cron: str | None
+    zone: str | None
+
+
+def as_json(rule: Rule) -> RuleValues:
+    return {
+        "period_seconds": int(rule.period.total_seconds()),
+        "grace_seconds": int(rule.grace.total_seconds()),
+        "cron": rule.cron,
+        "zone": rule.zone if rule.cron else None,
+    }
 
 
 def span(length: timedelta) -> str:

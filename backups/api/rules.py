@@ -5,7 +5,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backups.analysis.rules import BadRule, Rule, by_cron, by_period
+from backups.analysis.rules import BadRule, Rule, as_json, by_cron, by_period
 from backups.api import describe, query_params, volume_serializers
 from backups.api.auth import may_open
 from backups.api.backups import if_match
@@ -16,7 +16,6 @@ from backups.api.serializers import validated
 from backups.edits import protection_rules, tokens
 from backups.edits.common import BadValue, Conflict
 from backups.edits.protection_rules import Shared
-from backups.models.rule import rule_values
 
 DEFAULT_GRACE_S = 7200
 
@@ -130,7 +129,7 @@ def rule_of_body(body: volume_serializers.RuleBody) -> Rule:
 
 def _stored(shared: Shared) -> dict[str, object]:
     return {
-        **rule_values(shared.rule),
+        **as_json(shared.rule),
         "version": shared.version,
         "set_at": utc_text(shared.set_at),
         "set_by": shared.set_by,

@@ -20,7 +20,6 @@ from backups.analysis.facts import SKEW, Fact
 from backups.analysis.rules import InForce, Rule
 from backups.derived import daily_totals
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
-from backups.models.rule import columns_of_rule
 from backups.shared import bulk
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
@@ -187,17 +186,17 @@ class _Rules:
 
     def in_force(self, row: Volume) -> InForce:
         tags = {tag: self.by_tag[tag] for tag in row.tags if tag in self.by_tag}
-        return rules.nearest(volume=row.own_rule, tags=tags, cloud=self.of_cloud)
+        return rules.nearest(volume=Rule.from_columns(row), tags=tags, cloud=self.of_cloud)
 
 
 def _read_rules(cloud: str) -> _Rules:
     by_tag: dict[str, Rule] = {}
     for row in TagRule.objects.all():
-        rule = row.own_rule
+        rule = Rule.from_columns(row)
         if rule is not None:
             by_tag[row.tag] = rule
     cloud_row = CloudRule.objects.filter(cloud=cloud).first()
-    return _Rules(by_tag, cloud_row.own_rule if cloud_row else None)
+    return _Rules(by_tag, Rule.from_columns(cloud_row) if cloud_row else None)
 
 
 def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
@@ -300,7 +299,7 @@ def _note_backups(
         "chain_size_mb": chains.total_mb(volume_chains),
         "rule_from": in_force.origin,
         "rule_tag": in_force.tag,
-        **columns_of_rule(rule, "effective"),
+        **rule.columns("effective"),
     }
     is_changed = False
     for column, value in values.items():

@@ -74,7 +74,7 @@ def _all(model: type[TagRule] | type[CloudRule]) -> list[Shared]:
     shared = []
     rows = model._default_manager.filter(rule_period_seconds__isnull=False).order_by("pk")
     for row in rows:
-        rule = row.own_rule
+        rule = Rule.from_columns(row)
         if rule is not None:
             shared.append(Shared(str(row.pk), rule, row.version, row.set_at, row.set_by))
     return shared
@@ -94,8 +94,9 @@ def _set(
     model._default_manager.get_or_create(**key, defaults=set_now)
     rows = model._default_manager.filter(**key)
     row: SharedRule = rows.select_for_update(of=("self",), no_key=True).get()
-    current_version = 0 if row.own_rule is None else row.version
+    current = Rule.from_columns(row)
+    current_version = 0 if current is None else row.version
     if version is not None and version != current_version:
         raise Conflict(current_version, row.set_by)
-    if row.own_rule != rule:
+    if current != rule:
         rows.update(**rule_columns(rule), **set_now, version=row.version + 1)

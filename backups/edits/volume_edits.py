@@ -20,7 +20,7 @@ from backups.edits.common import (
     ensure_cloud,
 )
 from backups.models import Edit, Volume, VolumeTag
-from backups.models.rule import RuleColumns, columns_of_rule
+from backups.models.rule import RuleColumns
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 from backups.vbs.ids import normal, why_no_id
@@ -184,7 +184,7 @@ def clean_note(note: str) -> str:
 
 
 def rule_columns(rule: Rule | None) -> ColumnValues:
-    return RuleColumns.NO_RULE if rule is None else columns_of_rule(rule)
+    return RuleColumns.NO_RULE if rule is None else rule.columns()
 
 
 def exempt_columns(reason: str, until: datetime | None, now: datetime) -> ColumnValues:

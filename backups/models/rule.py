@@ -1,55 +1,14 @@
-"""Rules of protection set for a tag or for a whole cloud; a disk's own rule is on its row.
-
-This is the one place that turns a rule into columns and back, and into JSON.
-"""
-
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, TypedDict
+"""Rules of protection set for a tag or for a whole cloud; a disk's own rule is on its row."""
 
 from django.db import models
 
-from backups.analysis.rules import Rule
 from backups.models.cloud import Cloud
 from backups.models.columns import CodePointText
 
 
-class RuleValues(TypedDict):
-    """A rule as JSON shows it; a rule without a cron expression has no zone."""
-
-    period_seconds: int
-    grace_seconds: int
-    cron: str | None
-    zone: str | None
-
-
-def rule_values(rule: Rule) -> RuleValues:
-    return {
-        "period_seconds": int(rule.period.total_seconds()),
-        "grace_seconds": int(rule.grace.total_seconds()),
-        "cron": rule.cron,
-        "zone": rule.zone if rule.cron else None,
-    }
-
-
-def columns_of_rule(rule: Rule, prefix: str = "rule") -> dict[str, object]:
-    """Returns the columns `<prefix>_period_seconds`, … that hold a rule."""
-    return {f"{prefix}_{name}": value for name, value in rule_values(rule).items()}
-
-
-def rule_of_columns(row: Mapping[str, Any], prefix: str = "rule") -> Rule:
-    """Returns the rule that the columns `<prefix>_period_seconds`, … of a row hold."""
-    return Rule(
-        period=timedelta(seconds=row[f"{prefix}_period_seconds"]),
-        grace=timedelta(seconds=row[f"{prefix}_grace_seconds"] or 0),
-        cron=row[f"{prefix}_cron"],
-        zone=row[f"{prefix}_zone"] or "UTC",
-    )
-
-
 class RuleColumns(models.Model):
     """No rule of its own when `rule_period_seconds` is null. With a cron expression the period is
-    its longest gap.
+    its longest gap. `analysis.rules.Rule` reads and writes these columns.
     """
 
     rule_period_seconds = models.PositiveIntegerField(null=True)
@@ -62,12 +21,6 @@ class RuleColumns(models.Model):
 
     RULE = ("rule_period_seconds", "rule_grace_seconds", "rule_cron", "rule_zone")
     NO_RULE = dict.fromkeys(RULE)
-
-    @property
-    def own_rule(self) -> Rule | None:
-        if self.rule_period_seconds is None:
-            return None
-        return rule_of_columns({column: getattr(self, column) for column in self.RULE})
 
 
 class SharedRule(RuleColumns):

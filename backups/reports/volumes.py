@@ -10,14 +10,13 @@ from typing import Any, TypedDict
 from django.db.models import Q
 
 from backups.analysis import chains as chaining
-from backups.analysis import protection
+from backups.analysis import protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.protection import Knowledge, Standing
 from backups.analysis.rules import InForce
 from backups.models import Backup, Volume
 from backups.models.cloud import SILENT_AFTER
-from backups.models.rule import rule_of_columns, rule_values
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.reports.growth import Growth, growth_of_volume
 
@@ -117,7 +116,7 @@ class VolumeState:
     def rule(self) -> dict[str, Any]:
         """The key `rule` of the JSON API, with what pages want beside it."""
         return {
-            **rule_values(self.in_force.rule),
+            **rules.as_json(self.in_force.rule),
             "from": self.in_force.origin,
             "tag": self.in_force.tag,
             "sentence": self.in_force.rule.sentence,
@@ -240,7 +239,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
 
 def standing_of(row: Row) -> Standing:
     """Returns a row of COLUMNS as the pure rules want it."""
-    rule = rule_of_columns(row, "effective")
+    rule = rules.effective(row)
     answered_at = row["cloud__last_good_at"]
     listed_at = row["cloud__backups_listed_at"]
     return Standing(
