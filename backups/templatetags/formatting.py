@@ -152,7 +152,7 @@ def live(context: Mapping[str, Any], every: int = 30, etag: str = "") -> SafeStr
     if not context.get("live", True):
         return mark_safe('id="live"')
     return format_html(
-        'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="look" '
+        'id="live" data-poll data-poll-seconds="{}" data-etag="{}" hx-get="{}" hx-trigger="poll" '
         'hx-select="#live" '
         'hx-select-oob="#attention-n" hx-swap="morph" hx-ext="morph"',
         every,
@@ -253,7 +253,7 @@ def exact(at: datetime, zone: tzinfo) -> str:
 
 
 def _time(context: Mapping[str, Any], at: datetime, text: str, form: str) -> SafeString:
-    """`form`: how live.js keeps the text true between two answers. In a row it is no stop of the
+    """`form`: how poll.js keeps the text true between two answers. In a row it is no stop of the
     Tab key.
     """
     zone = context["reader"].zone if "reader" in context else UTC
@@ -281,3 +281,17 @@ def _badge(context: Mapping[str, Any], row: Mapping[str, Any]) -> Badge:
         progress=row["progress"],
         stuck=stuck_at is not None and stuck_at <= _now(context),
     )
+
+
+@register.simple_tag
+def verdict_counts(counts: Mapping[str, int], written: bool) -> str:
+    """Returns how many pasted entries have each verdict: “3 new, 1 already tracked, 2 twice”."""
+    if counts["new"]:
+        parts = [f"{counts['new']:,} {'added' if written else 'new'}"]
+    else:
+        parts = ["nothing new"]
+    phrases = {"already_tracked": "already tracked", "duplicate": "twice", "invalid": "not an ID"}
+    for verdict, phrase in phrases.items():
+        if counts[verdict]:
+            parts.append(f"{counts[verdict]:,} {phrase}")
+    return ", ".join(parts)

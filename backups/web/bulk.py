@@ -103,8 +103,8 @@ def _filters(given: QueryDict) -> str:
 def _say(request: HttpRequest, sentence: str, *, good: bool = True) -> HttpResponse:
     """Back to the same list; a script gets the sentence alone and looks again by itself."""
     if "HX-Request" in request.headers:
-        answer = trigger_client_event(HttpResponse(status=204), "said", {"value": sentence})
-        return trigger_client_event(answer, "boost", {}) if good else answer
+        answer = trigger_client_event(HttpResponse(status=204), "notice", {"value": sentence})
+        return trigger_client_event(answer, "poll-fast", {}) if good else answer
     (messages.success if good else messages.error)(request, sentence)
     return redirect(saved_views.address(request.POST.get("query", "")))
 

@@ -1,7 +1,9 @@
-// Small help for pages that work without it: copy, exact times, what was said.
+// Small help for pages that also work without it: copy buttons, exact times, notices, menus.
 "use strict";
 
-// Copy buttons: the text of the element that data-copy names.
+const NOTICE_MS = 6000;
+
+// A copy button copies the text of the element whose ID stands in its data-copy.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -10,46 +12,59 @@ document.addEventListener("click", async (event) => {
   button.dataset.done = "1";
   button.setAttribute("aria-label", "Copied");
   button.title = "Copied";
-  say("Copied");
+  showNotice("Copied");
 });
 
-// The browser's zone: the server writes times in it, unless the account names one.
+// The browser's time zone: the server writes times in it, unless the account names one.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`tz=${zone};`)) {
   document.cookie = `tz=${zone}; path=/; max-age=31536000; samesite=lax`;
 }
 
-// One sentence for everybody: seen for a while, read out once.
-function say(text) {
-  const said = document.getElementById("said");
-  if (!said) return;
-  said.textContent = text;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => { said.textContent = ""; }, 6000);
-}
-document.addEventListener("said", (event) => say(event.detail.value));
+// A notice is one sentence, seen for some seconds and read out once.
+let noticeTimer;
 
-// Exact times also on focus and tap: the title in a box beside the time.
+function showNotice(text) {
+  const notice = document.getElementById("notice");
+  if (!notice) return;
+  notice.textContent = text;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => {
+    notice.textContent = "";
+  }, NOTICE_MS);
+}
+
+document.addEventListener("notice", (event) => showNotice(event.detail.value));
+
+// Exact times are shown on focus and tap too: the title, in a box beside the time.
 const tip = document.getElementById("tip");
-function hide() {
+
+function showTip(time) {
+  tip.textContent = time.title;
+  tip.hidden = false;
+  time.setAttribute("aria-describedby", "tip");
+  const box = time.getBoundingClientRect();
+  const rightmost = document.documentElement.clientWidth - tip.offsetWidth - 8;
+  const left = Math.max(8, Math.min(box.left, rightmost));
+  tip.style.left = `${left + scrollX}px`;
+  tip.style.top = `${box.bottom + 4 + scrollY}px`;
+}
+
+function hideTip() {
   if (!tip || tip.hidden) return;
   tip.hidden = true;
   document.querySelector("[aria-describedby=tip]")?.removeAttribute("aria-describedby");
 }
+
 document.addEventListener("focusin", (event) => {
-  hide();
+  hideTip();
   const time = event.target.closest && event.target.closest("time[title]");
-  if (!time || !tip) return;
-  tip.textContent = time.title;
-  tip.hidden = false;
-  time.setAttribute("aria-describedby", "tip");
-  const at = time.getBoundingClientRect();
-  const left = Math.min(at.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
-  tip.style.left = `${Math.max(8, left) + scrollX}px`;
-  tip.style.top = `${at.bottom + 4 + scrollY}px`;
+  if (time && tip) showTip(time);
 });
-document.addEventListener("focusout", hide);
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+document.addEventListener("focusout", hideTip);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hideTip();
+});
 
 // A menu closes with Escape and when something else is pressed.
 document.addEventListener("click", (event) => {
@@ -58,6 +73,9 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.activeElement.closest("details.menu[open]");
-  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  if (event.key !== "Escape") return;
+  const menu = document.activeElement.closest("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });

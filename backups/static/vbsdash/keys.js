@@ -1,74 +1,94 @@
 // Keys: / j k Enter r x a ?, never inside a field and only where the account wants them.
 "use strict";
 
-const rows = () => [...document.querySelectorAll("[data-rows] > [id]")];
-const current = () => document.activeElement.closest("[data-rows] > [id]");
+const ROWS = "[data-rows] > [id]";
+const PICKS = "#rows input[name=id], #rows input[name=backup_ids]";
 
-function move(step) {
-  const all = rows();
-  if (!all.length) return;
-  const at = all.indexOf(current());
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + step))];
-  next.querySelector("a").focus();
-  next.scrollIntoView({ block: "nearest" });
+function currentRow() {
+  return document.activeElement.closest(ROWS);
 }
 
-function select() {
-  const box = current()?.querySelector("input[type=checkbox]");
-  if (box) box.click();
+function moveBy(step) {
+  const rows = [...document.querySelectorAll(ROWS)];
+  if (!rows.length) return;
+  const last = rows.length - 1;
+  const current = rows.indexOf(currentRow());
+  let next;
+  if (current >= 0) {
+    next = Math.max(0, Math.min(last, current + step));
+  } else {
+    next = step > 0 ? 0 : last;
+  }
+  rows[next].querySelector("a").focus();
+  rows[next].scrollIntoView({ block: "nearest" });
 }
 
+function pickCurrentRow() {
+  currentRow()?.querySelector("input[type=checkbox]")?.click();
+}
+
+// On the list: the picked rows, or else the current one. On the page of a backup: that backup.
 function refresh() {
-  const bulk = document.getElementById("refresh-selected");
-  if (!bulk) { document.querySelector("form[action$='/refresh/']")?.requestSubmit(); return; }
-  const box = current()?.querySelector("input[name=id]");
+  const button = document.getElementById("refresh-selected");
+  if (!button) {
+    document.querySelector("form[action$='/refresh/']")?.requestSubmit();
+    return;
+  }
+  const box = currentRow()?.querySelector("input[name=id]");
   if (box && !document.querySelector("input[name=id]:checked")) box.click();
-  bulk.click();
+  button.click();
 }
 
-const HELP = () => document.getElementById("help");
-const DO = {
+function helpDialog() {
+  return document.getElementById("help");
+}
+
+const ACTIONS = {
   "/": () => document.getElementById("q")?.focus(),
-  j: () => move(1),
-  k: () => move(-1),
-  x: select,
+  j: () => moveBy(1),
+  k: () => moveBy(-1),
+  x: pickCurrentRow,
   r: refresh,
   a: () => document.getElementById("go-add")?.click(),
-  "?": () => HELP()?.showModal(),
+  "?": () => helpDialog()?.showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (document.body.dataset.keys === "off" || HELP()?.open) return;
+  if (document.body.dataset.keys === "off" || helpDialog()?.open) return;
   const field = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
-  if (field || !DO[event.key]) return;
+  const action = ACTIONS[event.key];
+  if (field || !action) return;
   event.preventDefault();
-  DO[event.key]();
-});
-document.addEventListener("click", (event) => {
-  if (!event.target.closest("[data-help]") || !HELP()) return;
-  event.preventDefault();
-  HELP().showModal();
+  action();
 });
 
-// Ticked rows: how many, and all of this page at once.
-const PICKS = "#rows input[name=id], #rows input[name=backup_ids]";
-function count() {
-  const picked = document.getElementById("picked");
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-help]") || !helpDialog()) return;
+  event.preventDefault();
+  helpDialog().showModal();
+});
+
+// Picked rows: how many there are, and a box that picks all of this page at once.
+function showPicked() {
   const boxes = [...document.querySelectorAll(PICKS)];
-  const n = boxes.filter((box) => box.checked).length;
-  if (picked) picked.textContent = n ? `${n} selected` : "None selected";
-  const all = document.getElementById("pick-all");
-  if (!all) return;
-  all.hidden = false;
-  all.checked = n > 0 && n === boxes.length;
-  all.indeterminate = n > 0 && n < boxes.length;
+  const count = boxes.filter((box) => box.checked).length;
+  const label = document.getElementById("picked");
+  if (label) label.textContent = count ? `${count} selected` : "None selected";
+  const pickAll = document.getElementById("pick-all");
+  if (!pickAll) return;
+  pickAll.hidden = false;
+  pickAll.checked = count > 0 && count === boxes.length;
+  pickAll.indeterminate = count > 0 && count < boxes.length;
 }
+
 document.addEventListener("change", (event) => {
   if (event.target.id === "pick-all") {
-    for (const box of document.querySelectorAll(PICKS)) box.checked = event.target.checked;
+    for (const box of document.querySelectorAll(PICKS)) {
+      box.checked = event.target.checked;
+    }
   }
-  count();
+  showPicked();
 });
-document.addEventListener("htmx:afterSwap", count);
-document.addEventListener("DOMContentLoaded", count);
+document.addEventListener("htmx:afterSwap", showPicked);
+document.addEventListener("DOMContentLoaded", showPicked);

@@ -92,7 +92,7 @@ def test_a_script_gets_the_sentence_alone(web: Client) -> None:
     )
     assert (answer.status_code, answer["HX-Trigger"]) == (
         204,
-        '{"said": {"value": "1 backup is asked about now."}, "boost": {}}',
+        '{"notice": {"value": "1 backup is asked about now."}, "poll-fast": {}}',
     )
 
 
@@ -184,7 +184,7 @@ def test_what_the_cloud_lists_can_be_picked_and_is_tracked(
 ) -> None:
     clock.shift(1)  # what the fixture tracked was added before
     page = web.get("/backups/add/discover/?cloud=sim")
-    offered = re.findall(r'name="backup_ids" value="([^"]*)"', page.content.decode())
+    offered = re.findall(r'name="backup_ids"\s+value="([^"]*)"', page.content.decode())
     assert (len(offered), sorted(offered) == sorted(listed(page))) == (31, True)
     answer = web.post("/backups/add/", {"cloud": "sim", "backup_ids": offered[:3]})
     assert sorted(listed(web.get(answer["Location"]))) == sorted(offered[:3])
@@ -201,7 +201,7 @@ def test_one_disk_of_the_cloud_is_found_by_its_id(web: Client, simulated: Simula
 def test_a_cloud_that_does_not_answer_is_said_in_words(web: Client, simulated: Simulator) -> None:
     simulated.stop()
     page = web.get("/backups/add/discover/?cloud=sim")
-    [said] = re.findall(r'role="alert"><bdi>([^<]*)<', page.content.decode())
+    [said] = re.findall(r'role="alert">\s*<bdi>([^<]*)<', page.content.decode())
     assert (page.status_code, said.startswith("sim did not give its list.")) == (200, True)
 
 

@@ -53,7 +53,7 @@ def words(page: Any) -> str:
 def counts(page: Any, section: str) -> list[str]:
     """The number of backups of each cause in a section."""
     found = re.search(rf'<section id="{section}".*?</section>', page.content.decode(), re.DOTALL)
-    return re.findall(r'class="num count"><a href="[^"]*">([\d,]+)<', found[0]) if found else []
+    return re.findall(r'class="num count">\s*<a href="[^"]*">([\d,]+)<', found[0]) if found else []
 
 
 def test_equal_causes_are_one_and_what_still_happens_comes_first(web: Client) -> None:

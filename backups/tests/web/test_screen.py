@@ -28,12 +28,12 @@ def answer(pk: uuid.UUID, **words: Any) -> None:
     apply("otc", [Fetched(pk, timezone.now(), answer=payload.receive({"id": str(pk), **words}))])
 
 
-def look(page: Page) -> None:
+def poll(page: Page) -> None:
     """What the clock of the page would do by itself."""
     with page.expect_response(
         lambda response: response.request.headers.get("hx-request") == "true"
     ):
-        page.evaluate("look()")
+        page.evaluate("poll()")
 
 
 def test_after_signing_in_the_list_shows_every_backup(
@@ -84,7 +84,7 @@ def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(
     page.locator("#bulk-tag").fill("half writ")
     expect(page.locator("#picked")).to_have_text("1 selected")
     answer(PENDING, status="creating", service_metadata='{"progress": "40"}')
-    look(page)
+    poll(page)
     expect(page.locator(f"#b-{PENDING} .st")).to_have_text("creating 40 %")
     assert page.locator(f"#b-{ids[2]} input").is_checked()
     assert (
@@ -109,8 +109,8 @@ def test_a_question_with_nothing_new_is_answered_304(watched: Watched, settings:
         "response",
         lambda one: answers.append(one.status) if "hx-request" in one.request.headers else None,
     )
-    look(watched.page)
-    look(watched.page)
+    poll(watched.page)
+    poll(watched.page)
     assert answers == [304, 304]
 
 
@@ -122,8 +122,8 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); "
         "window.away = true;"
-        "document.dispatchEvent(new Event('visibilitychange')); sessionStorage.setItem('boost', "
-        "Date.now() + 60000)"
+        "document.dispatchEvent(new Event('visibilitychange'));"
+        "sessionStorage.setItem('poll-fast-until', Date.now() + 60000)"
     )
     asked: list[str] = []
     # Chromium fetches the icon of the tab whenever it likes.
@@ -131,7 +131,7 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(watched: Watched, sett
         "request",
         lambda request: asked.append(request.url) if "hx-request" in request.headers else None,
     )
-    page.evaluate("look()")
+    page.evaluate("poll()")
     page.clock.run_for(120_000)
     assert asked == []
     with page.expect_request(lambda request: "hx-request" in request.headers):
@@ -145,9 +145,9 @@ def test_after_adding_the_page_asks_each_second_and_stops_when_told(
     page = watched.page
     page.clock.install()
     page.goto("/backups/?live=off")
-    assert page.locator("[data-live]").count() == 0
+    assert page.locator("[data-poll]").count() == 0
     page.goto("/backups/")
-    page.evaluate("boost()")
+    page.evaluate("pollFast()")
     for _ in range(2):
         with page.expect_response(lambda response: "hx-request" in response.request.headers):
             page.clock.run_for(1_000)
@@ -182,7 +182,7 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
         keys.press("x")
         expect(page.locator("#picked")).to_have_text("1 selected")
         keys.press("r")
-        expect(page.locator("#said")).to_have_text("1 backup is asked about now.")
+        expect(page.locator("#notice")).to_have_text("1 backup is asked about now.")
         assert Backup.objects.filter(next_refresh_at__isnull=False).count() == 1
         page.locator("#rows a").first.focus()
         keys.press("Enter")

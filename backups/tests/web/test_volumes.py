@@ -93,7 +93,7 @@ def test_the_grid_is_worst_first_and_counts_what_it_shows(web: Client) -> None:
         ("fine", "protected"),
     ]
     text = re.sub(r"<[^>]*>", "", page.content.decode())
-    assert "1 of 4 disks is protected; 2 are not." in text
+    assert "1 of 4 disks is protected; 2 are not." in " ".join(text.split())
     for word, n in {"overdue": 1, "never": 1, "late": 1, "protected": 1}.items():
         assert len(grid(web.get(f"/volumes/?protection={word}"))) == n
 
