@@ -4,28 +4,26 @@
 import os
 import sys
 
-NO_SUCH = {"42P01", "42703"}  # PostgreSQL's codes of a table and a column that do not exist
-AWAY = (
-    "08",
-    "28",
-    "3D",
-    "57P",
-)  # how those begin that say: no connection, no such user, no such database, shut down
+# SQLSTATE codes of PostgreSQL for a table and a column that do not exist.
+NOT_MIGRATED = {"42P01", "42703"}
+# How the codes begin that mean: no connection, no such user, no such database, shut down.
+UNUSABLE = ("08", "28", "3D", "57P")
 
 
-def say_why(error: Exception) -> None:
-    """End with a sentence when the database is not set up or cannot be used; else the error is one
-    of ours.
+def exit_with_reason(error: Exception) -> None:
+    """Ends the process with one sentence where the database is not set up or cannot be used.
+
+    Returns for any other error: that is a fault of vbsdash itself.
     """
     code = getattr(error.__cause__, "sqlstate", None)
     reason = str(error).strip().partition("\n")[0]
-    if code in NO_SUCH or reason.startswith(("no such table", "no such column")):
+    if code in NOT_MIGRATED or reason.startswith(("no such table", "no such column")):
         sys.exit(
             f"vbsdash: the database of DATABASE_URL is not set up ({reason}): run manage.py "
             "migrate."
         )
     no_server = code is None and error.__class__.__name__ == "OperationalError"
-    if no_server or reason.endswith("not a database") or (code or "").startswith(AWAY):
+    if no_server or reason.endswith("not a database") or (code or "").startswith(UNUSABLE):
         sys.exit(
             f"vbsdash: the database of DATABASE_URL cannot be used ({reason}): start it, or "
             "correct the address."
@@ -40,5 +38,5 @@ if __name__ == "__main__":
     try:
         execute_from_command_line(sys.argv)
     except DatabaseError as e:
-        say_why(e)
+        exit_with_reason(e)
         raise

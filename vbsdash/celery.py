@@ -8,7 +8,7 @@ from celery import Celery, Task
 from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 
 from vbsdash import log
-from vbsdash.garbage import freeze
+from vbsdash.gc_freeze import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
@@ -19,23 +19,23 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 @beat_init.connect
-def _at_the_start(**_: Any) -> None:
-    """Hosts may disagree about the time; what they write must not."""
+def _follow_database_clock(**_: Any) -> None:
+    """Makes this process tell the time by the database: what several hosts write must agree."""
     from backups.shared import clock
 
-    log.log_what_ends_the_process()
+    log.log_uncaught_errors()
     clock.follow_database()
 
 
 @worker_ready.connect
-def _all_is_loaded(**_: Any) -> None:
+def _freeze_loaded_objects(**_: Any) -> None:
     freeze()
 
 
 @task_prerun.connect
-def _before_a_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
-    """By the shared time; name the task in all that is logged; note what this process costs, for
-    /metrics.
+def _prepare_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
+    """Measures the shared time, names the task in all that it logs, and notes what this process
+    costs, for /metrics.
     """
     from backups.shared import clock, processes
 

@@ -1,5 +1,5 @@
-"""Typed reading of the environment and `.env`; a wrong value is a ConfigurationError with variable
-and cure.
+"""Reads settings from the environment and `.env`. A wrong value raises a ConfigurationError that
+names the variable and the cure.
 """
 
 import re
@@ -18,31 +18,38 @@ from backups.vbs.errors import ConfigurationError
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-# A server that is gone without a word is noticed within half a minute, while connecting, asking or
-# waiting; what DATABASE_URL says of these after its question mark goes first. Names and units:
-# libpq's.
-PATIENCE_WITH_POSTGRESQL = {
+# A PostgreSQL server that is gone without a word is noticed within half a minute, while connecting,
+# asking or waiting. What DATABASE_URL says of these after its question mark comes before them.
+# Names and units are libpq's.
+POSTGRESQL_TIMEOUTS = {
     "connect_timeout": 5,  # s
     "tcp_user_timeout": 15_000,  # ms until what was sent has to be confirmed
     "keepalives_idle": 10,  # s
     "keepalives_interval": 5,  # s
     "keepalives_count": 3,
 }
-TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+SQLITE_LOCK_WAIT_S = 20
+SHORTEST_SECRET_KEY = 32  # characters
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
 
 
 def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
-    """`.env` with the environment on top."""
+    """Returns the variables of the file `dotenv` with those of the environment over them."""
     try:
         text = dotenv.read_text(encoding="utf-8") if dotenv.exists() else ""
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(f"{dotenv} cannot be read: make it a readable UTF-8 file.") from e
-    if wrong := next((one.original for one in parse_stream(StringIO(text)) if one.error), None):
-        raise ConfigurationError(
-            f"{dotenv}, line {wrong.line}, is no NAME=value: correct it there."
-        )
-    given = dotenv_values(stream=StringIO(text))
-    return {**{name: value for name, value in given.items() if value is not None}, **environ}
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            raise ConfigurationError(
+                f"{dotenv}, line {binding.original.line}, is no NAME=value: correct it there."
+            )
+    # A name without "=" has no value.
+    values = dotenv_values(stream=StringIO(text))
+    from_file = {name: value for name, value in values.items() if value is not None}
+    return {**from_file, **environ}
 
 
 def flag(env: Mapping[str, str], name: str) -> bool:
@@ -53,6 +60,7 @@ def flag(env: Mapping[str, str], name: str) -> bool:
 
 
 def names(env: Mapping[str, str], name: str) -> list[str]:
+    """Returns the parts of a comma-separated variable."""
     return [part.strip() for part in env.get(name, "").split(",") if part.strip()]
 
 
@@ -66,82 +74,88 @@ def port(env: Mapping[str, str]) -> int:
 
 
 def hosts(env: Mapping[str, str]) -> list[str]:
-    given = names(env, "ALLOWED_HOSTS")
-    for host in given:
+    allowed_hosts = names(env, "ALLOWED_HOSTS")
+    for host in allowed_hosts:
         if host != "*" and not _HOST.fullmatch(host):
             raise ConfigurationError(
                 f"ALLOWED_HOSTS holds {host!r}: write names without http://, path or port."
             )
-    return given
+    return allowed_hosts
 
 
 def origins(env: Mapping[str, str]) -> list[str]:
-    given = names(env, "CSRF_TRUSTED_ORIGINS")
-    for origin in given:
+    trusted_origins = names(env, "CSRF_TRUSTED_ORIGINS")
+    for origin in trusted_origins:
         if not _ORIGIN.fullmatch(origin):
             raise ConfigurationError(
                 f"CSRF_TRUSTED_ORIGINS holds {origin!r}: write each as https://host, with no path."
             )
-    return given
+    return trusted_origins
 
 
 def url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
-    """The address under `name`, or None; its text is never quoted because it may hold a
-    password.
+    """Returns the URL in the variable `name`, or None where it is empty.
+
+    An error does not quote the URL, which may hold a password.
     """
-    value = env.get(name) or None
-    if value is None:
+    value = env.get(name)
+    if not value:
         return None
     try:
         parts = urlsplit(value)
-        scheme, _ = parts.scheme, parts.port
+        _ = parts.port  # Raises ValueError for a port that is no number.
     except ValueError as e:
         raise ConfigurationError(
             f"{name} is no address: write {schemes[0]}://USER:PASSWORD@HOST:PORT/NAME."
         ) from e
-    if scheme not in schemes or "://" not in value:
-        raise ConfigurationError(
-            f"{name} must begin with one of {', '.join(s + '://' for s in schemes)}."
-        )
+    if parts.scheme not in schemes or "://" not in value:
+        beginnings = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise ConfigurationError(f"{name} must begin with one of {beginnings}.")
     return value
 
 
 def database(env: Mapping[str, str], default: Path) -> dict[str, Any]:
-    """Django's DATABASES entry. SQLite: WAL, write locks taken at BEGIN, 20 s patience (design of
-    the engine).
+    """Returns Django's DATABASES entry for DATABASE_URL, or for the SQLite file `default`.
+
+    SQLite gets WAL and takes its write lock at BEGIN, as the refresh engine needs it.
     """
     value = url(env, "DATABASE_URL", ("postgres", "postgresql", "sqlite"))
+    if value is None:
+        value = f"sqlite:///{default}"
     try:
-        found: dict[str, Any] = dict(
-            dj_database_url.parse(
-                value or f"sqlite:///{default}", conn_max_age=60, conn_health_checks=True
-            )
+        entry: dict[str, Any] = dict(
+            dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)
         )
-    except (ValueError, KeyError) as e:  # dj_database_url's own errors are ValueErrors
+    except (ValueError, KeyError) as e:
+        # The errors of dj_database_url itself are ValueErrors.
         raise ConfigurationError(
             "DATABASE_URL cannot be read: write postgres://USER:PASSWORD@HOST:5432/NAME."
         ) from e
-    if found["NAME"] in ("", ":memory:"):
+    if entry["NAME"] in ("", ":memory:"):
         raise ConfigurationError(
             "DATABASE_URL names no database that all parts share: end it with /NAME or /FILE."
         )
-    if found["ENGINE"] == "django.db.backends.sqlite3":
-        pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-        found["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}
+    if entry["ENGINE"] == "django.db.backends.sqlite3":
+        entry["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": SQLITE_LOCK_WAIT_S,
+            "init_command": SQLITE_PRAGMAS,
+        }
     else:
-        found["OPTIONS"] = {**PATIENCE_WITH_POSTGRESQL, **found.get("OPTIONS", {})}
-    return found
+        entry["OPTIONS"] = {**POSTGRESQL_TIMEOUTS, **entry.get("OPTIONS", {})}
+    return entry
 
 
 def data_dir(env: Mapping[str, str], default: Path) -> Path:
-    """The data folder, made if missing, for its owner only."""
+    """Returns the data folder; makes it for its owner alone where there is none yet."""
     path = Path(env.get("VBSDASH_DATA_DIR") or default)
     try:
         path = path.expanduser().absolute()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / ".writable").touch()
         (path / ".writable").unlink(missing_ok=True)
-    except (OSError, RuntimeError) as e:  # RuntimeError: ~USER of a user that does not exist
+    except (OSError, RuntimeError) as e:
+        # A RuntimeError says that the user in ~USER does not exist; it has no strerror.
         reason = getattr(e, "strerror", None) or "there is no such user"
         raise ConfigurationError(
             f"VBSDASH_DATA_DIR: {path} cannot be written ({reason}): name another folder."
@@ -150,35 +164,39 @@ def data_dir(env: Mapping[str, str], default: Path) -> Path:
 
 
 def secret_key(env: Mapping[str, str], file: Path) -> str:
-    """SECRET_KEY, else one made once and kept in a file of mode 0600."""
-    if given := env.get("SECRET_KEY"):
-        if len(given) < 32:
+    """Returns SECRET_KEY, or the key in `file`, which is made once and has mode 0600."""
+    key = env.get("SECRET_KEY")
+    if key:
+        if len(key) < SHORTEST_SECRET_KEY:
             raise ConfigurationError(
                 "SECRET_KEY is shorter than 32 characters: write a longer one, or none at all."
             )
-        return given
+        return key
     try:
-        return _kept_key(file)
+        if not file.exists() or not file.stat().st_size:
+            _make_secret_key(file)
+        return file.read_text().strip()
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(
             f"{file} cannot be read or made: remove it, or set SECRET_KEY."
         ) from e
 
 
-def _kept_key(file: Path) -> str:
-    if not file.exists() or not file.stat().st_size:
-        fresh = file.with_suffix(f".{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
-        try:
-            if file.exists():
-                fresh.replace(file)  # an empty one: a disk was full
-            else:
-                file.hardlink_to(
-                    fresh
-                )  # the first of several starters wins; the others read its key
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink(missing_ok=True)
-    return file.read_text().strip()
+def _make_secret_key(file: Path) -> None:
+    """Writes a new key into `file`. Of several processes that start at once the first one wins;
+    the others will read its key.
+    """
+    new_file = file.with_suffix(f".{secrets.token_hex(4)}")
+    new_file.touch(mode=0o600)
+    new_file.write_text(secrets.token_urlsafe(50))
+    try:
+        if file.exists():
+            # It is empty: a disk was full when it was written.
+            new_file.replace(file)
+        else:
+            # Unlike a rename this fails where another process has made the file meanwhile.
+            file.hardlink_to(new_file)
+    except FileExistsError:
+        pass
+    finally:
+        new_file.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
-"""One line of key=value pairs per event, with the ID of its request or task; what repeats is said
-once and counted.
+"""Logs one line of key=value pairs per event, with the ID of its request or task.
+
+A warning or error that repeats is written once a minute, with how often it came.
 """
 
 import logging
@@ -10,16 +11,26 @@ import time
 import traceback
 from collections import OrderedDict
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-REPEATED_AFTER_S = 60.0  # the same again is written only so often, with how often it came meanwhile
-LONGEST_COMPARED = 2_000  # characters of what an error says
+REPEATED_AFTER_S = 60.0
+LONGEST_COMPARED = 2_000  # characters of the text of an error
+# IDs and addresses of objects, which differ between two errors that are the same.
 _VARYING = re.compile(
     r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE
 )
 REMEMBERED = 500  # different records
+
+
+class LastWritten(NamedTuple):
+    """When a record was last written, by the monotonic clock, and how many like it were left out
+    since.
+    """
+
+    at: float
+    left_out: int
 
 
 def config(*, debug: bool) -> dict[str, Any]:
@@ -50,7 +61,7 @@ def config(*, debug: bool) -> dict[str, Any]:
         "filters": {
             "not the readiness": {
                 "()": "django.utils.log.CallbackFilter",
-                "callback": _is_no_readiness,
+                "callback": _is_not_about_readyz,
             },
             "repeated ones counted": {"()": CountRepeated},
         },
@@ -77,81 +88,87 @@ def config(*, debug: bool) -> dict[str, Any]:
 
 
 class CountRepeated(logging.Filter):
-    """Lets a warning or an error through once a minute; the next one says how many were left out
-    (`repeated`).
+    """Lets the same warning or error through once a minute; the next one that is let through says
+    how many were left out (`repeated`).
     """
 
     def __init__(self, after_s: float = REPEATED_AFTER_S) -> None:
         super().__init__()
         self._after_s = after_s
         self._lock = threading.Lock()
-        self._written: OrderedDict[tuple[Any, ...], tuple[float, int]] = (
-            OrderedDict()
-        )  # when, and how many since
+        self._written: OrderedDict[tuple[object, ...], LastWritten] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        key = _what_it_says(record)
+        key = _sameness_key(record)
         now = time.monotonic()
         with self._lock:
-            written_at, repeated = self._written.get(key, (None, 0))
-            if written_at is not None and now - written_at < self._after_s:
-                self._written[key] = (written_at, repeated + 1)
+            last = self._written.get(key)
+            if last is not None and now - last.at < self._after_s:
+                self._written[key] = LastWritten(last.at, last.left_out + 1)
                 return False
-            self._written[key] = (now, 0)
+            self._written[key] = LastWritten(now, left_out=0)
             self._written.move_to_end(key)
             if len(self._written) > REMEMBERED:
                 self._written.popitem(last=False)
-        if repeated:
-            record.repeated = repeated
+        if last is not None and last.left_out:
+            record.repeated = last.left_out
         return True
 
 
-def _what_it_says(record: logging.LogRecord) -> tuple[Any, ...]:
-    """Two failures of different tasks by the same error are the same: the message names the task,
-    so it is left out.
+def _sameness_key(record: logging.LogRecord) -> tuple[object, ...]:
+    """Returns what two records have in common that are the same.
+
+    Two failures of different tasks by the same error are the same: their formatted message names
+    the task, so of a record with an error it is left out.
     """
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        said = "".join(traceback.format_exception_only(error))[:LONGEST_COMPARED]
-        words = _VARYING.sub("…", said)  # IDs and addresses of objects
-        return record.name, record.levelno, str(record.msg), words, _place_of(error)
+        text = "".join(traceback.format_exception_only(error))[:LONGEST_COMPARED]
+        text = _VARYING.sub("…", text)
+        return record.name, record.levelno, str(record.msg), text, _raised_at(error)
     try:
         return record.name, record.levelno, record.getMessage()
-    except (TypeError, ValueError):  # its arguments do not fit; the handler says so
+    except (TypeError, ValueError):
+        # The arguments do not fit the message; the handler reports that.
         return record.name, record.levelno, str(record.msg)
 
 
-def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """File and line where it was raised: the same words from elsewhere are another error."""
+def _raised_at(error: BaseException) -> tuple[str, int] | None:
+    """Returns file and line of the raise: the same text from elsewhere is another error."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
-    return (frames[0].filename, frames[0].lineno or 0) if frames else None
+    if not frames:
+        return None
+    return frames[0].filename, frames[0].lineno or 0
 
 
-def log_what_ends_the_process() -> None:
-    """An error that nobody catches becomes one record, with its traceback inside."""
-    sys.excepthook = _log_last_error
+def log_uncaught_errors() -> None:
+    """Makes one record, with its traceback inside, of an error that ends the process."""
+    sys.excepthook = _log_uncaught_error
 
 
-def _log_last_error(
-    kind: type[BaseException], error: BaseException, contribution: TracebackType | None
+def _log_uncaught_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     logging.getLogger(__name__).critical(
-        "this process ends by an error", exc_info=(kind, error, contribution)
+        "this process ends by an error", exc_info=(kind, error, trace)
     )
 
 
 def _without_copies(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Celery puts task, error and traceback of a failed task into `data` once more."""
+    """Drops `data`, in which Celery repeats the task, error and traceback of a failed task."""
     event.pop("data", None)
     return event
 
 
-def _is_no_readiness(record: logging.LogRecord) -> bool:
-    """A 503 of /readyz is an answer, asked for every second while vbsdash starts, and no failure of
-    a request.
+def _is_not_about_readyz(record: logging.LogRecord) -> bool:
+    """Returns whether a record of `django.request` is of another request than /readyz.
+
+    A 503 of /readyz is an answer, and no failure of a request; while vbsdash starts it comes every
+    second.
     """
-    return getattr(getattr(record, "request", None), "path", None) != "/readyz"
+    request = getattr(record, "request", None)
+    return getattr(request, "path", None) != "/readyz"

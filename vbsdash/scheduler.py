@@ -1,5 +1,5 @@
-"""The scheduler of `celery beat`: it reconnects by itself, or ends so that its supervisor starts it
-anew.
+"""The scheduler of `celery beat`. It reconnects by itself, or ends so that its supervisor starts it
+again.
 """
 
 import logging
@@ -25,46 +25,52 @@ CONFIRMED_BY_AMQP = {
 
 
 class ReconnectingScheduler(Scheduler):
-    """Celery's in-memory scheduler with a sign of life, which says that the broker has confirmed a
-    message.
+    """Celery's in-memory scheduler with a heartbeat, stored after each message that the broker has
+    confirmed.
 
     Celery's own connects once, waits for the broker for minutes, and keeps a dead connection for
     ever when publishing is not retried. Here each failure drops the connection and the next
     message, 5 s later at most, makes a new one.
     """
 
-    gives_up_after_s = (
-        60  # of failures alone; a fresh process depends on nothing that this one believes
-    )
-    hangs_after_s = 60  # with one message
+    # After so long without any success the process ends: a new one depends on no state of this one.
+    gives_up_after_s = 60
+    # One message that takes so long ends the process too.
+    hangs_after_s = 60
     _failing_since: float | None = None  # by the monotonic clock; None while all is well
     _failures = 0
     _gave_up = False
 
     @cached_property
     def connection(self) -> Connection:
-        """Of its own, so that no worker waits by its options."""
+        """Returns a connection that only the scheduler uses: workers must not wait by its
+        timeouts.
+        """
         is_amqp = self.app.conf.broker_write_url.startswith("amqp")
         return self.app.connection_for_write(transport_options=CONFIRMED_BY_AMQP if is_amqp else {})
 
     def _ensure_connected(self) -> Connection:
-        """Celery calls this before the first message; `_send` does it for each."""
+        """Leaves connecting to `_send`, which does it before each message. Celery itself calls this
+        before the first one only.
+        """
         return self.connection
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends one message and leaves a sign of life, unless broker or database keep this process
-        waiting for ever.
+        """Sends one message and stores a heartbeat; ends the process where broker or database keep
+        it waiting for too long.
         """
         watchdog = threading.Timer(self.hangs_after_s, self._end_at_once)
         watchdog.daemon = True
         watchdog.start()
         try:
-            self._send_and_sign(entry)
+            self._send_and_beat(entry)
         finally:
             watchdog.cancel()
 
-    def _send_and_sign(self, entry: ScheduleEntry) -> None:
-        """Or says why that failed, once for many failures."""
+    def _send_and_beat(self, entry: ScheduleEntry) -> None:
+        """Sends one message and stores a heartbeat. Of many failures in a row the first is
+        logged.
+        """
         try:
             self._send(entry)
         except (OperationalError, SchedulingError) as error:
@@ -72,9 +78,10 @@ class ReconnectingScheduler(Scheduler):
             self._note_failure(f"the broker takes no message: {error}")
             return
         try:
-            self._leave_sign_of_life()
+            self._store_heartbeat()
         except DatabaseError as error:
-            connection.close()  # the next sign of life is left over a new one
+            # The next heartbeat makes a new connection.
+            connection.close()
             self._note_failure(f"the database takes no sign of life: {error}")
             return
         if self._failing_since is not None:
@@ -86,7 +93,7 @@ class ReconnectingScheduler(Scheduler):
         self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WAIT_S)
         self.apply_async(entry, producer=self.producer, advance=False)
 
-    def _leave_sign_of_life(self) -> None:
+    def _store_heartbeat(self) -> None:
         from backups.shared import clock, heartbeat, processes
 
         clock.measure()
@@ -94,11 +101,13 @@ class ReconnectingScheduler(Scheduler):
         processes.note("scheduler", clock.now())
 
     def _drop_connection(self) -> None:
-        """Without saying goodbye: who is gone would never answer."""
+        """Forgets the connection without closing it properly: a broker that is gone would never
+        answer that.
+        """
         self.__dict__.pop("producer", None)
-        dead: Connection | None = self.__dict__.pop("connection", None)
-        if dead is not None:
-            dead.collect()
+        dropped: Connection | None = self.__dict__.pop("connection", None)
+        if dropped is not None:
+            dropped.collect()
 
     def _note_failure(self, sentence: str) -> None:
         now = time.monotonic()
@@ -114,11 +123,12 @@ class ReconnectingScheduler(Scheduler):
                 sentence,
             )
             self._gave_up = True
-            raise SystemExit  # Celery's loop ends by it, and calls `close`
+            # Celery's loop ends by it, and calls `close`.
+            raise SystemExit
 
     def _end_at_once(self) -> None:
-        """From another thread: the one that waits, for a locked table or a stopped server, cannot
-        be told to end.
+        """Ends the process from another thread: the thread that waits, for a locked table or a
+        stopped server, cannot be told to end.
         """
         logger.critical(
             "the scheduler ends, to be started anew: broker or database have kept it waiting for "
@@ -128,8 +138,8 @@ class ReconnectingScheduler(Scheduler):
         os._exit(os.EX_TEMPFAIL)
 
     def close(self) -> None:
-        """Celery itself would end with 0, and a supervisor might take that for the end of its
-        work.
+        """Ends with an exit code that is not 0 after giving up: Celery itself would end with 0,
+        which a supervisor might take for the end of the work.
         """
         super().close()
         if self._gave_up:

@@ -1,5 +1,6 @@
-"""All settings, from the environment and `.env`. A wrong value stops the start with one
-sentence.
+"""All settings, read from the environment and `.env`.
+
+A wrong value ends the process with one sentence that names the variable and the cure.
 """
 
 import os
@@ -13,25 +14,25 @@ from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from vbsdash import env as read
-from vbsdash import log
+from vbsdash import env, log
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
-    ENV = read.read(os.environ, dotenv=BASE_DIR / ".env")
-    DEBUG = read.flag(ENV, "DEBUG")
-    LISTEN_HOST, LISTEN_PORT = ENV.get("VBSDASH_HOST") or "127.0.0.1", read.port(ENV)
-    DATA_DIR = read.data_dir(ENV, BASE_DIR / "var")
-    SECRET_KEY = read.secret_key(ENV, DATA_DIR / "secret_key")
-    ALLOWED_HOSTS = read.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
-    CSRF_TRUSTED_ORIGINS = read.origins(ENV)
-    METRICS_PER_DISK = read.flag(
+    ENV = env.read(os.environ, dotenv=BASE_DIR / ".env")
+    DEBUG = env.flag(ENV, "DEBUG")
+    LISTEN_HOST = ENV.get("VBSDASH_HOST") or "127.0.0.1"
+    LISTEN_PORT = env.port(ENV)
+    DATA_DIR = env.data_dir(ENV, BASE_DIR / "var")
+    SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
+    ALLOWED_HOSTS = env.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
+    CSRF_TRUSTED_ORIGINS = env.origins(ENV)
+    METRICS_PER_DISK = env.flag(
         {"VBSDASH_METRICS_PER_DISK": "1", **ENV}, "VBSDASH_METRICS_PER_DISK"
     )
     _home = Path(ENV.get("HOME") or "/nonexistent")
-    CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=read.names(ENV, "VBSDASH_CLOUDS"))
-    # Without a cloud and a database of one's own there is a demo: a simulated cloud with a database
+    CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=env.names(ENV, "VBSDASH_CLOUDS"))
+    # Without a configured cloud and database there is a demo: a simulated cloud, with a database
     # file of its own.
     DEMO = not CLOUDS and not ENV.get("DATABASE_URL")
     DEMO_CLOUDS_FILE = DATA_DIR / "demo" / "clouds.yaml"
@@ -39,24 +40,22 @@ try:
         CLOUDS = load_clouds(
             {"OS_CLIENT_CONFIG_FILE": str(DEMO_CLOUDS_FILE)}, cwd=BASE_DIR, home=_home
         )
-        CLOUDS = {
-            name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()
-        }  # live data without a paste
-    DATABASES = {
-        "default": read.database(ENV, DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3"))
-    }
-    _broker = read.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
+        # Its backups are tracked without anybody adding them.
+        CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
+    _sqlite_file = DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3")
+    DATABASES = {"default": env.database(ENV, _sqlite_file)}
+    _broker = env.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
     EMBEDDED_BROKER = _broker is None
     BROKER_URL_FILE = DATA_DIR / "broker" / "url"
-    if _broker is None:  # the runner starts one and writes its address down
-        _broker = (
-            BROKER_URL_FILE.read_text().strip()
-            if BROKER_URL_FILE.is_file()
-            else "redis://127.0.0.1:6379/0"
-        )
-    REDIS_URL = read.url(ENV, "REDIS_URL", ("redis", "rediss")) or (
-        _broker if _broker.startswith("redis") else None
-    )
+    if _broker is None:
+        # The runner starts a broker and writes its URL into this file.
+        if BROKER_URL_FILE.is_file():
+            _broker = BROKER_URL_FILE.read_text().strip()
+        else:
+            _broker = "redis://127.0.0.1:6379/0"
+    REDIS_URL = env.url(ENV, "REDIS_URL", ("redis", "rediss"))
+    if REDIS_URL is None and _broker.startswith("redis"):
+        REDIS_URL = _broker
 except ConfigurationError as e:
     sys.exit(f"vbsdash: {e}")
 
@@ -82,7 +81,7 @@ MIDDLEWARE = [
     "backups.web.request_id.RequestID",
     "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
-    # above WhiteNoise: style sheets and scripts go through it too
+    # Above WhiteNoise, so that style sheets and scripts are compressed too.
     "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -132,7 +131,9 @@ AXES_USERNAME_CALLABLE = "backups.web.signin.tried_name"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = True
 
-USE_TZ, TIME_ZONE, LANGUAGE_CODE = True, "UTC", "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes; 10,000 IDs as links are about 2 MB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 STATIC_URL = "static/"
@@ -175,7 +176,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
-    # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8
+    # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8.
     "UNICODE_JSON": False,
     "DEFAULT_THROTTLE_CLASSES": ["backups.api.throttle.TokenThrottle"],
     "EXCEPTION_HANDLER": "backups.api.problem.handle",
@@ -204,27 +205,31 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = (
-    False  # a traceback would become a record for each of its fragments
-)
+# Redirected, a traceback would become a record for each of its fragments.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_PUBLISH_RETRY = False  # a lost message loses nothing: the row is due anyway
+# A lost message loses nothing: the row stays due.
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULER = "vbsdash.scheduler:ReconnectingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {  # two schedulers do no harm: every message may come twice
+# Two schedulers do no harm: every message may come twice.
+CELERY_BEAT_SCHEDULE = {
     "dispatch what is due": {
         "task": "backups.tasks.dispatch",
         "schedule": 5.0,
         "options": {"queue": "interactive", "expires": 30},
     },
-    **{
-        f"sign of life of {queue}": {
-            "task": "backups.tasks.alive",
-            "schedule": 5.0,
-            "args": [queue],
-            "options": {"queue": queue, "expires": 30},
-        }
-        for queue in ("interactive", "bulk")
+    "sign of life of interactive": {
+        "task": "backups.tasks.alive",
+        "schedule": 5.0,
+        "args": ["interactive"],
+        "options": {"queue": "interactive", "expires": 30},
+    },
+    "sign of life of bulk": {
+        "task": "backups.tasks.alive",
+        "schedule": 5.0,
+        "args": ["bulk"],
+        "options": {"queue": "bulk", "expires": 30},
     },
     "forget old changes": {
         "task": "backups.tasks.prune_revisions",
@@ -232,14 +237,16 @@ CELERY_BEAT_SCHEDULE = {  # two schedulers do no harm: every message may come tw
         "options": {"queue": "bulk", "expires": 3600},
     },
 }
-if _broker.startswith("redis"):  # options that survive half-open connections
+if _broker.startswith("redis"):
+    # A connection that is open on one side only is noticed.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "socket_timeout": 15,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,
         "visibility_timeout": 600,
-        "queue_order_strategy": "priority",  # as listed after -Q: people before bulk
+        # Queues come in the order of the option -Q: people before bulk.
+        "queue_order_strategy": "priority",
     }
 
 LOGGING = log.config(debug=DEBUG)

@@ -138,7 +138,7 @@ def test_an_error_that_nobody_catches_is_one_line(lines: io.StringIO) -> None:
     try:
         raise RuntimeError("no way on")
     except RuntimeError as error:
-        log._log_last_error(type(error), error, error.__traceback__)
+        log._log_uncaught_error(type(error), error, error.__traceback__)
     [line] = lines.getvalue().splitlines()
     assert "this process ends by an error" in line
     assert "RuntimeError: no way on" in line
