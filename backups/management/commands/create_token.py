@@ -1,5 +1,6 @@
-"""`manage.py create_token USER [--read-only] [--days N] [--cloud NAME …]` prints a key once; only
-its hash is kept.
+"""`manage.py create_token USER [--read-only] [--days N] [--cloud NAME …]`: makes an API token.
+
+Its key is printed once; only a hash of it is stored.
 """
 
 from typing import Any
@@ -43,7 +44,6 @@ class Command(BaseCommand):
                 now=timezone.now(),
             )
         except tokens.BadToken as e:
-            raise CommandError(
-                f"--{e.field.removesuffix('s') if e.field == 'clouds' else e.field}: {e}"
-            ) from e
+            option = "cloud" if e.field == "clouds" else e.field
+            raise CommandError(f"--{option}: {e}") from e
         self.stdout.write(created.key)

@@ -1,4 +1,4 @@
-"""Derives again what is stored of backups and disks, without asking any cloud."""
+"""`manage.py derive [CLOUD …]`: derives anew what is computed from stored answers."""
 
 from argparse import ArgumentParser
 
@@ -27,22 +27,21 @@ class Command(BaseCommand):
 
     def handle(self, *, clouds: list[str], decode: bool, **options: object) -> None:
         ensure_rows()
-        known = list(Cloud.objects.order_by("name").values_list("name", flat=True))
-        if unknown := sorted(set(clouds) - set(known)):
-            raise CommandError(
-                f"There is no cloud {unknown[0]!r} here; there are: {', '.join(known) or 'none'}."
-            )
-        for name in clouds or known:
+        all_names = list(Cloud.objects.order_by("name").values_list("name", flat=True))
+        unknown = sorted(set(clouds) - set(all_names))
+        if unknown:
+            listed = ", ".join(all_names) or "none"
+            raise CommandError(f"There is no cloud {unknown[0]!r} here; there are: {listed}.")
+        for name in clouds or all_names:
             self._derive(name, decode=decode)
 
     def _derive(self, name: str, *, decode: bool) -> None:
         now = timezone.now()
         decoded = f", {redecode.redecode(name):,} answers read differently" if decode else ""
-        kinds, found, volumes = (
-            type_interpretation.judge_again(name),
-            findings.note_all(name, now),
-            derive_all(name, now),
-        )
+        kind_count = type_interpretation.judge_again(name)
+        finding_count = findings.note_all(name, now)
+        volume_count = derive_all(name, now)
         self.stdout.write(
-            f"{name}: {kinds:,} kinds, {found:,} findings and {volumes:,} disks changed{decoded}"
+            f"{name}: {kind_count:,} kinds, {finding_count:,} findings and {volume_count:,} disks "
+            f"changed{decoded}"
         )

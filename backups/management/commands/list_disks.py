@@ -1,4 +1,4 @@
-"""Reads the clouds' own lists of disks now; the scheduler does it hourly."""
+"""`manage.py list_disks [CLOUD …]`: reads the clouds' own lists of disks, as workers do hourly."""
 
 from argparse import ArgumentParser
 
@@ -21,14 +21,14 @@ class Command(BaseCommand):
             "clouds", nargs="*", metavar="CLOUD", help="all configured ones without one"
         )
 
-    def handle(self, **options: list[str]) -> None:
+    def handle(self, *, clouds: list[str], **options: object) -> None:
         registry.ensure_rows()
-        given, known = options["clouds"], sorted(registry.configured())
-        if unknown := sorted(set(given) - set(known)):
-            raise CommandError(
-                f"{unknown[0]!r} is no configured cloud; configured: {', '.join(known) or 'none'}."
-            )
-        for name in given or known:
-            n = volume_list.read(name, timezone.now())
+        configured = sorted(registry.configured())
+        unknown = sorted(set(clouds) - set(configured))
+        if unknown:
+            listed = ", ".join(configured) or "none"
+            raise CommandError(f"{unknown[0]!r} is no configured cloud; configured: {listed}.")
+        for name in clouds or configured:
+            count = volume_list.read(name, timezone.now())
             error = Cloud.objects.get(pk=name).volumes_error
-            self.stdout.write(f"{name}: {error or f'{n:,} disks'}")
+            self.stdout.write(f"{name}: {error or f'{count:,} disks'}")

@@ -1,8 +1,7 @@
-"""`manage.py prune_revisions`: forget old observed changes; beat does it daily."""
+"""`manage.py prune_revisions`: deletes old observed changes, as the scheduler does daily."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
-from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
@@ -21,7 +20,9 @@ class Command(BaseCommand):
             "--days", type=int, default=retention.KEPT.days, help="how long to keep (default 90)"
         )
 
-    def handle(self, *, days: int, **options: Any) -> None:
-        gone = retention.prune(timezone.now(), keep=timedelta(days=days))
-        causes = retention.forget_causes()
-        self.stdout.write(f"{gone} changes and {causes} causes without a backup forgotten")
+    def handle(self, *, days: int, **options: object) -> None:
+        change_count = retention.prune(timezone.now(), keep=timedelta(days=days))
+        cause_count = retention.forget_causes()
+        self.stdout.write(
+            f"{change_count} changes and {cause_count} causes without a backup forgotten"
+        )

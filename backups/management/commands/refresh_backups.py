@@ -1,8 +1,9 @@
-"""`manage.py refresh_backups`: what beat and workers do, in this process and without a broker."""
+"""`manage.py refresh_backups [CLOUD …]`: refreshes what is due, in this process and without a
+broker.
+"""
 
 import time
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -26,32 +27,41 @@ class Command(BaseCommand):
             "--seconds", type=float, default=300.0, help="stop after so long (default 300)"
         )
 
-    def handle(self, *, clouds: list[str], seconds: float, **options: Any) -> None:
-        _check(clouds)
-        good, ends = 0, time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
-            done = _once(set(clouds))
-            good += done
-            if not done:
+    def handle(self, *, clouds: list[str], seconds: float, **options: object) -> None:
+        _require_configured(clouds)
+        answer_count = 0
+        deadline = time.monotonic() + seconds
+        while (seconds_left := deadline - time.monotonic()) > 0:
+            new_answers = _refresh_due(set(clouds))
+            answer_count += new_answers
+            if not new_answers:
                 break
             self.stdout.write(
-                f"{good} good answers, {left:.0f} s left",
+                f"{answer_count} good answers, {seconds_left:.0f} s left",
                 ending="\r" if self.stdout.isatty() else "\n",
             )
-        self.stdout.write(f"{good} good answers")
+        self.stdout.write(f"{answer_count} good answers")
 
 
-def _check(names: list[str]) -> None:
+def _require_configured(names: list[str]) -> None:
     registry.ensure_rows()
-    if unknown := sorted(set(names) - set(registry.configured())):
-        known = ", ".join(sorted(registry.configured())) or "none"
-        raise CommandError(f"{unknown[0]!r} is no configured cloud. Configured: {known}.")
+    configured = sorted(registry.configured())
+    unknown = sorted(set(names) - set(configured))
+    if unknown:
+        listed = ", ".join(configured) or "none"
+        raise CommandError(f"{unknown[0]!r} is no configured cloud. Configured: {listed}.")
 
 
-def _once(names: set[str]) -> int:
-    """One round over all that is needed now; how many good answers it brought."""
+def _refresh_due(names: set[str]) -> int:
+    """Does once what is needed now, of these clouds or of all without any name.
+
+    Returns how many good answers that brought.
+    """
     now = clock.now()
     clock.forget_the_future(now)
     type_interpretation.ensure_all(now)
-    wanted = [need for need in needs(now) if not names or need.cloud in names]
-    return sum(DO[need.work](need.cloud) for need in wanted)
+    answer_count = 0
+    for need in needs(now):
+        if not names or need.cloud in names:
+            answer_count += DO[need.work](need.cloud)
+    return answer_count

@@ -1,4 +1,4 @@
-"""Runs the VBS simulator as a process: the demo cloud, and a cloud to try vbsdash against."""
+"""`manage.py simulate_vbs`: runs the VBS simulator, as the demo cloud or to try vbsdash with."""
 
 import os
 import signal
@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backups.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
 
-KEPT_REQUESTS = 100  # nobody reads them here
+# The simulator records its requests for tests. Nobody reads them here.
+RECORDED_REQUESTS = 100
 FAULTS = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
 
 
@@ -63,24 +64,31 @@ class Command(BaseCommand):
 def _faults(texts: list[str]) -> list[Fault]:
     try:
         return [parse_fault(text) for text in texts]
-    except FaultError as problem:
-        raise CommandError(f"--fault: {problem}", returncode=2) from problem
+    except FaultError as e:
+        raise CommandError(f"--fault: {e}", returncode=2) from e
 
 
 def _simulator(options: dict[str, Any]) -> Simulator:
-    words = ("port", "backups", "latency_ms", "paging", "flavor", "seed", "type_full")
     try:
-        return Simulator(**{word: options[word] for word in words}, keep_requests=KEPT_REQUESTS)
-    except OSError as problem:
-        message = (
-            f"Port {options['port']} cannot be used ({problem.strerror}); choose another with "
-            "--port."
+        return Simulator(
+            port=options["port"],
+            backups=options["backups"],
+            latency_ms=options["latency_ms"],
+            paging=options["paging"],
+            flavor=options["flavor"],
+            seed=options["seed"],
+            type_full=options["type_full"],
+            keep_requests=RECORDED_REQUESTS,
         )
-        raise CommandError(message, returncode=2) from problem
+    except OSError as e:
+        raise CommandError(
+            f"Port {options['port']} cannot be used ({e.strerror}); choose another with --port.",
+            returncode=2,
+        ) from e
 
 
 def _write_secret(path: Path, text: str) -> None:
-    """All or nothing, and readable by its owner alone from the first moment."""
+    """Replaces `path` in one step by a file that only its owner can ever read."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w") as file:
         file.write(text)

@@ -1,4 +1,6 @@
-"""`manage.py up`: prepares database and first account, then becomes the runner of all parts."""
+"""`manage.py up`: prepares the database and the first account, then becomes the runner of all
+parts.
+"""
 
 import os
 import secrets
@@ -26,7 +28,8 @@ from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
 from backups.runner.supervisor import STOP_SIGNALS
 
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 and o, no 1, i and l
+# Of a first password: without 0 and o, and without 1, i and l.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets a new one)"  # noqa: S105
 GIVEN_PASSWORD = "the one in DJANGO_SUPERUSER_PASSWORD"  # noqa: S105
 
@@ -44,13 +47,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, stop_with_parent: bool, **options: Any) -> None:
-        os.umask(
-            0o077
-            # The database holds sessions and hashes: for its owner only,
-            # whoever made the data folder.
-        )
+        # The database holds sessions and hashes: it is for its owner only, whoever made the data
+        # folder.
+        os.umask(0o077)
         for signum in STOP_SIGNALS:
-            signal.signal(signum, _leave)
+            signal.signal(signum, _exit)
         if settings.CELERY_BROKER_URL.startswith("memory:"):
             sys.exit(
                 "vbsdash: CELERY_BROKER_URL is memory://, which no two processes share: write "
@@ -68,12 +69,13 @@ class Command(BaseCommand):
         plan = _plan(listener, user=user, password=password)
         for fd in (lock_fd, plan.listen_fd):
             os.set_inheritable(fd, True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until the runner can take them
+        # A stop signal waits until the runner can handle it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         plan.hand_over(folder=Path(settings.BASE_DIR))
 
 
-def _leave(_signum: int, _frame: FrameType | None) -> None:
-    """Stopped while nothing is started yet."""
+def _exit(_signum: int, _frame: FrameType | None) -> None:
+    """Ends with 0 while no part is started yet."""
     sys.exit(0)
 
 
@@ -81,23 +83,23 @@ def _prepare_database() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     if not settings.WHITENOISE_USE_FINDERS:
         call_command("collectstatic", interactive=False, verbosity=0)
-    settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns when it is missing
+    # WhiteNoise warns when this folder is missing.
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
 
 
 def first_account(env: Mapping[str, str]) -> tuple[str, str]:
-    """Name of an account and what the banner says of its password. Makes one only when there is
-    none at all.
+    """Returns the name of an account and what the banner says of its password.
+
+    Makes an account only when there is none at all.
     """
     accounts = get_user_model().objects
     name = env.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-    old = accounts.order_by("-is_superuser", "pk").first()
-    if old is not None:
-        user = name if accounts.filter(username=name).exists() else old.get_username()
+    first = accounts.order_by("-is_superuser", "pk").first()
+    if first is not None:
+        user = name if accounts.filter(username=name).exists() else first.get_username()
         return user, OLD_PASSWORD.format(user=user)
-    given = env.get("DJANGO_SUPERUSER_PASSWORD")
-    password = given or "-".join(
-        "".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(4)
-    )
+    env_password = env.get("DJANGO_SUPERUSER_PASSWORD")
+    password = env_password or _random_password()
     email = env.get("DJANGO_SUPERUSER_EMAIL", "")
     try:
         get_user_model()(username=name, email=email).clean_fields(exclude=["password"])
@@ -105,7 +107,17 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
         field, reasons = next(iter(e.message_dict.items()))
         sys.exit(f"vbsdash: DJANGO_SUPERUSER_{field.upper()} cannot be used: {reasons[0]}")
     accounts.create_superuser(username=name, email=email, password=password)
-    return name, GIVEN_PASSWORD if given else f"{password}   (shown only this once)"
+    if env_password:
+        return name, GIVEN_PASSWORD
+    return name, f"{password}   (shown only this once)"
+
+
+def _random_password() -> str:
+    """Returns four groups of five characters, about 99 bits."""
+    characters = [secrets.choice(ALPHABET) for _ in range(20)]
+    for place in (15, 10, 5):
+        characters.insert(place, "-")
+    return "".join(characters)
 
 
 def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
@@ -127,18 +139,18 @@ def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
 
 
 def _warnings() -> tuple[str, ...]:
-    """Clouds that are one project: by their configuration, or by what earlier sign-ins led to."""
+    """Returns a sentence for each group of clouds that are one project, by their configuration or
+    by the endpoints that earlier sign-ins led to.
+    """
     configured = settings.CLOUDS
     by_place = same_project.groups((name, config.place) for name, config in configured.items())
-    known = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
-    by_endpoint = same_project.groups(known)
-    return tuple(
-        same_project.sentence(names)
-        for names in sorted({*by_place.values(), *by_endpoint.values()})
-    )
+    endpoints = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
+    by_endpoint = same_project.groups(endpoints)
+    groups = sorted({*by_place.values(), *by_endpoint.values()})
+    return tuple(same_project.sentence(names) for names in groups)
 
 
 def _host_header() -> str:
-    """A Host header that the runner's own questions get in with."""
+    """Returns a Host header that ALLOWED_HOSTS accepts, for the runner's own requests."""
     allowed: list[str] = settings.ALLOWED_HOSTS
     return "127.0.0.1" if validate_host("127.0.0.1", allowed) else allowed[0].removeprefix(".")
