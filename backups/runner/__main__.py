@@ -1,5 +1,5 @@
-"""`python -m backups.runner FD`: reads the plan from a pipe and runs it until a stop signal
-comes.
+"""`python -m backups.runner FD`: reads the plan from a pipe and runs its parts until a stop
+signal.
 """
 
 import sys
@@ -10,16 +10,17 @@ from backups.runner import broker, parts
 from backups.runner.console import Console
 from backups.runner.part import Part
 from backups.runner.plan import Plan
-from backups.runner.ports import accepts, kept_free_port
+from backups.runner.ports import accepts, stored_free_port
 from backups.runner.readiness import Readiness
 from backups.runner.supervisor import StopWanted, Supervisor
 
-READY_SECONDS = 60.0
-HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where a server that listens everywhere is asked
+READY_WITHIN_S = 60.0
+# The address at which a server that listens on all of them is asked.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class Run:
-    """One run of a plan."""
+    """One run of a plan, from its first part to the end of all of them."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -28,7 +29,7 @@ class Run:
         self.banner_shown = False
 
     def __call__(self) -> None:
-        """Returns after a wanted stop. Raises NoBroker before anything was started."""
+        """Runs the parts; returns after a stop signal. Raises NoBroker before starting any."""
         self.supervisor.watch_signals()
         try:
             self._start_broker()
@@ -37,7 +38,8 @@ class Run:
             self.supervisor.run()
         except StopWanted:
             if not self.banner_shown:
-                self.console.say(self._account())  # a new password is seen once, here or nowhere
+                # A new password is shown once, here or nowhere.
+                self.console.say(self._account())
             self.console.say("stopping")
         finally:
             self.supervisor.stop()
@@ -54,53 +56,58 @@ class Run:
             return
         clouds_file = Path(self.plan.demo_clouds_file)
         clouds_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        port = kept_free_port(clouds_file.parent / "port")
-        before = _written_at(clouds_file)
+        port = stored_free_port(clouds_file.parent / "port")
+        earlier_version = _version(clouds_file)
         self._start_and_wait(
             parts.demo_part(port, clouds_file),
-            lambda: _written_at(clouds_file) != before and accepts(port),
+            lambda: _version(clouds_file) != earlier_version and accepts(port),
         )
 
     def _start_and_wait(self, part: Part, ready: Callable[[], bool]) -> None:
         self.supervisor.start(part)
-        if not self.supervisor.wait_until(ready, seconds=READY_SECONDS):
+        if not self.supervisor.wait_until(ready, seconds=READY_WITHIN_S):
             self.console.say(
-                f"{part.name} is not ready after {READY_SECONDS:.0f} s; going on without it"
+                f"{part.name} is not ready after {READY_WITHIN_S:.0f} s; going on without it"
             )
 
     def _start_vbsdash(self) -> None:
-        for part in (parts.web_part(self.plan.listen_fd), parts.worker_part(), parts.beat_part()):
-            self.supervisor.start(part)
-        readiness = Readiness(
-            HERE.get(self.plan.host, self.plan.host), self.plan.port, self.plan.host_header
-        )
-        self.supervisor.wait_until(readiness.check, seconds=READY_SECONDS)
+        self.supervisor.start(parts.web_part(self.plan.listen_fd))
+        self.supervisor.start(parts.worker_part())
+        self.supervisor.start(parts.beat_part())
+        address = LOOPBACK.get(self.plan.host, self.plan.host)
+        readiness = Readiness(address, self.plan.port, self.plan.host_header)
+        self.supervisor.wait_until(readiness.check, seconds=READY_WITHIN_S)
         self.console.say(self._banner(readiness.missing))
         self.banner_shown = True
 
     def _banner(self, missing: dict[str, str]) -> str:
         host = f"[{self.plan.host}]" if ":" in self.plan.host else self.plan.host
-        late = "".join(f"\nwarning     {sentence}" for sentence in self.plan.warnings)
-        late += "".join(f"\nnot ready   {name}: {said}" for name, said in missing.items())
-        clouds = ", ".join(self.plan.clouds) or "none is configured: see README.md"
         if self.plan.demo_clouds_file:
             clouds = "a demo cloud with made-up backups (README.md: how to connect a real one)"
-        return (
-            f"\nvbsdash     http://{host}:{self.plan.port}/\n{self._account()}\n"
-            f"clouds      {clouds}{late}\nCtrl-C stops everything\n"
-        )
+        else:
+            clouds = ", ".join(self.plan.clouds) or "none is configured: see README.md"
+        lines = [
+            "",
+            f"vbsdash     http://{host}:{self.plan.port}/",
+            self._account(),
+            f"clouds      {clouds}",
+        ]
+        lines += [f"warning     {sentence}" for sentence in self.plan.warnings]
+        lines += [f"not ready   {name}: {complaint}" for name, complaint in missing.items()]
+        lines.append("Ctrl-C stops everything")
+        return "\n".join(lines) + "\n"
 
     def _account(self) -> str:
         return f"user        {self.plan.user}\npassword    {self.plan.password}"
 
 
-def _written_at(file: Path) -> tuple[int, int] | None:
-    """Changes whenever the file is replaced."""
+def _version(file: Path) -> tuple[int, int] | None:
+    """Returns something that changes whenever the file is replaced; None where there is none."""
     try:
-        found = file.stat()
+        stat = file.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return stat.st_ino, stat.st_mtime_ns
 
 
 def main() -> None:

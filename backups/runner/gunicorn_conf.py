@@ -1,4 +1,4 @@
-"""What gunicorn takes from a file only: its workers die with it, also when it is killed."""
+"""Configures gunicorn where only a file can: its workers die with it, also when it is killed."""
 
 import os
 import signal

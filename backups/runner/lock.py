@@ -1,4 +1,4 @@
-"""One runner per data folder."""
+"""Keeps a data folder to one runner."""
 
 import fcntl
 import os
@@ -10,8 +10,8 @@ class AlreadyRunning(Exception):
 
 
 def take(data_dir: Path) -> int:
-    """Lock `data_dir/up.lock` for as long as the returned file descriptor is open, and write our
-    PID into it.
+    """Locks `data_dir/up.lock` and writes our PID into it. Returns the file descriptor that holds
+    the lock.
 
     The kernel drops the lock when the holder dies, however it dies. Raises AlreadyRunning.
     """

@@ -1,4 +1,4 @@
-"""A part of the whole: what to start, and what became of it."""
+"""A part, which is one process of vbsdash: how it is started, and how its process does."""
 
 import os
 import signal
@@ -10,38 +10,35 @@ from dataclasses import dataclass, field
 from backups.runner.console import Lines
 from backups.runner.process import reap, signal_group, spawn
 
-LONG_LIFE_SECONDS = 60.0
-LONGEST_PAUSE_SECONDS = 30.0
+LONG_LIFE_S = 60.0  # a process that ends earlier has had a quick death
+LONGEST_PAUSE_S = 30.0
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Part:
-    """`stops_last`: stopped only when the others have ended, since they need it until then.
-
-    `not_said`: lines that hold this text are not printed.
-    """
-
     name: str
     argv: tuple[str, ...]
+    # It is stopped only when the others have ended, since they need it until then.
     stops_last: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
-    not_said: str | None = None
-    last_signal: signal.Signals = (
-        signal.SIGKILL
-    )  # sent by the kernel when the runner itself is killed
+    # Lines that hold this text are not printed.
+    hidden_text: str | None = None
+    # The kernel sends it when the runner itself is killed.
+    last_signal: signal.Signals = signal.SIGKILL
 
 
 def pause_before_restart(quick_deaths: int) -> float:
-    """Seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most 30; 1 after a
-    long life.
+    """Returns seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most 30;
+    1 after a long life.
     """
-    return min(2.0 ** max(quick_deaths - 1, 0), LONGEST_PAUSE_SECONDS)
+    return min(2.0 ** max(quick_deaths - 1, 0), LONGEST_PAUSE_S)
 
 
 @dataclass
 class Child:
-    """One part while the runner lives: its process, its half-read line, its deaths. Times are of
+    """The process of a part, which may have ended, and its restarts. Times are of
     `time.monotonic`.
     """
 
@@ -49,18 +46,21 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float | None = None
-    quick_deaths: int = 0
+    quick_deaths: int = 0  # in a row
     lines: Lines = field(default_factory=Lines)
 
     def start(self) -> int:
-        """Start the process; returns the file descriptor to read its lines from. Raises OSError."""
+        """Starts the process; returns the file descriptor to read its lines from. Raises
+        OSError.
+        """
         self.restart_at = None
         self.started_at = time.monotonic()
         self.lines = Lines()
-        env = {**os.environ, **self.part.env}
-        part = self.part
         self.process = spawn(
-            part.argv, env=env, pass_fds=part.pass_fds, last_signal=part.last_signal
+            self.part.argv,
+            env={**os.environ, **self.part.env},
+            pass_fds=self.part.pass_fds,
+            last_signal=self.part.last_signal,
         )
         return self.pipe
 
@@ -71,53 +71,61 @@ class Child:
         return self.process.stdout.fileno()
 
     def read(self) -> list[str] | None:
-        """The lines written since the last call; None at the end of the pipe."""
+        """Returns the lines written since the last call; None at the end of the pipe."""
         data = self._chunk()
-        return None if data == b"" else self.lines.feed(data or b"")
+        if data is None:
+            return self.lines.feed(b"")
+        if data == b"":
+            return None
+        return self.lines.feed(data)
 
-    def last_words(self) -> list[str]:
-        """All that is left in the pipe of an ended process, a line without line end included."""
-        words = []
+    def last_lines(self) -> list[str]:
+        """Returns all that is left in the pipe of an ended process, a line without line end
+        included.
+        """
+        lines: list[str] = []
         while data := self._chunk():
-            words += self.lines.feed(data)
-        return words + self.lines.end()
+            lines += self.lines.feed(data)
+        return lines + self.lines.end()
 
     def _chunk(self) -> bytes | None:
-        """Empty at the end of the pipe, None when there is nothing for now."""
+        """Returns what the pipe holds: b"" at its end, None when there is nothing for now."""
         try:
-            return os.read(self.pipe, 64 * 1024)
+            return os.read(self.pipe, CHUNK_BYTES)
         except BlockingIOError:
             return None
 
     def signal(self, signum: signal.Signals) -> None:
-        """SIGTERM goes to the process, which ends its own children in its own order; SIGKILL to its
-        whole group.
+        """Sends SIGKILL to the process and all that it started; any other signal to the process
+        alone, which ends its own children in its own order.
         """
         if self.process is None:
             return
         if signum == signal.SIGKILL:
             signal_group(self.process, signum)
-        else:  # not Popen.send_signal: that may reap, and only `reap` knows about the group
+        else:
+            # Not Popen.send_signal: that may reap the process, and only `reap` knows of its group.
             os.kill(self.process.pid, signum)
 
-    def ended(self) -> int | None:
-        """Exit code once the process has ended, else None."""
+    def exit_code(self) -> int | None:
+        """Returns the exit code once the process has ended, else None."""
         return reap(self.process) if self.process else None
 
-    def bury(self) -> None:
-        """Forget an ended process, and when to start the next one."""
+    def schedule_restart(self) -> None:
+        """Forgets an ended process and sets when the next one is started."""
         if self.process and self.process.stdout:
             self.process.stdout.close()
         self.process = None
         now = time.monotonic()
-        self.quick_deaths = (
-            0 if now - self.started_at >= LONG_LIFE_SECONDS else self.quick_deaths + 1
-        )
+        if now - self.started_at >= LONG_LIFE_S:
+            self.quick_deaths = 0
+        else:
+            self.quick_deaths += 1
         self.restart_at = now + pause_before_restart(self.quick_deaths)
 
 
 def how_it_ended(code: int) -> str:
-    """`exit code 3`, or the signal's name."""
+    """Returns `exit code 3`, or the name of the signal that a negative code means."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -1,5 +1,6 @@
-"""What `manage.py up` hands over to the runner, which replaces it in the same process without
-Django in memory.
+"""The plan that `manage.py up` hands over to the runner.
+
+The runner replaces it in the same process, without Django in memory.
 """
 
 import json
@@ -11,39 +12,38 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Plan:
-    """`host_header` is let in by ALLOWED_HOSTS. `password` is what the banner says of it, in words
-    or in clear.
-    """
-
     data_dir: str
     host: str
     port: int
     listen_fd: int
-    host_header: str
+    host_header: str  # one that ALLOWED_HOSTS accepts
     broker_url_file: str | None  # None: a broker of the operator's own
     demo_clouds_file: str | None  # None: no demo
     clouds: tuple[str, ...]
     warnings: tuple[str, ...]  # sentences, shown with the banner
     user: str
-    password: str
+    password: str  # what the banner says of it: the password itself, or where it comes from
 
     @classmethod
     def receive(cls, fd: int) -> "Plan":
         with open(fd, encoding="utf-8") as pipe:
-            words = json.load(pipe)
-        return cls(
-            **{**words, "clouds": tuple(words["clouds"]), "warnings": tuple(words["warnings"])}
-        )
+            fields = json.load(pipe)
+        # JSON has no tuples.
+        fields["clouds"] = tuple(fields["clouds"])
+        fields["warnings"] = tuple(fields["warnings"])
+        return cls(**fields)
 
     def hand_over(self, *, folder: Path) -> None:
-        """Become the runner, in `folder`. Never returns. Through a pipe, since all eyes can see a
-        command line.
+        """Becomes the runner, in `folder`. Never returns.
+
+        The plan goes through a pipe, since every user of the machine can see a command line.
         """
-        type_interpretation, writing = os.pipe()
-        os.set_inheritable(type_interpretation, True)
-        with open(writing, "w", encoding="utf-8") as pipe:
-            json.dump(asdict(self), pipe)  # far smaller than the 64 KiB a pipe holds unread
+        read_fd, write_fd = os.pipe()
+        os.set_inheritable(read_fd, True)
+        with open(write_fd, "w", encoding="utf-8") as pipe:
+            # Far smaller than the 64 KiB that a pipe holds while nobody reads it.
+            json.dump(asdict(self), pipe)
         sys.stdout.flush()
         sys.stderr.flush()
         os.chdir(folder)
-        os.execv(sys.executable, [sys.executable, "-m", "backups.runner", str(type_interpretation)])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "backups.runner", str(read_fd)])  # noqa: S606

@@ -1,7 +1,8 @@
-"""One child process: born in a session of its own, dead with its parent, ended with all that it
-started.
+"""Starts a child process in a session of its own, which ends with its parent, and ends it with all
+that it started.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,10 +15,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent(signum: signal.Signals, *, parent: int) -> None:
-    """Ask the kernel to send `signum` to this process when the thread that started it ends.
+    """Makes the kernel send `signum` to this process when the thread that started it ends.
 
-    Survives exec, not fork. A parent that ended before the request is noticed here: then this
-    process ends at once.
+    That survives exec, but not fork. Where the parent has ended already, the signal is sent at
+    once.
     """
     if _LIBC is None:
         return
@@ -33,41 +34,41 @@ def spawn(
     pass_fds: Sequence[int] = (),
     last_signal: signal.Signals,
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` with stdout and stderr in one non-blocking pipe. For the main thread only
-    (`die_with_parent`).
+    """Starts `argv` with stdout and stderr in one non-blocking pipe.
+
+    For the main thread only: the child ends with the thread that started it (`die_with_parent`).
     """
     parent = os.getpid()
-    child = subprocess.Popen(  # noqa: S603  the argv are ours
+    child = subprocess.Popen(  # noqa: S603 - each argv is ours
         argv,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=pass_fds,
-        start_new_session=True,  # Ctrl-C of the terminal reaches the runner only
-        preexec_fn=lambda: die_with_parent(
-            last_signal, parent=parent
-        ),  # safe: the runner has one thread
+        # Ctrl-C of the terminal reaches the runner only.
+        start_new_session=True,
+        # Safe, since the runner has one thread.
+        preexec_fn=lambda: die_with_parent(last_signal, parent=parent),
     )
-    assert child.stdout is not None  # noqa: S101  for the type checker: PIPE was asked for
+    assert child.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
     os.set_blocking(child.stdout.fileno(), False)
     return child
 
 
 def signal_group(child: subprocess.Popen[bytes], signum: signal.Signals) -> None:
-    """Send `signum` to the child and to all that it started; nothing when none of them is left."""
-    try:
+    """Sends `signum` to the child and to all that it started, as far as they still run."""
+    # PermissionError is what macOS raises for a group of zombies.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signum)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-        return
 
 
 def reap(child: subprocess.Popen[bytes]) -> int | None:
-    """Exit code (negative: the signal) once the child has ended, else None. What it left behind is
-    killed.
+    """Returns the exit code (negative: the signal) once the child has ended, else None. Kills what
+    it left behind.
 
-    The group is killed while the dead child still holds its number, so it cannot be somebody else's
-    by now.
+    Its group is killed while the dead child still holds the number of the group, so that it cannot
+    be somebody else's by now.
     """
     if child.returncode is None:
         if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:

@@ -1,5 +1,6 @@
-"""Asks `/healthz`, then `/readyz`, and never blocks: the socket is ours and accepts before the web
-part lives.
+"""Asks the web part for `/healthz`, then for `/readyz`, without ever blocking.
+
+The runner's socket accepts connections before the web part runs, so an answer may take long.
 """
 
 import contextlib
@@ -7,72 +8,79 @@ import json
 import socket
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-PATIENCE_SECONDS = 5.0  # then the question is asked anew
-PAUSE_SECONDS = 0.8  # between two questions
+ANSWER_WITHIN_S = 5.0  # then the request is sent anew
+CONNECT_TIMEOUT_S = 1.0
+PAUSE_S = 0.8  # between two requests
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     status: int
     body: bytes
 
 
 @dataclass
-class Question:
-    """One GET. HTTP/1.0, so that the end of the connection is the end of the answer."""
+class PendingRequest:
+    """One GET by HTTP/1.0, where the end of the connection is the end of the answer."""
 
     connection: socket.socket
-    asked_at: float
-    said: bytes = b""
+    sent_at: float
+    received: bytes = b""
 
     @classmethod
-    def ask(cls, address: str, port: int, host_header: str, path: str) -> "Question":
+    def send(cls, address: str, port: int, host_header: str, path: str) -> "PendingRequest":
         """Raises OSError."""
-        connection = socket.create_connection((address, port), timeout=1.0)
+        connection = socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host_header}\r\n\r\n".encode())
         connection.setblocking(False)
         return cls(connection, time.monotonic())
 
     def answer(self) -> Answer | None:
-        """None while it has not come whole. Raises OSError when it will not come."""
+        """Returns None until the answer is complete. Raises OSError when it will not come."""
         with contextlib.suppress(BlockingIOError):
             while data := self.connection.recv(64 * 1024):
-                self.said += data
-            head, _, body = self.said.partition(b"\r\n\r\n")
-            words = head.split()
-            if len(words) < 2 or not words[1].isdigit():
-                raise ConnectionError("no HTTP answer")
-            return Answer(int(words[1]), body)
-        if time.monotonic() - self.asked_at > PATIENCE_SECONDS:
+                self.received += data
+            return self._parsed()
+        if time.monotonic() - self.sent_at > ANSWER_WITHIN_S:
             raise TimeoutError
         return None
+
+    def _parsed(self) -> Answer:
+        head, _, body = self.received.partition(b"\r\n\r\n")
+        fields = head.split()
+        if len(fields) < 2 or not fields[1].isdigit():
+            raise ConnectionError("no HTTP answer")
+        return Answer(int(fields[1]), body)
 
 
 @dataclass
 class Readiness:
-    """`missing`: what is not ready as far as is known, part and sentence.
+    """Whether all parts are ready.
 
-    A lag is told but not waited for: after a night without vbsdash everything is due, and all parts
-    work.
+    A lag is reported but not waited for: after a night without vbsdash everything is due, while all
+    parts work.
     """
 
     address: str
     port: int
-    host_header: str  # one that ALLOWED_HOSTS lets in
+    host_header: str  # one that ALLOWED_HOSTS accepts
+    # The parts that are not ready, as far as is known, each with a sentence.
     missing: dict[str, str] = field(default_factory=lambda: {"web": "does not answer"})
     _path: str = "/healthz"
-    _question: Question | None = None
+    _request: PendingRequest | None = None
     _next_at: float = 0.0
 
     def check(self) -> bool:
-        """Whether all parts are ready. Look again and again."""
+        """Returns whether all parts are ready; to be called again and again until then."""
         try:
-            if self._question is None:
+            if self._request is None:
                 if time.monotonic() < self._next_at:
                     return False
-                self._question = Question.ask(self.address, self.port, self.host_header, self._path)
-            answer = self._question.answer()
+                self._request = PendingRequest.send(
+                    self.address, self.port, self.host_header, self._path
+                )
+            answer = self._request.answer()
         except OSError:
             self.close()
             self.missing = {"web": f"{self._path} does not answer"}
@@ -80,19 +88,21 @@ class Readiness:
         if answer is None:
             return False
         self.close()
-        return self._weigh(answer)
+        return self._is_ready_by(answer)
 
     def close(self) -> None:
-        if self._question:
-            self._question.connection.close()
-        self._question, self._next_at = None, time.monotonic() + PAUSE_SECONDS
+        if self._request:
+            self._request.connection.close()
+        self._request = None
+        self._next_at = time.monotonic() + PAUSE_S
 
-    def _weigh(self, answer: Answer) -> bool:
+    def _is_ready_by(self, answer: Answer) -> bool:
         if answer.status != 200:
             self.missing = _complaints(answer) or {"web": f"{self._path} answers {answer.status}"}
             return self.missing.keys() == {"lag"}
         if self._path == "/healthz":
-            self._path, self._next_at = "/readyz", 0.0
+            self._path = "/readyz"
+            self._next_at = 0.0
             self.missing = {"readiness": "/readyz does not answer"}
             return False
         self.missing = {}
@@ -100,9 +110,9 @@ class Readiness:
 
 
 def _complaints(answer: Answer) -> dict[str, str]:
-    """The parts of a `/readyz` body that are not "ok"; empty when it holds none."""
+    """Returns the parts of a `/readyz` body that are not "ok"; none when it is another body."""
     try:
         parts = json.loads(answer.body)["parts"]
-        return {str(name): str(said) for name, said in parts.items() if said != "ok"}
+        return {str(name): str(state) for name, state in parts.items() if state != "ok"}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}

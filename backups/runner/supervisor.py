@@ -1,7 +1,7 @@
-"""Starts parts, prints their lines, restarts those that die, and stops all of them in order.
+"""Starts parts, prints their lines, restarts those that end, and stops all of them in order.
 
-One thread and one loop: the kernel ties "dies with its parent" to the thread that started a child,
-and signals reach the main thread only. Nothing is polled while nothing happens.
+One thread with one loop does all of it: the kernel ends a child with the thread that started it,
+and signals reach the main thread only. While nothing happens the loop sleeps.
 """
 
 import contextlib
@@ -16,12 +16,15 @@ from backups.runner.console import Console
 from backups.runner.part import Child, Part, how_it_ended
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-FIRST_STOP_SECONDS, ALL_STOP_SECONDS, KILL_SECONDS = 6.0, 8.0, 1.5
-CHECK_SECONDS = 0.1  # how often a condition is looked at while somebody waits for it
+FIRST_STOP_S = 6.0  # from the beginning of the stop, for the parts that do not stop last
+ALL_STOP_S = 8.0  # from the beginning of the stop, for all parts
+KILL_S = 1.5  # after SIGKILL
+CHECK_S = 0.1  # how often a condition is checked while somebody waits for it
+QUICK_DEATHS_REPORTED = 3  # in a row
 
 
 class StopWanted(Exception):
-    """SIGTERM, SIGINT or SIGHUP came while something was awaited."""
+    """SIGTERM, SIGINT or SIGHUP has come."""
 
 
 class Supervisor:
@@ -33,14 +36,15 @@ class Supervisor:
         self._stopping = False
 
     def watch_signals(self) -> None:
-        """From now on stop signals only set a mark and, like SIGCHLD, wake the loop up."""
-        wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        self._selector.register(wake, selectors.EVENT_READ)
+        """Makes stop signals only set a flag and, like SIGCHLD, wake the loop up."""
+        read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+        self._selector.register(read_fd, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for signum in STOP_SIGNALS:
-            if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:  # nohup
-                signal.signal(signum, self._on_stop_signal)
+            if signum == signal.SIGHUP and signal.getsignal(signum) == signal.SIG_IGN:
+                continue  # It was started by nohup.
+            signal.signal(signum, self._on_stop_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _on_stop_signal(self, _signum: int, _frame: FrameType | None) -> None:
@@ -53,114 +57,129 @@ class Supervisor:
         return child
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
-        """Keep the loop turning until `condition()`; False when the time is over. Raises
-        StopWanted.
+        """Runs the loop until `condition()` is true; returns False when the time is over before.
+        Raises StopWanted.
         """
-        until, next_check = time.monotonic() + seconds, 0.0
+        deadline = time.monotonic() + seconds
+        next_check = 0.0
         while not self._stop_wanted:
-            if (now := time.monotonic()) >= next_check:
+            now = time.monotonic()
+            if now >= next_check:
                 if condition():
                     return True
-                if now >= until:
+                if now >= deadline:
                     return False
-                next_check = time.monotonic() + CHECK_SECONDS
-            self._turn(CHECK_SECONDS)
+                next_check = time.monotonic() + CHECK_S
+            self._turn(CHECK_S)
         raise StopWanted
 
     def run(self) -> None:
-        """Until a stop signal comes. Raises StopWanted."""
+        """Runs the loop until a stop signal comes. Raises StopWanted."""
         while not self._stop_wanted:
-            self._turn(self._until_next_restart())
+            self._turn(self._seconds_to_restart())
         raise StopWanted
 
     def stop(self) -> None:
-        """SIGTERM to all but those that stop last, then to these; SIGKILL to what is left when its
-        time is over.
+        """Sends SIGTERM to all parts but those that stop last, then to these; SIGKILL to those that
+        are left when their time is over.
         """
         self._stopping = True
-        began = time.monotonic()
-        for last, seconds in ((False, FIRST_STOP_SECONDS), (True, ALL_STOP_SECONDS)):
-            self._stop(
-                [c for c in self._children if c.part.stops_last == last], deadline=began + seconds
-            )
+        began_at = time.monotonic()
+        first = [child for child in self._children if not child.part.stops_last]
+        self._stop(first, deadline=began_at + FIRST_STOP_S)
+        last = [child for child in self._children if child.part.stops_last]
+        self._stop(last, deadline=began_at + ALL_STOP_S)
         self._console.say("stopped")
 
     def _stop(self, children: list[Child], *, deadline: float) -> None:
         for child in children:
             child.signal(signal.SIGTERM)
-        self._turn_until_ended(children, deadline)
+        self._wait_for_end(children, deadline)
         for child in children:
             if child.process:
                 self._console.say(f"{child.part.name} did not stop in time: killed")
                 child.signal(signal.SIGKILL)
-        self._turn_until_ended(children, time.monotonic() + KILL_SECONDS)
+        self._wait_for_end(children, time.monotonic() + KILL_S)
 
-    def _turn_until_ended(self, children: list[Child], deadline: float) -> None:
-        while (
-            any(child.process for child in children) and (left := deadline - time.monotonic()) > 0
-        ):
-            self._turn(left)
+    def _wait_for_end(self, children: list[Child], deadline: float) -> None:
+        while any(child.process for child in children):
+            seconds_left = deadline - time.monotonic()
+            if seconds_left <= 0:
+                return
+            self._turn(seconds_left)
 
     def _turn(self, seconds: float | None) -> None:
-        """One turn of the loop: wait for lines, deaths or signals, then do what they ask for."""
+        """Waits for lines, ended processes or signals, at most so long, and handles them."""
         for key, _ in self._selector.select(seconds):
             if isinstance(key.data, Child):
-                self._print(key.data)
+                self._print_lines(key.data)
             else:
+                # The pipe of the signals: reading empties it.
                 with contextlib.suppress(BlockingIOError):
                     os.read(key.fd, 4096)
         for child in self._children:
-            if child.process and (code := child.ended()) is not None:
-                self._bury(child, code)
-            elif (
-                child.restart_at is not None
-                and child.restart_at <= time.monotonic()
-                and not self._quits
-            ):
+            if child.process:
+                exit_code = child.exit_code()
+                if exit_code is not None:
+                    self._handle_end(child, exit_code)
+            elif self._is_due_to_restart(child):
                 self._start(child)
 
+    def _is_due_to_restart(self, child: Child) -> bool:
+        if self._ends or child.restart_at is None:
+            return False
+        return child.restart_at <= time.monotonic()
+
     @property
-    def _quits(self) -> bool:
+    def _ends(self) -> bool:
         return self._stop_wanted or self._stopping
 
-    def _until_next_restart(self) -> float | None:
+    def _seconds_to_restart(self) -> float | None:
+        """Returns the time until the next restart; None when there is none to come."""
         times = [child.restart_at for child in self._children if child.restart_at is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        if not times:
+            return None
+        return max(0.0, min(times) - time.monotonic())
 
     def _start(self, child: Child) -> None:
         try:
             pipe = child.start()
         except OSError as e:
             self._console.say(f"{child.part.name} cannot be started: {e}")
-            child.bury()
+            child.schedule_restart()
             return
         self._selector.register(pipe, selectors.EVENT_READ, child)
 
-    def _print(self, child: Child) -> None:
+    def _print_lines(self, child: Child) -> None:
         lines = child.read()
-        if lines is None:  # it closed its pipe; it may live on
+        if lines is None:
+            # The process closed its pipe; it may live on.
             self._selector.unregister(child.pipe)
-        self._say_lines(child, lines or [])
+        else:
+            self._print(child, lines)
 
-    def _say_lines(self, child: Child, lines: list[str]) -> None:
+    def _print(self, child: Child, lines: list[str]) -> None:
+        hidden_text = child.part.hidden_text
         for line in lines:
-            if child.part.not_said is None or child.part.not_said not in line:
+            if hidden_text is None or hidden_text not in line:
                 self._console.line(child.part.name, line)
 
-    def _bury(self, child: Child, code: int) -> None:
-        self._say_lines(child, child.last_words())
+    def _handle_end(self, child: Child, exit_code: int) -> None:
+        self._print(child, child.last_lines())
+        # It is not registered any more when the process had closed its pipe before.
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.pipe)
-        child.bury()
-        if not self._quits:
-            self._say_death(child, code)
+        child.schedule_restart()
+        if not self._ends:
+            self._report_end(child, exit_code)
 
-    def _say_death(self, child: Child, code: int) -> None:
-        name, pause = child.part.name, max(0.0, (child.restart_at or 0.0) - time.monotonic())
+    def _report_end(self, child: Child, exit_code: int) -> None:
+        name = child.part.name
+        pause = max(0.0, (child.restart_at or 0.0) - time.monotonic())
         self._console.say(
-            f"{name} ended ({how_it_ended(code)}); starting it again in {pause:.0f} s"
+            f"{name} ended ({how_it_ended(exit_code)}); starting it again in {pause:.0f} s"
         )
-        if child.quick_deaths == 3:
+        if child.quick_deaths == QUICK_DEATHS_REPORTED:
             self._console.say(
                 f"{name} does not stay up: its own lines above say why. It is tried again, at "
                 "most every 30 s."

@@ -190,10 +190,10 @@ def test_an_address_of_another_machine_is_refused_by_name() -> None:
 
 def test_a_port_is_kept_while_it_is_free(tmp_path: Path) -> None:
     file = tmp_path / "port"
-    first = ports.kept_free_port(file)
-    assert (ports.kept_free_port(file), ports.accepts(first)) == (first, False)
+    first = ports.stored_free_port(file)
+    assert (ports.stored_free_port(file), ports.accepts(first)) == (first, False)
     with socket.create_server(("127.0.0.1", first)):
         assert ports.accepts(first) is True
-        assert ports.kept_free_port(file) != first
+        assert ports.stored_free_port(file) != first
     file.write_text("damaged")
-    assert ports.kept_free_port(file) > 0
+    assert ports.stored_free_port(file) > 0

@@ -17,7 +17,7 @@ import pytest
 
 from backups.runner.console import Console, Lines
 from backups.runner.part import how_it_ended, pause_before_restart
-from backups.runner.supervisor import ALL_STOP_SECONDS, FIRST_STOP_SECONDS, KILL_SECONDS
+from backups.runner.supervisor import ALL_STOP_S, FIRST_STOP_S, KILL_S
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 
@@ -118,7 +118,7 @@ def test_a_line_that_is_not_to_be_said_is_dropped_and_its_neighbours_stay(
 ) -> None:
     runner = run("""
         code = "import time; print('one'); print('WARNING noise'); print('two'); time.sleep(100)"
-        start("web", code, not_said="noise")
+        start("web", code, hidden_text="noise")
     """)
     runner.wait_for("web    | two")
     assert runner.lines == ["web    | one", "web    | two"]
@@ -230,8 +230,8 @@ def test_what_stops_last_lives_until_the_others_have_ended(run: Callable[[str], 
 
 
 def test_a_stop_takes_10_s_at_the_most() -> None:
-    assert FIRST_STOP_SECONDS < ALL_STOP_SECONDS
-    assert ALL_STOP_SECONDS + KILL_SECONDS < 10
+    assert FIRST_STOP_S < ALL_STOP_S
+    assert ALL_STOP_S + KILL_S < 10
 
 
 def test_parts_that_ignore_sigterm_are_killed_with_their_children(
