@@ -19,7 +19,7 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 @beat_init.connect
-def _follow_database_clock(**_: Any) -> None:
+def _follow_database_clock(**_: object) -> None:
     """Makes this process tell the time by the database: what several hosts write must agree."""
     from backups.shared import clock
 
@@ -28,12 +28,12 @@ def _follow_database_clock(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _freeze_loaded_objects(**_: Any) -> None:
+def _freeze_loaded_objects(**_: object) -> None:
     freeze()
 
 
 @task_prerun.connect
-def _prepare_task(task: Task[Any, Any], task_id: str, **_: Any) -> None:
+def _prepare_task(task: Task[Any, Any], task_id: str, **_: object) -> None:
     """Measures the shared time, names the task in all that it logs, and notes what this process
     costs, for /metrics.
     """

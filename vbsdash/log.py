@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import OrderedDict
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -33,7 +33,7 @@ class LastWritten(NamedTuple):
     left_out: int
 
 
-def config(*, debug: bool) -> dict[str, Any]:
+def config(*, debug: bool) -> dict[str, object]:
     """Django's LOGGING: everything through one structlog formatter on stderr."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -157,7 +157,7 @@ def _log_uncaught_error(
 
 
 def _without_copies(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
+    _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """Drops `data`, in which Celery repeats the task, error and traceback of a failed task."""
     event.pop("data", None)

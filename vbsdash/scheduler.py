@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 import time
-from typing import Any
 
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 from django.db import DatabaseError, connection
@@ -55,7 +54,7 @@ class ReconnectingScheduler(Scheduler):
         """
         return self.connection
 
-    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+    def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:
         """Sends one message and stores a heartbeat; ends the process where broker or database keep
         it waiting for too long.
         """

@@ -2,10 +2,9 @@
 
 import os
 import signal
-from typing import Any
 
 from backups.runner.process import die_with_parent
 
 
-def post_fork(_server: Any, _worker: Any) -> None:
+def post_fork(_server: object, _worker: object) -> None:
     die_with_parent(signal.SIGKILL, parent=os.getppid())

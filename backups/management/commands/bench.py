@@ -16,7 +16,6 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -70,7 +69,7 @@ class Command(BaseCommand):
         database: list[str] | None,
         data: Path | None,
         here: str | None,
-        **options: Any,
+        **options: object,
     ) -> None:
         unknown = sorted(set(names) - set(MODULES))
         if unknown:

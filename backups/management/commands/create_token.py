@@ -3,8 +3,6 @@
 Its key is printed once; only a hash of it is stored.
 """
 
-from typing import Any
-
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -28,19 +26,26 @@ class Command(BaseCommand):
             "--cloud", action="append", default=[], help="opens this cloud only; may be repeated"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(username=options["user"]).first()
-        if user is None:
-            raise CommandError(
-                f"There is no user {options['user']!r}: `manage.py createsuperuser` makes one."
-            )
+    def handle(
+        self,
+        *,
+        user: str,
+        name: str,
+        read_only: bool,
+        days: int | None,
+        cloud: list[str],
+        **options: object,
+    ) -> None:
+        owner = User.objects.filter(username=user).first()
+        if owner is None:
+            raise CommandError(f"There is no user {user!r}: `manage.py createsuperuser` makes one.")
         try:
             created = tokens.create(
-                user=user,
-                name=options["name"],
-                read_only=options["read_only"],
-                days=options["days"],
-                clouds=options["cloud"],
+                user=owner,
+                name=name,
+                read_only=read_only,
+                days=days,
+                clouds=cloud,
                 now=timezone.now(),
             )
         except tokens.BadToken as e:

@@ -6,11 +6,11 @@ import tempfile
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from backups.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
+from backups.simulator.listing import Paging
 
 # The simulator records its requests for tests. Nobody reads them here.
 RECORDED_REQUESTS = 100
@@ -40,15 +40,45 @@ class Command(BaseCommand):
         )
         parser.add_argument("--name", default="demo", help="name of the cloud in clouds.yaml")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        faults = _faults(options["fault"])
+    def handle(
+        self,
+        *,
+        port: int,
+        backups: int,
+        latency_ms: float,
+        fault: list[str],
+        paging: Paging,
+        flavor: str,
+        seed: int,
+        type_full: int,
+        clouds_file: Path | None,
+        name: str,
+        **options: object,
+    ) -> None:
+        faults = _faults(fault)
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        with _simulator(options) as simulator:
-            for fault in faults:
-                simulator.fault(fault)
-            self._announce(simulator, options["clouds_file"], options["name"])
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: stop.set())
+        try:
+            simulator = Simulator(
+                port=port,
+                backups=backups,
+                latency_ms=latency_ms,
+                paging=paging,
+                flavor=flavor,
+                seed=seed,
+                type_full=type_full,
+                keep_requests=RECORDED_REQUESTS,
+            )
+        except OSError as e:
+            raise CommandError(
+                f"Port {port} cannot be used ({e.strerror}); choose another with --port.",
+                returncode=2,
+            ) from e
+        with simulator:
+            for parsed_fault in faults:
+                simulator.fault(parsed_fault)
+            self._announce(simulator, clouds_file, name)
             stop.wait()
 
     def _announce(self, simulator: Simulator, path: Path | None, name: str) -> None:
@@ -66,25 +96,6 @@ def _faults(texts: list[str]) -> list[Fault]:
         return [parse_fault(text) for text in texts]
     except FaultError as e:
         raise CommandError(f"--fault: {e}", returncode=2) from e
-
-
-def _simulator(options: dict[str, Any]) -> Simulator:
-    try:
-        return Simulator(
-            port=options["port"],
-            backups=options["backups"],
-            latency_ms=options["latency_ms"],
-            paging=options["paging"],
-            flavor=options["flavor"],
-            seed=options["seed"],
-            type_full=options["type_full"],
-            keep_requests=RECORDED_REQUESTS,
-        )
-    except OSError as e:
-        raise CommandError(
-            f"Port {options['port']} cannot be used ({e.strerror}); choose another with --port.",
-            returncode=2,
-        ) from e
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -46,7 +45,7 @@ class Command(BaseCommand):
             "--stop-with-parent", action="store_true", help="stop when the starting process ends"
         )
 
-    def handle(self, *args: Any, stop_with_parent: bool, **options: Any) -> None:
+    def handle(self, *args: object, stop_with_parent: bool, **options: object) -> None:
         # The database holds sessions and hashes: it is for its owner only, whoever made the data
         # folder.
         os.umask(0o077)
