@@ -1,5 +1,6 @@
 """What a saved view keeps of a list's address, and which one is the account's own default."""
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
@@ -8,7 +9,7 @@ from backups.models import SavedView
 MOST = 50  # views of one account: more is no help to anybody
 MAX_NAME = 60  # characters
 MAX_QUERY = 4000  # characters
-PASSING = ("cursor", "live", "all", "view", "added")  # of the moment, not of a view
+PASSING = ("cursor", "live", "all", "view")  # of the moment, not of a view
 
 
 def lasting_query(query: QueryDict) -> str:
@@ -32,3 +33,20 @@ def set_default(view: SavedView) -> None:
             SavedView.objects.filter(pk=view.pk).update(is_default=True)
     except IntegrityError:
         return
+
+
+class TooManyViews(Exception):
+    """The account has as many views as it may."""
+
+
+def save_view(user: User, name: str, query: str) -> SavedView:
+    """Stores a view; the name of an older one is taken over. Raises TooManyViews."""
+    views = SavedView.objects.filter(user=user)
+    if views.count() >= MOST and not views.filter(name=name).exists():
+        raise TooManyViews
+    view, _ = SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
+    return view
+
+
+def clear_default(user: User) -> None:
+    SavedView.objects.filter(user=user, is_default=True).update(is_default=False)

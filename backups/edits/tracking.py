@@ -48,12 +48,24 @@ class Verdict:
 def add(
     *, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None
 ) -> Added:
-    """Tracks the IDs among `values` in `cloud`. Raises UnknownCloud, TooMany.
+    """Tracks the IDs in the texts `values`, as `add_lines` does. Raises UnknownCloud, TooMany."""
+    return add_lines(cloud=cloud, lines=read_ids(*values), now=now, may_touch=may_touch)
+
+
+def add_lines(
+    *,
+    cloud: str,
+    lines: Sequence[Line],
+    now: datetime,
+    may_touch: frozenset[str] | None = None,
+    batch: uuid.UUID | None = None,
+) -> Added:
+    """Tracks the IDs of these lines in `cloud`. Raises UnknownCloud.
 
     One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
-    is configured no more. `may_touch`: out of these clouds only, None for all of them.
+    is configured no more. `may_touch`: out of these clouds only, None for all of them. `batch` is
+    stored with every backup that was not tracked before, so that a page can list them later.
     """
-    lines = read_ids(*values)
     _check_cloud(cloud)
     ids: dict[str, None] = {}  # each once, in the order of the lines
     invalid = []
@@ -78,10 +90,16 @@ def add(
                 moved.append(backup_id)
         # In one order for all who add at the same time.
         new = sorted(ids.keys() - tracked.keys())
-        rows = []
-        for backup_id in new:
-            pk = uuid.UUID(backup_id)
-            rows.append(Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now))
+        rows = [
+            Backup(
+                id=uuid.UUID(backup_id),
+                cloud_id=cloud,
+                tracked_at=now,
+                next_refresh_at=now,
+                added_batch=batch,
+            )
+            for backup_id in new
+        ]
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
@@ -96,10 +114,9 @@ def add(
     return result
 
 
-def preview(*, cloud: str, text: str) -> list[Verdict]:
-    """Returns what `add` would do with each line, writing nothing. Raises UnknownCloud, TooMany."""
+def preview(*, cloud: str, lines: Sequence[Line]) -> list[Verdict]:
+    """Returns what `add_lines` would do with each line, writing nothing. Raises UnknownCloud."""
     _check_cloud(cloud)
-    lines = read_ids(text)
     tracked = _tracked([line.id for line in lines if line.id is not None])
     ids_above: set[str] = set()
     verdicts = []

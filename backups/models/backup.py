@@ -157,6 +157,8 @@ class Backup(models.Model):
     kind_conflict = models.BooleanField(default=False)
     # tracking
     tracked_at = models.DateTimeField()
+    # The use of the add form that this backup came with; null for the API and for followed lists.
+    added_batch = models.UUIDField(null=True)
     refreshed_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     next_refresh_at = models.DateTimeField(null=True)
@@ -229,6 +231,11 @@ class Backup(models.Model):
             models.Index("cloud", name="backup_conflict", condition=Q(kind_conflict=True)),
             models.Index("cause", name="backup_cause", condition=Q(cause__isnull=False)),
             models.Index(*COUNTED, name="backup_counted"),
+            models.Index(
+                "added_batch",
+                name="backup_added_batch",
+                condition=Q(added_batch__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

@@ -12,22 +12,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.clouds import registry
-from backups.edits import tokens
+from backups.edits import preferences, tokens
 from backups.edits.tokens import BadToken, Created
-from backups.models import Preferences, SavedView
 from backups.models.preferences import THEMES
+from backups.reports.account import saved_views_of
 from backups.web import status, zone
-from backups.web.page_form import PageForm
+from backups.web.page_form import PageForm, choices
 from backups.web.zone import owner
 
 
-class LookForm(PageForm):
-    theme = forms.ChoiceField(choices=[(one, one) for one in THEMES])
+class AppearanceForm(PageForm):
+    theme = forms.ChoiceField(choices=choices(THEMES))
     time_zone = forms.CharField(required=False, max_length=64)
 
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"])
-        if name and zone.named(name) is None:
+        if name and zone.zone_named(name) is None:
             raise forms.ValidationError(
                 f"“{name}” is no time zone. Write one like Europe/Berlin, or nothing."
             )
@@ -46,9 +46,8 @@ class TokenForm(PageForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.MultipleChoiceField, self.fields["clouds"]).choices = [
-            (one, one) for one in registry.configured()
-        ]
+        clouds = cast(forms.MultipleChoiceField, self.fields["clouds"])
+        clouds.choices = choices(registry.configured())
 
 
 @require_safe
@@ -57,36 +56,36 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def look(request: HttpRequest) -> HttpResponse:
-    form = LookForm(request.POST)
+def set_appearance(request: HttpRequest) -> HttpResponse:
+    form = AppearanceForm(request.POST)
     if not form.is_valid():
         return _page(request, look_form=form)
-    _keep(request, theme=form.cleaned_data["theme"], time_zone=form.cleaned_data["time_zone"])
+    preferences.set_theme_and_zone(owner(request), **form.cleaned_data)
     messages.success(request, "Theme and time zone are kept on your account.")
     return redirect("account")
 
 
 @require_POST
-def keys(request: HttpRequest) -> HttpResponse:
-    wanted = request.POST.get("single_keys") == "on"
-    _keep(request, single_keys=wanted)
-    messages.success(request, "Single keys are on." if wanted else "Single keys are off.")
+def set_single_keys(request: HttpRequest) -> HttpResponse:
+    on = request.POST.get("single_keys") == "on"
+    preferences.set_single_keys(owner(request), on=on)
+    messages.success(request, "Single keys are on." if on else "Single keys are off.")
     return redirect("account")
 
 
 @never_cache
 @require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
-    """The key stands on the page that answers, and nowhere else."""
+    """Shows the key on the page that answers, and nowhere else."""
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, token_form=form)
     try:
-        made = tokens.create(user=owner(request), now=timezone.now(), **form.cleaned_data)
+        created = tokens.create(user=owner(request), now=timezone.now(), **form.cleaned_data)
     except BadToken as e:
         form.add_error(e.field, str(e))
         return _page(request, token_form=form)
-    return _page(request, made=made)
+    return _page(request, created=created)
 
 
 @require_POST
@@ -101,28 +100,28 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
 def _page(
     request: HttpRequest,
     *,
-    look_form: LookForm | None = None,
+    look_form: AppearanceForm | None = None,
     token_form: TokenForm | None = None,
-    made: Created | None = None,
+    created: Created | None = None,
 ) -> HttpResponse:
     now = timezone.now()
-    mine = zone.reader(request)
-    named = str(mine.zone) if mine.source == "account" else ""
-    owned = [(token, status.TOKENS[token.state]) for token in tokens.tokens_of(owner(request), now)]
+    reader = zone.reader(request)
+    is_refused = look_form is not None or token_form is not None
+    if look_form is None:
+        own_zone = str(reader.zone) if reader.source == "account" else ""
+        look_form = AppearanceForm({"theme": reader.theme, "time_zone": own_zone})
+    if token_form is None:
+        token_form = TokenForm(initial={"read_only": True})
+    own_tokens = tokens.tokens_of(owner(request), now)
     page = {
         "now": now,
-        "look_form": look_form or LookForm({"theme": mine.theme, "time_zone": named}),
-        "token_form": token_form or TokenForm(initial={"read_only": True}),
-        "made": made,
+        "look_form": look_form,
+        "token_form": token_form,
+        "made": created,
         "themes": THEMES,
         "zones": sorted(available_timezones()),
-        "tokens": owned,
+        "tokens": [(token, status.TOKENS[token.state]) for token in own_tokens],
         "cloud_names": sorted(registry.configured()),
-        "views": SavedView.objects.filter(user=owner(request)),
+        "views": saved_views_of(owner(request)),
     }
-    wrong = look_form is not None or token_form is not None
-    return render(request, "backups/account.html", page, status=400 if wrong else 200)
-
-
-def _keep(request: HttpRequest, **words: Any) -> None:
-    Preferences.objects.update_or_create(user=owner(request), defaults=words)
+    return render(request, "backups/account.html", page, status=400 if is_refused else 200)

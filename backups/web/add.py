@@ -1,5 +1,6 @@
 """Add backups: paste anything that holds IDs."""
 
+import uuid
 from dataclasses import dataclass, replace
 
 from django import forms
@@ -13,45 +14,50 @@ from backups import tasks
 from backups.clouds import registry
 from backups.clouds.registry import UnknownCloud
 from backups.edits import tracking
-from backups.edits.pasted_ids import TooMany
-from backups.edits.tracking import Verdict
-from backups.web import added as just_added
+from backups.edits.pasted_ids import Line, TooMany, read_ids
+from backups.edits.tracking import Added, Verdict
 from backups.web import status
+from backups.web.added import batch_url
 from backups.web.status import Badge
 
 NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
 
 
 class AddForm(forms.Form):
+    """The pasted text is parsed once: `cleaned_data["backup_ids"]` holds its lines."""
+
     cloud = forms.CharField(
         error_messages={"required": "Choose the cloud that holds these backups."}
     )
     backup_ids = forms.CharField(strip=False, error_messages={"required": NOTHING_PASTED})
     preview = forms.CharField(required=False)
 
-    def clean_backup_ids(self) -> str:
+    def clean_backup_ids(self) -> list[Line]:
         text: str = self.cleaned_data["backup_ids"]
         if not text.strip():
             raise forms.ValidationError(NOTHING_PASTED)
-        return text
+        try:
+            return read_ids(text)
+        except TooMany as e:
+            raise forms.ValidationError(str(e)) from e
 
     def verdicts(self) -> list[Verdict]:
-        """A verdict for each line; what is wrong with the whole stands as an error beside its
-        field.
+        """Returns a verdict for each line; none when the cloud is refused, which becomes an error
+        of its field.
         """
         try:
             return tracking.preview(
-                cloud=self.cleaned_data["cloud"], text=self.cleaned_data["backup_ids"]
+                cloud=self.cleaned_data["cloud"], lines=self.cleaned_data["backup_ids"]
             )
         except UnknownCloud as e:
             self.add_error("cloud", str(e))
-        except TooMany as e:
-            self.add_error("backup_ids", str(e))
-        return []
+            return []
 
 
 @dataclass(frozen=True)
-class Line:
+class VerdictLine:
+    """A line of the table of verdicts; `at` counts from 1."""
+
     at: int
     verdict: Verdict
     badge: Badge
@@ -62,45 +68,62 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if request.GET.get("discover"):
             return redirect("discover")
-        given = {key: request.GET.get(key, "") for key in ("cloud", "backup_ids")}
-        return _page(request, AddForm(initial=given), [], written=False)
-    given = request.POST.copy()  # the discover tab ticks many
-    given["backup_ids"] = "\n".join(request.POST.getlist("backup_ids"))
-    form = AddForm(given)
+        initial = {
+            "cloud": request.GET.get("cloud", ""),
+            "backup_ids": request.GET.get("backup_ids", ""),
+        }
+        return _page(request, AddForm(initial=initial), [], written=False)
+    data = request.POST.copy()
+    # The page "discover" sends one value for each backup that is ticked.
+    data["backup_ids"] = "\n".join(request.POST.getlist("backup_ids"))
+    form = AddForm(data)
     verdicts = form.verdicts() if form.is_valid() else []
     if form.errors or form.cleaned_data["preview"]:
         return _page(request, form, verdicts, written=False)
-    now = timezone.now()
-    added = tracking.add(
-        cloud=form.cleaned_data["cloud"], values=[form.cleaned_data["backup_ids"]], now=now
+    batch = uuid.uuid4()
+    added = tracking.add_lines(
+        cloud=form.cleaned_data["cloud"],
+        lines=form.cleaned_data["backup_ids"],
+        now=timezone.now(),
+        batch=batch,
     )
     tasks.refresh_soon(added.added)
     if added.invalid:
-        new = [
-            replace(one, state="new") if one.id in added.added and one.state != "duplicate" else one
-            for one in verdicts
-        ]
-        return _page(request, form, new, written=True)
+        return _page(request, form, _as_written(verdicts, added), written=True)
     if not added.added:
-        messages.info(request, _sentence(0, len(added.already_tracked)))
-        return (
-            redirect("backup", added.already_tracked[0])
-            if len(added.already_tracked) == 1
-            else redirect("backups")
-        )
+        messages.info(request, _already_tracked(added))
+        if len(added.already_tracked) == 1:
+            return redirect("backup", added.already_tracked[0])
+        return redirect("backups")
     if added.already_tracked:
-        messages.success(request, _sentence(0, len(added.already_tracked)))
-    return redirect(just_added.address(now))
+        messages.success(request, _already_tracked(added))
+    return redirect(batch_url(batch))
+
+
+def _as_written(verdicts: list[Verdict], added: Added) -> list[Verdict]:
+    """Returns the verdicts with what was really added as new: others may add at the same time."""
+    ids = set(added.added)
+    written = []
+    for verdict in verdicts:
+        if verdict.id in ids and verdict.state != "duplicate":
+            verdict = replace(verdict, state="new")
+        written.append(verdict)
+    return written
 
 
 def _page(
     request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool
 ) -> HttpResponse:
-    counts = {state: sum(one.state == state for one in verdicts) for state in status.VERDICTS}
+    counts = dict.fromkeys(status.VERDICTS, 0)
+    lines = []
+    for number, verdict in enumerate(verdicts, start=1):
+        counts[verdict.state] += 1
+        shown_state = "added" if written and verdict.state == "new" else verdict.state
+        lines.append(VerdictLine(number, verdict, status.VERDICTS[shown_state]))
     page = {
         "form": form,
         "clouds": list(registry.configured().values()),
-        "lines": [Line(at, one, _badge(one, written)) for at, one in enumerate(verdicts, 1)],
+        "lines": lines,
         "counts": counts,
         "written": written,
         "tab": "paste",
@@ -108,11 +131,6 @@ def _page(
     return render(request, "backups/add.html", page)
 
 
-def _badge(verdict: Verdict, written: bool) -> Badge:
-    return status.VERDICTS["added" if written and verdict.state == "new" else verdict.state]
-
-
-def _sentence(new: int, known: int) -> str:
-    tracked = f"{new:,} {'backup is' if new == 1 else 'backups are'} tracked from now on."
-    before = f"{known:,} {'was' if known == 1 else 'were'} tracked already."
-    return " ".join([*([tracked] if new else []), *([before] if known else [])])
+def _already_tracked(added: Added) -> str:
+    count = len(added.already_tracked)
+    return f"{count:,} {'was' if count == 1 else 'were'} tracked already."

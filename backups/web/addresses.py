@@ -1,4 +1,4 @@
-"""Addresses that nothing can have."""
+"""Refuses addresses that nothing can have."""
 
 from collections.abc import Callable
 

@@ -5,7 +5,7 @@ the last answer.
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,28 +18,35 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from backups import tasks
 from backups.analysis.causes import explain
+from backups.analysis.chains import Member
 from backups.analysis.running import NO_PACE, Pace, RunningBackup, pace
 from backups.clouds import registry
-from backups.edits import backup_edits
+from backups.edits import backup_edits, tracking
 from backups.edits.backup_edits import BackupFields, UnknownBackup
 from backups.edits.common import Actor, BadValue, Conflict
-from backups.models import Backup, Body, Cloud, Edit, Volume
+from backups.reports.backup_detail import (
+    backup_row,
+    count_others_with_cause,
+    last_answer,
+    last_edit,
+)
+from backups.reports.clouds import stored_endpoint
 from backups.reports.history import history
-from backups.reports.volumes import VolumeState, volume_states
+from backups.reports.volume_pages import volume_state
+from backups.reports.volumes import VolumeState
 from backups.web import status
 from backups.web.facts import Link, groups
-from backups.web.live import Live
+from backups.web.htmx import HtmxHttpRequest
+from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_form import PageForm
 from backups.web.verdict import verdict
 
-ALL = (*(field.name for field in Backup._meta.concrete_fields), "tracking_state")
-AROUND = 3  # chains in the strip: its own and its neighbours
-
-
-_PLAIN = re.compile(
-    r"[!-\[\]-~]+"
-)  # what an address is written with: ASCII, no blank, no backslash
+CHAINS_BEFORE = 1  # in the strip, before the backup's own chain
+CHAINS_AFTER = 1
+# What an address is written with: ASCII, no blank, no backslash.
+_ADDRESS = re.compile(r"[!-\[\]-~]+")
 
 
 class LabelForm(PageForm):
@@ -51,16 +58,18 @@ class LabelForm(PageForm):
     version = forms.IntegerField(required=False)
 
     def save(self, backup_id: uuid.UUID, actor: Actor) -> bool:
-        """Raises UnknownBackup and Conflict. False: the errors say what is wrong."""
+        """Writes note and tags; False when the errors say what is wrong. Raises UnknownBackup and
+        Conflict.
+        """
         if not self.is_valid():
             return False
-        given = self.cleaned_data
+        data = self.cleaned_data
         fields: BackupFields = {
-            "note": given["note"].strip(),
-            "tags": given["tags"].replace("\n", ",").split(","),
+            "note": data["note"].strip(),
+            "tags": data["tags"].replace("\n", ",").split(","),
         }
         try:
-            backup_edits.change(backup_id, fields, actor=actor, version=given["version"])
+            backup_edits.change(backup_id, fields, actor=actor, version=data["version"])
         except BadValue as e:
             self.add_error(e.field if e.field in self.fields else None, str(e))
             return False
@@ -77,136 +86,149 @@ class Running:
 
 
 @require_safe
-def backup(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+def backup(request: HtmxHttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     return _page(request, backup_id, None, None)
 
 
 @require_POST
-def set_labels(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    """Note and tags. What somebody else saved meanwhile is said, and what was typed stays."""
+def set_labels(request: HtmxHttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    """Sets note and tags. What somebody else saved meanwhile is said, and what was typed stays."""
     form = LabelForm(request.POST)
     try:
         if form.save(backup_id, Actor(request.user.get_username(), timezone.now())):
             messages.success(request, "Saved.")
             return redirect("backup", backup_id)
     except UnknownBackup:
-        return not_tracked(request, backup_id)
+        return _not_tracked(request, backup_id)
     except Conflict as e:
         return _page(request, backup_id, form, e)
     return _page(request, backup_id, form, None)
 
 
-def not_tracked(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+@require_POST
+def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    """Asks the cloud about one backup now."""
+    ids = [str(backup_id)]
+    if not tracking.refresh_now(ids, timezone.now()):
+        return _not_tracked(request, backup_id)
+    tasks.refresh_soon(ids)
+    messages.success(request, "The cloud is being asked about this backup now.")
+    return redirect("backup", backup_id)
+
+
+@require_POST
+def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
+    if not tracking.untrack([str(backup_id)]):
+        return _not_tracked(request, backup_id)
+    messages.success(
+        request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud."
+    )
+    return redirect("backups")
+
+
+def _not_tracked(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     return render(request, "backups/not_tracked.html", {"id": str(backup_id)}, status=404)
 
 
 def _page(
-    request: HttpRequest, backup_id: uuid.UUID, form: LabelForm | None, conflict: Conflict | None
+    request: HtmxHttpRequest,
+    backup_id: uuid.UUID,
+    form: LabelForm | None,
+    conflict: Conflict | None,
 ) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    row = (
-        Backup.objects.with_tracking_state(now)
-        .filter(pk=backup_id)
-        .values(*ALL, "cloud__error")
-        .first()
-    )
+    row = backup_row(backup_id, now)
     if row is None:
-        return not_tracked(request, backup_id)
-    moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
-    body = Body.objects.filter(pk=backup_id).first()
-    volume = _volume(row, now)
+        return _not_tracked(request, backup_id)
+    is_moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
+    body = last_answer(backup_id)
+    volume = volume_state(row["cloud"], row["volume_id"] or "", now)
+    others = count_others_with_cause(row["cause"], backup_id) if row["cause"] is not None else 0
     context = {
         "now": now,
         "etag": live.etag,
         "row": row,
-        "say": verdict(row, now),
-        "told": explain(status=row["status"], reason=row["fail_reason"]),
-        "same": _same_cause(row),
+        "verdict": verdict(row, now),
+        "explanation": explain(status=row["status"], reason=row["fail_reason"]),
+        "same": others,
         "groups": groups(row, _links(row["cloud"], row["links"])),
-        "running_now": moving and row["tracking_state"] == "fresh",
+        "running_now": is_moving and row["tracking_state"] == "fresh",
         "running": _running(row, now),
         "volume": volume,
-        "chains": _chains(volume, backup_id),
+        "chains": _chains_around(volume, backup_id) if volume else [],
         "chain_known": row["tracking_state"] != "stale",
         "stuck": status.STUCK,
         "history": history(backup_id),
-        "edited": Edit.objects.filter(backup=backup_id).order_by("-id").first(),
-        "every": 3 if moving else 30,
+        "edited": last_edit(backup_id),
+        "every": POLL_MOVING_S if is_moving else POLL_S,
         "configured": row["cloud"] in registry.configured(),
         "body": body,
         "raw": _formatted(body.text) if body else "",
         "form": form,
         "conflict": conflict,
     }
-    return render(
-        request, "backups/backup.html", context, status=409 if conflict else 400 if form else 200
-    )
+    http_status = 200
+    if conflict:
+        http_status = 409
+    elif form:
+        http_status = 400
+    return render(request, "backups/backup.html", context, status=http_status)
 
 
-def _volume(row: Mapping[str, Any], now: datetime) -> VolumeState | None:
-    """The disk that it is of, with its chains; two queries."""
-    found = volume_states(
-        Volume.objects.filter(cloud=row["cloud"], volume_id=row["volume_id"] or ""), now
-    )
-    return found[0] if found else None
-
-
-def _chains(volume: VolumeState | None, backup_id: uuid.UUID) -> list[Any]:
-    """Its own chain between its neighbours, oldest first."""
-    several = [chain.members for chain in volume.chains] if volume else []
-    at = next(
-        (n for n, members in enumerate(several) if any(one.id == backup_id for one in members)),
-        None,
-    )
-    return [] if at is None else several[max(0, at - AROUND + 2) : at + 2]
-
-
-def _same_cause(row: Mapping[str, Any]) -> int:
-    """How many other backups have the same cause now."""
-    if row["cause"] is None:
-        return 0
-    return Backup.objects.filter(cause=row["cause"], gone_at=None).exclude(pk=row["id"]).count()
+def _chains_around(volume: VolumeState, backup_id: uuid.UUID) -> Sequence[Sequence[Member]]:
+    """Returns the backup's own chain between its neighbours, oldest first."""
+    chains = [chain.members for chain in volume.chains]
+    for number, members in enumerate(chains):
+        if any(member.id == backup_id for member in members):
+            first = max(0, number - CHAINS_BEFORE)
+            return chains[first : number + CHAINS_AFTER + 1]
+    return []
 
 
 def _running(row: Mapping[str, Any], now: datetime) -> Running:
-    flight = RunningBackup.of_json(row["running"])
-    stuck = row["stuck_at"] is not None and row["stuck_at"] <= now
-    return Running(
-        flight.since if flight else row["created_at"],
-        pace(flight, now) if flight else NO_PACE,
-        stuck,
-    )
+    observed = RunningBackup.of_json(row["running"])
+    is_stuck = row["stuck_at"] is not None and row["stuck_at"] <= now
+    if observed is None:
+        return Running(row["created_at"], NO_PACE, is_stuck)
+    return Running(observed.since, pace(observed, now), is_stuck)
 
 
 def _formatted(text: str) -> str:
-    """The body for reading; a lone surrogate, which is JSON but no UTF-8, stays an escape."""
+    """Returns the body for reading; a lone surrogate, which is JSON but no UTF-8, stays an
+    escape.
+    """
     formatted = json.dumps({"backup": json.loads(text)}, indent=2, ensure_ascii=False)
     return formatted.encode("utf-8", "backslashreplace").decode()
 
 
-def _links(cloud: str, links: list[dict[str, str]]) -> list[Link]:
+def _links(cloud: str, links: Sequence[Mapping[str, str]]) -> list[Link]:
     """A link can be followed only when it leads to the host of the endpoint, configured or found;
     else it is text.
     """
+    host = _endpoint_host(cloud)
+    result = []
+    for link in links:
+        href = str(link.get("href", ""))
+        result.append(Link(str(link.get("rel", "")), href, _leads_to(href, host)))
+    return result
+
+
+def _endpoint_host(cloud: str) -> str | None:
     config = registry.configured().get(cloud)
-    override = config.vbs_endpoint_override if config else None
-    endpoint = override or Cloud.objects.filter(pk=cloud).values_list("endpoint", flat=True).first()
-    host = urlsplit(endpoint).hostname if config and endpoint else None
-    return [
-        Link(str(one.get("rel", "")), str(one.get("href", "")), _leads_to(one, host))
-        for one in links
-    ]
+    if config is None:
+        return None
+    endpoint = config.vbs_endpoint_override or stored_endpoint(cloud)
+    return urlsplit(endpoint).hostname if endpoint else None
 
 
-def _leads_to(link: dict[str, str], host: str | None) -> bool:
+def _leads_to(href: str, host: str | None) -> bool:
     """Is it an address on that host, for browsers too? They read a backslash as a slash, and skip
     some characters.
     """
-    href = str(link.get("href", ""))
-    if host is None or not _PLAIN.fullmatch(href):
+    if host is None or not _ADDRESS.fullmatch(href):
         return False
     try:
         parts = urlsplit(href)

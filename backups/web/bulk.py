@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,62 +15,72 @@ from django_htmx.http import trigger_client_event
 from backups import tasks
 from backups.edits import backup_edits, tracking
 from backups.edits.common import Actor, BadValue, clean_tags
-from backups.models import Backup
-from backups.query.backups import BACKUPS
-from backups.query.list_query import InvalidQuery, parse, query_of
-from backups.query.page import Pages
+from backups.query.list_query import InvalidQuery, query_of
+from backups.reports.added_batch import added_at
+from backups.reports.backup_pages import backup_ids
 from backups.web import backup_list, saved_views
+from backups.web.added import read_batch
+from backups.web.htmx import HtmxHttpRequest
 
 MAX_TICKED = 1000
 
 
 @require_POST
-def bulk(request: HttpRequest) -> HttpResponse:
+def bulk(request: HtmxHttpRequest) -> HttpResponse:
     """`query`, the list's own, says what "all" is; `do` what is to be done."""
-    do = _DO.get(request.POST.get("do", ""))
+    action_name = request.POST.get("do", "")
     try:
         query = query_of(request.POST.get("query", ""))
-        selection = parse(query, BACKUPS, ignored_keys=backup_list.BESIDE, blank_is_any=True)
+        selection = backup_list.read_selection(query)
     except InvalidQuery as e:
         return backup_list.refuse(request, e.errors, e.valid_part)
     everything = request.POST.get("all") == "1"
-    ticked = _ids(request.POST.getlist("id"))
-    if request.POST.get("do") == "export":
-        return _export(query, [] if everything else ticked)
-    if do is None or not (everything or ticked):
-        return _say(request, "Nothing is selected: tick some backups first.", good=False)
+    ids = _valid_ids(request.POST.getlist("id"))
+    if action_name == "export":
+        return _export(request, query, [] if everything else ids)
+    action = _ACTIONS.get(action_name)
+    if action is None or not (everything or ids):
+        return _answer(request, "Nothing is selected: tick some backups first.", success=False)
     if everything:
-        pages = Pages(BACKUPS, selection, timezone.now(), rows=Backup.objects.all())
-        ticked = [str(pk) for pk in pages.matching.values_list("pk", flat=True)]
-    return do(request, ticked)
+        ids = backup_ids(selection, timezone.now())
+    return action(request, ids)
 
 
-def _refresh(request: HttpRequest, ids: list[str]) -> HttpResponse:
-    n = tracking.refresh_now(ids, timezone.now())
+def _refresh(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
+    count = tracking.refresh_now(ids, timezone.now())
     tasks.refresh_soon(ids)
-    return _say(request, f"{n:,} {'backup is' if n == 1 else 'backups are'} asked about now.")
+    backups = "backup is" if count == 1 else "backups are"
+    return _answer(request, f"{count:,} {backups} asked about now.")
 
 
-def _tag(request: HttpRequest, ids: list[str]) -> HttpResponse:
+def _put_tags_on(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
+    return _change_tags(request, ids, remove=False)
+
+
+def _take_tags_off(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
+    return _change_tags(request, ids, remove=True)
+
+
+def _change_tags(request: HtmxHttpRequest, ids: list[str], *, remove: bool) -> HttpResponse:
+    actor = Actor(by=request.user.get_username(), now=timezone.now())
+    pks = [uuid.UUID(backup_id) for backup_id in ids]
     try:
         tags = clean_tags(request.POST.get("tag", "").split(","))
         if not tags:
-            return _say(request, "Write a tag first; nothing was changed.", good=False)
-        off = request.POST.get("do") == "untag"
-        add, remove = ([], tags) if off else (tags, [])
-        actor = Actor(by=request.user.get_username(), now=timezone.now())
-        n = backup_edits.add_tags([uuid.UUID(one) for one in ids], add, remove, actor=actor)
+            return _answer(request, "Write a tag first; nothing was changed.", success=False)
+        if remove:
+            count = backup_edits.add_tags(pks, [], tags, actor=actor)
+        else:
+            count = backup_edits.add_tags(pks, tags, actor=actor)
     except BadValue as e:
-        return _say(request, f"Nothing was changed. {e}", good=False)
-    shown = ", ".join(tags)
-    return _say(
-        request,
-        f"{shown}: {'taken off' if off else 'put on'} {n:,} {'backup' if n == 1 else 'backups'}.",
-    )
+        return _answer(request, f"Nothing was changed. {e}", success=False)
+    done = "taken off" if remove else "put on"
+    backups = "backup" if count == 1 else "backups"
+    return _answer(request, f"{', '.join(tags)}: {done} {count:,} {backups}.")
 
 
-def _untrack(request: HttpRequest, ids: list[str]) -> HttpResponse:
-    """Asked twice: what is known of them here is forgotten."""
+def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
+    """Asks twice: what is known of them here is forgotten."""
     if request.POST.get("sure") != "1":
         everything = request.POST.get("all") == "1"
         page = {
@@ -80,49 +90,72 @@ def _untrack(request: HttpRequest, ids: list[str]) -> HttpResponse:
             "query": request.POST.get("query", ""),
         }
         return render(request, "backups/untrack.html", page)
-    n = tracking.untrack(ids)
-    word = "backup is" if n == 1 else "backups are"
-    return _say(request, f"{n:,} {word} not tracked any more. Nothing was changed in a cloud.")
+    count = tracking.untrack(ids)
+    backups = "backup is" if count == 1 else "backups are"
+    return _answer(
+        request, f"{count:,} {backups} not tracked any more. Nothing was changed in a cloud."
+    )
 
 
-def _export(given: QueryDict, ids: list[str]) -> HttpResponse:
-    """As CSV: the ticked ones, else all that match."""
-    query = urlencode({"id": ids}, doseq=True) if ids else _filters(given)
-    return redirect(f"{reverse('api-csv')}{'?' if query else ''}{query}")
+def _export(request: HtmxHttpRequest, query: QueryDict, ids: list[str]) -> HttpResponse:
+    """Redirects to the CSV of the ticked backups, else of all that match."""
+    if ids:
+        text = urlencode({"id": ids}, doseq=True)
+    else:
+        filters = _api_filters(query)
+        if filters is None:
+            sentence = "Nothing is left of what was added: there is nothing to export."
+            return _answer(request, sentence, success=False)
+        text = filters.urlencode()
+    return redirect(f"{reverse('api-csv')}{'?' if text else ''}{text}")
 
 
-def _filters(given: QueryDict) -> str:
-    rest = given.copy()
-    for word in backup_list.BESIDE:
-        rest.pop(word, None)
-    for word in [word for word in rest if not any(rest.getlist(word))]:
-        del rest[word]
-    return rest.urlencode()
+def _api_filters(query: QueryDict) -> QueryDict | None:
+    """Returns the list's filters as the API knows them; None when they name a batch that nothing is
+    left of.
+    """
+    filters = query.copy()
+    for key in backup_list.NO_FILTERS:
+        filters.pop(key, None)
+    for key in list(filters):
+        if not any(filters.getlist(key)):
+            del filters[key]
+    if "added" in filters:
+        # The API knows no batches, but the backups of one were added at one instant.
+        batch = read_batch(filters.pop("added")[-1])
+        instant = added_at(batch) if batch else None
+        if instant is None:
+            return None
+        text = instant.isoformat().replace("+00:00", "Z")
+        filters["tracked_at_after"] = text
+        filters["tracked_at_before"] = text
+    return filters
 
 
-def _say(request: HttpRequest, sentence: str, *, good: bool = True) -> HttpResponse:
-    """Back to the same list; a script gets the sentence alone and looks again by itself."""
-    if "HX-Request" in request.headers:
-        answer = trigger_client_event(HttpResponse(status=204), "notice", {"value": sentence})
-        return trigger_client_event(answer, "poll-fast", {}) if good else answer
-    (messages.success if good else messages.error)(request, sentence)
-    return redirect(saved_views.address(request.POST.get("query", "")))
+def _answer(request: HtmxHttpRequest, sentence: str, *, success: bool = True) -> HttpResponse:
+    """Redirects to the same list; a script gets the sentence alone and polls again by itself."""
+    if request.htmx:
+        response = trigger_client_event(HttpResponse(status=204), "said", {"value": sentence})
+        return trigger_client_event(response, "boost", {}) if success else response
+    level = messages.SUCCESS if success else messages.ERROR
+    messages.add_message(request, level, sentence)
+    return redirect(saved_views.list_url(request.POST.get("query", "")))
 
 
-def _ids(values: list[str]) -> list[str]:
-    """Of the ticked rows; what is no ID comes from no page of ours and is nothing to act on."""
-    found = []
+def _valid_ids(values: list[str]) -> list[str]:
+    """Drops what is no ID: it comes from no page of ours and is nothing to act on."""
+    ids = []
     for value in values[:MAX_TICKED]:
         try:
-            found.append(str(uuid.UUID(value)))
+            ids.append(str(uuid.UUID(value)))
         except ValueError:
             continue
-    return found
+    return ids
 
 
-_DO: Mapping[str, Callable[[HttpRequest, list[str]], HttpResponse]] = {
+_ACTIONS: Mapping[str, Callable[[HtmxHttpRequest, list[str]], HttpResponse]] = {
     "refresh": _refresh,
-    "tag": _tag,
-    "untag": _tag,
+    "tag": _put_tags_on,
+    "untag": _take_tags_off,
     "untrack": _untrack,
 }

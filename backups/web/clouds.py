@@ -2,7 +2,7 @@
 connection test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,15 +22,24 @@ from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
 from backups.vbs.auth import sign_in_class
 from backups.web import status
+from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.status import Badge
 
-CLOCKS = timedelta(minutes=1)  # by which ours and a cloud's may differ
-TESTS = "connection_tests"  # in the session: the last test of each cloud that this person made
+CLOCKS_MAY_DIFFER = timedelta(minutes=1)  # ours and a cloud's
+# In the session: the last test of each cloud that this person made.
+SESSION_KEY = "connection_tests"
+PAUSE_SENTENCES = {
+    "refused": (
+        "The sign-in was refused, so it waits for an hour, a changed configuration or a person."
+    ),
+    "retry_after": "The cloud asked for fewer calls.",
+    "breaker": "It failed several times in a row; one call at a time tries whether it is back.",
+}
 
 
 @dataclass(frozen=True)
-class Line:
+class StepLine:
     """A step of a connection test as shown."""
 
     name: str
@@ -41,93 +50,128 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestResult:
+    """`next`: what to do about the step that failed; empty when none did."""
+
     at: datetime | None
-    lines: tuple[Line, ...]
+    lines: tuple[StepLine, ...]
     next: str
     ok: bool
 
 
 @dataclass(frozen=True)
-class Shown:
+class CloudCard:
+    """A cloud as shown. `pause` and `clocks_differ` are sentences, or empty. Unless it
+    `answers_lately`, all that is known of its backups is stale.
+    """
+
     state: CloudState
     badge: Badge
     paused: bool
-    pause: str  # why, in a sentence
+    pause: str
     breaker: Badge
     signs_each_call: bool
-    heard: bool  # else all that is known of its backups is stale
-    clocks_differ: str  # a sentence, empty when they do not
-    test: Tested | None = None
+    answers_lately: bool
+    clocks_differ: str
+    test: TestResult | None = None
 
 
-def shown(
+def cloud_cards(
     now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False
-) -> list[Shown]:
-    """Every cloud with its look, the worst first. `brief` as in `cloud_states.states`."""
-    found = [
-        _shown(state, now, (tests or {}).get(state.name))
-        for state in cloud_states.states(now, brief=brief)
-    ]
-    return sorted(
-        found, key=lambda one: (one.badge.tone != "fail", not one.state.configured, one.state.name)
+) -> list[CloudCard]:
+    """Returns every cloud, the worst first. `tests` are those of the session; `brief` as in
+    `cloud_states.states`.
+    """
+    tests = tests or {}
+    states = cloud_states.states(now, brief=brief)
+    cards = [_card(state, now, tests.get(state.name)) for state in states]
+    cards.sort(
+        key=lambda card: (card.badge.tone != "fail", not card.state.configured, card.state.name)
     )
+    return cards
+
+
+@dataclass(frozen=True)
+class CloudAnswers:
+    """The configured clouds, how many of them answer, and those that do not."""
+
+    configured: Sequence[CloudCard]
+    answering: int
+    silent: Sequence[CloudCard]
+
+
+def answers_of(cards: Sequence[CloudCard]) -> CloudAnswers:
+    configured = [card for card in cards if card.state.configured]
+    answering = 0
+    silent = []
+    for card in configured:
+        if card.badge.tone == "ok":
+            answering += 1
+        elif card.badge.tone == "fail":
+            silent.append(card)
+    return CloudAnswers(configured, answering, silent)
 
 
 @require_safe
-def cloud_list(request: HttpRequest) -> HttpResponse:
+def cloud_list(request: HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
-    found = shown(now, request.session.get(TESTS))
-    live = Live(request, now, found)  # the delay and the use of the budget change with every second
+    cards = cloud_cards(now, request.session.get(SESSION_KEY))
+    # The delay and the use of the budget change with every second.
+    live = Live(request, now, cards)
     if live.answer is not None:
         return live.answer
-    silent = [one for one in found if one.badge.tone == "fail"]
-    asked = [one for one in found if one.state.configured]
+    answers = answers_of(cards)
+    mark = status.NOT_CONFIGURED
+    if answers.configured:
+        # The worst cloud is the first.
+        mark = cards[0].badge
     page = {
         "now": now,
         "etag": live.etag,
-        "clouds": found,
-        "silent": silent,
-        "asked": asked,
-        "answering": sum(one.badge.tone == "ok" for one in asked),
-        "mark": (silent or asked)[0].badge if asked else status.NOT_CONFIGURED,
+        "clouds": cards,
+        "silent": answers.silent,
+        "asked": answers.configured,
+        "answering": answers.answering,
+        "mark": mark,
     }
     return render(request, "backups/clouds.html", page)
 
 
 @require_POST
 def test_connection(request: HttpRequest, name: str) -> HttpResponse:
-    """A few seconds at most: each step has a deadline. The result stays with the session until the
-    next test.
+    """Tests a cloud in a few seconds at most: each step has a deadline. The result stays with the
+    session until the next test.
     """
     try:
-        found = connection_test.run(name, timezone.now(), clock=timezone.now)
+        result = connection_test.run(name, timezone.now(), clock=timezone.now)
     except UnknownCloud as e:
         raise Http404(str(e)) from e
-    kept = asdict(found) | {"at": found.at.isoformat()}
-    request.session[TESTS] = request.session.get(TESTS, {}) | {name: kept}
+    stored = asdict(result) | {"at": result.at.isoformat()}
+    request.session[SESSION_KEY] = request.session.get(SESSION_KEY, {}) | {name: stored}
     return redirect(f"{reverse('clouds')}#test-{name}")
 
 
-def _shown(state: CloudState, now: datetime, test: Any) -> Shown:
-    badge = status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED
-    paused = state.paused_until is not None and state.paused_until > now
+def _card(state: CloudState, now: datetime, test: Mapping[str, Any] | None) -> CloudCard:
     config = registry.configured().get(state.name)
-    signs = config is not None and sign_in_class(config.auth_type).signs_each_call
-    heard = state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER
-    breaker = status.BREAKERS[state.breaker]
-    tested = _tested(test) if test else None
-    return Shown(
-        state, badge, paused, _pause(state), breaker, signs, heard, _clocks_differ(state), tested
+    return CloudCard(
+        state=state,
+        badge=status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED,
+        paused=state.paused_until is not None and state.paused_until > now,
+        pause=PAUSE_SENTENCES.get(state.pause_reason or "", ""),
+        breaker=status.BREAKERS[state.breaker],
+        signs_each_call=(config is not None and sign_in_class(config.auth_type).signs_each_call),
+        answers_lately=state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER,
+        clocks_differ=_clocks_differ(state),
+        test=_test_result(test) if test else None,
     )
 
 
 def _clocks_differ(state: CloudState) -> str:
-    """A sentence when our clock and the cloud's are more than a minute apart; the cloud's `Date`
-    headers tell.
+    """Returns a sentence when our clock and the cloud's are more than a minute apart; the cloud's
+    `Date` headers tell.
     """
     ahead = timedelta(seconds=state.clock_ahead_seconds or 0)
-    if abs(ahead) <= CLOCKS:
+    if abs(ahead) <= CLOCKS_MAY_DIFFER:
         return ""
     side = "ahead of" if ahead > timedelta(0) else "behind"
     return (
@@ -136,30 +180,14 @@ def _clocks_differ(state: CloudState) -> str:
     )
 
 
-_PAUSES = {
-    "refused": (
-        "The sign-in was refused, so it waits for an hour, a changed configuration or a person."
-    ),
-    "retry_after": "The cloud asked for fewer calls.",
-    "breaker": "It failed several times in a row; one call at a time tries whether it is back.",
-}
-
-
-def _pause(state: CloudState) -> str:
-    return _PAUSES.get(state.pause_reason or "", "")
-
-
-def _tested(kept: Mapping[str, Any]) -> Tested:
-    steps = kept["steps"]
-    lines = tuple(
-        Line(
-            status.STEPS[one["step"]],
-            status.STEP_OUTCOMES[one["outcome"]],
-            one["detail"],
-            one["milliseconds"],
-            one["outcome"] == "failed",
-        )
-        for one in steps
-    )
-    cure = next((one["next"] for one in steps if one["outcome"] == "failed"), "")
-    return Tested(parse_datetime(kept["at"]), lines, cure, kept["ok"])
+def _test_result(stored: Mapping[str, Any]) -> TestResult:
+    lines = []
+    cure = ""
+    for step in stored["steps"]:
+        failed = step["outcome"] == "failed"
+        badge = status.STEP_OUTCOMES[step["outcome"]]
+        name = status.STEPS[step["step"]]
+        lines.append(StepLine(name, badge, step["detail"], step["milliseconds"], failed))
+        if failed and not cure:
+            cure = step["next"]
+    return TestResult(parse_datetime(stored["at"]), tuple(lines), cure, stored["ok"])

@@ -10,16 +10,16 @@ from django.http import QueryDict
 
 @dataclass(frozen=True)
 class Column:
-    """`word` of the API; `order`: what pressing its head asks for first; `classes` say from which
-    width on it shows.
+    """`field` is the API's name. `order` is what pressing the head asks for first. `classes` say
+    from which width on the column shows. `is_default`: it shows when the reader chose none.
     """
 
-    word: str
+    field: str
     label: str
     unit: str = ""
     order: str = ""
     classes: str = "p2"
-    first: bool = True  # shown when nobody chose
+    is_default: bool = True
 
 
 COLUMNS = (
@@ -31,49 +31,43 @@ COLUMNS = (
     Column("space_saving_percent", "Saved", unit="%", classes="num p5"),
     Column("description", "Description", classes="desc p3"),
     Column("created_at", "Created", order="-created_at", classes="num p2"),
-    Column("cloud", "Cloud", order="cloud", first=False),
-    Column("updated_at", "Changed", classes="num p2", first=False),
-    Column("data_timestamp", "Data as of", classes="num p2", first=False),
-    Column("tracked_at", "Tracked since", classes="num p2", first=False),
-    Column("availability_zone", "Zone", first=False),
-    Column("volume_type", "Disk type", first=False),
-    Column("service_type", "Made for", first=False),
-    Column("encrypted", "Encrypted", first=False),
-    Column("has_dependent_backups", "Needed by others", first=False),
-    Column("object_count", "Objects", classes="num p2", first=False),
-    Column("job_id", "Job", first=False),
-    Column("note", "Note", classes="desc p2", first=False),
+    Column("cloud", "Cloud", order="cloud", is_default=False),
+    Column("updated_at", "Changed", classes="num p2", is_default=False),
+    Column("data_timestamp", "Data as of", classes="num p2", is_default=False),
+    Column("tracked_at", "Tracked since", classes="num p2", is_default=False),
+    Column("availability_zone", "Zone", is_default=False),
+    Column("volume_type", "Disk type", is_default=False),
+    Column("service_type", "Made for", is_default=False),
+    Column("encrypted", "Encrypted", is_default=False),
+    Column("has_dependent_backups", "Needed by others", is_default=False),
+    Column("object_count", "Objects", classes="num p2", is_default=False),
+    Column("job_id", "Job", is_default=False),
+    Column("note", "Note", classes="desc p2", is_default=False),
 )
-BY_WORD = {column.word: column for column in COLUMNS}
-FIRST = tuple(column for column in COLUMNS if column.first)
+BY_FIELD = {column.field: column for column in COLUMNS}
+DEFAULT_COLUMNS = tuple(column for column in COLUMNS if column.is_default)
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """`lost`: columns that were asked for and are none (any more); `own`: did the reader choose?"""
+class ChosenColumns:
+    """`lost`: names in the address that are no columns (any more). `own`: did the reader choose?"""
 
     columns: Sequence[Column]
     lost: Sequence[str]
     own: bool
 
     @property
-    def words(self) -> tuple[str, ...]:
-        return tuple(column.word for column in self.columns)
+    def fields(self) -> tuple[str, ...]:
+        return tuple(column.field for column in self.columns)
 
 
-def chosen(query: QueryDict) -> Chosen:
-    """`columns=` repeated, or its words behind commas; in the order of the table, whatever the
-    order asked for.
-    """
-    asked = [
-        word.strip()
-        for value in query.getlist("columns")
-        for word in value.split(",")
-        if word.strip()
-    ]
-    if not asked:
-        return Chosen(FIRST, (), own=False)
-    found = tuple(column for column in COLUMNS if column.word in asked)
-    return Chosen(
-        found, tuple(dict.fromkeys(word for word in asked if word not in BY_WORD)), own=True
-    )
+def chosen_columns(query: QueryDict) -> ChosenColumns:
+    """Reads `columns=`, repeated or with commas. The columns stand in the order of COLUMNS."""
+    names = []
+    for value in query.getlist("columns"):
+        names += [name.strip() for name in value.split(",") if name.strip()]
+    if not names:
+        return ChosenColumns(DEFAULT_COLUMNS, (), own=False)
+    columns = tuple(column for column in COLUMNS if column.field in names)
+    lost = [name for name in dict.fromkeys(names) if name not in BY_FIELD]
+    return ChosenColumns(columns, lost, own=True)

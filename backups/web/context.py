@@ -13,42 +13,45 @@ from backups.reports.summary import summary
 from backups.web.zone import reader
 
 LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
-ATTENTION_AGE = 10  # seconds for which a process takes its last count for the navigation
+ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigation
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """`here`: the name of the page, for the navigation; `path`: this very address, for the live
     update.
 
-    `live` is off where the address says so; `unlive` is the address's query without that word.
+    `live` is off where the address says so; `unlive` is the address's query without that key.
     """
     match = request.resolver_match
-    here = match.url_name if match else None
+    page_name = match.url_name if match else None
     try:
         query = request.GET
-    except SuspiciousOperation:  # too many keys: this page says so
+    except SuspiciousOperation:
+        # Too many keys, and this is the page that says so.
         query = QueryDict()
-    rest = query.copy()
-    rest.pop("live", None)
+    without_live = query.copy()
+    without_live.pop("live", None)
     return {
         "demo": settings.DEMO,
-        "here": here,
+        "here": page_name,
         "path": request.get_full_path(),
         "live": query.get("live") != "off",
-        "unlive": rest.urlencode(),
-        "updates": here in LIVE_PAGES,
+        "unlive": without_live.urlencode(),
+        "updates": page_name in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": attention_count,
     }
 
 
 def attention_count() -> int:
-    """How many things need attention, for the navigation; only pages that draw it ask."""
-    known = cache.get("attention")
-    return known if known is not None else note_attention(len(summary(timezone.now()).attention))
+    """Returns how many things need attention, for the navigation; only pages that draw it ask."""
+    cached: int | None = cache.get("attention")
+    if cached is not None:
+        return cached
+    return note_attention(len(summary(timezone.now()).attention))
 
 
-def note_attention(n: int) -> int:
-    """Home has just counted them."""
-    cache.set("attention", n, ATTENTION_AGE)
-    return n
+def note_attention(count: int) -> int:
+    """Keeps a count for the navigation: home has just counted."""
+    cache.set("attention", count, ATTENTION_AGE_S)
+    return count

@@ -1,6 +1,5 @@
 """Pick backups from what a cloud lists itself, by disk or name. One call to the cloud a page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django import forms
@@ -10,53 +9,60 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backups.clouds import discover, registry
-from backups.clouds.discover import Discovered
+from backups.clouds.discover import Listed
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
+from backups.reports.volume_backups import volume_names
 from backups.vbs.errors import VBSError
 from backups.web import status
-from backups.web.backup_list import volume_names
-from backups.web.status import Badge
 
-SIZE = 100
-MOST = 10_000_000  # no cloud lists so many backups of a project
+PAGE_SIZE = 100
+MOST_LISTED = 10_000_000  # no cloud lists so many backups of a project
 
 
 class DiscoverForm(forms.Form):
     cloud = forms.CharField(required=False, max_length=255)
     volume_id = forms.CharField(required=False, max_length=255)
     name = forms.CharField(required=False, max_length=255)
-    offset = forms.IntegerField(required=False, min_value=0, max_value=MOST)
+    offset = forms.IntegerField(required=False, min_value=0, max_value=MOST_LISTED)
 
     def clean_volume_id(self) -> str:
-        given: str = self.cleaned_data["volume_id"]
+        volume_id: str = self.cleaned_data["volume_id"]
+        if not volume_id:
+            return ""
         try:
-            return volume_edits.clean_volume_id(given) if given else ""
+            return volume_edits.clean_volume_id(volume_id)
         except BadValue as e:
             raise forms.ValidationError(str(e)) from e
 
+    @property
+    def chosen_cloud(self) -> str:
+        """Returns the cloud to ask: the only one, when none was chosen; "" for none."""
+        names = list(registry.configured())
+        chosen: str = self.cleaned_data["cloud"] if self.is_valid() else ""
+        if not chosen and len(names) == 1:
+            return names[0]
+        return chosen
+
 
 @dataclass(frozen=True)
-class Asked:
-    """The answer of the cloud, or why there is none: a sentence."""
+class CloudList:
+    """`error` is a sentence; `is_answered` is false as well while nobody asked."""
 
-    found: Discovered | None = None
+    is_answered: bool = False
+    backups: tuple[Listed, ...] = ()
+    next_offset: int | None = None
     error: str = ""
 
 
 @require_safe
 def discover_list(request: HttpRequest) -> HttpResponse:
-    names = sorted(registry.configured())
     form = DiscoverForm(request.GET)
-    words = form.cleaned_data if form.is_valid() else {}
-    cloud = words.get("cloud") or (names[0] if len(names) == 1 else "")
-    asked = _ask(cloud, words) if cloud and form.is_valid() else Asked()
-    rows = (
-        [{"cloud": cloud, "volume_id": one.volume_id} for one in asked.found.backups]
-        if asked.found
-        else []
-    )
+    cloud = form.chosen_cloud
+    listed = CloudList()
+    if cloud and form.is_valid():
+        listed = _list(cloud, form)
     page = {
         "now": timezone.now(),
         "row_keys": True,
@@ -64,34 +70,34 @@ def discover_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "cloud": cloud,
         "clouds": list(registry.configured().values()),
-        "asked": asked,
-        "lines": _lines(asked.found),
-        "new": sum(not one.tracked for one in asked.found.backups) if asked.found else 0,
-        "volume_names": volume_names(rows),
-        "following": _address(request, asked.found),
+        "listed": listed,
+        "lines": [(backup, status.of_status(backup.status)) for backup in listed.backups],
+        "new": sum(not backup.tracked for backup in listed.backups),
+        "volume_names": volume_names((cloud, backup.volume_id) for backup in listed.backups),
+        "following": _next_page_url(request, listed),
     }
     return render(request, "backups/discover.html", page)
 
 
-def _ask(cloud: str, words: Mapping[str, object]) -> Asked:
-    filters = {word: str(words[word]) for word in ("volume_id", "name") if words.get(word)}
+def _list(cloud: str, form: DiscoverForm) -> CloudList:
+    data = form.cleaned_data
+    filters = {}
+    if data["volume_id"]:
+        filters["volume_id"] = data["volume_id"]
+    if data["name"]:
+        filters["name"] = data["name"]
     try:
-        return Asked(
-            discover.listed(cloud, limit=SIZE, offset=int(str(words.get("offset") or 0)), **filters)
-        )
+        page = discover.listed(cloud, limit=PAGE_SIZE, offset=data["offset"] or 0, **filters)
     except UnknownCloud as e:
-        return Asked(error=str(e))
+        return CloudList(error=str(e))
     except VBSError as e:
-        return Asked(error=f"{cloud} did not give its list. {e.message}")
+        return CloudList(error=f"{cloud} did not give its list. {e.message}")
+    return CloudList(is_answered=True, backups=tuple(page.backups), next_offset=page.next_offset)
 
 
-def _lines(found: Discovered | None) -> list[tuple[discover.Listed, Badge]]:
-    return [(one, status.of_status(one.status)) for one in found.backups] if found else []
-
-
-def _address(request: HttpRequest, found: Discovered | None) -> str:
-    if found is None or found.next_offset is None:
+def _next_page_url(request: HttpRequest, listed: CloudList) -> str:
+    if listed.next_offset is None:
         return ""
-    following = request.GET.copy()
-    following["offset"] = str(found.next_offset)
-    return f"?{following.urlencode()}"
+    query = request.GET.copy()
+    query["offset"] = str(listed.next_offset)
+    return f"?{query.urlencode()}"

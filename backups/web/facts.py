@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Fact:
-    """`shape` tells the template how to write the value: text, id, flag, time, number, mb, kind,
-    cloud, disk, …
+    """A value as shown: `key` is the API's name of it, `shape` tells the template how to write it
+    (text, id, flag, time, number, mb, kind, cloud, volume, …).
     """
 
     label: str
@@ -25,74 +25,86 @@ class Fact:
     unit: str = ""
 
 
+class Line(NamedTuple):
+    """A line of a group: `field` of the backup, under the API's own `key`."""
+
+    label: str
+    key: str
+    field: str
+    shape: str
+    unit: str = ""
+
+
 @dataclass(frozen=True)
 class Group:
     name: str
     facts: Sequence[Fact]
 
 
-# label, the API's key, the word, how it is written, unit
 _WHAT = (
-    ("Status", "status", "status", "status", ""),
-    ("Progress", "progress", "progress", "number", "%"),  # as given: "0" on many finished backups
-    ("Kind", "INC · Type", "kind", "kind", ""),
-    ("Description", "DESC", "description", "text", ""),
-    ("Created", "created_at", "created_at", "time", ""),
-    ("Changed", "updated_at", "updated_at", "time", ""),
-    ("Data as of", "data_timestamp", "data_timestamp", "time", ""),
-    ("Made for", "ST", "service_type", "text", ""),
-    ("Bootable", "bootable", "bootable", "flag", ""),
+    Line("Status", "status", "status", "status"),
+    # As given: "0" on many finished backups.
+    Line("Progress", "progress", "progress", "number", "%"),
+    Line("Kind", "INC · Type", "kind", "kind"),
+    Line("Description", "DESC", "description", "text"),
+    Line("Created", "created_at", "created_at", "time"),
+    Line("Changed", "updated_at", "updated_at", "time"),
+    Line("Data as of", "data_timestamp", "data_timestamp", "time"),
+    Line("Made for", "ST", "service_type", "text"),
+    Line("Bootable", "bootable", "bootable", "flag"),
 )
+_CLOUD = Line("Cloud", "cloud", "cloud", "cloud")
 _WHERE = (
-    ("Cloud", "cloud", "cloud", "cloud", ""),
-    ("Zone", "availability_zone", "availability_zone", "text", ""),
-    ("Disk", "volume_id", "volume_id", "volume", ""),
-    ("Disk type", "VT", "volume_type", "text", ""),
-    ("Snapshot", "snapshot_id", "snapshot_id", "id", ""),
-    ("Project", "tenant_id", "tenant_id", "id", ""),
-    ("Server", "VMID", "vm_id", "id", ""),
-    ("Host", "OMID", "host_id", "id", ""),
+    _CLOUD,
+    Line("Zone", "availability_zone", "availability_zone", "text"),
+    Line("Disk", "volume_id", "volume_id", "volume"),
+    Line("Disk type", "VT", "volume_type", "text"),
+    Line("Snapshot", "snapshot_id", "snapshot_id", "id"),
+    Line("Project", "tenant_id", "tenant_id", "id"),
+    Line("Server", "VMID", "vm_id", "id"),
+    Line("Host", "OMID", "host_id", "id"),
 )
 _STORED = (
-    ("Disk size", "size", "size", "number", "GB"),
-    ("Speed", "AT", "throughput_mb_s", "number", "MB/s"),
-    ("Saved", "SS", "space_saving_percent", "number", "%"),
-    ("Deduplicated", "DL", "deduplicated", "flag", ""),
-    ("Compressed", "DL", "compressed", "flag", ""),
-    ("Encrypted", "VK · CMKID", "encrypted", "flag", ""),
-    ("Key of the encryption", "CMKID", "cmk_id", "id", ""),
-    ("Container", "container", "container", "id", ""),
-    ("Storage path", "SP", "storage_path", "id", ""),
-    ("Storage unit", "BP", "storage_unit_path", "id", ""),
-    ("Storage type", "BT", "storage_type", "number", ""),
+    Line("Disk size", "size", "size", "number", "GB"),
+    Line("Speed", "AT", "throughput_mb_s", "number", "MB/s"),
+    Line("Saved", "SS", "space_saving_percent", "number", "%"),
+    Line("Deduplicated", "DL", "deduplicated", "flag"),
+    Line("Compressed", "DL", "compressed", "flag"),
+    Line("Encrypted", "VK · CMKID", "encrypted", "flag"),
+    Line("Key of the encryption", "CMKID", "cmk_id", "id"),
+    Line("Container", "container", "container", "id"),
+    Line("Storage path", "SP", "storage_path", "id"),
+    Line("Storage unit", "BP", "storage_unit_path", "id"),
+    Line("Storage type", "BT", "storage_type", "number"),
 )
 _CHAIN = (
-    ("Chain size", "CS", "chain_size_mb", "mb", ""),
-    ("Needed by others", "has_dependent_backups", "has_dependent_backups", "flag", ""),
-    ("Incremental flag", "is_incremental", "is_incremental", "flag", ""),
-    ("Request was incremental", "INC", "inc", "number", ""),
-    ("Type", "Type", "type", "number", ""),
-    ("Objects", "object_count", "object_count", "number", ""),
-    ("Job", "ebk_T_I", "job_id", "copy", ""),
-    ("Backup image", "backupurl", "backup_image_id", "id", ""),
-    ("Other keys", "unmapped", "unmapped", "object", ""),
+    Line("Chain size", "CS", "chain_size_mb", "mb"),
+    Line("Needed by others", "has_dependent_backups", "has_dependent_backups", "flag"),
+    Line("Incremental flag", "is_incremental", "is_incremental", "flag"),
+    Line("Request was incremental", "INC", "inc", "number"),
+    Line("Type", "Type", "type", "number"),
+    Line("Objects", "object_count", "object_count", "number"),
+    Line("Job", "ebk_T_I", "job_id", "copy"),
+    Line("Backup image", "backupurl", "backup_image_id", "id"),
+    Line("Other keys", "unmapped", "unmapped", "object"),
 )
 _TRACKING = (
-    ("State", "tracking_state", "tracking_state", "tracking_state", ""),
-    ("Known", "refreshed_at", "refreshed_at", "poll", ""),
-    ("Last tried", "attempted_at", "attempted_at", "poll", ""),
-    ("Next look", "next_refresh_at", "next_refresh_at", "poll", ""),
-    ("Tracked since", "tracked_at", "tracked_at", "time", ""),
-    ("Tags", "tags", "tags", "tags", ""),
-    ("Note", "note", "note", "none", ""),
-    ("Could not read", "decode_problems", "decode_problems", "problems", ""),
+    Line("State", "tracking_state", "tracking_state", "tracking_state"),
+    Line("Known", "refreshed_at", "refreshed_at", "poll"),
+    Line("Last tried", "attempted_at", "attempted_at", "poll"),
+    Line("Next look", "next_refresh_at", "next_refresh_at", "poll"),
+    Line("Tracked since", "tracked_at", "tracked_at", "time"),
+    Line("Tags", "tags", "tags", "tags"),
+    Line("Note", "note", "note", "none"),
+    Line("Could not read", "decode_problems", "decode_problems", "problems"),
 )
 
 
 def groups(row: Mapping[str, Any], links: Sequence[Link]) -> list[Group]:
-    """What · where · how stored · chain · tracking."""
-    if row["tracking_state"] == "pending":  # nothing is supplied yet, so nothing can be missing
-        return [Group("Tracking", [*_facts(row, _WHERE[:1]), *_facts(row, _TRACKING)])]
+    """Returns the facts in the order in which they are shown."""
+    if row["tracking_state"] == "pending":
+        # Nothing is supplied yet, so nothing can be missing.
+        return [Group("Tracking", _facts(row, (_CLOUD, *_TRACKING)))]
     where = [*_facts(row, _WHERE), Fact("Links", "links", "links", links)]
     return [
         Group("What", _facts(row, _WHAT)),
@@ -103,5 +115,5 @@ def groups(row: Mapping[str, Any], links: Sequence[Link]) -> list[Group]:
     ]
 
 
-def _facts(row: Mapping[str, Any], table: Sequence[tuple[str, str, str, str, str]]) -> list[Fact]:
-    return [Fact(label, key, shape, row[word], unit) for label, key, word, shape, unit in table]
+def _facts(row: Mapping[str, Any], lines: Sequence[Line]) -> list[Fact]:
+    return [Fact(line.label, line.key, line.shape, row[line.field], line.unit) for line in lines]

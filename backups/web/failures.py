@@ -20,17 +20,23 @@ from backups.reports import failures
 from backups.reports.failures import CauseState
 from backups.vbs.statuses import FAILED
 from backups.web import status
+from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.zone import zone
 
-STILL = timedelta(hours=24)  # a cause seen within so long still happens
+STILL_HAPPENS = timedelta(hours=24)  # a cause seen within so long still happens
+EXAMPLES_SHOWN = 2
+LATELY_DAYS = 2  # by which the most pressing cause is chosen
 KEYS = frozenset({"q", "cloud", "live"})
-PENDING_TOO = ("pending", "fresh", "stale")  # a backup that is gone in its cloud counts no more
+# A backup that is gone in its cloud counts no more.
+NOT_GONE = ["pending", "fresh", "stale"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A cause with its days; `title` is what it means, else the text itself."""
+class CauseRow:
+    """A cause with its days. `title` is what it means, else the text itself; `query` leads to its
+    backups; `more`: how many of those are not among the examples.
+    """
 
     cause: CauseState
     title: str
@@ -40,81 +46,105 @@ class Shown:
 
     @property
     def failed(self) -> bool:
-        """Else the cloud gave a reason although the backup did not fail."""
+        """Tells a failure from a reason that the cloud gave although the backup did not fail."""
         return bool(self.cause.state)
 
     @property
     def code(self) -> str:
-        """The code, unless the text says it already."""
+        """Returns the code, unless the text says it already."""
         code = self.cause.code or ""
         return "" if code.casefold() in self.cause.text.casefold() else code
 
 
 @require_safe
-def cause_list(request: HttpRequest) -> HttpResponse:
-    now, here = timezone.now(), zone(request)
-    if unknown := [key for key in request.GET if key not in KEYS]:
-        return _refuse(request, unknown)
+def cause_list(request: HtmxHttpRequest) -> HttpResponse:
+    now = timezone.now()
+    unknown_keys = [key for key in request.GET if key not in KEYS]
+    if unknown_keys:
+        return _refuse(request, unknown_keys)
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    cloud, q = request.GET.get("cloud", "").replace("\x00", ""), request.GET.get("q", "").strip()
-    days = last_days(now, here, failures.DAYS)
-    found = failures.causes(now, cloud=cloud or None, zone=here)
-    shown = sorted(
-        (_shown(one, days, cloud) for one in found if _holds(one, q)),
-        key=lambda one: not one.failed,
-    )
-    still = [one for one in shown if one.cause.last_seen_at > now - STILL]
-    failing = sum(one.failed for one in still)
+    cloud = request.GET.get("cloud", "").replace("\x00", "")
+    q = request.GET.get("q", "").strip()
+    reader_zone = zone(request)
+    days = last_days(now, reader_zone, failures.DAYS)
+    causes = failures.causes(now, cloud=cloud or None, zone=reader_zone)
+    rows = [_row(cause, days, cloud) for cause in causes if _holds(cause, q)]
+    # Failures first, then the reasons of backups that did not fail.
+    rows.sort(key=lambda row: not row.failed)
+    still = []
+    over = []
+    for row in rows:
+        if row.cause.last_seen_at > now - STILL_HAPPENS:
+            still.append(row)
+        else:
+            over.append(row)
+    failed_rows = [row for row in rows if row.failed]
+    still_failed = [row for row in still if row.failed]
     page = {
         "now": now,
         "etag": live.etag,
         "still": still,
-        "over": [one for one in shown if one.cause.last_seen_at <= now - STILL],
-        "failing": failing,
-        "failed": sum(one.cause.count for one in shown if one.failed),
-        "failed_query": _query(cloud, status=list(FAILED), tracking_state=list(PENDING_TOO)),
-        "causes": sum(one.failed for one in shown),
-        "worst": _worst(still),
-        "mark": status.ATTENTION["error"] if failing else status.STATUSES["available"],
+        "over": over,
+        "failing": len(still_failed),
+        "failed": sum(row.cause.count for row in failed_rows),
+        "failed_query": _query(cloud, status=list(FAILED), tracking_state=NOT_GONE),
+        "causes": len(failed_rows),
+        "worst": _most_pressing(still_failed),
+        "mark": status.ATTENTION["error"] if still_failed else status.STATUSES["available"],
         "q": q,
         "cloud": cloud,
-        "cloud_names": sorted(
-            {*registry.configured(), *(name for one in found for name in one.clouds), cloud} - {""}
-        ),
+        "cloud_names": _cloud_names(causes, cloud),
     }
     return render(request, "backups/failures.html", page)
 
 
-def _shown(cause: CauseState, days: Sequence[date], cloud: str) -> Shown:
-    title = cause.meaning or cause.text or "The cloud gave no reason."
-    by_day = list(zip(days, cause.by_day, strict=True))
-    return Shown(
-        cause, title, _query(cloud, cause=cause.key), by_day, cause.count - len(cause.examples[:2])
+def _row(cause: CauseState, days: Sequence[date], cloud: str) -> CauseRow:
+    return CauseRow(
+        cause=cause,
+        title=cause.meaning or cause.text or "The cloud gave no reason.",
+        query=_query(cloud, cause=cause.key),
+        days=list(zip(days, cause.by_day, strict=True)),
+        more=cause.count - len(cause.examples[:EXAMPLES_SHOWN]),
     )
 
 
-def _query(cloud: str, **words: str | list[str]) -> str:
-    return urlencode({**words, **({"cloud": cloud} if cloud else {})}, doseq=True)
+def _query(cloud: str, **filters: str | list[str]) -> str:
+    if cloud:
+        filters["cloud"] = cloud
+    return urlencode(filters, doseq=True)
 
 
 def _holds(cause: CauseState, q: str) -> bool:
-    """Free text over all that is shown of a cause, case folded."""
+    """Searches free text in all that is shown of a cause, case folded."""
     texts = (cause.code, cause.text, cause.meaning, cause.advice)
-    return not q or any(q.casefold() in text.casefold() for text in texts if text)
+    return not q or any(q.casefold() in (text or "").casefold() for text in texts)
 
 
-def _worst(still: Sequence[Shown]) -> Shown | None:
-    """Of those that still happen, the one that struck most often."""
-    failed = [one for one in still if one.failed]
-    return max(failed, key=lambda one: (sum(one.cause.by_day[-2:]), one.cause.count), default=None)
+def _most_pressing(rows: Sequence[CauseRow]) -> CauseRow | None:
+    """Returns the cause that struck most often lately."""
+
+    def strikes(row: CauseRow) -> tuple[int, int]:
+        return sum(row.cause.by_day[-LATELY_DAYS:]), row.cause.count
+
+    return max(rows, key=strikes, default=None)
 
 
-def _refuse(request: HttpRequest, unknown: Sequence[str]) -> HttpResponse:
-    sentence = "“{}” is no filter of this page. There are: cloud, q."
-    refused = InvalidQuery(
-        {key: sentence.format(key[:80]) for key in unknown}, without(request.GET, *unknown)
-    )
+def _cloud_names(causes: Sequence[CauseState], chosen: str) -> list[str]:
+    """Returns the clouds to choose from, which hold the chosen one even when it is unknown."""
+    names = set(registry.configured())
+    for cause in causes:
+        names.update(cause.clouds)
+    if chosen:
+        names.add(chosen)
+    return sorted(names)
+
+
+def _refuse(request: HttpRequest, unknown_keys: Sequence[str]) -> HttpResponse:
+    errors = {}
+    for key in unknown_keys:
+        errors[key] = f"“{key[:80]}” is no filter of this page. There are: cloud, q."
+    refused = InvalidQuery(errors, without(request.GET, *unknown_keys))
     page = {"problems": refused.errors, "rest": refused.valid_part, "list_url": reverse("failures")}
     return render(request, "backups/bad_filter.html", page, status=400)

@@ -16,11 +16,16 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from backups.reports import cloud_states
+from backups.reports.cloud_states import CloudState
 from backups.shared import clock
 from backups.shared.heartbeat import QUEUES, SILENCE, signs
 
-LAG = timedelta(minutes=5)
-CLOCKS = timedelta(seconds=30)  # by which this host and the database may disagree
+OK = "ok"
+LONGEST_LAG = timedelta(minutes=5)
+CLOCKS_MAY_DIFFER = timedelta(seconds=30)  # this host's and the database's
+BROKER_CONNECT_S = 2
+BROKER_ANSWER_S = 2
+BROKER_TOTAL_S = 3
 
 
 @login_not_required
@@ -34,31 +39,26 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     parts = _parts(timezone.now())
-    ready = all(word == "ok" for word in parts.values())
-    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    is_ready = set(parts.values()) == {OK}
+    return JsonResponse({"ready": is_ready, "parts": parts}, status=200 if is_ready else 503)
 
 
 def _parts(now: datetime) -> dict[str, str]:
-    parts = {"database": "ok", "broker": _broker(), "worker": "ok", "scheduler": "ok", "lag": "ok"}
+    """Returns "ok" or a sentence for each part."""
+    parts = {"database": OK, "broker": _broker(), "worker": OK, "scheduler": OK, "lag": OK}
     try:
-        seen = signs()
+        seen_at = signs()
         parts["database"] = _clock(clock.offset())
-        late = [
-            state.name
-            for state in cloud_states.states(now)
-            if state.configured and _late(state, now)
-        ]
+        late = [state.name for state in cloud_states.states(now) if _is_late(state)]
     except DatabaseError:
-        unknown = "Not known: the database does not answer."
-        return {
-            **parts,
-            "database": "The database does not answer.",
-            "worker": unknown,
-            "scheduler": unknown,
-        }
-    parts["scheduler"] = _alive(seen.get("scheduler"), now, "The scheduler has sent nothing")
-    parts["worker"] = _workers(seen, now)
-    if parts["worker"] != "ok" and parts["scheduler"] != "ok":
+        not_known = "Not known: the database does not answer."
+        parts["database"] = "The database does not answer."
+        parts["worker"] = not_known
+        parts["scheduler"] = not_known
+        return parts
+    parts["scheduler"] = _alive(seen_at.get("scheduler"), now, "The scheduler has sent nothing")
+    parts["worker"] = _workers(seen_at, now)
+    if parts["worker"] != OK and parts["scheduler"] != OK:
         parts["worker"] = "Not known: the scheduler sends nothing that a worker could take."
     if late:
         parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
@@ -66,46 +66,54 @@ def _parts(now: datetime) -> dict[str, str]:
 
 
 def _clock(ahead: timedelta) -> str:
-    """Workers go by the database's clock; pages of a host whose own is wrong show wrong ages."""
-    off = (
-        f"{abs(ahead.total_seconds()):.0f} s {'behind' if ahead > timedelta(0) else 'ahead of'} "
-        "the database's"
-    )
-    return "ok" if abs(ahead) <= CLOCKS else f"The clock of this host is {off}: synchronise both."
+    """Compares this host's clock with the database's, `ahead` of it. Workers go by the database's;
+    pages of a host whose own is wrong show wrong ages.
+    """
+    if abs(ahead) <= CLOCKS_MAY_DIFFER:
+        return OK
+    side = "behind" if ahead > timedelta(0) else "ahead of"
+    seconds = f"{abs(ahead.total_seconds()):.0f} s"
+    return f"The clock of this host is {seconds} {side} the database's: synchronise both."
 
 
-def _late(state: cloud_states.CloudState, now: datetime) -> bool:
+def _is_late(state: CloudState) -> bool:
     """A cloud that does not answer is the cloud's fault, said on its page; this is about
     ourselves.
     """
-    return state.reachable is not False and state.lag_seconds > LAG.total_seconds()
+    is_asked = state.configured and state.reachable is not False
+    return is_asked and state.lag_seconds > LONGEST_LAG.total_seconds()
 
 
-def _workers(seen: Mapping[str, datetime], now: datetime) -> str:
+def _workers(seen_at: Mapping[str, datetime], now: datetime) -> str:
     """Each queue must have had a message consumed lately; a worker may take from one of them
     only.
     """
-    if not any(queue in seen for queue in QUEUES):
+    if seen_at.keys().isdisjoint(QUEUES):
         return "No worker has taken a message yet."
-    said = {
-        queue: _alive(seen.get(queue), now, f"No worker has taken a message of queue {queue}")
-        for queue in QUEUES
-    }
-    return next((word for word in said.values() if word != "ok"), "ok")
+    for queue in QUEUES:
+        beginning = f"No worker has taken a message of queue {queue}"
+        sentence = _alive(seen_at.get(queue), now, beginning)
+        if sentence != OK:
+            return sentence
+    return OK
 
 
-def _alive(at: datetime | None, now: datetime, sentence: str) -> str:
-    if at is None:
-        return f"{sentence} yet."
-    return "ok" if now - at < SILENCE else f"{sentence} since {at:%Y-%m-%d %H:%M:%S} UTC."
+def _alive(seen_at: datetime | None, now: datetime, beginning: str) -> str:
+    if seen_at is None:
+        return f"{beginning} yet."
+    if now - seen_at < SILENCE:
+        return OK
+    return f"{beginning} since {seen_at:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _broker() -> str:
     try:
         with Connection(
-            current_app.conf.broker_url, connect_timeout=2, transport_options={"socket_timeout": 2}
+            current_app.conf.broker_url,
+            connect_timeout=BROKER_CONNECT_S,
+            transport_options={"socket_timeout": BROKER_ANSWER_S},
         ) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TOTAL_S)
     except (OperationalError, OSError) as e:
         return f"The broker does not answer ({type(e).__name__})."
-    return "ok"
+    return OK

@@ -2,12 +2,11 @@
 list behind it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,16 +18,17 @@ from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
 from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
-from backups.web.clouds import shown
+from backups.web.clouds import answers_of, cloud_cards
 from backups.web.context import note_attention
-from backups.web.live import Live
+from backups.web.htmx import HtmxHttpRequest
+from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.status import Badge
 from backups.web.volume_address import volume_url
 from backups.web.zone import zone
 
 RUNNING_SHOWN = 20
-TODO_SHOWN = 30
-LISTS = {"volume": "volumes", "backup": "backups"}
+ATTENTION_SHOWN = 30
+LENGTH_OF_SHORT_ID = 8
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Todo:
+class AttentionRow:
     """An item that needs attention, as shown."""
 
     item: AttentionItem
@@ -49,117 +49,124 @@ class Todo:
 
 
 @dataclass(frozen=True)
-class RunningCard:
+class RunningRow:
     state: RunningState
     badge: Badge
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    found = summary(now, zone(request))
-    clouds = shown(now, brief=True)
-    asked = [one for one in clouds if one.state.configured]
-    protection = found.volumes.by_protection
-    todo = [_todo(item) for item in found.attention]
+    numbers = summary(now, zone(request))
+    clouds = cloud_cards(now, brief=True)
+    answers = answers_of(clouds)
+    answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
+    by_protection = numbers.volumes.by_protection
+    by_tracking_state = numbers.backups.by_tracking_state
+    attention = [_attention_row(item) for item in numbers.attention]
+    is_moving = bool(numbers.running_backups or by_tracking_state.get("pending"))
     page = {
         "now": now,
         "etag": live.etag,
-        "summary": found,
-        "total": found.volumes.total,
-        "protected": protection.get("protected", 0),
-        "by_protection": protection,
-        "stale": found.backups.by_tracking_state.get("stale", 0),
-        "pending": found.backups.by_tracking_state.get("pending", 0),
-        "newest": max(
-            (one.state.last_good_at for one in clouds if one.state.last_good_at), default=None
-        ),
-        "todo": todo[:TODO_SHOWN],
-        "todo_n": len(todo),
-        "attention_n": note_attention(len(todo)),
-        "running_now": [_running_card(one) for one in found.running_backups[:RUNNING_SHOWN]],
-        "running_query": query(status=list(IN_FLIGHT), tracking_state="fresh"),
-        "tiles": tiles(found),
+        "summary": numbers,
+        "total": numbers.volumes.total,
+        "protected": by_protection.get("protected", 0),
+        "by_protection": by_protection,
+        "stale": by_tracking_state.get("stale", 0),
+        "pending": by_tracking_state.get("pending", 0),
+        "newest": max(answered_at, default=None),
+        "todo": attention[:ATTENTION_SHOWN],
+        "todo_n": len(attention),
+        "attention_n": note_attention(len(attention)),
+        "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
+        "running_query": _query(status=list(IN_FLIGHT), tracking_state="fresh"),
+        "tiles": _tiles(numbers),
         "clouds": clouds,
-        "asked": asked,
-        "answering": sum(one.badge.tone == "ok" for one in asked),
-        "silent": [one for one in asked if one.badge.tone == "fail"],
-        "mark": _mark(todo, found),
-        "every": 3
-        if found.running_backups or found.backups.by_tracking_state.get("pending")
-        else 30,
-        "stored": _stored(found),
-        "outcome_sums": {
-            word: sum(getattr(day, word) for day in found.outcomes_by_day)
-            for word in ("good", "failed", "missed")
-        },
+        "asked": answers.configured,
+        "answering": answers.answering,
+        "silent": answers.silent,
+        "mark": _mark(attention, numbers),
+        "every": POLL_MOVING_S if is_moving else POLL_S,
+        "stored": [(point.day, point.mb) for point in numbers.growth.points],
+        "outcome_sums": _outcome_sums(numbers),
     }
     return render(request, "backups/home.html", page)
 
 
-def tiles(found: Summary) -> list[Tile]:
-    """A tile's number equals the row count of the list that it links to."""
-    counts, states = found.backups.by_status, found.backups.by_tracking_state
-    known = list(status.STATUSES)
-    words = sorted(
-        counts, key=lambda word: (known.index(word) if word in known else len(known), word)
-    )
-    tiles = [
-        Tile(counts[word], query(status=word), status.of_status(word))
-        for word in words
-        if word != "null" and counts[word]
-    ]
-    if (n := counts.get("null", 0)) > states.get("pending", 0):
-        tiles.append(Tile(n, query(status="null"), status.of_status(None)))
-    more = [(state, states.get(state, 0)) for state in ("pending", "stale", "gone")]
-    return tiles + [
-        Tile(n, query(tracking_state=state), status.TRACKING_STATES[state])
-        for state, n in more
-        if n
-    ]
+def _tiles(numbers: Summary) -> list[Tile]:
+    """Returns the counts by status. A tile's number equals the row count of the list that it links
+    to.
+    """
+    by_status = numbers.backups.by_status
+    by_tracking_state = numbers.backups.by_tracking_state
+    # Those that the documents name stand in their order, then the others by name.
+    names = [*status.STATUSES, *sorted(set(by_status) - set(status.STATUSES) - {"null"})]
+    tiles = []
+    for name in names:
+        count = by_status.get(name, 0)
+        if count:
+            tiles.append(Tile(count, _query(status=name), status.of_status(name)))
+    without_status = by_status.get("null", 0)
+    # Those without any answer have a tile of their own.
+    if without_status > by_tracking_state.get("pending", 0):
+        tiles.append(Tile(without_status, _query(status="null"), status.of_status(None)))
+    for state in ("pending", "stale", "gone"):
+        count = by_tracking_state.get(state, 0)
+        if count:
+            query = _query(tracking_state=state)
+            tiles.append(Tile(count, query, status.TRACKING_STATES[state]))
+    return tiles
 
 
-def query(**words: str | list[str]) -> str:
-    return urlencode(words, doseq=True)
+def _outcome_sums(numbers: Summary) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for day in numbers.outcomes_by_day:
+        sums.update(good=day.good, failed=day.failed, missed=day.missed)
+    return sums
 
 
-def _todo(item: AttentionItem) -> Todo:
+def _query(**filters: str | list[str]) -> str:
+    return urlencode(filters, doseq=True)
+
+
+def _attention_row(item: AttentionItem) -> AttentionRow:
+    title = item.title
+    if item.what != "cloud" and item.title == item.id:
+        title = item.title[:LENGTH_OF_SHORT_ID]
+    return AttentionRow(item, status.ATTENTION[item.state], _attention_url(item), title)
+
+
+def _attention_url(item: AttentionItem) -> str:
     """Several alike are one item, which leads to their list; one leads to its own page."""
-    badge = status.ATTENTION[item.state]
-    title = item.title[:8] if item.what != "cloud" and item.title == item.id else item.title
     if item.what == "cloud" and item.state == "unreachable":
-        return Todo(item, badge, f"{reverse('clouds')}#c-{item.id}", title)
+        return f"{reverse('clouds')}#c-{item.id}"
     if item.query:
         page = "volumes" if item.state in status.PROTECTION else "backups"
-        return Todo(item, badge, f"{reverse(page)}?{item.query}", title)
+        return f"{reverse(page)}?{item.query}"
     if item.what == "volume":
-        return Todo(item, badge, volume_url(item.cloud, item.id) or reverse("volumes"), title)
-    return Todo(item, badge, reverse("backup", args=[item.id]), title)
+        return volume_url(item.cloud, item.id) or reverse("volumes")
+    return reverse("backup", args=[item.id])
 
 
-def _running_card(state: RunningState) -> RunningCard:
+def _running_row(state: RunningState) -> RunningRow:
     if state.stuck_at is not None:
-        return RunningCard(state, status.stuck(state.progress))
+        return RunningRow(state, status.stuck(state.progress))
     badge = status.of_status(state.status)
-    return RunningCard(
-        state, replace(badge, text=f"{badge.text} {state.progress} %") if state.progress else badge
-    )
+    if state.progress:
+        badge = replace(badge, text=f"{badge.text} {state.progress} %")
+    return RunningRow(state, badge)
 
 
-def _stored(found: Summary) -> list[tuple[date, int | None]]:
-    return [(point.day, point.mb) for point in found.growth.points]
-
-
-def _mark(todo: Sequence[Todo], found: Summary) -> Badge:
-    """The shape before the sentence: the worst of all."""
-    if todo:
-        return todo[0].badge
-    states: dict[str, Any] = found.backups.by_tracking_state
-    if states.get("stale") or found.volumes.by_protection.get("unknown"):
+def _mark(attention: Sequence[AttentionRow], numbers: Summary) -> Badge:
+    """Returns the shape before the sentence: the worst of all."""
+    if attention:
+        return attention[0].badge
+    by_tracking_state = numbers.backups.by_tracking_state
+    if by_tracking_state.get("stale") or numbers.volumes.by_protection.get("unknown"):
         return status.TRACKING_STATES["stale"]
-    return (
-        status.STATUSES["available"] if states.get("fresh") else status.TRACKING_STATES["pending"]
-    )
+    if by_tracking_state.get("fresh"):
+        return status.STATUSES["available"]
+    return status.TRACKING_STATES["pending"]

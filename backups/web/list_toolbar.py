@@ -3,31 +3,38 @@ views.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from django.http import QueryDict
 
 from backups.edits.saved_views import lasting_query
 from backups.models import SavedView
 from backups.query.list_query import ListQuery
-from backups.web.columns import Chosen, Column
-from backups.web.saved_views import address
+from backups.web.columns import ChosenColumns, Column
+from backups.web.saved_views import list_url
 
-SHOWN_AS_FIELDS = ("q", "status", "cloud", "kind")
+# Filters whose fields are always in sight.
+FIELDS_IN_SIGHT = ("q", "status", "cloud", "kind")
 FIELDS = (
-    *SHOWN_AS_FIELDS,
-    *(
-        "tracking_state",
-        "tag",
-        "created_at_after",
-        "created_at_before",
-        "size_min",
-        "chain_size_mb_min",
-    ),
+    *FIELDS_IN_SIGHT,
+    "tracking_state",
+    "tag",
+    "created_at_after",
+    "created_at_before",
+    "size_min",
+    "chain_size_mb_min",
 )
-INSTANT, SHORT = re.compile(r"T([0-9:]{8})(\.[0-9]+)?Z$"), r" \1 UTC"
-PASSING = ("cursor", "all", "added")  # a link to another order or filter begins anew
+INSTANT = re.compile(r"T([0-9:]{8})(\.[0-9]+)?Z$")
+SPAN_TEXTS = {
+    "_after": " from",
+    "_before": " until",
+    "_min": " at least",
+    "_max": " at most",
+}
+# A link to another order or filter begins without these.
+PASSING = ("cursor", "all")
 ORDERS = {
     "-created_at": "newest first",
     "created_at": "oldest first",
@@ -48,12 +55,26 @@ ORDERS = {
     "-refreshed_at": "newest answer first",
     "refreshed_at": "oldest answer first",
 }
-BUILT_IN = (
-    ("Worst first", "ordering=attention"),
-    ("Failed", "status=error&status=error_deleting&status=error_restoring&tracking_state=fresh"),
-    ("In flight", "status=creating&status=restoring&status=deleting&tracking_state=fresh"),
-    ("Biggest chains", "ordering=-chain_size_mb"),
-    ("All", ""),
+
+
+class BuiltInView(NamedTuple):
+    """A view that everybody has, with the attributes of a saved one."""
+
+    name: str
+    query: str
+    is_default: bool = False
+
+
+BUILT_IN_VIEWS = (
+    BuiltInView("Worst first", "ordering=attention"),
+    BuiltInView(
+        "Failed", "status=error&status=error_deleting&status=error_restoring&tracking_state=fresh"
+    ),
+    BuiltInView(
+        "In flight", "status=creating&status=restoring&status=deleting&tracking_state=fresh"
+    ),
+    BuiltInView("Biggest chains", "ordering=-chain_size_mb"),
+    BuiltInView("All", ""),
 )
 
 
@@ -70,6 +91,16 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Heads:
+    """`refreshed` is over how old the knowledge is; `others` are over the chosen columns."""
+
+    status: Head
+    name: Head
+    others: list[Head]
+    refreshed: Head
+
+
+@dataclass(frozen=True)
 class Chip:
     text: str
     href: str
@@ -83,102 +114,83 @@ class Tab:
     is_default: bool
 
 
-def replaced(query: QueryDict, **words: str) -> str:
-    """The address with these words set; an empty one is left out."""
-    rest = query.copy()
-    for word in PASSING:
-        rest.pop(word, None)
-    for word, value in words.items():
-        rest.pop(word, None)
+def query_with(query: QueryDict, **values: str) -> str:
+    """Returns the address with these values set; an empty one is left out."""
+    changed = query.copy()
+    for key in (*PASSING, *values):
+        changed.pop(key, None)
+    for key, value in values.items():
         if value:
-            rest[word] = value
-    return f"?{rest.urlencode() or 'view=all'}"
+            changed[key] = value
+    return f"?{changed.urlencode() or 'view=all'}"
 
 
-def heads(
-    query: QueryDict, selection: ListQuery, columns: Chosen
-) -> tuple[Head, Head, list[Head], Head]:
-    """Status, name, the chosen ones, and how old the knowledge is."""
-
-    def head(column: Column) -> Head:
-        return _head(query, selection.ordering, column)
-
-    return (
-        head(Column("attention", "Status", order="attention", classes="")),
-        head(Column("name", "Name", order="name", classes="name")),
-        [head(column) for column in columns.columns],
-        head(Column("refreshed_at", "Known", order="-refreshed_at", classes="num known")),
+def heads(query: QueryDict, selection: ListQuery, columns: ChosenColumns) -> Heads:
+    ordering = selection.ordering
+    status = Column("attention", "Status", order="attention", classes="")
+    name = Column("name", "Name", order="name", classes="name")
+    refreshed = Column("refreshed_at", "Known", order="-refreshed_at", classes="num known")
+    return Heads(
+        status=_head(query, ordering, status),
+        name=_head(query, ordering, name),
+        others=[_head(query, ordering, column) for column in columns.columns],
+        refreshed=_head(query, ordering, refreshed),
     )
 
 
 def _head(query: QueryDict, ordering: str, column: Column) -> Head:
-    word = ordering.lstrip("-")
-    if not column.order or word != column.order.lstrip("-"):
-        href = replaced(query, ordering=column.order) if column.order else ""
-        return Head(
-            column.label, column.unit, column.classes, href, "none" if column.order else "", ""
-        )
-    down = ordering.startswith("-")
-    other = word if down else f"-{word}"
-    sort = "descending" if down != (word == "attention") else "ascending"
-    return Head(
-        column.label,
-        column.unit,
-        column.classes,
-        replaced(query, ordering=other),
-        sort,
-        "↓" if sort[0] == "d" else "↑",
+    head = Head(column.label, column.unit, column.classes, href="", sort="", arrow="")
+    if not column.order:
+        return head
+    field = ordering.lstrip("-")
+    if field != column.order.lstrip("-"):
+        return replace(head, href=query_with(query, ordering=column.order), sort="none")
+    is_descending = ordering.startswith("-")
+    opposite = field if is_descending else f"-{field}"
+    # "attention" begins with the worst, which is the top of a scale that descends.
+    reads_descending = is_descending != (field == "attention")
+    return replace(
+        head,
+        href=query_with(query, ordering=opposite),
+        sort="descending" if reads_descending else "ascending",
+        arrow="↓" if reads_descending else "↑",
     )
 
 
 def chips(query: QueryDict, selection: ListQuery) -> list[Chip]:
-    """What filters beside the fields in sight, each with the address without it."""
-    given = {
-        key: list(values)
-        for key, values in selection.raw_values.items()
-        if key not in SHOWN_AS_FIELDS
-    }
-    found = []
-    for key in list(given):
-        values, until = given.get(key, []), key.removesuffix("_after") + "_before"
-        if key.endswith("_after") and given.get(until) == values:  # one instant, as after an adding
-            del given[key], given[until]
-            found.append(
-                Chip(
-                    _told(key.removesuffix("_after"), values),
-                    replaced(query, **{key: "", until: ""}),
-                )
-            )
-    return [
-        *found,
-        *(Chip(_told(key, values), replaced(query, **{key: ""})) for key, values in given.items()),
-    ]
+    """Returns what filters beside the fields in sight, each with the address without it."""
+    shown = []
+    for key, values in selection.raw_values.items():
+        if key not in FIELDS_IN_SIGHT:
+            shown.append(Chip(_chip_text(key, values), query_with(query, **{key: ""})))
+    return shown
 
 
-def _told(key: str, values: Sequence[str]) -> str:
-    return f"{_words(key)}: {' or '.join(INSTANT.sub(SHORT, value) for value in values)}"
+def _chip_text(key: str, values: Sequence[str]) -> str:
+    if key == "added":
+        return "just added"
+    label = key
+    for suffix, text in SPAN_TEXTS.items():
+        if key.endswith(suffix):
+            label = key.removesuffix(suffix) + text
+    shown = [INSTANT.sub(r" \1 UTC", value) for value in values]
+    return f"{label.replace('_', ' ')}: {' or '.join(shown)}"
 
 
 def tabs(query: QueryDict, views: Sequence[SavedView]) -> list[Tab]:
-    here = _canonical(lasting_query(query))
-    own = [(view.name, view.query, view.is_default) for view in views]
-    found = [
-        Tab(name, address(text), _canonical(text) == here, default)
-        for name, text, default in [*own, *((name, text, False) for name, text in BUILT_IN)]
-    ]
-    first = next((at for at, tab in enumerate(found) if tab.here), None)
-    return [Tab(tab.name, tab.href, at == first, tab.is_default) for at, tab in enumerate(found)]
+    """Returns the reader's views and the built-in ones; the first that is this very list is
+    `here`.
+    """
+    current = _canonical(lasting_query(query))
+    is_marked = False
+    result = []
+    all_views: list[SavedView | BuiltInView] = [*views, *BUILT_IN_VIEWS]
+    for view in all_views:
+        here = not is_marked and _canonical(view.query) == current
+        is_marked = is_marked or here
+        result.append(Tab(view.name, list_url(view.query), here, view.is_default))
+    return result
 
 
 def _canonical(text: str) -> list[tuple[str, list[str]]]:
     return sorted((key, sorted(values)) for key, values in QueryDict(text).lists())
-
-
-def _words(key: str) -> str:
-    spans: Mapping[str, str] = {
-        "_after": " from", "_before": " until", "_min": " at least", "_max": " at most"
-    }  # fmt: skip
-    for end, word in spans.items():
-        if key.endswith(end):
-            return key.removesuffix(end).replace("_", " ") + word
-    return key.replace("_", " ")

@@ -1,14 +1,20 @@
 """The form class of our pages: an answer stays small, and no error is left unsaid."""
 
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django import forms
 from django.http import QueryDict
 
-LONGEST_KEPT = (
-    30_000  # characters of a long text that stand in its field again; more than any field takes
-)
-OTHERS_KEPT = 1_000  # of any other value
+# Characters of a long text that stand in its field again; more than any field takes.
+LONG_TEXT_DRAWN = 30_000
+# Characters of any other value.
+VALUE_DRAWN = 1_000
+
+
+def choices(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns choices that are sent as they are called."""
+    return [(value, value) for value in values]
 
 
 class PageForm(forms.Form):
@@ -23,9 +29,9 @@ class PageForm(forms.Form):
     long: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(
-            _cut(data, self.long) if isinstance(data, QueryDict) else data, *args, **kwargs
-        )
+        if isinstance(data, QueryDict):
+            data = _cut(data, self.long)
+        super().__init__(data, *args, **kwargs)
 
     def add_error(self, field: str | None, error: Any) -> None:
         if field in self.undrawn:
@@ -35,9 +41,9 @@ class PageForm(forms.Form):
         super().add_error(field, error)
 
 
-def _cut(data: QueryDict, long: tuple[str, ...]) -> QueryDict:
+def _cut(data: QueryDict, long_fields: Collection[str]) -> QueryDict:
     cut = data.copy()
     for key, values in data.lists():
-        most = LONGEST_KEPT if key in long else OTHERS_KEPT
+        most = LONG_TEXT_DRAWN if key in long_fields else VALUE_DRAWN
         cut.setlist(key, [value[:most] for value in values])
     return cut

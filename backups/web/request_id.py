@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 HEADER = "X-Request-ID"
-_GOOD = re.compile("[0-9A-Za-z._-]{8,64}")
+_USABLE = re.compile("[0-9A-Za-z._-]{8,64}")
 
 
 class RequestID:
@@ -21,8 +21,9 @@ class RequestID:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get(HEADER, "")
-        request_id = given if _GOOD.fullmatch(given) else uuid.uuid4().hex[:16]
+        request_id = request.headers.get(HEADER, "")
+        if not _USABLE.fullmatch(request_id):
+            request_id = uuid.uuid4().hex[:16]
         # Bound until the next request of this thread: Django logs a failed one after all
         # middleware.
         structlog.contextvars.clear_contextvars()

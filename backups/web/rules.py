@@ -2,9 +2,8 @@
 hand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -14,16 +13,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import DEFAULT, BadRule
-from backups.clouds import registry
 from backups.edits import protection_rules, volume_edits
 from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
-from backups.models import Cloud
-from backups.web.page_form import PageForm
-from backups.web.volume_forms import VolumeForm
+from backups.reports.clouds import cloud_names
+from backups.web.page_form import PageForm, choices
+from backups.web.volume_forms import VolumeForm, hours_text
 from backups.web.zone import zone
 
-SET: dict[str, Callable[..., None]] = {
+SET_RULE: dict[str, Callable[..., None]] = {
     "tag": protection_rules.set_tag_rule,
     "cloud": protection_rules.set_cloud_rule,
 }
@@ -36,22 +34,28 @@ class RuleForm(VolumeForm):
 
     undrawn = (*VolumeForm.undrawn, "of", "until")
 
-    what = forms.ChoiceField(choices=[("rule", "rule"), ("no_rule", "no_rule")])
-    of = forms.ChoiceField(choices=[(one, one) for one in SET])
+    what = forms.ChoiceField(choices=choices(["rule", "no_rule"]))
+    of = forms.ChoiceField(choices=choices(SET_RULE))
     name = forms.CharField(error_messages={"required": "Write the tag."})
 
     def write(self, request: HttpRequest) -> bool:
-        """False: the errors say what is wrong. Raises Conflict."""
+        """Sets the rule; False when the errors say what is wrong. Raises Conflict."""
         if not self.is_valid():
             return False
-        given, actor = self.cleaned_data, Actor(request.user.get_username(), timezone.now())
+        data = self.cleaned_data
+        actor = Actor(request.user.get_username(), timezone.now())
+        set_rule = SET_RULE[data["of"]]
         try:
-            rule = self.rule(zone(request)) if given["what"] == "rule" else None
-            SET[given["of"]](given["name"], rule, actor=actor, version=given["version"])
+            rule = self.rule(zone(request)) if data["what"] == "rule" else None
+            set_rule(data["name"], rule, actor=actor, version=data["version"])
         except (BadRule, BadValue) as e:
             self.refuse(e)
             return False
         return True
+
+    def is_of(self, of: str, name: str) -> bool:
+        """Was it sent for this tag or cloud?"""
+        return (self.data.get("of"), self.data.get("name")) == (of, name)
 
 
 class RegisterForm(PageForm):
@@ -61,7 +65,7 @@ class RegisterForm(PageForm):
 
 
 @dataclass(frozen=True)
-class Shown:
+class RuleEntry:
     """A form of the page. `rule` None: none is set; `form`: what was typed and refused."""
 
     of: str
@@ -78,8 +82,8 @@ class Shown:
     def hours(self) -> dict[str, str]:
         rule = self.rule.rule if self.rule else DEFAULT
         return {
-            "period": f"{rule.period.total_seconds() / 3600:g}",
-            "grace": f"{rule.grace.total_seconds() / 3600:g}",
+            "period": hours_text(rule.period.total_seconds()),
+            "grace": hours_text(rule.grace.total_seconds()),
         }
 
 
@@ -90,7 +94,9 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def set_rule(request: HttpRequest) -> HttpResponse:
-    """What somebody else changed meanwhile is said, and what was typed stays."""
+    """Sets or takes away a rule. What somebody else changed meanwhile is said, and what was typed
+    stays.
+    """
     form = RuleForm(request.POST)
     try:
         if form.write(request):
@@ -103,20 +109,21 @@ def set_rule(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def register(request: HttpRequest) -> HttpResponse:
-    """Make a disk known that no list names and no tracked backup is of."""
+    """Makes a volume known that no list names and no tracked backup is of."""
     form = RegisterForm(request.POST)
-    if form.is_valid():
-        given, actor = form.cleaned_data, Actor(request.user.get_username(), timezone.now())
-        try:
-            new = volume_edits.register(
-                given["cloud"], given["volume_id"], label=given["label"] or None, actor=actor
-            )
-        except BadValue as e:
-            form.add_error(e.field, str(e))
-        else:
-            messages.success(request, "Registered." if new else "This disk was known already.")
-            return redirect("volume", given["cloud"], given["volume_id"].strip())
-    return _page(request, registering=form)
+    if not form.is_valid():
+        return _page(request, registering=form)
+    data = form.cleaned_data
+    actor = Actor(request.user.get_username(), timezone.now())
+    try:
+        is_new = volume_edits.register(
+            data["cloud"], data["volume_id"], label=data["label"] or None, actor=actor
+        )
+    except BadValue as e:
+        form.add_error(e.field, str(e))
+        return _page(request, registering=form)
+    messages.success(request, "Registered." if is_new else "This disk was known already.")
+    return redirect("volume", data["cloud"], data["volume_id"].strip())
 
 
 def _page(
@@ -126,35 +133,45 @@ def _page(
     conflict: Conflict | None = None,
     registering: RegisterForm | None = None,
 ) -> HttpResponse:
-    known = {*registry.configured(), *Cloud.objects.values_list("name", flat=True)}
-    of_clouds = {one.name: one for one in protection_rules.of_clouds()}
-    of_tags = {one.name: one for one in protection_rules.of_tags()}
-    shown = [
-        _shown("cloud", name, of_clouds.get(name), n, form) for n, name in enumerate(sorted(known))
-    ]
-    tags = [_shown("tag", name, one, n, form) for n, (name, one) in enumerate(of_tags.items())]
-    new = _new(form, of_tags)
-    page: dict[str, Any] = {
+    names = sorted(cloud_names())
+    cloud_rules = {rule.name: rule for rule in protection_rules.of_clouds()}
+    tag_rules = {rule.name: rule for rule in protection_rules.of_tags()}
+    clouds = _entries("cloud", names, cloud_rules, form)
+    tags = _entries("tag", list(tag_rules), tag_rules, form)
+    new_tag = RuleEntry("tag", "", "-new", rule=None, form=_form_of_new_tag(form, tag_rules))
+    has_place = any(entry.form for entry in (*clouds, *tags, new_tag))
+    page = {
         "default": DEFAULT.sentence,
-        "clouds": shown,
+        "clouds": clouds,
         "tags": tags,
-        "new": new,
-        "lost": form if form and not any(one.form for one in (*shown, *tags, new)) else None,
+        "new": new_tag,
+        "lost": form if not has_place else None,
         "conflict": conflict,
         "registering": registering,
-        "cloud_names": sorted(known),
+        "cloud_names": names,
         "zone": zone(request),
     }
-    status = 409 if conflict else 400 if form or registering else 200
+    status = 200
+    if conflict:
+        status = 409
+    elif form or registering:
+        status = 400
     return render(request, "backups/rules.html", page, status=status)
 
 
-def _shown(of: str, name: str, rule: Shared | None, n: int, form: RuleForm | None) -> Shown:
-    mine = form is not None and (form.data.get("of"), form.data.get("name")) == (of, name)
-    return Shown(of, name, f"-{of}-{n}", rule, form if mine else None)
+def _entries(
+    of: str, names: Sequence[str], rules_by_name: dict[str, Shared], form: RuleForm | None
+) -> list[RuleEntry]:
+    entries = []
+    for number, name in enumerate(names):
+        own_form = form if form is not None and form.is_of(of, name) else None
+        rule = rules_by_name.get(name)
+        entries.append(RuleEntry(of, name, f"-{of}-{number}", rule, own_form))
+    return entries
 
 
-def _new(form: RuleForm | None, there: dict[str, Shared]) -> Shown:
-    """The form for a tag without a rule; what was typed there and refused stays."""
-    mine = form is not None and form.data.get("of") == "tag" and form.data.get("name") not in there
-    return Shown("tag", "", "-new", None, form if mine else None)
+def _form_of_new_tag(form: RuleForm | None, tag_rules: dict[str, Shared]) -> RuleForm | None:
+    """Returns what was typed for a tag without a rule and refused."""
+    if form is None or form.data.get("of") != "tag" or form.data.get("name") in tag_rules:
+        return None
+    return form

@@ -9,38 +9,49 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, lasting_query, set_default
+from backups.edits.saved_views import (
+    MAX_NAME,
+    MAX_QUERY,
+    MOST,
+    TooManyViews,
+    clear_default,
+    lasting_query,
+    save_view,
+    set_default,
+)
 from backups.models import SavedView
 from backups.web.zone import owner
 
 
-def address(query: str) -> str:
+def list_url(query: str) -> str:
+    """Returns the list's address with this query. The bare address shows the default view, so a
+    query that is empty asks for all.
+    """
     return f"{reverse('backups')}?{query or 'view=all'}"
 
 
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
-    """Keep the list's address under a name; the name of an older view is taken over."""
+    """Stores the list's address under a name; the name of an older view is taken over."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())
     query = lasting_query(QueryDict(request.POST.get("query", "")[:MAX_QUERY]))
+    back_to_list = redirect(list_url(query))
     if not name or len(name) > MAX_NAME:
         messages.error(
             request, f"A view needs a name of at most {MAX_NAME} characters; it was not saved."
         )
-        return redirect(address(query))
-    mine = SavedView.objects.filter(user=owner(request))
-    if mine.count() >= MOST and not mine.filter(name=name).exists():
+        return back_to_list
+    try:
+        view = save_view(owner(request), name, query)
+    except TooManyViews:
         messages.error(request, f"You have {MOST} views already: remove one first.")
-        return redirect(address(query))
-    view, _ = SavedView.objects.update_or_create(
-        user=owner(request), name=name, defaults={"query": query}
-    )
+        return back_to_list
     if request.POST.get("default"):
         set_default(view)
     messages.success(
         request, f"“{name}” is saved. Its address shows the same list to everybody here."
     )
-    return redirect(address(query))
+    return back_to_list
 
 
 @require_POST
@@ -51,7 +62,7 @@ def make_default(request: HttpRequest, view_id: int) -> HttpResponse:
 
 @require_POST
 def no_default(request: HttpRequest) -> HttpResponse:
-    SavedView.objects.filter(user=owner(request), is_default=True).update(is_default=False)
+    clear_default(owner(request))
     return _back(request)
 
 
@@ -64,6 +75,7 @@ def remove(request: HttpRequest, view_id: int) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    to = request.POST.get("next", "")
-    is_ours = to.startswith("/") and url_has_allowed_host_and_scheme(to, allowed_hosts=None)
-    return HttpResponseRedirect(to if is_ours else reverse("account"))
+    """Redirects to the page that sent the form, or to the account."""
+    target = request.POST.get("next", "")
+    is_ours = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    return HttpResponseRedirect(target if is_ours else reverse("account"))

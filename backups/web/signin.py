@@ -16,7 +16,8 @@ class SignIn(LoginView):
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         locked = is_locked_out(self.request)
         if locked:
-            self.request.axes_locked_out = False  # type: ignore[attr-defined] # its middleware would answer in bare text
+            # The middleware of django-axes would answer in bare text.
+            self.request.axes_locked_out = False  # type: ignore[attr-defined]
         page = self.get_context_data(form=form, locked=locked)
         return self.render_to_response(page, status=429 if locked else 200)
 
@@ -26,7 +27,7 @@ def is_locked_out(request: HttpRequest) -> bool:
 
 
 def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """The name that a sign-in was tried with, as the note of it can hold it: PostgreSQL refuses a
-    longer one.
+    """Returns the name that a sign-in was tried with, as the note of it can hold it: PostgreSQL
+    refuses a longer one.
     """
     return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]

@@ -1,4 +1,4 @@
-"""One table: word → tone, glyph, text, tooltip. Templates never choose a colour.
+"""How each state looks: tone, glyph, text, tooltip. Templates never choose a colour.
 
 Tones are the roles of `vbsdash.css`: ok, fail, warn, flight, unk (we do not know), mute (known,
 needs nothing).
@@ -144,7 +144,9 @@ DAYS = {
 }
 STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
 ATTENTION = {
-    **{word: PROTECTION[word] for word in ("overdue", "never", "late")},
+    "overdue": PROTECTION["overdue"],
+    "never": PROTECTION["never"],
+    "late": PROTECTION["late"],
     "unreachable": Badge("fail", "g-unplug", "not reachable", "The cloud's last call failed."),
     "error": Badge(
         "fail", "g-fail", "failed", "The backup failed; nothing can be restored from it."
@@ -179,30 +181,28 @@ _UNKNOWN = Badge(
 
 
 def of_status(status: str | None) -> Badge:
-    """A status by itself; one that nobody knows keeps the cloud's own word."""
+    """Returns the badge of a status by itself; one that nobody knows keeps the cloud's own word."""
     if status is None:
         return _NO_STATUS
     return STATUSES.get(status) or replace(_UNKNOWN, text=status)
 
 
 def of_backup(
-    *, status: str | None, tracking_state: str, progress: int | None = None, stuck: bool = False
+    *, status: str | None, tracking_state: str, progress: int | None = None, is_stuck: bool = False
 ) -> Badge:
-    """What may be said of a backup now: old knowledge never looks healthy."""
+    """Returns what may be said of a backup now: old knowledge never looks healthy."""
     if tracking_state in ("pending", "gone"):
         return TRACKING_STATES[tracking_state]
     badge = of_status(status)
     if tracking_state == "stale":
-        was = f"was {badge.text}" if status else "not known now"
-        return Badge(
-            "unk",
-            "g-stale",
-            was,
-            f"{was.capitalize()} when the cloud last answered. Nobody knows now.",
-        )
-    if stuck and status in IN_FLIGHT:
+        text = f"was {badge.text}" if status else "not known now"
+        tooltip = f"{text.capitalize()} when the cloud last answered. Nobody knows now."
+        return Badge("unk", "g-stale", text, tooltip)
+    if status not in IN_FLIGHT:
+        return badge
+    if is_stuck:
         return replace(STUCK, text=f"stuck at {progress} %" if progress else f"{badge.text}, stuck")
-    if status in IN_FLIGHT and progress:
+    if progress:
         return replace(badge, text=f"{badge.text} {progress} %")
     return badge
 
@@ -212,5 +212,5 @@ def stuck(progress: int | None) -> Badge:
 
 
 def is_moving(*, status: str | None, tracking_state: str) -> bool:
-    """Worth a look every few seconds: no answer yet, or in flight."""
+    """Is it worth a poll every few seconds: without an answer yet, or in flight?"""
     return tracking_state == "pending" or (status in IN_FLIGHT and tracking_state == "fresh")

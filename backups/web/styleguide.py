@@ -1,7 +1,7 @@
 """Each partial in each state, from fixtures: for people who build on the pages, with DEBUG only."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,16 @@ TABLES: Mapping[str, Mapping[Any, Badge]] = {
     "Token": status.TOKENS,
 }
 ROLES = ("ok", "fail", "warn", "flight", "unk", "mute")
+# How long ago the times are that show each way of writing one.
+AGES = (
+    timedelta(seconds=4),
+    timedelta(minutes=21),
+    timedelta(hours=1, minutes=50),
+    timedelta(hours=25),
+    timedelta(days=4),
+    timedelta(days=1000),
+    timedelta(seconds=-30),
+)
 
 
 @require_safe
@@ -34,77 +44,78 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     now = timezone.now()
-    chosen = columns.chosen(request.GET)
-    head, name, others, known = list_toolbar.heads(
-        request.GET, ListQuery(ordering="-created_at"), chosen
-    )
+    chosen = columns.chosen_columns(request.GET)
+    selection = ListQuery(ordering="-created_at")
     page = {
         "now": now,
         "row_keys": True,
         "tables": {name: list(table.values()) for name, table in TABLES.items()},
         "roles": ROLES,
         "days": list(status.DAYS.items()),
-        "page": {"rows": list(rows(now))},
+        "page": {"rows": example_rows(now)},
         "columns": chosen,
-        "heads": {"status": head, "name": name, "others": others, "known": known},
+        "heads": list_toolbar.heads(request.GET, selection, chosen),
         "span": 12,
-        "instants": [
-            now - timedelta(seconds=s) for s in (4, 1260, 6600, 90_000, 400_000, 90_000_000, -30)
-        ],
+        "instants": [now - age for age in AGES],
         "numbers": [0, 642, 1_204_880, None],
     }
     return render(request, "backups/styleguide.html", page)
 
 
-def rows(now: datetime) -> list[dict[str, Any]]:
-    """A row of the list in each state, and the absurd ones."""
-    base: dict[str, Any] = dict.fromkeys(
-        (*columns.BY_WORD, "name", "fail_reason", "error", "stuck_at", "progress")
-    )
-    base |= {
-        "status": "available",
-        "tracking_state": "fresh",
-        "cloud": "otc",
-        "kind": "full",
-        "kind_conflict": False,
-    }
-    base |= {
-        "tags": [],
-        "refreshed_at": now - timedelta(seconds=12),
-        "created_at": now - timedelta(hours=5),
-    }
-    states: list[dict[str, Any]] = [
-        *({"status": word, "name": f"a backup that is {word}"} for word in status.STATUSES),
-        *(
-            {"tracking_state": word, "name": f"a backup that is {word}"}
-            for word in status.TRACKING_STATES
-        ),
-        {"status": "creating", "progress": 78, "name": "nightly-db-prod-02", "kind": "incremental"},
-        {
-            "status": "creating",
-            "progress": 34,
-            "stuck_at": now - timedelta(hours=3),
-            "name": "nightly-sap-hana-log",
-        },
-        {"status": "frozen_by_admin", "kind": "unknown", "name": "a status that nobody knows"},
-        {"kind_conflict": True, "name": "two signals that differ", "tags": ["legal-hold", "q4"]},
-        {
-            "error": {"class": "unavailable", "message": "The cloud does not answer."},
-            "name": "not answered lately",
-        },
-        {
-            "name": "x" * 200,
-            "volume_id": "v" * 200,
-            "description": "d" * 200,
-            "fail_reason": "r" * 10_000,
-        },
-        {"name": "نسخة احتياطية يومية", "description": "<script>alert(1)</script> 🎉"},
-        {
-            "status": None,
-            "kind": "unknown",
-            "created_at": None,
-            "refreshed_at": None,
+def example_rows(now: datetime) -> list[dict[str, Any]]:
+    """Returns a row of the list in each state, and the absurd ones."""
+    rows = []
+    for number, differences in enumerate(_differences(now), start=1):
+        row: dict[str, Any] = dict.fromkeys(columns.BY_FIELD)
+        row |= {
+            "id": uuid.UUID(int=number),
+            "name": None,
+            "fail_reason": None,
+            "error": None,
+            "stuck_at": None,
+            "progress": None,
+            "status": "available",
+            "tracking_state": "fresh",
             "cloud": "otc",
-        },
-    ]
-    return [{**base, **one, "id": uuid.UUID(int=at + 1)} for at, one in enumerate(states)]
+            "kind": "full",
+            "kind_conflict": False,
+            "tags": [],
+            "refreshed_at": now - timedelta(seconds=12),
+            "created_at": now - timedelta(hours=5),
+        }
+        rows.append(row | differences)
+    return rows
+
+
+def _differences(now: datetime) -> Iterator[dict[str, Any]]:
+    """Yields what differs from a healthy backup, one row each."""
+    for name in status.STATUSES:
+        yield {"status": name, "name": f"a backup that is {name}"}
+    for name in status.TRACKING_STATES:
+        yield {"tracking_state": name, "name": f"a backup that is {name}"}
+    yield {
+        "status": "creating",
+        "progress": 78,
+        "name": "nightly-db-prod-02",
+        "kind": "incremental",
+    }
+    yield {
+        "status": "creating",
+        "progress": 34,
+        "stuck_at": now - timedelta(hours=3),
+        "name": "nightly-sap-hana-log",
+    }
+    yield {"status": "frozen_by_admin", "kind": "unknown", "name": "a status that nobody knows"}
+    yield {"kind_conflict": True, "name": "two signals that differ", "tags": ["legal-hold", "q4"]}
+    yield {
+        "error": {"class": "unavailable", "message": "The cloud does not answer."},
+        "name": "not answered lately",
+    }
+    yield {
+        "name": "x" * 200,
+        "volume_id": "v" * 200,
+        "description": "d" * 200,
+        "fail_reason": "r" * 10_000,
+    }
+    yield {"name": "نسخة احتياطية يومية", "description": "<script>alert(1)</script> 🎉"}
+    yield {"status": None, "kind": "unknown", "created_at": None, "refreshed_at": None}

@@ -1,7 +1,8 @@
 """One disk: is it safe, by which rule, day by day, its chains, and what operators set on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, datetime, timedelta
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -15,69 +16,79 @@ from backups.analysis.days import last_days
 from backups.edits import tracking
 from backups.edits.common import Actor, Conflict
 from backups.edits.volume_edits import UnknownVolume
-from backups.models import Backup
+from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
 from backups.vbs.statuses import FAILED, IN_FLIGHT
-from backups.web.charts import chain as strips
-from backups.web.live import Live
-from backups.web.volume_forms import Many, VolumeForm
-from backups.web.volume_words import advice, sentence, volume_of
+from backups.web.charts import chain as chain_chart
+from backups.web.htmx import HtmxHttpRequest
+from backups.web.live import POLL_MOVING_S, POLL_S, Live
+from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
+from backups.web.volume_row import advice, sentence, volume_row
 from backups.web.zone import zone
 
-NEWEST = 5
-CHAINS = 12  # on the page at once; the rest is a press away
-ROW = (
-    *(
-        "id",
-        "status",
-        "tracking_state",
-        "progress",
-        "name",
-        "kind",
-        "kind_conflict",
-        "chain_size_mb",
-        "created_at",
-    ),
-    *("refreshed_at", "fail_reason"),
+NEWEST_SHOWN = 5
+CHAINS_SHOWN = 12
+ROW_FIELDS = (
+    "id",
+    "status",
+    "tracking_state",
+    "progress",
+    "name",
+    "kind",
+    "kind_conflict",
+    "chain_size_mb",
+    "created_at",
+    "refreshed_at",
+    "fail_reason",
 )
+LEAST_SIZES = 3  # of a chain that may be said to grow
+FOLLOW_CHOICES = {True: "yes", False: "no", None: "cloud"}
+
+
+@dataclass(frozen=True)
+class ChainBadge:
+    condition: str
+    tone: str
+    glyph: str
 
 
 @dataclass(frozen=True)
 class ChainRow:
-    """`span` names it by its days; `state` says what it is good for."""
+    """`span` names the chain by its days; `condition` says what it is good for."""
 
     chain: Chain
     members: tuple[tuple[Member, ...], ...]  # as a strip takes them: one chain
     span: str
     counted: str
     grown: int | None  # MB a day
-    word: str
+    condition: str
     tone: str
     glyph: str
 
 
 @require_safe
-def volume(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+def volume(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     return _page(request, cloud, volume_id, None, None)
 
 
 @require_POST
-def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
-    """What somebody else changed meanwhile is said, and what was typed stays."""
+def set_one(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+    """Sets something on a volume. What somebody else changed meanwhile is said, and what was typed
+    stays.
+    """
     form = VolumeForm(request.POST)
-    version = form.cleaned_data.get("version") if form.is_valid() else None
-    many = Many(
-        [(cloud, volume_id)],
-        Actor(request.user.get_username(), timezone.now()),
-        version,
-        zone(request),
+    change = VolumeChange(
+        volumes=[(cloud, volume_id)],
+        actor=Actor(request.user.get_username(), timezone.now()),
+        version=form.cleaned_data.get("version") if form.is_valid() else None,
+        zone=zone(request),
     )
     try:
-        if form.change(many) is not None:
+        if form.apply(change) is not None:
             messages.success(request, "Saved.")
             return redirect("volume", cloud, volume_id)
     except UnknownVolume:
-        return _unknown(request, cloud, volume_id)
+        return _not_known(request, cloud, volume_id)
     except Conflict as e:
         return _page(request, cloud, volume_id, form, e)
     return _page(request, cloud, volume_id, form, None)
@@ -85,24 +96,17 @@ def set_one(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 
 @require_POST
 def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
-    """Ask the cloud about every tracked backup of a disk now."""
-    ids = [
-        str(pk)
-        for pk in Backup.objects.filter(cloud=cloud, volume_id=volume_id).values_list(
-            "pk", flat=True
-        )
-    ]
+    """Asks the cloud about every tracked backup of a volume now."""
+    ids = backup_ids_of_volume(cloud, volume_id)
     tracking.refresh_now(ids, timezone.now())
     tasks.refresh_soon(ids)
-    messages.success(
-        request,
-        f"The cloud is being asked about {len(ids):,} backup{'s' if len(ids) != 1 else ''} now.",
-    )
+    backups = "backup" if len(ids) == 1 else "backups"
+    messages.success(request, f"The cloud is being asked about {len(ids):,} {backups} now.")
     return redirect("volume", cloud, volume_id)
 
 
 def _page(
-    request: HttpRequest,
+    request: HtmxHttpRequest,
     cloud: str,
     volume_id: str,
     form: VolumeForm | None,
@@ -114,85 +118,112 @@ def _page(
         return live.answer
     state = volume_detail(cloud, volume_id, now)
     if state is None:
-        return _unknown(request, cloud, volume_id)
-    here = zone(request)
-    days = last_days(now, here)
-    rows: Any = Backup.objects.filter(cloud=cloud, volume_id=volume_id).with_tracking_state(now)
-    moving = any(
-        member.status in IN_FLIGHT for chain in state.chains for member in chain.members[-1:]
-    )
+        return _not_known(request, cloud, volume_id)
+    reader_zone = zone(request)
+    days = last_days(now, reader_zone)
     context = {
         "now": now,
         "etag": live.etag,
-        "volume": volume_of(state, days, here, now),
+        "volume": volume_row(state, days, reader_zone, now),
         "state": state,
         "days": days,
-        "say": sentence(state, now),
+        "sentence": sentence(state, now),
         "next": advice(state),
-        "chains": [
-            _chain_row(chain, newest=not at) for at, chain in enumerate(reversed(state.chains))
-        ][:CHAINS],
+        "chains": _chain_rows(state.chains),
         "chains_n": len(state.chains),
-        "newest": list(rows.newest_first().values(*ROW)[:NEWEST]),
+        "newest": newest_backups_of_volume(
+            cloud, volume_id, now, fields=ROW_FIELDS, limit=NEWEST_SHOWN
+        ),
         "stored": [(point.day, point.mb) for point in state.growth.points],
         "hours": {
-            "period": _hours(state.rule["period_seconds"]),
-            "grace": _hours(state.rule["grace_seconds"]),
+            "period": hours_text(state.rule["period_seconds"]),
+            "grace": hours_text(state.rule["grace_seconds"]),
         },
-        "follow_set": {True: "yes", False: "no", None: "cloud"}[state.follow_set],
+        "follow_set": FOLLOW_CHOICES[state.follow_set],
         "form": form,
         "conflict": conflict,
         "what": form.data.get("what") if form else "",
-        "zone": here,
-        "every": 3 if moving else 30,
+        "zone": reader_zone,
+        "every": POLL_MOVING_S if _is_any_running(state.chains) else POLL_S,
     }
-    return render(
-        request, "backups/volume.html", context, status=409 if conflict else 400 if form else 200
-    )
+    status = 200
+    if conflict:
+        status = 409
+    elif form:
+        status = 400
+    return render(request, "backups/volume.html", context, status=status)
 
 
-def _unknown(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+def _not_known(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     page = {"cloud": cloud, "volume_id": volume_id}
     return render(request, "backups/not_known_volume.html", page, status=404)
 
 
-def _chain_row(chain: Chain, *, newest: bool) -> ChainRow:
-    first, last = chain.members[0].at, chain.members[-1].at
+def _is_any_running(chains: Sequence[Chain]) -> bool:
+    """Is the newest backup of a chain in flight?"""
+    return any(chain.members and chain.members[-1].status in IN_FLIGHT for chain in chains)
+
+
+def _chain_rows(chains: Sequence[Chain]) -> list[ChainRow]:
+    """Returns the newest chains, the newest first."""
+    newest_first = list(reversed(chains))[:CHAINS_SHOWN]
+    return [_chain_row(chain, is_newest=chain is chains[-1]) for chain in newest_first]
+
+
+def _chain_row(chain: Chain, *, is_newest: bool) -> ChainRow:
     badge = _chain_badge(chain)
-    sizes = [
-        (member.at, member.chain_size_mb)
-        for member in chain.members
-        if member.chain_size_mb is not None
-    ]
-    grown = None
-    if len(sizes) > 2 and (sizes[-1][0] - sizes[0][0]).days:
-        grown = round(
-            (sizes[-1][1] - sizes[0][1]) / ((sizes[-1][0] - sizes[0][0]).total_seconds() / 86_400)
-        )
-    span = f"since {_day(first)}" if newest else f"{_day(first)} – {_day(last)}"
-    span = _day(first) if not newest and first.date() == last.date() else span
-    return ChainRow(chain, (chain.members,), span, strips.summary(chain.members), grown, *badge)
-
-
-def _chain_badge(chain: Chain) -> tuple[str, str, str]:
-    """Word, tone and shape. Any member can be restored by itself, so a missing one is no alarm."""
-    there = [member for member in chain.members if not member.gone]
-    if not there:
-        return "gone", "mute", "g-gone"
-    if all(member.status in FAILED for member in there):
-        return "nothing good in it", "fail", "g-fail"
-    if there[-1].status == "error":
-        return "the newest failed", "warn", "g-late"
-    if all(member.kind == "unknown" for member in there):
-        return "kind unknown", "unk", "g-unknown"
-    return (
-        ("complete", "ok", "g-ok") if chain.start_tracked else ("start not tracked", "mute", "g-ok")
+    return ChainRow(
+        chain=chain,
+        members=(chain.members,),
+        span=_days_of(chain, is_newest=is_newest),
+        counted=chain_chart.summary(chain.members),
+        grown=_growth_mb_a_day(chain),
+        condition=badge.condition,
+        tone=badge.tone,
+        glyph=badge.glyph,
     )
 
 
-def _hours(seconds: int) -> str:
-    return f"{seconds / 3600:g}"
+def _days_of(chain: Chain, *, is_newest: bool) -> str:
+    first = chain.members[0].at
+    last = chain.members[-1].at
+    if is_newest:
+        return f"since {_day(first)}"
+    if first.date() == last.date():
+        return _day(first)
+    return f"{_day(first)} – {_day(last)}"
 
 
-def _day(at: Any) -> str:
+def _growth_mb_a_day(chain: Chain) -> int | None:
+    """Returns how fast a chain grows between its first and last known size; None when there are too
+    few sizes, or less than a day between them.
+    """
+    sized = [member for member in chain.members if member.chain_size_mb is not None]
+    if len(sized) < LEAST_SIZES:
+        return None
+    first = sized[0]
+    last = sized[-1]
+    length = last.at - first.at
+    if not length.days or first.chain_size_mb is None or last.chain_size_mb is None:
+        return None
+    return round((last.chain_size_mb - first.chain_size_mb) / (length / timedelta(days=1)))
+
+
+def _chain_badge(chain: Chain) -> ChainBadge:
+    """Any member can be restored by itself, so a missing one is no alarm."""
+    members = [member for member in chain.members if not member.gone]
+    if not members:
+        return ChainBadge("gone", "mute", "g-gone")
+    if all(member.status in FAILED for member in members):
+        return ChainBadge("nothing good in it", "fail", "g-fail")
+    if members[-1].status == "error":
+        return ChainBadge("the newest failed", "warn", "g-late")
+    if all(member.kind == "unknown" for member in members):
+        return ChainBadge("kind unknown", "unk", "g-unknown")
+    if chain.start_tracked:
+        return ChainBadge("complete", "ok", "g-ok")
+    return ChainBadge("start not tracked", "mute", "g-ok")
+
+
+def _day(at: date | datetime) -> str:
     return f"{at.day} {at:%b}"

@@ -1,4 +1,4 @@
-"""Where the page of a disk is: only what can be an ID has an address, and none leads out of
+"""The address of a volume's page: only what can be an ID has one, and none leads out of
 /volumes/.
 """
 
@@ -20,7 +20,7 @@ class VolumeID:
 
 
 def volume_url(cloud: str, volume_id: str) -> str | None:
-    """The path of a disk's page; None when what is stored can have none."""
+    """Returns the path of a volume's page; None when what is stored can have none."""
     try:
         return reverse("volume", args=(cloud, volume_id))
     except NoReverseMatch:

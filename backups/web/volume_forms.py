@@ -13,25 +13,42 @@ from django import forms
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
 from backups.edits.common import Actor, BadValue, clean_tags
-from backups.edits.volume_edits import VolumeKey
-from backups.web.page_form import PageForm
+from backups.edits.volume_edits import VolumeKey, clean_label, clean_note
+from backups.web.page_form import PageForm, choices
 
-WHAT = ("rule", "no_rule", "exempt", "end_exemption", "follow", "label", "add_tags", "remove_tags")
+CHANGES = (
+    "rule",
+    "no_rule",
+    "exempt",
+    "end_exemption",
+    "follow",
+    "label",
+    "add_tags",
+    "remove_tags",
+)
 FOLLOW = {"yes": True, "no": False, "cloud": None}
 MOST_HOURS = 10 * 366 * 24
-HOURS = {
+DEFAULT_GRACE_HOURS = 2
+HOURS_ERRORS = {
     "invalid": "Write a number of hours.",
     "max_value": f"Write at most {MOST_HOURS:,} hours, ten years.",
 }
 LAST_DAY = date(9999, 12, 29)  # of the calendar, whatever the zone
-_HOUR = 3600
-_FIELDS = {"period_seconds": "period_hours", "grace_seconds": "grace_hours", "exempt": "reason"}
-_FIELDS |= {"zone": "cron_zone", "tag": "name", "cloud": "name"}
+SECONDS_PER_HOUR = 3600
+# What an error is about, and the field of the form that it stands beside.
+FIELD_OF_ERROR = {
+    "period_seconds": "period_hours",
+    "grace_seconds": "grace_hours",
+    "exempt": "reason",
+    "zone": "cron_zone",
+    "tag": "name",
+    "cloud": "name",
+}
 
 
 @dataclass(frozen=True)
-class Many:
-    """The disks that a change is for, by whom, and (for one disk) the version that was on the
+class VolumeChange:
+    """The volumes that a change is for, by whom, and (for one volume) the version that was on the
     screen.
     """
 
@@ -45,17 +62,21 @@ class VolumeForm(PageForm):
     undrawn: ClassVar[tuple[str, ...]] = ("what", "version", "follow")
     long = ("note", "reason", "tags")
 
-    what = forms.ChoiceField(choices=[(one, one) for one in WHAT])
+    what = forms.ChoiceField(choices=choices(CHANGES))
     version = forms.IntegerField(required=False)
-    period_hours = forms.FloatField(required=False, max_value=MOST_HOURS, error_messages=HOURS)
-    grace_hours = forms.FloatField(required=False, max_value=MOST_HOURS, error_messages=HOURS)
+    period_hours = forms.FloatField(
+        required=False, max_value=MOST_HOURS, error_messages=HOURS_ERRORS
+    )
+    grace_hours = forms.FloatField(
+        required=False, max_value=MOST_HOURS, error_messages=HOURS_ERRORS
+    )
     cron = forms.CharField(required=False, max_length=200)
     cron_zone = forms.CharField(required=False, max_length=64)
     reason = forms.CharField(required=False)
     until = forms.DateField(
         required=False, error_messages={"invalid": "Write a date such as 2027-01-31."}
     )
-    follow = forms.ChoiceField(required=False, choices=[(one, one) for one in FOLLOW])
+    follow = forms.ChoiceField(required=False, choices=choices(FOLLOW))
     label = forms.CharField(required=False)
     note = forms.CharField(required=False)
     tags = forms.CharField(required=False)
@@ -69,92 +90,114 @@ class VolumeForm(PageForm):
         return until
 
     def clean(self) -> None:
-        """An untouched choice is none of the three."""
+        # A choice that nobody touched is none of the three.
         if self.cleaned_data.get("what") == "follow" and not self.cleaned_data.get("follow"):
             self.add_error("follow", "Choose yes, no, or as the cloud says.")
 
-    def change(self, many: Many) -> int | None:
-        """Write it; how many disks really changed. None: the errors say what is wrong. Raises
-        Conflict, UnknownDisk.
+    def apply(self, change: VolumeChange) -> int | None:
+        """Writes the change and returns how many volumes really changed; None when the errors say
+        what is wrong. Raises Conflict, UnknownVolume.
         """
         if not self.is_valid():
             return None
         try:
-            return _CHANGES[self.cleaned_data["what"]](self, many)
+            return _WRITERS[self.cleaned_data["what"]](self, change)
         except (BadRule, BadValue) as e:
             self.refuse(e)
             return None
 
     def refuse(self, e: BadRule | BadValue) -> None:
-        """Put the sentence beside the field at fault."""
-        field = _FIELDS.get(e.field, e.field)
+        """Puts the sentence beside the field at fault."""
+        field = FIELD_OF_ERROR.get(e.field, e.field)
         self.add_error(field if field in self.fields else None, str(e))
 
     def rule(self, zone: ZoneInfo) -> Rule:
-        """By cron when an expression is given. Raises BadRule."""
-        given = self.cleaned_data
-        grace = round((2 if given["grace_hours"] is None else given["grace_hours"]) * _HOUR)
-        if given["cron"].strip():
-            return by_cron(
-                cron=given["cron"], zone=given["cron_zone"].strip() or zone.key, grace_seconds=grace
-            )
-        if given["period_hours"] is None:
+        """Returns a rule by cron when an expression is typed, else by period. Raises BadRule."""
+        data = self.cleaned_data
+        grace_hours = data["grace_hours"]
+        if grace_hours is None:
+            grace_hours = DEFAULT_GRACE_HOURS
+        grace_seconds = round(grace_hours * SECONDS_PER_HOUR)
+        if data["cron"].strip():
+            zone_name = data["cron_zone"].strip() or zone.key
+            return by_cron(cron=data["cron"], zone=zone_name, grace_seconds=grace_seconds)
+        if data["period_hours"] is None:
             raise BadRule("period_seconds", "Write how often in hours, or a cron expression.")
-        return by_period(period_seconds=round(given["period_hours"] * _HOUR), grace_seconds=grace)
+        period_seconds = round(data["period_hours"] * SECONDS_PER_HOUR)
+        return by_period(period_seconds=period_seconds, grace_seconds=grace_seconds)
 
     def until_end(self, zone: ZoneInfo) -> datetime | None:
-        """The end of the last day, in the reader's zone."""
-        day = self.cleaned_data["until"]
-        return (
-            datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC) if day else None
-        )
+        """Returns the end of the last day in the reader's zone, as UTC."""
+        day: date | None = self.cleaned_data["until"]
+        if day is None:
+            return None
+        return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
 
     def tag_list(self) -> list[str]:
         return str(self.cleaned_data["tags"]).replace("\n", ",").split(",")
 
 
-def _rule(form: VolumeForm, many: Many) -> int:
-    return volume_edits.set_rule(
-        many.volumes, form.rule(many.zone), actor=many.actor, version=many.version
+def hours_text(seconds: float) -> str:
+    """Returns a length as a field for hours shows it: 24, 0.5."""
+    return f"{seconds / SECONDS_PER_HOUR:g}"
+
+
+def _set_rule(form: VolumeForm, change: VolumeChange) -> int:
+    rule = form.rule(change.zone)
+    return volume_edits.set_rule(change.volumes, rule, actor=change.actor, version=change.version)
+
+
+def _remove_rule(form: VolumeForm, change: VolumeChange) -> int:
+    return volume_edits.set_rule(change.volumes, None, actor=change.actor, version=change.version)
+
+
+def _exempt(form: VolumeForm, change: VolumeChange) -> int:
+    return volume_edits.exempt(
+        change.volumes,
+        form.cleaned_data["reason"],
+        form.until_end(change.zone),
+        actor=change.actor,
+        version=change.version,
     )
 
 
-def _exempt(form: VolumeForm, many: Many) -> int:
-    reason, until = form.cleaned_data["reason"], form.until_end(many.zone)
-    return volume_edits.exempt(many.volumes, reason, until, actor=many.actor, version=many.version)
+def _end_exemption(form: VolumeForm, change: VolumeChange) -> int:
+    return volume_edits.end_exemption(change.volumes, actor=change.actor, version=change.version)
 
 
-def _follow(form: VolumeForm, many: Many) -> int:
-    follow = FOLLOW.get(form.cleaned_data["follow"])
-    return volume_edits.set_follow(many.volumes, follow, actor=many.actor, version=many.version)
+def _set_follow(form: VolumeForm, change: VolumeChange) -> int:
+    follow = FOLLOW[form.cleaned_data["follow"]]
+    return volume_edits.set_follow(
+        change.volumes, follow, actor=change.actor, version=change.version
+    )
 
 
-def _label(form: VolumeForm, many: Many) -> int:
+def _set_labels(form: VolumeForm, change: VolumeChange) -> int:
     """Label, note and tags stand in one form: one change, so that it raises the version once."""
-    given = form.cleaned_data
+    data = form.cleaned_data
     columns = {
-        "label": volume_edits.clean_label(given["label"]),
-        "note": volume_edits.clean_note(given["note"]),
+        "label": clean_label(data["label"]),
+        "note": clean_note(data["note"]),
         "tags": clean_tags(form.tag_list()),
     }
-    return volume_edits.change(many.volumes, columns, actor=many.actor, version=many.version)
+    return volume_edits.change(change.volumes, columns, actor=change.actor, version=change.version)
 
 
-_CHANGES: dict[str, Callable[[VolumeForm, Many], int]] = {
-    "rule": _rule,
-    "no_rule": lambda form, many: volume_edits.set_rule(
-        many.volumes, None, actor=many.actor, version=many.version
-    ),
+def _add_tags(form: VolumeForm, change: VolumeChange) -> int:
+    return volume_edits.add_tags(change.volumes, form.tag_list(), actor=change.actor)
+
+
+def _remove_tags(form: VolumeForm, change: VolumeChange) -> int:
+    return volume_edits.add_tags(change.volumes, (), form.tag_list(), actor=change.actor)
+
+
+_WRITERS: dict[str, Callable[[VolumeForm, VolumeChange], int]] = {
+    "rule": _set_rule,
+    "no_rule": _remove_rule,
     "exempt": _exempt,
-    "end_exemption": lambda form, many: volume_edits.end_exemption(
-        many.volumes, actor=many.actor, version=many.version
-    ),
-    "follow": _follow,
-    "label": _label,
-    "add_tags": lambda form, many: volume_edits.add_tags(
-        many.volumes, form.tag_list(), actor=many.actor
-    ),
-    "remove_tags": lambda form, many: volume_edits.add_tags(
-        many.volumes, (), form.tag_list(), actor=many.actor
-    ),
+    "end_exemption": _end_exemption,
+    "follow": _set_follow,
+    "label": _set_labels,
+    "add_tags": _add_tags,
+    "remove_tags": _remove_tags,
 }

@@ -2,11 +2,11 @@
 to at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,176 +15,178 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
-from backups.clouds import registry
 from backups.edits.common import Actor
 from backups.edits.volume_edits import UnknownVolume
-from backups.models import Backup, Cloud, Volume
-from backups.query.cursor import LAST, BadCursor, read_cursor
+from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
-from backups.query.page import Pages
+from backups.query.page import Page
 from backups.query.volumes import VOLUMES
-from backups.reports import growth as limits
+from backups.reports import growth
+from backups.reports.clouds import cloud_names
 from backups.reports.fastest_chains import fastest
-from backups.reports.volumes import volume_states
+from backups.reports.volume_backups import count_backups_of_unknown_origin
+from backups.reports.volume_pages import (
+    count_volumes_by_protection,
+    volume_keys,
+    volume_pages,
+    volume_states_by_pk,
+)
+from backups.reports.volumes import VolumeState
 from backups.web import status
+from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
-from backups.web.volume_forms import Many, VolumeForm
-from backups.web.volume_words import volume_of
+from backups.web.page_cursor import page_cursor
+from backups.web.volume_forms import VolumeChange, VolumeForm
+from backups.web.volume_row import volume_row
 from backups.web.zone import zone
 
-SIZE = 25
-BESIDE = ("cursor", "live")  # keys of the address that filter nothing
-_UNSAFE = ("overdue", "never")
+PAGE_SIZE = 25
+# Keys of the address that filter nothing.
+NO_FILTERS = ("cursor", "live")
+# What the shape on top shows when any disk is in it.
+WORST_FIRST = ("overdue", "never", "late", "unknown")
 
 
 @require_safe
-def volume_list(request: HttpRequest) -> HttpResponse:
+def volume_list(request: HtmxHttpRequest) -> HttpResponse:
     return _page(request, request.GET, None, [])
 
 
 @require_safe
 def growing(request: HttpRequest) -> HttpResponse:
-    """What is stored in all clouds, when their quotas are used up, and the chains that grow
+    """Shows what is stored in all clouds, when their quotas are used up, and the chains that grow
     fastest.
     """
     now = timezone.now()
-    growth = limits.of_clouds(now)
-    stored = [(point.day, point.mb) for point in growth.points]
-    page = {"now": now, "found": fastest(now), "growth": growth, "stored": stored}
+    growth_of_all = growth.of_clouds(now)
+    page = {
+        "now": now,
+        "found": fastest(now),
+        "growth": growth_of_all,
+        "stored": [(point.day, point.mb) for point in growth_of_all.points],
+    }
     return render(request, "backups/growing.html", page)
 
 
 @require_POST
-def set_many(request: HttpRequest) -> HttpResponse:
-    """Set something on the picked disks, or on all that match the query; what is wrong is said on
-    the same page.
+def set_many(request: HtmxHttpRequest) -> HttpResponse:
+    """Sets something on the picked volumes, or on all that match the query. What is wrong is said
+    on the same page.
     """
     form = VolumeForm(request.POST)
     picked = request.POST.getlist("volume")
     try:
         query = query_of(request.POST.get("query", ""))
-        volumes = _all_of(query) if request.POST.get("all") else [_split(one) for one in picked]
-        if not volumes:
-            form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
-        many = Many(
-            volumes, Actor(request.user.get_username(), timezone.now()), None, zone(request)
-        )
-        changed = form.change(many) if volumes else None
+        if request.POST.get("all"):
+            volumes = volume_keys(_selection(query), timezone.now())
+        else:
+            volumes = [_volume_key(value) for value in picked]
     except InvalidQuery as e:
-        return _refuse(request, e.errors, e.valid_part)
-    except UnknownVolume as e:
-        form.add_error(None, str(e))
-        changed = None
+        return _refuse(request, e)
+    changed = None
+    if not volumes:
+        form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
+    else:
+        actor = Actor(request.user.get_username(), timezone.now())
+        change = VolumeChange(volumes, actor, version=None, zone=zone(request))
+        try:
+            changed = form.apply(change)
+        except UnknownVolume as e:
+            form.add_error(None, str(e))
     if changed is None:
         return _page(request, query, form, picked)
-    messages.success(request, _changed(changed, len(volumes)))
+    messages.success(request, _changed_sentence(changed, len(volumes)))
     return redirect(f"{reverse('volumes')}{'?' if query else ''}{query.urlencode()}")
 
 
 def _page(
-    request: HttpRequest, query: QueryDict, form: VolumeForm | None, picked: list[str]
+    request: HtmxHttpRequest, query: QueryDict, form: VolumeForm | None, picked: list[str]
 ) -> HttpResponse:
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
     try:
-        wanted = _selection(query)
-        given = query.get("cursor")
-        cursor = read_cursor(given, VOLUMES, wanted) if given else None
+        selection = _selection(query)
+        cursor = page_cursor(query, VOLUMES, selection)
     except InvalidQuery as e:
-        return _refuse(request, e.errors, e.valid_part)
-    except BadCursor as e:
-        refused = InvalidQuery({"cursor": str(e)}, without(query))
-        return _refuse(request, refused.errors, refused.valid_part)
-    page = Pages(VOLUMES, wanted, now, rows=_rows(now)).page(
-        cursor, SIZE, "id", "cloud", "volume_id", count=True
+        return _refuse(request, e)
+    page = volume_pages(selection, now).page(
+        cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
-    place = {(row["cloud"], row["volume_id"]): at for at, row in enumerate(page.rows)}
-    some = Volume.objects.filter(pk__in=[row["id"] for row in page.rows])
-    here = zone(request)
-    days = last_days(now, here)
-    volumes = [volume_of(state, days, here, now) for state in volume_states(some, now)]
-    volumes.sort(key=lambda volume: place[volume.state.cloud, volume.state.volume_id])
+    reader_zone = zone(request)
+    days = last_days(now, reader_zone)
     context = {
         "now": now,
         "etag": live.etag,
-        "volumes": volumes,
+        "volumes": [
+            volume_row(state, days, reader_zone, now) for state in _states_in_order(page, now)
+        ],
         "days": days,
         "page": page,
-        "filters": wanted,
-        "chosen": wanted.raw_values,
+        "filters": selection,
+        "chosen": selection.raw_values,
         "query": query.urlencode(),
         "rest": without(query),
-        "last": LAST.write(VOLUMES, wanted.ordering),
+        "last": LAST.write(VOLUMES, selection.ordering),
         "form": form,
         "picked": picked,
-        "zone": here,
+        "zone": reader_zone,
+        "unknown_origin": count_backups_of_unknown_origin(),
+        "protections": list(status.PROTECTION),
+        "cloud_names": sorted(cloud_names()),
+        **_protection_summary(count_volumes_by_protection(now)),
     }
-    context["unknown_origin"] = Backup.objects.of_unknown_origin().count()
-    return render(
-        request,
-        "backups/volumes.html",
-        context | summary(now) | _choices(),
-        status=400 if form else 200,
-    )
+    return render(request, "backups/volumes.html", context, status=400 if form else 200)
 
 
-def summary(now: Any) -> dict[str, Any]:
-    """How many disks are in each state of protection; exempt and deleted ones stand outside the
-    total. One query.
-    """
-    found = _rows(now).order_by().values("protection").annotate(n=Count("pk"))
-    counts = {row["protection"]: row["n"] for row in found}
-    unsafe = sum(counts.get(word, 0) for word in _UNSAFE)
-    worst = next((word for word in (*_UNSAFE, "late", "unknown") if counts.get(word)), "protected")
+def _states_in_order(page: Page, now: datetime) -> list[VolumeState]:
+    places = {}
+    for place, row in enumerate(page.rows):
+        places[row["cloud"], row["volume_id"]] = place
+    states = volume_states_by_pk((row["id"] for row in page.rows), now)
+    states.sort(key=lambda state: places[state.cloud, state.volume_id])
+    return states
+
+
+def _protection_summary(counts: Mapping[str, int]) -> dict[str, object]:
+    """Returns what the sentence on top says; exempt and deleted volumes are outside the total."""
+    total = sum(counts.values())
+    for protection in OUTSIDE:
+        total -= counts.get(protection, 0)
+    worst = "protected"
+    for state in WORST_FIRST:
+        if counts.get(state):
+            worst = state
+            break
     return {
         "by_protection": counts,
-        "total": sum(n for word, n in counts.items() if word not in OUTSIDE),
+        "total": total,
         "protected": counts.get("protected", 0),
-        "unsafe": unsafe,
+        "unsafe": counts.get("overdue", 0) + counts.get("never", 0),
         "mark": status.PROTECTION[worst],
     }
 
 
 def _selection(query: QueryDict) -> ListQuery:
-    """Worst first, unless the address says otherwise. Raises InvalidQuery."""
-    wanted = parse(query, VOLUMES, ignored_keys=BESIDE, blank_is_any=True)
-    return wanted if query.get("ordering") else replace(wanted, ordering="attention")
+    """Reads the filters; worst first, unless the address says otherwise. Raises BadFilter."""
+    selection = parse(query, VOLUMES, ignored_keys=NO_FILTERS, blank_is_any=True)
+    return selection if query.get("ordering") else replace(selection, ordering="attention")
 
 
-def _rows(now: Any) -> Any:
-    return Volume.objects.with_protection(now)
-
-
-def _all_of(query: QueryDict) -> list[tuple[str, str]]:
-    wanted = _selection(query)
-    now = timezone.now()
-    return list(
-        Pages(VOLUMES, wanted, now, rows=_rows(now)).matching.values_list("cloud", "volume_id")
-    )
-
-
-def _split(text: str) -> tuple[str, str]:
-    """A picked disk: its cloud, a slash, its ID. A cloud's name holds no slash."""
+def _volume_key(text: str) -> tuple[str, str]:
+    """Splits cloud/ID of a picked volume. A cloud's name holds no slash."""
     cloud, _, volume_id = text.partition("/")
     return cloud, volume_id
 
 
-def _choices() -> dict[str, list[str]]:
-    return {
-        "protections": list(status.PROTECTION),
-        "cloud_names": sorted(
-            {*Cloud.objects.values_list("name", flat=True), *registry.configured()}
-        ),
-    }
-
-
-def _refuse(request: HttpRequest, problems: dict[str, str], rest: str) -> HttpResponse:
-    page = {"problems": problems, "rest": rest, "list_url": reverse("volumes")}
+def _refuse(request: HttpRequest, e: InvalidQuery) -> HttpResponse:
+    page = {"problems": e.errors, "rest": e.valid_part, "list_url": reverse("volumes")}
     return render(request, "backups/bad_filter.html", page, status=400)
 
 
-def _changed(changed: int, asked: int) -> str:
-    done = f"{changed:,} disk{'s' if changed != 1 else ''} changed."
-    return done if changed == asked else f"{done} {asked - changed:,} had it already."
+def _changed_sentence(changed: int, meant: int) -> str:
+    sentence = f"{changed:,} disk{'s' if changed != 1 else ''} changed."
+    if changed == meant:
+        return sentence
+    return f"{sentence} {meant - changed:,} had it already."

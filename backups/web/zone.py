@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from backups.models import Preferences
+from backups.reports.account import preferences_of
 
 COOKIE = "tz"  # app.js keeps the browser's zone in it
+LONGEST_NAME = 64
 UTC = ZoneInfo("UTC")
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
@@ -29,13 +30,14 @@ class Reader:
 
 
 def reader(request: HttpRequest) -> Reader:
-    """One query at most, once in a request. The zone is the account's, else the browser's, else
-    UTC.
+    """Returns the reader of a request, which is read once, in one query at most. The zone is the
+    account's, else the browser's, else UTC.
     """
-    known: Reader | None = getattr(request, "_reader", None)
-    if known is None:
-        known = request._reader = _read(request)  # type: ignore[attr-defined]
-    return known
+    cached: Reader | None = getattr(request, "_reader", None)
+    if cached is None:
+        cached = _read(request)
+        request._reader = cached  # type: ignore[attr-defined]
+    return cached
 
 
 def zone(request: HttpRequest) -> ZoneInfo:
@@ -43,32 +45,35 @@ def zone(request: HttpRequest) -> ZoneInfo:
 
 
 def owner(request: HttpRequest) -> User:
-    """Whose account it is; pages but the sign-in always have one."""
+    """Returns the account; pages but the sign-in always have one."""
     return cast(User, request.user)
 
 
 @lru_cache(maxsize=256)
-def named(name: str) -> ZoneInfo | None:
-    """The zone of an IANA name; None for any other text."""
+def zone_named(name: str) -> ZoneInfo | None:
+    """Returns the zone of an IANA name; None for any other text."""
+    if not _NAME.fullmatch(name):
+        return None
     try:
-        return ZoneInfo(name) if _NAME.fullmatch(name) else None
-    except (ZoneInfoNotFoundError, OSError):  # a folder of the zone files is no zone
+        return ZoneInfo(name)
+    # A folder of the zone files is no zone.
+    except (ZoneInfoNotFoundError, OSError):
         return None
 
 
 def _read(request: HttpRequest) -> Reader:
     user = getattr(request, "user", None)
-    mine = (
-        Preferences.objects.filter(user_id=user.pk).first()
-        if user is not None and user.is_authenticated
-        else None
+    preferences = None
+    if user is not None and user.is_authenticated:
+        preferences = preferences_of(user)
+    theme = preferences.theme if preferences else "system"
+    single_keys = preferences.single_keys if preferences else True
+    sources = (
+        ("account", preferences.time_zone if preferences else ""),
+        ("browser", request.COOKIES.get(COOKIE, "")),
     )
-    theme, keys = (mine.theme, mine.single_keys) if mine else ("system", True)
-    for name, source in (
-        (mine.time_zone if mine else "", "account"),
-        (request.COOKIES.get(COOKIE, ""), "browser"),
-    ):
-        found = named(name[:64]) if name else None
-        if found is not None:
-            return Reader(theme, found, source, keys)
-    return Reader(theme, UTC, "default", keys)
+    for source, name in sources:
+        named = zone_named(name[:LONGEST_NAME])
+        if named is not None:
+            return Reader(theme, named, source, single_keys)
+    return Reader(theme, UTC, "default", single_keys)

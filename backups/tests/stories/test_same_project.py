@@ -16,6 +16,7 @@ from django.utils import timezone
 from backups.clouds import permission, registry, same_project
 from backups.derived import queue
 from backups.edits import tracking
+from backups.edits.pasted_ids import read_ids
 from backups.models import Backup, Cloud, Volume
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.volume_list import read
@@ -163,7 +164,7 @@ def test_the_name_that_stays_takes_over_what_the_removed_one_tracked(
         {"envvars": sim.cloud_entry(vbs_follow="all" if way == "follow" else "none")},
     )
     if way == "add":
-        [verdict] = tracking.preview(cloud="envvars", text=sim.ids[0])
+        [verdict] = tracking.preview(cloud="envvars", lines=read_ids(sim.ids[0]))
         assert (verdict.state, verdict.reason) == ("new", "It moves here from otc.")
         added = tracking.add(cloud="envvars", values=sim.ids, now=now)
         assert len(added.added) == len(sim.ids)

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -148,18 +149,45 @@ def test_a_query_that_is_not_understood_changes_nothing(web: Client) -> None:
 
 
 def test_one_press_follows_the_disks_of_what_was_added(web: Client) -> None:
-    at = Backup.objects.values_list("tracked_at", flat=True)[0].isoformat()
-    page = web.get("/backups/", {"added": at}).content.decode()
+    batch = uuid.uuid4()
+    Backup.objects.update(added_batch=batch)
+    page = web.get("/backups/", {"added": str(batch)}).content.decode()
     assert re.findall(r"<b>(\d added)\.</b>", page) == ["4 added"]
     assert page.count("Follow new backups of these disks from now on") == 1
-    web.post("/backups/follow-added/", {"added": at})
+    web.post("/backups/follow-added/", {"added": str(batch)})
     assert list(Volume.objects.values_list("follow", flat=True)) == [True] * 4
-    assert "Follow new backups" not in web.get("/backups/", {"added": at}).content.decode()
+    page = web.get("/backups/", {"added": str(batch)}).content.decode()
+    assert "Follow new backups" not in page
 
 
-@pytest.mark.parametrize("added", ["", "yesterday", "2026-11-24", "9999999999999"])
-def test_an_address_that_says_nothing_of_adding_is_a_list_like_any(web: Client, added: str) -> None:
-    assert web.get("/backups/", {"added": added}).status_code == 200
+def test_the_list_of_a_batch_and_its_export_hold_just_that_batch(web: Client) -> None:
+    batch = uuid.uuid4()
+    added_at = timezone.now() - timedelta(minutes=3)
+    Backup.objects.filter(pk__in=IDS[:2]).update(added_batch=batch, tracked_at=added_at)
+    page = web.get("/backups/", {"added": str(batch)})
+    assert sorted(listed(page)) == sorted(IDS[:2])
+    assert re.findall(r"<b>(\d added)\.</b>", page.content.decode()) == ["2 added"]
+    query = f"added={batch}"
+    exported = web.get(bulk(web, do="export", all="1", query=query)["Location"])
+    lines = exported.getvalue().decode().strip().splitlines()
+    assert len(lines) == 3
+    bulk(web, do="untrack", all="1", sure="1", query=query)
+    assert sorted(str(pk) for pk in Backup.objects.values_list("pk", flat=True)) == sorted(IDS[2:])
+    gone = bulk(web, do="export", all="1", query=query)
+    assert gone["Location"] == f"/backups/?{query}"
+
+
+@pytest.mark.parametrize("path", ["/api/backups/", "/api/backups.csv"])
+def test_the_api_has_no_filter_by_batch(web: Client, path: str) -> None:
+    assert web.get(path, {"added": str(uuid.uuid4())}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "added", ["yesterday", "2026-11-24", "2026-11-24T10:00:00.123456Z", "9999999999999"]
+)
+def test_an_address_that_names_no_batch_leads_to_the_plain_list(web: Client, added: str) -> None:
+    answer = web.get("/backups/", {"added": added, "tracked_at_after": added})
+    assert (answer.status_code, answer["Location"]) == (302, "/backups/?view=all")
     web.post("/backups/follow-added/", {"added": added})
     assert set(Volume.objects.values_list("follow", flat=True)) == {None}
 

@@ -136,7 +136,7 @@ def test_a_long_chain_is_drawn_around_the_backup_that_is_looked_at() -> None:
 
 def test_the_protection_bar_is_full_and_shows_a_single_disk_among_thousands() -> None:
     bar = share.share({"protected": 7_999, "never": 1, "late": 0})
-    assert [(part.word, part.n) for part in bar.parts] == [("protected", 7_999), ("never", 1)]
+    assert [(part.protection, part.n) for part in bar.parts] == [("protected", 7_999), ("never", 1)]
     assert bar.parts[-1].shape.width >= 9.5
     assert set(share.ORDER) == set(status.PROTECTION)
     end = bar.parts[-1].shape

@@ -4,16 +4,23 @@ A failed one is a hole, one in flight has the colour of what moves, one that is 
 is pale, one whose kind nobody knows is dashed.
 """
 
+import itertools
+import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.charts.scale import Rect
 
-HEIGHT, _FLOOR, _GAP, _BETWEEN = 34, 29, 5.0, 10.0
-MOST = 60  # members drawn; of a longer chain the newest
+HEIGHT = 34
+MOST_DRAWN = 60  # members; of a longer chain the newest
+_FLOOR = 29  # on which all blocks stand
+_LEFT = 2.0
+_GAP = 5.0  # between members
+_GAP_OF_CHAINS = 10.0  # on top of it, between two chains
 Shape = Literal["block", "hole", "ask"]
 
 
@@ -21,13 +28,20 @@ class Member(Protocol):
     """A backup as the strip needs it."""
 
     @property
-    def id(self) -> Any: ...
+    def id(self) -> uuid.UUID | str: ...
     @property
     def kind(self) -> str: ...
     @property
     def status(self) -> str | None: ...
     @property
     def gone(self) -> bool: ...
+
+
+class Numbered(NamedTuple):
+    """A member and the number of its chain."""
+
+    chain: int
+    member: Member
 
 
 @dataclass(frozen=True)
@@ -64,50 +78,60 @@ class Strip:
 def strip(
     chains: Sequence[Sequence[Member]], *, of: str, here: str | None = None, known: bool = True
 ) -> Strip:
-    """`chains` and their members oldest first; `here` is the ID of the backup to point at.
-
-    Not `known`: what is known of them is too old to look healthy.
+    """Draws chains, which stand oldest first, as their members do. `of` is the title; `here` is the
+    ID of the backup to point at. Not `known`: what is known of them is too old to look healthy.
     """
-    everything = [(chain, member) for chain, members in enumerate(chains) for member in members]
-    kept = _kept(everything, here)
-    links, x, last = [], 2.0, kept[0][0] if kept else 0
-    for chain, member in kept:
-        x += _BETWEEN if chain != last else 0
+    members = []
+    for number, chain in enumerate(chains):
+        members += [Numbered(number, member) for member in chain]
+    drawn = _drawn(members, here)
+    links = []
+    x = _LEFT
+    for place, (number, member) in enumerate(drawn):
+        if place > 0 and number != drawn[place - 1].chain:
+            x += _GAP_OF_CHAINS
         link = _link(member, x, here=str(member.id) == here, known=known)
         links.append(link)
-        x, last = x + link.box.width + _GAP, chain
-    counted = summary(member for _, member in everything)
-    left_out = len(everything) - len(kept)
-    description = f"{counted}; the {left_out:,} oldest are not drawn" if left_out else counted
+        x += link.box.width + _GAP
+    description = summary(itertools.chain.from_iterable(chains))
+    left_out = len(members) - len(drawn)
+    if left_out:
+        description += f"; the {left_out:,} oldest are not drawn"
     return Strip(of, description, round(x + 2, 1), tuple(links), left_out)
 
 
 def summary(members: Iterable[Member]) -> str:
-    """A chain in words: full + 5 incremental, 3 failed."""
-    counts = {"full": 0, "incremental": 0, "unknown": 0, "failed": 0}
-    for member in members:
-        counts["failed" if member.status in FAILED else member.kind] += 1
-    words = {
-        "full": "full" if counts["full"] == 1 else f"{counts['full']:,} full",
-        "incremental": f"{counts['incremental']:,} incremental",
-        "unknown": f"{counts['unknown']:,} of unknown kind",
-    }
-    good = " + ".join(words[kind] for kind in words if counts[kind])
-    failed = f"{counts['failed']:,} failed" if counts["failed"] else ""
-    return ", ".join(part for part in (good, failed) if part) or "nothing"
+    """Returns a chain as text: full + 5 incremental, 3 failed."""
+    counts = Counter("failed" if member.status in FAILED else member.kind for member in members)
+    good = []
+    if counts["full"]:
+        good.append("full" if counts["full"] == 1 else f"{counts['full']:,} full")
+    if counts["incremental"]:
+        good.append(f"{counts['incremental']:,} incremental")
+    if counts["unknown"]:
+        good.append(f"{counts['unknown']:,} of unknown kind")
+    parts = []
+    if good:
+        parts.append(" + ".join(good))
+    if counts["failed"]:
+        parts.append(f"{counts['failed']:,} failed")
+    return ", ".join(parts) or "nothing"
 
 
-def _kept(everything: list[tuple[int, Member]], here: str | None) -> list[tuple[int, Member]]:
-    """The newest, moved back as far as it takes to hold the one to point at."""
-    at = next(
-        (n for n, (_, member) in enumerate(everything) if str(member.id) == here), len(everything)
-    )
-    first = min(max(len(everything) - MOST, 0), max(at - MOST // 2, 0))
-    return everything[first : first + MOST]
+def _drawn(members: list[Numbered], here: str | None) -> list[Numbered]:
+    """Returns the newest, moved back as far as it takes to hold the one to point at."""
+    first = max(len(members) - MOST_DRAWN, 0)
+    for place, numbered in enumerate(members):
+        if str(numbered.member.id) == here:
+            first = min(first, max(place - MOST_DRAWN // 2, 0))
+            break
+    return members[first : first + MOST_DRAWN]
 
 
 def _link(member: Member, x: float, *, here: bool, known: bool) -> Link:
-    tracking_state = "gone" if member.gone else "fresh" if known else "stale"
+    tracking_state = "fresh" if known else "stale"
+    if member.gone:
+        tracking_state = "gone"
     badge = status.of_backup(status=member.status, tracking_state=tracking_state)
     title = f"{status.KINDS[member.kind].text}, {badge.text}"
     if member.status in FAILED and not member.gone:
@@ -115,5 +139,8 @@ def _link(member: Member, x: float, *, here: bool, known: bool) -> Link:
     if member.kind == "unknown":
         return Link("ask", Rect("unk", x + 0.75, 9, 8.5, _FLOOR - 9), title, here)
     role = "line" if member.gone else badge.tone
-    wide, top = (16.0, 3) if member.kind == "full" else (7.0, 12)
-    return Link("block", Rect(role, x, top, wide, _FLOOR - top), title, here)
+    if member.kind == "full":
+        box = Rect(role, x, 3, 16.0, _FLOOR - 3)
+    else:
+        box = Rect(role, x, 12, 7.0, _FLOOR - 12)
+    return Link("block", box, title, here)

@@ -1,66 +1,102 @@
 """Stored data over time: a line over its area; a day without a figure is a gap, not a zero."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
-from backups.web.charts.scale import day_short, day_words, round_down, round_up, short, unit_for
-
-WIDTH, HEIGHT, TOP, BASE = 600, 136, 20, 120  # the rows of .y-growth in vbsdash.css follow these
-_LIMIT_SHOWN = (
-    1.5  # a limit further away than this many times the largest figure would flatten the line
+from backups.web.charts.scale import (
+    Unit,
+    day_short,
+    day_text,
+    round_down,
+    round_up,
+    short,
+    unit_for,
 )
-_ROWS = 30  # of the table
+
+# The rows of .y-growth in vbsdash.css follow these.
+WIDTH = 600
+HEIGHT = 136
+TOP = 20
+BASE = 120
+# A limit further away than this many times the largest figure would flatten the line.
+_LIMIT_SHOWN = 1.5
+# The axis begins above 0 where the smallest figure is above this part of the largest.
+_ZERO_SHOWN = 0.5
+_TABLE_ROWS = 30
 
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """Empty `line`: too few figures to draw one."""
+    """Empty `line`: too few figures to draw one. `limit` is the height of the dashed line. `rows`:
+    day as text and MB, newest first.
+    """
 
     title: str
     description: str
     area: str
     line: str
-    limit: float | None  # height of the dashed line
+    limit: float | None
     ticks: tuple[str, str]
     marks: tuple[str, ...]
-    rows: tuple[tuple[str, int], ...]  # day in words and MB, newest first
+    rows: tuple[tuple[str, int], ...]
+
+
+class Figure(NamedTuple):
+    day: date
+    mb: int
+
+
+class Axis(NamedTuple):
+    """`low` and `high` in MB."""
+
+    unit: Unit
+    low: float
+    high: float
 
 
 def growth(
     points: Sequence[tuple[date, int | None]], *, limit_mb: int | None = None, of: str
 ) -> GrowthChart:
-    """`points` in order; `of` says in the title what grows."""
-    known = [(day, mb) for day, mb in points if mb is not None]
-    rows = tuple((day_words(day), mb) for day, mb in reversed(known[-_ROWS:]))
-    if len(known) < 2:
-        return GrowthChart(
-            of, "Not enough figures for a line yet.", "", "", None, ("", ""), (), rows
-        )
-    sizes = [mb for _, mb in known]
-    shown_limit = (
-        limit_mb
-        if limit_mb is not None and max(sizes) <= limit_mb <= _LIMIT_SHOWN * max(sizes)
-        else None
-    )
-    unit, low, high = _axis(min(sizes), shown_limit or max(sizes), exact=shown_limit is not None)
-    place = _Place(known[0][0], max((known[-1][0] - known[0][0]).days, 1), low, high)
+    """Draws stored MB by day, `points` in order; `of` says in the title what grows."""
     runs = _runs(points)
-    marks = (day_short(known[0][0]), day_short(known[len(known) // 2][0]), day_short(known[-1][0]))
+    figures = list(itertools.chain.from_iterable(runs))
+    rows = tuple((day_text(day), mb) for day, mb in reversed(figures[-_TABLE_ROWS:]))
+    if len(figures) < 2:
+        description = "Not enough figures for a line yet."
+        return GrowthChart(of, description, "", "", None, ("", ""), (), rows)
+    first = figures[0].day
+    last = figures[-1].day
+    sizes = [figure.mb for figure in figures]
+    least = min(sizes)
+    most = max(sizes)
+    limit = limit_mb
+    if limit is not None and not most <= limit <= _LIMIT_SHOWN * most:
+        limit = None
+    axis = _axis(least, most, limit)
+    drawing = _Drawing(first, max((last - first).days, 1), axis.low, axis.high)
+    marks = (day_short(first), day_short(figures[len(figures) // 2].day), day_short(last))
     return GrowthChart(
         title=f"{of}, {marks[0]} to {marks[-1]}",
-        description=_description(known, shown_limit),
-        area=" ".join(place.area(run) for run in runs if len(run) > 1),
-        line=" ".join(place.line(run) for run in runs),
-        limit=place.y(shown_limit) if shown_limit is not None else None,
-        ticks=(f"{short(high / unit[1])} {unit[0]}", short(low / unit[1])),
+        description=_description(figures[0], figures[-1], limit),
+        area=" ".join(drawing.area(run) for run in runs if len(run) > 1),
+        line=" ".join(drawing.line(run) for run in runs),
+        limit=drawing.y(limit) if limit is not None else None,
+        ticks=(
+            f"{short(axis.high / axis.unit.mb)} {axis.unit.name}",
+            short(axis.low / axis.unit.mb),
+        ),
         marks=marks,
         rows=rows,
     )
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Drawing:
+    """Turns days and MB into places of the drawing."""
+
     first: date
     days: int
     low: float
@@ -72,38 +108,49 @@ class _Place:
     def y(self, mb: float) -> float:
         return round(BASE - (mb - self.low) / (self.high - self.low) * (BASE - TOP), 1)
 
-    def line(self, run: Sequence[tuple[date, int]]) -> str:
-        return "M" + " L".join(f"{self.x(day)} {self.y(mb)}" for day, mb in run)
+    def line(self, run: Sequence[Figure]) -> str:
+        return "M" + " L".join(f"{self.x(figure.day)} {self.y(figure.mb)}" for figure in run)
 
-    def area(self, run: Sequence[tuple[date, int]]) -> str:
-        return f"{self.line(run)} L{self.x(run[-1][0])} {BASE} L{self.x(run[0][0])} {BASE}Z"
+    def area(self, run: Sequence[Figure]) -> str:
+        return f"{self.line(run)} L{self.x(run[-1].day)} {BASE} L{self.x(run[0].day)} {BASE}Z"
 
 
-def _axis(least: float, most: float, *, exact: bool) -> tuple[tuple[str, int], float, float]:
-    """Unit, base and top. The base is 0 unless that would hide what moves; it is always written
-    beside the line.
+def _axis(least: int, most: int, limit: int | None) -> Axis:
+    """Ends at the limit when one is shown, else at a round number. The base is 0 unless that would
+    hide what moves; it is always written beside the line.
     """
-    unit = unit_for(most)
-    high = most if exact else round_up(most / unit[1]) * unit[1]
-    low = round_down(least / unit[1]) * unit[1] if least > 0.5 * most else 0.0
-    return unit, low if low < high else 0.0, max(high, 1.0)
+    high: float = most if limit is None else limit
+    unit = unit_for(high)
+    low = 0.0
+    if least > _ZERO_SHOWN * high:
+        low = round_down(least / unit.mb) * unit.mb
+    if limit is None:
+        high = round_up(high / unit.mb) * unit.mb
+    return Axis(unit, low if low < high else 0.0, max(high, 1.0))
 
 
-def _runs(points: Sequence[tuple[date, int | None]]) -> list[list[tuple[date, int]]]:
-    runs: list[list[tuple[date, int]]] = [[]]
+def _runs(points: Sequence[tuple[date, int | None]]) -> list[list[Figure]]:
+    """Returns the figures in runs of days without a gap."""
+    runs: list[list[Figure]] = []
+    is_gap = True
     for day, mb in points:
         if mb is None:
+            is_gap = True
+            continue
+        if is_gap:
             runs.append([])
-        else:
-            runs[-1].append((day, mb))
-    return [run for run in runs if run]
+        runs[-1].append(Figure(day, mb))
+        is_gap = False
+    return runs
 
 
-def _description(known: Sequence[tuple[date, int]], limit: int | None) -> str:
-    (first, before), (last, after) = known[0], known[-1]
-    if before == after:
-        moved = f"Stays at {after:,} MB"
+def _description(first: Figure, last: Figure, limit_mb: int | None) -> str:
+    if first.mb == last.mb:
+        moved = f"Stays at {last.mb:,} MB"
     else:
-        moved = f"{'Rises' if after > before else 'Falls'} from {before:,} to {after:,} MB"
-    text = f"{moved} between {day_short(first)} and {day_short(last)}."
-    return f"{text} The dashed line is the limit of {limit:,} MB." if limit is not None else text
+        verb = "Rises" if last.mb > first.mb else "Falls"
+        moved = f"{verb} from {first.mb:,} to {last.mb:,} MB"
+    text = f"{moved} between {day_short(first.day)} and {day_short(last.day)}."
+    if limit_mb is not None:
+        text += f" The dashed line is the limit of {limit_mb:,} MB."
+    return text

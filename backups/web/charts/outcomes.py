@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from backups.web.charts.scale import Rect, day_short, day_words, round_up, short
+from backups.web.charts.scale import Rect, day_short, day_text, round_up, short
 
-WIDTH, HEIGHT, TOP, LINE = 600, 136, 16, 98  # the rows of .y-outcomes in vbsdash.css follow these
+# The rows of .y-outcomes in vbsdash.css follow these.
+WIDTH = 600
+HEIGHT = 136
+TOP = 16
+LINE = 98
+_ABOVE = LINE - TOP
 _BELOW = HEIGHT - LINE - 2
 _LEAST = 2.5  # a single failure among thousands is still seen
+_DAYS_PER_MARK = 7
 
 
 class Day(Protocol):
@@ -38,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class OutcomesChart:
-    """`ticks`: the words beside the lines at TOP, at LINE and at the bottom; `marks`: those
+    """`ticks`: the texts beside the lines at TOP, at LINE and at the bottom; `marks`: those
     below.
     """
 
@@ -47,55 +53,68 @@ class OutcomesChart:
     columns: tuple[Column, ...]
     ticks: tuple[str, str, str]
     marks: tuple[str, ...]
-    good: int
-    failed: int
-    missed: int
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How many backups the room above and below the line holds, and how wide a day is."""
+
+    above: float
+    below: float
+    day_width: float
 
 
 def outcomes(days: Sequence[Day]) -> OutcomesChart:
-    """`days` in order, the last one being today."""
-    above = round_up(max((one.good for one in days), default=0) * (LINE - TOP) / (LINE - 2))
-    below = round_up(max((one.failed + one.missed for one in days), default=0))
-    step = WIDTH / max(len(days), 1)
-    columns = tuple(_column(one, at * step, step, above, below) for at, one in enumerate(days))
-    span = f"{day_short(days[0].day)} to {day_short(days[-1].day)}" if days else "no day yet"
-    marks = (*(day_short(one.day) for one in days[:-1:7]), "today") if days else ()
+    """Draws a column a day; `days` in order, the last one being today."""
+    most_good = max((day.good for day in days), default=0)
+    most_bad = max((day.failed + day.missed for day in days), default=0)
+    scale = _Scale(
+        above=round_up(most_good * _ABOVE / (LINE - 2)),
+        below=round_up(most_bad),
+        day_width=WIDTH / max(len(days), 1),
+    )
+    columns = tuple(_column(day, number, scale) for number, day in enumerate(days))
+    span = "no day yet"
+    marks = []
+    if days:
+        span = f"{day_short(days[0].day)} to {day_short(days[-1].day)}"
+        marks = [day_short(day.day) for day in days[:-1:_DAYS_PER_MARK]]
+        marks.append("today")
     return OutcomesChart(
         title=f"Outcomes by day, {span}",
         description=_description(columns),
         columns=columns,
-        ticks=(short(above), "0", short(below)),
-        marks=marks,
-        good=sum(one.good for one in days),
-        failed=sum(one.failed for one in days),
-        missed=sum(one.missed for one in days),
+        ticks=(short(scale.above), "0", short(scale.below)),
+        marks=tuple(marks),
     )
 
 
-def _column(one: Day, left: float, step: float, above: float, below: float) -> Column:
-    x, width = round(left + step * 0.15, 1), round(step * 0.7, 1)
+def _column(day: Day, number: int, scale: _Scale) -> Column:
+    x = round(number * scale.day_width + scale.day_width * 0.15, 1)
+    width = round(scale.day_width * 0.7, 1)
     shapes = []
-    if one.good:
-        height = max(_LEAST, round(one.good / above * (LINE - TOP), 1))
-        shapes.append(Rect("soft", x, round(LINE - 2 - height, 1), width, height))
-        shapes.append(Rect("ok", x, round(LINE - 2 - height, 1), width, _LEAST))
-    deep = 0.0
-    if one.failed:
-        deep = max(_LEAST, round(one.failed / below * _BELOW, 1))
-        shapes.append(Rect("fail", x, LINE + 1, width, deep))
-    if one.missed:
-        height = max(_LEAST, round(one.missed / below * _BELOW, 1))
-        shapes.append(
-            Rect("warn", round(x + width * 0.2, 1), LINE + 1 + deep, round(width * 0.6, 1), height)
-        )
-    name = day_words(one.day)
-    title = f"{name}: {one.good:,} good, {one.failed:,} failed, {one.missed:,} missed"
-    return Column(one.day, name, title, one.good, one.failed, one.missed, tuple(shapes))
+    if day.good:
+        height = max(_LEAST, round(day.good / scale.above * _ABOVE, 1))
+        top = round(LINE - 2 - height, 1)
+        shapes.append(Rect("soft", x, top, width, height))
+        shapes.append(Rect("ok", x, top, width, _LEAST))
+    failed_height = 0.0
+    if day.failed:
+        failed_height = max(_LEAST, round(day.failed / scale.below * _BELOW, 1))
+        shapes.append(Rect("fail", x, LINE + 1, width, failed_height))
+    if day.missed:
+        # Narrower, and below those that failed.
+        height = max(_LEAST, round(day.missed / scale.below * _BELOW, 1))
+        left = round(x + width * 0.2, 1)
+        shapes.append(Rect("warn", left, LINE + 1 + failed_height, round(width * 0.6, 1), height))
+    name = day_text(day.day)
+    title = f"{name}: {day.good:,} good, {day.failed:,} failed, {day.missed:,} missed"
+    return Column(day.day, name, title, day.good, day.failed, day.missed, tuple(shapes))
 
 
 def _description(columns: Sequence[Column]) -> str:
-    head = "Good backups stand above the line, failed and missed ones hang below it."
-    worst = max(columns, key=lambda one: one.failed + one.missed, default=None)
+    beginning = "Good backups stand above the line, failed and missed ones hang below it."
+    worst = max(columns, key=lambda column: column.failed + column.missed, default=None)
     if worst is None or not worst.failed + worst.missed:
-        return f"{head} None failed or was missed."
-    return f"{head} Worst day: {worst.title}."
+        return f"{beginning} None failed or was missed."
+    return f"{beginning} Worst day: {worst.title}."

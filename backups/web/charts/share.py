@@ -8,12 +8,17 @@ from backups.web.charts.scale import Rect
 from backups.web.status import Badge
 
 ORDER = ("protected", "late", "overdue", "never", "unknown", "exempt", "deleted")
-WIDTH, HEIGHT, _GAP, _LEAST = 1000.0, 12, 2.5, 9.5
+WIDTH = 1000.0
+HEIGHT = 12
+_GAP = 2.5
+_LEAST = 9.5  # width of a part
 
 
 @dataclass(frozen=True)
 class Part:
-    word: str
+    """The disks that are in one state of protection."""
+
+    protection: str
     n: int
     badge: Badge
     shape: Rect
@@ -26,16 +31,20 @@ class Share:
 
 
 def share(counts: Mapping[str, int]) -> Share:
-    """`counts` by protection; a state without a disk takes no room."""
-    there = [(word, counts[word], status.PROTECTION[word]) for word in ORDER if counts.get(word)]
-    total = sum(n for _, n, _ in there)
-    room = WIDTH - _GAP * max(len(there) - 1, 0) - _LEAST * len(there)
-    parts, x = [], 0.0
-    for word, n, badge in there:
-        width = round(_LEAST + room * n / total, 1)
+    """Draws `counts` by protection; a state that no disk is in takes no room."""
+    protections = [protection for protection in ORDER if counts.get(protection)]
+    total = sum(counts[protection] for protection in protections)
+    gaps = _GAP * max(len(protections) - 1, 0)
+    room = WIDTH - gaps - _LEAST * len(protections)
+    parts = []
+    texts = []
+    x = 0.0
+    for protection in protections:
+        n = counts[protection]
+        badge = status.PROTECTION[protection]
         role = "calm" if badge.tone == "ok" else badge.tone
-        parts.append(Part(word, n, badge, Rect(role, round(x, 1), 0, width, HEIGHT)))
+        width = round(_LEAST + room * n / total, 1)
+        parts.append(Part(protection, n, badge, Rect(role, round(x, 1), 0, width, HEIGHT)))
+        texts.append(f"{n:,} {badge.text}")
         x += width + _GAP
-    return Share(
-        ", ".join(f"{n:,} {badge.text}" for _, n, badge in there) or "no disk yet", tuple(parts)
-    )
+    return Share(", ".join(texts) or "no disk yet", tuple(parts))

@@ -6,8 +6,12 @@ from datetime import date
 
 from backups.web.charts.scale import Rect, day_short
 
-WIDTH, HEIGHT = 150, 24
-_ROOM, _FOOT = 20.0, 22.0
+WIDTH = 150
+HEIGHT = 24
+_ROOM = 20.0  # of the highest column
+_FOOT = 22.0  # where the columns stand
+_LEAST = 1.5
+_HAIRLINE = 1.0
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,20 @@ class Spark:
 
 
 def spark(days: Sequence[tuple[date, int]]) -> Spark:
-    most = max((n for _, n in days), default=0)
-    step = WIDTH / max(len(days), 1)
+    """Draws how often something happened by day, `days` in order."""
+    if not days:
+        return Spark("No day yet", ())
+    most = max(count for _, count in days)
+    step = WIDTH / len(days)
+    width = round(step - 1, 1)
     shapes = []
-    for at, (_, n) in enumerate(days):
-        height = max(1.5, round(n / most * _ROOM, 1)) if n else 1.0
-        box = (round(at * step, 1), round(_FOOT - height, 1), round(step - 1, 1), height)
-        shapes.append(Rect("fail" if n else "line", *box))
-    title = f"By day since {day_short(days[0][0])}, highest {most:,}" if days else "No day yet"
-    return Spark(title, tuple(shapes))
+    for number, (_, count) in enumerate(days):
+        role = "line"
+        height = _HAIRLINE
+        if count:
+            role = "fail"
+            height = max(_LEAST, round(count / most * _ROOM, 1))
+        top = round(_FOOT - height, 1)
+        shapes.append(Rect(role, round(number * step, 1), top, width, height))
+    first_day = days[0][0]
+    return Spark(f"By day since {day_short(first_day)}, highest {most:,}", tuple(shapes))

@@ -1,0 +1,15 @@
+"""How the owner of an account reads pages."""
+
+from django.contrib.auth.models import User
+
+from backups.models import Preferences
+
+
+def set_theme_and_zone(user: User, *, theme: str, time_zone: str) -> None:
+    Preferences.objects.update_or_create(
+        user=user, defaults={"theme": theme, "time_zone": time_zone}
+    )
+
+
+def set_single_keys(user: User, *, on: bool) -> None:
+    Preferences.objects.update_or_create(user=user, defaults={"single_keys": on})

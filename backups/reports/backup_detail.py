@@ -1,0 +1,35 @@
+"""What the page of one backup reads beside its volume and its history."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from backups.models import Backup, Body, Edit
+
+_FIELDS = (
+    *(field.name for field in Backup._meta.concrete_fields),
+    "tracking_state",
+    "cloud__error",
+)
+
+
+def backup_row(backup_id: uuid.UUID, now: datetime) -> dict[str, Any] | None:
+    """Returns every column of a backup, its `tracking_state` at `now`, and `cloud__error`; None
+    when it is not tracked.
+    """
+    rows = Backup.objects.with_tracking_state(now).filter(pk=backup_id)
+    row: dict[str, Any] | None = rows.values(*_FIELDS).first()
+    return row
+
+
+def last_answer(backup_id: uuid.UUID) -> Body | None:
+    return Body.objects.filter(pk=backup_id).first()
+
+
+def last_edit(backup_id: uuid.UUID) -> Edit | None:
+    return Edit.objects.filter(backup=backup_id).order_by("-id").first()
+
+
+def count_others_with_cause(cause: str, backup_id: uuid.UUID) -> int:
+    """Counts the other backups that have this cause now, but those that are gone."""
+    return Backup.objects.filter(cause=cause, gone_at=None).exclude(pk=backup_id).count()

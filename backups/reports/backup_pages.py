@@ -1,0 +1,40 @@
+"""The list of backups as the web page shows it, and all that one selection of it holds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Q
+
+from backups.models import Backup
+from backups.query.backups import BACKUPS
+from backups.query.definition import ComputedField
+from backups.query.fields import FilterField
+from backups.query.list_query import ListQuery
+from backups.query.page import Pages
+
+
+def _in_batches(batches: Sequence[object], now: datetime) -> Q:
+    return Q(added_batch__in=batches)
+
+
+# The page has one filter more than the API: `added`, the backups of one use of the add form.
+PAGE_BACKUPS: Final = replace(
+    BACKUPS,
+    computed={
+        **BACKUPS.computed,
+        "added": ComputedField(FilterField("added", "id", False), _in_batches),
+    },
+)
+
+
+def backup_pages(selection: ListQuery, now: datetime) -> Pages:
+    """Returns the pages of a selection of PAGE_BACKUPS; rows can be asked for `tracking_state`."""
+    return Pages(PAGE_BACKUPS, selection, now, rows=Backup.objects.with_tracking_state(now))
+
+
+def backup_ids(selection: ListQuery, now: datetime) -> list[str]:
+    """Returns the ID of every backup of a selection of PAGE_BACKUPS, in no order."""
+    matching = Pages(PAGE_BACKUPS, selection, now).matching
+    return [str(pk) for pk in matching.values_list("pk", flat=True)]

@@ -1,0 +1,41 @@
+"""The list of volumes as the web page shows it, and all that one selection of it holds."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+
+from backups.models import Volume
+from backups.query.list_query import ListQuery
+from backups.query.page import Pages
+from backups.query.volumes import VOLUMES
+from backups.reports.volumes import VolumeState, volume_states
+
+
+def volume_pages(selection: ListQuery, now: datetime) -> Pages:
+    return Pages(VOLUMES, selection, now, rows=Volume.objects.with_protection(now))
+
+
+def volume_keys(selection: ListQuery, now: datetime) -> list[tuple[str, str]]:
+    """Returns cloud and ID of every volume of a selection, in no order."""
+    matching = volume_pages(selection, now).matching
+    return list(matching.values_list("cloud", "volume_id"))
+
+
+def volume_states_by_pk(pks: Iterable[int], now: datetime) -> list[VolumeState]:
+    """Returns the states of these volumes, in no order."""
+    return volume_states(Volume.objects.filter(pk__in=list(pks)), now)
+
+
+def volume_state(cloud: str, volume_id: str, now: datetime) -> VolumeState | None:
+    """Returns one volume with its chains, in two queries; None when it is not known."""
+    states = volume_states(Volume.objects.filter(cloud=cloud, volume_id=volume_id), now)
+    return states[0] if states else None
+
+
+def count_volumes_by_protection(now: datetime) -> dict[str, int]:
+    """Counts all volumes in one query; a state that none is in is left out."""
+    # The annotation `protection` is no field that the type checker knows.
+    rows: Any = Volume.objects.with_protection(now).order_by()
+    return dict(rows.values_list("protection").annotate(n=Count("pk")))
