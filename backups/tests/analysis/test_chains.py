@@ -120,6 +120,15 @@ def test_an_absurd_size_is_shown_as_odd_and_counted_nowhere() -> None:
     assert "odd" in found[1].notes[0]
 
 
+@pytest.mark.parametrize(("size_gb", "most_mb"), [(10, 215_040), (500, 10_752_000)])
+def test_a_chain_is_odd_when_it_is_larger_than_twenty_backups_of_a_full_disk_and_one_more(
+    size_gb: int, most_mb: int
+) -> None:
+    [largest] = chains([full(1, most_mb, size=size_gb)])
+    [larger] = chains([full(1, most_mb + 1, size=size_gb)])
+    assert (largest.odd, larger.odd) == (False, True)
+
+
 def test_what_has_no_time_stands_where_it_was_added() -> None:
     lost = inc(9, 90, created_at=None, tracked_at=NOON + timedelta(hours=1, minutes=30))
     [one] = chains([full(1, 50), inc(2, 60), lost])

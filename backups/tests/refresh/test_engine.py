@@ -139,7 +139,7 @@ def test_an_expired_token_is_renewed_once(sim: Simulator) -> None:
     sim.fault(Fault(kind="expired_token"))
     ask(sim.seed_example_id)
     assert one(sim.seed_example_id).error is None
-    assert one(sim.seed_example_id).unchanged_polls == 1  # it was answered in the same round
+    assert one(sim.seed_example_id).unchanged_polls == 1  # it was answered
     assert len([call for call in sim.requests if call.method == "POST"]) == 2
 
 
