@@ -54,6 +54,14 @@ def test_points_carry_a_day_on_which_nothing_happened() -> None:
     ]
 
 
+def test_what_happened_on_the_first_day_counts_once() -> None:
+    changed = {TODAY - 2 * DAY: Change(5, 1, 10), TODAY - DAY: Change(7, 1, 10)}
+    assert points(changed, first=TODAY - DAY, last=TODAY - DAY) == [Point(TODAY - DAY, 12, 2, 20)]
+    assert points(changed, first=TODAY - 2 * DAY, last=TODAY - 2 * DAY) == [
+        Point(TODAY - 2 * DAY, 5, 1, 10)
+    ]
+
+
 def test_there_is_no_point_before_anything_was_stored() -> None:
     assert [
         one.day for one in points({TODAY - DAY: Change(7, 1, 1)}, first=TODAY - 9 * DAY, last=TODAY)
