@@ -86,7 +86,7 @@ def refresh_soon(ids: Sequence[str]) -> None:
 
 
 def _refresh_first(ids: Sequence[str]) -> None:
-    first = [uuid.UUID(backup_id) for backup_id in ids[:REFRESHED_AT_ONCE]]
+    first = ids[:REFRESHED_AT_ONCE]
     backups = Backup.objects.filter(pk__in=first, cloud__in=registry.configured())
     ids_by_cloud: defaultdict[str, list[str]] = defaultdict(list)
     for pk, cloud in backups.values_list("pk", "cloud"):

@@ -100,7 +100,8 @@ def _write_findings(rows: Sequence[Row]) -> int:
         if finding != _Finding(row["cause"], row["outcome"]):
             ids_by_finding[finding].append(row["id"])
             changed += 1
-    new_causes = [causes_by_key[key] for key in sorted(causes_by_key)]  # one order for all writers
+    # In one order for all writers.
+    new_causes = sorted(causes_by_key.values(), key=lambda cause: cause.key)
     Cause.objects.bulk_create(new_causes, ignore_conflicts=True, batch_size=250)
     for finding, ids in ids_by_finding.items():
         Backup.objects.filter(pk__in=ids).update(cause=finding.cause, outcome=finding.outcome)

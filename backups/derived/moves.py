@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import F, QuerySet
 
@@ -13,7 +14,7 @@ from backups.shared.batches import in_batches
 from backups.vbs.kind import vote
 
 
-def move(ids: Sequence[str], cloud: str, now: datetime) -> dict[str, list[str]]:
+def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list[str]]:
     """Moves backups to a cloud, under the locks of all their clouds.
 
     Returns the IDs of the volumes that they left, by cloud, for `forget` after the transaction.
@@ -63,7 +64,7 @@ def forget(volumes: Mapping[str, Sequence[str]], now: datetime) -> None:
         forget_backups(cloud, volume_ids, now)
 
 
-def volumes_of(ids: Sequence[str]) -> set[tuple[str, str | None]]:
+def volumes_of(ids: Sequence[UUID | str]) -> set[tuple[str, str | None]]:
     """Returns cloud and ID of the volumes that depend on these backups.
 
     They are those of the backups, and those whose last good backup is one of them, whatever volume

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from backups.derived.volumes import derive, ensure_volumes
+from backups.derived.volumes import derive, ensure_volumes, sorted_ids
 from backups.models import Volume
 from backups.models.volume import VolumeQuerySet
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -33,8 +33,7 @@ def mark(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> None:
     Their rows stay locked: a process that derives one of them meanwhile reads what comes after, or
     is waited for.
     """
-    ids = sorted({volume_id for volume_id in volume_ids if volume_id})
-    for batch in in_batches(ids):
+    for batch in in_batches(sorted_ids(volume_ids)):
         _mark(cloud, batch, now)
 
 

@@ -60,11 +60,15 @@ def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
 
     Returns how many changed. 500 of them take 6 queries.
     """
-    ids = sorted({volume_id for volume_id in volume_ids if volume_id})
     changed = 0
-    for batch in in_batches(ids):
+    for batch in in_batches(sorted_ids(volume_ids)):
         changed += _derive(cloud, batch, now)
     return changed
+
+
+def sorted_ids(volume_ids: Iterable[str | None]) -> list[str]:
+    """Returns each ID once, in the order in which all writers lock volumes."""
+    return sorted({volume_id for volume_id in volume_ids if volume_id})
 
 
 def derive_all(cloud: str, now: datetime) -> int:

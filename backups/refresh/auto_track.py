@@ -96,7 +96,7 @@ def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.
     with transaction.atomic():
         lock_clouds([cloud, *clouds_of(orphans)])
         moved = _orphans(orphans)  # another process may have taken them meanwhile
-        volumes_left = moves.move([str(pk) for pk in moved], cloud, now)
+        volumes_left = moves.move(moved, cloud, now)
     moves.forget(volumes_left, now)
     return moved
 

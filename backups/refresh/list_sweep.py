@@ -80,11 +80,11 @@ class _Listing:
         for entry in entries:
             volume_id = entry.get("volume_id")
             created_at = entry.get("created_at")
-            may_be_good = entry.get("status") not in FAILED
             if isinstance(volume_id, str):
-                # A failed backup is counted, and its time is not.
-                is_time = isinstance(created_at, str) and may_be_good
-                self._created_at_by_volume[volume_id].append(str(created_at) if is_time else "")
+                # A failed backup is counted, but its time is not.
+                may_be_good = entry.get("status") not in FAILED
+                text = created_at if isinstance(created_at, str) and may_be_good else ""
+                self._created_at_by_volume[volume_id].append(text)
         # The list is sorted by time, one way or the other.
         for entry in (*entries[:1], *entries[-1:]):
             at = _created_at(entry)
@@ -122,7 +122,7 @@ class _Sweep:
         self._is_to_be_compared = list_support.is_to_be_checked(cloud, started_at)
         self._is_trusted = not self._is_to_be_compared and not cloud.list_lacks
         self._page_requested_at = started_at
-        self._derived_s = time.monotonic()
+        self._derived_at_s = time.monotonic()
         self._good = 0
         self._listing = _Listing(cloud.newest_created_at)
 
@@ -160,9 +160,9 @@ class _Sweep:
         self._page_requested_at = clock.now()
         for entries in pages:
             self._store_page(entries)
-            if time.monotonic() - self._derived_s > DERIVE_EVERY_S:
+            if time.monotonic() - self._derived_at_s > DERIVE_EVERY_S:
                 queue.derive_due(self._name, clock.now())
-                self._derived_s = time.monotonic()
+                self._derived_at_s = time.monotonic()
             is_useless = not self._is_trusted and not self._policy.is_enabled
             if stopping.is_set() or (self._whole and is_useless):
                 return False
@@ -245,11 +245,11 @@ class _Sweep:
         known_until = self._cloud.newest_created_at
         if known_until is None:
             return False
-        entries = [entry for entry in page if _backup_id(entry) is not None]
-        if not entries:
-            return True
-        created_at = _created_at(entries[-1])
-        return created_at is not None and created_at < known_until - LISTED_LATE
+        for entry in reversed(page):
+            if _backup_id(entry) is not None:
+                created_at = _created_at(entry)
+                return created_at is not None and created_at < known_until - LISTED_LATE
+        return True
 
     def _is_doubted(self, pages: Walk) -> bool:
         """Did the list end with far fewer entries than before?

@@ -97,6 +97,7 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetim
         page.append((key, digest, next_if_recent[step], next_if_old[step]))
     times = {
         "requested_at": requested_at,
+        # A refresh that somebody asked for since the request stands: plan.is_refresh_requested.
         "landed_at": clock.now(),
         "recent_since": requested_at - RECENT_FOR,
         "stale_if_recent": requested_at + 2 * RECENT_INTERVAL,
