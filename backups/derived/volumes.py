@@ -320,7 +320,8 @@ def _note_return(row: Volume, facts: Sequence[Fact], now: datetime) -> bool:
     """
     if row.deleted_at is None:
         return False
-    after = row.deleted_at + CONFIRMED_AFTER  # clocks differ
+    # The clock of the cloud may differ from ours.
+    after = row.deleted_at + CONFIRMED_AFTER
     until = now + SKEW
     for fact in facts:
         if fact.is_good and fact.created_at is not None and after < fact.created_at <= until:

@@ -81,7 +81,8 @@ def track(
             wanted.append(pk)
     tracked = tracked_anywhere(wanted)
     moved = take_over(cloud, tracked, now)
-    new = sorted(set(wanted) - tracked)  # in one order for all who add
+    # In one order for all who write.
+    new = sorted(set(wanted) - tracked)
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
     SearchText.objects.put({"id": pk} for pk in new)
@@ -95,7 +96,8 @@ def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.
         return []
     with transaction.atomic():
         lock_clouds([cloud, *clouds_of(orphans)])
-        moved = _orphans(orphans)  # another process may have taken them meanwhile
+        # Another process may have taken some meanwhile.
+        moved = _orphans(orphans)
         volumes_left = moves.move(moved, cloud, now)
     moves.forget(volumes_left, now)
     return moved

@@ -19,7 +19,8 @@ from backups.refresh.schedule import IN_FLIGHT_LONGEST_INTERVAL
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
-CLAIM = timedelta(seconds=60)  # longer than any batch of requests may take
+# Longer than any batch of requests may take.
+CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)

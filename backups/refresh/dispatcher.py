@@ -29,8 +29,9 @@ def _refresh_singly(cloud: str) -> int:
 
 
 def _derive(cloud: str) -> int:
+    """Derives what other workers have left; it brings no answers."""
     queue.derive_due(cloud, clock.now())
-    return 0  # it brings no answers
+    return 0
 
 
 # Each takes the name of a cloud and returns how many good answers came.

@@ -98,7 +98,8 @@ class FetchBatch:
                 yield [Fetched.failed(ids[0], clock.now(), error)]
             return
         refused: list[Fetched] = []
-        unanswered = dict.fromkeys(ids)  # in their order
+        # A dict, because it keeps the order: the longest due are asked about first.
+        unanswered = dict.fromkeys(ids)
         for batch in self._get_many(client, ids, refused):
             for fetched in batch:
                 del unanswered[fetched.id]
@@ -211,7 +212,8 @@ def _prove_keys(client: Client) -> None:
     try:
         client.prove_keys()
     except (Gone, Rejected, Malformed, WrongAddress):
-        return  # refused for another reason than the keys
+        # Refused for another reason than the keys.
+        return
 
 
 _pools: dict[str, ThreadPoolExecutor] = {}

@@ -257,7 +257,8 @@ class _Sweep:
         Then it is believed only if a second one, ten minutes later, says the same.
         """
         if not pages.complete:
-            return False  # it was read up to entries that were known
+            # It was read up to entries that were there the last time.
+            return False
         before = self._cloud.listed
         if before is None:
             answered = Backup.objects.filter(refreshed_at__isnull=False, gone_at=None)

@@ -29,7 +29,8 @@ def ensure(cloud_name: str, now: datetime) -> bool:
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
         if not _is_outdated(cloud):
-            return False  # another process was faster
+            # Another process was faster.
+            return False
         changed = _judge(cloud)
         queue.mark_all(Volume.objects.filter(cloud=cloud), now)
     queue.derive_due(cloud_name, now)

@@ -91,7 +91,8 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetim
     page: list[tuple[str, str, str, str]] = []
     for backup_id, digest in digests.items():
         hex_id = backup_id.replace("-", "")
-        key = hex_id if is_sqlite else backup_id  # as Django stores it
+        # As Django stores it.
+        key = hex_id if is_sqlite else backup_id
         step = int(hex_id, 16) % JITTER_STEPS
         id_by_key[key] = backup_id
         page.append((key, digest, next_if_recent[step], next_if_old[step]))

@@ -136,7 +136,8 @@ def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> A
     listed_by_id = {volume.id: volume for volume in listed}
     rows: list[Volume] = []
     with transaction.atomic():
-        lock_cloud(cloud)  # one list of a cloud at a time
+        # One list of a cloud is stored at a time.
+        lock_cloud(cloud)
         rows.extend(lock_volumes(Volume.objects.filter(cloud=cloud)))
         new = dict(listed_by_id)
         for row in rows:
@@ -195,7 +196,8 @@ def _create(new: Iterable[ListedVolume], cloud: str, now: datetime) -> None:
     One that a backup makes known at this very moment is left to the next list.
     """
     rows = []
-    for volume in sorted(new, key=lambda volume: volume.id):  # one order for all who write
+    # In one order for all who write.
+    for volume in sorted(new, key=lambda volume: volume.id):
         row = Volume(cloud_id=cloud, volume_id=volume.id, name=volume.name, size=volume.size)
         row.first_seen_at = now
         row.listed_at = now

@@ -158,8 +158,9 @@ def _converted(rows: Sequence[Row], converters: Mapping[int, Converter]) -> list
     return converted
 
 
-@lru_cache(maxsize=4096)  # most rows of a batch have the same times
+@lru_cache(maxsize=4096)
 def _time_to_sqlite(value: datetime) -> str:
+    """Most rows of a batch have the same times, so it is cached."""
     return str(value.replace(tzinfo=None))
 
 
