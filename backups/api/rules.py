@@ -1,4 +1,4 @@
-"""The rules of tags and of clouds; a disk's own rule stands on the disk."""
+"""The rules of tags and of clouds; a volume's own rule stands on the volume."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied

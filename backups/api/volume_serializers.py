@@ -1,4 +1,4 @@
-"""The serializers of disks and rules in the JSON API."""
+"""The serializers of volumes and rules in the JSON API."""
 
 from datetime import datetime
 from typing import NotRequired, TypedDict

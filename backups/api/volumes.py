@@ -1,4 +1,4 @@
-"""Disks: the list, one of them, registering one by hand."""
+"""Volumes: the list, one of them, registering one by hand."""
 
 from collections.abc import Mapping
 
@@ -118,7 +118,7 @@ class OneVolume(Call):
 
 
 def _in_order(ids: list[int]) -> VolumeQuerySet:
-    """Returns these disks in this order."""
+    """Returns these volumes in this order."""
     if not ids:
         return Volume.objects.none()
     places = [When(pk=pk, then=Value(number)) for number, pk in enumerate(ids)]

@@ -19,7 +19,7 @@ _HOUR_S = 3600
 
 
 def furnish(now: datetime) -> bool:
-    """Once: when the list of disks has named them, and while nobody has set anything."""
+    """Sets it once: when the list of volumes has named them and nobody has set anything yet."""
     names = (EXEMPT, UNFOLLOWED, ANNOTATED, TAGGED)
     rows = Volume.objects.filter(name__in=names).values_list("name", "cloud", "volume_id")
     volumes = {name: [(cloud, volume_id)] for name, cloud, volume_id in rows}

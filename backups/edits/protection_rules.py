@@ -43,7 +43,7 @@ def of_clouds() -> list[Shared]:
 
 
 def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
-    """Sets the rule of every disk that carries the tag and has no own one; None takes it away.
+    """Sets the rule of every volume that carries the tag and has no own one; None takes it away.
     Raises BadValue, Conflict.
     """
     name = clean_text("tag", tag, max_length=LONGEST_TAG)
@@ -60,7 +60,7 @@ def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | No
 def set_cloud_rule(
     cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None
 ) -> None:
-    """Sets the rule of every disk of a cloud that has no nearer one; None takes it away. Raises
+    """Sets the rule of every volume of a cloud that has no nearer one; None takes it away. Raises
     BadValue, Conflict.
     """
     ensure_cloud(cloud)

@@ -129,14 +129,14 @@ def preview(*, cloud: str, lines: Sequence[Line]) -> list[Verdict]:
 
 def untrack(ids: Sequence[str]) -> int:
     """Forgets these backups and all that was known of them. Returns how many there were. Their
-    disks are judged anew.
+    volumes are judged anew.
     """
     now = timezone.now()
     deleted = 0
     with transaction.atomic():
         lock_clouds(clouds_of(ids))
         # Read under the lock: an answer that was being stored meanwhile may have named another
-        # disk.
+        # volume.
         volumes = by_cloud(volumes_of(ids))
         for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)

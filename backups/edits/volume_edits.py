@@ -1,5 +1,5 @@
-"""What operators set on disks: a change checks the version it was made for, keeps who and when, and
-counts at once.
+"""What operators set on volumes: a change checks the version it was made for, keeps who and when,
+and counts at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,13 +41,13 @@ ColumnValues = Mapping[str, object]
 
 
 class UnknownVolume(LookupError):
-    """No such disk is known; the text is a sentence."""
+    """No such volume is known; the text is a sentence."""
 
 
 def set_rule(
     keys: Sequence[VolumeKey], rule: Rule | None, *, actor: Actor, version: int | None = None
 ) -> int:
-    """None takes the disk's own rule away: the next nearest is in force."""
+    """Sets the volumes' own rule; None takes it away, so that the next nearest is in force."""
     return change(keys, rule_columns(rule), actor=actor, version=version)
 
 
@@ -59,7 +59,7 @@ def exempt(
     actor: Actor,
     version: int | None = None,
 ) -> int:
-    """Outside all totals, for a reason, until a time or for good. Raises BadValue."""
+    """Takes volumes out of all totals, for a reason, until a time or for good. Raises BadValue."""
     return change(keys, exempt_columns(reason, until, actor.now), actor=actor, version=version)
 
 
@@ -70,7 +70,7 @@ def end_exemption(keys: Sequence[VolumeKey], *, actor: Actor, version: int | Non
 def set_follow(
     keys: Sequence[VolumeKey], follow: bool | None, *, actor: Actor, version: int | None = None
 ) -> int:
-    """None: as `vbs_follow` of the cloud says."""
+    """Sets whether new backups of them are tracked; None: as `vbs_follow` of the cloud says."""
     return change(keys, {"follow": follow}, actor=actor, version=version)
 
 
@@ -114,10 +114,10 @@ def change(
     actor: Actor,
     version: int | None = None,
 ) -> int:
-    """Writes columns of these disks in one transaction. Returns how many really changed. Raises
+    """Writes columns of these volumes in one transaction. Returns how many really changed. Raises
     UnknownVolume and Conflict.
 
-    `columns`: the same values for all disks, or a function that gives those of each.
+    `columns`: the same values for all volumes, or a function that gives those of each.
     """
     ids_of_cloud: dict[str, list[str]] = {}
     for cloud, volume_id in sorted(set(keys)):
@@ -139,7 +139,7 @@ def change(
 
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
-    """Makes a disk known by hand. Returns whether it was new. Raises BadValue."""
+    """Makes a volume known by hand. Returns whether it was new. Raises BadValue."""
     ensure_cloud(cloud)
     volume_id = clean_volume_id(volume_id)
     with transaction.atomic():
@@ -162,7 +162,7 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
 
 def clean_volume_id(value: str) -> str:
     """Returns it without blanks around, a UUID in lower case. Raises BadValue for what cannot be
-    the ID of a disk.
+    the ID of a volume.
     """
     text = value.strip()
     if not text:
@@ -204,7 +204,7 @@ def _change(
     actor: Actor,
     version: int | None,
 ) -> list[str]:
-    """Returns those of these disks that really changed; they are marked to be derived."""
+    """Returns those of these volumes that really changed; they are marked to be derived."""
     rows = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
     missing = set(ids) - {row.volume_id for row in rows}
     if missing:

@@ -62,7 +62,7 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         )
 
     def of_unknown_origin(self) -> "BackupQuerySet":
-        """Returns those that are answered for and still there, while the cloud names no disk that
+        """Returns those that are answered for and still there, while the cloud names no volume that
         they are of.
         """
         return self.filter(volume_id__isnull=True, refreshed_at__isnull=False, gone_at__isnull=True)

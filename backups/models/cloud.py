@@ -44,7 +44,7 @@ class Cloud(models.Model):
     # lists: what they can do here, and how far they have been read
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
     walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
-    # There are disks whose backups nobody has looked for in such a walk.
+    # There are volumes whose backups nobody has looked for in such a walk.
     walk_asked_at = models.DateTimeField(null=True)
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
@@ -59,7 +59,7 @@ class Cloud(models.Model):
     list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence
     list_checked_at = models.DateTimeField(null=True)
     follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
-    # the list of disks: optional, a cloud may refuse it
+    # the list of volumes: optional, a cloud may refuse it
     volumes_due_at = models.DateTimeField(null=True)
     volumes_listed_at = models.DateTimeField(null=True)
     volumes_error = models.TextField(null=True)  # why it was not read, as a sentence

@@ -1,4 +1,4 @@
-"""What people set on backups and disks: which field, from what to what, who and when."""
+"""What people set on backups and volumes: which field, from what to what, who and when."""
 
 from django.db import models
 from django.db.models import Q

@@ -13,8 +13,8 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.order_by("-at", "-id")
 
     def prunable(self, before: datetime) -> "RevisionQuerySet":
-        """Older than `before` and neither the first nor the last of its backup nor a change of
-        status.
+        """Returns those older than `before` that are neither the first nor the last of their backup
+        nor a change of status.
         """
         newer = Revision.objects.filter(backup=OuterRef("backup"), id__gt=OuterRef("id"))
         return self.filter(Exists(newer), at__lt=before, keep=False)

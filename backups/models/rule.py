@@ -1,4 +1,4 @@
-"""Rules of protection set for a tag or for a whole cloud; a disk's own rule is on its row."""
+"""Rules of protection set for a tag or for a whole cloud; a volume's own rule is on its row."""
 
 from django.db import models
 

@@ -32,7 +32,7 @@ class StoredDay(models.Model):
     day = models.IntegerField()
     mb = models.BigIntegerField()
     backups = models.BigIntegerField()
-    gb = models.BigIntegerField()  # of the disks that the backups are of, as a quota counts them
+    gb = models.BigIntegerField()  # of the volumes that the backups are of, as a quota counts them
 
     objects = StoredDayQuerySet.as_manager()
 

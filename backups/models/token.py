@@ -30,5 +30,5 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """256 random bits need no slow hash."""
+    """Returns what is stored of a key: 256 random bits need no slow hash."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A disk: what the cloud's list says of it, what operators set, and the instants at which its
+"""A volume: what the cloud's list says of it, what operators set, and the instants at which its
 protection changes.
 """
 
@@ -65,7 +65,7 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         )
 
     def with_followed(self) -> "VolumeQuerySet":
-        """Annotates `followed`: is every new backup of it found? As set for the disk, else as
+        """Annotates `followed`: is every new backup of it found? As set for the volume, else as
         `vbs_follow` says.
 
         `disks` follows those with a tracked backup; where the cloud lists none at all there is none
@@ -83,11 +83,11 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
 
 
 def _has_others(now: datetime) -> Q:
-    """May there be a good backup beside the known ones, newer than the last good one?
+    """Tells whether there may be a good backup beside the known ones, newer than the last good one.
 
     The list names one that the cloud has not answered for; or one is tracked under another name of
     the same project, which answers; or none is known to be good, and no whole list was looked
-    through since the disk is known.
+    through since the volume is known.
     """
     never_counted = Q(listed_backups__isnull=True)
     none_is_good = Q(last_good_at__isnull=True) & (
@@ -115,7 +115,7 @@ def _has_others(now: datetime) -> Q:
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
     """Returns the keys of stale backups in clouds that answer. They are few, so finding them costs
-    less than looking up the last good one of every disk.
+    less than looking up the last good one of every volume.
     """
     answering = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     old = Q(stale_at__isnull=True) | Q(stale_at__lte=now)
@@ -135,16 +135,17 @@ class Volume(RuleColumns):
     cloud = models.ForeignKey(Cloud, models.PROTECT, db_column="cloud", related_name="volumes")
     volume_id = CodePointText()
     first_seen_at = models.DateTimeField()
-    # as the cloud's list of disks gives them; `size` in GB, of the newest backup where no list says
-    # it
+    # As the cloud's list of volumes gives them; `size` in GB, of the newest backup where no list
+    # says it.
     name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)  # the last whole list that named it
     # The first whole list that did not, while that is not confirmed.
     missing_since = models.DateTimeField(null=True)
-    deleted_at = models.DateTimeField(null=True)  # the same, once it is confirmed: the disk is gone
+    # The same, once it is confirmed: the volume is gone.
+    deleted_at = models.DateTimeField(null=True)
     # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since
-    # the disk is known
+    # the volume is known
     listed_backups = models.PositiveIntegerField(null=True)
     # `created_at` of the newest one that a list has named.
     newest_listed_at = models.DateTimeField(null=True)
@@ -207,7 +208,7 @@ class Volume(RuleColumns):
 
 class VolumeTagQuerySet(models.QuerySet["VolumeTag"]):
     def replace(self, tags_of_volume: Mapping[int, Sequence[str]]) -> None:
-        """Lets each of these disks carry exactly its tags."""
+        """Lets each of these volumes carry exactly its tags."""
         rows: list[VolumeTag] = []
         for pk, names in tags_of_volume.items():
             rows.extend(VolumeTag(volume_id=pk, tag=name) for name in names)
@@ -216,7 +217,7 @@ class VolumeTagQuerySet(models.QuerySet["VolumeTag"]):
 
 
 class VolumeTag(models.Model):
-    """Which tags lie on which disks, for the filter and for rules; the list on the row is what is
+    """Which tags lie on which volumes, for the filter and for rules; the list on the row is what is
     shown.
     """
 

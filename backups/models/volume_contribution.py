@@ -8,8 +8,8 @@ from backups.models.volume import Volume
 
 
 class VolumeContribution(models.Model):
-    """`digest` is of the rest: most disks bring what they brought before, and then nothing else has
-    to be read.
+    """`digest` is of the rest: most volumes bring what they brought before, and then nothing else
+    has to be read.
     """
 
     volume = models.OneToOneField(

@@ -120,7 +120,7 @@ def parse_day(text: str) -> datetime | None:
 
 
 def _parse_instant(text: str) -> datetime:
-    """ISO 8601; without a zone it is UTC."""
+    """Returns the time that ISO 8601 names; without a zone it is UTC."""
     # The `+` of a zone that was not escaped came out of the query as a blank.
     with_plus = re.sub(r" (\d\d:?\d\d)$", r"+\1", text)
     try:

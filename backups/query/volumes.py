@@ -46,8 +46,9 @@ def _with_tags(tags: Sequence[str]) -> Q:
 
 
 def _containing(text: str) -> Q:
-    """Volumes are few, so they are folded here, as Python folds: the databases disagree beyond
-    ASCII.
+    """Returns the condition of volumes that hold a text.
+
+    They are few, so they are folded here, as Python folds: the databases disagree beyond ASCII.
     """
     folded = text.casefold()
     ids = []
