@@ -109,7 +109,7 @@ class Backup(models.Model):
     cloud = models.ForeignKey(
         Cloud, models.PROTECT, db_column="cloud", db_index=False, related_name="backups"
     )
-    # as the API gives them
+    # As the API gives them.
     status = CodePointText(null=True)
     name = CodePointText(null=True)
     size = models.BigIntegerField(null=True)
@@ -126,10 +126,10 @@ class Backup(models.Model):
     has_dependent_backups = models.BooleanField(null=True)
     links = models.JSONField(default=list)
     tenant_id = models.TextField(null=True)
-    # decoded from description
+    # Decoded from description.
     description = models.TextField(null=True)
     inc = models.PositiveSmallIntegerField(null=True)
-    # decoded from service_metadata
+    # Decoded from service_metadata.
     progress = models.PositiveSmallIntegerField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)
     throughput_mb_s = models.FloatField(null=True)
@@ -151,11 +151,11 @@ class Backup(models.Model):
     job_id = models.TextField(null=True)
     unmapped = models.JSONField(null=True)
     decode_problems = models.JSONField(default=list)
-    # derived
+    # Derived.
     kind = models.CharField(max_length=16, default="unknown")
     kind_source = models.CharField(max_length=16, null=True)
     kind_conflict = models.BooleanField(default=False)
-    # tracking
+    # Tracking.
     tracked_at = models.DateTimeField()
     # The use of the add form that this backup came with; null for the API and for followed lists.
     added_batch = models.UUIDField(null=True)
@@ -166,8 +166,8 @@ class Backup(models.Model):
     note = models.TextField(default="", blank=True)
     tags = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1)
-    # of the engine: when the knowledge turns old, when the cloud first and finally denied the
-    # backup, who holds it
+    # Of the engine: when the knowledge turns old, when the cloud first and finally denied the
+    # backup, who holds it.
     refresh_interval = models.PositiveIntegerField(null=True)  # seconds, before jitter
     stale_at = models.DateTimeField(null=True)  # refreshed_at + 2 × refresh_interval
     missed_at = models.DateTimeField(null=True)
@@ -179,8 +179,7 @@ class Backup(models.Model):
     unlisted_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
-    # found by derived.findings
-    # Null where there is nothing to explain.
+    # Written by derived.findings. The cause is null where there is nothing to explain.
     cause = models.ForeignKey(
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
     )
@@ -205,27 +204,27 @@ class Backup(models.Model):
         )
         indexes = (
             models.Index("cloud", "next_refresh_at", "id", name="backup_due"),
-            # in flight and due: a few rows, found without reading through a backlog of settled ones
+            # In flight and due: a few rows, found without reading a backlog of settled ones.
             models.Index(
                 "cloud",
                 "next_refresh_at",
                 name="backup_in_flight",
                 condition=Q(refresh_interval__lte=120),
             ),
-            # asked for singly and due, while a list serves the rest
+            # Asked for singly and due, while a list serves the rest.
             models.Index(
                 "cloud",
                 "next_refresh_at",
                 name="backup_unlisted",
                 condition=Q(unlisted_at__isnull=False),
             ),
-            # each order of the list, both ways: a page begins where the last one ended, whatever
-            # its place
+            # Each order of the list, both ways: a page begins where the last one ended, whatever
+            # its place.
             *(models.Index(F(name).asc(), "id", name=f"backup_{name}_up") for name in ORDERED),
             *(models.Index(F(name).desc(), "id", name=f"backup_{name}_down") for name in ORDERED),
             models.Index("cloud", "volume_id", "created_at", name="backup_disk"),
             models.Index("stuck_at", name="backup_stuck", condition=Q(stuck_at__isnull=False)),
-            # what the home page counts: stale and gone ones are few, so fresh ones are the rest
+            # What the home page counts: stale and gone ones are few, so fresh ones are the rest.
             models.Index("stale_at", "cloud", "gone_at", name="backup_stale"),
             models.Index("id", name="backup_gone", condition=Q(gone_at__isnull=False)),
             models.Index("cloud", name="backup_conflict", condition=Q(kind_conflict=True)),

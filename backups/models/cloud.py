@@ -27,13 +27,13 @@ class Cloud(models.Model):
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
     error = models.JSONField(null=True)  # {class, http_status, code, message, since}
-    # sign-in: a refused one is not repeated for an hour unless the configuration changed; one
-    # process tries at a time
+    # Sign-in: a refused one is not repeated for an hour unless the configuration changed; one
+    # process tries at a time.
     refused_at = models.DateTimeField(null=True)
     refused_fingerprint = models.CharField(max_length=64, null=True)
     signing_in_until = models.DateTimeField(null=True)
-    # pauses: asked for by the cloud, or by the breaker after repeated failures; one probe closes
-    # the breaker
+    # Pauses: asked for by the cloud, or by the breaker after repeated failures; one probe closes
+    # the breaker.
     paused_until = models.DateTimeField(null=True)
     pause_reason = models.CharField(max_length=16, null=True)  # "retry_after" or "breaker"
     # Calls in a row that the cloud is at fault for.
@@ -41,7 +41,7 @@ class Cloud(models.Model):
     # Times in a row that the breaker opened.
     breaker_openings = models.PositiveSmallIntegerField(default=0)
     probe_until = models.DateTimeField(null=True)
-    # lists: what they can do here, and how far they have been read
+    # Lists: what they can do here, and how far they have been read.
     sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
     walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
     # There are volumes whose backups nobody has looked for in such a walk.
@@ -59,18 +59,18 @@ class Cloud(models.Model):
     list_error = models.TextField(null=True)  # why the list cannot be used, as a sentence
     list_checked_at = models.DateTimeField(null=True)
     follow = models.CharField(max_length=8, default="none")  # vbs_follow, as configured now
-    # the list of volumes: optional, a cloud may refuse it
+    # The list of volumes: optional, a cloud may refuse it.
     volumes_due_at = models.DateTimeField(null=True)
     volumes_listed_at = models.DateTimeField(null=True)
     volumes_error = models.TextField(null=True)  # why it was not read, as a sentence
-    # the quota of backups, as the cloud tells it: null is no limit, or not told
+    # The quota of backups, as the cloud tells it: null is no limit, or not told.
     quota_backups = models.BigIntegerField(null=True)
     quota_gb = models.BigIntegerField(null=True)
     # {"backups": 0}: an odd answer that another one has to confirm.
     quota_doubted = models.JSONField(null=True)
     quota_due_at = models.DateTimeField(null=True)
     quota_error = models.TextField(null=True)
-    # use of the budget: calls in the running minute and in the one before
+    # Use of the budget: calls in the running minute and in the one before.
     minute = models.DateTimeField(null=True)
     calls_this_minute = models.PositiveIntegerField(default=0)
     calls_last_minute = models.PositiveIntegerField(default=0)

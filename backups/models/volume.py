@@ -144,14 +144,14 @@ class Volume(RuleColumns):
     missing_since = models.DateTimeField(null=True)
     # The same, once it is confirmed: the volume is gone.
     deleted_at = models.DateTimeField(null=True)
-    # as the cloud's lists of backups name them, tracked or not; null: no whole list was read since
-    # the volume is known
+    # As the cloud's lists of backups name them, tracked or not; null: no whole list was read since
+    # the volume is known.
     listed_backups = models.PositiveIntegerField(null=True)
     # `created_at` of the newest one that a list has named.
     newest_listed_at = models.DateTimeField(null=True)
     # The first such list that named none, while that is not confirmed.
     unlisted_since = models.DateTimeField(null=True)
-    # set by operators; `version` rises with each of them
+    # Set by operators; `version` rises with each of them.
     label = CodePointText(null=True)
     note = models.TextField(default="", blank=True)
     tags = models.JSONField(default=list, blank=True)
@@ -159,8 +159,8 @@ class Volume(RuleColumns):
     exempt_reason = models.TextField(null=True)
     exempt_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
-    # derived from its backups by derived.volumes, when `derive_at` is reached if that is set;
-    # "good" can be restored
+    # Derived from its backups by derived.volumes, when `derive_at` is reached if that is set;
+    # "good" can be restored.
     derive_at = models.DateTimeField(null=True)
     tracked = models.PositiveIntegerField(default=0)
     known_backups = models.PositiveIntegerField(default=0)  # of those, the ones that are not gone
