@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 def fetch(ids: list[str]) -> list[Fetched]:
-    batch = FetchBatch("otc", ends=time.monotonic() + LIMIT_S)
+    batch = FetchBatch("otc", ends_at=time.monotonic() + LIMIT_S)
     return [answer for answers in batch.fetch([uuid.UUID(pk) for pk in ids]) for answer in answers]
 
 
