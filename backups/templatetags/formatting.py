@@ -158,7 +158,7 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
     if not context.get("live", True):
         return mark_safe('id="live"')
     return format_html(
-        'id="live" data-live data-every="{}" data-etag="{}" hx-get="{}" hx-trigger="poll" '
+        'id="live" data-poll data-poll-seconds="{}" data-etag="{}" hx-get="{}" hx-trigger="poll" '
         'hx-select="#live" '
         'hx-select-oob="#attention-n" hx-swap="morph" hx-ext="morph"',
         every,
@@ -268,7 +268,7 @@ def exact(at: datetime, zone: tzinfo) -> str:
 
 
 def _time(context: Context, at: datetime, text: str, form: str) -> SafeString:
-    """`form`: how live.js keeps the text true between two answers. In a row it is no stop of the
+    """`form`: how poll.js keeps the text true between two answers. In a row it is no stop of the
     Tab key.
     """
     return format_html(
@@ -291,3 +291,17 @@ def _now(context: Context) -> datetime:
     """Returns the instant that the view read; a page without one has no times that differ."""
     now: datetime = context["now"] if "now" in context else timezone.now()
     return now
+
+
+@register.simple_tag
+def verdict_counts(counts: Mapping[str, int], written: bool) -> str:
+    """Returns how many pasted entries have each verdict: “3 new, 1 already tracked, 2 twice”."""
+    if counts["new"]:
+        parts = [f"{counts['new']:,} {'added' if written else 'new'}"]
+    else:
+        parts = ["nothing new"]
+    phrases = {"already_tracked": "already tracked", "duplicate": "twice", "invalid": "not an ID"}
+    for verdict, phrase in phrases.items():
+        if counts[verdict]:
+            parts.append(f"{counts[verdict]:,} {phrase}")
+    return ", ".join(parts)

@@ -135,8 +135,8 @@ def _api_filters(query: QueryDict) -> QueryDict | None:
 def _answer(request: HtmxHttpRequest, sentence: str, *, success: bool = True) -> HttpResponse:
     """Redirects to the same list; a script gets the sentence alone and polls again by itself."""
     if request.htmx:
-        response = trigger_client_event(HttpResponse(status=204), "said", {"value": sentence})
-        return trigger_client_event(response, "boost", {}) if success else response
+        response = trigger_client_event(HttpResponse(status=204), "notice", {"value": sentence})
+        return trigger_client_event(response, "poll-fast", {}) if success else response
     level = messages.SUCCESS if success else messages.ERROR
     messages.add_message(request, level, sentence)
     return redirect(saved_views.list_url(request.POST.get("query", "")))
