@@ -41,6 +41,7 @@ lint: dev ## style, types, templates, missing migrations, Django's own checks
 	@$(BIN)/ruff format --check .
 	@$(ALONE) $(BIN)/mypy .
 	@$(BIN)/djlint templates --lint --quiet
+	@python3 .ci/style.py
 	@$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 

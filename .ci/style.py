@@ -22,7 +22,7 @@ def product_files() -> Iterator[Path]:
     yield ROOT / "manage.py"
     for package in ("backups", "vbsdash"):
         for file in sorted((ROOT / package).rglob("*.py")):
-            if not {"tests", "migrations"} & set(file.parts):
+            if not {"tests", "migrations"} & set(file.relative_to(ROOT).parts):
                 yield file
 
 

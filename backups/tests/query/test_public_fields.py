@@ -17,7 +17,7 @@ from backups.query.public_fields import (
 )
 from backups.query.volumes import VOLUMES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Adds a column to both models as the first thing after they are loaded, then shows all that is
 # derived from the lists: the description of the API has every field, filter and order of it.
 WITH_A_NEW_COLUMN = """
