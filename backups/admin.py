@@ -14,6 +14,10 @@ class BackupAdmin(admin.ModelAdmin[Backup]):
     def has_add_permission(self, request: object) -> bool:
         return False
 
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """Nobody saves: the whole row of before would overwrite what workers store meanwhile."""
+        return False
+
     def has_delete_permission(self, request: object, obj: object = None) -> bool:
         """The pages untrack: they judge the disks of what is gone anew."""
         return False
@@ -25,6 +29,10 @@ class CloudAdmin(admin.ModelAdmin[Cloud]):
     readonly_fields = tuple(f.name for f in Cloud._meta.concrete_fields)
 
     def has_add_permission(self, request: object) -> bool:
+        return False
+
+    def has_change_permission(self, request: object, obj: object = None) -> bool:
+        """Nobody saves: the whole row of before would overwrite what workers store meanwhile."""
         return False
 
 

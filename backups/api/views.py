@@ -16,7 +16,14 @@ from backups.api.base import Call
 from backups.api.errors import Unprocessed
 from backups.api.serializers import Serializer, StrictSerializer, validated
 from backups.api.strict_fields import StrictBooleanField, StrictTextField
-from backups.edits.saved_views import MAX_NAME, MAX_QUERY, MOST, lasting_query, set_default
+from backups.edits.saved_views import (
+    MAX_NAME,
+    MAX_QUERY,
+    MOST,
+    lasting_query,
+    remove_view,
+    set_default,
+)
 from backups.models import SavedView
 from backups.query.backups import BACKUPS
 from backups.query.list_query import InvalidQuery, parse
@@ -76,7 +83,7 @@ class OneView(Call):
     def delete(self, request: Request, name: str) -> Response:
         """Remove a view; no backup is touched."""
         query_params.allow_only(request)
-        if not _own_views(request).filter(name=name).delete()[0]:
+        if not remove_view(cast(User, request.user), name):
             raise NotFound(f"You have no view called {name[:MAX_NAME]}.")
         return Response(status=204)
 

@@ -15,6 +15,7 @@ from backups.clouds.call_meter import Meter
 from backups.clouds.registry import UnknownCloud
 from backups.clouds.sign_in import note_refusal
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
@@ -87,6 +88,7 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
         note_refusal(config, test.refusal, now)  # Begins the pause after a refused sign-in again.
     elif test.steps["path"].outcome == "ok":
         Cloud.objects.filter(pk=config.name).update(refused_at=None)
+        data_changed()
     steps = tuple(test.steps[step] for step in STEPS)
     failed = [step.step for step in steps if step.outcome == "failed"]
     return ConnectionTest(name, now, not failed, failed[0] if failed else None, steps)

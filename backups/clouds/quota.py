@@ -11,6 +11,7 @@ from django.db.models import Q
 from backups.clouds import registry
 from backups.clouds.permission import may_ask
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 from backups.shared import clock
 from backups.vbs import quota
 from backups.vbs.cloud_config import CloudConfig
@@ -66,6 +67,7 @@ def read(name: str, now: datetime) -> int:
             sentence = f"{sentence} {BY_HAND}"
             due_at = now + READ_EVERY
         rows.update(quota_error=sentence, quota_due_at=due_at)
+        data_changed()
         return 0
     store(rows.get(), limits, now)
     return 1
@@ -100,6 +102,7 @@ def store(cloud: Cloud, limits: Mapping[Resource, int | None], now: datetime) ->
     if cloud.quota_error is not None:
         cloud.quota_due_at = now + READ_AGAIN_AFTER_FAILURE
     cloud.save(update_fields=[*_COLUMNS.values(), "quota_doubted", "quota_error", "quota_due_at"])
+    data_changed()
 
 
 def _is_odd(cloud: Cloud, resource: Resource, limit: int | None) -> bool:

@@ -12,6 +12,7 @@ from backups.clouds import circuit_breaker, same_project, sign_in
 from backups.clouds.call_meter import Meter
 from backups.clouds.sign_in import fingerprint
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 from backups.shared import clock
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
@@ -99,6 +100,7 @@ def ensure_rows() -> None:
         Cloud.objects.bulk_create(
             changed, update_conflicts=True, unique_fields=["name"], update_fields=["follow"]
         )
+        data_changed()
 
 
 def is_sign_in_paused(cloud: Cloud, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 
 from backups.clouds.stored_error import described
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 from backups.shared import clock
 from backups.shared.locks import lock_clouds
 from backups.vbs.cloud_config import CloudConfig
@@ -49,6 +50,7 @@ def try_again(names: list[str]) -> None:
         Cloud.objects.filter(pk__in=names, pause_reason="breaker").update(
             paused_until=None, probe_until=None
         )
+        data_changed()
 
 
 @contextmanager
@@ -63,7 +65,9 @@ def turn(config: CloudConfig) -> Iterator[None]:
         note_refusal(config, e, clock.now())
         raise e
     else:
-        Cloud.objects.filter(pk=config.name, refused_at__isnull=False).update(refused_at=None)
+        refused = Cloud.objects.filter(pk=config.name, refused_at__isnull=False)
+        if refused.update(refused_at=None):
+            data_changed()
     finally:
         # Its end is what tells this turn from a later one.
         own_turn = Cloud.objects.filter(pk=config.name, signing_in_until=turn_end)
@@ -81,6 +85,7 @@ def note_refusal(config: CloudConfig, error: SignInRefused, now: datetime) -> No
         refused_fingerprint=fingerprint(config),
         error=described(error, now, before=stored_error),
     )
+    data_changed()
 
 
 def _wait_for_turn(config: CloudConfig) -> datetime:
@@ -89,7 +94,10 @@ def _wait_for_turn(config: CloudConfig) -> datetime:
     rows = Cloud.objects.filter(pk=config.name)
     while True:
         now = clock.now()
-        cloud = rows.first() or Cloud.objects.create(name=config.name)
+        cloud = rows.first()
+        if cloud is None:
+            cloud = Cloud.objects.create(name=config.name)
+            data_changed()
         if is_paused(cloud, config, now):
             stored_error = cloud.error or {}
             message = stored_error.get("message") or "Sign-in refused."

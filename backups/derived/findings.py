@@ -14,6 +14,7 @@ from backups.analysis import causes, running
 from backups.analysis.facts import outcome
 from backups.analysis.running import RunningBackup
 from backups.models import Backup, Cause
+from backups.models.data_version import data_changed
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
@@ -66,6 +67,8 @@ def note(ids: Iterable[uuid.UUID], now: datetime) -> int:
         rows = list(Backup.objects.filter(pk__in=batch).order_by("pk").values(*_COLUMNS))
         changed += _write_running(rows, now)
         changed += _write_findings(rows)
+    if changed:
+        data_changed()
     return changed
 
 

@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 from backups.derived.queue import mark
 from backups.derived.volumes import forget_backups
 from backups.models import Backup, Cloud, Volume
+from backups.models.data_version import data_changed
 from backups.shared.batches import in_batches
 from backups.vbs.kind import vote
 
@@ -35,6 +36,7 @@ def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list
     arrived = {(cloud, volume_id) for _, volume_id in volumes}
     for name, volume_ids in by_cloud(volumes | arrived).items():
         mark(name, volume_ids, now)
+    data_changed()
     return by_cloud(volumes)
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from backups.models import Backup, Body
+from backups.models.data_version import data_changed
 from backups.shared.locks import lock_cloud
 from backups.vbs import payload
 from backups.vbs.kind import Votes, vote
@@ -30,6 +31,7 @@ def redecode(cloud_name: str) -> int:
         cloud.type_votes_0 = votes.zero
         cloud.type_votes_1 = votes.one
         cloud.save(update_fields=["type_votes_0", "type_votes_1"])
+        data_changed()
     return changed
 
 

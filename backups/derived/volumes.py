@@ -20,6 +20,7 @@ from backups.analysis.facts import SKEW, Fact
 from backups.analysis.rules import InForce, Rule
 from backups.derived import daily_totals
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
+from backups.models.data_version import data_changed
 from backups.shared import bulk
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
@@ -107,6 +108,7 @@ def note_listing(cloud: str, listed: Mapping[str, Listed], now: datetime) -> Non
             if after != before:
                 changed.append([row.pk, *after])
         bulk.update(Volume, LISTING_COLUMNS, changed)
+        data_changed()
 
 
 def _note_listing(row: Volume, listed: Listed, now: datetime) -> None:
@@ -134,6 +136,7 @@ def note_newest(cloud: str, listed: Mapping[str, Listed]) -> None:
             if newest_at is not None and (before is None or before < newest_at):
                 newer.append([row.pk, newest_at])
         bulk.update(Volume, ["newest_listed_at"], newer)
+        data_changed()
 
 
 def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None:
@@ -149,6 +152,7 @@ def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None
                 pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True
             )
             unknown.filter(edits__isnull=True).delete()
+            data_changed()
 
 
 def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
@@ -168,6 +172,7 @@ def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
     Volume.objects.bulk_create(rows, ignore_conflicts=True)
     if rows:
         _request_volume_list(cloud)
+        data_changed()
 
 
 def _request_volume_list(cloud: str) -> None:
@@ -239,6 +244,7 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
             entries.append(entry)
         bulk.update(Volume, DERIVED_COLUMNS, written)
         daily_totals.record(cloud, entries, now)
+        data_changed()
     if are_backups_uncounted:
         request_sweep(cloud, now)
     return changed

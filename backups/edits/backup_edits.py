@@ -10,6 +10,7 @@ from django.db import transaction
 
 from backups.edits.common import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
 from backups.models import Backup, BackupTag, Edit
+from backups.models.data_version import data_changed
 from backups.shared.batches import in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
@@ -107,4 +108,5 @@ def _write(wanted: Mapping[Backup, BackupFields], actor: Actor) -> int:
     Backup.objects.bulk_update(changed, ["note", "tags", "version"], batch_size=100)
     BackupTag.objects.replace(retagged)
     Edit.objects.bulk_create(edits, batch_size=100)
+    data_changed()
     return len(changed)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from backups.clouds import registry
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 
 MOST_TAGS = 50
 LONGEST_TAG = 64  # characters
@@ -67,6 +68,8 @@ def clean_tags(tags: Sequence[str]) -> list[str]:
 def ensure_cloud(name: str) -> None:
     """Makes the row of a configured cloud. Raises BadValue for one that nobody knows."""
     if name in registry.configured():
-        Cloud.objects.get_or_create(name=name)
+        _, is_new = Cloud.objects.get_or_create(name=name)
+        if is_new:
+            data_changed()
     elif not Cloud.objects.filter(name=name).exists():
         raise BadValue("cloud", f"“{name[:80]}” is no cloud that is known here.")

@@ -20,6 +20,7 @@ from backups.edits.common import (
 )
 from backups.edits.volume_edits import rule_columns
 from backups.models import CloudRule, TagRule, Volume
+from backups.models.data_version import data_changed
 from backups.models.rule import SharedRule
 
 
@@ -100,3 +101,4 @@ def _set(
         raise Conflict(current_version, row.set_by)
     if current != rule:
         rows.update(**rule_columns(rule), **set_now, version=row.version + 1)
+    data_changed()

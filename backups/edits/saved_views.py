@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
 from backups.models import SavedView
+from backups.models.data_version import data_changed
 
 MOST = 50  # views of one account: more is no help to anybody
 MAX_NAME = 60  # characters
@@ -31,6 +32,7 @@ def set_default(view: SavedView) -> None:
         with transaction.atomic():
             SavedView.objects.filter(user_id=view.user_id, is_default=True).update(is_default=False)
             SavedView.objects.filter(pk=view.pk).update(is_default=True)
+            data_changed()
     except IntegrityError:
         return
 
@@ -45,8 +47,17 @@ def save_view(user: User, name: str, query: str) -> SavedView:
     if views.count() >= MOST and not views.filter(name=name).exists():
         raise TooManyViews
     view, _ = SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
+    data_changed()
     return view
+
+
+def remove_view(user: User, name: str) -> bool:
+    """Deletes a view; returns whether there was one of that name."""
+    deleted, _ = SavedView.objects.filter(user=user, name=name).delete()
+    data_changed()
+    return deleted > 0
 
 
 def clear_default(user: User) -> None:
     SavedView.objects.filter(user=user, is_default=True).update(is_default=False)
+    data_changed()

@@ -18,6 +18,7 @@ from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
 from backups.edits.pasted_ids import Line, read_ids
 from backups.models import Backup, Cloud, SearchText
+from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
@@ -103,6 +104,7 @@ def add_lines(
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
+        data_changed()
     forget(left_volumes, now)
     result = Added([], [], invalid)
     newly_tracked = {*new, *moved}
@@ -143,6 +145,7 @@ def untrack(ids: Sequence[str]) -> int:
         for batch in in_batches(ids):
             _, deleted_by_model = Backup.objects.filter(pk__in=batch).delete()
             deleted += deleted_by_model.get("backups.Backup", 0)
+        data_changed()
     forget(volumes, now)
     return deleted
 
@@ -160,6 +163,7 @@ def refresh_now(ids: Sequence[str], now: datetime) -> int:
         lock_clouds(clouds)
         for batch in in_batches(ids):
             due += Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+        data_changed()
     return due
 
 

@@ -20,6 +20,7 @@ from backups.edits.common import (
     ensure_cloud,
 )
 from backups.models import Edit, Volume, VolumeTag
+from backups.models.data_version import data_changed
 from backups.models.rule import RuleColumns
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
@@ -152,6 +153,7 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
             Edit.objects.create(
                 volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id
             )
+            data_changed()
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
     if is_new:
@@ -240,6 +242,7 @@ def _change(
         )
     Edit.objects.bulk_create(edits, batch_size=100)
     VolumeTag.objects.replace(retagged)
+    data_changed()
     return changed_ids
 
 

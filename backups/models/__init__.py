@@ -6,6 +6,7 @@ from backups.models.budget_window import BudgetWindow
 from backups.models.cause import Cause
 from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
+from backups.models.data_version import DataVersion
 from backups.models.edit import Edit
 from backups.models.heartbeat import Heartbeat
 from backups.models.outcome_bucket import OutcomeBucket
@@ -15,7 +16,6 @@ from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.saved_view import SavedView
 from backups.models.search import SearchText
-from backups.models.stamp import Stamp
 from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
@@ -32,6 +32,7 @@ __all__ = [
     "Cloud",
     "CloudCalls",
     "CloudRule",
+    "DataVersion",
     "Edit",
     "Heartbeat",
     "OutcomeBucket",
@@ -40,7 +41,6 @@ __all__ = [
     "Revision",
     "SavedView",
     "SearchText",
-    "Stamp",
     "StoredDay",
     "TagRule",
     "Volume",

@@ -20,6 +20,7 @@ from backups.clouds import cloud_health, registry
 from backups.clouds.cloud_health import CallResult
 from backups.derived import findings, queue
 from backups.models import Backup, Body, Cloud, Revision, SearchText
+from backups.models.data_version import data_changed
 from backups.models.search import SEARCHED, folded
 from backups.refresh import plan, type_interpretation
 from backups.refresh.claims import Claim, release
@@ -96,6 +97,7 @@ def apply(
         )
         findings.note(batch.backups_to_analyse, now)
         queue.mark(cloud_name, batch.volumes_to_derive, now)
+        data_changed()
     if fetched:
         type_interpretation.ensure(cloud_name, now)
     if not more_follows:

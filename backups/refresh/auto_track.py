@@ -13,6 +13,7 @@ from django.db import transaction
 from backups.clouds import registry
 from backups.derived import moves
 from backups.models import Backup, SearchText, Volume
+from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 from backups.vbs import fields
@@ -86,6 +87,7 @@ def track(
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
     SearchText.objects.put({"id": pk} for pk in new)
+    data_changed()
     return [*new, *moved]
 
 

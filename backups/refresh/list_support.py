@@ -9,6 +9,7 @@ from typing import Any
 
 from backups.clouds import registry
 from backups.models import Cloud
+from backups.models.data_version import data_changed
 from backups.refresh import claims
 from backups.refresh.apply import apply
 from backups.refresh.fetch import get_single
@@ -43,11 +44,13 @@ def is_to_be_checked(cloud: Cloud, now: datetime) -> bool:
 def note_failure(name: str, sentence: str, now: datetime) -> None:
     """Stores why lists are of no use now; single GETs do the work for a while."""
     Cloud.objects.filter(pk=name).update(list_error=sentence, list_checked_at=now)
+    data_changed()
 
 
 def note_lacks(name: str, lacks: list[str] | None, now: datetime) -> None:
     """Stores which keys the entries of the list lack; None after a list without entries."""
     Cloud.objects.filter(pk=name).update(list_lacks=lacks, list_error=None, list_checked_at=now)
+    data_changed()
 
 
 def compare(name: str, entries: Mapping[uuid.UUID, Mapping[str, Any]]) -> list[str] | None:

@@ -19,6 +19,7 @@ from backups.clouds.cloud_health import CallResult
 from backups.clouds.permission import may_ask
 from backups.derived import queue, volumes
 from backups.models import Backup, Cloud
+from backups.models.data_version import data_changed
 from backups.refresh import auto_track, list_support
 from backups.refresh.apply import apply
 from backups.refresh.claims import claim_of_cloud
@@ -239,6 +240,7 @@ class _Sweep:
             lock_cloud(self._name)
             for batch in in_batches(ids):
                 Backup.objects.filter(pk__in=batch).update(unlisted_at=at)
+            data_changed()
 
     def _is_end_known(self, page: Sequence[Any]) -> bool:
         """Was the last entry of a page there when the newest were read the last time?"""
@@ -275,6 +277,7 @@ class _Sweep:
         if is_confirmed or not list_support.lacks_many(before - pages.listed, of=before):
             if self._cloud.shrunk_since is not None:
                 cloud.update(shrunk_since=None, shrunk_to=None, list_error=None)
+                data_changed()
             return False
         cloud.update(shrunk_since=shrunk_since, shrunk_to=pages.listed, walked_at=None)
         list_support.note_failure(
@@ -304,6 +307,7 @@ class _Sweep:
         else:
             volumes.note_newest(self._name, by_volume)
         Cloud.objects.filter(pk=self._name).update(**values)
+        data_changed()
         if self._whole and self._is_trusted:
             self._mark_missing_unlisted()
 
@@ -319,6 +323,7 @@ class _Sweep:
         with transaction.atomic():
             lock_cloud(self._name)
             missing.update(unlisted_at=self._started_at)
+            data_changed()
 
 
 def _backup_id(entry: object) -> str | None:

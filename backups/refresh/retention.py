@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 
 from backups.models import Backup, Cause, Revision
+from backups.models.data_version import data_changed
 
 KEPT = timedelta(days=90)
 ROWS_PER_DELETE = 5_000  # so that no lock is held for long
@@ -19,6 +20,7 @@ def prune(now: datetime, *, keep: timedelta = KEPT) -> int:
     prunable = Revision.objects.prunable(now - keep).order_by("at").values_list("pk", flat=True)
     while ids := list(prunable[:ROWS_PER_DELETE]):
         deleted += Revision.objects.filter(pk__in=ids).delete()[0]
+        data_changed()
     return deleted
 
 
@@ -28,4 +30,6 @@ def forget_causes() -> int:
     A batch that needs one at that very moment fails and is tried again.
     """
     in_use = Backup.objects.filter(cause=OuterRef("pk")).order_by()
-    return Cause.objects.filter(~Exists(in_use)).delete()[0]
+    deleted, _ = Cause.objects.filter(~Exists(in_use)).delete()
+    data_changed()
+    return deleted

@@ -13,6 +13,7 @@ from django.db import transaction
 from backups.clouds import registry
 from backups.derived import queue
 from backups.models import Backup, Cloud, Volume
+from backups.models.data_version import data_changed
 from backups.shared.locks import lock_cloud
 from backups.vbs.kind import judge
 
@@ -84,4 +85,5 @@ def _judge(cloud: Cloud) -> int:
         changed += alike.exclude(**columns).update(**columns)
     cloud.type_interpretation = type_interpretation
     cloud.save(update_fields=["type_interpretation"])
+    data_changed()
     return changed

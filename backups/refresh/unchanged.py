@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from backups.models import Backup
+from backups.models.data_version import data_changed
 from backups.refresh.plan import LARGEST_COUNT
 from backups.refresh.schedule import (
     JITTER_STEPS,
@@ -122,7 +123,9 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetim
         lock_cloud(cloud)
         with connection.cursor() as cursor:
             cursor.execute(update, parameters)
-            return {id_by_key[key] for (key,) in cursor.fetchall()}
+            unchanged = {id_by_key[key] for (key,) in cursor.fetchall()}
+        data_changed()
+    return unchanged
 
 
 def _next_refreshes(interval: timedelta, now: datetime) -> list[str]:

@@ -24,6 +24,7 @@ from backups.clouds.permission import may_ask
 from backups.derived import queue
 from backups.derived.volumes import CONFIRMED_AFTER, request_sweep
 from backups.models import Cloud, Volume
+from backups.models.data_version import data_changed
 from backups.refresh import list_support
 from backups.refresh.list_support import LIST_BUDGET_WAIT_S
 from backups.shared import clock
@@ -146,6 +147,7 @@ def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> A
         _update_existing(rows, listed_by_id, now)
         if new:
             request_sweep(cloud, now)
+        data_changed()
     queue.derive_due(cloud, now)
     known = 0
     absent: list[str] = []
@@ -187,6 +189,7 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
         for batch in in_batches(newly_missing):
             Volume.objects.filter(pk__in=batch).update(missing_since=now)
         _mark_deleted(deleted, now)
+        data_changed()
     queue.derive_due(cloud, now)
 
 
@@ -299,6 +302,7 @@ def _note_list(
         cloud.update(volumes_listed_at=now, volumes_error=None, volumes_due_at=now + RETRY_AFTER)
     else:
         cloud.update(volumes_listed_at=now, volumes_error=None)
+    data_changed()
 
 
 def _note_error(cloud: str, sentence: str, retry_at: datetime | None = None) -> None:
@@ -308,3 +312,4 @@ def _note_error(cloud: str, sentence: str, retry_at: datetime | None = None) -> 
         rows.update(volumes_error=sentence)
     else:
         rows.update(volumes_error=sentence, volumes_due_at=retry_at)
+    data_changed()

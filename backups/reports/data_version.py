@@ -1,5 +1,5 @@
-"""What an answer may depend on, as a short text: it changes with any write, and when time alone
-changes a state.
+"""What an answer may depend on, as a short text: it changes with `data_changed()`, and when time
+alone changes a state.
 
 States that time changes are never stored, the instants are: the last one that has passed stands for
 all of them.
@@ -12,7 +12,7 @@ from operator import attrgetter
 from django.db.models import F, Subquery, Sum
 
 from backups.clouds.registry import configured
-from backups.models import Backup, Cloud, Stamp, Volume
+from backups.models import Backup, Cloud, DataVersion, Volume
 from backups.models.backup import BackupQuerySet
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 
@@ -21,21 +21,21 @@ _COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
 
 def data_version(now: datetime) -> str:
     """Two queries, whatever the number of rows."""
-    seed = repr((_stamp_and_instants(now), _clouds(now), _settings()))
+    seed = repr((_count_and_instants(now), _clouds(now), _settings()))
     return hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
 
 
-def _stamp_and_instants(now: datetime) -> tuple[object, ...] | None:
-    """Returns the number of all writes, and of each instant that changes a state the last one that
-    has passed.
+def _count_and_instants(now: datetime) -> tuple[object, ...] | None:
+    """Returns the count of changes, and of each instant that changes a state the last one that has
+    passed.
     """
-    one_group = Stamp.objects.order_by().values(group=F("shard") * 0)
-    writes = one_group.annotate(total=Sum("n")).values("total")
+    one_group = DataVersion.objects.order_by().values(group=F("shard") * 0)
+    changes = one_group.annotate(total=Sum("n")).values("total")
     return (
-        Stamp.objects.filter(shard=0)
+        DataVersion.objects.filter(shard=0)
         .order_by("shard")
         .values_list(
-            Subquery(writes),
+            Subquery(changes),
             _last_passed(Backup.objects.all(), "stale_at", now),
             _last_passed(Backup.objects.all(), "stuck_at", now),
             _last_passed(Volume.objects.all(), "late_at", now),

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from backups.models import Backup, Cloud
+from backups.models.data_version import data_changed
 from backups.shared.locks import lock_cloud
 
 logger = logging.getLogger(__name__)
@@ -98,4 +99,5 @@ def forget_the_future(at: datetime) -> None:
             for column in CLOUD_TIME_COLUMNS:
                 clouds = Cloud.objects.filter(pk=name, **{f"{column}__gt": future})
                 clouds.update(**{column: at})
+            data_changed()
         logger.warning("%s: the clock was set back; %d backups are asked about again", name, count)

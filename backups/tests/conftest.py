@@ -7,8 +7,10 @@ import time_machine
 from django.core.cache import cache
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
+from django.db.backends.signals import connection_created
 from pytest_django import DjangoDbBlocker
 
+from backups.tests.data_version_spy import DataVersionSpy
 from backups.tests.dealing import deal
 from backups.tests.run_settings import START
 from backups.tests.sample_bodies import sample_bodies
@@ -16,6 +18,8 @@ from backups.tests.screen import chromium, context, watched
 
 __all__ = ["chromium", "context", "watched"]  # one browser serves all tests of a worker
 
+spy = DataVersionSpy()
+connection_created.connect(spy.watch)
 # Without it a live server's answer on a kept connection waits 40 ms for the acknowledgement of its
 # head.
 WSGIRequestHandler.disable_nagle_algorithm = True
@@ -74,6 +78,14 @@ def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | N
 def nothing_remembered(clock: time_machine.Traveller | None) -> None:
     """What a process remembers for some seconds is of its own test."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def data_version_spy() -> Iterator[None]:
+    """Fails a test in which the product wrote what is shown without `data_changed()` after it."""
+    spy.missing.clear()
+    yield
+    assert spy.missing == []
 
 
 @pytest.fixture(params=list(sample_bodies()), ids=lambda named: named[0])

@@ -16,6 +16,7 @@ from backups.edits.saved_views import (
     TooManyViews,
     clear_default,
     lasting_query,
+    remove_view,
     save_view,
     set_default,
 )
@@ -69,7 +70,7 @@ def no_default(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     view = get_object_or_404(SavedView, pk=view_id, user=owner(request))
-    view.delete()
+    remove_view(view.user, view.name)
     messages.success(request, f"The view “{view.name}” is removed; no backup is touched.")
     return _back(request)
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from backups.derived import findings, volumes
 from backups.models import Backup, Cloud, Volume
+from backups.models.data_version import data_changed
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -182,6 +183,7 @@ def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None
         assert web.get(address, headers=poll).status_code == 304
     assert len(asked) <= 6
     Backup.objects.update(status="error")
+    data_changed()
     assert web.get(address, headers=poll).status_code == 200
 
 
