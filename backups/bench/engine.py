@@ -74,7 +74,7 @@ def run(report: Report) -> None:
             many.unchanged,
             "µs",
             reference=many.page,
-            most=5,
+            most=8,
         )
         report.row(
             "sweep, changed / bare list-page loop", many.changed, "µs", reference=many.page, most=20
