@@ -12,7 +12,7 @@ from vbsdash.gc_freeze import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
-app = Celery("vbsdash", task_cls="vbsdash.messages:SharedTask")
+app = Celery("vbsdash", task_cls="vbsdash.celery_expiry:SharedClockTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

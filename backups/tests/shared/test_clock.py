@@ -17,7 +17,7 @@ from backups.models import Backup, Cloud
 from backups.shared import clock
 from backups.tasks import alive
 from vbsdash.celery import app as celery_app
-from vbsdash.messages import SharedRequest
+from vbsdash.celery_expiry import SharedClockRequest
 
 pytestmark = pytest.mark.django_db
 TEN_MINUTES = timedelta(minutes=10)
@@ -85,7 +85,7 @@ def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
         content_type="application/json",
         content_encoding="utf-8",
     )
-    request = SharedRequest(message, app=celery_app, task=alive, decoded=False)
+    request = SharedClockRequest(message, app=celery_app, task=alive, decoded=False)
     assert [request.maybe_expire() for _ in range(3)] == [
         expired
     ] * 3  # Celery asks when it comes, and when it is run
