@@ -13,12 +13,12 @@ CHANGES_SHOWN = 50  # on a page; the JSON API gives them all
 
 @dataclass(frozen=True)
 class Change:
-    """`words`: `{word, before, after}`. `first`: the first answer, told as a change from
+    """`fields`: `{word, before, after}`. `first`: the first answer, shown as a change from
     nothing.
     """
 
     at: datetime
-    words: Sequence[dict[str, object]]
+    fields: Sequence[dict[str, object]]
     first: bool
 
 

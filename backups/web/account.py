@@ -16,9 +16,9 @@ from backups.edits import preferences, tokens
 from backups.edits.tokens import BadToken, Created
 from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of
-from backups.web import status, zone
+from backups.web import status
 from backups.web.page_form import PageForm, choices
-from backups.web.zone import owner
+from backups.web.time_zone import owner, reader, zone_named
 
 
 class AppearanceForm(PageForm):
@@ -27,7 +27,7 @@ class AppearanceForm(PageForm):
 
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"])
-        if name and zone.zone_named(name) is None:
+        if name and zone_named(name) is None:
             raise forms.ValidationError(
                 f"“{name}” is no time zone. Write one like Europe/Berlin, or nothing."
             )
@@ -59,7 +59,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def set_appearance(request: HttpRequest) -> HttpResponse:
     form = AppearanceForm(request.POST)
     if not form.is_valid():
-        return _page(request, look_form=form)
+        return _page(request, appearance_form=form)
     preferences.set_theme_and_zone(owner(request), **form.cleaned_data)
     messages.success(request, "Theme and time zone are kept on your account.")
     return redirect("account")
@@ -100,24 +100,24 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
 def _page(
     request: HttpRequest,
     *,
-    look_form: AppearanceForm | None = None,
+    appearance_form: AppearanceForm | None = None,
     token_form: TokenForm | None = None,
     created: Created | None = None,
 ) -> HttpResponse:
     now = timezone.now()
-    reader = zone.reader(request)
-    is_refused = look_form is not None or token_form is not None
-    if look_form is None:
-        own_zone = str(reader.zone) if reader.source == "account" else ""
-        look_form = AppearanceForm({"theme": reader.theme, "time_zone": own_zone})
+    current = reader(request)
+    is_refused = appearance_form is not None or token_form is not None
+    if appearance_form is None:
+        own_zone = str(current.zone) if current.source == "account" else ""
+        appearance_form = AppearanceForm({"theme": current.theme, "time_zone": own_zone})
     if token_form is None:
         token_form = TokenForm(initial={"read_only": True})
     own_tokens = tokens.tokens_of(owner(request), now)
     page = {
         "now": now,
-        "look_form": look_form,
+        "appearance_form": appearance_form,
         "token_form": token_form,
-        "made": created,
+        "created": created,
         "themes": THEMES,
         "zones": sorted(available_timezones()),
         "tokens": [(token, status.TOKENS[token.state]) for token in own_tokens],

@@ -27,7 +27,7 @@ from backups.web.columns import COLUMNS, chosen_columns
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_cursor import page_cursor
-from backups.web.zone import owner
+from backups.web.time_zone import owner
 
 PAGE_SIZE = 50
 # Keys of the address that filter nothing.
@@ -106,7 +106,7 @@ def _live_region(
         "filters": selection,
         "page": page,
         "columns": columns,
-        "order_words": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
+        "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
         "heads": list_toolbar.heads(request.GET, selection, columns),
         "span": len(columns.columns) + 4,
         "volume_names": volume_names((row["cloud"], row["volume_id"]) for row in page.rows),

@@ -130,7 +130,7 @@ def cloud_list(request: HtmxHttpRequest) -> HttpResponse:
         "etag": live.etag,
         "clouds": cards,
         "silent": answers.silent,
-        "asked": answers.configured,
+        "configured_clouds": answers.configured,
         "answering": answers.answering,
         "mark": mark,
     }

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from backups.reports.summary import summary
-from backups.web.zone import reader
+from backups.web.time_zone import reader
 
 LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
 ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigation

@@ -22,7 +22,7 @@ from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
-from backups.web.zone import zone
+from backups.web.time_zone import zone
 
 STILL_HAPPENS = timedelta(hours=24)  # a cause seen within so long still happens
 EXAMPLES_SHOWN = 2

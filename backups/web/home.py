@@ -23,8 +23,8 @@ from backups.web.context import note_attention
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.status import Badge
+from backups.web.time_zone import zone
 from backups.web.volume_address import volume_url
-from backups.web.zone import zone
 
 RUNNING_SHOWN = 20
 ATTENTION_SHOWN = 30
@@ -78,14 +78,14 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "stale": by_tracking_state.get("stale", 0),
         "pending": by_tracking_state.get("pending", 0),
         "newest": max(answered_at, default=None),
-        "todo": attention[:ATTENTION_SHOWN],
-        "todo_n": len(attention),
+        "attention_rows": attention[:ATTENTION_SHOWN],
+        "attention_total": len(attention),
         "attention_n": note_attention(len(attention)),
         "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
         "running_query": _query(status=list(IN_FLIGHT), tracking_state="fresh"),
         "tiles": _tiles(numbers),
         "clouds": clouds,
-        "asked": answers.configured,
+        "configured_clouds": answers.configured,
         "answering": answers.answering,
         "silent": answers.silent,
         "mark": _mark(attention, numbers),

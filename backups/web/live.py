@@ -6,7 +6,7 @@ from django.http import HttpResponse
 
 from backups.reports.conditional import etag, unchanged
 from backups.web.htmx import HtmxHttpRequest
-from backups.web.zone import zone
+from backups.web.time_zone import zone
 
 # How often a page asks: with something in flight or without an answer yet, and else.
 POLL_MOVING_S = 3

@@ -18,8 +18,8 @@ from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
 from backups.reports.clouds import cloud_names
 from backups.web.page_form import PageForm, choices
+from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeForm, hours_text
-from backups.web.zone import zone
 
 SET_RULE: dict[str, Callable[..., None]] = {
     "tag": protection_rules.set_tag_rule,

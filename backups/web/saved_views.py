@@ -21,7 +21,7 @@ from backups.edits.saved_views import (
     set_default,
 )
 from backups.models import SavedView
-from backups.web.zone import owner
+from backups.web.time_zone import owner
 
 
 def list_url(query: str) -> str:

@@ -22,9 +22,9 @@ from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
+from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
 from backups.web.volume_row import advice, sentence, volume_row
-from backups.web.zone import zone
 
 NEWEST_SHOWN = 5
 CHAINS_SHOWN = 12

@@ -36,9 +36,9 @@ from backups.web import status
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.page_cursor import page_cursor
+from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeChange, VolumeForm
 from backups.web.volume_row import volume_row
-from backups.web.zone import zone
 
 PAGE_SIZE = 25
 # Keys of the address that filter nothing.
@@ -61,7 +61,7 @@ def growing(request: HttpRequest) -> HttpResponse:
     growth_of_all = growth.of_clouds(now)
     page = {
         "now": now,
-        "found": fastest(now),
+        "fastest_chains": fastest(now),
         "growth": growth_of_all,
         "stored": [(point.day, point.mb) for point in growth_of_all.points],
     }
