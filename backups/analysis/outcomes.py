@@ -17,7 +17,7 @@ from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
 
 QUARTER_S = 900
-KEPT = timedelta(days=32)  # the 30 days of any zone, and a margin
+KEEP_FOR = timedelta(days=32)  # the 30 days of any zone, and a margin
 
 
 class Slot(NamedTuple):
@@ -64,11 +64,11 @@ def count_outcomes(
     first seen.
 
     What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes
-    after `now` is foretold as far as KEPT: when its grace passes and no backup came, it counts, and
-    nothing has to be written then.
+    after `now` is foretold as far as KEEP_FOR: when its grace passes and no backup came, it counts,
+    and nothing has to be written then.
     """
     counts: dict[Slot, OutcomeCounts] = {}
-    begin = now - KEPT
+    begin = now - KEEP_FOR
     for fact in facts:
         if fact.outcome is None:
             continue
@@ -78,7 +78,7 @@ def count_outcomes(
         slot = Slot(quarter_hour(made_at), counts_from=quarter_hour(made_at))
         _add(counts, slot, _ONE_GOOD if fact.outcome == "good" else _ONE_FAILED)
     if rule is not None:
-        end = now + KEPT
+        end = now + KEEP_FOR
         for due, over in missed(facts, rule, since=since, zone=UTC, begin=begin, end=end, now=now):
             slot = Slot(quarter_hour(due), counts_from=ceil(over.timestamp() / QUARTER_S))
             _add(counts, slot, _ONE_MISSED)

@@ -214,8 +214,8 @@ def _naive(installation: Installation, cloud: CloudProcess, ids: Sequence[str]) 
     sender = Celery("bench", broker=broker_url, set_as_current=False)
     with naive_worker(installation.env) as worker:
 
-        def send(some_ids: Sequence[str]) -> None:
-            for backup_id in some_ids:
+        def send(backup_ids: Sequence[str]) -> None:
+            for backup_id in backup_ids:
                 sender.send_task(refresh.name, (backup_id, url, token))
 
         installation.measured([worker], ids[:20], send)

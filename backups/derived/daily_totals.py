@@ -57,7 +57,7 @@ def record(cloud: str, entries: Sequence[Entry], now: datetime) -> None:
         unique_fields=["volume"],
         update_fields=["digest", "outcomes", "days"],
     )
-    oldest = outcomes.quarter_hour(now - outcomes.KEPT)
+    oldest = outcomes.quarter_hour(now - outcomes.KEEP_FOR)
     OutcomeBucket.objects.filter(cloud=cloud, quarter_hour__lt=oldest).delete()
     outcome_rows = [row for row in _rows(outcome_totals) if row[0] >= oldest]
     OutcomeBucket.objects.add(cloud, outcome_rows)

@@ -7,11 +7,11 @@ from django.db.models import Exists, OuterRef
 from backups.models import Backup, Cause, Revision
 from backups.models.data_version import data_changed
 
-KEPT = timedelta(days=90)
+RETENTION = timedelta(days=90)
 ROWS_PER_DELETE = 5_000  # so that no lock is held for long
 
 
-def prune(now: datetime, *, keep: timedelta = KEPT) -> int:
+def prune(now: datetime, *, keep: timedelta = RETENTION) -> int:
     """Deletes revisions older than `keep` but the first, the last and every change of status.
 
     Returns how many it deleted.

@@ -3,7 +3,7 @@ reads no row.
 
 At any time most backups are of this sort. What is not marked here goes through `apply`, which
 reads the rows first. The UPDATE writes what `plan.values_if_unchanged` gives;
-backups/tests/test_unchanged.py proves that they are equal.
+backups/tests/refresh/test_unchanged.py proves that they are equal.
 """
 
 import json

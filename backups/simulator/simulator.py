@@ -154,7 +154,7 @@ class Simulator:
         self,
         kind: type[BaseException] | None,
         value: BaseException | None,
-        contribution: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.stop()
 

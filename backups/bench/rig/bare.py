@@ -26,8 +26,8 @@ def single_gets(url: str, token: str, ids: Sequence[str]) -> float:
     with requests.Session() as session:
         session.headers["X-Auth-Token"] = token
 
-        def ask(some_ids: Sequence[str]) -> None:
-            for backup_id in some_ids:
+        def ask(backup_ids: Sequence[str]) -> None:
+            for backup_id in backup_ids:
                 session.get(f"{url}/backups/{backup_id}", timeout=30).json()["backup"]
 
         return _cpu_of_singles(ask, ids)
@@ -56,8 +56,8 @@ def sdk(entry: dict[str, Any], ids: Sequence[str], *, entries: int = ENTRIES) ->
     """Measures openstacksdk's get_backup and its list with details, against stock Cinder."""
     with openstack.connection.Connection(**entry) as cloud:
 
-        def ask(some_ids: Sequence[str]) -> None:
-            for backup_id in some_ids:
+        def ask(backup_ids: Sequence[str]) -> None:
+            for backup_id in backup_ids:
                 cloud.block_storage.get_backup(backup_id)
 
         def read() -> int:

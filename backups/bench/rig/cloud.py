@@ -42,7 +42,7 @@ class CloudProcess:
         self,
         kind: type[BaseException] | None,
         value: BaseException | None,
-        contribution: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         self._pipe.close()  # The other side stops by that.
         self._process.join(5)

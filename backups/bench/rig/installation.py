@@ -183,8 +183,8 @@ def _asked_since(began: datetime) -> QuerySet[Backup]:
 
 
 def _not_asked_since(began: datetime, ids: Sequence[str]) -> list[str]:
-    asked_ids = set(map(str, _asked_since(began).values_list("pk", flat=True)))
-    return [backup_id for backup_id in ids if backup_id not in asked_ids]
+    attempted_ids = set(map(str, _asked_since(began).values_list("pk", flat=True)))
+    return [backup_id for backup_id in ids if backup_id not in attempted_ids]
 
 
 def _count_not_asked_since(began: datetime, ids: Sequence[str]) -> int:

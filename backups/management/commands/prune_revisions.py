@@ -17,7 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--days", type=int, default=retention.KEPT.days, help="how long to keep (default 90)"
+            "--days",
+            type=int,
+            default=retention.RETENTION.days,
+            help="how long to keep (default 90)",
         )
 
     def handle(self, *, days: int, **options: object) -> None:

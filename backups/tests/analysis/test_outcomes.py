@@ -12,7 +12,7 @@ from backups.analysis.chains import chains
 from backups.analysis.days import Watch, day_states
 from backups.analysis.days import last_days as grid_days
 from backups.analysis.facts import Fact, outcome
-from backups.analysis.outcomes import KEPT, OutcomeCounts, by_day, count_outcomes, counts_at
+from backups.analysis.outcomes import KEEP_FOR, OutcomeCounts, by_day, count_outcomes, counts_at
 from backups.analysis.rules import Rule, by_cron
 from backups.tests.facts import NOON, fact
 
@@ -111,7 +111,7 @@ def test_a_rule_in_crons_words_is_missed_by_its_own_clock() -> None:
 def test_the_open_gap_is_foretold_and_counts_when_its_grace_is_over() -> None:
     found = missed_at(50, until=NOON + 90 * DAY)
     assert found[:3] == [NOON - 26 * H, NOON - 2 * H, NOON + 22 * H]
-    assert (found[-1] + 2 * H <= NOON + KEPT, len(found)) == (True, 34)
+    assert (found[-1] + 2 * H <= NOON + KEEP_FOR, len(found)) == (True, 34)
     assert missed_at(50, until=NOON + 24 * H - S) == found[:2]
     assert missed_at(50, until=NOON + 24 * H) == found[:3]
 

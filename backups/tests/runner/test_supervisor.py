@@ -265,15 +265,14 @@ def test_a_killed_runner_takes_its_parts_with_it(run: Callable[[str], Runner]) -
 
 
 def test_parts_go_on_when_nobody_reads_the_log() -> None:
-    type_interpretation, writing = os.pipe()
-    os.close(type_interpretation)
+    reading, writing = os.pipe()
+    os.close(reading)
     with open(writing, "w") as stream:
         console = Console(stream)
         console.line("web", "into the void")
         console.line("web", "and again")
-        assert (
-            os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
-        )  # where all later lines go
+        # Where all later lines go.
+        assert os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
 
 
 def test_a_line_cannot_steer_the_terminal() -> None:
