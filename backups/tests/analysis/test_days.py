@@ -140,9 +140,8 @@ def test_evidence_of_a_few_minutes_ago_is_enough_for_today() -> None:
 
 
 def test_a_day_is_a_day_of_the_reader() -> None:
-    late_evening = One(
-        datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "full"
-    )  # 00:30 of the 20th in Berlin
+    # 00:30 of the 20th in Berlin.
+    late_evening = One(datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "full")
     found = day_states(
         [late_evening],
         Watch(None, at(1), NOW),

@@ -154,9 +154,8 @@ def test_the_list_costs_the_same_queries_for_one_row_and_for_three(
         tracking.add(
             cloud="otc", values=[str(uuid.uuid4()) for _ in range(count)], now=timezone.now()
         )
-        with django_assert_num_queries(
-            6
-        ):  # session, user, two for the version, rows with and without created_at
+        # Session, user, two for the version, rows with and without created_at.
+        with django_assert_num_queries(6):
             api.get("/api/backups/")
 
 

@@ -316,9 +316,8 @@ def test_a_rule_that_somebody_changed_meanwhile_is_not_overwritten(api: Client) 
         assert (rule := api.get("/api/rules/").json()[of][name])["version"] == 2
         assert (rule["period_seconds"], rule["set_by"]) == (3600, "operator")
         assert api.delete(address, headers={"If-Match": "2"}).status_code == 204
-        problem(
-            put({"period_seconds": 60}, headers={"If-Match": "2"}), 412
-        )  # taken away is changed too
+        # Taken away is changed too.
+        problem(put({"period_seconds": 60}, headers={"If-Match": "2"}), 412)
         assert put({"period_seconds": 60}).status_code == 204
         assert api.get("/api/rules/").json()[of][name]["version"] == 4
 

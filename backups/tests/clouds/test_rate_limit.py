@@ -22,9 +22,8 @@ from backups.vbs.errors import OutOfBudget
 pytestmark = pytest.mark.django_db
 
 
-A_MINUTE = (
-    59  # seconds of a window that does not end while a test looks at it, however slow the machine
-)
+# Seconds of a window that does not end while a test looks at it, however slow the machine.
+A_MINUTE = 59
 EndWindow = Callable[[str], None]
 
 

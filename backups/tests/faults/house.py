@@ -35,13 +35,8 @@ from backups.tests.run_settings import PATIENCE
 from backups.tests.waiting import wait_until
 
 BACKUPS = 40
-INTERVALS = (
-    10,
-    20,
-    40,
-    80,
-    120,
-)  # seconds between two looks at a backup in flight; the first when it has moved
+# Seconds between two looks at a backup in flight; the first when it has moved.
+INTERVALS = (10, 20, 40, 80, 120)
 ANSWER_S = 30 * PATIENCE  # for one answer of the web part; what waits for a locked table gives none
 CLOUD = "otc"
 PREPARE = """
@@ -253,9 +248,8 @@ class House:
 
         wait_until(fresh, self.logs)
         wait_until(lambda: not self.failing(), lambda: str(self.get("/readyz")))
-        print(
-            f"all is fresh again after {(datetime.now(UTC) - since).total_seconds():.0f} s"
-        )  # see it with -rP
+        # See it with -rP.
+        print(f"all is fresh again after {(datetime.now(UTC) - since).total_seconds():.0f} s")
         assert self.sim.max_in_flight_per_backup <= 1
 
     def is_whole(self) -> bool:

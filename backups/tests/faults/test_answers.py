@@ -17,14 +17,10 @@ from backups.tests.faults.rounds import CLOUD, Rounds, rounds
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db(transaction=True)]
 STATUSES = (400, 401, 403, 404, 405, 406, 407, 408, 409, 413, 425, 429, 500, 501, 502, 503, 504)
-GONE = {
-    "cinder",
-    "cinder_string_code",
-    "itemNotFound",
-}  # with 404 they say: this backup does not exist
-ROTATED = (
-    13  # in the short run a status comes in every so manieth form, each form with a status or more
-)
+# With 404 they say: this backup does not exist.
+GONE = {"cinder", "cinder_string_code", "itemNotFound"}
+# In the short run a status comes in every n-th form, each form with a status or more.
+ROTATED = 13
 CLASSES = {"unavailable", "unauthorized", "wrong_address", "rejected", "malformed"}
 
 
@@ -101,9 +97,8 @@ def test_an_odd_answer_that_can_be_read_is_read(house: Rounds, kind: str) -> Non
 def test_a_hundred_megabytes_are_not_taken_in(house: Rounds) -> None:
     before = psutil.Process().memory_info().rss
     suffers(house, Fault("huge"), why="huge")
-    assert (
-        psutil.Process().memory_info().rss - before < 60e6
-    )  # the simulator's own buffers among them
+    # The simulator's own buffers among them.
+    assert psutil.Process().memory_info().rss - before < 60e6
 
 
 @pytest.mark.parametrize("path", ["/backups", "/v3/auth/tokens"])

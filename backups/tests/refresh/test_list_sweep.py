@@ -21,14 +21,12 @@ def test_one_page_answers_for_all_and_unchanged_ones_write_neither_body_nor_revi
     settings: Any, tmp_path: Path, clock: time_machine.Traveller
 ) -> None:
     now = timezone.now()
-    with running(
-        settings, tmp_path, backups=60, clock=lambda: now
-    ) as sim:  # in which nothing moves on
+    # Nothing moves on in this cloud.
+    with running(settings, tmp_path, backups=60, clock=lambda: now) as sim:
         track(sim.ids)
         clock.shift(1)
-        assert list_sweep.sweep("otc") == len(
-            sim.ids
-        )  # three of them were asked for singly, too, to compare
+        # Three of them were asked for singly, too, to compare.
+        assert list_sweep.sweep("otc") == len(sim.ids)
         assert Backup.objects.filter(refreshed_at=None).count() == 0
         assert (singles(sim), lists(sim), cloud().list_lacks, cloud().listed) == (3, 1, [], 61)
         bodies, revisions = (
@@ -51,9 +49,8 @@ def test_rows_that_shift_while_paging_are_neither_lost_nor_doubled(
     settings: Any, tmp_path: Path, paging: Any, rows: int
 ) -> None:
     now = timezone.now()
-    with running(
-        settings, tmp_path, backups=1100, paging=paging, clock=lambda: now
-    ) as sim:  # no other row may go
+    # No other row may go.
+    with running(settings, tmp_path, backups=1100, paging=paging, clock=lambda: now) as sim:
         track(sim.ids)
         sim.fault(Fault("shift", rows=rows, path="backups/detail"))
         list_sweep.sweep("otc")

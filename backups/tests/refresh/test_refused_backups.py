@@ -153,7 +153,6 @@ def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
     assert "Its cloud is at fault, first" in page
     assert message in page
     assert Backup.objects.filter(error__isnull=True).count() == len(sim.ids)
-    without_reason = Backup.objects.filter(
-        fail_reason__isnull=True
-    ).count()  # whose row has room for it
+    # These have room for it in their row.
+    without_reason = Backup.objects.filter(fail_reason__isnull=True).count()
     assert client.get("/backups/").content.decode().count("its cloud, ") == without_reason

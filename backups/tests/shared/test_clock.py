@@ -73,9 +73,8 @@ def test_the_database_is_asked_once_a_minute(follows: None, django_assert_num_qu
 def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
     follows: None, monkeypatch: pytest.MonkeyPatch, minutes: int, seconds: int, expired: bool | None
 ) -> None:
-    monkeypatch.setattr(
-        clock._Shared, "offset", timedelta(minutes=minutes)
-    )  # the host is behind, or ahead
+    # The host is behind, or ahead.
+    monkeypatch.setattr(clock._Shared, "offset", timedelta(minutes=minutes))
     monkeypatch.setattr(clock._Shared, "measured_at", time.monotonic())
     expires = (clock.now() + timedelta(seconds=seconds)).isoformat()
     headers: Any = {"id": "1", "task": alive.name, "expires": expires, "utc": True}
@@ -86,9 +85,8 @@ def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
         content_encoding="utf-8",
     )
     request = SharedClockRequest(message, app=celery_app, task=alive, decoded=False)
-    assert [request.maybe_expire() for _ in range(3)] == [
-        expired
-    ] * 3  # Celery asks when it comes, and when it is run
+    # Celery asks when it comes, and when it is run.
+    assert [request.maybe_expire() for _ in range(3)] == [expired] * 3
 
 
 def test_readyz_names_a_host_whose_clock_is_wrong(client: Client) -> None:

@@ -107,9 +107,8 @@ def test_many_that_are_gone_at_once_are_deleted_by_their_own_gets(
     read_again(clock, HOUR)
     assert deleted() == ids[:9]
     assert problem() is None
-    assert (
-        Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
-    )  # so much is looked at again soon
+    # So much is looked at again soon.
+    assert Cloud.objects.get().volumes_due_at == timezone.now() + 10 * MINUTE
 
 
 def test_without_single_gets_a_second_list_decides_ten_minutes_later(

@@ -28,9 +28,8 @@ from backups.vbs.json_object import parse_object
 from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECRET = "-".join(
-    ["S3cr3t", "key", "material"]
-)  # no literal: hypothesis tries a file's literals everywhere
+# No literal: hypothesis tries a file's literals everywhere.
+SECRET = "-".join(["S3cr3t", "key", "material"])
 FOUND = uuid.UUID("1d1139d8-8989-49d3-8aa1-83eb691e6db2")
 
 KEYS = [
@@ -242,10 +241,11 @@ def survives(send: Stored, body: dict[str, Any]) -> None:
     assert without_key(kept) == without_key(body)
     decoded = payload.decode(kept).columns()
     read_back = {word: getattr(row, word) for word in decoded}
+    # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one.
     for words in (
         read_back,
         decoded,
-    ):  # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one
+    ):
         words["unmapped"] = json.loads(json.dumps(words["unmapped"]), parse_int=float)
     assert read_back == decoded
     seen = json.dumps(

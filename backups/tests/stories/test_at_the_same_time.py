@@ -77,9 +77,8 @@ def before(waiting: Callable[[], object]) -> Iterator[None]:
 
 def somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_stat_clear_snapshot()"
-        )  # within a transaction the same would be seen again and again
+        # Within a transaction the same would be seen again and again.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
             "wait_event_type = 'Lock'"

@@ -262,10 +262,8 @@ def test_each_form_of_an_error_is_a_sentence_and_what_was_known_stays(
     found = operator.gets(f"/api/backups/{sim.seed_example_id}/")
     assert (found["status"], found["size"], found["refreshed_at"] is None) == ("error", 1, False)
     if file.stem == "e01_404_itemNotFound":
-        assert (found["tracking_state"], found["error"]) == (
-            "fresh",
-            None,
-        )  # a second look comes first
+        # A second look comes first.
+        assert (found["tracking_state"], found["error"]) == ("fresh", None)
         return
     error = found["error"] or operator.cloud()["error"]
     assert error["http_status"] == sample["status"]

@@ -186,9 +186,8 @@ def test_a_list_that_cannot_be_shown_is_said_in_a_small_page(
 def test_an_address_with_many_unknown_keys_is_refused_in_a_small_page(
     web: Client, path: str
 ) -> None:
-    answer = web.get(
-        f"{path}?{'&'.join(f'{n}=1' for n in range(1_200))}"
-    )  # 8 kB, as long as servers take
+    # 8 kB, as long as servers take.
+    answer = web.get(f"{path}?{'&'.join(f'{n}=1' for n in range(1_200))}")
     assert answer.status_code == 400
     assert len(answer.content) < LARGEST_REFUSAL
 

@@ -237,7 +237,5 @@ def test_the_check_sees_every_column(web: Client) -> None:
         for model in apps.get_app_config("backups").get_models()
     }
     of_text = {name.split(".")[0] for name in stored}
-    assert {name for name in of_text if not rows[name]} == {
-        "BackupTag",
-        "VolumeContribution",
-    }  # the one is made with a tag, the other holds numbers
+    # The one is made with a tag, the other holds numbers.
+    assert {name for name in of_text if not rows[name]} == {"BackupTag", "VolumeContribution"}

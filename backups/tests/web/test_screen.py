@@ -87,9 +87,8 @@ def test_ticks_focus_and_menus_survive_an_update_that_changes_a_row(
     poll(page)
     expect(page.locator(f"#b-{PENDING} .st")).to_have_text("creating 40 %")
     assert page.locator(f"#b-{ids[2]} input").is_checked()
-    assert (
-        page.evaluate(f"document.getElementById('b-{ids[2]}').mark") == 1
-    )  # the same element, not a new one
+    # The same element, not a new one.
+    assert page.evaluate(f"document.getElementById('b-{ids[2]}').mark") == 1
     assert (
         page.evaluate("document.activeElement.id"),
         page.locator("#bulk-tag").input_value(),
@@ -169,9 +168,8 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
         expect(page.locator("#vd")).to_contain_text("1 new")
         keys.press("Tab")
         keys.press("Enter")
-        expect(page.locator("#vd")).to_contain_text(
-            "1 added"
-        )  # two words are no IDs: the text is kept
+        # Two words are no IDs: the text is kept.
+        expect(page.locator("#vd")).to_contain_text("1 added")
         page.goto("/backups/?view=all")
         keys.press("j")
         assert (
