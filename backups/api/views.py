@@ -20,8 +20,13 @@ from backups.edits.saved_views import (
     MAX_NAME,
     MAX_QUERY,
     MOST,
+    TRANSIENT_KEYS,
+    BadViewName,
+    TooManyViews,
+    clean_name,
     lasting_query,
     remove_view,
+    save_view,
     set_default,
 )
 from backups.models import SavedView
@@ -29,7 +34,7 @@ from backups.query.backups import BACKUPS
 from backups.query.list_query import InvalidQuery, parse
 
 # Keys of the list's address that filter nothing.
-PAGE_KEYS = ("columns", "cursor", "live", "all", "view", "added")
+PAGE_KEYS = (*TRANSIENT_KEYS, "columns", "added")
 
 
 class ViewSerializer(Serializer):
@@ -63,16 +68,14 @@ class OneView(Call):
         query_params.allow_only(request)
         data: NewView = validated(NewViewSerializer, request)
         views = _own_views(request)
-        name = " ".join(name.replace("\x00", "").split())
-        if not name or len(name) > MAX_NAME:
-            raise Unprocessed({"name": [f"A view needs a name of at most {MAX_NAME} characters."]})
-        if views.count() >= MOST and not views.filter(name=name).exists():
-            raise Unprocessed({"name": [f"You have {MOST} views already: remove one first."]})
-        view, _ = SavedView.objects.update_or_create(
-            user=cast(User, request.user),
-            name=name,
-            defaults={"query": _checked(data["query"])},
-        )
+        try:
+            name = clean_name(name)
+            view = save_view(cast(User, request.user), name, _checked(data["query"]))
+        except BadViewName as e:
+            raise Unprocessed({"name": [f"{e}."]}) from e
+        except TooManyViews as e:
+            message = f"You have {MOST} views already: remove one first."
+            raise Unprocessed({"name": [message]}) from e
         if data.get("is_default"):
             set_default(view)
         elif "is_default" in data:

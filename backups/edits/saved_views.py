@@ -10,7 +10,8 @@ from backups.models.data_version import data_changed
 MOST = 50  # views of one account: more is no help to anybody
 MAX_NAME = 60  # characters
 MAX_QUERY = 4000  # characters
-PASSING = ("cursor", "live", "all", "view")  # of the moment, not of a view
+# Keys of the address that are of the moment: they filter nothing, and no view keeps them.
+TRANSIENT_KEYS = ("cursor", "live", "all", "view")
 
 
 def lasting_query(query: QueryDict) -> str:
@@ -18,7 +19,7 @@ def lasting_query(query: QueryDict) -> str:
     lasting = QueryDict(mutable=True)
     for key, values in query.lists():
         filled = [value for value in values if value]
-        if key not in PASSING and filled:
+        if key not in TRANSIENT_KEYS and filled:
             lasting.setlist(key, filled)
     return lasting.urlencode()
 
@@ -37,8 +38,20 @@ def set_default(view: SavedView) -> None:
         return
 
 
+class BadViewName(ValueError):
+    """A view cannot have this name."""
+
+
 class TooManyViews(Exception):
     """The account has as many views as it may."""
+
+
+def clean_name(text: str) -> str:
+    """Returns the name as it is stored: without NULs, words one blank apart. Raises BadViewName."""
+    name = " ".join(text.replace("\x00", "").split())
+    if not name or len(name) > MAX_NAME:
+        raise BadViewName(f"A view needs a name of at most {MAX_NAME} characters")
+    return name
 
 
 def save_view(user: User, name: str, query: str) -> SavedView:

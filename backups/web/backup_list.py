@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from backups.edits.saved_views import lasting_query
+from backups.edits.saved_views import TRANSIENT_KEYS, lasting_query
 from backups.models import SavedView
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.cursor import LAST, Cursor
@@ -31,7 +31,7 @@ from backups.web.time_zone import owner
 
 PAGE_SIZE = 50
 # Keys of the address that filter nothing.
-NO_FILTERS = ("cursor", "live", "columns", "view", "all")
+NO_FILTERS = (*TRANSIENT_KEYS, "columns")
 # What a row shows whatever columns the reader chose.
 ROW_FIELDS = (
     "id",
@@ -78,7 +78,7 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def read_selection(query: QueryDict) -> ListQuery:
-    """Raises BadFilter."""
+    """Raises InvalidQuery."""
     return parse(query, PAGE_BACKUPS, ignored_keys=NO_FILTERS, blank_is_any=True)
 
 

@@ -8,7 +8,7 @@ from backups.query.list_query import InvalidQuery, ListQuery, without
 
 
 def page_cursor(query: QueryDict, listing: ListDefinition, selection: ListQuery) -> Cursor | None:
-    """Returns the cursor of an address; None for the first page. Raises BadFilter."""
+    """Returns the cursor of an address; None for the first page. Raises InvalidQuery."""
     text = query.get("cursor")
     if not text:
         return None

@@ -10,10 +10,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from backups.edits.saved_views import (
-    MAX_NAME,
     MAX_QUERY,
     MOST,
+    BadViewName,
     TooManyViews,
+    clean_name,
     clear_default,
     lasting_query,
     remove_view,
@@ -34,16 +35,14 @@ def list_url(query: str) -> str:
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """Stores the list's address under a name; the name of an older view is taken over."""
-    name = " ".join(request.POST.get("name", "").replace("\x00", "").split())
     query = lasting_query(QueryDict(request.POST.get("query", "")[:MAX_QUERY]))
     back_to_list = redirect(list_url(query))
-    if not name or len(name) > MAX_NAME:
-        messages.error(
-            request, f"A view needs a name of at most {MAX_NAME} characters; it was not saved."
-        )
-        return back_to_list
     try:
+        name = clean_name(request.POST.get("name", ""))
         view = save_view(owner(request), name, query)
+    except BadViewName as e:
+        messages.error(request, f"{e}; it was not saved.")
+        return back_to_list
     except TooManyViews:
         messages.error(request, f"You have {MOST} views already: remove one first.")
         return back_to_list

@@ -169,7 +169,7 @@ def _protection_summary(counts: Mapping[str, int]) -> dict[str, object]:
 
 
 def _selection(query: QueryDict) -> ListQuery:
-    """Reads the filters; worst first, unless the address says otherwise. Raises BadFilter."""
+    """Reads the filters; worst first, unless the address says otherwise. Raises InvalidQuery."""
     selection = parse(query, VOLUMES, ignored_keys=NO_FILTERS, blank_is_any=True)
     return selection if query.get("ordering") else replace(selection, ordering="attention")
 
