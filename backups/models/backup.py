@@ -41,6 +41,17 @@ COUNTED = (
 )
 
 
+# In seconds: between two polls of a backup in flight lies no more. An index has this condition, so
+# another value needs a migration.
+IN_FLIGHT_LONGEST_INTERVAL_S = 120
+POLLED_AS_IN_FLIGHT = Q(refresh_interval__lte=IN_FLIGHT_LONGEST_INTERVAL_S)
+
+
+def unclaimed(now: datetime) -> Q:
+    """Returns the condition of rows that nobody has claimed, or whose claim has expired."""
+    return Q(claimed_until=None) | Q(claimed_until__lt=now)
+
+
 class BackupQuerySet(models.QuerySet["Backup"]):
     def with_tracking_state(self, now: datetime) -> "BackupQuerySet":
         """Annotates `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
@@ -56,10 +67,8 @@ class BackupQuerySet(models.QuerySet["Backup"]):
 
     def due(self, cloud: str, now: datetime) -> "BackupQuerySet":
         """Returns what may be claimed, the longest due first."""
-        free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-        return self.filter(free, cloud=cloud, next_refresh_at__lte=now).order_by(
-            "next_refresh_at", "id"
-        )
+        due = self.filter(unclaimed(now), cloud=cloud, next_refresh_at__lte=now)
+        return due.order_by("next_refresh_at", "id")
 
     def of_unknown_origin(self) -> "BackupQuerySet":
         """Returns those that are answered for and still there, while the cloud names no volume that
@@ -209,7 +218,7 @@ class Backup(models.Model):
                 "cloud",
                 "next_refresh_at",
                 name="backup_in_flight",
-                condition=Q(refresh_interval__lte=120),
+                condition=POLLED_AS_IN_FLIGHT,
             ),
             # Asked for singly and due, while a list serves the rest.
             models.Index(

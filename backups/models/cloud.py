@@ -42,16 +42,16 @@ class Cloud(models.Model):
     breaker_openings = models.PositiveSmallIntegerField(default=0)
     probe_until = models.DateTimeField(null=True)
     # Lists: what they can do here, and how far they have been read.
-    sweep_until = models.DateTimeField(null=True)  # claim of the one walk through the whole list
-    walked_at = models.DateTimeField(null=True)  # when the last walk that came to its end began
-    # There are volumes whose backups nobody has looked for in such a walk.
+    sweep_until = models.DateTimeField(null=True)  # claim of the sweep
+    walked_at = models.DateTimeField(null=True)  # when the last whole sweep began
+    # Since then there are volumes whose backups no whole sweep has looked for.
     walk_asked_at = models.DateTimeField(null=True)
     backups_listed_at = models.DateTimeField(null=True)  # up to then every new backup is known
     newest_created_at = models.DateTimeField(null=True)  # of all backups that a list has named
-    listed = models.PositiveIntegerField(null=True)  # entries of the last whole walk
-    # The first walk that named far fewer, while that is not confirmed.
+    listed = models.PositiveIntegerField(null=True)  # entries of the last whole sweep
+    # The first sweep that named far fewer, while that is not confirmed.
     shrunk_since = models.DateTimeField(null=True)
-    shrunk_to = models.PositiveIntegerField(null=True)  # entries of the last such walk
+    shrunk_to = models.PositiveIntegerField(null=True)  # entries of the last such sweep
     # The server's own cap, when it is below 1,000.
     page_size = models.PositiveIntegerField(null=True)
     # Keys of the single answer that list entries lack; null = not known.

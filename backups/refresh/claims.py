@@ -14,8 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from backups.models import Backup, Cloud
-from backups.models.backup import BackupQuerySet
-from backups.refresh.schedule import IN_FLIGHT_LONGEST_INTERVAL
+from backups.models.backup import POLLED_AS_IN_FLIGHT, BackupQuerySet, unclaimed
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 
@@ -34,10 +33,6 @@ class Claim:
     until: datetime
 
 
-def free(now: datetime) -> Q:
-    return Q(claimed_until=None) | Q(claimed_until__lt=now)
-
-
 def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> Claim:
     """Claims at most `most` due backups for 60 s, the longest due first; up to half are in flight.
 
@@ -46,9 +41,7 @@ def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> 
     """
     with transaction.atomic():
         due = Backup.objects.due(cloud, now)
-        in_flight = due.filter(
-            refresh_interval__lte=int(IN_FLIGHT_LONGEST_INTERVAL.total_seconds())
-        )
+        in_flight = due.filter(POLLED_AS_IN_FLIGHT)
         ids = _select_for_claim(in_flight, most if singly else max(1, most // 2))
         if len(ids) < most:
             others = due.filter(unlisted_at__isnull=False) if singly else due
@@ -102,7 +95,7 @@ def _claim(cloud: str, ids: Sequence[uuid.UUID], now: datetime) -> Claim:
     until = now + CLAIM
     claimed: set[uuid.UUID] = set()
     for batch in in_batches(ids):
-        rows = Backup.objects.filter(free(now), cloud=cloud, pk__in=batch).order_by("pk")
+        rows = Backup.objects.filter(unclaimed(now), cloud=cloud, pk__in=batch).order_by("pk")
         free_ids = _select_for_claim(rows, len(batch))
         Backup.objects.filter(pk__in=free_ids).update(claimed_until=until)
         claimed.update(free_ids)

@@ -16,6 +16,7 @@ from backups.clouds import circuit_breaker, quota, registry
 from backups.clouds.permission import needs_a_call
 from backups.derived import queue
 from backups.models import Backup, Cloud, Volume
+from backups.models.backup import POLLED_AS_IN_FLIGHT
 from backups.refresh import auto_track, cost, list_support, list_sweep, single_gets, volume_list
 from backups.shared import clock
 
@@ -103,7 +104,7 @@ def _refresh_needs(cloud: Cloud, now: datetime) -> list[Need]:
     needed = [] if list_need is None else [list_need]
     is_sweeping = cloud.sweep_until is not None and cloud.sweep_until >= now
     if is_sweeping or (list_need is not None and list_need.work == "sweep"):
-        not_swept = due.filter(Q(unlisted_at__isnull=False) | Q(refresh_interval__lte=120))
+        not_swept = due.filter(Q(unlisted_at__isnull=False) | POLLED_AS_IN_FLIGHT)
         if not_swept.exists():
             needed.append(Need(cloud.name, "refresh_singly"))
         return needed

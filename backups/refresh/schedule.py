@@ -7,10 +7,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backups.models.backup import IN_FLIGHT_LONGEST_INTERVAL_S
 from backups.vbs.statuses import IN_FLIGHT, SETTLED
 
 IN_FLIGHT_FIRST_INTERVAL = timedelta(seconds=10)
-IN_FLIGHT_LONGEST_INTERVAL = timedelta(seconds=120)
+IN_FLIGHT_LONGEST_INTERVAL = timedelta(seconds=IN_FLIGHT_LONGEST_INTERVAL_S)
 
 RECENT_FOR = timedelta(hours=24)
 RECENT_INTERVAL = timedelta(minutes=15)
