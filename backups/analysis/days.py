@@ -20,17 +20,6 @@ from backups.vbs.statuses import MADE
 DayState = Literal[
     "full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"
 ]
-DAY_STATES: tuple[DayState, ...] = (
-    "full",
-    "incremental",
-    "good",
-    "flight",
-    "failed",
-    "missed",
-    "unknown",
-    "idle",
-    "none",
-)
 # The states that a backup gives to its day: of several the best names the day.
 _BEST_FIRST: tuple[DayState, ...] = (
     "full",

@@ -29,7 +29,7 @@ _COLUMNS = (
     "created_at",
     "refreshed_at",
     "gone_at",
-    # what was found before
+    # What is stored so far.
     "cause",
     "outcome",
     "running",

@@ -80,25 +80,25 @@ def place_of(segment: int, row: Row, column: str | None) -> Place:
     return Place(segment, row[column] if column else None, row["pk"])
 
 
-def walk(
+def rows_from(
     rows: QuerySet[Model], order: list[Segment], cursor: Cursor, limit: int, *columns: str
 ) -> list[PlacedRow]:
     """Returns at most `limit` rows on from a cursor, in the direction of the cursor.
 
     `columns` have `pk` and those that order the segments.
     """
-    walked: list[PlacedRow] = []
+    placed: list[PlacedRow] = []
     for number, query in _queries(rows, order, cursor):
         segment = order[number]
-        missing = limit - len(walked)
+        missing = limit - len(placed)
         page = _few_sorted(rows, query, segment, cursor, missing) if segment.is_rare else query
-        walked.extend(
+        placed.extend(
             PlacedRow(place_of(number, row, segment.column), row)
             for row in page.values(*columns)[:missing]
         )
-        if len(walked) == limit:
+        if len(placed) == limit:
             break
-    return walked
+    return placed
 
 
 def _few_sorted(

@@ -15,7 +15,7 @@ from backups.query.conditions import condition, with_unindexed_columns
 from backups.query.cursor import FIRST, Cursor, Place
 from backups.query.definition import FEW, ListDefinition
 from backups.query.list_query import ListQuery
-from backups.query.order import Row, Segment, place_of, segment_number, segments, walk
+from backups.query.order import Row, Segment, place_of, rows_from, segment_number, segments
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Pages:
             rows = self._fetch([place.pk for place in places], columns)
             return self._page(rows, places, cursor, has_more, len(every_place))
         ordered_by = self._query.ordering.removeprefix("-")
-        walked = walk(
+        placed = rows_from(
             self._without_indexes(but=ordered_by),
             self._segments,
             cursor,
@@ -76,13 +76,13 @@ class Pages:
             *self._place_columns,
             *columns,
         )
-        has_more = len(walked) > size
-        walked = walked[:size]
+        has_more = len(placed) > size
+        placed = placed[:size]
         if cursor.backwards:
-            walked.reverse()
+            placed.reverse()
         rows = []
         places = []
-        for place, row in walked:
+        for place, row in placed:
             places.append(place)
             rows.append({column: row[column] for column in columns})
         # The narrowest index that has all columns of the query is what counts best.

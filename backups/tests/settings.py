@@ -51,11 +51,7 @@ if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
     os.environ["DATABASE_URL"] = server.get_uri()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # Nobody needs these data after a crash.
-        for option in (
-            "fsync",
-            "synchronous_commit",
-            "full_page_writes",
-        ):
+        for option in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {option} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
 

@@ -50,10 +50,7 @@ def test_a_frozen_broker_holds_no_request_up_and_is_asked_once(tmp_path: Path) -
     with socket.create_server(("127.0.0.1", 0)) as server:  # it listens and never answers
         said = publish_twice(f"redis://127.0.0.1:{server.getsockname()[1]}/0", tmp_path)
         # It returned while the first message was still on its way.
-        assert said == [
-            "[false, false]",
-            "1",
-        ]
+        assert said == ["[false, false]", "1"]
         server.accept()[0].close()
         server.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -1,13 +1,14 @@
 import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backups.analysis.days import DAY_STATES, DayState, Watch, day_states, last_days
+from backups.analysis.days import DayState, Watch, day_states, last_days
 from backups.analysis.rules import DEFAULT, Rule, by_cron
 from backups.web import status
 
@@ -183,4 +184,4 @@ def test_the_order_of_backups_changes_nothing_and_more_good_ones_never_miss_more
 
 
 def test_every_word_has_a_cell_of_its_own() -> None:
-    assert set(DAY_STATES) == set(status.DAYS)
+    assert set(get_args(DayState)) == set(status.DAYS)

@@ -242,11 +242,8 @@ def survives(send: Stored, body: dict[str, Any]) -> None:
     decoded = payload.decode(kept).columns()
     read_back = {word: getattr(row, word) for word in decoded}
     # PostgreSQL keeps a number in JSON by its digits, and 1e16 as a whole one.
-    for words in (
-        read_back,
-        decoded,
-    ):
-        words["unmapped"] = json.loads(json.dumps(words["unmapped"]), parse_int=float)
+    for columns in (read_back, decoded):
+        columns["unmapped"] = json.loads(json.dumps(columns["unmapped"]), parse_int=float)
     assert read_back == decoded
     seen = json.dumps(
         [kept, {f.name: str(getattr(row, f.name)) for f in Backup._meta.concrete_fields}]
