@@ -6,6 +6,6 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
-        from backups.web.volume_address import VolumeID
+        from backups.web.volume_url import VolumeID
 
         register_converter(VolumeID, "volume_id")

@@ -78,14 +78,14 @@ INSTALLED_APPS = [
     "backups",
 ]
 MIDDLEWARE = [
-    "backups.web.request_id.RequestID",
+    "backups.web.middleware.RequestIDMiddleware",
     "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
     # Above WhiteNoise, so that style sheets and scripts are compressed too.
     "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "backups.web.cookies.SecureOverTLS",
+    "backups.web.middleware.SecureCookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -95,7 +95,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
-    "backups.web.addresses.WithoutNul",
+    "backups.web.middleware.ProhibitNullCharactersMiddleware",
 ]
 TEMPLATES = [
     {

@@ -121,13 +121,13 @@ def _list(report: Report, web: Client, small: float) -> None:
 
 def _others(report: Report, web: Client) -> None:
     backup = Backup.objects.filter(volume_id__isnull=False).order_by("-created_at")[0]
-    volume_address = f"/volumes/{backup.cloud_id}/{backup.volume_id}/"
+    volume_url = f"/volumes/{backup.cloud_id}/{backup.volume_id}/"
     report.row("home", _get(web, "/"), "ms", most=HOME_MS)
     report.row("disks", _get(web, "/volumes/"), "ms", most=HOME_MS)
     report.row("failures", _get(web, "/failures/"), "ms", most=HOME_MS)
     report.row("clouds", _get(web, "/clouds/"), "ms", most=HOME_MS)
     report.row("one backup", _get(web, f"/backups/{backup.pk}/"), "ms", most=LIST_MS)
-    report.row("one disk", _get(web, volume_address), "ms", most=LIST_MS)
+    report.row("one disk", _get(web, volume_url), "ms", most=LIST_MS)
 
 
 def _get(web: Client, address: str) -> float:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from backups.clouds.discover import Listed
 from backups.templatetags.formatting import Row, instant, kind, none, number, when
 from backups.web.columns import Column
-from backups.web.volume_address import volume_url
+from backups.web.volume_url import volume_url
 
 register = template.Library()
 SHORT_ID = 8  # characters

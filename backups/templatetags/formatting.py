@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
 from backups.web.status import KINDS, Badge, of_backup, of_status
-from backups.web.volume_address import volume_url
+from backups.web.volume_url import volume_url
 
 register = template.Library()
 Row = Mapping[str, Any]  # of a list, or of one backup

@@ -24,7 +24,7 @@ from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.status import Badge
 from backups.web.time_zone import zone
-from backups.web.volume_address import volume_url
+from backups.web.volume_url import volume_url
 
 RUNNING_SHOWN = 20
 ATTENTION_SHOWN = 30

@@ -1,0 +1,68 @@
+"""Middleware of our own: request IDs, secure cookies, no NUL in a path."""
+
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_USABLE_REQUEST_ID = re.compile("[0-9A-Za-z._-]{8,64}")
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RequestIDMiddleware:
+    """Gives each request an ID, which stands in all that is logged about it and in the answer.
+
+    An ID that a proxy has given stays, so that its log and ours can be read together.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = request.headers.get(REQUEST_ID_HEADER, "")
+        if not _USABLE_REQUEST_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex[:16]
+        # Bound until the next request of this thread: Django logs a failed one after all
+        # middleware.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self._get_response(request)
+        response.headers[REQUEST_ID_HEADER] = request_id
+        return response
+
+
+class SecureCookiesMiddleware:
+    """Marks the cookies of an answer over TLS as secure; on plain HTTP all stays as it is.
+
+    Django's own settings know only one of both. Behind a proxy gunicorn tells the scheme by
+    X-Forwarded-Proto.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        if request.is_secure():
+            for cookie in response.cookies.values():
+                cookie["secure"] = True
+        return response
+
+
+class ProhibitNullCharactersMiddleware:
+    """Answers 404 to a path with a NUL: PostgreSQL refuses it in any text, so no page, volume,
+    cloud or view can have such a name.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\x00" in request.path_info:
+            raise Http404
+        return self._get_response(request)
