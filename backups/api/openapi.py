@@ -5,6 +5,7 @@ units, examples.
 import json
 from typing import Any
 
+from backups.query.public_fields import BACKUP_FIELD_DESCRIPTIONS
 from backups.vbs import payload, seed_example
 from backups.vbs.kind import judge
 
@@ -30,17 +31,6 @@ GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded an
 * **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
 * **Problems** are `application/problem+json`; `errors` names the word that is wrong.
 """
-FIELD_DESCRIPTIONS = {
-    "size": "Of the disk, in GB.",
-    "chain_size_mb": "Of the chain up to this backup, in MB.",
-    "throughput_mb_s": "In MB a second.",
-    "space_saving_percent": "By deduplication and compression.",
-    "progress": "In percent; many finished backups say 0.",
-    "data_timestamp": "The moment of the disk that the backup holds.",
-    "refreshed_at": "Of the last good answer.",
-    "unmapped": "Keys of `service_metadata` that have no field here.",
-    "version": "For `If-Match`: the change is refused when somebody was faster.",
-}
 
 
 def complete(result: Schema, generator: object, request: object, public: bool) -> Schema:
@@ -53,7 +43,7 @@ def complete(result: Schema, generator: object, request: object, public: bool) -
                 operation["responses"]["304"] = UNCHANGED
     result["info"]["description"] = GUIDE
     schemas = result["components"]["schemas"]
-    for name, description in FIELD_DESCRIPTIONS.items():
+    for name, description in BACKUP_FIELD_DESCRIPTIONS.items():
         schemas["Backup"]["properties"][name]["description"] = description
     schemas["Problem"] = PROBLEM_SCHEMA
     # The parameter `fields` leaves fields out.

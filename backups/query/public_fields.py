@@ -64,6 +64,18 @@ BACKUP_COLUMNS: Final = (
 )
 # What a backup has in JSON and CSV: time alone changes the last one, so no column holds it.
 BACKUP_FIELDS: Final = (*BACKUP_COLUMNS, "tracking_state")
+# What the OpenAPI description says of fields whose names do not say it: units and sources.
+BACKUP_FIELD_DESCRIPTIONS: Final = {
+    "size": "Of the disk, in GB.",
+    "chain_size_mb": "Of the chain up to this backup, in MB.",
+    "throughput_mb_s": "In MB a second.",
+    "space_saving_percent": "By deduplication and compression.",
+    "progress": "In percent; many finished backups say 0.",
+    "data_timestamp": "The moment of the disk that the backup holds.",
+    "refreshed_at": "Of the last good answer.",
+    "unmapped": "Keys of `service_metadata` that have no field here.",
+    "version": "For `If-Match`: the change is refused when somebody was faster.",
+}
 
 # Columns of Volume that the list of volumes can be filtered by.
 VOLUME_COLUMNS: Final = (
