@@ -34,7 +34,7 @@ from backups.vbs.errors import (
     from_transport,
 )
 from backups.vbs.ids import why_no_id
-from backups.vbs.plugin import load_plugin, option_names, plugin_name
+from backups.vbs.plugin import USUAL_AUTH_TYPES, load_plugin, option_names, plugin_name
 from backups.vbs.sign_in import Clock, Guard, SignIn
 
 SIGN_IN_SECONDS = 8.0
@@ -135,8 +135,8 @@ class KeystoneSignIn(SignIn):
         has_endpoint: bool,
     ) -> None:
         if not option_names(auth_type):
-            choices = "password, v3applicationcredential, token or aksk"
-            keys.refuse(f"{keys.name('auth_type')} {auth_type!r} is unknown: write {choices}")
+            name = keys.name("auth_type")
+            keys.refuse(f"{name} {auth_type!r} is unknown: write {USUAL_AUTH_TYPES}")
         auth_url = auth.get("auth_url")
         if not auth_url:
             keys.refuse_missing("auth_url", "it is the address of the identity service")

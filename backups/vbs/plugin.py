@@ -10,6 +10,8 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 # The generic plugins ask auth_url for a version list and then send the password to an address found
 # in it (API.md §10); the v3 plugins send it to auth_url only.
 _V3 = {"password": "v3password", "token": "v3token"}
+# What the refusal of an unknown `auth_type` advises.
+USUAL_AUTH_TYPES = "password, v3applicationcredential, token or aksk"
 
 
 def plugin_name(auth_type: str) -> str:
@@ -43,10 +45,7 @@ def load_plugin(auth_type: str, auth: Mapping[str, str | None]) -> BaseIdentityP
     """Returns a keystoneauth1 identity plugin; ValueError says which key of `auth` is wrong."""
     names = option_names(auth_type)
     if not names:
-        raise ValueError(
-            f"auth_type {auth_type!r} is unknown: write password, v3applicationcredential, token "
-            "or aksk"
-        )
+        raise ValueError(f"auth_type {auth_type!r} is unknown: write {USUAL_AUTH_TYPES}")
     unknown = sorted(set(auth) - set(names))
     if unknown:
         raise ValueError(f"auth holds the unknown key {unknown[0]!r}: remove or correct it")
