@@ -71,15 +71,11 @@ class AkSkSignIn(NoTokenSignIn):
         secret_key = str(config.auth["sk"])
         security_token = config.auth.get("security_token")
         self._signature = SDKHMACAuth(
-            access_key, secret_key, str(config.auth["project_id"]), security_token, clock=clock
+            access_key, secret_key, self.project_id, security_token, clock=clock
         )
         self._secrets = [access_key, secret_key]
         if security_token:
             self._secrets.append(security_token)
-
-    @property
-    def project_id(self) -> str:
-        return self._signature.project_id
 
     def authorize(self, request: requests.PreparedRequest, token: str | None) -> None:
         self._signature(request)

@@ -16,11 +16,11 @@ class NoTokenSignIn(SignIn):
     until then `guard` surrounds each call as it surrounds a sign-in, since repeated tries lock the
     keys.
 
-    A subclass names the keys of `auth`, adds the headers in `authorize`, and says `project_id`,
-    `secrets` and its three sentences.
+    A subclass names the keys of `auth`, adds the headers in `authorize`, and says `secrets` and its
+    three sentences.
     """
 
-    required_keys: ClassVar[frozenset[str]]
+    required_keys: ClassVar[frozenset[str]]  # With project_id.
     optional_keys: ClassVar[frozenset[str]] = frozenset()
     signs_each_call = True
     is_unproved = False
@@ -29,6 +29,7 @@ class NoTokenSignIn(SignIn):
 
     def __init__(self, config: CloudConfig, *, clock: Clock, guard: Guard | None = None) -> None:
         self._auth_type = config.auth_type
+        self._auth = config.auth
         self._guard: Guard = guard or nullcontext
         self._accepted = False  # The service took a call, and has refused none since.
 
@@ -54,6 +55,10 @@ class NoTokenSignIn(SignIn):
         if not has_endpoint:
             endpoint_key = keys.name("vbs_endpoint_override")
             keys.refuse(f"auth_type {auth_type} has no service catalog: set {endpoint_key}")
+
+    @property
+    def project_id(self) -> str:
+        return str(self._auth["project_id"])
 
     def endpoint(self, types: Sequence[str]) -> CatalogEntry:
         raise WrongAddress(
