@@ -41,6 +41,7 @@ SECONDS = {
     "api/test_openapi.py": 14,
     "runner/test_supervisor.py": 14,
     "stories/test_reader.py": 14,
+    "stories/test_recipes.py": 14,
     "api/test_backups.py": 11,
     "api/test_calls.py": 11,
     "faults/test_outages.py": 11,
