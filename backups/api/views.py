@@ -28,6 +28,7 @@ from backups.edits.saved_views import (
     remove_view,
     save_view,
     set_default,
+    unset_default,
 )
 from backups.models import SavedView
 from backups.query.backups import BACKUPS
@@ -79,7 +80,7 @@ class OneView(Call):
         if data.get("is_default"):
             set_default(view)
         elif "is_default" in data:
-            views.filter(pk=view.pk).update(is_default=False)
+            unset_default(view)
         return Response(_as_json(views.get(pk=view.pk)))
 
     @extend_schema(operation_id="view_remove", responses={204: None})

@@ -38,6 +38,11 @@ def set_default(view: SavedView) -> None:
         return
 
 
+def unset_default(view: SavedView) -> None:
+    SavedView.objects.filter(pk=view.pk).update(is_default=False)
+    data_changed()
+
+
 class BadViewName(ValueError):
     """A view cannot have this name."""
 
