@@ -5,7 +5,7 @@ Source: backups/vbs/API.md §7.3.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import requests
 
 from backups.vbs.cloud_config import CloudConfig
-from backups.vbs.errors import SignInRefused
 from backups.vbs.no_token import NoTokenSignIn
 from backups.vbs.sign_in import Clock, Guard
 
@@ -62,27 +61,19 @@ class AkSkSignIn(NoTokenSignIn):
 
     required_keys = frozenset({"ak", "sk", "project_id"})
     optional_keys = frozenset({"security_token"})
+    proof = "signature"
     refusal_cure = "Check ak, sk and project_id in clouds.yaml, and the clock of this machine."
     success_sentence = "AK/SK: no sign-in, each call is signed."
 
     def __init__(self, config: CloudConfig, *, clock: Clock, guard: Guard | None = None) -> None:
         super().__init__(config, clock=clock, guard=guard)
-        access_key = str(config.auth["ak"])
-        secret_key = str(config.auth["sk"])
-        security_token = config.auth.get("security_token")
         self._signature = SDKHMACAuth(
-            access_key, secret_key, self.project_id, security_token, clock=clock
+            ak=str(config.auth["ak"]),
+            sk=str(config.auth["sk"]),
+            project_id=self.project_id,
+            security_token=config.auth.get("security_token"),
+            clock=clock,
         )
-        self._secrets = [access_key, secret_key]
-        if security_token:
-            self._secrets.append(security_token)
 
     def authorize(self, request: requests.PreparedRequest, token: str | None) -> None:
         self._signature(request)
-
-    def secrets(self, token: str | None) -> Sequence[str]:
-        return self._secrets
-
-    def refusal_sentence(self, error: SignInRefused) -> str:
-        status = f" (HTTP {error.http_status})" if error.http_status else ""
-        return f"The signature is refused{status}: {error.message}"

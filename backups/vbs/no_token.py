@@ -10,18 +10,21 @@ from backups.vbs.endpoints import CatalogEntry
 from backups.vbs.errors import NotAsked, SignInRefused, Unauthorized, WrongAddress
 from backups.vbs.sign_in import Clock, Guard, SignIn
 
+PROJECT = "project_id"
+
 
 class NoTokenSignIn(SignIn):
     """Proves each call. Nobody knows whether the keys are good until the service accepted a call:
     until then `guard` surrounds each call as it surrounds a sign-in, since repeated tries lock the
     keys.
 
-    A subclass names the keys of `auth`, adds the headers in `authorize`, and says `secrets` and its
-    three sentences.
+    A subclass names the keys of `auth`, adds the headers in `authorize`, and says what to do
+    (`refusal_cure`) and what to tell (`success_sentence`). All of `auth` but the project is secret.
     """
 
     required_keys: ClassVar[frozenset[str]]  # With project_id.
     optional_keys: ClassVar[frozenset[str]] = frozenset()
+    proof: ClassVar[str]  # What each call carries, as people call it.
     signs_each_call = True
     is_unproved = False
     issued_at = None
@@ -30,6 +33,7 @@ class NoTokenSignIn(SignIn):
     def __init__(self, config: CloudConfig, *, clock: Clock, guard: Guard | None = None) -> None:
         self._auth_type = config.auth_type
         self._auth = config.auth
+        self._secrets = [value for key, value in config.auth.items() if value and key != PROJECT]
         self._guard: Guard = guard or nullcontext
         self._accepted = False  # The service took a call, and has refused none since.
 
@@ -58,7 +62,7 @@ class NoTokenSignIn(SignIn):
 
     @property
     def project_id(self) -> str:
-        return str(self._auth["project_id"])
+        return str(self._auth[PROJECT])
 
     def endpoint(self, types: Sequence[str]) -> CatalogEntry:
         raise WrongAddress(
@@ -75,6 +79,9 @@ class NoTokenSignIn(SignIn):
 
     def token(self) -> None:
         return None
+
+    def secrets(self, token: str | None) -> Sequence[str]:
+        return self._secrets
 
     def served(self, token: str | None) -> None:
         self._accepted = True
@@ -98,6 +105,10 @@ class NoTokenSignIn(SignIn):
 
     def trust(self) -> None:
         """Does nothing: there is no token."""
+
+    def refusal_sentence(self, error: SignInRefused) -> str:
+        status = f" (HTTP {error.http_status})" if error.http_status else ""
+        return f"The {self.proof} is refused{status}: {error.message}"
 
     def close(self) -> None:
         """Does nothing: there is no sign-in to have a connection of its own."""
