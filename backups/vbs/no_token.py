@@ -33,7 +33,9 @@ class NoTokenSignIn(SignIn):
     def __init__(self, config: CloudConfig, *, clock: Clock, guard: Guard | None = None) -> None:
         self._auth_type = config.auth_type
         self._auth = config.auth
-        self._secrets = [value for key, value in config.auth.items() if value and key != PROJECT]
+        secrets = [value for key, value in config.auth.items() if value and key != PROJECT]
+        # The longest first, as they are struck out: one may be a part of another.
+        self._secrets = sorted(secrets, key=len, reverse=True)
         self._guard: Guard = guard or nullcontext
         self._accepted = False  # The service took a call, and has refused none since.
 
