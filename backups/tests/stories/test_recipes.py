@@ -19,7 +19,15 @@ pytestmark = [pytest.mark.once, pytest.mark.real_clock]
 PROJECT = Path(__file__).resolve().parents[3]
 # What a working copy may hold beside the project: caches, secrets, data.
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".env", ".*_cache", ".hypothesis", "__pycache__", "var", "*.yaml", "*.pyc"
+    ".git",
+    ".venv",
+    ".env",
+    "clouds.yaml",
+    "secure.yaml",
+    "var",
+    ".*_cache",
+    ".hypothesis",
+    "__pycache__",
 )
 RECIPES = (
     "A decoded key of the metadata",
