@@ -41,8 +41,8 @@ urlpatterns = [
     path("volumes/rules/", rules.rules, name="rules"),
     path("volumes/rules/set/", rules.set_rule, name="rule_set"),
     path("volumes/register/", rules.register, name="volume_register"),
-    path("volumes/set/", volumes.set_many, name="volumes_set"),
-    path("volumes/<str:cloud>/<volume_id:volume_id>/set/", volume.set_one, name="volume_set"),
+    path("volumes/set/", volumes.edit_many, name="volumes_set"),
+    path("volumes/<str:cloud>/<volume_id:volume_id>/set/", volume.edit, name="volume_set"),
     path(
         "volumes/<str:cloud>/<volume_id:volume_id>/refresh/", volume.refresh, name="volume_refresh"
     ),

@@ -1,5 +1,5 @@
-"""A tracked backup. What time alone changes is never stored. Which columns the JSON API shows is
-told in `query/public_fields.py`.
+"""A tracked backup. What time alone changes is never stored. Which columns the JSON API shows
+stands in `query/public_fields.py`.
 """
 
 from datetime import datetime

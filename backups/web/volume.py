@@ -72,7 +72,7 @@ def volume(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse
 
 
 @require_POST
-def set_one(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Sets something on a volume. What somebody else changed meanwhile is said, and what was typed
     stays.
     """

@@ -69,7 +69,7 @@ def growing(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def set_many(request: HtmxHttpRequest) -> HttpResponse:
+def edit_many(request: HtmxHttpRequest) -> HttpResponse:
     """Sets something on the picked volumes, or on all that match the query. What is wrong is said
     on the same page.
     """
