@@ -14,11 +14,10 @@ from backups import tasks
 from backups.api import describe, query_params, serializers
 from backups.api.auth import may_open, visible
 from backups.api.base import Call, edit_etag
-from backups.api.errors import Changed, TooLarge, Unprocessed
+from backups.api.errors import Changed, TooLarge, Unprocessed, edit_problems
 from backups.api.json_values import backup_rows, json_value, utc_text
 from backups.clouds.registry import UnknownCloud
 from backups.edits import backup_edits, tokens, tracking
-from backups.edits.common import BadValue, Conflict
 from backups.edits.pasted_ids import MOST, TooMany
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
@@ -107,13 +106,10 @@ class OneBackup(Call):
             serializers.BackupEditSerializer, request
         )
         try:
-            backup_edits.change(
-                backup_id, fields, actor=self.actor(request), version=if_match(request)
-            )
-        except Conflict as e:
-            raise Changed(f"{e} It is at version {e.version}.") from e
-        except BadValue as e:
-            raise Unprocessed({e.field: [str(e)]}) from e
+            with edit_problems():
+                backup_edits.change(
+                    backup_id, fields, actor=self.actor(request), version=if_match(request)
+                )
         except backup_edits.UnknownBackup as e:
             raise NotFound(f"{backup_id} is not tracked.") from e
         return Response(self._row(request, backup_id, BACKUP_FIELDS))

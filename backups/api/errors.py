@@ -1,6 +1,11 @@
 """What a call can be refused with; each becomes a problem (`backups/api/problem.py`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rest_framework import exceptions, status
+
+from backups.edits.common import BadValue, Conflict
 
 DATABASE_RETRY_S = 10  # when it is away
 
@@ -28,3 +33,14 @@ class CloudFailed(exceptions.APIException):
 class DatabaseAway(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     wait = DATABASE_RETRY_S
+
+
+@contextmanager
+def edit_problems() -> Iterator[None]:
+    """Turns what an edit raises into problems: Conflict into Changed, BadValue into Unprocessed."""
+    try:
+        yield
+    except Conflict as e:
+        raise Changed(f"{e} It is at version {e.version}.") from e
+    except BadValue as e:
+        raise Unprocessed({e.field: [str(e)]}) from e

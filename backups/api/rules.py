@@ -10,7 +10,7 @@ from backups.api import describe, query_params, volume_serializers
 from backups.api.auth import may_open
 from backups.api.backups import if_match
 from backups.api.base import Call
-from backups.api.errors import Changed, Unprocessed
+from backups.api.errors import Changed, Unprocessed, edit_problems
 from backups.api.json_values import utc_text
 from backups.api.serializers import validated
 from backups.edits import protection_rules, tokens
@@ -61,14 +61,10 @@ class RuleOfTag(Call):
             raise PermissionDenied(
                 "The rule of a tag counts in every cloud, and this token opens some of them only."
             )
-        try:
+        with edit_problems():
             protection_rules.set_tag_rule(
                 tag, rule, actor=self.actor(request), version=if_match(request)
             )
-        except Conflict as e:
-            raise Changed(f"{e} It is at version {e.version}.") from e
-        except BadValue as e:
-            raise Unprocessed({e.field: [str(e)]}) from e
         return Response(status=204)
 
 

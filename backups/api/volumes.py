@@ -12,13 +12,13 @@ from backups.api import describe, query_params, volume_serializers
 from backups.api.auth import may_open, visible
 from backups.api.backups import if_match
 from backups.api.base import Call, edit_etag
-from backups.api.errors import Changed, Unprocessed
+from backups.api.errors import Unprocessed, edit_problems
 from backups.api.json_values import listed_attributes
 from backups.api.rules import rule_of_body
 from backups.api.serializers import validated
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
-from backups.edits.common import BadValue, Conflict, clean_tags
+from backups.edits.common import BadValue, clean_tags
 from backups.models import Volume
 from backups.models.volume import VolumeQuerySet
 from backups.query.page import Pages
@@ -105,15 +105,11 @@ class OneVolume(Call):
             volume_serializers.VolumeEditSerializer, request
         )
         version = if_match(request)
-        try:
+        with edit_problems():
             columns = _columns(data, self)
             volume_edits.change(
                 [(cloud, volume_id)], columns, actor=self.actor(request), version=version
             )
-        except Conflict as e:
-            raise Changed(f"{e} It is at version {e.version}.") from e
-        except BadValue as e:
-            raise Unprocessed({e.field: [str(e)]}) from e
         return Response(_detail(request, self, cloud, volume_id))
 
 
