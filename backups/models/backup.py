@@ -41,8 +41,8 @@ COUNTED = (
 )
 
 
-# In seconds: between two polls of a backup in flight lies no more. An index has this condition, so
-# another value needs a migration.
+# The longest interval, in seconds, at which a backup in flight is polled. It is in the condition of
+# an index, so another value needs a migration.
 IN_FLIGHT_LONGEST_INTERVAL_S = 120
 POLLED_AS_IN_FLIGHT = Q(refresh_interval__lte=IN_FLIGHT_LONGEST_INTERVAL_S)
 
