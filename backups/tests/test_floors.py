@@ -133,8 +133,15 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("path", modules_in("backups.reports"), ids=lambda p: p.stem)
-def test_reports_write_nothing(path: Path) -> None:
+READERS = [
+    path
+    for room in ("reports", "query", "web", "api", "metrics", "templatetags")
+    for path in modules_in(f"backups.{room}")
+]
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_reports_pages_and_api_write_nothing(path: Path) -> None:
     writes = []
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
@@ -142,6 +149,21 @@ def test_reports_write_nothing(path: Path) -> None:
         if node.func.attr in WRITERS and "objects" in ast.unparse(node.func.value):
             writes.append(ast.unparse(node))
     assert writes == []
+
+
+PAGES = [
+    path for room in ("web", "metrics", "templatetags") for path in modules_in(f"backups.{room}")
+]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_pages_and_metrics_hold_no_query(path: Path) -> None:
+    attributes = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    assert attributes.isdisjoint({"objects", "_default_manager", "cursor"})
 
 
 @pytest.mark.parametrize("path", modules_in("backups.edits"), ids=lambda p: p.stem)
