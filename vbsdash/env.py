@@ -32,7 +32,7 @@ SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 SQLITE_LOCK_WAIT_S = 20
 SHORTEST_SECRET_KEY = 32  # characters
 TRUE = {"1", "true", "yes", "on"}
-FALSE = {"0", "false", "no", "off", ""}
+FALSE = {"0", "false", "no", "off"}
 
 
 def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
@@ -52,8 +52,11 @@ def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
     return {**from_file, **environ}
 
 
-def flag(env: Mapping[str, str], name: str) -> bool:
+def flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """Returns `default` where nothing is set, or an empty text."""
     value = env.get(name, "").strip().lower()
+    if not value:
+        return default
     if value not in TRUE | FALSE:
         raise ConfigurationError(f"{name} is {env[name]!r}: write 1 or 0.")
     return value in TRUE

@@ -27,9 +27,7 @@ try:
     SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
     ALLOWED_HOSTS = env.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
     CSRF_TRUSTED_ORIGINS = env.origins(ENV)
-    METRICS_PER_DISK = env.flag(
-        {"VBSDASH_METRICS_PER_DISK": "1", **ENV}, "VBSDASH_METRICS_PER_DISK"
-    )
+    METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     _home = Path(ENV.get("HOME") or "/nonexistent")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=env.names(ENV, "VBSDASH_CLOUDS"))
     # Without a configured cloud and database there is a demo: a simulated cloud, with a database

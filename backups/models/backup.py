@@ -5,7 +5,7 @@ stands in `query/public_fields.py`.
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, CharField, Count, F, Q, Value, When
+from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from backups.models.cause import Cause
@@ -75,10 +75,6 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         they are of.
         """
         return self.filter(volume_id__isnull=True, refreshed_at__isnull=False, gone_at__isnull=True)
-
-    def tally(self, column: str) -> dict[str | None, int]:
-        """Returns how many rows there are of each value of a column."""
-        return dict(self.order_by().values_list(column).annotate(n=Count("pk")))
 
     def newest_first(self) -> "BackupQuerySet":
         when = Coalesce(F("created_at"), F("tracked_at"))

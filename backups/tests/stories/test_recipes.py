@@ -105,7 +105,10 @@ def apply(file: FileDiff, tree: Path) -> None:
     for hunk in file.hunks:
         before = "\n".join(["", *hunk.before, ""])
         after = "\n".join(["", *hunk.after, ""])
-        assert text.count(before) == 1, f"{file.path} does not hold once:\n{before}"
+        assert text.count(before) == 1, (
+            f"{file.path} does not hold once what a recipe of CONTRIBUTING.md changes there: "
+            f"bring its diff up to date.\n{before}"
+        )
         text = text.replace(before, after)
     path.write_text(text)
 

@@ -386,3 +386,9 @@ def test_each_way_to_start_says_the_same_sentence(argv: list[str], tmp_path: Pat
         in done.stdout + done.stderr
     )
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_empty_variable_is_one_that_is_not_set(start: Start) -> None:
+    names = ("METRICS_PER_DISK", "DEBUG")
+    assert values(start, *names, VBSDASH_METRICS_PER_DISK="", DEBUG="") == [True, False]
+    assert values(start, *names, VBSDASH_METRICS_PER_DISK="0", DEBUG="1") == [False, True]
