@@ -18,16 +18,16 @@ Schema = dict[str, Any]  # a part of the description, which is JSON
 READERS = ("get", "head")
 GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded and kept.
 
-* **Sign in** by `Authorization: Bearer KEY`. Keys are made on the account page and by `manage.py
-  create_token USER`.
-* **Add** with `POST /api/backups/`, up to 10,000 IDs in one call. `GET
-  /api/clouds/{cloud}/backups/` lists what a cloud holds and whether it is tracked.
-* **Wait**: what was added is `pending` until the cloud has answered. `GET
-  /api/backups/?tracking_state=pending` is empty when all have; then each is `fresh`, `stale` (the
-  last good answer is old) or `gone` (the cloud said twice that there is none).
+* **Sign in** by `Authorization: Bearer KEY`. Keys are made on the account page and by
+  `manage.py create_token USER`.
+* **Add** with `POST /api/backups/`, up to 10,000 IDs in one call.
+  `GET /api/clouds/{cloud}/backups/` lists what a cloud holds and whether it is tracked.
+* **Wait**: what was added is `pending` until the cloud has answered.
+  `GET /api/backups/?tracking_state=pending` is empty when all have; then each is `fresh`, `stale`
+  (the last good answer is old) or `gone` (the cloud said twice that there is none).
 * **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a
-  table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause
-  once, with advice.
+  table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause once,
+  with advice.
 * **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
 * **Problems** are `application/problem+json`; `errors` names the word that is wrong.
 """
