@@ -79,8 +79,8 @@ def prune_revisions() -> None:
 
 
 def refresh_soon(ids: Sequence[str]) -> None:
-    """Has backups refreshed after the commit: the first hundred at once, the rest by the next
-    dispatch.
+    """Has backups refreshed after the commit: the first hundred at once, the rest
+    by the next dispatch.
     """
     transaction.on_commit(lambda: _refresh_first(ids))
 

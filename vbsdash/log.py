@@ -25,8 +25,8 @@ REMEMBERED = 500  # different records
 
 
 class LastWritten(NamedTuple):
-    """When a record was last written, by the monotonic clock, and how many like it were left out
-    since.
+    """When a record was last written, by the monotonic clock, and how many like it
+    were left out since.
     """
 
     at: float
@@ -167,8 +167,8 @@ def _without_copies(
 def _is_not_about_readyz(record: logging.LogRecord) -> bool:
     """Returns whether a record of `django.request` is of another request than /readyz.
 
-    A 503 of /readyz is an answer, and no failure of a request; while vbsdash starts it comes every
-    second.
+    A 503 of /readyz is an answer, and no failure of a request; while vbsdash starts
+    it comes every second.
     """
     request = getattr(record, "request", None)
     return getattr(request, "path", None) != "/readyz"

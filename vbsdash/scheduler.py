@@ -1,5 +1,5 @@
-"""The scheduler of `celery beat`. It reconnects by itself, or ends so that its supervisor starts it
-again.
+"""The scheduler of `celery beat`. It reconnects by itself, or ends so that its
+supervisor starts it again.
 """
 
 import logging
@@ -24,8 +24,8 @@ CONFIRMED_BY_AMQP = {
 
 
 class ReconnectingScheduler(Scheduler):
-    """Celery's in-memory scheduler with a heartbeat, stored after each message that the broker has
-    confirmed.
+    """Celery's in-memory scheduler with a heartbeat, stored after each message that
+    the broker has confirmed.
 
     Celery's own connects once, waits for the broker for minutes, and keeps a dead connection for
     ever when publishing is not retried. Here each failure drops the connection and the next
@@ -42,8 +42,8 @@ class ReconnectingScheduler(Scheduler):
 
     @cached_property
     def connection(self) -> Connection:
-        """Returns a connection that only the scheduler uses: workers must not wait by its
-        timeouts.
+        """Returns a connection that only the scheduler uses: workers must not
+        wait by its timeouts.
         """
         is_amqp = self.app.conf.broker_write_url.startswith("amqp")
         return self.app.connection_for_write(transport_options=CONFIRMED_BY_AMQP if is_amqp else {})
@@ -67,8 +67,8 @@ class ReconnectingScheduler(Scheduler):
             watchdog.cancel()
 
     def _send_and_beat(self, entry: ScheduleEntry) -> None:
-        """Sends one message and stores a heartbeat. Of many failures in a row the first is
-        logged.
+        """Sends one message and stores a heartbeat. Of many failures in a row
+        the first is logged.
         """
         try:
             self._send(entry)
@@ -100,8 +100,8 @@ class ReconnectingScheduler(Scheduler):
         processes.note("scheduler", clock.now())
 
     def _drop_connection(self) -> None:
-        """Forgets the connection without closing it properly: a broker that is gone would never
-        answer that.
+        """Forgets the connection without closing it properly: a broker that is gone
+        would never answer that.
         """
         self.__dict__.pop("producer", None)
         dropped: Connection | None = self.__dict__.pop("connection", None)

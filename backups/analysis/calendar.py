@@ -25,8 +25,8 @@ def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """Returns the first moment of a day; where the clocks skip midnight, the moment at which they
-    do.
+    """Returns the first moment of a day; where the clocks skip midnight, the moment
+    at which they do.
     """
     at = datetime.combine(day, time(), zone)
     return at if zone is UTC else at.astimezone(UTC)

@@ -1,5 +1,5 @@
-"""What is known of error codes, of reasons in free text and of failed states: read once from
-catalogue.toml.
+"""What is known of error codes, of reasons in free text and of failed states:
+read once from catalogue.toml.
 """
 
 import tomllib

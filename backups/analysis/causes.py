@@ -1,5 +1,5 @@
-"""Why a backup failed: its code, what that means, what to do, and under which cause equal faults
-are counted.
+"""Why a backup failed: its code, what that means, what to do, and under which cause
+equal faults are counted.
 
 Free text names the thing at hand (IDs, addresses, times, numbers, quoted names); with those taken
 out, equal faults read alike. What a cloud writes is only compared here, never trusted: whoever
@@ -89,8 +89,8 @@ def explain(*, status: str | None, reason: str | None) -> Explained:
 
 
 def cause(*, status: str | None, reason: str | None) -> Cause | None:
-    """Returns None when nothing is wrong. A failure without a reason is a cause too: of its
-    state.
+    """Returns None when nothing is wrong. A failure without a reason is a cause
+    too: of its state.
     """
     state = _failed_state(status)
     text = (reason or "").strip()

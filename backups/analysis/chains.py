@@ -38,8 +38,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`chain_size_mb` is as its newest member gives it; an `odd` one is shown and counted in no
-    total.
+    """`chain_size_mb` is as its newest member gives it; an `odd` one is shown and
+    counted in no total.
     """
 
     started_at: datetime
@@ -85,8 +85,8 @@ def _place(fact: Fact) -> tuple[datetime, uuid.UUID]:
 
 
 def _stores(fact: Fact) -> bool:
-    """Returns whether a backup carries a chain on. A failed one, and one that is being made, tell
-    no size.
+    """Returns whether a backup carries a chain on. A failed one, and one that is being
+    made, tell no size.
     """
     return fact.status not in STORES_NOTHING
 

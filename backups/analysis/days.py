@@ -1,8 +1,8 @@
 """The state of each day of a volume: what came, what failed, what should have come and did not.
 
-A day is a day of the reader's zone. A backup counts on the day it was made, also when it is gone by
-now: it was good then. A day on which one was due and none came is `missed` by the rule of
-analysis.missed.
+A day is a day of the reader's zone. A backup counts on the day it was made, also when it
+is gone by now: it was good then. A day on which one was due and none came is `missed` by
+the rule of analysis.missed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,8 +59,8 @@ def last_days(now: datetime, zone: ZoneInfo, n: int = 30) -> tuple[date, ...]:
 
 
 def state_of_backup(backup: MadeOfKind) -> DayState:
-    """Returns what one backup says of its day. One that failed is not whitewashed by being
-    deleted.
+    """Returns what one backup says of its day. One that failed is not
+    whitewashed by being deleted.
     """
     if outcome(backup.outcome, backup.status) == "failed":
         return "failed"

@@ -26,8 +26,8 @@ class Made(Protocol):
 
 
 class Fact(NamedTuple):
-    """Columns of one backup, under their own names. A tuple: 100,000 of them are made in one
-    recomputation.
+    """Columns of one backup, under their own names. A tuple: 100,000 of them are
+    made in one recomputation.
     """
 
     id: uuid.UUID
@@ -68,9 +68,9 @@ def moment(fact: Fact, now: datetime) -> Moment | None:
     """Returns `data_timestamp` when plausible: no later than updated_at, not long before
     created_at. Else `created_at`.
 
-    None when there is no time that can be believed: one in the future would make a volume green for
-    years. On VBS data_timestamp is the time of the snapshot, before created_at (backups/vbs/API.md
-    §11.12).
+    None when there is no time that can be believed: one in the future would make a
+    volume green for years. On VBS data_timestamp is the time of the snapshot,
+    before created_at (backups/vbs/API.md §11.12).
     """
     latest = now + SKEW
     data_at = fact.data_timestamp

@@ -1,7 +1,7 @@
 """How much is stored over time, where that leads, and what is odd about it. MB by days of UTC.
 
-What a chain stores is what its newest member says (CS is a total of the chain): never a sum over
-members.
+What a chain stores is what its newest member says (CS is a total of the chain): never
+a sum over members.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,8 +45,8 @@ _CHANGES_BEFORE_JUMP = 4
 
 
 class Change(NamedTuple):
-    """What a day added: MB stored, backups, and GB of the volumes that they are of (what a quota
-    counts).
+    """What a day added: MB stored, backups, and GB of the volumes that they are of
+    (what a quota counts).
     """
 
     mb: int = 0
@@ -192,8 +192,8 @@ def jump(series: Sequence[Point]) -> Jump | None:
 
 
 def _size_changes(members: Sequence[Fact], now: datetime) -> list[tuple[date, int]]:
-    """Returns when the size of a chain changed and by how many MB: its newest member that is there
-    tells it.
+    """Returns when the size of a chain changed and by how many MB: its newest member that
+    is there tells it.
     """
     events: list[tuple[date, bool, int]] = []  # day, does it go, place in the chain
     for place, fact in enumerate(members):

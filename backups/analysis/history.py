@@ -19,8 +19,8 @@ class Span:
 
 
 def spans(revisions: Iterable[tuple[datetime, Sequence[Mapping[str, Any]]]]) -> tuple[Span, ...]:
-    """`revisions`: instant and changes `{word, before, after}`, oldest first. Only changes of the
-    status count.
+    """`revisions`: instant and changes `{word, before, after}`, oldest first. Only changes
+    of the status count.
     """
     so_far: list[Span] = []
     for at, changes in revisions:

@@ -1,5 +1,5 @@
-"""What came of making backups, and the times at which one was due and none came, by quarters of an
-hour.
+"""What came of making backups, and the times at which one was due and none came, by
+quarters of an hour.
 
 Quarters because the midnight of every time zone lies on one: days of any zone are sums of them.
 """
@@ -47,8 +47,8 @@ _ONE_MISSED = OutcomeCounts(missed=1)
 
 @dataclass(frozen=True, slots=True)
 class DayOutcomes:
-    """An entry of `outcomes_by_day`: backups made that day by what came of them, and how often one
-    was missed.
+    """An entry of `outcomes_by_day`: backups made that day by what came of them, and how
+    often one was missed.
     """
 
     day: date
@@ -60,8 +60,8 @@ class DayOutcomes:
 def count_outcomes(
     facts: Sequence[Fact], *, rule: Rule | None, since: datetime, now: datetime
 ) -> dict[Slot, OutcomeCounts]:
-    """Counts those of one volume. `rule` None: nothing is missed here; `since`: when the volume was
-    first seen.
+    """Counts those of one volume. `rule` None: nothing is missed here; `since`: when the
+    volume was first seen.
 
     What was missed stands at the time when it was due, by days of UTC (analysis.missed). What comes
     after `now` is foretold as far as KEEP_FOR: when its grace passes and no backup came, it counts,
@@ -91,8 +91,8 @@ def _add(counts: dict[Slot, OutcomeCounts], slot: Slot, more: OutcomeCounts) -> 
 
 
 def counts_at(counts: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, OutcomeCounts]:
-    """Returns by quarter of an hour what is in force now. The twin in SQL is in
-    reports.home_counts.
+    """Returns by quarter of an hour what is in force now. The twin in
+    SQL is in reports.home_counts.
     """
     total: dict[int, OutcomeCounts] = defaultdict(OutcomeCounts)
     for slot, slot_counts in counts.items():
@@ -102,8 +102,8 @@ def counts_at(counts: Mapping[Slot, OutcomeCounts], now: datetime) -> dict[int, 
 
 
 def by_day(quarters: Mapping[int, OutcomeCounts], days: Sequence[Day]) -> list[DayOutcomes]:
-    """Returns the counts of quarters of an hour as the days of a zone; what lies outside them is
-    left out.
+    """Returns the counts of quarters of an hour as the days of a zone; what lies outside
+    them is left out.
     """
     outcomes = []
     for day in days:

@@ -97,8 +97,8 @@ def undated(facts: Iterable[Fact], now: datetime) -> bool:
 
 
 def protection(volume: Standing, now: datetime) -> Protection:
-    """The twin of `VolumeQuerySet.with_protection`, which says the same in SQL; a test proves them
-    equal.
+    """The twin of `VolumeQuerySet.with_protection`, which says the same in SQL; a
+    test proves them equal.
     """
     if volume.deleted_at is not None:
         return "deleted"
@@ -141,8 +141,8 @@ def doubt(volume: Standing, now: datetime) -> str | None:
 
 
 def why(volume: Standing, now: datetime) -> str:
-    """Returns the reason for the protection, in one sentence that stays the same as long as the
-    protection does.
+    """Returns the reason for the protection, in one sentence that stays the same as long
+    as the protection does.
     """
     state = protection(volume, now)
     if state == "deleted" and volume.deleted_at is not None:

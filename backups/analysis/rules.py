@@ -39,8 +39,8 @@ class RuleRow(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """`period`: by `cron`, when there is one, its longest gap. Late after the period, overdue after
-    grace.
+    """`period`: by `cron`, when there is one, its longest gap. Late after the
+    period, overdue after grace.
     """
 
     period: timedelta
@@ -78,8 +78,8 @@ class Rule:
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
 
     def times_after(self, moment: datetime) -> Iterator[datetime]:
-        """Yields when one backup after the other should be there, were none of them made; without
-        end.
+        """Yields when one backup after the other should be there, were none of
+        them made; without end.
         """
         if self.cron is None:
             while True:
@@ -153,8 +153,8 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
 
 
 def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
-    """Returns the rule of the volume, else of the strictest of its tags, else of its cloud, else
-    the default.
+    """Returns the rule of the volume, else of the strictest of its tags, else of its
+    cloud, else the default.
     """
     if volume is not None:
         return InForce(volume, "disk")

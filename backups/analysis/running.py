@@ -1,5 +1,5 @@
-"""A backup in flight: since when, how fast, when it may be done, and from when on it counts as
-stuck.
+"""A backup in flight: since when, how fast, when it may be done, and from when on
+it counts as stuck.
 
 Everything is read off what was observed; a cloud that gives no progress, or "0" to the very end,
 gives no speed.

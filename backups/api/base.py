@@ -1,5 +1,5 @@
-"""What every call has in common: the time is read once, a read that changed nothing is 304, rate
-headers.
+"""What every call has in common: the time is read once, a read that changed nothing
+is 304, rate headers.
 """
 
 from datetime import datetime

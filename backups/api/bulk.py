@@ -19,8 +19,8 @@ from backups.query.page import Pages
 
 
 def _chosen(call: Call, request: Request, ids: list[uuid.UUID] | None) -> QuerySet[Model]:
-    """Returns the backups named in the body, or those that the filters of the query string find.
-    Raises Unprocessed.
+    """Returns the backups named in the body, or those that the filters of the query
+    string find. Raises Unprocessed.
     """
     query = query_params.list_query(request, BACKUPS, ignored_keys=())
     if query.any and ids is not None:

@@ -1,5 +1,5 @@
-"""What the description of the API says beyond the calls' own words: a guide, their problems, 304s,
-units, examples.
+"""What the description of the API says beyond the calls' own words: a guide, their
+problems, 304s, units, examples.
 """
 
 import json

@@ -47,8 +47,8 @@ class Failures(Call):
         responses=overview_serializers.CauseSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Causes of failures, each once, the one seen last first; `key` is the list's filter
-        `cause`.
+        """Causes of failures, each once, the one seen last first; `key` is
+        the list's filter `cause`.
         """
         query_params.allow_only(request, "cloud")
         cloud = request.query_params.get("cloud")
@@ -111,8 +111,8 @@ class CloudTest(Call):
 
 class Summary(Call):
     def version_tag(self, request: Request) -> str:
-        """Days turn at midnight of the reader's zone, which is a full quarter of an hour
-        everywhere.
+        """Days turn at midnight of the reader's zone, which is a full quarter
+        of an hour everywhere.
         """
         quarter = int(self.now.timestamp()) // _QUARTER_HOUR_S
         return etag(request, self.now, request.get_full_path(), quarter)

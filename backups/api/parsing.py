@@ -1,5 +1,5 @@
-"""Request bodies: UTF-8 JSON objects of at most 5 MiB without duplicate keys, NaN or endless
-nesting.
+"""Request bodies: UTF-8 JSON objects of at most 5 MiB without duplicate keys,
+NaN or endless nesting.
 """
 
 import json

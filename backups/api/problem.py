@@ -61,8 +61,8 @@ def _bounded(errors: Errors) -> Errors:
 
 
 def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's exception handler; what it does not know becomes Django's 500, which `Problems` puts
-    into shape.
+    """DRF's exception handler; what it does not know becomes Django's 500, which
+    `Problems` puts into shape.
     """
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge("The body is larger than 5 MiB.")
@@ -89,8 +89,8 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def _flat(field: str, errors: object) -> Errors:
-    """Returns `{"ids": {3: ["…"]}}` as `{"ids.3": ["…"]}`: one level of fields, each with its
-    sentences.
+    """Returns `{"ids": {3: ["…"]}}` as `{"ids.3": ["…"]}`: one level of fields,
+    each with its sentences.
     """
     if isinstance(errors, dict):
         flat: Errors = {}

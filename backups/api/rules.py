@@ -76,8 +76,8 @@ class RuleOfCloud(Call):
         responses={204: None},
     )
     def put(self, request: Request, cloud: str) -> Response:
-        """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only if there is
-        none.
+        """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only
+        if there is none.
         """
         return self._set(request, cloud, rule_of_request(request))
 

@@ -1,5 +1,5 @@
-"""Fields of bodies that take a value of their own JSON type and no other: `5` is no text, `"5"` is
-no number.
+"""Fields of bodies that take a value of their own JSON type and no other: `5` is no text,
+`"5"` is no number.
 """
 
 from typing import Any

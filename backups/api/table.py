@@ -83,8 +83,8 @@ def _cells(row: Row, fields: Sequence[str]) -> list[Cell]:
 
 
 def cell(value: object) -> Cell:
-    """Returns text as a spreadsheet shows it and never runs it; null is empty, lists and objects
-    are JSON.
+    """Returns text as a spreadsheet shows it and never runs it; null is empty, lists
+    and objects are JSON.
     """
     if value is None:
         return None

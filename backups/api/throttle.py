@@ -1,5 +1,5 @@
-"""So many calls a minute for each token or user, counted in Redis when there is one, else in the
-process.
+"""So many calls a minute for each token or user, counted in Redis when there is one,
+else in the process.
 """
 
 import logging
@@ -25,8 +25,8 @@ _redis_away = {"until": 0.0}  # by the process's monotonic clock
 
 
 class TokenThrottle(BaseThrottle):
-    """Leaves its state on the request for the `RateLimit` headers. A counter that is away stops
-    nobody.
+    """Leaves its state on the request for the `RateLimit` headers. A counter that
+    is away stops nobody.
     """
 
     def allow_request(self, request: Request, view: object) -> bool:

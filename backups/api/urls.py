@@ -15,8 +15,8 @@ DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api
 @login_not_required
 @csp_update({"img-src": ["data:"]})
 def docs(request: HttpRequest) -> HttpResponseBase:
-    """A browser that is not signed in is sent to sign in, as by every page; a script gets its
-    problem.
+    """A browser that is not signed in is sent to sign in, as by every page; a
+    script gets its problem.
     """
     takes_html = "text/html" in request.headers.get("Accept", "")
     is_script = "Authorization" in request.headers or not takes_html

@@ -1,5 +1,5 @@
-"""How long it takes to judge everything again, and after one batch; and what a page of disks
-costs.
+"""How long it takes to judge everything again, and after one batch; and what a
+page of disks costs.
 """
 
 from collections.abc import Callable, Sequence
@@ -112,8 +112,8 @@ def _pages(report: Report, now: datetime) -> None:
 
 
 def _crowded(report: Report, now: datetime) -> None:
-    """Measures a volume that half of all backups are of: derived after a batch, shown, and undone
-    again.
+    """Measures a volume that half of all backups are of: derived after a batch,
+    shown, and undone again.
     """
     crowd = Backup.objects.order_by("pk").values("pk")[: size() // 2]
     Backup.objects.filter(pk__in=crowd).update(volume_id="crowded")

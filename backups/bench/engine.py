@@ -1,5 +1,5 @@
-"""The refresh engine: CPU of real workers per backup, against bare loops, openstacksdk and the
-naive design.
+"""The refresh engine: CPU of real workers per backup, against bare loops, openstacksdk
+and the naive design.
 
 The simulator runs in a process of its own. Single GETs are forced by refusing the list call; a
 sweep in which every backup changed by starting the cloud anew with the other meaning of Type.
@@ -93,8 +93,8 @@ def _growth(report: Report, name: str, many: float, few: float) -> None:
 
 
 def _compared(report: Report, installation: Installation) -> Costs:
-    """Measures at 1,000 tracked, each beside the bare thing; a sweep of so few carries its fixed
-    costs.
+    """Measures at 1,000 tracked, each beside the bare thing; a sweep of so few
+    carries its fixed costs.
     """
     report.head(f"CPU per backup at {FEW:,} tracked, everything of ours included")
     with CloudProcess(backups=FEW) as cloud:
@@ -190,8 +190,8 @@ def _new_setup(installation: Installation, tracked: int) -> Iterator[Setup]:
 def _restarted_setup(
     installation: Installation, tracked: int, type_full: int, port: int
 ) -> Iterator[Setup]:
-    """The same cloud, started anew with a meaning of Type; only a few are asked about, to warm
-    up.
+    """The same cloud, started anew with a meaning of Type; only a few are asked
+    about, to warm up.
     """
     with CloudProcess(backups=tracked, type_full=type_full, port=port) as cloud:
         installation.connect(cloud)

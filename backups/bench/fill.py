@@ -1,5 +1,5 @@
-"""A large, lifelike set of tracked backups, made by the simulator's generator and stored the way of
-every answer.
+"""A large, lifelike set of tracked backups, made by the simulator's generator and stored the
+way of every answer.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The pages of a large installation against an empty Django view: each filter in each order, the
 last page, the poll.
 
-`VBSDASH_BENCH_BACKUPS` sets how many backups are tracked (100,000); 1,000 in another database show
-the growth.
+`VBSDASH_BENCH_BACKUPS` sets how many backups are tracked (100,000); 1,000 in another
+database show the growth.
 """
 
 from itertools import product

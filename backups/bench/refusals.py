@@ -33,8 +33,8 @@ class Question:
 
 
 def questions(cloud: str) -> Mapping[str, Question]:
-    """Returns bodies of nearly the allowed size, each with as many mistakes of one sort as there is
-    room for.
+    """Returns bodies of nearly the allowed size, each with as many mistakes of one sort as
+    there is room for.
     """
     keys = _unknown_keys()
     texts = f'["{"x" * 60}"' + f', "{"x" * 60}"' * 80_000 + "]"

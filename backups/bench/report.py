@@ -30,8 +30,8 @@ def spent(work: Callable[[], object]) -> Spent:
 
 
 def p95(work: Callable[[], object], *, times: int = 40) -> float:
-    """Returns the 95th percentile of the wall time of a call, in milliseconds, after three calls to
-    warm up.
+    """Returns the 95th percentile of the wall time of a call, in milliseconds, after three
+    calls to warm up.
     """
     for _ in range(3):
         work()
@@ -40,11 +40,11 @@ def p95(work: Callable[[], object], *, times: int = 40) -> float:
 
 
 class Report:
-    """`most`/`least`: the figure to reach, of the ratio where there is a reference, else of the
-    value.
+    """`most`/`least`: the figure to reach, of the ratio where there is a reference,
+    else of the value.
 
-    `bare`: what nothing takes, in milliseconds; times of pages and calls are printed as ratios to
-    it too.
+    `bare`: what nothing takes, in milliseconds; times of pages and calls are printed as
+    ratios to it too.
     """
 
     def __init__(self, out: IO[str], *, where: str) -> None:

@@ -1,5 +1,5 @@
-"""What a scrape of /metrics costs with many backups tracked, with and without the series of single
-disks.
+"""What a scrape of /metrics costs with many backups tracked, with and without the
+series of single disks.
 """
 
 from typing import Any

@@ -49,8 +49,8 @@ PAGES = (
 
 
 class Running:
-    """A `make run` in `project` once its banner is shown; `seconds` from the first key to the
-    banner.
+    """A `make run` in `project` once its banner is shown; `seconds` from the first
+    key to the banner.
     """
 
     def __init__(self, project: Path, log: Path, **more: str) -> None:
@@ -216,8 +216,8 @@ def _slow_cloud(folder: Path) -> Iterator[Path]:
 
 
 def _rows(running: Running, password: str, clouds_file: Path) -> float:
-    """Seconds from sending the form until the backup's page shows its status; the slowest of
-    five.
+    """Seconds from sending the form until the backup's page shows its status;
+    the slowest of five.
     """
     session = running.signed_in(password)
     slowest = 0.0

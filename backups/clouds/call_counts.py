@@ -43,8 +43,8 @@ def add(cloud_name: str, calls: Mapping[str, int], now: datetime) -> None:
 
 
 def in_last_minute(cloud: Cloud, now: datetime) -> float:
-    """Estimates from two minutes by the clock: the running one, and the part of the one before that
-    counts yet.
+    """Estimates from two minutes by the clock: the running one, and the part of the one
+    before that counts yet.
     """
     minute = now.replace(second=0, microsecond=0)
     part_of_last_minute = 1 - (now - minute) / MINUTE

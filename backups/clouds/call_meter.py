@@ -17,8 +17,8 @@ URGENT_WAIT_S = 8.0
 
 
 class _ThreadState(threading.local):
-    """Of one thread: calls paid for, and until when its calls wait in bulk, in time.monotonic()
-    seconds.
+    """Of one thread: calls paid for, and until when its calls wait in
+    bulk, in time.monotonic() seconds.
     """
 
     prepaid_calls = 0
@@ -82,8 +82,8 @@ class Meter:
 
     @contextmanager
     def bulk(self, *, until: float) -> Iterator[None]:
-        """Calls of this thread wait behind urgent ones, at most until then, in time.monotonic()
-        seconds.
+        """Calls of this thread wait behind urgent ones, at most until
+        then, in time.monotonic() seconds.
         """
         self._thread.bulk_until = until
         try:

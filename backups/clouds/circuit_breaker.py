@@ -1,8 +1,8 @@
-"""When a cloud is left alone: for as long as it asks, or for growing pauses after repeated
-failures. Pure.
+"""When a cloud is left alone: for as long as it asks, or for growing pauses
+after repeated failures. Pure.
 
-Closed: ask. Open: ask nothing until `paused_until`. Half open: one probe decides; a good answer
-closes.
+Closed: ask. Open: ask nothing until `paused_until`. Half open: one probe decides;
+a good answer closes.
 """
 
 from collections.abc import Sequence
@@ -68,8 +68,8 @@ def after(health: Health, outcomes: Sequence[VBSError | None], now: datetime) ->
 
 
 def _after_good_answer(health: Health) -> Health:
-    """Closes the breaker; a pause that the cloud asked for holds, this answer may be of before
-    it.
+    """Closes the breaker; a pause that the cloud asked for holds, this answer may
+    be of before it.
     """
     if health.reason == "retry_after":
         return replace(health, failures=0, breaker_openings=0)

@@ -35,8 +35,8 @@ MOST_OPENINGS = 30_000  # What the column holds.
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """One call: when it was made, and its error; None for a good answer, a 404 of one backup is one
-    too.
+    """One call: when it was made, and its error; None for a good answer, a 404 of one
+    backup is one too.
 
     `of_one_backup`: the error says nothing of the cloud, neither bad nor good.
     """

@@ -35,8 +35,8 @@ class Discovered:
 
 
 def listed(cloud: str, *, limit: int, offset: int = 0, **filters: str) -> Discovered:
-    """Returns a page of the cloud's list, the newest first; one call to it. Raises UnknownCloud and
-    VBSError.
+    """Returns a page of the cloud's list, the newest first; one call to it.
+    Raises UnknownCloud and VBSError.
 
     `filters`: status, volume_id or name, as the cloud's own list takes them.
     """

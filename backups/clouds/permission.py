@@ -11,8 +11,8 @@ ASK_AGAIN_AFTER_FAILURE = timedelta(seconds=30)
 
 
 def may_ask(name: str, now: datetime) -> Cloud | None:
-    """Returns the cloud's row, unless it is to be left alone now: not configured, paused, or its
-    sign-in refused.
+    """Returns the cloud's row, unless it is to be left alone now: not configured, paused,
+    or its sign-in refused.
     """
     if name not in registry.configured():
         return None

@@ -39,8 +39,8 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 
 def read_due(name: str) -> int:
-    """Asks for the quota unless it is not due, or the cloud is to be left alone; 1 when it was
-    answered.
+    """Asks for the quota unless it is not due, or the cloud is to be left alone; 1
+    when it was answered.
     """
     now = clock.now()
     cloud = may_ask(name, now)
@@ -50,8 +50,8 @@ def read_due(name: str) -> int:
 
 
 def read(name: str, now: datetime) -> int:
-    """Makes one call within the budget. A failure is stored as a sentence, and what was known
-    before stays.
+    """Makes one call within the budget. A failure is stored as a sentence, and what
+    was known before stays.
     """
     rows = Cloud.objects.filter(pk=name)
     try:

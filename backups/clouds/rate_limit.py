@@ -1,5 +1,5 @@
-"""The call budget of each cloud, shared by all workers on all hosts: so many calls in a window of
-seconds.
+"""The call budget of each cloud, shared by all workers on all hosts: so many calls in
+a window of seconds.
 
 Redis counts (the `limits` library); without one, or while it does not answer, the database does.
 Windows begin with their first call and end by the counter's own clock, so hosts may disagree about
@@ -82,8 +82,8 @@ class Budget:
         return granted
 
     def wait(self, wanted: int, *, until: float, urgent: bool = False) -> int:
-        """Does what `take` does, but waits for a window with room, no longer than `until` in
-        time.monotonic() seconds.
+        """Does what `take` does, but waits for a window with room, no longer than
+        `until` in time.monotonic() seconds.
         """
         while True:
             granted = self.take(wanted, urgent=urgent)
@@ -113,8 +113,8 @@ _storages = _Storages()
 
 
 def _count(question: Callable[[Storage], int]) -> int:
-    """Asks Redis, else the database. When neither answers nothing may be called: a budget is a
-    promise.
+    """Asks Redis, else the database. When neither answers nothing may be called: a
+    budget is a promise.
     """
     url = settings.REDIS_URL
     if url and time.monotonic() >= _storages.avoid_redis_until.get(url, 0.0):

@@ -49,8 +49,8 @@ def configured() -> Mapping[str, CloudConfig]:
 
 
 def client(name: str) -> Client:
-    """Returns the one client of this process for a configured cloud; it keeps connections and the
-    token.
+    """Returns the one client of this process for a configured cloud; it keeps
+    connections and the token.
     """
     return _access(name).client
 
@@ -88,8 +88,8 @@ def forget_clients() -> None:
 
 
 def ensure_rows() -> None:
-    """Stores a row for each configured cloud, with `follow` as it is configured now; queries
-    compare it.
+    """Stores a row for each configured cloud, with `follow` as it is configured
+    now; queries compare it.
     """
     stored = dict(Cloud.objects.filter(name__in=configured()).values_list("name", "follow"))
     changed: list[Cloud] = []
@@ -115,8 +115,8 @@ def health(cloud: Cloud) -> circuit_breaker.Health:
 
 
 def api(cloud: Cloud, config: CloudConfig | None) -> str:
-    """Returns `vbs` or `cinder`; `auto` decides by the catalog type in use or by what a
-    body had.
+    """Returns `vbs` or `cinder`; `auto` decides by the catalog type in use or by
+    what a body had.
     """
     if config is not None and config.api != "auto":
         return config.api

@@ -31,8 +31,8 @@ class _Learned:
 
 
 class SharedBudget(NamedTuple):
-    """The name under which the calls of a cloud are counted, and how many a second there may be; 0:
-    no limit.
+    """The name under which the calls of a cloud are counted, and how many a second there may
+    be; 0: no limit.
     """
 
     cloud: str

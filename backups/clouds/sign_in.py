@@ -1,8 +1,8 @@
 """Sign-ins, one at a time over all processes; a refused one is not repeated by itself: repeated
 tries lock accounts.
 
-It waits for another configuration, for a person who asks for something, or for an hour (contract:
-reads only).
+It waits for another configuration, for a person who asks for something, or for an
+hour (contract: reads only).
 """
 
 import time

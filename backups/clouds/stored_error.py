@@ -10,8 +10,8 @@ from backups.vbs.errors import VBSError
 def described(
     error: VBSError, now: datetime, *, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Returns the shape `error` of the JSON API; `since` stays as in `before` when that was of the
-    same class.
+    """Returns the shape `error` of the JSON API; `since` stays as in `before` when that was
+    of the same class.
     """
     since = now.isoformat().replace("+00:00", "Z")
     if before is not None and before["class"] == error.class_name:

@@ -1,5 +1,5 @@
-"""Stores what is found out about changed backups: the cause of a failure, the outcome, the
-progress.
+"""Stores what is found out about changed backups: the cause of a failure,
+the outcome, the progress.
 """
 
 import uuid
@@ -73,8 +73,8 @@ def note(ids: Iterable[uuid.UUID], now: datetime) -> int:
 
 
 def note_all(cloud: str, now: datetime) -> int:
-    """Does the same for every backup of a cloud, after the rules by which things are found have
-    changed.
+    """Does the same for every backup of a cloud, after the rules by which things
+    are found have changed.
     """
     with transaction.atomic():
         lock_cloud(cloud)

@@ -43,8 +43,8 @@ def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list
 def _move_votes(backups: QuerySet[Backup], cloud: str) -> None:
     """Adds the votes of these backups to those of their new cloud.
 
-    A cloud decides by them which Type is full. Without a type interpretation all its backups are
-    judged again.
+    A cloud decides by them which Type is full. Without a type interpretation all its
+    backups are judged again.
     """
     type_votes_0 = 0
     type_votes_1 = 0

@@ -1,5 +1,5 @@
-"""Decodes the stored answers again, without asking a cloud: after an upgrade that understands more
-of them.
+"""Decodes the stored answers again, without asking a cloud: after an upgrade that
+understands more of them.
 """
 
 import json

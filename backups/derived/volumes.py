@@ -255,8 +255,8 @@ def _values(row: Volume, columns: Iterable[str]) -> list[object]:
 
 
 def _can_miss_backups(row: Volume, cloud_follow: str) -> bool:
-    """Can a backup of this volume be missed? Not where new ones are not found, nor where none is
-    expected.
+    """Can a backup of this volume be missed? Not where new ones are not found, nor
+    where none is expected.
     """
     if row.deleted_at is not None or row.exempt_reason is not None:
         return False

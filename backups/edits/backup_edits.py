@@ -1,5 +1,5 @@
-"""What operators set on backups: a change checks the version it was made for, and keeps who and
-when.
+"""What operators set on backups: a change checks the version it was made for, and
+keeps who and when.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +44,8 @@ def change(
 def add_tags(
     ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor
 ) -> int:
-    """Puts tags on and takes tags off, leaving the others. Returns how many backups that changed.
-    Raises BadValue.
+    """Puts tags on and takes tags off, leaving the others. Returns how many backups
+    that changed. Raises BadValue.
     """
     added = clean_tags(add)
     removed = set(remove)

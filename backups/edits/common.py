@@ -24,8 +24,8 @@ class BadValue(ValueError):
 
 
 class Conflict(Exception):
-    """Somebody else changed it meanwhile; nothing was written. `version` is the one that is there
-    now.
+    """Somebody else changed it meanwhile; nothing was written. `version` is the one
+    that is there now.
     """
 
     def __init__(self, version: int, by: str | None) -> None:
@@ -45,8 +45,8 @@ class Actor:
 
 
 def clean_text(field: str, value: str, *, max_length: int) -> str:
-    """Returns the text without blanks around. Raises BadValue for one that is too long or that no
-    database holds.
+    """Returns the text without blanks around. Raises BadValue for one that is too long or
+    that no database holds.
     """
     text = value.strip()
     if len(text) > max_length:

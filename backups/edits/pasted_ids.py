@@ -177,8 +177,8 @@ def _line(value: str) -> Line:
 
 
 def _shown(value: str) -> str:
-    """Returns what is echoed of a text that somebody sent: its beginning, and how long the whole of
-    it is.
+    """Returns what is echoed of a text that somebody sent: its beginning, and how long the
+    whole of it is.
     """
     shown = clean(value[:MAX_SHOWN])
     return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"

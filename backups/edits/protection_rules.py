@@ -1,5 +1,5 @@
-"""The rules that operators set for a tag or for a whole cloud: each with its version, who set it
-and when.
+"""The rules that operators set for a tag or for a whole cloud: each with its version, who
+set it and when.
 """
 
 from collections.abc import Mapping
@@ -61,8 +61,8 @@ def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | No
 def set_cloud_rule(
     cloud: str, rule: Rule | None, *, actor: Actor, version: int | None = None
 ) -> None:
-    """Sets the rule of every volume of a cloud that has no nearer one; None takes it away. Raises
-    BadValue, Conflict.
+    """Sets the rule of every volume of a cloud that has no nearer one; None takes it
+    away. Raises BadValue, Conflict.
     """
     ensure_cloud(cloud)
     with transaction.atomic():
@@ -88,8 +88,8 @@ def _set(
     actor: Actor,
     version: int | None,
 ) -> None:
-    """Writes the rule of one tag or cloud, if it is another one. Version 0 says that there was
-    none.
+    """Writes the rule of one tag or cloud, if it is another one. Version 0 says
+    that there was none.
     """
     set_now = {"set_at": actor.now, "set_by": actor.by}
     model._default_manager.get_or_create(**key, defaults=set_now)

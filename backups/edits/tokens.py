@@ -23,8 +23,8 @@ State = Literal["usable", "expired", "revoked"]
 
 
 class BadToken(ValueError):
-    """What a new token cannot be; `field` is name, days or clouds, the text a sentence for a
-    person.
+    """What a new token cannot be; `field` is name, days or clouds, the text a
+    sentence for a person.
     """
 
     def __init__(self, field: str, sentence: str) -> None:
@@ -109,8 +109,8 @@ def revoke(*, user: User, token_id: int, now: datetime) -> bool:
 
 
 def key_of(authorization: str) -> str | None:
-    """Returns the key in `Token KEY` or `Bearer KEY`, None for another way to sign in. Raises
-    Refused.
+    """Returns the key in `Token KEY` or `Bearer KEY`, None for another way to
+    sign in. Raises Refused.
     """
     parts = authorization.split()
     if not parts or parts[0].lower() not in ("token", "bearer"):
@@ -146,8 +146,8 @@ def _note_use(token: ApiToken, now: datetime) -> None:
 
 
 def scope(token: object) -> frozenset[str] | None:
-    """Returns the clouds that `request.auth` opens: None means all, as for a session, which has no
-    token.
+    """Returns the clouds that `request.auth` opens: None means all, as for a session,
+    which has no token.
     """
     return frozenset(token.clouds) if isinstance(token, ApiToken) and token.clouds else None
 

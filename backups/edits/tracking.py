@@ -1,5 +1,5 @@
-"""Which backups are tracked: reading IDs out of what people paste, adding, untracking, following a
-cloud's list.
+"""Which backups are tracked: reading IDs out of what people paste, adding, untracking,
+following a cloud's list.
 """
 
 import uuid

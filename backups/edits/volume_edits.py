@@ -247,8 +247,8 @@ def _change(
 
 
 def _set(row: Volume, columns: ColumnValues, actor: Actor) -> list[Edit]:
-    """Puts the values on the row. Returns one entry for each field that is no longer what it
-    was.
+    """Puts the values on the row. Returns one entry for each field that is no
+    longer what it was.
     """
     edits = []
     for field, columns_of_field in _COLUMNS_OF_FIELD.items():

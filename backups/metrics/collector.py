@@ -1,7 +1,7 @@
 """All that vbsdash knows as metrics, out of its own database: a scrape makes no call to a cloud.
 
-Names and labels are those of the contract; ages are given as instants, so that the alert rule does
-the subtraction.
+Names and labels are those of the contract; ages are given as instants, so that the alert
+rule does the subtraction.
 """
 
 from collections import Counter, defaultdict
@@ -30,8 +30,8 @@ PROCESS_GAUGES = {
 
 
 class Metrics(Collector):
-    """`only`: the clouds that the asker may see, None for all. `per_volume`: series for each volume
-    too.
+    """`only`: the clouds that the asker may see, None for all. `per_volume`: series
+    for each volume too.
     """
 
     def __init__(self, now: datetime, *, only: frozenset[str] | None, per_volume: bool) -> None:

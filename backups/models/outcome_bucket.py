@@ -1,5 +1,5 @@
-"""What came of backups, by cloud and quarter of an hour: the days of any time zone are sums of a
-few rows.
+"""What came of backups, by cloud and quarter of an hour: the days of any time zone are sums
+of a few rows.
 
 Counting 100,000 backups by a reader's days takes longer than a page may; this table has at most
 3,072 rows a cloud, and as many for each length of grace.

@@ -1,5 +1,5 @@
-"""What a process of vbsdash last said of itself, so that one scrape shows web and workers of all
-hosts.
+"""What a process of vbsdash last said of itself, so that one scrape shows web and
+workers of all hosts.
 """
 
 from django.db import models

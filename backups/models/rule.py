@@ -24,8 +24,8 @@ class RuleColumns(models.Model):
 
 
 class SharedRule(RuleColumns):
-    """`version` rises with every change; a rule that was taken away leaves its row, so that it goes
-    on rising.
+    """`version` rises with every change; a rule that was taken away leaves its row, so that
+    it goes on rising.
     """
 
     version = models.PositiveIntegerField(default=0)

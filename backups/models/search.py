@@ -54,8 +54,8 @@ class SearchText(models.Model):
 
 
 def folded(row: Mapping[str, Any]) -> str:
-    """Returns one line a column; case folded as Python does it, because the databases disagree
-    beyond ASCII.
+    """Returns one line a column; case folded as Python does it, because the
+    databases disagree beyond ASCII.
     """
     texts = []
     for column in SEARCHED:

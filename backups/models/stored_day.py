@@ -1,5 +1,5 @@
-"""By how much what is stored in a cloud changed on a day of UTC; the sum up to a day is what there
-was.
+"""By how much what is stored in a cloud changed on a day of UTC; the sum up to a day
+is what there was.
 
 Kept for ever: one row a cloud and day. Days before vbsdash ran are told by the backups that were
 there to be tracked.

@@ -1,5 +1,5 @@
-"""A volume: what the cloud's list says of it, what operators set, and the instants at which its
-protection changes.
+"""A volume: what the cloud's list says of it, what operators set, and the instants at
+which its protection changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ LISTED_FOR = timedelta(hours=1)
 
 class VolumeQuerySet(models.QuerySet["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
-        """Annotates `followed`, `has_others` and `protection` at `now`: the twin of
-        `analysis.protection.protection`.
+        """Annotates `followed`, `has_others` and `protection` at `now`:
+        the twin of `analysis.protection.protection`.
         """
         is_known = Q(
             Q(last_good_at=None) | Q(last_good__isnull=False) & ~Q(last_good__in=_stale(now)),
@@ -65,11 +65,11 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         )
 
     def with_followed(self) -> "VolumeQuerySet":
-        """Annotates `followed`: is every new backup of it found? As set for the volume, else as
-        `vbs_follow` says.
+        """Annotates `followed`: is every new backup of it found? As set for the volume,
+        else as `vbs_follow` says.
 
-        `disks` follows those with a tracked backup; where the cloud lists none at all there is none
-        to miss.
+        `disks` follows those with a tracked backup; where the cloud lists none at all there
+        is none to miss.
         """
         by_volume = Q(cloud__follow="disks") & (Q(tracked__gt=0) | Q(listed_backups=0))
         return self.annotate(
@@ -217,8 +217,8 @@ class VolumeTagQuerySet(models.QuerySet["VolumeTag"]):
 
 
 class VolumeTag(models.Model):
-    """Which tags lie on which volumes, for the filter and for rules; the list on the row is what is
-    shown.
+    """Which tags lie on which volumes, for the filter and for rules; the list on the row
+    is what is shown.
     """
 
     volume = models.ForeignKey(Volume, models.CASCADE, related_name="tagged")

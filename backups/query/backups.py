@@ -38,8 +38,8 @@ def _with_tags(tags: Sequence[str]) -> Q:
 def _containing(text: str) -> Q:
     """Returns the condition of backups that hold a text.
 
-    Few are named by their IDs; with many, each row that an order comes upon is asked for its own
-    text.
+    Few are named by their IDs; with many, each row that an order comes upon is asked
+    for its own text.
     """
     texts = SearchText.objects.holding(text)
     ids = list(texts.order_by().values_list("backup", flat=True)[: FEW + 1])

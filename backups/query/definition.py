@@ -18,8 +18,8 @@ FEW = 2000
 
 @dataclass(frozen=True)
 class ComputedField:
-    """A state that time changes: never a column, so `condition` asks for the instants at which it
-    changes.
+    """A state that time changes: never a column, so `condition` asks for the instants
+    at which it changes.
     """
 
     field: FilterField

@@ -1,5 +1,5 @@
-"""Names the first few of many mistakes and counts the rest, so that no answer grows with the
-question.
+"""Names the first few of many mistakes and counts the rest, so that no answer
+grows with the question.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""Parses the query string of a list. A repeated key means OR; an unknown key or an invalid value is
-never ignored.
+"""Parses the query string of a list. A repeated key means OR; an unknown key or an invalid
+value is never ignored.
 """
 
 from collections.abc import Collection, Mapping
@@ -50,8 +50,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ListQuery:
-    """`raw_values`: the values of each filtering key as they were written, for forms, chips and
-    links.
+    """`raw_values`: the values of each filtering key as they were written, for
+    forms, chips and links.
     """
 
     comparisons: tuple[Comparison, ...] = ()

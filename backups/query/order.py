@@ -129,8 +129,8 @@ def _queries(
 ) -> Iterator[tuple[int, QuerySet[Model]]]:
     """Yields the number of a segment and its rows on from the cursor.
 
-    First the rows that tie with the place, then what lies beyond in its segment, then the other
-    segments.
+    First the rows that tie with the place, then what lies beyond in its segment,
+    then the other segments.
     """
     place = cursor.place
     numbers = list(range(len(order)))

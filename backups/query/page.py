@@ -112,8 +112,8 @@ class Pages:
         return self._query.ordering.startswith("-")
 
     def _without_indexes(self, *, but: str) -> QuerySet[Model]:
-        """Returns the rows of the query, found without the indexes of its columns but of this
-        one.
+        """Returns the rows of the query, found without the indexes of its columns
+        but of this one.
         """
         rows, columns = with_unindexed_columns(self._rows, self._query, self._definition, but=but)
         return rows.filter(

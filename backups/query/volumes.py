@@ -1,5 +1,5 @@
-"""What the list of volumes can be filtered and ordered by. Its rows must carry `protection` and
-`followed` (`with_protection`).
+"""What the list of volumes can be filtered and ordered by. Its rows must carry
+`protection` and `followed` (`with_protection`).
 """
 
 from collections.abc import Sequence

@@ -234,8 +234,8 @@ class _Batch:
         return dict(Body.objects.filter(pk__in=ids).values_list("pk", "text")) if ids else {}
 
     def _write_columns(self, changed: Sequence[ChangedBackup]) -> None:
-        """Of the decoded columns, writes those that changed in some backup: on each lie one or two
-        indexes.
+        """Of the decoded columns, writes those that changed in some backup: on each lie
+        one or two indexes.
         """
         columns_changed: set[str] = set()
         for backup in changed:

@@ -1,5 +1,5 @@
-"""Tracks listed backups by itself: as `vbs_follow` of their cloud says, or the switch of their
-volume.
+"""Tracks listed backups by itself: as `vbs_follow` of their cloud says, or the
+switch of their volume.
 """
 
 import uuid

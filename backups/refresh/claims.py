@@ -1,5 +1,5 @@
-"""Claims backups that are about to be asked about, by conditional UPDATEs; a claim expires by
-itself.
+"""Claims backups that are about to be asked about, by conditional UPDATEs; a
+claim expires by itself.
 
 A claim is identified by its end: releasing it touches only rows that still carry that very end, so
 a worker that slept through its claim cannot release what another worker holds by now.
@@ -24,8 +24,8 @@ CLAIM = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Claim:
-    """`until` is never the same for two claims of one row: each begins after the one before has
-    ended.
+    """`until` is never the same for two claims of one row: each begins after the
+    one before has ended.
     """
 
     cloud: str
@@ -36,8 +36,8 @@ class Claim:
 def claim_due(cloud: str, now: datetime, *, most: int, singly: bool = False) -> Claim:
     """Claims at most `most` due backups for 60 s, the longest due first; up to half are in flight.
 
-    `singly`: only those that no list serves, or that are in flight. Two workers never get the same
-    rows.
+    `singly`: only those that no list serves, or that are in flight. Two workers never
+    get the same rows.
     """
     with transaction.atomic():
         due = Backup.objects.due(cloud, now)

@@ -94,8 +94,8 @@ def _needs_of(cloud: Cloud, now: datetime) -> list[Need]:
 
 
 def _refresh_needs(cloud: Cloud, now: datetime) -> list[Need]:
-    """Returns how what is due is refreshed, by single GETs or a sweep, and how new backups are
-    found.
+    """Returns how what is due is refreshed, by single GETs or a sweep, and how
+    new backups are found.
 
     Lists are read only once the last call went well.
     """
@@ -165,8 +165,8 @@ def _is_sweep_cheaper(cloud: Cloud, due: int) -> bool:
 
 
 def _workers(name: str, due: int) -> int:
-    """Returns how many workers have something to do: one keeps a budget of some tens of calls a
-    second busy.
+    """Returns how many workers have something to do: one keeps a budget of some tens of
+    calls a second busy.
     """
     rate = registry.configured()[name].requests_per_second
     useful = ceil(rate / CALLS_PER_SECOND_OF_A_WORKER) if rate else MOST_WORKERS

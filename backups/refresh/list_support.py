@@ -1,5 +1,5 @@
-"""Tells whether the lists of a cloud may be used, and which keys their entries lack (API.md §1.1,
-§6).
+"""Tells whether the lists of a cloud may be used, and which keys their entries
+lack (API.md §1.1, §6).
 """
 
 import uuid
@@ -56,8 +56,8 @@ def note_lacks(name: str, lacks: list[str] | None, now: datetime) -> None:
 def compare(name: str, entries: Mapping[uuid.UUID, Mapping[str, Any]]) -> list[str] | None:
     """Asks singly about the first, the middle and the last entry, and stores which keys they lack.
 
-    Returns the keys that single answers have and the entries do not; None when no single answer
-    came.
+    Returns the keys that single answers have and the entries do not; None when
+    no single answer came.
     """
     now = clock.now()
     ids = list(entries)

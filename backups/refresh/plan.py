@@ -99,8 +99,8 @@ class FailureValues(NamedTuple):
 class ChangedBackup:
     """An answer that differs from the stored one.
 
-    `values` are the columns to write, `body` is the text of the answer, `changed_columns` are those
-    that differ.
+    `values` are the columns to write, `body` is the text of the answer, `changed_columns`
+    are those that differ.
     """
 
     id: uuid.UUID

@@ -80,8 +80,8 @@ def is_due(cloud: Cloud, now: datetime) -> bool:
 
 
 def read_due(name: str) -> int:
-    """Reads the list of a cloud if it is due and the cloud may be asked; returns how many volumes
-    it named.
+    """Reads the list of a cloud if it is due and the cloud may be asked; returns how
+    many volumes it named.
     """
     now = clock.now()
     cloud = may_ask(name, now)
@@ -131,8 +131,8 @@ def read(name: str, now: datetime) -> int:
 
 
 def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> Absence:
-    """Stores the volumes that a list named, which was requested at `now`; returns what it did not
-    name.
+    """Stores the volumes that a list named, which was requested at `now`; returns what
+    it did not name.
     """
     listed_by_id = {volume.id: volume for volume in listed}
     rows: list[Volume] = []

@@ -1,7 +1,7 @@
 """What needs somebody, the worst first: each with its reason and the next step.
 
-Alike things of one cloud are one item. What a silent cloud hides is no item of its own: the cloud
-is.
+Alike things of one cloud are one item. What a silent cloud hides is no item of its
+own: the cloud is.
 """
 
 import uuid
@@ -67,9 +67,9 @@ _UNKNOWN = _Advice(
 class AttentionItem:
     """An entry of `attention`, and what pages want beside it.
 
-    `id` is a backup's, a volume's or a cloud's; `count` is how many are meant, and `query` finds
-    them in the list of backups or volumes, "" where it is a single one. `title` is what a person
-    calls it.
+    `id` is a backup's, a volume's or a cloud's; `count` is how many are meant, and `query`
+    finds them in the list of backups or volumes, "" where it is a single one. `title` is what
+    a person calls it.
     """
 
     what: str

@@ -79,8 +79,8 @@ class _Due:
 
 @dataclass(frozen=True, kw_only=True)
 class _Counts:
-    """Counts of all clouds, by their names; a cloud of which there is nothing to count is left
-    out.
+    """Counts of all clouds, by their names; a cloud of which there is nothing to
+    count is left out.
     """
 
     tracked: dict[str, int]

@@ -10,8 +10,8 @@ from backups.reports.data_version import data_version
 
 
 def etag(request: HttpRequest, now: datetime, *more: object) -> str:
-    """Differs with the data, the time where it matters, reader and token; `more`: what else the
-    answer shows.
+    """Differs with the data, the time where it matters, reader and token; `more`: what
+    else the answer shows.
     """
     token = getattr(request, "auth", None)  # only requests of the API have it
     reader = (request.user.pk, getattr(token, "pk", None))

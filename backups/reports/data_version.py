@@ -26,8 +26,8 @@ def data_version(now: datetime) -> str:
 
 
 def _count_and_instants(now: datetime) -> tuple[object, ...] | None:
-    """Returns the count of changes, and of each instant that changes a state the last one that has
-    passed.
+    """Returns the count of changes, and of each instant that changes a state the last
+    one that has passed.
     """
     one_group = DataVersion.objects.order_by().values(group=F("shard") * 0)
     changes = one_group.annotate(total=Sum("n")).values("total")

@@ -164,8 +164,8 @@ def _cause_state(cause: Cause, counts: _CauseCounts, newest: Sequence[Example]) 
 
 
 def _happened_at(now: datetime) -> Case:
-    """Returns when the cloud began it; a time that cannot be believed gives way to when it was
-    added here.
+    """Returns when the cloud began it; a time that cannot be believed gives way to when
+    it was added here.
     """
     believed = When(created_at__lte=now + SKEW, then=F("created_at"))
     return Case(believed, default=F("tracked_at"), output_field=DateTimeField())

@@ -17,8 +17,8 @@ LEAST_SPAN = timedelta(days=1)
 
 @dataclass(frozen=True)
 class GrowingChain:
-    """`mb_a_day` between the first and the last size of the chain; `points` is of how many
-    sizes.
+    """`mb_a_day` between the first and the last size of the chain; `points` is
+    of how many sizes.
     """
 
     cloud: str
@@ -43,8 +43,8 @@ class _Size(NamedTuple):
 
 
 def fastest(now: datetime, most: int = 20) -> list[GrowingChain]:
-    """Copies and VM backups have chains of their own and are left out; so is what is gone. Two
-    queries.
+    """Copies and VM backups have chains of their own and are left out; so is what
+    is gone. Two queries.
     """
     backups = Backup.objects.filter(
         created_at__gt=now - WINDOW,

@@ -1,5 +1,5 @@
-"""What is stored over time in all clouds or of one volume, where that leads, and when a limit is
-reached.
+"""What is stored over time in all clouds or of one volume, where that leads, and when
+a limit is reached.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,8 +13,8 @@ CHANGES_SHOWN = 50  # on a page; the JSON API gives them all
 
 @dataclass(frozen=True)
 class Change:
-    """`fields`: `{word, before, after}`. `first`: the first answer, shown as a change from
-    nothing.
+    """`fields`: `{word, before, after}`. `first`: the first answer, shown as
+    a change from nothing.
     """
 
     at: datetime

@@ -134,8 +134,8 @@ def _count_outcomes(
 ) -> dict[int, OutcomeCounts]:
     """Counts by quarter of an hour what came of backups.
 
-    A backup was only missed where the cloud's list of backups was read later: until then it may be
-    there.
+    A backup was only missed where the cloud's list of backups was read later: until then
+    it may be there.
     """
     is_proven = Q(pk__in=[])
     for cloud in clouds:

@@ -27,8 +27,8 @@ class BackupCount:
 
 @dataclass(frozen=True)
 class InFlightCount:
-    """Backups of a cloud that are being made, restored or deleted; `oldest_at` is when the oldest
-    was begun.
+    """Backups of a cloud that are being made, restored or deleted; `oldest_at` is when
+    the oldest was begun.
     """
 
     cloud: str

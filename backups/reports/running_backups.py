@@ -34,11 +34,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunningState:
-    """`speed_mb_s`: of a full backup, from progress and the size of its volume; what the cloud says
-    is `throughput_mb_s`.
+    """`speed_mb_s`: of a full backup, from progress and the size of its volume; what the
+    cloud says is `throughput_mb_s`.
 
-    `eta` and the speeds are None until progress was seen to move. `stuck_at`: since when it counts
-    as stuck.
+    `eta` and the speeds are None until progress was seen to move. `stuck_at`: since when
+    it counts as stuck.
     """
 
     id: uuid.UUID

@@ -39,8 +39,8 @@ class Volumes:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The shape `summary` of the JSON API, and what pages want beside it: `in_flight_total`,
-    `running_backups`, `growth`.
+    """The shape `summary` of the JSON API, and what pages want beside
+    it: `in_flight_total`, `running_backups`, `growth`.
 
     `in_flight` names those of which the knowledge is fresh, at most 1,000.
     """

@@ -158,8 +158,8 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
 
 
 def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
-    """Returns one volume with its chains and who set what; two queries. None when it is not
-    known.
+    """Returns one volume with its chains and who set what; two queries. None when
+    it is not known.
     """
     volume = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
     # A row for each edit, or one without any.

@@ -1,5 +1,5 @@
-"""`python -m backups.runner FD`: reads the plan from a pipe and runs its parts until a stop
-signal.
+"""`python -m backups.runner FD`: reads the plan from a pipe and runs its parts
+until a stop signal.
 """
 
 import sys

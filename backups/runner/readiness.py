@@ -58,8 +58,8 @@ class PendingRequest:
 class Readiness:
     """Whether all parts are ready.
 
-    A lag is reported but not waited for: after a night without vbsdash everything is due, while all
-    parts work.
+    A lag is reported but not waited for: after a night without vbsdash everything is due,
+    while all parts work.
     """
 
     address: str

@@ -57,8 +57,8 @@ class Supervisor:
         return child
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
-        """Runs the loop until `condition()` is true; returns False when the time is over before.
-        Raises StopWanted.
+        """Runs the loop until `condition()` is true; returns False when the time is
+        over before. Raises StopWanted.
         """
         deadline = time.monotonic() + seconds
         next_check = 0.0

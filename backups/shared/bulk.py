@@ -25,8 +25,8 @@ Converter = Callable[[Any], object]
 
 
 def rows(query: models.QuerySet[Any], columns: Sequence[str]) -> list[ReadRow]:
-    """Returns `query.values_list(*columns)`, without Django's converters, which take most of the
-    time.
+    """Returns `query.values_list(*columns)`, without Django's converters, which take
+    most of the time.
     """
     selected: list[str | Cast] = []
     converters: dict[int, Converter] = {}

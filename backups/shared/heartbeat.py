@@ -1,8 +1,8 @@
 """Stores signs of life: the scheduler leaves one with each message it sends, a worker one per queue
 for each that arrives.
 
-The message that proves a queue is sent through the broker by the scheduler, so its sign proves all
-three.
+The message that proves a queue is sent through the broker by the scheduler, so its
+sign proves all three.
 """
 
 from datetime import datetime, timedelta

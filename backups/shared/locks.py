@@ -1,5 +1,5 @@
-"""Locks rows, in one order for all writers, so that two of them never wait for each other in a
-ring.
+"""Locks rows, in one order for all writers, so that two of them never wait for each
+other in a ring.
 
 1. The row of the cloud, by whoever writes more than one of its backups in a transaction (several
    clouds by name).

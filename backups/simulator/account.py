@@ -1,5 +1,5 @@
-"""The one tenant of the simulator: its project, its ways to sign in, its service catalog, its
-clouds.yaml.
+"""The one tenant of the simulator: its project, its ways to sign in, its
+service catalog, its clouds.yaml.
 """
 
 import json
@@ -80,8 +80,8 @@ def _service(service_type: str, name: str, url: str) -> JsonObject:
 def cloud_entry(
     account: Account, *, url: str, auth: str, token: str, flavor: str = "vbs"
 ) -> dict[str, Any]:
-    """Returns one entry of clouds.yaml. `auth`: password, v3applicationcredential, token or
-    aksk.
+    """Returns one entry of clouds.yaml. `auth`: password,
+    v3applicationcredential, token or aksk.
     """
     entry: dict[str, Any] = {"region_name": REGION, "interface": "public"}
     if auth != "password":

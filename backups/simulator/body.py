@@ -1,5 +1,5 @@
-"""One backup as the API writes it: VBS v2 and stock Cinder v3 (`backups/vbs/API.md` §1.1, §3,
-§4, §9).
+"""One backup as the API writes it: VBS v2 and stock Cinder v3 (`backups/vbs/API.md`
+§1.1, §3, §4, §9).
 """
 
 import hashlib
@@ -17,8 +17,8 @@ USER_ID = "c853ca26e8ea47978a52ee124a013d0e"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How to write a backup: the API's flavor, the polarity of Type, the minor number of Cinder's
-    microversion.
+    """How to write a backup: the API's flavor, the polarity of Type, the minor
+    number of Cinder's microversion.
     """
 
     flavor: str = "vbs"
@@ -30,8 +30,8 @@ class Form:
 
 @dataclass(slots=True)
 class Facts:
-    """What is true of one backup at one moment. Times are seconds since 1970; sizes as their names
-    say.
+    """What is true of one backup at one moment. Times are seconds since 1970; sizes
+    as their names say.
 
     `keys` and `metadata` overwrite what would be written at top level and inside service_metadata.
     """
@@ -71,8 +71,8 @@ def uuid_from(text: str) -> str:
 
 
 def describe(facts: Facts) -> str | None:
-    """Returns the description: VBS wraps the user's text; without one the wrapper has ST instead
-    (§4).
+    """Returns the description: VBS wraps the user's text; without one the wrapper
+    has ST instead (§4).
     """
     if not facts.wrapped:
         return facts.description

@@ -14,8 +14,8 @@ DEPTH = 100_000  # Levels of nested lists.
 
 
 def distort(answer: Answer, fault: Fault, question: Question, *, now: datetime) -> Answer:
-    """Returns the answer that this fault makes of a good one; faults of transport leave it as it
-    is.
+    """Returns the answer that this fault makes of a good one; faults of transport leave
+    it as it is.
     """
     if fault.kind == "status":
         return _status(fault, question, now)
@@ -71,8 +71,8 @@ def _with_bad_body(answer: Answer, kind: str) -> Answer:
 
 
 def _with_duplicate_keys(value: object) -> str:
-    """Returns JSON text in which every key of every object stands twice, first with a wrong
-    value.
+    """Returns JSON text in which every key of every object stands twice, first
+    with a wrong value.
     """
     if isinstance(value, list):
         return "[" + ", ".join(map(_with_duplicate_keys, value)) + "]"

@@ -1,5 +1,5 @@
-"""The bodies of errors that one path may give: gateway, IAM filter, VBS, Cinder
-(`backups/vbs/API.md` §8).
+"""The bodies of errors that one path may give: gateway, IAM filter,
+VBS, Cinder (`backups/vbs/API.md` §8).
 """
 
 from backups.simulator.message import JSON, Answer, encode
@@ -174,8 +174,8 @@ def html(status: int) -> bytes:
 def error(
     status: int, form: str | None = None, *, message: str | None = None, backup_id: str = ""
 ) -> Answer:
-    """Returns the error `status` in the named form (one of FORMS), or in the form that this status
-    naturally has.
+    """Returns the error `status` in the named form (one of FORMS), or in the form that
+    this status naturally has.
     """
     if form is None:
         form = NATURAL.get(status, "cinder")

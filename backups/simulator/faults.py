@@ -39,8 +39,8 @@ OF_LISTS = frozenset({"shift", "endless", "list_lacks_keys", "poison"})
 
 
 class FaultError(ValueError):
-    """The text or the values of a fault make no sense; the message is one sentence for the
-    operator.
+    """The text or the values of a fault make no sense; the message is one
+    sentence for the operator.
     """
 
 

@@ -1,5 +1,5 @@
-"""Keystone v3, as much of it as signing in needs: version document, tokens, catalog
-(`backups/vbs/API.md` §7.1).
+"""Keystone v3, as much of it as signing in needs: version document,
+tokens, catalog (`backups/vbs/API.md` §7.1).
 """
 
 import json
@@ -169,8 +169,8 @@ class Keystone:
         return has_name and self._is_domain(project.get("domain") or {})
 
     def _scope(self, scope: Any) -> Scope:
-        """Returns the scope of a sign-in: a token without a project opens only global services
-        (§7.1).
+        """Returns the scope of a sign-in: a token without a project opens
+        only global services (§7.1).
         """
         if not scope or scope == "unscoped":
             return "none"

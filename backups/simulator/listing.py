@@ -103,8 +103,8 @@ def next_link(arguments: Mapping[str, str], *, base: str, last_id: str) -> dict[
 def filtered_and_sorted(
     rows: list[Row], arguments: Mapping[str, str], *, now: float, form: Form
 ) -> Sequence[Row]:
-    """Returns the rows by name, status and volume_id of the query; by default the newest comes
-    first.
+    """Returns the rows by name, status and volume_id of the query; by default
+    the newest comes first.
     """
     volume_id = arguments.get("volume_id")
     if volume_id is not None:

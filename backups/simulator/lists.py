@@ -29,8 +29,8 @@ SUMMARY_KEYS = ("id", "name", "links")
 
 @dataclass(frozen=True, slots=True)
 class ListCall:
-    """One list call of a sender who may ask. `base`: what the server believes to be its own
-    address.
+    """One list call of a sender who may ask. `base`: what the server believes to
+    be its own address.
     """
 
     arguments: Mapping[str, str]
@@ -52,8 +52,8 @@ class ListCall:
     def links(
         self, *, page_length: int, limit: int, last_id: str, resource: str
     ) -> list[dict[str, str]]:
-        """Returns a next link whenever the page is full, so the last one may lead to an empty
-        page.
+        """Returns a next link whenever the page is full, so the last one may lead
+        to an empty page.
         """
         is_full = page_length > 0 and page_length == limit
         if is_full or "endless" in self.faults:

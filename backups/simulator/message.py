@@ -1,5 +1,5 @@
-"""What goes in and out of the simulator, apart from sockets: one question, one answer, one list of
-JSON bytes.
+"""What goes in and out of the simulator, apart from sockets: one question, one answer, one
+list of JSON bytes.
 """
 
 import json
@@ -12,8 +12,8 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request as it arrived. `path` is decoded, `raw_path` is as sent; `headers` have
-    lower-case names.
+    """One request as it arrived. `path` is decoded, `raw_path` is as sent;
+    `headers` have lower-case names.
     """
 
     method: str

@@ -1,5 +1,5 @@
-"""What makes a stream's backups special: names, descriptions, oddities, and why some of them
-failed.
+"""What makes a stream's backups special: names, descriptions, oddities, and why
+some of them failed.
 """
 
 from backups.simulator.body import Facts, uuid_from

@@ -251,8 +251,8 @@ def _volume(space: UUID, *, index: int, name: str) -> SimulatedVolume:
 
 
 def _night(volume: SimulatedVolume) -> int:
-    """Returns the second after midnight UTC at which the volume's policy runs: between 19:00 and
-    05:00.
+    """Returns the second after midnight UTC at which the volume's policy runs:
+    between 19:00 and 05:00.
     """
     return (19 * HOUR + int(volume.volume_id[:8], 16) % (10 * HOUR)) % DAY
 

@@ -11,11 +11,11 @@ SECRET_HEADERS = frozenset({"x-auth-token", "x-subject-token", "authorization", 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was given. `at`:
-    the clock's.
+    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was
+    given. `at`: the clock's.
 
-    `token_sent`: whether a token or a signature came along, `token_valid`: whether it was good here
-    and now.
+    `token_sent`: whether a token or a signature came along, `token_valid`: whether it was
+    good here and now.
     """
 
     method: str
@@ -29,8 +29,8 @@ class Request:
 
 
 class Log:
-    """Safe to use from many threads. `keep`: how many records are kept; the counts are of all
-    requests.
+    """Safe to use from many threads. `keep`: how many records are kept; the counts
+    are of all requests.
     """
 
     def __init__(self, *, keep: int) -> None:

@@ -119,8 +119,8 @@ class Handler(BaseHTTPRequestHandler):
             yield Piece(head + body)
 
     def _head(self, answer: Answer, framing: str, value: str) -> bytes:
-        """Returns status line and headers; `framing` is the header that tells where the body
-        ends.
+        """Returns status line and headers; `framing` is the header that tells
+        where the body ends.
         """
         number = f"{next(self._numbers):012x}"
         default_reason = "OK" if answer.status < 300 else "Status"
@@ -206,8 +206,8 @@ class Server(ThreadingHTTPServer):
                 self._workers.discard(thread)
 
     def cut(self, *, seconds: float) -> None:
-        """Closes every connection and waits for its thread, all together no longer than
-        `seconds`.
+        """Closes every connection and waits for its thread, all together
+        no longer than `seconds`.
         """
         with self._guard:
             connections = list(self._open)

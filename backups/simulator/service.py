@@ -1,5 +1,5 @@
-"""The paths of the simulated cloud: who may ask, and what is answered (`backups/vbs/API.md` §5, §7,
-§8, §9).
+"""The paths of the simulated cloud: who may ask, and what is answered (`backups/vbs/API.md`
+§5, §7, §8, §9).
 """
 
 import re
@@ -199,8 +199,8 @@ class Service:
         return _versioned(answer, form) if form.flavor == "cinder" else answer
 
     def _foreign(self, project: str | None) -> Answer | None:
-        """Returns the refusal of another project: the path's project must be the token's (§11, trap
-        21).
+        """Returns the refusal of another project: the path's project must be the
+        token's (§11, trap 21).
         """
         if project == self._account.project_id:
             return None
@@ -285,8 +285,8 @@ def _is_uuid(text: str) -> bool:
 
 
 def _refused(verdict: Verdict, *, flavor: str) -> Answer:
-    """Returns a refusal. 401 has several bodies, one for each layer that may refuse (§8.1, trap
-    18).
+    """Returns a refusal. 401 has several bodies, one for each layer that may
+    refuse (§8.1, trap 18).
     """
     if verdict == "domain":
         return error(

@@ -44,8 +44,8 @@ def signature(secret_key: str, *, date: str, canonical: str) -> str:
 
 
 class KeyGuard:
-    """Checks signatures; after WRONG_TRIES wrong ones in a row the key pair is locked for
-    LOCKED_FOR.
+    """Checks signatures; after WRONG_TRIES wrong ones in a row the key pair
+    is locked for LOCKED_FOR.
     """
 
     def __init__(self, *, access_key: str, secret_key: str) -> None:

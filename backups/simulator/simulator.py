@@ -54,8 +54,8 @@ class _Reply:
 
 
 class Simulator:
-    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager; all methods are
-    thread-safe.
+    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager;
+    all methods are thread-safe.
 
     `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC.
     `paging`: which of the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder"
@@ -181,8 +181,8 @@ class Simulator:
         return self._keystone.issue()
 
     def cloud_entry(self, *, auth: str = "password", **extra: Any) -> dict[str, Any]:
-        """Returns one entry of clouds.yaml; `auth`: password, v3applicationcredential, token or
-        aksk.
+        """Returns one entry of clouds.yaml; `auth`: password,
+        v3applicationcredential, token or aksk.
         """
         token = self.issue_token() if auth == "token" else ""
         entry = cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor)
@@ -196,8 +196,8 @@ class Simulator:
     def add(self, body: Mapping[str, object], *, vanish: bool = False, listed: bool = True) -> str:
         """Serves this inner backup object as it is under its `id`, and returns the ID.
 
-        `vanish`: the single GET finds it once, then it is gone. `listed`: whether list calls name
-        it.
+        `vanish`: the single GET finds it once, then it is gone. `listed`: whether
+        list calls name it.
         """
         self._store.add(VerbatimBackup(body, vanish=vanish, listed=listed))
         return str(body["id"])
@@ -208,8 +208,8 @@ class Simulator:
         return self.add(envelope["backup"], vanish=vanish, listed=listed)
 
     def remove(self, backup_id: str) -> None:
-        """Makes it 404 itemNotFound and in no list from now on, be it added, created or
-        generated.
+        """Makes it 404 itemNotFound and in no list from now on, be it
+        added, created or generated.
         """
         self._store.remove(backup_id)
 
@@ -224,8 +224,8 @@ class Simulator:
         fail: str | None = None,
         size_gb: int = 10,
     ) -> str:
-        """Begins a backup that takes `seconds` by the clock and ends available, or in error for the
-        reason `fail`.
+        """Begins a backup that takes `seconds` by the clock and ends available, or in error
+        for the reason `fail`.
         """
 
         def facts(backup_id: str, now: float) -> Facts:

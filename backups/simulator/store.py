@@ -1,5 +1,5 @@
-"""All backups that the simulated project has: generated, added as they are, and created to run by
-the clock.
+"""All backups that the simulated project has: generated, added as they are, and created to
+run by the clock.
 """
 
 import json
@@ -75,8 +75,8 @@ class VerbatimBackup:
 
 
 class RunningBackup:
-    """A backup made by `Simulator.create`: it runs by the clock from the moment it was asked
-    for.
+    """A backup made by `Simulator.create`: it runs by the clock from the moment
+    it was asked for.
     """
 
     listed = True

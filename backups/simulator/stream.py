@@ -1,5 +1,5 @@
-"""A stream is one rhythm of backups of one disk: when each begins, how long it takes, what becomes
-of it.
+"""A stream is one rhythm of backups of one disk: when each begins, how long it takes,
+what becomes of it.
 """
 
 import zlib
@@ -15,8 +15,8 @@ GROWTH_SINCE_DAY = 20089
 
 @dataclass(frozen=True, slots=True)
 class SimulatedVolume:
-    """A volume. `listed` is whether the volume list names it; sizes as their names say, growth per
-    day.
+    """A volume. `listed` is whether the volume list names it; sizes as their names
+    say, growth per day.
     """
 
     index: int
@@ -32,8 +32,8 @@ class SimulatedVolume:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Occurrence `n` begins at phase + n × period (+ jitter); the newest `keep` that exist are
-    kept.
+    """Occurrence `n` begins at phase + n × period (+ jitter); the newest `keep`
+    that exist are kept.
 
     All times in seconds. Of each `cycle` occurrences only the first `on` exist (0 = all). `delay`:
     how much later than its beginning a backup first appears. `wobble`: by which share durations

@@ -1,5 +1,5 @@
-"""How a running backup changes with time: creating, progress, the two-step end
-(`backups/vbs/API.md` §2).
+"""How a running backup changes with time: creating, progress, the
+two-step end (`backups/vbs/API.md` §2).
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ Metadata = Literal["none", "short", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """`metadata` none is null, short is the padded text of a running or failed backup, full has
-    every key.
+    """`metadata` none is null, short is the padded text of a running or failed backup,
+    full has every key.
     """
 
     status: str

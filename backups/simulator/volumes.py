@@ -1,5 +1,5 @@
-"""The volumes: the generated ones, those that a test puts in or takes out, and those that the list
-lacks.
+"""The volumes: the generated ones, those that a test puts in or takes out, and those
+that the list lacks.
 """
 
 import threading

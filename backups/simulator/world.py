@@ -1,5 +1,5 @@
-"""The generated cloud: a function of (seed, now), so the same backups are there after any
-restart.
+"""The generated cloud: a function of (seed, now), so the same backups are
+there after any restart.
 """
 
 import heapq
@@ -100,8 +100,8 @@ class Slot:
 
 
 class World:
-    """The backups that exist now, in the order of their beginnings. Safe to use from many
-    threads.
+    """The backups that exist now, in the order of their beginnings. Safe to
+    use from many threads.
     """
 
     def __init__(self, *, seed: int, backups: int, keep: int = FILL_KEEP) -> None:

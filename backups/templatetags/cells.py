@@ -48,8 +48,8 @@ def cloud_error(context: Context, cloud: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def volume(context: Context, row: Row) -> SafeString:
-    """Writes the volume by its label, its name in the cloud or the first part of its ID, leading to
-    its page.
+    """Writes the volume by its label, its name in the cloud or the first part of its ID,
+    leading to its page.
     """
     volume_id = row["volume_id"]
     if not volume_id:

@@ -1,5 +1,5 @@
-"""Charts for pages: figures in, a partial of SVG and texts out. The geometry is in
-backups/web/charts/.
+"""Charts for pages: figures in, a partial of SVG and texts out. The
+geometry is in backups/web/charts/.
 """
 
 import uuid

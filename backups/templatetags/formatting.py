@@ -1,5 +1,5 @@
-"""Badges, times and sizes as pages show them. What a cloud gave is escaped and set apart for
-right-to-left text.
+"""Badges, times and sizes as pages show them. What a cloud gave is escaped and set
+apart for right-to-left text.
 """
 
 import json
@@ -81,8 +81,8 @@ def state(badge: Badge) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def status(context: Context, row: Row) -> SafeString:
-    """Writes the status of a row that holds `status`, `tracking_state`, `progress` and perhaps
-    `stuck_at`.
+    """Writes the status of a row that holds `status`, `tracking_state`,
+    `progress` and perhaps `stuck_at`.
     """
     return state(status_badge(context, row))
 
@@ -152,8 +152,8 @@ def age(context: Context, at: datetime | None, tracking_state: str = "fresh") ->
 
 @register.simple_tag(takes_context=True)
 def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
-    """Makes an element the page's live region: polled every so many seconds, only changes are put
-    in.
+    """Makes an element the page's live region: polled every so many seconds, only
+    changes are put in.
     """
     if not context.get("live", True):
         return mark_safe('id="live"')
@@ -253,8 +253,8 @@ def span(length: timedelta) -> str:
 
 
 def exact(at: datetime, zone: tzinfo) -> str:
-    """Writes 2026-11-23 01:50:00 UTC · 02:50:00 Berlin; with the day where it is another one
-    there.
+    """Writes 2026-11-23 01:50:00 UTC · 02:50:00 Berlin; with the day where it
+    is another one there.
     """
     utc = at.astimezone(UTC)
     local = at.astimezone(zone)
@@ -268,8 +268,8 @@ def exact(at: datetime, zone: tzinfo) -> str:
 
 
 def _time(context: Context, at: datetime, text: str, form: str) -> SafeString:
-    """`form`: how poll.js keeps the text true between two answers. In a row it is no stop of the
-    Tab key.
+    """`form`: how poll.js keeps the text true between two answers. In a row it is no stop
+    of the Tab key.
     """
     return format_html(
         '<time datetime="{}" title="{}" data-t="{}" tabindex="{}">{}</time>',

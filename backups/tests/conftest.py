@@ -44,8 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Ends sessions that are left over when the database is to be dropped, which PostgreSQL would
-    refuse.
+    """Ends sessions that are left over when the database is to be dropped,
+    which PostgreSQL would refuse.
 
     A live server's thread keeps its session for as long as the browser keeps its connection, and
     which of the two is closed first depends on the order of the tests.

@@ -1,7 +1,7 @@
 """Watches in every test that whoever writes what is shown calls `data_changed()` after it.
 
-Writes of tests themselves do not count, nor those of tables and columns that no page, call or
-metric shows.
+Writes of tests themselves do not count, nor those of tables and columns that no page,
+call or metric shows.
 """
 
 import re

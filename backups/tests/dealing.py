@@ -1,5 +1,5 @@
-"""Which worker runs which test. Workers with even numbers are on SQLite, those with odd ones on
-PostgreSQL.
+"""Which worker runs which test. Workers with even numbers are on SQLite, those with
+odd ones on PostgreSQL.
 
 Most tests of the database run on both. What is marked `either` asks nothing of a database that
 others do not ask: pages, forms and faults of clouds. The plain run takes each of these on one of
@@ -94,8 +94,8 @@ def _seconds(file: Path) -> int:
 
 
 class _Files:
-    """Deals files to workers that stand side by side, always to those with the least work; `work`
-    in seconds.
+    """Deals files to workers that stand side by side, always to those with the least
+    work; `work` in seconds.
     """
 
     def __init__(self, workers: int, *, width: int, work: list[int] | None = None) -> None:

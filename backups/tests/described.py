@@ -29,8 +29,8 @@ def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
 
 
 class DescribedClient(Client):
-    """Fails when an answer under /api/ has a status, a type or a shape that the description does
-    not promise.
+    """Fails when an answer under /api/ has a status, a type or a shape that the
+    description does not promise.
     """
 
     def request(self, **environ: Any) -> Any:

@@ -44,8 +44,8 @@ def running(
     entry: dict[str, Any] | None = None,
     **words: Any,
 ) -> Iterator[Simulator]:
-    """`words` go to the simulator, `entry` into clouds.yaml; without a budget unless it says
-    otherwise.
+    """`words` go to the simulator, `entry` into clouds.yaml; without a budget
+    unless it says otherwise.
     """
     with Simulator(**{"clock": timezone.now, **words}) as sim:
         given = sim.cloud_entry(auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})})

@@ -58,8 +58,8 @@ ONCE_FRAGILE = [
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of pytest. `before` stands in front of its command line; `busy`: how many loops run
-    beside it.
+    """One run of pytest. `before` stands in front of its command line; `busy`: how many
+    loops run beside it.
     """
 
     name: str
@@ -73,8 +73,8 @@ class Run:
 
 
 def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
-    """The part without a browser at another time: every process starts then, and each test begins
-    then.
+    """The part without a browser at another time: every process starts then, and
+    each test begins then.
     """
     return Run(
         name=name,

@@ -1,5 +1,5 @@
-"""What the machine was like while the tests ran: a red test names its cause, and two machines can
-be compared.
+"""What the machine was like while the tests ran: a red test names its cause, and two
+machines can be compared.
 
 A pytest plugin, loaded by `addopts` in pyproject.toml.
 """

@@ -1,5 +1,5 @@
-"""A real Chromium for tests, its pages watched for what they must not do, and clouds that are worth
-looking at.
+"""A real Chromium for tests, its pages watched for what they must not do, and clouds that
+are worth looking at.
 """
 
 import uuid
@@ -160,8 +160,8 @@ def track_absurd(settings: Any) -> None:
 
 @contextmanager
 def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
-    """The cloud that `make run` shows where none is configured, as its workers have it after two
-    rounds.
+    """The cloud that `make run` shows where none is configured, as its workers have
+    it after two rounds.
     """
     with Simulator(backups=DEMO_BACKUPS, clock=timezone.now) as sim:
         configure(

@@ -1,5 +1,5 @@
-"""Who may know whom: floors, rooms on a floor, and what a room never does (the plan is in
-README.md).
+"""Who may know whom: floors, rooms on a floor, and what a room never does (the
+plan is in README.md).
 """
 
 import ast

@@ -11,8 +11,8 @@ LOOK_EVERY_S = 0.02
 def wait_until(
     condition: Callable[[], bool], why: Callable[[], str] = lambda: "it never came"
 ) -> None:
-    """Returns as soon as `condition` holds; fails with the sentence of `why` when the limit is
-    reached.
+    """Returns as soon as `condition` holds; fails with the sentence of `why` when
+    the limit is reached.
     """
     gives_up_at = time.monotonic() + LIMIT_S
     while not condition():

@@ -1,5 +1,5 @@
-"""Answers read whole by somebody else's code, but never longer than allowed, however well they are
-packed.
+"""Answers read whole by somebody else's code, but never longer than allowed, however
+well they are packed.
 """
 
 import io
@@ -14,8 +14,8 @@ from backups.vbs.errors import Malformed
 
 
 class BoundedAdapter(DeadlineAdapter):
-    """Raises Malformed for a body of more than `max_bytes`, unpacked: keystoneauth1 itself would
-    read on.
+    """Raises Malformed for a body of more than `max_bytes`, unpacked: keystoneauth1
+    itself would read on.
     """
 
     def __init__(self, max_bytes: int) -> None:

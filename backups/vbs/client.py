@@ -1,8 +1,8 @@
-"""Questions to one cloud, GET only; each ends within its deadline in an answer or in an error of
-errors.py.
+"""Questions to one cloud, GET only; each ends within its deadline in an answer or in
+an error of errors.py.
 
-Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer is followed and no
-redirect either.
+Paths and paging: backups/vbs/API.md §1, §6; traps: §11. No link of an answer is followed
+and no redirect either.
 """
 
 import re
@@ -150,8 +150,8 @@ class Client:
         self.credentials.trust()
 
     def get_backup(self, backup_id: str, *, alone: bool = False) -> Answer:
-        """Returns one backup. `alone`: without a sign-in; a 401 is noted for the next make_ready()
-        and raised.
+        """Returns one backup. `alone`: without a sign-in; a 401 is noted for the
+        next make_ready() and raised.
         """
         if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
@@ -174,8 +174,8 @@ class Client:
         sort_key: str = "created_at",
         **filters: str,
     ) -> Sequence[object]:
-        """Returns one page of raw entries; `filters` go into the query as they are (status,
-        volume_id, name).
+        """Returns one page of raw entries; `filters` go into the query as they
+        are (status, volume_id, name).
         """
         query = {
             "limit": limit,
@@ -187,8 +187,8 @@ class Client:
         return self._page(self._backups(), "backups", query).entries
 
     def get_volume(self, volume_id: str) -> JsonObject:
-        """Returns one raw volume, from the volume service. Raises Gone when that says
-        itemNotFound.
+        """Returns one raw volume, from the volume service. Raises Gone
+        when that says itemNotFound.
         """
         body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _SINGLE_LIMITS)
         volume = body.get("volume")
@@ -199,8 +199,8 @@ class Client:
         return volume
 
     def get_quota(self) -> JsonObject:
-        """Returns how many backups the project may have and has (API.md §5); not a part of stock
-        Cinder.
+        """Returns how many backups the project may have and has (API.md §5); not a
+        part of stock Cinder.
         """
         return self._get(self._backups(), "/cloudbackups/quota", _SINGLE_LIMITS)
 
@@ -274,8 +274,8 @@ class Client:
     def _outcome(
         self, endpoint: Endpoint, path: str, token: str | None, limits: Limits
     ) -> tuple[Reply, JsonObject | VBSError]:
-        """Makes one admitted and counted call: its body, or the error that its status
-        stands for.
+        """Makes one admitted and counted call: its body, or the error that
+        its status stands for.
         """
         self._meter.admit()
         outcome: JsonObject | VBSError

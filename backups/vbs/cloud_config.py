@@ -51,8 +51,8 @@ class CloudConfig:
         return f"{project_name}@{domain}" if project_name else None
 
     def fingerprint(self, key: bytes) -> str:
-        """Returns the HMAC-SHA256 of the sign-in settings: it changes with them and tells nothing
-        of them.
+        """Returns the HMAC-SHA256 of the sign-in settings: it changes with them and
+        tells nothing of them.
         """
         settings = [self.auth_type, dict(self.auth), self.verify]
         text = json.dumps(settings, sort_keys=True, default=str)

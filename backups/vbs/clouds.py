@@ -1,7 +1,7 @@
 """The clouds of `clouds.yaml` and of the `OS_*` variables, checked, as plain values.
 
-A mistake is a ConfigurationError: one sentence that names file, cloud, key and cure, never a
-secret.
+A mistake is a ConfigurationError: one sentence that names file, cloud, key and
+cure, never a secret.
 """
 
 import math

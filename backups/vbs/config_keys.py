@@ -1,7 +1,7 @@
 """The keys of one entry of clouds.yaml, or of the `OS_*` variables, as their operator wrote them.
 
-A mistake is a ConfigurationError: one sentence that names file, cloud, key and cure, never a
-secret.
+A mistake is a ConfigurationError: one sentence that names file, cloud, key and
+cure, never a secret.
 """
 
 import re
@@ -34,8 +34,8 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class ConfigKeys:
-    """Names the keys of one entry and refuses it. `place` (file and cloud) begins every
-    sentence.
+    """Names the keys of one entry and refuses it. `place` (file and
+    cloud) begins every sentence.
     """
 
     place: str

@@ -1,7 +1,7 @@
 """Kept-alive connections for GETs, one per thread and host, each GET held to a deadline and a size.
 
-The request is prepared by hand because a whole `requests` call costs more than the rest of this
-module.
+The request is prepared by hand because a whole `requests` call costs more than the
+rest of this module.
 """
 
 import threading

@@ -1,5 +1,5 @@
-"""Connections that keep a total deadline: neither drops of bytes nor a silent server can prolong an
-exchange.
+"""Connections that keep a total deadline: neither drops of bytes nor a silent server
+can prolong an exchange.
 """
 
 import io
@@ -33,8 +33,8 @@ class Timeouts(NamedTuple):
 
 
 def set_deadline(at: float) -> Timeouts:
-    """Binds this thread's next exchange to `at`, in time.monotonic() seconds; returns its
-    timeouts.
+    """Binds this thread's next exchange to `at`, in time.monotonic()
+    seconds; returns its timeouts.
     """
     _deadline.at = at
     seconds_left = max(at - time.monotonic(), 0.001)
@@ -42,8 +42,8 @@ def set_deadline(at: float) -> Timeouts:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Gives every read of a socket only what is left until the deadline, so that drops cannot
-    prolong it.
+    """Gives every read of a socket only what is left until the deadline, so that
+    drops cannot prolong it.
     """
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
@@ -102,8 +102,8 @@ class DeadlineAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def close(self) -> None:
-        """Closes the idle connections now; the pool manager alone leaves that to the garbage
-        collector.
+        """Closes the idle connections now; the pool manager alone leaves that
+        to the garbage collector.
         """
         pools = self.poolmanager.pools
         for key in pools.keys():  # noqa: SIM118 — the container refuses to be iterated

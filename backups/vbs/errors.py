@@ -51,8 +51,8 @@ class ConfigurationError(Exception):
 
 
 class VBSError(Exception):
-    """A call to a cloud failed. `retry_after` is in seconds; `http_status` is None when no answer
-    came.
+    """A call to a cloud failed. `retry_after` is in seconds; `http_status` is None
+    when no answer came.
     """
 
     class_name: ClassVar[str]
@@ -119,8 +119,8 @@ class Fault:
 
 
 def clean(text: str, secrets: Sequence[str] = ()) -> str:
-    """Returns one line of at most 500 characters without anything that looks like, or is one of,
-    the secrets.
+    """Returns one line of at most 500 characters without anything that looks like, or is
+    one of, the secrets.
     """
     for secret in secrets:
         text = text.replace(secret, REDACTED)
@@ -138,8 +138,8 @@ def from_response(
     now: datetime,
     secrets: Sequence[str] = (),
 ) -> VBSError:
-    """Returns the error that an answer other than 200 stands for; `secrets` are struck out of its
-    message.
+    """Returns the error that an answer other than 200 stands for; `secrets` are struck
+    out of its message.
     """
     if 300 <= status < 400:
         return WrongAddress(
@@ -163,8 +163,8 @@ def _class_of(status: int, fault: Fault) -> type[VBSError]:
 
 
 def read_fault(body: bytes) -> Fault:
-    """Reads any form of API.md §8.1; text and HTML become a message, nothing at all an empty
-    fault.
+    """Reads any form of API.md §8.1; text and HTML become a message, nothing at
+    all an empty fault.
     """
     text = body.decode("utf-8", "replace").strip()
     try:
@@ -259,8 +259,8 @@ def _seconds(value: object, now: datetime) -> float | None:
 
 
 def from_transport(error: BaseException, host: str) -> VBSError:
-    """Returns the error that a failed exchange with `host` stands for; no text of the lower layers
-    is kept.
+    """Returns the error that a failed exchange with `host` stands for; no text of the
+    lower layers is kept.
     """
     causes = _causes(error)
 

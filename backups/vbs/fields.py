@@ -32,8 +32,8 @@ class Link(TypedDict):
 
 
 def refuse(problems: Problems, key: str, value: object, why: str) -> None:
-    """Reports in words why `key` became null; the value is quoted short, never a VK (redacted
-    before decoding).
+    """Reports in words why `key` became null; the value is quoted short, never a
+    VK (redacted before decoding).
     """
     quoted = clean(_as_json(value))
     if len(quoted) > MAX_QUOTED:
@@ -78,8 +78,8 @@ def text(
 
 
 def identifier(source: Mapping[str, object], key: str, problems: Problems) -> str | None:
-    """Returns the ID of something else than the backup itself; what cannot be one (`ids`) is no key
-    to anything.
+    """Returns the ID of something else than the backup itself; what cannot be one (`ids`) is
+    no key to anything.
     """
     value = source.get(key)
     if value is None or value == "":
@@ -185,8 +185,8 @@ def instant(source: Mapping[str, object], key: str, problems: Problems) -> datet
 
 
 def links(source: Mapping[str, object], problems: Problems) -> list[Link]:
-    """Returns the `{rel, href}` pairs, as text: what the server believes its address to be (API.md
-    §11.14).
+    """Returns the `{rel, href}` pairs, as text: what the server believes its address
+    to be (API.md §11.14).
     """
     value = source.get("links")
     if value is None:
@@ -230,8 +230,8 @@ def _int_or_text(digits: str) -> int | str:
 
 
 def storable(value: Any, depth: int = 0) -> Any:
-    """Returns a JSON value that both databases take: clean text, finite numbers, at most 20
-    levels.
+    """Returns a JSON value that both databases take: clean text, finite numbers,
+    at most 20 levels.
     """
     if isinstance(value, str):
         return clean(value)[:LONG]

@@ -35,8 +35,8 @@ class _Address(NamedTuple):
 
 
 def resolve(url: str) -> HostCheck:
-    """Resolves the host of an address; the system's resolver has no deadline of its own, so it gets
-    one here.
+    """Resolves the host of an address; the system's resolver has no deadline of its own, so
+    it gets one here.
     """
     address = _address_of(url)
     pool = ThreadPoolExecutor(1, thread_name_prefix="resolve")

@@ -1,5 +1,5 @@
-"""Decides what can be the ID of a volume, project, snapshot or image: one rule for clouds, people
-and addresses.
+"""Decides what can be the ID of a volume, project, snapshot or image: one rule for
+clouds, people and addresses.
 
 An ID has 1 to 255 characters: letters, digits, `_`, `.`, `:` and `-`, the first of them a letter or
 a digit. So it stands in an address as it is, and leads to no other page. A text that only says

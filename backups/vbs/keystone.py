@@ -160,8 +160,8 @@ class KeystoneSignIn(SignIn):
         return self._token_in_force().project_id
 
     def endpoint(self, types: Sequence[str]) -> CatalogEntry:
-        """Returns the first of `types` in the catalog that is there for the interface and
-        region.
+        """Returns the first of `types` in the catalog that is there for
+        the interface and region.
         """
         catalog = self._token_in_force().catalog
         for service_type in types:
@@ -217,9 +217,9 @@ class KeystoneSignIn(SignIn):
     def invalidate(self, old_token: str) -> bool:
         """Drops a token that was answered with 401; is asking again worth while?
 
-        Only the first of many threads drops it. A renewed token that never served stays for a
-        minute: the service refuses every token then, and each further sign-in would be one too
-        many.
+        Only the first of many threads drops it. A renewed token that never served stays
+        for a minute: the service refuses every token then, and each further sign-in would
+        be one too many.
         """
         with self._lock:
             current = self._current
@@ -417,8 +417,8 @@ def _catalog_of(services: object) -> list[Mapping[str, Any]]:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """Returns the objects of a list; what else stands there, or in its place, is no service and no
-    endpoint.
+    """Returns the objects of a list; what else stands there, or in its place, is no
+    service and no endpoint.
     """
     if not isinstance(value, list):
         return []

@@ -1,8 +1,8 @@
 """Which value of `service_metadata.Type` means a full backup, and what kind a backup therefore is.
 
-Two editions of the API page contradict each other (API.md §3.1): the one this project is built on
-says "1 full, 0 incremental", the editions since 2022 say "0 full, 1 incremental". Neither is
-hard-wired here.
+Two editions of the API page contradict each other (API.md §3.1): the one this project is
+built on says "1 full, 0 incremental", the editions since 2022 say "0 full, 1 incremental".
+Neither is hard-wired here.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Votes:
 def vote(*, inc: int | None, type_: int | None) -> Votes:
     """Returns what one answer speaks for.
 
-    INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0 is lawful
-    in both.
+    INC 0 votes for the Type beside it; INC 1 with Type 1 for reading 0; INC 1 with Type 0
+    is lawful in both.
     """
     if type_ not in (0, 1):
         return Votes()

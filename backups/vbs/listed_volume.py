@@ -1,5 +1,5 @@
-"""One entry of a volume list, as far as vbsdash needs it: Cinder and EVS give it alike (API.md
-§7.2).
+"""One entry of a volume list, as far as vbsdash needs it: Cinder and EVS give
+it alike (API.md §7.2).
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ class ListedVolume:
 
 
 def decode(entries: Iterable[object]) -> list[ListedVolume]:
-    """Returns the volumes of a list, each once; an entry without an ID is passed over and hides no
-    neighbour.
+    """Returns the volumes of a list, each once; an entry without an ID is passed over
+    and hides no neighbour.
     """
     volumes: dict[str, ListedVolume] = {}
     for entry in entries:

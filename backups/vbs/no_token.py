@@ -14,9 +14,9 @@ PROJECT = "project_id"
 
 
 class NoTokenSignIn(SignIn):
-    """Proves each call. Nobody knows whether the keys are good until the service accepted a call:
-    until then `guard` surrounds each call as it surrounds a sign-in, since repeated tries lock the
-    keys.
+    """Proves each call. Nobody knows whether the keys are good until the service accepted a
+    call: until then `guard` surrounds each call as it surrounds a sign-in, since repeated
+    tries lock the keys.
 
     A subclass names the keys of `auth`, adds the headers in `authorize`, and says what to do
     (`refusal_cure`) and what to tell (`success_sentence`). All of `auth` but the project is secret.

@@ -1,5 +1,5 @@
-"""Whole lists, page by page and by own offset: the servers' links repeat or skip rows (API.md §6).
-Pure.
+"""Whole lists, page by page and by own offset: the servers' links repeat or skip
+rows (API.md §6). Pure.
 
 Each page begins with the last row of the page before (pages of a few rows excepted). If nothing on
 it was seen before, rows have left the front of the list meanwhile and others slipped past: the walk

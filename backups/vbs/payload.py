@@ -1,5 +1,5 @@
-"""One backup as the API answers it, decoded into the fields of vbsdash. Decoding never raises on a
-JSON value.
+"""One backup as the API answers it, decoded into the fields of vbsdash. Decoding never raises
+on a JSON value.
 
 What cannot be read becomes null with one entry in `decode_problems`; the rest is decoded all the
 same. Storing is part of decoding: NUL, lone surrogates and numbers that no database holds do not
@@ -132,8 +132,8 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The object inside an envelope, not decoded yet: most answers equal the one before, and the
-    digest tells.
+    """The object inside an envelope, not decoded yet: most answers equal the one before,
+    and the digest tells.
     """
 
     raw: JsonObject = field(repr=False)  # VK redacted
@@ -187,8 +187,8 @@ def _ordered_keys(keys: tuple[str, ...]) -> _OrderedKeys:
 
 
 def _may_need_redaction(canonical: bytes) -> bool:
-    """Is there work for `redact`: a filled VK, its letters as escapes, or brackets enough for a
-    deep nest?
+    """Is there work for `redact`: a filled VK, its letters as escapes, or brackets enough
+    for a deep nest?
 
     Most bodies have an empty one, in the text of their metadata, and no backslash at all, which
     costs less to find out.
@@ -255,8 +255,8 @@ def _wrapper(description: object) -> JsonObject | None:
 
 
 def _volume_id(body: JsonObject, problems: Problems) -> str | None:
-    """Returns the ID of the source volume. Every backup is of one, so here an empty text is worth a
-    report.
+    """Returns the ID of the source volume. Every backup is of one, so here an empty text
+    is worth a report.
     """
     if body.get("volume_id") == "":
         return fields.refuse(problems, "volume_id", "", "it is empty")
@@ -281,8 +281,8 @@ def _description(body: JsonObject, wrapper: JsonObject | None, problems: Problem
 
 
 def _metadata_object(value: object, problems: Problems) -> JsonObject | None:
-    """Returns `service_metadata` as an object: padded, prefixed and double-encoded texts are read,
-    others reported.
+    """Returns `service_metadata` as an object: padded, prefixed and double-encoded texts
+    are read, others reported.
     """
     if isinstance(value, dict):
         return value
@@ -305,8 +305,8 @@ def _metadata_object(value: object, problems: Problems) -> JsonObject | None:
 def _metadata(
     service_metadata: JsonObject | None, wrapper: JsonObject, problems: Problems
 ) -> Metadata:
-    """Decodes `service_metadata`. `wrapper`: the object around the description, which may hold ST
-    too.
+    """Decodes `service_metadata`. `wrapper`: the object around the description, which
+    may hold ST too.
     """
     if service_metadata is None:
         if wrapper.get("ST") in _EMPTY:
@@ -352,8 +352,8 @@ def _unmapped(service_metadata: JsonObject) -> JsonObject:
 
 
 def _names_a_key(value: object) -> bool:
-    """Is an encryption key named, also one that cannot be read? Zeros are what stock Cinder writes
-    for none.
+    """Is an encryption key named, also one that cannot be read? Zeros are what stock
+    Cinder writes for none.
     """
     if isinstance(value, str) and stands_for_none(value):
         return False

@@ -12,8 +12,8 @@ _RESOURCES: dict[str, Resource] = {"backups": "backups", "backup_gigabytes": "gi
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many backups, and GB of their source volumes, a project may have; None: no limit, or none
-    was named.
+    """How many backups, and GB of their source volumes, a project may have; None: no limit,
+    or none was named.
     """
 
     backups: int | None

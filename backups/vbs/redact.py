@@ -21,8 +21,8 @@ Json = TypeVar("Json")
 
 
 def redact(value: Json) -> Json:
-    """Returns the same JSON value with every non-empty VK replaced; everything else is equal to
-    what came.
+    """Returns the same JSON value with every non-empty VK replaced; everything else is
+    equal to what came.
     """
     root = [value]
     # Copies whose values nobody has looked at yet, and their level. Not by recursion: a body may be
@@ -36,8 +36,8 @@ def redact(value: Json) -> Json:
 
 
 def _redact_values(container: Any, *, drop_nested: bool) -> list[Any]:
-    """Replaces the texts of one object or list in place, and what is nested in it by copies, which
-    it returns.
+    """Replaces the texts of one object or list in place, and what is nested in it by
+    copies, which it returns.
     """
     copies = []
     items = container.items() if isinstance(container, dict) else enumerate(container)
@@ -55,8 +55,8 @@ def _redact_values(container: Any, *, drop_nested: bool) -> list[Any]:
 
 
 def _redacted_text(text: str) -> str:
-    """Returns a text with the value of every VK in it replaced, its letters written as escapes or
-    not.
+    """Returns a text with the value of every VK in it replaced, its letters written
+    as escapes or not.
     """
     if "\\u00" not in text and text.count("VK") == 1:
         plain = _PLAIN_VK.search(text)
@@ -87,8 +87,8 @@ def _parse(text: str) -> object:
 
 
 def _mask(text: str) -> str:
-    """Replaces each value; one that is cut off or no plain string takes the rest of the text with
-    it.
+    """Replaces each value; one that is cut off or no plain string takes the rest of
+    the text with it.
     """
     parts: list[str] = []
     at = 0

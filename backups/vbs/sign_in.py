@@ -1,7 +1,7 @@
 """How a cloud knows who asks: by a Keystone token, or by a signature of each call (AK/SK).
 
-Whatever differs between the two is a member of SignIn; `auth.py` chooses, and nothing else looks at
-`auth_type`.
+Whatever differs between the two is a member of SignIn; `auth.py` chooses, and nothing
+else looks at `auth_type`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,8 +31,8 @@ class SignIn(Protocol):
     refusal_cure: ClassVar[str]
 
     def __init__(self, config: CloudConfig, *, clock: Clock, guard: Guard | None = None) -> None:
-        """`guard` surrounds whatever may be refused as a sign-in: it may wait, and refuse by
-        raising SignInRefused.
+        """`guard` surrounds whatever may be refused as a sign-in: it may wait, and
+        refuse by raising SignInRefused.
         """
 
     # The configuration
@@ -73,8 +73,8 @@ class SignIn(Protocol):
         """
 
     def token(self) -> str | None:
-        """Returns the token to send; costs a sign-in when none is in force. None where each call is
-        signed.
+        """Returns the token to send; costs a sign-in when none is in force. None where
+        each call is signed.
         """
 
     def authorize(self, request: requests.PreparedRequest, token: str | None) -> None:

@@ -58,8 +58,8 @@ class LabelForm(PageForm):
     version = forms.IntegerField(required=False)
 
     def save(self, backup_id: uuid.UUID, actor: Actor) -> bool:
-        """Writes note and tags; False when the errors say what is wrong. Raises UnknownBackup and
-        Conflict.
+        """Writes note and tags; False when the errors say what is wrong.
+        Raises UnknownBackup and Conflict.
         """
         if not self.is_valid():
             return False
@@ -197,8 +197,8 @@ def _running(row: Mapping[str, Any], now: datetime) -> Running:
 
 
 def _formatted(text: str) -> str:
-    """Returns the body for reading; a lone surrogate, which is JSON but no UTF-8, stays an
-    escape.
+    """Returns the body for reading; a lone surrogate, which is JSON but no
+    UTF-8, stays an escape.
     """
     formatted = json.dumps({"backup": json.loads(text)}, indent=2, ensure_ascii=False)
     return formatted.encode("utf-8", "backslashreplace").decode()
@@ -225,8 +225,8 @@ def _endpoint_host(cloud: str) -> str | None:
 
 
 def _leads_to(href: str, host: str | None) -> bool:
-    """Is it an address on that host, for browsers too? They read a backslash as a slash, and skip
-    some characters.
+    """Is it an address on that host, for browsers too? They read a backslash as a slash,
+    and skip some characters.
     """
     if host is None or not _ADDRESS.fullmatch(href):
         return False

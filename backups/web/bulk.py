@@ -111,8 +111,8 @@ def _export(request: HtmxHttpRequest, query: QueryDict, ids: list[str]) -> HttpR
 
 
 def _api_filters(query: QueryDict) -> QueryDict | None:
-    """Returns the list's filters as the API knows them; None when they name a batch that nothing is
-    left of.
+    """Returns the list's filters as the API knows them; None when they name a batch that
+    nothing is left of.
     """
     filters = query.copy()
     for key in backup_list.NO_FILTERS:

@@ -1,5 +1,5 @@
-"""The clouds: reachable or why not, how far behind, which reading of Type is in force; and the
-connection test.
+"""The clouds: reachable or why not, how far behind, which reading of Type is in force;
+and the connection test.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,8 +79,8 @@ class CloudCard:
 def cloud_cards(
     now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False
 ) -> list[CloudCard]:
-    """Returns every cloud, the worst first. `tests` are those of the session; `brief` as in
-    `cloud_states.states`.
+    """Returns every cloud, the worst first. `tests` are those of the session;
+    `brief` as in `cloud_states.states`.
     """
     tests = tests or {}
     states = cloud_states.states(now, brief=brief)

@@ -17,8 +17,8 @@ ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigat
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`here`: the name of the page, for the navigation; `path`: this very address, for the live
-    update.
+    """`here`: the name of the page, for the navigation; `path`: this very address,
+    for the live update.
 
     `live` is off where the address says so; `unlive` is the address's query without that key.
     """

@@ -1,5 +1,5 @@
-"""`/healthz`: the process answers. `/readyz`: every part works, or a sentence says which does
-not.
+"""`/healthz`: the process answers. `/readyz`: every part works, or a sentence
+says which does not.
 """
 
 from collections.abc import Mapping
@@ -77,16 +77,16 @@ def _clock(ahead: timedelta) -> str:
 
 
 def _is_late(state: CloudState) -> bool:
-    """A cloud that does not answer is the cloud's fault, said on its page; this is about
-    ourselves.
+    """A cloud that does not answer is the cloud's fault, said on its page;
+    this is about ourselves.
     """
     is_asked = state.configured and state.reachable is not False
     return is_asked and state.lag_seconds > LONGEST_LAG.total_seconds()
 
 
 def _workers(seen_at: Mapping[str, datetime], now: datetime) -> str:
-    """Each queue must have had a message consumed lately; a worker may take from one of them
-    only.
+    """Each queue must have had a message consumed lately; a worker may take from
+    one of them only.
     """
     if seen_at.keys().isdisjoint(QUEUES):
         return "No worker has taken a message yet."

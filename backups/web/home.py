@@ -97,8 +97,8 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _tiles(numbers: Summary) -> list[Tile]:
-    """Returns the counts by status. A tile's number equals the row count of the list that it links
-    to.
+    """Returns the counts by status. A tile's number equals the row count of the list
+    that it links to.
     """
     by_status = numbers.backups.by_status
     by_tracking_state = numbers.backups.by_tracking_state

@@ -1,5 +1,5 @@
-"""What surrounds the rows of the list: heads that order, chips that remove, tabs that lead to
-views.
+"""What surrounds the rows of the list: heads that order, chips that remove, tabs
+that lead to views.
 """
 
 import re
@@ -178,8 +178,8 @@ def _chip_text(key: str, values: Sequence[str]) -> str:
 
 
 def tabs(query: QueryDict, views: Sequence[SavedView]) -> list[Tab]:
-    """Returns the reader's views and the built-in ones; the first that is this very list is
-    `here`.
+    """Returns the reader's views and the built-in ones; the first that is this
+    very list is `here`.
     """
     current = _canonical(lasting_query(query))
     is_marked = False

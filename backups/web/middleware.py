@@ -39,8 +39,8 @@ class RequestIDMiddleware:
 class SecureCookiesMiddleware:
     """Marks the cookies of an answer over TLS as secure; on plain HTTP all stays as it is.
 
-    Django's own settings know only one of both. Behind a proxy gunicorn tells the scheme by
-    X-Forwarded-Proto.
+    Django's own settings know only one of both. Behind a proxy gunicorn tells
+    the scheme by X-Forwarded-Proto.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -18,8 +18,8 @@ def choices(values: Iterable[str]) -> list[tuple[str, str]]:
 
 
 class PageForm(forms.Form):
-    """`undrawn`: fields that the page has no place for; what is wrong with them stands above the
-    form.
+    """`undrawn`: fields that the page has no place for; what is wrong with them
+    stands above the form.
 
     `long`: fields for texts of several lines. What is longer than any page of ours can send is cut
     before it is drawn again.

@@ -1,5 +1,5 @@
-"""The rules of clouds and of tags with who set them, and the form that makes a disk known by
-hand.
+"""The rules of clouds and of tags with who set them, and the form that makes a
+disk known by hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ SET_RULE: dict[str, Callable[..., None]] = {
 
 
 class RuleForm(VolumeForm):
-    """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0 where no rule
-    was.
+    """`of` and `name`: the tag or cloud; `version`: the one that was on the screen, 0
+    where no rule was.
     """
 
     undrawn = (*VolumeForm.undrawn, "of", "until")
@@ -94,8 +94,8 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def set_rule(request: HttpRequest) -> HttpResponse:
-    """Sets or takes away a rule. What somebody else changed meanwhile is said, and what was typed
-    stays.
+    """Sets or takes away a rule. What somebody else changed meanwhile is said, and
+    what was typed stays.
     """
     form = RuleForm(request.POST)
     try:

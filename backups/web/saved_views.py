@@ -1,5 +1,5 @@
-"""Saved views: a name for a list's filters, columns and order. One of them may be what the bare
-list shows.
+"""Saved views: a name for a list's filters, columns and order. One of them may be what
+the bare list shows.
 """
 
 from django.contrib import messages

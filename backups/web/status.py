@@ -1,7 +1,7 @@
 """How each state looks: tone, glyph, text, tooltip. Templates never choose a colour.
 
-Tones are the roles of `vbsdash.css`: ok, fail, warn, flight, unk (we do not know), mute (known,
-needs nothing).
+Tones are the roles of `vbsdash.css`: ok, fail, warn, flight, unk (we do not know),
+mute (known, needs nothing).
 """
 
 from dataclasses import dataclass, replace

@@ -19,8 +19,8 @@ _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
 @dataclass(frozen=True)
 class Reader:
-    """`theme` is light, dark or system; `source` tells where the zone comes from: account, browser
-    or default.
+    """`theme` is light, dark or system; `source` tells where the zone comes from:
+    account, browser or default.
     """
 
     theme: str

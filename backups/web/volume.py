@@ -73,8 +73,8 @@ def volume(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse
 
 @require_POST
 def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
-    """Sets something on a volume. What somebody else changed meanwhile is said, and what was typed
-    stays.
+    """Sets something on a volume. What somebody else changed meanwhile is said, and
+    what was typed stays.
     """
     form = VolumeForm(request.POST)
     change = VolumeChange(

@@ -48,8 +48,8 @@ FIELD_OF_ERROR = {
 
 @dataclass(frozen=True)
 class VolumeChange:
-    """The volumes that a change is for, by whom, and (for one volume) the version that was on the
-    screen.
+    """The volumes that a change is for, by whom, and (for one volume) the version that
+    was on the screen.
     """
 
     volumes: Sequence[VolumeKey]

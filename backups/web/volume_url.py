@@ -1,5 +1,5 @@
-"""The address of a volume's page: only what can be an ID has one, and none leads out of
-/volumes/.
+"""The address of a volume's page: only what can be an ID has one, and none
+leads out of /volumes/.
 """
 
 from django.urls import NoReverseMatch, reverse

@@ -54,8 +54,8 @@ def volume_list(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_safe
 def growing(request: HttpRequest) -> HttpResponse:
-    """Shows what is stored in all clouds, when their quotas are used up, and the chains that grow
-    fastest.
+    """Shows what is stored in all clouds, when their quotas are used up, and the
+    chains that grow fastest.
     """
     now = timezone.now()
     growth_of_all = growth.of_clouds(now)

@@ -1,5 +1,5 @@
-"""Bare loops: what asking costs when nothing is stored. Each gives microseconds of CPU per
-backup.
+"""Bare loops: what asking costs when nothing is stored. Each gives microseconds
+of CPU per backup.
 """
 
 import json

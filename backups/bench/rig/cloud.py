@@ -10,8 +10,8 @@ from backups.simulator import Fault, Simulator
 
 
 class CloudProcess:
-    """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a method. A context
-    manager.
+    """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a
+    method. A context manager.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -64,8 +64,8 @@ class Installation:
         }
 
     def connect(self, cloud: CloudProcess, *, requests_per_second: float = 0) -> None:
-        """Makes `cloud` the one that is configured in this process, and in workers started from now
-        on.
+        """Makes `cloud` the one that is configured in this process, and in workers
+        started from now on.
         """
         text = cloud.ask(
             "clouds_yaml", NAME, vbs_requests_per_second=requests_per_second, vbs_type_full=0
@@ -159,8 +159,8 @@ def _let_time_pass(ids: Sequence[str], began: datetime) -> None:
     """Makes all due, in the order in which they would have been: at one instant they would be a
     heap, by chance of ID.
 
-    What was asked about since `began` stays as it is, or it would be asked about in the next round
-    too.
+    What was asked about since `began` stays as it is, or it would be asked about in
+    the next round too.
     """
     for at in range(0, len(ids), IDS_PER_QUERY):
         rows = Backup.objects.filter(pk__in=ids[at : at + IDS_PER_QUERY])

@@ -37,8 +37,8 @@ def broker_at(folder: Path) -> Iterator[str]:
 
 
 class Process:
-    """A running worker, its children included. What it prints goes into the file that `env` names
-    as LOG.
+    """A running worker, its children included. What it prints goes into the file that
+    `env` names as LOG.
     """
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:

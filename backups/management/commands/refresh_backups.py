@@ -1,5 +1,5 @@
-"""`manage.py refresh_backups [CLOUD …]`: refreshes what is due, in this process and without a
-broker.
+"""`manage.py refresh_backups [CLOUD …]`: refreshes what is due, in this process
+and without a broker.
 """
 
 import time

@@ -1,5 +1,5 @@
-"""`manage.py up`: prepares the database and the first account, then becomes the runner of all
-parts.
+"""`manage.py up`: prepares the database and the first account, then becomes the
+runner of all parts.
 """
 
 import os

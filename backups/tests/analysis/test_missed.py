@@ -13,8 +13,8 @@ NOON_BEFORE = MIDNIGHT - DAY / 2
 
 
 def days_missed(*, made_at: datetime) -> list[int]:
-    """The days that miss a backup until two days after midnight, as it looks a minute before
-    midnight.
+    """The days that miss a backup until two days after midnight, as it looks
+    a minute before midnight.
 
     The last good backup was made at noon two days before; a failed one was made, by the clock of
     its cloud, at `made_at`.

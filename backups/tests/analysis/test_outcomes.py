@@ -205,8 +205,8 @@ RULES = st.one_of(
 def test_home_and_the_grid_of_days_miss_the_same_days(
     made: list[tuple[int, str | None, str | None]], rule: Rule, first: int, later: int
 ) -> None:
-    """Home reads what was written at noon, however long ago that was; the grid looks at the disk
-    now.
+    """Home reads what was written at noon, however long ago that was; the grid looks
+    at the disk now.
     """
     since, now = NOON + first * H, NOON + later * 15 * timedelta(minutes=1)
     facts = [

@@ -1,5 +1,5 @@
-"""A backup in flight, by the pure rules: since when, how fast, until when, and from when on it is
-stuck.
+"""A backup in flight, by the pure rules: since when, how fast, until when, and from when
+on it is stuck.
 """
 
 from datetime import datetime, timedelta

@@ -1,5 +1,5 @@
-"""Every call of the API beside the list: edits, many at once, history, table, disks, rules,
-conditions, refusals.
+"""Every call of the API beside the list: edits, many at once, history, table,
+disks, rules, conditions, refusals.
 """
 
 import csv

@@ -1,5 +1,5 @@
-"""An answer does not grow with the mistakes in the question: the first few are named, the rest is
-counted.
+"""An answer does not grow with the mistakes in the question: the first few are named,
+the rest is counted.
 """
 
 import json

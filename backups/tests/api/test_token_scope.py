@@ -22,8 +22,8 @@ SECRET = "belongs-to-secret"  # in every word of the other cloud's rows
 
 @pytest.fixture(autouse=True)
 def two_clouds(settings: Any, tmp_path: Path) -> datetime:
-    """`mine` and `secret`, each with a failed backup of a disk; the token of the tests opens `mine`
-    alone.
+    """`mine` and `secret`, each with a failed backup of a disk; the token of the
+    tests opens `mine` alone.
     """
     configure(settings, tmp_path, silent("mine", "secret"))
     now = timezone.now()

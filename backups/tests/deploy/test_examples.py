@@ -1,5 +1,5 @@
-"""The examples for systemd and Compose: they parse, say the same, and name commands and settings
-that exist.
+"""The examples for systemd and Compose: they parse, say the same, and name commands
+and settings that exist.
 """
 
 import re
@@ -27,8 +27,8 @@ def services() -> dict[str, Any]:
 
 
 def command(unit: str) -> list[str]:
-    """What a unit starts, without the folder of the virtual environment and the name of a worker
-    among several.
+    """What a unit starts, without the folder of the virtual environment and the name of
+    a worker among several.
     """
     (line,) = re.findall(r"^ExecStart=(.*)$", UNITS[unit], re.M)
     words = shlex.split(line.removeprefix(BIN))

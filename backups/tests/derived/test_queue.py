@@ -1,5 +1,5 @@
-"""When disks are judged again after answers came: at once, at the end of a walk, or later when very
-large.
+"""When disks are judged again after answers came: at once, at the end of a walk, or
+later when very large.
 """
 
 import uuid

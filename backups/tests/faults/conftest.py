@@ -39,8 +39,8 @@ def _one_house_with_rabbitmq() -> Iterator[House]:
 
 @pytest.fixture
 def house(_one_house: House) -> House:
-    """A whole installation in which everything works; what a failed test left broken is mended
-    first.
+    """A whole installation in which everything works; what a failed test left
+    broken is mended first.
     """
     return whole(_one_house)
 

@@ -133,8 +133,8 @@ class House:
         self.database.close()
 
     def _keep(self) -> None:
-        """Start anew what died by itself, as `make run`, systemd and Compose do; not what a test
-        has ended.
+        """Start anew what died by itself, as `make run`, systemd and Compose do; not what
+        a test has ended.
         """
         while not self._closing.wait(1):
             for one in (self.web, self.worker, self.beat):
@@ -199,8 +199,8 @@ class House:
         )
 
     def turns_stale(self) -> None:
-        """The fault lasts until nothing is called fresh any more, and until who watches has seen
-        it.
+        """The fault lasts until nothing is called fresh any more, and until who
+        watches has seen it.
         """
         wait_until(lambda: self.states() == {"stale"}, lambda: f"not stale: {self.states()}")
         wait_until(lambda: "stale" in self._seen.states, lambda: f"seen: {self._seen.states}")

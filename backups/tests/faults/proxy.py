@@ -8,8 +8,8 @@ CHECK_SECONDS = 0.1
 
 
 class Proxy:
-    """In front of a port of 127.0.0.1. `open` set: bytes pass; cleared: they are taken and never
-    delivered.
+    """In front of a port of 127.0.0.1. `open` set: bytes pass; cleared: they are
+    taken and never delivered.
     """
 
     def __init__(self, target: int) -> None:

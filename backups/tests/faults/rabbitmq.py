@@ -1,5 +1,5 @@
-"""A RabbitMQ of a test's own, Debian's package: all of it on loopback, all of it ends with the
-test.
+"""A RabbitMQ of a test's own, Debian's package: all of it on loopback, all of it
+ends with the test.
 """
 
 import os

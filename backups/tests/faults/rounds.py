@@ -26,8 +26,8 @@ CLOUD = "otc"
 
 @dataclass
 class Rounds:
-    """A simulated cloud with backups in flight, all tracked; `travel` moves the clock of both
-    sides.
+    """A simulated cloud with backups in flight, all tracked; `travel` moves the
+    clock of both sides.
     """
 
     sim: Simulator
@@ -38,8 +38,8 @@ class Rounds:
         self._clock.shift(timedelta(**span))
 
     def round(self, *, every: float = 10, times: int = 1) -> None:
-        """What the scheduler does: dispatch, `every` seconds apart; the backups move on
-        meanwhile.
+        """What the scheduler does: dispatch, `every` seconds apart; the
+        backups move on meanwhile.
         """
         for _ in range(times):
             for one in self.ids:

@@ -1,5 +1,5 @@
-"""Every bad answer: what was known stays, it turns stale, the error says why, and one good answer
-ends it.
+"""Every bad answer: what was known stays, it turns stale, the error says why, and one
+good answer ends it.
 """
 
 from collections.abc import Iterator

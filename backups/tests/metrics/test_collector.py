@@ -1,5 +1,5 @@
-"""What a Prometheus gets: the contract's names with true values, and no more than its token may
-see.
+"""What a Prometheus gets: the contract's names with true values, and no more than
+its token may see.
 """
 
 import uuid
@@ -45,8 +45,8 @@ def now() -> datetime:
 
 @pytest.fixture
 def known(now: datetime) -> datetime:
-    """Two clouds; `otc` answered a minute ago, `other` refuses; three disks with different
-    fates.
+    """Two clouds; `otc` answered a minute ago, `other` refuses; three
+    disks with different fates.
     """
     heard = {"last_good_at": now, "attempted_at": now, "backups_listed_at": now, "follow": "all"}
     budget = {"minute": now.replace(second=0, microsecond=0), "calls_this_minute": 150}

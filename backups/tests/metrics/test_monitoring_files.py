@@ -1,5 +1,5 @@
-"""The alert rules and the dashboard ask only for what a live scrape gives, by the labels it
-gives.
+"""The alert rules and the dashboard ask only for what a live scrape gives, by
+the labels it gives.
 """
 
 import json

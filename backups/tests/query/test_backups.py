@@ -39,8 +39,8 @@ NAMES = (
 
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
-    """Sixty backups with many ties and nulls in every order, in a cloud that is heard and one that
-    is silent.
+    """Sixty backups with many ties and nulls in every order, in a cloud that is heard and
+    one that is silent.
     """
     dice = random.Random(7)
     Cloud.objects.create(name="otc", last_good_at=NOW)

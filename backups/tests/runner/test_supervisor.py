@@ -1,5 +1,5 @@
-"""The runner's supervision, on real processes: a small runner in a process of its own, with tiny
-Python children.
+"""The runner's supervision, on real processes: a small runner in a process of its own,
+with tiny Python children.
 """
 
 import io

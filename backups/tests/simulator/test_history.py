@@ -113,8 +113,8 @@ def newest_good(found: list[Entry], moment: datetime) -> dict[str, timedelta]:
 
 
 def long_running(found: list[Entry], moment: datetime, *, moving: bool) -> bool:
-    """Whether something runs for more than two hours and makes progress, or makes none, within 20
-    minutes.
+    """Whether something runs for more than two hours and makes progress, or makes
+    none, within 20 minutes.
     """
     later = {one["id"]: one["meta"].get("progress") for one in cached(moment + HOUR / 3)}
     running = [one for one in found if one["status"] == "creating" and age(one, moment) > 2 * HOUR]

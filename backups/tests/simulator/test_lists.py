@@ -1,5 +1,5 @@
-"""The simulator's list calls: paging in both flawed generations, filters, volumes, quota
-(`backups/vbs/API.md` §6).
+"""The simulator's list calls: paging in both flawed generations, filters,
+volumes, quota (`backups/vbs/API.md` §6).
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""The simulator's Keystone and signature check (`backups/vbs/API.md` §7), asked by the real
-keystoneauth1.
+"""The simulator's Keystone and signature check (`backups/vbs/API.md` §7), asked
+by the real keystoneauth1.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""That a list does not name something proves nothing by itself: lists that flicker never make
-anything untrue.
+"""That a list does not name something proves nothing by itself: lists that flicker
+never make anything untrue.
 
 The lists are read over real HTTP from a simulated cloud whose clock the test sets.
 """
@@ -429,8 +429,8 @@ def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(
 
 
 def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: Clock) -> None:
-    """Every 20 minutes another part of the list is lacking; one disk really goes on the third
-    day.
+    """Every 20 minutes another part of the list is lacking; one disk really goes
+    on the third day.
     """
     ids = have(sim, 12)
     gone = ids[5]

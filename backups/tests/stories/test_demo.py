@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 def told(
     settings: Any, tmp_path: Any, client: Client, clock: time_machine.Traveller
 ) -> Iterator[Client]:
-    """A script that is signed in, after workers have done for the demo cloud what there is to do,
-    twice.
+    """A script that is signed in, after workers have done for the demo cloud what there
+    is to do, twice.
     """
     with running(settings, tmp_path, backups=DEMO_BACKUPS, entry={"vbs_follow": "all"}):
         for _ in range(2):  # what the first list of disks does not name is gone by the second

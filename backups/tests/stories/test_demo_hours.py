@@ -1,5 +1,5 @@
-"""The demo shows every promised state whenever somebody starts it: at each hour of a week, and on
-odd days.
+"""The demo shows every promised state whenever somebody starts it: at each hour of a week,
+and on odd days.
 
 What a newcomer sees is a function of the time alone. So the simulated cloud is set to one hour
 after the other and its answers go through the same pure rules as in the product; `test_demo.py`
@@ -51,8 +51,8 @@ def hours(begin: datetime, count: int) -> list[datetime]:
 
 @cache
 def fact_of(body: bytes) -> Fact:
-    """One answer of the cloud as analysis sees it. Each has a time of its own, so `tracked_at`
-    never counts.
+    """One answer of the cloud as analysis sees it. Each has a time of its own,
+    so `tracked_at` never counts.
     """
     decoded = payload.decode(json.loads(body))
     words = decoded.columns()

@@ -1,5 +1,5 @@
-"""What a form or an address can hold at its worst is refused in a sentence, and the answer stays
-small.
+"""What a form or an address can hold at its worst is refused in a sentence, and
+the answer stays small.
 """
 
 import re

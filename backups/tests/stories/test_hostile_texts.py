@@ -1,5 +1,5 @@
-"""Whatever text is stored, no page and no answer of the API fails for it, and no link leads out of
-its page.
+"""Whatever text is stored, no page and no answer of the API fails for it, and no link leads
+out of its page.
 """
 
 import re

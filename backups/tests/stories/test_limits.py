@@ -1,5 +1,5 @@
-"""When a disk has no room for another backup, and when a cloud's quota is used up: on pages and in
-the API.
+"""When a disk has no room for another backup, and when a cloud's quota is used up: on pages
+and in the API.
 """
 
 import uuid

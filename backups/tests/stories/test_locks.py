@@ -1,5 +1,5 @@
-"""Workers, and people beside them, that write about the same backups and disks at the same time: no
-deadlock.
+"""Workers, and people beside them, that write about the same backups and disks at the
+same time: no deadlock.
 """
 
 import json

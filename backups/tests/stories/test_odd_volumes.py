@@ -1,5 +1,5 @@
-"""Disks with values that no sane cloud gives: told or counted as odd, never an error, never a wrong
-green.
+"""Disks with values that no sane cloud gives: told or counted as odd, never an error,
+never a wrong green.
 """
 
 import json

@@ -99,8 +99,8 @@ def web(client: Client) -> Client:
 
 
 def have(n: int, settings: Any, folder: Path) -> None:
-    """`n` of each: clouds, disks, backups of the first disk, failures of their own causes, tags,
-    views, tokens.
+    """`n` of each: clouds, disks, backups of the first disk, failures of their own
+    causes, tags, views, tokens.
     """
     now, user = timezone.now(), User.objects.get()
     configure(

@@ -1,5 +1,5 @@
-"""A reader who never saw the demo cloud finds the answers by clicking links, three at most from
-home.
+"""A reader who never saw the demo cloud finds the answers by clicking links, three
+at most from home.
 """
 
 import re
@@ -85,8 +85,8 @@ def why_a_backup_failed(page: Page) -> None:
 
 
 def which_chain_grows_fastest(page: Page) -> None:
-    """The sentence names the disk; so does the first row of all chains, and its link leads to the
-    disk's chains.
+    """The sentence names the disk; so does the first row of all chains, and its link leads
+    to the disk's chains.
     """
     reader = Reader(page).click(page.get_by_role("link", name="Fastest growing"))
     name, growth = reader.reads(r"(\S+) has the chain that grows fastest: ([\d,]+) MB a day\.")[0]

@@ -1,5 +1,5 @@
-"""The examples of the README, run as they stand there, against a live server and a cloud over
-HTTP.
+"""The examples of the README, run as they stand there, against a live server and
+a cloud over HTTP.
 """
 
 import json
@@ -37,8 +37,8 @@ SEED_ID = "1d1139d8-8989-49d3-8aa1-83eb691e6db2"
 
 @pytest.fixture
 def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What a shell needs: the server's address, a key, and the clouds.yaml of a stock Cinder called
-    demo.
+    """What a shell needs: the server's address, a key, and the clouds.yaml of a
+    stock Cinder called demo.
     """
     with Simulator(flavor="cinder", backups=30, clock=timezone.now) as sim:
         file = tmp_path / "clouds.yaml"

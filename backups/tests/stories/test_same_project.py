@@ -1,5 +1,5 @@
-"""Two entries that lead to one project are noticed and said, share one budget, and call no disk
-unprotected.
+"""Two entries that lead to one project are noticed and said, share one budget, and
+call no disk unprotected.
 """
 
 import uuid

@@ -1,5 +1,5 @@
-"""The example of the API page, from the simulated cloud to list, page and API, in the words of the
-contract.
+"""The example of the API page, from the simulated cloud to list, page and API, in the
+words of the contract.
 """
 
 import re

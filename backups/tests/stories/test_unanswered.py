@@ -1,5 +1,5 @@
-"""A backup that the list names and the cloud does not answer for may be good: its disk is unknown,
-not unprotected.
+"""A backup that the list names and the cloud does not answer for may be good: its disk
+is unknown, not unprotected.
 """
 
 import uuid

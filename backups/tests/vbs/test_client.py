@@ -41,8 +41,8 @@ ENVELOPE = json.dumps({"backup": {"id": ID, "status": "available"}}).encode()
 
 
 class Cloud:
-    """A server whose replies a test sets: `reply(path) -> (status, body, headers)`; tokens in `bad`
-    get 401.
+    """A server whose replies a test sets: `reply(path) -> (status, body, headers)`; tokens
+    in `bad` get 401.
     """
 
     def __init__(self) -> None:
@@ -354,8 +354,8 @@ def test_numbers_that_python_cannot_hold_stay_text(cloud: Cloud) -> None:
 def pages(
     entries: list[Any], *, most: int = 1000, word: str = "backups"
 ) -> Callable[[str], tuple[int, bytes, Any]]:
-    """A list call that slices by offset and limit, cuts at `most`, and links whenever a page is
-    full.
+    """A list call that slices by offset and limit, cuts at `most`, and links whenever
+    a page is full.
     """
 
     def reply(path: str) -> tuple[int, bytes, Any]:

@@ -1,5 +1,5 @@
-"""Processes that serve look through what they loaded once, not at each full round of the garbage
-collector.
+"""Processes that serve look through what they loaded once, not at each full round
+of the garbage collector.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""What is logged: one event is one line, with the ID of its request or task, and what repeats is
-counted.
+"""What is logged: one event is one line, with the ID of its request or task, and
+what repeats is counted.
 """
 
 import io

@@ -149,8 +149,8 @@ def run(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.soak
 def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Path) -> None:
-    """As a supervisor sees it: not 0, and a log that says it in two lines, however often it
-    tried.
+    """As a supervisor sees it: not 0, and a log that says it in two lines,
+    however often it tried.
     """
     done = run(tmp_path, CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == os.EX_TEMPFAIL

@@ -79,8 +79,8 @@ def server(
 
 @pytest.fixture
 def start(server: tuple[subprocess.Popen[str], Path], tmp_path: Path) -> Iterator[Start]:
-    """Runs a start with these variables, and no others but a home; exit code and all that it
-    says.
+    """Runs a start with these variables, and no others but a home; exit code and
+    all that it says.
     """
     process, project = server
 

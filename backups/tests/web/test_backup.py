@@ -29,8 +29,8 @@ def web(client: Client) -> Client:
 
 
 def backup(hours: float = 1, **words: Any) -> Backup:
-    """A tracked backup of the disk `db-01`, made so many hours ago, with all that follows from it
-    derived.
+    """A tracked backup of the disk `db-01`, made so many hours ago, with all that
+    follows from it derived.
     """
     now = timezone.now()
     row = {

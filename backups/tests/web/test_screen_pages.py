@@ -1,7 +1,7 @@
 """Every page on the demo cloud and on absurd data: access, width, stillness.
 
-`make soak ARGS=longest` looks once more and leaves a picture of each page in each width and theme
-in var/screenshots.
+`make soak ARGS=longest` looks once more and leaves a picture of each page in each width
+and theme in var/screenshots.
 """
 
 import uuid

@@ -1,5 +1,5 @@
-"""Outcomes by day: good ones stand above the line, failed and missed ones hang below it, drawn
-larger.
+"""Outcomes by day: good ones stand above the line, failed and missed ones hang
+below it, drawn larger.
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ class Column:
 
 @dataclass(frozen=True)
 class OutcomesChart:
-    """`ticks`: the texts beside the lines at TOP, at LINE and at the bottom; `marks`: those
-    below.
+    """`ticks`: the texts beside the lines at TOP, at LINE and at the
+    bottom; `marks`: those below.
     """
 
     title: str
