@@ -47,8 +47,9 @@ class Failures(Call):
         responses=overview_serializers.CauseSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Causes of failures, each once, the one seen last first; `key` is
-        the list's filter `cause`.
+        """Causes of failures, each once, the one seen last first.
+
+        `key` is the list's filter `cause`.
         """
         query_params.allow_only(request, "cloud")
         cloud = request.query_params.get("cloud")

@@ -43,8 +43,9 @@ class RuleOfTag(Call):
         responses={204: None},
     )
     def put(self, request: Request, tag: str) -> Response:
-        """The rule of every disk that carries the tag and has none of its own. `If-Match: 0`: only
-        if there is none.
+        """The rule of every disk that carries the tag and has none of its own.
+
+        `If-Match: 0`: only if there is none.
         """
         return self._set(request, tag, rule_of_request(request))
 
@@ -76,8 +77,9 @@ class RuleOfCloud(Call):
         responses={204: None},
     )
     def put(self, request: Request, cloud: str) -> Response:
-        """The rule of every disk of a cloud that has no nearer one. `If-Match: 0`: only
-        if there is none.
+        """The rule of every disk of a cloud that has no nearer one.
+
+        `If-Match: 0`: only if there is none.
         """
         return self._set(request, cloud, rule_of_request(request))
 

@@ -96,8 +96,9 @@ class OneVolume(Call):
         responses=volume_serializers.VolumeDetailSerializer,
     )
     def patch(self, request: Request, cloud: str, volume_id: str) -> Response:
-        """Set label, note, tags, follow, rule or exemption; null takes a rule, an exemption
-        or a choice away.
+        """Set label, note, tags, follow, rule or exemption.
+
+        Null takes a rule, an exemption or a choice away.
         """
         query_params.allow_only(request)
         _detail(request, self, cloud, volume_id)
