@@ -4,12 +4,11 @@ A mistake is a ConfigurationError: one sentence that names file, cloud, key and
 cure, never a secret.
 """
 
-import re
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.url_parts import WrongUrl, take_apart
 
 VBS_KEYS = (
     "vbs_endpoint_override",
@@ -59,21 +58,14 @@ class ConfigKeys:
         self.refuse(f"{self.name(auth_key, in_auth=True)} is missing: {cure}")
 
     def check_url(self, key: str, value: str) -> None:
-        if not _is_base_url(value):
+        try:
+            parts = take_apart(value, schemes=("https", "http"), example="https://HOST/PATH")
+        except WrongUrl as e:
+            self.refuse(f"{self.name(key)} {e}")
+        if value != value.strip():
+            self.refuse(f"{self.name(key)} has a blank or line end around it: take it out")
+        if parts.user or parts.password or "?" in value:
             self.refuse(
-                f"{self.name(key)} is no address: write https://host/path without a user, query or "
-                "fragment"
+                f"{self.name(key)} holds more than an address: write https://HOST/PATH without a "
+                "user, password or query"
             )
-
-
-def _is_base_url(value: str) -> bool:
-    if re.search(r"\s", value):
-        return False
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # Raises ValueError for what is no port.
-    except ValueError:
-        return False
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return False
-    return not (parts.username or parts.query or parts.fragment)

@@ -184,7 +184,23 @@ def test_a_wrong_variable_is_one_sentence_with_its_name_and_the_cure(
     ("changed", "name"),
     [
         ({"OS_AUTH_URL": ""}, "OS_AUTH_URL"),
-        ({"OS_AUTH_URL": "iam.example"}, "OS_AUTH_URL"),
+        *(
+            ({"OS_AUTH_URL": url}, "OS_AUTH_URL")
+            for url in (
+                "iam.example",
+                "https:///v3",
+                "https://iam.example:/v3",
+                "https://iam.example:https/v3",
+                "https://::1/v3",
+                "https://iam.example/v3#x",
+                "https://iam.example/v3?token=s3cret-word",
+                "https://me:s3cret-word@iam.example/v3",
+                "https://me:s3cret-word#@iam.example/v3",
+                "https://me:1/s3cret-word@iam.example/v3",
+                " https://iam.example/v3",
+                "'https://iam.example/v3'",
+            )
+        ),
         ({"OS_PASSWORD": ""}, "OS_PASSWORD"),
         ({"OS_PROJECT_NAME": ""}, "OS_PROJECT_NAME"),
         ({"OS_AUTH_TYPE": "magic"}, "OS_AUTH_TYPE 'magic'"),
