@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style format lock bench soak screenshots clean venv dev browser rabbitmq announce environment
+.PHONY: help run test lint style format lock bench soak screenshots clean venv dev browser servers rabbitmq announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -33,7 +33,7 @@ run: venv ## start everything: web, worker, scheduler, broker if none is configu
 
 # Workers come in pairs, SQLite and PostgreSQL, with a part of the files each (backups/tests/conftest.py). Tests wait more
 # than they work, so there are two pairs for two cores.
-test: announce dev browser ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
+test: announce dev browser servers ## run all tests on SQLite and PostgreSQL, with a real broker and a real browser
 	@$(ALONE) $(BIN)/python -m pytest -n 4 --dist each -q -m "not soak" $(ARGS)
 
 lint: dev ## style, types, templates, missing migrations, Django's own checks
@@ -61,7 +61,7 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-soak: announce dev browser rabbitmq ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
+soak: announce dev browser servers rabbitmq ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
 	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
@@ -103,6 +103,13 @@ rabbitmq:
 	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || .ci/install rabbitmq-server; then :; \
 	elif [ -n "$$CI" ]; then echo "no RabbitMQ, and none can be installed: CI never skips its tests" >&2; exit 1; \
 	else echo "!!! NO RABBITMQ: ITS TESTS ARE SKIPPED (apt-get install rabbitmq-server) !!!" >&2; fi
+
+# Finds Debian's nginx and tinyproxy, or installs them where that is possible. Without them: a failure in CI, else a loud line.
+servers:
+	@found() { [ -x /usr/sbin/nginx ] && [ -x /usr/bin/tinyproxy ]; }; \
+	if found || { .ci/install nginx-light tinyproxy && found; }; then :; \
+	elif [ -n "$$CI" ]; then echo "no nginx and tinyproxy, and they cannot be installed: CI never skips their tests" >&2; exit 1; \
+	else echo "!!! NO NGINX OR TINYPROXY: THEIR TESTS ARE SKIPPED (apt-get install nginx-light tinyproxy) !!!" >&2; fi
 
 # Finds a Chromium, or installs Debian's where that is possible. Without one: a failure in CI, else a loud line.
 browser:

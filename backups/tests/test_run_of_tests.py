@@ -134,11 +134,28 @@ def test_a_package_that_cannot_be_installed_is_one_sentence(
         file = tmp_path / name
         file.write_text(f"#!/bin/sh\n{script}\n")
         file.chmod(0o755)
-    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POLICY_RC_D": str(tmp_path / "policy")}
     done = subprocess.run(
         [".ci/install", "chromium"], cwd=PROJECT, env=env, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (1, f"cannot install chromium: {sentence}\n")
+
+
+def test_no_service_of_a_package_is_started_while_it_is_installed(tmp_path: Path) -> None:
+    policy = tmp_path / "policy"
+    answers = tmp_path / "answers"
+    for name, script in (
+        ("apt-get", f"{policy} tinyproxy start; echo $1 $? >>{answers}"),
+        ("sudo", 'shift; exec "$@"'),
+    ):
+        file = tmp_path / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POLICY_RC_D": str(policy)}
+    subprocess.run([".ci/install", "tinyproxy"], cwd=PROJECT, env=env, check=True)
+    # 101 is Debian's word for: not allowed.
+    assert answers.read_text().splitlines() == ["update 101", "install 101"]
+    assert not policy.exists()
 
 
 def test_a_red_run_names_clock_zone_load_cores_and_seed(tmp_path: Path) -> None:
