@@ -15,7 +15,8 @@ import requests
 import urllib3.exceptions
 
 from backups.vbs.deadline import DeadlineAdapter, set_deadline
-from backups.vbs.errors import Malformed, from_transport
+from backups.vbs.errors import Malformed
+from backups.vbs.transport_errors import from_transport
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,11 @@ Body forms: backups/vbs/API.md §8.1; gateway codes: §8.2; the two meanings of 
 
 import json
 import re
-import socket
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import ClassVar
-
-import requests
-import urllib3.exceptions
 
 from backups.vbs.redact import REDACTED, redact
 
@@ -256,50 +250,3 @@ def _seconds(value: object, now: datetime) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return min(max((date - now).total_seconds(), 0.0), _MAX_RETRY_AFTER)
-
-
-def from_transport(error: BaseException, host: str) -> VBSError:
-    """Returns the error that a failed exchange with `host` stands for; no text of the
-    lower layers is kept.
-    """
-    causes = _causes(error)
-
-    def has(*types: type[BaseException]) -> bool:
-        return any(isinstance(cause, types) for cause in causes)
-
-    if has(ssl.SSLCertVerificationError):
-        cure = "set cacert to the right authority (or verify: false for a test cloud)"
-        return Unavailable(f"{host}: TLS certificate verification failed; {cure} in clouds.yaml.")
-    if has(ssl.SSLError, requests.exceptions.SSLError):
-        return Unavailable(
-            f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml."
-        )
-    if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
-        return Unavailable(f"{host}: the host name could not be resolved.")
-    if has(ConnectionRefusedError):
-        return Unavailable(f"{host} refused the connection.")
-    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
-        return Unavailable(f"{host} did not answer in time.")
-    if has(IncompleteRead, urllib3.exceptions.InvalidChunkLength):
-        return Unavailable(f"{host}: the answer was cut off.")
-    if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
-        return Unavailable(f"{host} closed the connection before it had answered.")
-    if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
-        return Malformed(f"{host} answered with something that is not proper HTTP.")
-    return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Returns the error and all it came from; urllib3 hides causes in `reason` and `args`."""
-    causes: list[BaseException] = []
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        causes.append(cause)
-        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
-        waiting += cause.args
-    return causes

@@ -31,11 +31,11 @@ from backups.vbs.errors import (
     VBSError,
     WrongAddress,
     from_response,
-    from_transport,
 )
 from backups.vbs.ids import why_no_id
 from backups.vbs.plugin import USUAL_AUTH_TYPES, load_plugin, option_names, plugin_name
 from backups.vbs.sign_in import Clock, Guard, SignIn
+from backups.vbs.transport_errors import from_transport
 
 SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # Catalogs are long, but no longer.

@@ -30,9 +30,9 @@ from backups.vbs.errors import (
     VBSError,
     WrongAddress,
     from_response,
-    from_transport,
 )
 from backups.vbs.paging import Walk
+from backups.vbs.transport_errors import from_transport
 
 NOW = datetime(2026, 11, 23, 19, 45, tzinfo=UTC)
 PROJECT = "b23b579f08c84228b9b4673c46f0c442"
