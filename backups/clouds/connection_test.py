@@ -141,7 +141,9 @@ class _Test:
         if not self._add_checks("name", [resolve(url) for url in urls], began):
             return False
         began = time.monotonic()
-        return self._add_checks("tls", [connect(url, self._config.verify) for url in urls], began)
+        config = self._config
+        checks = [connect(url, config.verify, config.cert) for url in urls]
+        return self._add_checks("tls", checks, began)
 
     def _add_checks(self, step: str, checks: Sequence[HostCheck], began: float) -> bool:
         sentences: list[str] = []

@@ -84,7 +84,7 @@ class Client:
         self.credentials: SignIn = sign_in_class(config.auth_type)(config, clock=clock, guard=guard)
         self._endpoints: dict[str, Endpoint] = {}
         self._microversion: str | None = _MICROVERSION  # Or the newest that the service has.
-        self._connections = Connections(config.verify)
+        self._connections = Connections(config.verify, config.cert)
         # Our clock against the `Date` of the service's last answer.
         self.clock_ahead: timedelta | None = None
 

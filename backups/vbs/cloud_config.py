@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ClientCertificate = str | tuple[str, str]
+
 
 @dataclass(frozen=True)
 class CloudConfig:
     """One way to sign in, one project, one region. `requests_per_second` 0 means no budget.
 
     `auth` is checked: each value is a text or None. `verify` is True, False or the path of a file
-    of certificate authorities.
+    or folder of certificate authorities. `cert` is the client certificate, as in `requests`: a PEM
+    file with the key inside, or the files of certificate and key.
     """
 
     name: str
@@ -21,6 +24,7 @@ class CloudConfig:
     auth: Mapping[str, str | None] = field(repr=False)
     interface: str = "public"
     verify: bool | str = True
+    cert: ClientCertificate | None = None
     vbs_endpoint_override: str | None = None
     volume_endpoint_override: str | None = None
     type_full: str = "auto"
@@ -55,5 +59,7 @@ class CloudConfig:
         tells nothing of them.
         """
         settings = [self.auth_type, dict(self.auth), self.verify]
+        if self.cert is not None:
+            settings.append(self.cert)
         text = json.dumps(settings, sort_keys=True, default=str)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

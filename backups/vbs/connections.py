@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
+from backups.vbs.cloud_config import ClientCertificate
 from backups.vbs.deadline import DeadlineAdapter, set_deadline
 from backups.vbs.errors import Malformed
 from backups.vbs.transport_errors import from_transport
@@ -43,10 +44,11 @@ class _ThreadConnection(threading.local):
 
 
 class Connections:
-    """The connections of one client. `verify` as in `requests`."""
+    """The connections of one client. `verify` and `cert` as in `requests`."""
 
-    def __init__(self, verify: bool | str) -> None:
+    def __init__(self, verify: bool | str, cert: ClientCertificate | None = None) -> None:
         self._verify = verify
+        self._cert = cert
         self._of_thread = _ThreadConnection()
         self._adapters: weakref.WeakSet[DeadlineAdapter] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -88,7 +90,9 @@ class Connections:
         limits: Limits,
     ) -> Reply:
         timeout = set_deadline(deadline)
-        response = adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
+        response = adapter.send(
+            request, stream=True, timeout=timeout, verify=self._verify, cert=self._cert
+        )
         try:
             content = response.raw.read(limits.size + 1, decode_content=True)
         except BaseException:

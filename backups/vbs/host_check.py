@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from backups.vbs.cloud_config import ClientCertificate
 
 RESOLVE_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
@@ -61,15 +64,17 @@ def resolve(url: str) -> HostCheck:
     return HostCheck(True, f"{address.host} is {socket_address[0]}.")
 
 
-def connect(url: str, verify: bool | str) -> HostCheck:
-    """Makes a TCP connection and, with https, a TLS handshake. `verify` as in CloudConfig."""
+def connect(url: str, verify: bool | str, cert: ClientCertificate | None = None) -> HostCheck:
+    """Makes a TCP connection and, with https, a TLS handshake. `verify` and `cert` as in
+    CloudConfig.
+    """
     address = _address_of(url)
     place = f"{address.host}:{address.port}"
     try:
         with socket.create_connection(address, CONNECT_SECONDS) as plain:
             if urlsplit(url).scheme != "https":
                 return HostCheck(True, f"{place} is connected without TLS (http).")
-            context = _tls_context(verify)
+            context = _tls_context(verify, cert)
             with context.wrap_socket(plain, server_hostname=address.host) as secure:
                 certificate = secure.getpeercert() or {}
                 return HostCheck(True, _certificate_sentence(address.host, certificate, verify))
@@ -79,7 +84,8 @@ def connect(url: str, verify: bool | str) -> HostCheck:
         return HostCheck(
             False,
             f"{place} does not speak TLS as expected ({e.reason or 'no reason given'}).",
-            "Check the port and the scheme of the address: it may speak plain http.",
+            "Check the port and the scheme of the address: it may speak plain http; or it wants a "
+            "client certificate: name it under cert and key.",
         )
     except ConnectionRefusedError:
         return HostCheck(
@@ -101,8 +107,17 @@ def _address_of(url: str) -> _Address:
     return _Address(parts.hostname or "", parts.port or default_port)
 
 
-def _tls_context(verify: bool | str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+def _tls_context(verify: bool | str, cert: ClientCertificate | None) -> ssl.SSLContext:
+    if not isinstance(verify, str):
+        context = ssl.create_default_context()
+    elif Path(verify).is_dir():
+        context = ssl.create_default_context(capath=verify)
+    else:
+        context = ssl.create_default_context(cafile=verify)
+    if isinstance(cert, str):
+        context.load_cert_chain(cert)
+    elif cert is not None:
+        context.load_cert_chain(*cert)
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

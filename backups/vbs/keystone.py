@@ -116,6 +116,7 @@ class KeystoneSignIn(SignIn):
         self._session = Session(
             session=self._http,
             verify=config.verify,
+            cert=config.cert,
             timeout=SIGN_IN_SECONDS,
             redirect=False,
             user_agent="vbsdash",

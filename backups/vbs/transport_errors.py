@@ -9,6 +9,15 @@ import urllib3.exceptions
 
 from backups.vbs.errors import Malformed, Unavailable, VBSError
 
+# How OpenSSL calls the alerts of a server that wants a client certificate, or another one.
+_CERTIFICATE_ALERTS = (
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    "TLSV1_ALERT_UNKNOWN_CA",
+)
+
 
 def from_transport(error: BaseException, host: str) -> VBSError:
     """Returns the error that a failed exchange with `host` stands for; no text of the
@@ -22,9 +31,15 @@ def from_transport(error: BaseException, host: str) -> VBSError:
     if has(ssl.SSLCertVerificationError):
         cure = "set cacert to the right authority (or verify: false for a test cloud)"
         return Unavailable(f"{host}: TLS certificate verification failed; {cure} in clouds.yaml.")
+    if any(_asks_for_certificate(cause) for cause in causes):
+        cure = "set cert and key to a client certificate that it takes"
+        return Unavailable(
+            f"{host} refused the TLS client certificate, or its lack; {cure} in clouds.yaml."
+        )
     if has(ssl.SSLError, requests.exceptions.SSLError):
         return Unavailable(
-            f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml."
+            f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml, and cert "
+            "and key if it wants a client certificate."
         )
     if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return Unavailable(f"{host}: the host name could not be resolved.")
@@ -39,6 +54,14 @@ def from_transport(error: BaseException, host: str) -> VBSError:
     if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
         return Malformed(f"{host} answered with something that is not proper HTTP.")
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
+
+
+def _asks_for_certificate(error: BaseException) -> bool:
+    """Did the other side end the TLS handshake because of our certificate? OpenSSL's own reasons
+    of that kind are SSLCertVerificationErrors.
+    """
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return reason is not None and reason.startswith(_CERTIFICATE_ALERTS)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
