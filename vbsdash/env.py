@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +32,12 @@ POSTGRESQL_TIMEOUTS = {
 SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 SQLITE_LOCK_WAIT_S = 20
 SHORTEST_SECRET_KEY = 32  # characters
+LOOPBACK = ["127.0.0.0/8", "::1"]
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+MAPPED_BITS = 96  # in front of the 32 of an IPv4 address that is written as IPv6
+
+Network = IPv4Network | IPv6Network
 
 
 def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
@@ -94,6 +99,44 @@ def origins(env: Mapping[str, str]) -> list[str]:
                 f"CSRF_TRUSTED_ORIGINS holds {origin!r}: write each as https://host, with no path."
             )
     return trusted_origins
+
+
+def trusted_proxies(env: Mapping[str, str]) -> tuple[Network, ...]:
+    """Returns the networks whose forwarded headers count; an address is a network of one.
+    IPv4 that is written as IPv6 (`::ffff:10.0.0.5`) becomes IPv4.
+    """
+    networks = []
+    for text in names(env, "VBSDASH_TRUSTED_PROXIES") or LOOPBACK:
+        network = None if text == "*" else _network(text)
+        if network is None or network.prefixlen == 0:
+            raise ConfigurationError(
+                f"VBSDASH_TRUSTED_PROXIES holds {text[:50]!r}, by which every client could choose "
+                "its own address: write those of the proxies, as 10.0.0.5 or 192.168.0.0/16."
+            )
+        mapped = getattr(network.network_address, "ipv4_mapped", None)
+        if mapped is not None and network.prefixlen >= MAPPED_BITS:
+            network = ip_network((mapped, network.prefixlen - MAPPED_BITS))
+        networks.append(network)
+    return tuple(networks)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    beginning = f"VBSDASH_TRUSTED_PROXIES holds {text[:50]!r}"
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError as e:
+        raise ConfigurationError(
+            f"{beginning}: write addresses and networks, with commas between them and without "
+            "names, ports and brackets, as 10.0.0.5, 192.168.0.0/16."
+        ) from e
+    address = text.partition("/")[0]
+    raise ConfigurationError(
+        f"{beginning}: write {network} for the whole network, or {address} for the one address."
+    )
 
 
 def url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:

@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from vbsdash import env, log
+from vbsdash import env, log, public_url
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,8 +25,10 @@ try:
     LISTEN_PORT = env.port(ENV)
     DATA_DIR = env.data_dir(ENV, BASE_DIR / "var")
     SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
-    ALLOWED_HOSTS = env.hosts(ENV) or ["localhost", "127.0.0.1", "[::1]"]
+    ALLOWED_HOSTS = env.hosts(ENV)
     CSRF_TRUSTED_ORIGINS = env.origins(ENV)
+    PUBLIC_URL = public_url.read(ENV)
+    TRUSTED_PROXIES = env.trusted_proxies(ENV)
     METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     _home = Path(ENV.get("HOME") or "/nonexistent")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=env.names(ENV, "VBSDASH_CLOUDS"))
@@ -57,6 +59,16 @@ try:
 except ConfigurationError as e:
     sys.exit(f"vbsdash: {e}")
 
+if PUBLIC_URL:
+    # What is named singly is added to.
+    ALLOWED_HOSTS.append(PUBLIC_URL.host)
+    CSRF_TRUSTED_ORIGINS.append(PUBLIC_URL.origin)
+if PUBLIC_URL or not ALLOWED_HOSTS:
+    # Those who ask on this very machine.
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+PUBLIC_PATH = PUBLIC_URL.path if PUBLIC_URL else ""
+FORCE_SCRIPT_NAME = PUBLIC_PATH or None
+
 ROOT_URLCONF = "vbsdash.urls"
 WSGI_APPLICATION = "vbsdash.wsgi.application"
 INSTALLED_APPS = [
@@ -76,6 +88,8 @@ INSTALLED_APPS = [
     "backups",
 ]
 MIDDLEWARE = [
+    # First, so that all others see the client, and the address that it asked for.
+    "backups.web.forwarded.ForwardedMiddleware",
     "backups.web.middleware.RequestIDMiddleware",
     "backups.api.problem.Problems",
     "django.middleware.security.SecurityMiddleware",
@@ -134,7 +148,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes; 10,000 IDs as links are about 2 MB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
-STATIC_URL = "static/"
+STATIC_URL = f"{PUBLIC_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES = {
@@ -150,7 +164,15 @@ WHITENOISE_USE_FINDERS = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+if PUBLIC_URL and PUBLIC_URL.scheme == "https":
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    # For this host alone: what its other names serve is not ours to decide.
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SESSION_COOKIE_PATH = PUBLIC_PATH or "/"
 SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_PATH = SESSION_COOKIE_PATH
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -193,6 +215,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVERS": [{"url": str(PUBLIC_URL)}] if PUBLIC_URL else [],
 }
 
 CELERY_BROKER_URL = _broker

@@ -121,7 +121,7 @@ class Problems:
         code = response.status_code
         if (
             code < 400
-            or not request.path.startswith("/api/")
+            or not request.path_info.startswith("/api/")
             or response.get("Content-Type") == CONTENT_TYPE
         ):
             return response

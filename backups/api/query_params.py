@@ -4,6 +4,7 @@ refused by name.
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -86,4 +87,7 @@ def page_link(request: Request, cursor_text: str | None) -> str | None:
         return None
     query = request.query_params.copy()
     query["cursor"] = cursor_text
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    path = f"{request.path}?{query.urlencode()}"
+    if settings.PUBLIC_URL:
+        return f"{settings.PUBLIC_URL.origin}{path}"
+    return request.build_absolute_uri(path)

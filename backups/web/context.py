@@ -32,6 +32,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     without_live = query.copy()
     without_live.pop("live", None)
     return {
+        "cookie_path": settings.SESSION_COOKIE_PATH,
         "demo": settings.DEMO,
         "here": page_name,
         "path": request.get_full_path(),

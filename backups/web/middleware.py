@@ -30,7 +30,9 @@ class RequestIDMiddleware:
         # Bound until the next request of this thread: Django logs a failed one after all
         # middleware.
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, client=request.META["REMOTE_ADDR"]
+        )
         response = self._get_response(request)
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
@@ -39,8 +41,7 @@ class RequestIDMiddleware:
 class SecureCookiesMiddleware:
     """Marks the cookies of an answer over TLS as secure; on plain HTTP all stays as it is.
 
-    Django's own settings know only one of both. Behind a proxy gunicorn tells
-    the scheme by X-Forwarded-Proto.
+    Django's own settings know only one of both.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -18,7 +18,8 @@ document.addEventListener("click", async (event) => {
 // The browser's time zone: the server writes times in it, unless the account names one.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`tz=${zone};`)) {
-  document.cookie = `tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `tz=${zone}; path=${document.body.dataset.path}; max-age=31536000; samesite=lax${secure}`;
 }
 
 // A notice is one sentence, seen for some seconds and read out once.

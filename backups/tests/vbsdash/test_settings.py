@@ -7,6 +7,7 @@ instead of 800.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -165,6 +166,20 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("ALLOWED_HOSTS", "vbs.example:8000", "without http://"),
         ("CSRF_TRUSTED_ORIGINS", "vbs.example", "https://host"),
         ("CSRF_TRUSTED_ORIGINS", "https://vbs.example/path", "https://host"),
+        ("VBSDASH_URL", "https://u:s3cret-word@vbs.example", "write host and path alone"),
+        ("VBSDASH_TRUSTED_PROXIES", "*", "write those of the proxies"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5,0.0.0.0/0", "write those of the proxies"),
+        ("VBSDASH_TRUSTED_PROXIES", "::/0", "write those of the proxies"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5/8", "write 10.0.0.0/8 for the whole network"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5 10.0.0.6", "commas between them"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5;10.0.0.6", "commas between them"),
+        ("VBSDASH_TRUSTED_PROXIES", "nginx", "without names"),
+        ("VBSDASH_TRUSTED_PROXIES", "localhost", "without names"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5:8000", "ports"),
+        ("VBSDASH_TRUSTED_PROXIES", "[::1]", "brackets"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.256", "write addresses and networks"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0.0/33", "write addresses and networks"),
+        ("VBSDASH_TRUSTED_PROXIES", "10.0.0", "write addresses and networks"),
         ("OS_CLIENT_CONFIG_FILE", "/nowhere/clouds.yaml", "correct the path"),
         ("OS_CLIENT_CONFIG_FILE", "/proc", "correct the path"),
         ("OS_CLIENT_CONFIG_FILE", "~no-such-user/clouds.yaml", "correct the path"),
@@ -408,3 +423,40 @@ def test_an_empty_variable_is_one_that_is_not_set(start: Start) -> None:
     names = ("METRICS_PER_DISK", "DEBUG")
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="", DEBUG="") == [True, False]
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="0", DEBUG="1") == [False, True]
+
+
+def test_what_is_served_to_others_follows_from_the_public_address(start: Start) -> None:
+    names = (
+        "ALLOWED_HOSTS",
+        "CSRF_TRUSTED_ORIGINS",
+        "FORCE_SCRIPT_NAME",
+        "STATIC_URL",
+        "SESSION_COOKIE_PATH",
+        "CSRF_COOKIE_PATH",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+        "SECURE_HSTS_SECONDS",
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS",
+    )
+    local = ["localhost", "127.0.0.1", "[::1]"]
+    year = 365 * 24 * 3600
+    assert values(start, *names) == [
+        *(local, [], None, "/static/", "/", "/"),
+        *(False, False, 0, False),
+    ]
+    assert values(start, *names, VBSDASH_URL="https://vbs.example:8443/x/y/") == [
+        *(["vbs.example", *local], ["https://vbs.example:8443"]),
+        *("/x/y", "/x/y/static/", "/x/y", "/x/y"),
+        *(True, True, year, False),
+    ]
+    assert values(start, *names, VBSDASH_URL="http://[2001:db8::1]") == [
+        *(["[2001:db8::1]", *local], ["http://[2001:db8::1]"], None, "/static/", "/", "/"),
+        *(False, False, 0, False),
+    ]
+    # What is named singly is added to.
+    given = {"ALLOWED_HOSTS": "one.example", "CSRF_TRUSTED_ORIGINS": "https://one.example"}
+    assert values(start, *names[:2], **given) == [["one.example"], ["https://one.example"]]
+    assert values(start, *names[:2], VBSDASH_URL="https://vbs.example", **given) == [
+        ["one.example", "vbs.example", *local],
+        ["https://one.example", "https://vbs.example"],
+    ]
