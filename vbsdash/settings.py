@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from vbsdash import env, log, public_url
+from vbsdash import cookie_names, env, log, public_url
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -170,9 +170,14 @@ if PUBLIC_URL and PUBLIC_URL.scheme == "https":
     # For this host alone: what its other names serve is not ours to decide.
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+_cookie_suffix = cookie_names.suffix(PUBLIC_URL, LISTEN_PORT, SECRET_KEY)
+SESSION_COOKIE_NAME = f"vbsdash_session_{_cookie_suffix}"
 SESSION_COOKIE_PATH = PUBLIC_PATH or "/"
 SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_NAME = f"vbsdash_csrf_{_cookie_suffix}"
 CSRF_COOKIE_PATH = SESSION_COOKIE_PATH
+# A cookie of messages would have one name for all installations of a host.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

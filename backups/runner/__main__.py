@@ -71,7 +71,7 @@ class Run:
             )
 
     def _start_vbsdash(self) -> None:
-        self.supervisor.start(parts.web_part(self.plan.listen_fd))
+        self.supervisor.start(parts.web_part(self.plan.listen_fd, port=self.plan.port))
         self.supervisor.start(parts.worker_part())
         self.supervisor.start(parts.beat_part())
         address = LOOPBACK.get(self.plan.host, self.plan.host)

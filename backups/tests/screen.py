@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -93,14 +94,14 @@ def chromium() -> Iterator[Browser]:
 def session() -> str:
     client = Client()
     client.force_login(User.objects.get_or_create(username="operator")[0])
-    return str(client.cookies["sessionid"].value)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 @contextmanager
 def signed_in(chromium: Browser, url: str, **words: Any) -> Iterator[BrowserContext]:
     made = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900}, **words)
     made.set_default_timeout(LIMIT_S * 1000)
-    made.add_cookies([{"name": "sessionid", "value": session(), "url": url}])
+    made.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session(), "url": url}])
     yield made
     made.close()
 

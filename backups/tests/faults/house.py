@@ -80,9 +80,10 @@ class House:
             self.broker = Part(prepared.argv, {"PATH": os.environ["PATH"]}, folder / "broker.log")
         self.env = self._environment()
         self._listener = listen("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._port}"
         self.worker, self.beat = self.part(parts.worker_part()), self.part(parts.beat_part())
-        self.web = self.part(parts.web_part(self._listener.fileno()))
+        self.web = self.part(parts.web_part(self._listener.fileno(), port=self._port))
         self._closing = threading.Event()
         self._seen = Seen()
         self._key = ""

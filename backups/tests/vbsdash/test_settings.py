@@ -460,3 +460,31 @@ def test_what_is_served_to_others_follows_from_the_public_address(start: Start) 
         ["one.example", "vbs.example", *local],
         ["https://one.example", "https://vbs.example"],
     ]
+
+
+def test_no_two_installations_of_a_host_share_a_cookie(start: Start) -> None:
+    """The same one has the same names on each of its hosts, and after each start."""
+    key = {"SECRET_KEY": "k" * 40}
+    others: list[dict[str, str]] = [
+        {},
+        {"PORT": "8001"},
+        {"SECRET_KEY": "o" * 40},
+        {"VBSDASH_URL": "https://h"},
+        {"VBSDASH_URL": "http://h"},
+        {"VBSDASH_URL": "https://h:8443"},
+        {"VBSDASH_URL": "https://h/vbs"},
+        {"VBSDASH_URL": "https://h/other"},
+        {"VBSDASH_URL": "https://h/vbs/other"},
+        {"VBSDASH_URL": "https://h:8443/vbs"},
+    ]
+    names = []
+    for env in others:
+        pair = values(start, "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", **{**key, **env})
+        assert pair == values(start, "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", **{**key, **env})
+        names += pair
+    assert len(set(names)) == 2 * len(others)
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9_.~-]+", name)
+    assert names[0].startswith("vbsdash_session_8000_")
+    assert names[2].startswith("vbsdash_session_8001_")
+    assert names[12].startswith("vbsdash_session_443.vbs_")

@@ -1,6 +1,7 @@
 """Cookies that came over TLS do not go back without it."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -17,6 +18,6 @@ def test_cookies_are_secure_where_the_page_came_over_tls_and_only_there(
         "/accounts/login/", {"username": "operator", "password": "a long password"}, secure=secure
     )
     assert {name: bool(cookie["secure"]) for name, cookie in client.cookies.items()} == {
-        "csrftoken": secure,
-        "sessionid": secure,
+        settings.CSRF_COOKIE_NAME: secure,
+        settings.SESSION_COOKIE_NAME: secure,
     }

@@ -211,7 +211,7 @@ def test_the_first_page_weighs_at_most_90_kb_with_all_it_needs(
     client: Client, settings: Any
 ) -> None:
     track_samples(settings)
-    client.cookies["sessionid"] = session()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session()
     page = client.get("/backups/", headers={"Accept-Encoding": "gzip"})
     text = gzip.decompress(page.content).decode()
     wire = len(page.content)
