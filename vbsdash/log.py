@@ -171,4 +171,5 @@ def _is_not_about_readyz(record: logging.LogRecord) -> bool:
     it comes every second.
     """
     request = getattr(record, "request", None)
-    return getattr(request, "path_info", None) != "/readyz"
+    path: str = getattr(request, "path_info", "")
+    return path.removesuffix("/") != "/readyz"

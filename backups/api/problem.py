@@ -15,10 +15,11 @@ from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, TooLarge
 from backups.query.first_few import MOST_NAMED, REST, first_few
+from backups.shared.refusal import RefusalPage
 
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"
-_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Vary")
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Vary", "Cache-Control")
 _SENTENCES = {
     400: "This request cannot be read.",
     403: "Not allowed.",
@@ -129,9 +130,11 @@ class Problems:
 
 
 def _shaped(response: HttpResponseBase, code: int) -> HttpResponse:
-    answer = JsonResponse(
-        problem(code, _SENTENCES.get(code, HTTPStatus(code).description)), status=code
-    )
+    if isinstance(response, RefusalPage):
+        detail = response.sentence
+    else:
+        detail = _SENTENCES.get(code, HTTPStatus(code).description)
+    answer = JsonResponse(problem(code, detail), status=code)
     for header in _KEPT_HEADERS:
         if header in response:
             answer[header] = response[header]

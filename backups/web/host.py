@@ -1,0 +1,89 @@
+"""By which host names vbsdash is called: probes by any, everything else by those that are allowed.
+
+Both are decided here, before other middleware asks for the host of a request.
+"""
+
+import logging
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+from django.http.request import split_domain_port
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.urls import resolve
+from django.utils.log import log_response
+
+from backups.shared.refusal import RefusalPage
+
+logger = logging.getLogger(__name__)
+# They are asked by address, container name or none at all, and answer all the same.
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+LONGEST_SHOWN = 100  # characters of a host
+
+
+class HostMiddleware:
+    """Answers probes at once, and refuses a host that is not allowed with a page and
+    one line in the log.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info.removesuffix("/")
+        if path in PROBES:
+            match = resolve(path)
+            probe: Callable[[HttpRequest], HttpResponseBase] = match.func
+            return probe(request)
+        try:
+            # Django itself lets some through, as [:a], that cannot stand in an address.
+            _ = urlsplit(f"//{request.get_host()}").port
+        except (DisallowedHost, ValueError):
+            return _refused(request)
+        return self._get_response(request)
+
+
+def _refused(request: HttpRequest) -> RefusalPage:
+    host = request.META.get("HTTP_HOST", "")
+    shown_host = printable(host, LONGEST_SHOWN)
+    domain = _domain(host)
+    if not host:
+        problem = "The request does not say by which host name it calls vbsdash"
+        cure = "Send a Host header."
+    elif not domain:
+        problem = f'The host "{shown_host}" is not written as host names are'
+        cure = (
+            "Letters, digits, hyphens and dots, and a port after a colon, no underscore: call "
+            "vbsdash by such a name, set VBSDASH_URL to it or add it to ALLOWED_HOSTS."
+        )
+    else:
+        shown_domain = printable(domain, LONGEST_SHOWN)
+        problem = f'vbsdash is not served under the host "{shown_host}"'
+        cure = (
+            "Set VBSDASH_URL to the address that browsers use, or add "
+            f"{shown_domain} to ALLOWED_HOSTS, and start vbsdash again."
+        )
+    sentence = f"{problem}. {cure}"
+    page = render_to_string("wrong_host.html", {"problem": problem, "cure": cure})
+    response = RefusalPage(page, sentence=sentence, status=400)
+    log_response("%s", sentence, response=response, request=request, logger=logger, level="warning")
+    return response
+
+
+def _domain(host: str) -> str:
+    """Returns the host without its port; an empty text where it is none."""
+    try:
+        _ = urlsplit(f"//{host}").port
+    except ValueError:
+        return ""
+    return split_domain_port(host)[0]
+
+
+def printable(text: str, longest: int) -> str:
+    """Returns what a stranger sent as it can be shown: cut, without control characters."""
+    characters = [character if character.isprintable() else "\ufffd" for character in text]
+    if len(characters) > longest:
+        characters[longest:] = "…"
+    return "".join(characters)
