@@ -14,14 +14,14 @@ from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from vbsdash import cookie_names, env, log, public_url
+from vbsdash import cookie_names, env, listen_host, log, public_url
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
     ENV = env.read(os.environ, dotenv=BASE_DIR / ".env")
     DEBUG = env.flag(ENV, "DEBUG")
-    LISTEN_HOST = ENV.get("VBSDASH_HOST") or "127.0.0.1"
+    LISTEN_HOST = listen_host.read(ENV)
     LISTEN_PORT = env.port(ENV)
     DATA_DIR = env.data_dir(ENV, BASE_DIR / "var")
     SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
@@ -64,8 +64,8 @@ if PUBLIC_URL:
     ALLOWED_HOSTS.append(PUBLIC_URL.host)
     CSRF_TRUSTED_ORIGINS.append(PUBLIC_URL.origin)
 if PUBLIC_URL or not ALLOWED_HOSTS:
-    # Those who ask on this very machine.
-    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+    # Those who ask on this very machine or by its own addresses.
+    ALLOWED_HOSTS += listen_host.default_allowed_hosts(LISTEN_HOST)
 PUBLIC_PATH = PUBLIC_URL.path if PUBLIC_URL else ""
 FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 

@@ -15,8 +15,6 @@ from backups.runner.readiness import Readiness
 from backups.runner.supervisor import StopWanted, Supervisor
 
 READY_WITHIN_S = 60.0
-# The address at which a server that listens on all of them is asked.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class Run:
@@ -74,24 +72,19 @@ class Run:
         self.supervisor.start(parts.web_part(self.plan.listen_fd, port=self.plan.port))
         self.supervisor.start(parts.worker_part())
         self.supervisor.start(parts.beat_part())
-        address = LOOPBACK.get(self.plan.host, self.plan.host)
-        readiness = Readiness(address, self.plan.port, self.plan.host_header)
+        readiness = Readiness(self.plan.probe_host, self.plan.port)
         self.supervisor.wait_until(readiness.check, seconds=READY_WITHIN_S)
         self.console.say(self._banner(readiness.missing))
         self.banner_shown = True
 
     def _banner(self, missing: dict[str, str]) -> str:
-        host = f"[{self.plan.host}]" if ":" in self.plan.host else self.plan.host
         if self.plan.demo_clouds_file:
             clouds = "a demo cloud with made-up backups (README.md: how to connect a real one)"
         else:
             clouds = ", ".join(self.plan.clouds) or "none is configured: see README.md"
-        lines = [
-            "",
-            f"vbsdash     http://{host}:{self.plan.port}/",
-            self._account(),
-            f"clouds      {clouds}",
-        ]
+        lines = ["", f"vbsdash     {self.plan.urls[0]}"]
+        lines += [f"            {url}" for url in self.plan.urls[1:]]
+        lines += [self._account(), f"clouds      {clouds}"]
         lines += [f"warning     {sentence}" for sentence in self.plan.warnings]
         lines += [f"not ready   {name}: {complaint}" for name, complaint in missing.items()]
         lines.append("Ctrl-C stops everything")

@@ -13,10 +13,10 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Plan:
     data_dir: str
-    host: str
+    urls: tuple[str, ...]  # each leads to the start page when it is opened
+    probe_host: str  # the address at which the runner itself asks the web part
     port: int
     listen_fd: int
-    host_header: str  # one that ALLOWED_HOSTS accepts
     broker_url_file: str | None  # None: a broker of the operator's own
     demo_clouds_file: str | None  # None: no demo
     clouds: tuple[str, ...]
@@ -29,6 +29,7 @@ class Plan:
         with open(fd, encoding="utf-8") as pipe:
             fields = json.load(pipe)
         # JSON has no tuples.
+        fields["urls"] = tuple(fields["urls"])
         fields["clouds"] = tuple(fields["clouds"])
         fields["warnings"] = tuple(fields["warnings"])
         return cls(**fields)

@@ -5,6 +5,8 @@ import socket
 from pathlib import Path
 
 PROBE_TIMEOUT_S = 2.0
+# The machine does not have this address, or not this kind of addresses.
+NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 BACKLOG = 1024  # connections that wait while the web part restarts
 
 
@@ -17,24 +19,49 @@ class CannotListen(Exception):
 def listen(host: str, port: int) -> socket.socket:
     """Returns a listening socket; port 0 takes a free one. Raises CannotListen.
 
-    The web part inherits it, so requests wait while that part restarts.
+    Of a name that leads to several addresses it takes the first that this machine has.
+    The web part inherits the socket, so requests wait while that part restarts.
     """
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as e:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as e:
         raise CannotListen(
-            f"VBSDASH_HOST is {host!r}, which is no address here ({e.strerror}): write 127.0.0.1 "
-            "or 0.0.0.0."
+            f"VBSDASH_HOST is {host!r}, a name that leads nowhere "
+            f"({getattr(e, 'strerror', None) or e}): write 127.0.0.1 or 0.0.0.0."
         ) from e
-    listener = socket.socket(family, kind, proto)
+    refusals = []
+    for family, _, _, _, address in found:
+        try:
+            return _listener(family, address)
+        except OSError as e:
+            if e.errno not in NOT_HERE:
+                raise CannotListen(_reason(host, port, e)) from e
+            refusals.append(e)
+    raise CannotListen(_not_here(host, str(found[0][4][0]))) from refusals[0]
+
+
+def _listener(family: int, address: tuple[object, ...]) -> socket.socket:
+    """Raises OSError."""
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # On :: it takes IPv4 too, whatever the system's default is.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as e:
+    except OSError:
         listener.close()
-        raise CannotListen(_reason(host, port, e)) from e
+        raise
     return listener
+
+
+def _not_here(host: str, address: str) -> str:
+    leads = "" if host == address else f"leads to {address}, which "
+    return (
+        f"VBSDASH_HOST is {host!r}, which {leads}is no address of this machine: write 127.0.0.1 "
+        "for this machine alone, 0.0.0.0 for all, or an address of its own."
+    )
 
 
 def _reason(host: str, port: int, e: OSError) -> str:

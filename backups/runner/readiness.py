@@ -29,10 +29,10 @@ class PendingRequest:
     received: bytes = b""
 
     @classmethod
-    def send(cls, address: str, port: int, host_header: str, path: str) -> "PendingRequest":
+    def send(cls, address: str, port: int, path: str) -> "PendingRequest":
         """Raises OSError."""
         connection = socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
-        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host_header}\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         connection.setblocking(False)
         return cls(connection, time.monotonic())
 
@@ -64,7 +64,6 @@ class Readiness:
 
     address: str
     port: int
-    host_header: str  # one that ALLOWED_HOSTS accepts
     # The parts that are not ready, as far as is known, each with a sentence.
     missing: dict[str, str] = field(default_factory=lambda: {"web": "does not answer"})
     _path: str = "/healthz"
@@ -77,9 +76,7 @@ class Readiness:
             if self._request is None:
                 if time.monotonic() < self._next_at:
                     return False
-                self._request = PendingRequest.send(
-                    self.address, self.port, self.host_header, self._path
-                )
+                self._request = PendingRequest.send(self.address, self.port, self._path)
             answer = self._request.answer()
         except OSError:
             self.close()

@@ -22,6 +22,7 @@ from django.http.request import validate_host
 from backups.clouds import same_project
 from backups.models import Cloud
 from backups.runner import lock
+from backups.runner.own_addresses import in_url, reached_at
 from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
@@ -30,6 +31,12 @@ from backups.runner.supervisor import STOP_SIGNALS
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets a new one)"  # noqa: S105
+# The address at which a server that listens on all of them is asked.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+UNSPECIFIED = ("0.0.0.0", "[::]")  # noqa: S104
+NO_OWN_HOST = (
+    "ALLOWED_HOSTS lets in no address of this machine, as {host}: what it lets in has to lead here."
+)
 GIVEN_PASSWORD = "the one in DJANGO_SUPERUSER_PASSWORD"  # noqa: S105
 
 
@@ -120,14 +127,19 @@ def _random_password() -> str:
 
 
 def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
+    bound, port = listener.getsockname()[:2]
+    hosts = _own_hosts(bound)
     warnings = _warnings()
+    if not hosts:
+        hosts = [pattern.removeprefix(".") for pattern in settings.ALLOWED_HOSTS]
+        warnings = (NO_OWN_HOST.format(host=in_url(bound)), *warnings)
     connection.close()
     return Plan(
         data_dir=str(settings.DATA_DIR),
-        host=settings.LISTEN_HOST,
-        port=listener.getsockname()[1],
+        urls=tuple(f"http://{host}:{port}/" for host in hosts),
+        probe_host=LOOPBACK.get(bound, bound),
+        port=port,
         listen_fd=listener.detach(),
-        host_header=_host_header(),
         broker_url_file=str(settings.BROKER_URL_FILE) if settings.EMBEDDED_BROKER else None,
         demo_clouds_file=str(settings.DEMO_CLOUDS_FILE) if settings.DEMO else None,
         clouds=() if settings.DEMO else tuple(settings.CLOUDS),
@@ -149,7 +161,12 @@ def _warnings() -> tuple[str, ...]:
     return tuple(same_project.sentence(names) for names in groups)
 
 
-def _host_header() -> str:
-    """Returns a Host header that ALLOWED_HOSTS accepts, for the runner's own requests."""
-    allowed: list[str] = settings.ALLOWED_HOSTS
-    return "127.0.0.1" if validate_host("127.0.0.1", allowed) else allowed[0].removeprefix(".")
+def _own_hosts(bound: str) -> list[str]:
+    """Returns the hosts of URLs that lead to a socket bound to `bound`, as far as ALLOWED_HOSTS
+    lets them in.
+    """
+    hosts: list[str] = []
+    for host in (*reached_at(bound), in_url(settings.LISTEN_HOST)):
+        if validate_host(host, settings.ALLOWED_HOSTS) and host not in (*hosts, *UNSPECIFIED):
+            hosts.append(host)
+    return hosts

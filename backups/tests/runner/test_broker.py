@@ -182,9 +182,8 @@ def test_an_address_of_another_machine_is_refused_by_name() -> None:
     with pytest.raises(ports.CannotListen) as refused:
         ports.listen("192.0.2.1", 0)
     assert str(refused.value) == (
-        "VBSDASH_HOST is '192.0.2.1', which cannot be listened on (Cannot assign requested "
-        "address): "
-        "write 127.0.0.1 or 0.0.0.0."
+        "VBSDASH_HOST is '192.0.2.1', which is no address of this machine: write 127.0.0.1 for "
+        "this machine alone, 0.0.0.0 for all, or an address of its own."
     )
 
 

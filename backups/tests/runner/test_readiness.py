@@ -13,16 +13,16 @@ from backups.tests.waiting import wait_until
 
 
 class Web(ThreadingHTTPServer):
-    """Answers each path with the status and body in `said`; `asked` are (path, Host)."""
+    """Answers each path with the status and body in `said`; `asked` are the paths."""
 
     said: dict[str, tuple[int, str]]
-    asked: list[tuple[str, str]]
+    asked: list[str]
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Web)
-        self.server.asked.append((self.path, self.headers["Host"]))
+        self.server.asked.append(self.path)
         status, body = self.server.said[self.path]
         self.send_response(status)
         self.end_headers()
@@ -57,17 +57,17 @@ def misses(readiness: Readiness, missing: dict[str, str]) -> None:
     wait_until(is_named, lambda: str(readiness.missing))
 
 
-def test_ready_is_healthz_and_readyz_asked_with_the_host_that_is_let_in(web: Web) -> None:
-    readiness = Readiness("127.0.0.1", web.server_port, "dash.example.org")
+def test_ready_is_healthz_and_readyz(web: Web) -> None:
+    readiness = Readiness("127.0.0.1", web.server_port)
     becomes_ready(readiness)
     assert readiness.missing == {}
-    assert web.asked == [("/healthz", "dash.example.org"), ("/readyz", "dash.example.org")]
+    assert web.asked == ["/healthz", "/readyz"]
 
 
 def test_what_is_not_ready_is_named_until_it_is(web: Web) -> None:
     parts = {"database": "ok", "worker": "No worker has answered yet."}
     web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": parts}))
-    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    readiness = Readiness("127.0.0.1", web.server_port)
     misses(readiness, {"worker": "No worker has answered yet."})
     web.said["/readyz"] = (200, "{}")
     becomes_ready(readiness)
@@ -76,7 +76,7 @@ def test_what_is_not_ready_is_named_until_it_is(web: Web) -> None:
 def test_a_lag_is_told_but_not_waited_for(web: Web) -> None:
     lag = "Backups have been due for over 5 minutes in: otc."
     web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": {"worker": "ok", "lag": lag}}))
-    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    readiness = Readiness("127.0.0.1", web.server_port)
     becomes_ready(readiness)
     assert readiness.missing == {"lag": lag}
 
@@ -84,13 +84,13 @@ def test_a_lag_is_told_but_not_waited_for(web: Web) -> None:
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"parts": 3}'])
 def test_an_error_without_parts_is_named_by_its_status(web: Web, body: str) -> None:
     web.said["/healthz"] = (500, body)
-    readiness = Readiness("127.0.0.1", web.server_port, "localhost")
+    readiness = Readiness("127.0.0.1", web.server_port)
     misses(readiness, {"web": "/healthz answers 500"})
 
 
 def test_looking_never_waits_for_a_server_that_accepts_and_says_nothing() -> None:
     with ports.listen("127.0.0.1", 0) as silent:
-        readiness = Readiness("127.0.0.1", silent.getsockname()[1], "localhost")
+        readiness = Readiness("127.0.0.1", silent.getsockname()[1])
         assert [readiness.check() for _ in range(5)] == [False] * 5
         silent.accept()[0].close()  # all five looked at one question
         silent.setblocking(False)
@@ -100,6 +100,6 @@ def test_looking_never_waits_for_a_server_that_accepts_and_says_nothing() -> Non
 
 
 def test_a_closed_port_is_not_ready() -> None:
-    readiness = Readiness("127.0.0.1", ports.free_port(), "localhost")
+    readiness = Readiness("127.0.0.1", ports.free_port())
     assert readiness.check() is False
     assert readiness.missing == {"web": "/healthz does not answer"}

@@ -23,7 +23,7 @@ from backups.tests.waiting import wait_until
 # A story of one installation, from its banner to its end: its tests keep their order.
 pytestmark = pytest.mark.random_order(disabled=True)
 PROJECT = Path(__file__).resolve().parents[3]
-READY = re.compile(r"^up     \| vbsdash     (http://127\.0\.0\.1:\d+)/$", re.M)
+READY = re.compile(r"^up     \| vbsdash     (http://\S+:\d+)/$", re.M)
 PASSWORD = re.compile(r"^up     \| password    (.*)$", re.M)
 
 
@@ -61,13 +61,13 @@ def refused(folder: Path, *command: str, **more: str) -> tuple[int, str]:
 class Up:
     """A running `manage.py up`, once its banner is shown."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.folder, self.log = folder, folder / "log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--stop-with-parent"],
                 cwd=PROJECT,
-                env=environment(folder),
+                env=environment(folder, **more),
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
