@@ -1,9 +1,11 @@
 """Request bodies: UTF-8 JSON objects of at most 5 MiB without duplicate keys,
-NaN or endless nesting.
+NaN or endless nesting. A byte order mark before them is passed over.
 """
 
+import codecs
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -16,6 +18,7 @@ from backups.api.errors import TooLarge
 # Lists and objects: 10,000 backups as the API gives them have half as many.
 MOST_CONTAINERS = 200_000
 MOST_DIGITS = 300
+CHARSET = re.compile(r"charset=[!-~]+", re.IGNORECASE)
 
 
 class StrictJSONParser(JSONParser):
@@ -33,7 +36,7 @@ class StrictJSONParser(JSONParser):
             raise TooLarge(f"The body holds more than {MOST_CONTAINERS:,} lists and objects.")
         try:
             return json.loads(
-                raw.decode("utf-8"),
+                _text(raw, media_type or ""),
                 object_pairs_hook=_object,
                 parse_constant=_refuse_number,
                 parse_float=_float,
@@ -43,6 +46,25 @@ class StrictJSONParser(JSONParser):
             raise ParseError("The body is nested too deeply.") from e
         except ValueError as e:
             raise ParseError(f"The body is not JSON: {e}") from e
+
+
+def _text(raw: bytes, content_type: str) -> str:
+    """Returns a body as text. Raises ParseError for other encodings than UTF-8, which is the only
+    one of JSON between systems (RFC 8259, section 8.1).
+    """
+    cure = "JSON is sent as UTF-8 (RFC 8259)."
+    # Windows' shells send UTF-16. What `curl -d` makes of it keeps the mark and lacks every NUL.
+    has_mark = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if has_mark and b"\0" not in raw else json.detect_encoding(raw)
+    if not encoding.startswith("utf-8"):
+        raise ParseError(f"The body is {encoding[:6].upper()}: {cure}")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        charset = CHARSET.search(content_type)
+        claim = f", and its Content-Type says {charset[0][:40]}" if charset else ""
+        sentence = f"The body is not UTF-8: byte {e.start + 1:,} begins no character{claim}. {cure}"
+        raise ParseError(sentence) from e
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
