@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.http import StreamingHttpResponse
+from django.utils.cache import patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -16,6 +17,7 @@ from rest_framework.request import Request
 from backups.api import describe, query_params
 from backups.api.backups import tracked
 from backups.api.base import Call
+from backups.api.csv_dialect import EXCEL, PLAIN, CsvDialect, dialect_of
 from backups.api.json_values import utc_text
 from backups.query.backups import BACKUPS
 from backups.query.cursor import read_cursor
@@ -23,9 +25,9 @@ from backups.query.list_query import ListQuery
 from backups.query.order import Row
 from backups.query.page import Pages
 from backups.query.public_fields import BACKUP_FIELDS
+from backups.reports.conditional import etag
 
 ROWS_PER_QUERY = 1000
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take the cell for a formula
 Cell = str | int | float | None
 
 
@@ -39,19 +41,31 @@ class Table(Call):
     renderer_classes = (CsvRenderer, JSONRenderer)
     metadata_class = None  # what OPTIONS would tell cannot be written as CSV: 405
 
+    def version_tag(self, request: Request) -> str:
+        languages = request.headers.get("Accept-Language", "")
+        return etag(request, self.now, request.get_full_path(), languages)
+
     @extend_schema(
         operation_id="backups_csv",
-        parameters=[*describe.filters_of(BACKUPS), describe.ordering_of(BACKUPS), describe.FIELDS],
+        parameters=[
+            *describe.filters_of(BACKUPS),
+            describe.ordering_of(BACKUPS),
+            describe.FIELDS,
+            EXCEL,
+        ],
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All backups that match, one a line; the form that adds backups takes it back."""
-        query = query_params.list_query(request, BACKUPS, ignored_keys=("fields",))
+        query = query_params.list_query(request, BACKUPS, ignored_keys=("fields", "excel"))
         fields = query_params.selected_fields(request, BACKUP_FIELDS)
         pages = Pages(BACKUPS, query, self.now, rows=tracked(request, self))
+        dialect = dialect_of(request)
         response = StreamingHttpResponse(
-            _chunks(pages, query, fields), content_type="text/csv; charset=utf-8"
+            _chunks(pages, query, fields, dialect), content_type="text/csv; charset=utf-8"
         )
+        if dialect is not PLAIN:
+            patch_vary_headers(response, ["Accept-Language"])
         response["Content-Disposition"] = (
             f'attachment; filename="backups-{self.now:%Y%m%dT%H%M%SZ}.csv"'
         )
@@ -65,31 +79,33 @@ class _Echo:
         return text
 
 
-def _chunks(pages: Pages, query: ListQuery, fields: Sequence[str]) -> Iterator[str]:
+def _chunks(
+    pages: Pages, query: ListQuery, fields: Sequence[str], dialect: CsvDialect
+) -> Iterator[str]:
     """Yields the header, then the lines of one query after the other."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(fields)
+    writer = csv.writer(_Echo(), delimiter=dialect.separator)
+    yield dialect.mark + writer.writerow(fields)
     cursor = None
     while True:
         page = pages.page(cursor, ROWS_PER_QUERY, *fields)
-        yield "".join(writer.writerow(_cells(row, fields)) for row in page.rows)
+        yield "".join(writer.writerow(_cells(row, fields, dialect)) for row in page.rows)
         if page.next is None:
             return
         cursor = read_cursor(page.next, BACKUPS, query)
 
 
-def _cells(row: Row, fields: Sequence[str]) -> list[Cell]:
-    return [cell(row[field]) for field in fields]
+def _cells(row: Row, fields: Sequence[str], dialect: CsvDialect) -> list[Cell]:
+    return [cell(row[field], dialect) for field in fields]
 
 
-def cell(value: object) -> Cell:
+def cell(value: object, dialect: CsvDialect) -> Cell:
     """Returns text as a spreadsheet shows it and never runs it; null is empty, lists
     and objects are JSON.
     """
     if value is None:
         return None
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(DANGEROUS) else value
+        return dialect.harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -97,5 +113,5 @@ def cell(value: object) -> Cell:
     if isinstance(value, datetime):
         return utc_text(value)
     if isinstance(value, list | dict):
-        return json.dumps(value)
+        return dialect.harmless(json.dumps(value, ensure_ascii=dialect.escapes_json))
     return str(value)

@@ -14,6 +14,8 @@ from backups.vbs.ids import HYPHENATED, stands_for_none
 
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
+# Excel's own first line, which names the separator.
+_SEPARATOR_LINE = re.compile(r'\A"?sep=[,;|\t" ]*[\r\n]\s*', re.IGNORECASE)
 _TABLE_LINE = re.compile(r"[|+-]+")
 _LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
 # Characters: a cell of our own CSV may hold a whole answer of a cloud.
@@ -53,7 +55,8 @@ def read_ids(*texts: str) -> list[Line]:
 def _lines(texts: Iterable[str]) -> Iterator[Line]:
     for text in texts:
         is_empty = True
-        for value in _values(text.strip().lstrip("\ufeff")):
+        content = _SEPARATOR_LINE.sub("", text.strip().lstrip("\ufeff"), count=1)
+        for value in _values(content):
             is_empty = False
             yield _line(value)
         if is_empty:

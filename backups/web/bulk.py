@@ -8,7 +8,6 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
@@ -36,8 +35,9 @@ def bulk(request: HtmxHttpRequest) -> HttpResponse:
         return backup_list.refuse(request, e.errors, e.valid_part)
     everything = request.POST.get("all") == "1"
     ids = _valid_ids(request.POST.getlist("id"))
-    if action_name == "export":
-        return _export(request, query, [] if everything else ids)
+    if action_name in ("export", "export_for_excel"):
+        for_excel = action_name == "export_for_excel"
+        return _export(request, query, [] if everything else ids, for_excel=for_excel)
     action = _ACTIONS.get(action_name)
     if action is None or not (everything or ids):
         return _answer(request, "Nothing is selected: tick some backups first.", success=False)
@@ -97,16 +97,20 @@ def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
     )
 
 
-def _export(request: HtmxHttpRequest, query: QueryDict, ids: list[str]) -> HttpResponse:
+def _export(
+    request: HtmxHttpRequest, query: QueryDict, ids: list[str], *, for_excel: bool
+) -> HttpResponse:
     """Redirects to the CSV of the ticked backups, else of all that match."""
+    filters = _api_filters(query)
     if ids:
-        text = urlencode({"id": ids}, doseq=True)
-    else:
-        filters = _api_filters(query)
-        if filters is None:
-            sentence = "Nothing is left of what was added: there is nothing to export."
-            return _answer(request, sentence, success=False)
-        text = filters.urlencode()
+        filters = QueryDict(mutable=True)
+        filters.setlist("id", ids)
+    if filters is None:
+        sentence = "Nothing is left of what was added: there is nothing to export."
+        return _answer(request, sentence, success=False)
+    if for_excel:
+        filters["excel"] = "1"
+    text = filters.urlencode()
     return redirect(f"{reverse('api-csv')}{'?' if text else ''}{text}")
 
 

@@ -140,7 +140,11 @@ def test_an_export_holds_the_ticked_else_all_that_match(
 ) -> None:
     answer = bulk(web, do="export", **words)
     assert answer["Location"] == leads_to
-    assert web.get(leads_to).status_code == 200
+    plain = web.get(leads_to)
+    assert (plain.status_code, plain.getvalue()[:3]) == (200, b"id,")
+    answer = bulk(web, do="export_for_excel", **words)
+    assert answer["Location"] == f"{leads_to}{'&' if '?' in leads_to else '?'}excel=1"
+    assert web.get(answer["Location"]).getvalue()[:6] == b"\xef\xbb\xbfid,"
 
 
 def test_a_query_that_is_not_understood_changes_nothing(web: Client) -> None:
