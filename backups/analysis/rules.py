@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypedDict
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from backups.analysis import zones
 
 Origin = Literal["disk", "tag", "cloud", "default"]
 LEAST_PERIOD = timedelta(minutes=1)
@@ -75,7 +76,9 @@ class Rule:
         """
         if self.cron is None:
             return moment + self.period
-        return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone)))).astimezone(UTC)
+        return next(CronSim(self.cron, moment.astimezone(zones.zone_or_utc(self.zone)))).astimezone(
+            UTC
+        )
 
     def times_after(self, moment: datetime) -> Iterator[datetime]:
         """Yields when one backup after the other should be there, were none of
@@ -85,7 +88,7 @@ class Rule:
             while True:
                 moment += self.period
                 yield moment
-        for at in CronSim(self.cron, moment.astimezone(ZoneInfo(self.zone))):
+        for at in CronSim(self.cron, moment.astimezone(zones.zone_or_utc(self.zone))):
             yield at.astimezone(UTC)
 
     @property
@@ -93,7 +96,7 @@ class Rule:
         """Returns how often a backup is expected, as a part of a sentence."""
         if self.cron is None:
             return f"every {span(self.period)}"
-        return f"by cron “{self.cron}” in {self.zone}"
+        return f"by cron “{self.cron}” in {zones.in_words(self.zone)}"
 
     @property
     def sentence(self) -> str:
@@ -137,15 +140,11 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
         raise BadRule(
             "cron", "A cron expression has five fields: minute, hour, day, month, weekday."
         )
+    known_zone = zones.zone_named(zone)
+    if known_zone is None:
+        raise BadRule("zone", f"{zone[:60]!r} is no time zone. {zones.cure(zone)}.")
     try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError):
-        # ZoneInfo raises these for an unknown key, a missing file, a path and a folder.
-        raise BadRule(
-            "zone", f"{zone[:60]!r} is no time zone: write a name such as Europe/Berlin."
-        ) from None
-    try:
-        return Rule(_longest_gap(text), grace, text, zone)
+        return Rule(_longest_gap(text), grace, text, known_zone.key)
     except CronSimError as e:
         raise BadRule("cron", f"The cron expression cannot be read: {e}.") from None
     except StopIteration:

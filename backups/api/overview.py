@@ -1,7 +1,6 @@
 """Clouds, failures, the numbers of the home page."""
 
 import base64
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,6 +8,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backups.analysis import zones
 from backups.api import describe, overview_serializers, query_params, serializers
 from backups.api.auth import may_open
 from backups.api.base import Call
@@ -131,11 +131,10 @@ class Summary(Call):
         """The numbers of the home page."""
         query_params.allow_only(request, "zone")
         name = request.query_params.get("zone", "UTC")
-        try:
-            zone = ZoneInfo(name)
-        except (ValueError, OSError, KeyError) as e:
-            # It is no key, or no file, or a path, or a folder.
-            raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone."]}) from e
+        # In an address a plus that is not encoded is a space.
+        zone = zones.zone_named(name.replace(" ", "+"))
+        if zone is None:
+            raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone. {zones.cure(name)}."]})
         return Response(json_value(summary(self.now, zone, only=tokens.scope(request.auth))))
 
 

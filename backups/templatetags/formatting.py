@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
+from backups.analysis import zones
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
 
@@ -188,6 +189,15 @@ def on(context: Context, at: datetime) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def zone_now(context: Context, name: str) -> str:
+    """Writes how far from UTC a time zone is now; nothing for UTC and for a text that is none."""
+    zone = zones.zone_named(name)
+    if zone is None or zone.key == "UTC":
+        return ""
+    return f"{zone.key} is {zones.offset_at(zone, _now(context))} now."
+
+
+@register.simple_tag(takes_context=True)
 def ago(context: Context, at: datetime) -> SafeString:
     """Writes how long ago, without the word, for a column that says so: 3 d 6 h."""
     return _time(context, at, span(_now(context) - at), "span")
@@ -254,14 +264,14 @@ def span(length: timedelta) -> str:
 
 def exact(at: datetime, zone: tzinfo) -> str:
     """Writes 2026-11-23 01:50:00 UTC · 02:50:00 Berlin; with the day where it
-    is another one there.
+    is another one there, and with UTC−5 for Etc/GMT+5.
     """
     utc = at.astimezone(UTC)
     local = at.astimezone(zone)
     text = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     if local.utcoffset() == utc.utcoffset():
         return text
-    city = str(zone).rsplit("/", 1)[-1].replace("_", " ")
+    city = zones.short_name(str(zone))
     if local.date() == utc.date():
         return f"{text} · {local:%H:%M:%S} {city}"
     return f"{text} · {local:%Y-%m-%d %H:%M:%S} {city}"

@@ -1,7 +1,7 @@
 """The account: how its owner reads, what scripts may do in its name, which lists are kept."""
 
+from datetime import datetime
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from backups.analysis import zones
 from backups.clouds import registry
 from backups.edits import preferences, tokens
 from backups.edits.tokens import BadToken, Created
@@ -18,7 +19,7 @@ from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of
 from backups.web import status
 from backups.web.page_form import PageForm, choices
-from backups.web.time_zone import owner, reader, zone_named
+from backups.web.time_zone import Reader, owner, reader
 
 
 class AppearanceForm(PageForm):
@@ -27,11 +28,14 @@ class AppearanceForm(PageForm):
 
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"])
-        if name and zone_named(name) is None:
+        if not name:
+            return ""
+        zone = zones.zone_named(name)
+        if zone is None:
             raise forms.ValidationError(
-                f"“{name}” is no time zone. Write one like Europe/Berlin, or nothing."
+                f"“{name}” is no time zone. {zones.cure(name)}, or nothing."
             )
-        return name
+        return zone.key
 
 
 class TokenForm(PageForm):
@@ -108,7 +112,7 @@ def _page(
     current = reader(request)
     is_refused = appearance_form is not None or token_form is not None
     if appearance_form is None:
-        own_zone = str(current.zone) if current.source == "account" else ""
+        own_zone = current.zone.key if current.source == "account" else ""
         appearance_form = AppearanceForm({"theme": current.theme, "time_zone": own_zone})
     if token_form is None:
         token_form = TokenForm(initial={"read_only": True})
@@ -119,9 +123,27 @@ def _page(
         "token_form": token_form,
         "created": created,
         "themes": THEMES,
-        "zones": sorted(available_timezones()),
+        "zones": zones.offered(now.replace(minute=0, second=0, microsecond=0)),
+        "zone_in_use": _zone_in_use(current, now),
         "tokens": [(token, status.TOKENS[token.state]) for token in own_tokens],
         "cloud_names": sorted(registry.configured()),
         "views": saved_views_of(owner(request)),
     }
     return render(request, "backups/account.html", page, status=400 if is_refused else 200)
+
+
+def _zone_in_use(current: Reader, now: datetime) -> str:
+    """Returns which time zone the pages are in, why, and what that means now."""
+    name = current.zone.key
+    reason = ""
+    if current.source == "browser":
+        reason = ", from your browser"
+    elif current.source == "default" and not current.unknown_zone:
+        reason = ", as your browser names none"
+    sentences = [f"Now used: {name}{reason}."]
+    if current.unknown_zone:
+        sentences.insert(0, f"This host does not know the time zone “{current.unknown_zone}”.")
+    offset = zones.offset_at(current.zone, now)
+    if offset != name:
+        sentences.append(f"That is {offset} now.")
+    return " ".join(sentences)

@@ -2,31 +2,32 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from backups.analysis.zones import LONGEST_NAME, zone_named
 from backups.reports.account import preferences_of
 
 COOKIE = "tz"  # app.js keeps the browser's zone in it
-LONGEST_NAME = 64
 UTC = ZoneInfo("UTC")
-_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_NAME = re.compile(r"[A-Za-z0-9_+:-]+(/[A-Za-z0-9_+-]+){0,2}")
 
 
 @dataclass(frozen=True)
 class Reader:
     """`theme` is light, dark or system; `source` tells where the zone comes from:
-    account, browser or default.
+    account, browser or default. `unknown_zone` is the name that this host does not know, where the
+    account or else the browser named one.
     """
 
     theme: str
     zone: ZoneInfo
     source: str
     single_keys: bool
+    unknown_zone: str = ""
 
 
 def reader(request: HttpRequest) -> Reader:
@@ -49,18 +50,6 @@ def owner(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-@lru_cache(maxsize=256)
-def zone_named(name: str) -> ZoneInfo | None:
-    """Returns the zone of an IANA name; None for any other text."""
-    if not _NAME.fullmatch(name):
-        return None
-    try:
-        return ZoneInfo(name)
-    # A folder of the zone files is no zone.
-    except (ZoneInfoNotFoundError, OSError):
-        return None
-
-
 def _read(request: HttpRequest) -> Reader:
     user = getattr(request, "user", None)
     preferences = None
@@ -72,8 +61,12 @@ def _read(request: HttpRequest) -> Reader:
         ("account", preferences.time_zone if preferences else ""),
         ("browser", request.COOKIES.get(COOKIE, "")),
     )
+    unknown_zone = ""
     for source, name in sources:
         named = zone_named(name[:LONGEST_NAME])
         if named is not None:
-            return Reader(theme, named, source, single_keys)
-    return Reader(theme, UTC, "default", single_keys)
+            return Reader(theme, named, source, single_keys, unknown_zone)
+        # What cannot be a name is no answer.
+        if not unknown_zone and _NAME.fullmatch(name[:LONGEST_NAME]):
+            unknown_zone = name[:LONGEST_NAME]
+    return Reader(theme, UTC, "default", single_keys, unknown_zone)

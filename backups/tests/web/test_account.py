@@ -31,11 +31,36 @@ def test_a_theme_is_rendered_by_the_server_so_that_nothing_flashes(web: Client) 
 @pytest.mark.parametrize(
     ("kept", "cookie", "expected"),
     [
-        ("Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"),
-        ("", "Europe/Berlin", "Europe/Berlin, from your browser"),
-        ("", "../../etc/passwd", "UTC, as your browser names none"),
-        ("", "Europe", "UTC, as your browser names none"),
-        ("", "", "UTC, as your browser names none"),
+        ("Asia/Tokyo", "Europe/Berlin", "Now used: Asia/Tokyo. That is UTC+9 now."),
+        (
+            "",
+            "Europe/Berlin",
+            "Now used: Europe/Berlin, from your browser. That is UTC+1 now.",
+        ),
+        ("etc/gmt+5", "", "Now used: Etc/GMT+5. That is UTC\N{MINUS SIGN}5 now."),
+        (
+            "",
+            "Etc/GMT-5",
+            "Now used: Etc/GMT-5, from your browser. That is UTC+5 now.",
+        ),
+        (
+            "",
+            "Asia/Calcutta",
+            "Now used: Asia/Calcutta, from your browser. That is UTC+5:30 now.",
+        ),
+        ("", "Zulu", "Now used: Zulu, from your browser. That is UTC now."),
+        ("", "UTC", "Now used: UTC, from your browser. UTC always"),
+        *(
+            (
+                "",
+                name,
+                f"This host does not know the time zone “{name}”. Now used: UTC. UTC always",
+            )
+            for name in ("Europe", "Europe/Atlantis", "Etc/Unknown", "localtime", "+05:30", "GMT+5")
+        ),
+        ("", "../../etc/passwd", "Now used: UTC, as your browser names none. UTC always"),
+        ("", "<b>", "Now used: UTC, as your browser names none. UTC always"),
+        ("", "", "Now used: UTC, as your browser names none. UTC always"),
     ],
 )
 def test_the_zone_is_the_accounts_else_the_browsers_else_utc(
@@ -43,7 +68,46 @@ def test_the_zone_is_the_accounts_else_the_browsers_else_utc(
 ) -> None:
     web.post("/account/look/", {"theme": "system", "time_zone": kept})
     web.cookies["tz"] = cookie
-    assert f"Now used: {expected}." in " ".join(web.get("/account/").content.decode().split())
+    assert expected in " ".join(web.get("/account/").content.decode().split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("europe/berlin", "Europe/Berlin"),
+        (" America/New York ", "America/New_York"),
+        ("us/pacific", "US/Pacific"),
+        ("gmt0", "GMT0"),
+    ],
+)
+def test_a_zone_is_kept_in_its_own_spelling(web: Client, typed: str, kept: str) -> None:
+    web.post("/account/look/", {"theme": "system", "time_zone": typed})
+    assert Preferences.objects.get().time_zone == kept
+
+
+def test_a_kept_zone_that_this_host_lacks_is_named_and_the_browsers_is_used(web: Client) -> None:
+    web.post("/account/look/", {"theme": "system", "time_zone": "Asia/Tokyo"})
+    Preferences.objects.update(time_zone="Europe/Atlantis")
+    web.cookies["tz"] = "Etc/GMT+5"
+    words = " ".join(web.get("/account/").content.decode().split())
+    assert (
+        "This host does not know the time zone “Europe/Atlantis”. Now used: Etc/GMT+5, from your "
+        "browser. That is UTC\N{MINUS SIGN}5 now."
+    ) in words
+
+
+def test_each_zone_on_offer_says_how_far_from_utc_it_is(web: Client) -> None:
+    page = web.get("/account/").content.decode()
+    offered = dict(re.findall(r'<option value="([^"]*)" label="[^"]*, ([^"]*)">', page))
+    expected = {
+        "Etc/GMT+5": "UTC\N{MINUS SIGN}5",
+        "Etc/GMT-14": "UTC+14",
+        "Europe/Berlin": "UTC+1",
+        "Asia/Kolkata": "UTC+5:30",
+        "UTC": "UTC",
+    }
+    assert {name: offered[name] for name in expected} == expected
+    assert not offered.keys() & {"localtime", "Factory", "posixrules"}
 
 
 def test_a_zone_that_is_none_keeps_the_input_and_says_so(web: Client) -> None:
