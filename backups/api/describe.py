@@ -19,6 +19,7 @@ _TYPE_OF_BOUND: dict[FieldKind, str] = {
     "integer": "integer",
     "number": "number",
 }
+FREE_TEXT = "Free text, in any case, composed or not, wide or narrow; an ID in any spelling."
 FIELDS = OpenApiParameter("fields", str, description="Only these words, separated by commas.")
 CURSOR = OpenApiParameter(
     "cursor", str, description="A place in the pages, as `next` and `previous` give it."
@@ -65,7 +66,7 @@ def filters_of(definition: ListDefinition) -> list[OpenApiParameter]:
     tag = {"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 100}
     parameters.append(OpenApiParameter("tag", tag, description="Carries one of these tags."))
     text = {"type": "string", "maxLength": 200}
-    parameters.append(OpenApiParameter("q", text, description="Free text, case folded."))
+    parameters.append(OpenApiParameter("q", text, description=FREE_TEXT))
     return parameters
 
 

@@ -1,14 +1,17 @@
-"""The text that free search looks through, case folded, apart from the wide rows."""
+"""The text that free search looks through, folded, apart from the wide rows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import StrIndex
+from django.db.models.lookups import GreaterThan
 
 from backups.models.backup import Backup
 from backups.models.columns import CodePointText
+from backups.vbs.folding import fold
+from backups.vbs.ids import searched_spellings
 
 SEARCHED = (
     "name",
@@ -26,8 +29,11 @@ _MOST_SEARCHED = 4000  # characters of one column
 
 class SearchTextQuerySet(models.QuerySet["SearchText"]):
     def holding(self, text: str) -> "SearchTextQuerySet":
-        """Returns those that contain a text, whatever its case."""
-        return self.alias(at=StrIndex(F("text"), Value(text.casefold()))).filter(at__gt=0)
+        """Returns those that contain a text, folded, or an ID in whatever spelling."""
+        holds_any = Q()
+        for searched in searched_texts(text):
+            holds_any |= Q(GreaterThan(StrIndex(F("text"), Value(searched)), 0))
+        return self.filter(holds_any)
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Writes the text of these backups; each row has at least `id`."""
@@ -54,12 +60,15 @@ class SearchText(models.Model):
 
 
 def folded(row: Mapping[str, Any]) -> str:
-    """Returns one line a column; case folded as Python does it, because the
-    databases disagree beyond ASCII.
-    """
+    """Returns one line a column."""
     texts = []
     for column in SEARCHED:
         value = row.get(column)
         if value:
-            texts.append(str(value)[:_MOST_SEARCHED].casefold())
+            texts.append(fold(str(value)[:_MOST_SEARCHED]))
     return "\n".join(texts)
+
+
+def searched_texts(text: str) -> tuple[str, ...]:
+    """Returns the folded texts of which one is in whatever a search for `text` finds."""
+    return tuple(dict.fromkeys((fold(text), *searched_spellings(text))))

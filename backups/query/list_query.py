@@ -11,6 +11,7 @@ from django.http import QueryDict
 from backups.query.definition import ListDefinition
 from backups.query.fields import MAX_REPEATED, FieldValue, FilterField, InvalidValue
 from backups.query.first_few import REST, first_few
+from backups.vbs.folding import fold
 
 Lookup = Literal["in", "gte", "lte"]
 MAX_Q = 200  # characters of a free text
@@ -142,7 +143,7 @@ class _Parser:
         if key == "ordering":
             self.ordering = self._ordering(values)
         elif key == "q":
-            self.q = _short_text(values[-1], MAX_Q)
+            self.q = _free_text(values[-1])
         elif key in ("tag", "tags"):
             self.tags = tuple(_short_text(value, MAX_TAG) for value in values)
         elif key in self._definition.fields:
@@ -178,6 +179,14 @@ def _value_or_null(field: FilterField, text: str) -> FieldValue | None:
     if text == "null" and field.nullable:
         return None
     return field.parse(text)
+
+
+def _free_text(value: str) -> str:
+    """Returns the text to search for; the empty one, which filters nothing, when none of it can be
+    seen.
+    """
+    text = _short_text(value, MAX_Q)
+    return text if fold(text) else ""
 
 
 def _short_text(value: str, max_length: int) -> str:

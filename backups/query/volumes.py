@@ -10,9 +10,11 @@ from django.db.models import Q
 
 from backups.analysis.protection import PROTECTIONS
 from backups.models import Volume, VolumeTag
+from backups.models.search import searched_texts
 from backups.query.definition import ATTENTION, ComputedField, ListDefinition, Rank
 from backups.query.fields import FieldValue, FilterField, filter_fields
 from backups.query.public_fields import VOLUME_COLUMNS
+from backups.vbs.folding import fold
 
 RULES = ("disk", "tag", "cloud", "default")
 ORDERED = (
@@ -48,13 +50,14 @@ def _with_tags(tags: Sequence[str]) -> Q:
 def _containing(text: str) -> Q:
     """Returns the condition of volumes that hold a text.
 
-    They are few, so they are folded here, as Python folds: the databases disagree beyond ASCII.
+    They are few, so they are folded here and not stored folded.
     """
-    folded = text.casefold()
+    searched_by = searched_texts(text)
     ids = []
     rows = Volume.objects.order_by().values_list("pk", "name", "label", "volume_id", "note")
     for pk, *texts in rows:
-        if any(folded in (value or "").casefold() for value in texts):
+        folded = "\n".join(fold(value or "") for value in texts)
+        if any(searched in folded for searched in searched_by):
             ids.append(pk)
     return Q(pk__in=ids)
 

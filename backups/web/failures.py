@@ -18,6 +18,7 @@ from backups.clouds import registry
 from backups.query.list_query import InvalidQuery, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
+from backups.vbs.folding import fold
 from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.htmx import HtmxHttpRequest
@@ -53,7 +54,7 @@ class CauseRow:
     def code(self) -> str:
         """Returns the code, unless the text says it already."""
         code = self.cause.code or ""
-        return "" if code.casefold() in self.cause.text.casefold() else code
+        return "" if fold(code) in fold(self.cause.text) else code
 
 
 @require_safe
@@ -117,9 +118,10 @@ def _query(cloud: str, **filters: str | list[str]) -> str:
 
 
 def _holds(cause: CauseState, q: str) -> bool:
-    """Searches free text in all that is shown of a cause, case folded."""
+    """Searches free text, folded, in all that is shown of a cause."""
+    searched = fold(q)
     texts = (cause.code, cause.text, cause.meaning, cause.advice)
-    return not q or any(q.casefold() in (text or "").casefold() for text in texts)
+    return any(searched in fold(text or "") for text in texts)
 
 
 def _most_pressing(rows: Sequence[CauseRow]) -> CauseRow | None:

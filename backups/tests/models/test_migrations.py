@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.utils import timezone
 
-from backups.models import Backup, Edit, OutcomeBucket, StoredDay, Volume
+from backups.models import Backup, Edit, OutcomeBucket, SearchText, StoredDay, Volume
 from backups.tests.otc import VOLUME
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -184,6 +184,26 @@ def test_ids_of_disks_are_brought_into_one_spelling(
         f"otc: '{twin.upper()}' is the disk {twin} in another spelling and was removed." in printed
     )
     assert 'It was set: note by operator: "of the twin"' in printed
+
+
+def test_free_search_finds_old_backups_by_what_people_see(before: Apps) -> None:
+    old = models_of(before)
+    cloud = old.Cloud.objects.create(name="otc")
+    now = timezone.now()
+    for n in range(1002):
+        name = f"ta\u0308glich {n}"
+        row = old.Backup.objects.create(
+            id=uuid.UUID(int=n + 1), cloud=cloud, tracked_at=now, name=name
+        )
+        if n:
+            # As earlier versions folded it. One row has none.
+            old.SearchText.objects.create(backup=row, text=f"{name}\n{row.pk}")
+
+    migrate_to_the_newest()
+
+    for n in (0, 1, 1001):
+        rows = SearchText.objects.holding(f"T\u00c4GLICH {n}\u200b")
+        assert uuid.UUID(int=n + 1) in set(rows.values_list("backup", flat=True))
 
 
 def models_of(before: Apps) -> SimpleNamespace:

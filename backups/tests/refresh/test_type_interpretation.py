@@ -15,7 +15,7 @@ from django.utils import timezone
 from backups import tasks
 from backups.clouds import registry
 from backups.edits import tracking
-from backups.models import Backup, Body, Cloud, Volume
+from backups.models import Backup, Body, Cloud, SearchText, Volume
 from backups.refresh import single_gets
 from backups.reports import cloud_states
 from backups.simulator import Simulator
@@ -168,3 +168,12 @@ def test_stored_answers_can_be_read_anew(sim: Simulator) -> None:
     ]
     assert (state().type_votes, sim.request_count) == ({"0": 0, "1": 1}, asked)
     assert Body.objects.count() == 2
+
+
+def test_answers_that_are_read_anew_are_found_by_what_they_say(sim: Simulator) -> None:
+    ask(sim, body(0, 1, 1) | {"name": "nightly"})
+    Backup.objects.update(name="read wrongly")
+    SearchText.objects.update(text="read wrongly")
+    run("--decode")
+    assert SearchText.objects.holding("NIGHTLY").count() == 1
+    assert SearchText.objects.holding("read wrongly").count() == 0

@@ -1,0 +1,48 @@
+"""Folds texts that look alike to a reader into one: for IDs that people write, and for free search.
+
+Both sides of a comparison are folded here, in Python: the databases disagree beyond ASCII.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+# Unicode's Default_Ignorable_Code_Point outside of category Cf: joiners, fillers and selectors of a
+# variant, which nobody sees either.
+_IGNORABLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_MINUS: Final = "\u2212"
+_DOTLESS_I: Final = "\u0131"
+_DOT_ABOVE: Final = "\u0307"
+
+
+def visible(text: str) -> str:
+    """Returns a text without the characters that nobody sees, in the one form (NFKC) of what can be
+    written composed or not, wide or narrow; each dash is a hyphen.
+    """
+    if text.isascii():
+        return text
+    seen = []
+    for character in _IGNORABLE.sub("", unicodedata.normalize("NFKC", text)):
+        category = unicodedata.category(character)
+        if category == "Pd" or character == _MINUS:
+            seen.append("-")
+        elif category != "Cf":
+            seen.append(character)
+    # What an invisible one stood between may belong together.
+    return unicodedata.normalize("NFKC", "".join(seen))
+
+
+def fold(text: str) -> str:
+    """Returns what free search compares: what is visible, whatever its case, words one blank apart.
+
+    The four letters i of Turkish, dotted or not, are one: capitals do not tell in which language
+    they were written. What has no visible character is empty.
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    folded = visible(text).casefold()
+    folded = folded.replace(f"i{_DOT_ABOVE}", "i").replace(_DOTLESS_I, "i")
+    # Case folding takes some letters apart.
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
