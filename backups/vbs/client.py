@@ -232,15 +232,28 @@ class Client:
         return Page(entries, bool(body.get(f"{resource}_links")))
 
     def _backups(self) -> Endpoint:
-        return self._endpoint("backups", self.config.vbs_endpoint_override, BACKUP_TYPES)
+        return self._endpoint(
+            "backups",
+            self.config.vbs_endpoint_override,
+            BACKUP_TYPES,
+            cinder_override=self.config.block_storage.endpoint_override,
+        )
 
     def _volumes(self) -> Endpoint:
         return self._endpoint("volumes", self.config.volume_endpoint_override, VOLUME_TYPES)
 
-    def _endpoint(self, service: str, override: str | None, types: Sequence[str]) -> Endpoint:
+    def _endpoint(
+        self,
+        service: str,
+        override: str | None,
+        types: Sequence[str],
+        *,
+        cinder_override: str | None = None,
+    ) -> Endpoint:
         endpoint = self._endpoints.get(service)
         if endpoint is None:
-            endpoint = find(override, types, self.credentials)
+            types = self.config.catalog_types(types)
+            endpoint = find(override, types, self.credentials, cinder_override=cinder_override)
             self._endpoints[service] = endpoint
         return endpoint
 

@@ -3,10 +3,26 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from backups.vbs.endpoints import CINDER_TYPES
+
+# Types of the catalog that are read by the keys of the volume service.
+_OF_BLOCK_STORAGE = frozenset({"evs", *CINDER_TYPES})
 ClientCertificate = str | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class BlockStorage:
+    """What is special about OpenStack's volume service, which with stock Cinder has the backups
+    too. None: as for the whole cloud. `types`: the only ones to look for in the catalog.
+    """
+
+    endpoint_override: str | None = None
+    interfaces: tuple[str, ...] | None = None
+    region: str | None = None
+    types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -15,24 +31,27 @@ class CloudConfig:
 
     `auth` is checked: each value is a text or None. `verify` is True, False or the path of a file
     or folder of certificate authorities. `cert` is the client certificate, as in `requests`: a PEM
-    file with the key inside, or the files of certificate and key.
+    file with the key inside, or the files of certificate and key. `interfaces`: the first that the
+    catalog has counts. `warnings`: sentences about what is written there and has no effect.
     """
 
     name: str
     region: str | None
     auth_type: str
     auth: Mapping[str, str | None] = field(repr=False)
-    interface: str = "public"
+    interfaces: tuple[str, ...] = ("public",)
     verify: bool | str = True
     cert: ClientCertificate | None = None
     vbs_endpoint_override: str | None = None
     volume_endpoint_override: str | None = None
+    block_storage: BlockStorage = BlockStorage()
     type_full: str = "auto"
     api: str = "auto"
     requests_per_second: float = 5.0
     follow: str = "none"
     quota_backups: int | None = None
     quota_gigabytes: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def place(self) -> str | None:
@@ -54,11 +73,29 @@ class CloudConfig:
         domain = auth.get("project_domain_id") or auth.get("project_domain_name")
         return f"{project_name}@{domain}" if project_name else None
 
+    def interfaces_of(self, service_type: str) -> tuple[str, ...]:
+        """Returns the interfaces to look for, by a type of the catalog."""
+        if service_type in _OF_BLOCK_STORAGE and self.block_storage.interfaces is not None:
+            return self.block_storage.interfaces
+        return self.interfaces
+
+    def region_of(self, service_type: str) -> str | None:
+        if service_type in _OF_BLOCK_STORAGE and self.block_storage.region is not None:
+            return self.block_storage.region
+        return self.region
+
+    def catalog_types(self, types: Sequence[str]) -> Sequence[str]:
+        """Returns the types to look for of those that could be, in their order."""
+        only = self.block_storage.types
+        if only is None:
+            return types
+        return [*(name for name in types if name not in CINDER_TYPES), *only]
+
     def fingerprint(self, key: bytes) -> str:
         """Returns the HMAC-SHA256 of the sign-in settings: it changes with them and
         tells nothing of them.
         """
-        settings = [self.auth_type, dict(self.auth), self.verify]
+        settings: list[object] = [self.auth_type, dict(self.auth), self.verify]
         if self.cert is not None:
             settings.append(self.cert)
         text = json.dumps(settings, sort_keys=True, default=str)

@@ -7,28 +7,9 @@ cure, never a secret.
 from dataclasses import dataclass
 from typing import NoReturn
 
+from backups.vbs.config_values import why_no_text, why_odd
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.url_parts import WrongUrl, take_apart
-
-VBS_KEYS = (
-    "vbs_endpoint_override",
-    "vbs_type_full",
-    "vbs_api",
-    "vbs_requests_per_second",
-    "vbs_follow",
-    "vbs_quota_backups",
-    "vbs_quota_gigabytes",
-)
-VARIABLES = {
-    "OS_REGION_NAME": "region_name",
-    "OS_INTERFACE": "interface",
-    "OS_ENDPOINT_TYPE": "interface",
-    "OS_AUTH_TYPE": "auth_type",
-    "OS_CACERT": "cacert",
-    "OS_VERIFY": "verify",
-    "OS_VOLUME_ENDPOINT_OVERRIDE": "volume_endpoint_override",
-    **{f"OS_{key.upper()}": key for key in VBS_KEYS},
-}
 
 
 @dataclass(frozen=True)
@@ -42,12 +23,9 @@ class ConfigKeys:
 
     def name(self, key: str, *, in_auth: bool = False) -> str:
         """Returns the key as the operator wrote it."""
-        if not self.from_variables:
-            return f"{key} in auth" if in_auth else key
-        for variable, setting in VARIABLES.items():
-            if setting == key:
-                return variable
-        return f"OS_{key.upper()}"
+        if self.from_variables:
+            return f"OS_{key.upper()}"
+        return f"{key} in auth" if in_auth else key
 
     def refuse(self, sentence: str) -> NoReturn:
         raise ConfigurationError(f"{self.place}: {sentence}.")
@@ -56,6 +34,29 @@ class ConfigKeys:
         """Refuses an entry without a key of `auth`; `advice` says what to do beside setting it."""
         cure = f"set it, {advice}" if advice else "set it"
         self.refuse(f"{self.name(auth_key, in_auth=True)} is missing: {cure}")
+
+    def text(self, key: str, value: object, *, in_auth: bool = False) -> str | None:
+        """Returns a text; None where nothing is set. Refuses what YAML took for something else, and
+        what no text of this kind holds.
+        """
+        if value is None or value == "":
+            return None
+        why = why_no_text(value)
+        if why is None:
+            why = why_odd(key, str(value))
+        if why is not None:
+            self.refuse(f"{self.name(key, in_auth=in_auth)} {why}")
+        return str(value)
+
+    def filled_url(self, key: str, value: str, region: str | None) -> str:
+        """Returns an address with the region in it where it says {region_name}, as other tools
+        fill it in.
+        """
+        if region is not None:
+            value = value.replace("{region_name}", region)
+        if "{" in value or "}" in value:
+            self.refuse(f"{self.name(key)} has braces that nothing fills in: write the address")
+        return value
 
     def check_url(self, key: str, value: str) -> None:
         try:

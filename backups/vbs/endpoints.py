@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from backups.vbs.errors import WrongAddress
 
-BACKUP_TYPES = ("vbsv2", "vbs", "volumev3", "block-storage", "volumev2")
-VOLUME_TYPES = ("evs", "volumev3", "block-storage", "volumev2")
+CINDER_TYPES = ("volumev3", "block-storage", "volumev2")
+BACKUP_TYPES = ("vbsv2", "vbs", *CINDER_TYPES)
+VOLUME_TYPES = ("evs", *CINDER_TYPES)
 _V3_TYPES = frozenset({"volumev3", "block-storage"})
 _PROJECT = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")
 # As catalogs are written, left for the caller to fill in.
@@ -55,12 +56,21 @@ class Catalog(Protocol):
     def endpoint(self, types: Sequence[str]) -> CatalogEntry: ...
 
 
-def find(override: str | None, types: Sequence[str], catalog: Catalog) -> Endpoint:
-    """Returns the base URL of a service, by the override where there is one.
+def find(
+    override: str | None,
+    types: Sequence[str],
+    catalog: Catalog,
+    *,
+    cinder_override: str | None = None,
+) -> Endpoint:
+    """Returns the base URL of a service, by the override where there is one. `cinder_override`
+    stands in for what the catalog says of Cinder alone.
 
     Raises WrongAddress with the cure, and what a sign-in raises.
     """
     catalog_type: str | None = None
+    if override is None and cinder_override is not None:
+        override = _unless_in_catalog(cinder_override, types, catalog)
     if override is not None:
         base = override.rstrip("/")
     else:
@@ -84,3 +94,13 @@ def find(override: str | None, types: Sequence[str], catalog: Catalog) -> Endpoi
             "The token belongs to no project: add project_name or project_id in clouds.yaml."
         )
     return Endpoint(catalog_type, f"{base}/{project_id}")
+
+
+def _unless_in_catalog(override: str, types: Sequence[str], catalog: Catalog) -> str | None:
+    """Returns the override of Cinder, None where the catalog has a service that comes before it."""
+    others = [name for name in types if name in BACKUP_TYPES and name not in CINDER_TYPES]
+    try:
+        catalog.endpoint(others)
+    except WrongAddress:
+        return override
+    return None

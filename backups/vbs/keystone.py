@@ -5,7 +5,7 @@ Sources: backups/vbs/API.md §7.1 (tokens), §7.2 (catalog), §10 (unsafe librar
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -146,7 +146,9 @@ class KeystoneSignIn(SignIn):
             if not auth.get("password"):
                 advice = "" if keys.from_variables else "here or in secure.yaml"
                 keys.refuse_missing("password", advice)
-            if PROJECT_KEYS.isdisjoint(auth):
+            if not auth.get("username") and not auth.get("user_id") and not auth.get("user_name"):
+                keys.refuse_missing("username")
+            if PROJECT_KEYS.isdisjoint(auth) and not auth.get("trust_id"):
                 advice = f"or {keys.name('project_id')}: a token must belong to a project"
                 keys.refuse_missing("project_name", advice)
         try:
@@ -166,25 +168,24 @@ class KeystoneSignIn(SignIn):
         """
         catalog = self._token_in_force().catalog
         for service_type in types:
-            for service in catalog:
-                if service.get("type") != service_type:
-                    continue
-                for endpoint in service["endpoints"]:
-                    if self._fits(endpoint):
+            for interface in self._config.interfaces_of(service_type):
+                for endpoint in _endpoints_of(catalog, service_type):
+                    if self._fits(endpoint, interface, service_type):
                         return CatalogEntry(service_type, str(endpoint["url"]))
         region = f" in region {self._config.region}" if self._config.region else ""
+        interfaces = " or ".join(self._config.interfaces)
         raise WrongAddress(
-            f"The catalog has no {self._config.interface} endpoint of {', '.join(types)}{region}: "
+            f"The catalog has no {interfaces} endpoint of {', '.join(types)}{region}: "
             "correct region_name and interface, or set an endpoint override in clouds.yaml."
         )
 
-    def _fits(self, endpoint: Mapping[str, Any]) -> bool:
-        region = self._config.region
+    def _fits(self, endpoint: Mapping[str, Any], wanted: str, service_type: str) -> bool:
+        region = self._config.region_of(service_type)
         regions = (endpoint.get("region_id") or endpoint.get("region"), endpoint.get("region"))
         if region is not None and region not in regions:
             return False
         interface = str(endpoint.get("interface", "")).removesuffix("URL")
-        return interface == self._config.interface and bool(endpoint.get("url"))
+        return interface == wanted and bool(endpoint.get("url"))
 
     # One call
 
@@ -415,6 +416,14 @@ def _catalog_of(services: object) -> list[Mapping[str, Any]]:
         {**service, "endpoints": _objects(service.get("endpoints"))}
         for service in _objects(services)
     ]
+
+
+def _endpoints_of(
+    catalog: Sequence[Mapping[str, Any]], service_type: str
+) -> Iterator[Mapping[str, Any]]:
+    for service in catalog:
+        if service.get("type") == service_type:
+            yield from service["endpoints"]
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

@@ -10,6 +10,17 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 # The generic plugins ask auth_url for a version list and then send the password to an address found
 # in it (API.md §10); the v3 plugins send it to auth_url only.
 _V3 = {"password": "v3password", "token": "v3token"}
+# Version 2 of the identity API, and ways that need a person at a screen or keys that change.
+_NOT_HERE = frozenset(
+    {
+        "v2password",
+        "v2token",
+        "v3multifactor",
+        "v3oidcauthcode",
+        "v3oidcdeviceauthz",
+        "v3websso",
+    }
+)
 # What the refusal of an unknown `auth_type` advises.
 USUAL_AUTH_TYPES = "password, v3applicationcredential, token or aksk"
 
@@ -22,6 +33,8 @@ def option_names(auth_type: str) -> dict[str, str]:
     """Returns every accepted key of `auth` and the plugin's own word for it; none for a type that
     is no way to sign in. A key without such a word is read here alone (`_fill_domains`).
     """
+    if auth_type in _NOT_HERE:
+        return {}
     try:
         options = loading.get_plugin_loader(plugin_name(auth_type)).get_options()
     except ks_exceptions.NoMatchingPlugin:
