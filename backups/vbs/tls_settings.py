@@ -78,9 +78,13 @@ class TlsSettings:
         return True
 
     def _verify(self) -> bool:
-        word = str(self.entry.get("verify", True)).lower()
-        if word not in _TRUE | _FALSE:
-            name = self.keys.name("verify")
+        value = self.entry.get("verify", True)
+        name = self.keys.name("verify")
+        word = str(value).lower()
+        if isinstance(value, str) and word in _TRUE | _FALSE and not self.keys.from_variables:
+            # Other tools would take it for the name of a file.
+            self.keys.refuse(f"{name} is a text: write it without quotes")
+        if isinstance(value, int) != isinstance(value, bool) or word not in _TRUE | _FALSE:
             self.keys.refuse(
                 f"{name} is neither true nor false: write one of them, and a file under "
                 f"{self.keys.name('cacert')}"
