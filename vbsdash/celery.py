@@ -1,5 +1,6 @@
 """The Celery application, and what its processes do at their start and before each task."""
 
+import logging
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from vbsdash.gc_freeze import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
+logger = logging.getLogger(__name__)
 app = Celery("vbsdash", task_cls="vbsdash.celery_expiry:SharedClockTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -25,6 +27,16 @@ def _follow_database_clock(**_: object) -> None:
 
     log.log_uncaught_errors()
     clock.follow_database()
+
+
+@worker_init.connect
+def _log_idle_settings(**_: object) -> None:
+    from django.conf import settings
+
+    from backups.clouds import registry
+
+    for sentence in [*settings.CLOUD_NOTICES, *registry.warnings()]:
+        logger.warning("%s", sentence)
 
 
 @worker_ready.connect

@@ -12,7 +12,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from backups.vbs.clouds import load_clouds
+from backups.vbs.clouds import choice_notices, load_clouds
 from backups.vbs.errors import ConfigurationError
 from vbsdash import cookie_names, env, listen_host, log, public_url
 
@@ -31,7 +31,9 @@ try:
     TRUSTED_PROXIES = env.trusted_proxies(ENV)
     METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     _home = Path(ENV.get("HOME") or "/nonexistent")
-    CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=env.names(ENV, "VBSDASH_CLOUDS"))
+    _only = env.names(ENV, "VBSDASH_CLOUDS")
+    CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=_only)
+    CLOUD_NOTICES = choice_notices(ENV, CLOUDS, only=_only)
     # Without a configured cloud and database there is a demo: a simulated cloud, with a database
     # file of its own.
     DEMO = not CLOUDS and not ENV.get("DATABASE_URL")

@@ -48,6 +48,14 @@ def configured() -> Mapping[str, CloudConfig]:
     return clouds
 
 
+def warnings() -> list[str]:
+    """Returns what the configuration of the clouds says that has no effect, each sentence once."""
+    sentences: list[str] = []
+    for config in configured().values():
+        sentences += config.warnings
+    return list(dict.fromkeys(sentences))
+
+
 def client(name: str) -> Client:
     """Returns the one client of this process for a configured cloud; it keeps
     connections and the token.

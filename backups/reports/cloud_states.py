@@ -56,6 +56,8 @@ class CloudState:
     volumes_error: str | None
     # Other configured clouds that are the same project at the same endpoint.
     same_project: tuple[str, ...]
+    # What its configuration says that has no effect, as sentences.
+    warnings: tuple[str, ...]
     # Base URL of its backup service, as last found.
     endpoint: str | None
     signed_in_at: datetime | None
@@ -203,6 +205,7 @@ def _state(
         volumes_listed_at=cloud.volumes_listed_at,
         volumes_error=cloud.volumes_error,
         same_project=tuple(other for other in same_project_names if other != name),
+        warnings=config.warnings if config else (),
         endpoint=cloud.endpoint,
         signed_in_at=cloud.signed_in_at,
         token_expires_at=cloud.token_expires_at,

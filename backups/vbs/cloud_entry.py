@@ -101,7 +101,11 @@ class EntryReader:
             if sentence is None or (self.keys.from_variables and "remove it" in sentence):
                 continue
             sentences.append(sentence.replace(key, self.keys.name(key), 1))
-        return [f"{self.keys.place}: {sentence.rstrip('.')}." for sentence in sentences]
+        return [f"{self.keys.place}: {_ended(sentence)}" for sentence in sentences]
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def normal_keys(raw: Mapping[object, object], keys: ConfigKeys) -> dict[str, object]:

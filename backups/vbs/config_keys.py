@@ -28,7 +28,8 @@ class ConfigKeys:
         return f"{key} in auth" if in_auth else key
 
     def refuse(self, sentence: str) -> NoReturn:
-        raise ConfigurationError(f"{self.place}: {sentence}.")
+        end = "" if sentence.endswith("?") else "."
+        raise ConfigurationError(f"{self.place}: {sentence}{end}")
 
     def refuse_missing(self, auth_key: str, advice: str = "") -> NoReturn:
         """Refuses an entry without a key of `auth`; `advice` says what to do beside setting it."""

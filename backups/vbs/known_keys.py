@@ -234,7 +234,7 @@ def warning(key: str, sign_in_keys: Collection[str]) -> str | None:
     if key in _OTHER_TOOLS or key.startswith(("has_", "disabled_reason_")) or is_private(key):
         return None
     service, suffix = _service_and_suffix(key)
-    if suffix is not None:
+    if suffix is not None and service != "os":
         our_service = _OUR_SERVICES.get(service) or near(service, [*BLOCK_STORAGE, "identity"])
         if our_service is None or our_service == service:
             return None

@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.http.request import validate_host
 
-from backups.clouds import same_project
+from backups.clouds import registry, same_project
 from backups.models import Cloud
 from backups.runner import lock
 from backups.runner.own_addresses import in_url, reached_at
@@ -150,15 +150,17 @@ def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
 
 
 def _warnings() -> tuple[str, ...]:
-    """Returns a sentence for each group of clouds that are one project, by their configuration or
-    by the endpoints that earlier sign-ins led to.
+    """Returns a sentence for each setting of the clouds that has no effect, and for each group of
+    clouds that are one project, by their configuration or by the endpoints that earlier sign-ins
+    led to.
     """
     configured = settings.CLOUDS
+    sentences = [*settings.CLOUD_NOTICES, *registry.warnings()]
     by_place = same_project.groups((name, config.place) for name, config in configured.items())
     endpoints = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
     by_endpoint = same_project.groups(endpoints)
     groups = sorted({*by_place.values(), *by_endpoint.values()})
-    return tuple(same_project.sentence(names) for names in groups)
+    return (*sentences, *(same_project.sentence(names) for names in groups))
 
 
 def _own_hosts(bound: str) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +15,10 @@ import pytest
 import requests
 
 from backups.vbs.aksk import SDKHMACAuth
-from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.client import Client
+from backups.vbs.cloud_config import BlockStorage, CloudConfig
 from backups.vbs.clouds import load_clouds
+from backups.vbs.endpoints import VOLUME_TYPES
 from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
@@ -495,3 +497,95 @@ def test_sign_in_keys_may_stand_beside_auth(tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text(f"clouds: {{otc: {{{entry}}}}}")
     auth = load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"].auth
     assert (auth["username"], auth["domain_name"], auth["password"]) == ("u", "d", "p")
+
+
+@pytest.mark.parametrize(
+    ("config", "types", "url"),
+    [
+        ({"interfaces": ("internal", "public")}, ("vbsv2", "vbs"), "https://inside.example/v2"),
+        ({"interfaces": ("admin", "public")}, ("vbsv2", "vbs"), "https://vbs.example/v2/"),
+        ({"region": "eu-nl"}, ("vbs", "vbsv2"), "https://nl.example/v2"),
+        (
+            {"block_storage": BlockStorage(interfaces=("internal",))},
+            ("volumev3",),
+            "https://cinder-inside.example/v3",
+        ),
+        (
+            {"block_storage": BlockStorage(region="eu-nl")},
+            ("volumev3",),
+            "https://cinder-nl.example/v3",
+        ),
+        ({"block_storage": BlockStorage(region="eu-nl")}, ("vbs",), "https://vbs.example/v2/"),
+    ],
+)
+def test_the_first_interface_that_the_catalog_has_counts(
+    keystone: tuple[Keystone, str], config: dict[str, Any], types: Sequence[str], url: str
+) -> None:
+    keystone[0].catalog = [
+        *CATALOG,
+        {
+            "type": "volumev3",
+            "endpoints": [
+                {"interface": "public", "region": "eu-de", "url": "https://cinder.example/v3"},
+                {
+                    "interface": "internal",
+                    "region": "eu-de",
+                    "url": "https://cinder-inside.example/v3",
+                },
+                {"interface": "public", "region": "eu-nl", "url": "https://cinder-nl.example/v3"},
+            ],
+        },
+    ]
+    auth = {"auth_url": keystone[1], "username": "u", "password": "p", "project_name": "p"}
+    auth |= {"user_domain_name": "d", "project_domain_name": "d"}
+    settings = {"region": "eu-de", **config}
+    who = KeystoneSignIn(
+        CloudConfig(name="otc", auth_type="password", auth=auth, **settings), clock=lambda: NOW
+    )
+    assert who.endpoint(types).url == url
+    who.close()
+
+
+@pytest.mark.parametrize(
+    ("catalog", "expected"),
+    [
+        (["volumev3"], f"https://own.example/v3/{PROJECT}"),
+        ([], f"https://own.example/v3/{PROJECT}"),
+        (["volumev3", "vbs"], f"https://vbs.example/v2/{PROJECT}"),
+    ],
+)
+def test_an_override_of_the_volume_service_is_where_cinder_has_its_backups(
+    keystone: tuple[Keystone, str], catalog: list[str], expected: str
+) -> None:
+    keystone[0].catalog = [
+        {
+            "type": name,
+            "endpoints": [
+                {"interface": "public", "region": "eu-de", "url": f"https://{name}.example/v2"}
+            ],
+        }
+        for name in catalog
+    ]
+    auth = {"auth_url": keystone[1], "username": "u", "password": "p", "project_name": "p"}
+    auth |= {"user_domain_name": "d", "project_domain_name": "d"}
+    override = BlockStorage(endpoint_override="https://own.example/v3")
+    config = CloudConfig("otc", "eu-de", "password", auth, block_storage=override)
+    client = Client(config, clock=lambda: NOW)
+    assert client.endpoint == expected
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (None, ["evs", "volumev3", "block-storage", "volumev2"]),
+        (("volumev2",), ["evs", "volumev2"]),
+        (("volumev3", "block-storage"), ["evs", "volumev3", "block-storage"]),
+        (("cinderv3",), ["evs", "cinderv3"]),
+    ],
+)
+def test_a_version_or_a_type_of_the_volume_service_narrows_the_catalog(
+    only: tuple[str, ...] | None, expected: list[str]
+) -> None:
+    config = CloudConfig("otc", None, "password", {}, block_storage=BlockStorage(types=only))
+    assert list(config.catalog_types(VOLUME_TYPES)) == expected

@@ -340,11 +340,12 @@ def theirs(variables: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch
         patch.setenv(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        files = {
-            f"{stem}_files": [str(folder / f"{start}{end}") for end in (".yaml", ".yml", ".json")]
-            for stem, start in (("config", "clouds"), ("secure", "secure"))
-        }
-        config = OpenStackConfig(vendor_files=[], **files)
+        suffixes = (".yaml", ".yml", ".json")
+        config = OpenStackConfig(
+            config_files=[str(folder / f"clouds{suffix}") for suffix in suffixes],
+            secure_files=[str(folder / f"secure{suffix}") for suffix in suffixes],
+            vendor_files=[],
+        )
         region = config.get_one()
         plugin: Any = region.get_auth()
         verify, cert = region.get_requests_verify_args()

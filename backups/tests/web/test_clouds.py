@@ -174,3 +174,20 @@ def test_clocks_that_differ_are_said_and_cost_no_sign_in_a_call(
     assert ("The clock of vbsdash is" in page) is (sentence is not None)
     assert sentence is None or sentence in page
     assert client.get("/api/clouds/").json()[-1]["clock_ahead_seconds"] == ahead.total_seconds()
+
+
+def test_what_has_no_effect_in_clouds_yaml_is_said_on_the_page_in_the_api_and_at_the_start(
+    settings: Any, tmp_path: Any, web: Client, sim: Simulator
+) -> None:
+    from backups.management.commands.up import _warnings
+
+    entry = sim.cloud_entry(regoin_name="eu-nl", compute_api_version="2")
+    file = tmp_path / "clouds.yaml"
+    file.write_text(json.dumps({"clouds": {"otc": entry}}))
+    settings.CLOUDS = load_clouds({}, cwd=tmp_path, home=tmp_path)
+    settings.CLOUD_NOTICES = ["OS_CLOUD is set."]
+    sentence = f"{file}, cloud otc: nobody knows the key regoin_name: did you mean region_name?"
+    [cloud] = [state for state in web.get("/api/clouds/").json() if state["name"] == "otc"]
+    assert cloud["warnings"] == [sentence]
+    assert sentence in unescape(web.get("/clouds/").content.decode())
+    assert _warnings() == ("OS_CLOUD is set.", sentence)
