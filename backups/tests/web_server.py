@@ -17,6 +17,7 @@ from backups.tests.faults.parts import PROJECT, Part
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 
+NAME = "admin"
 PASSWORD = "word-for-tests"
 PREPARE = """
 import sys
@@ -60,7 +61,7 @@ class WebServer:
         self.key = prepared.stdout.split()[-1]
         self.listener = ports.listen(host, 0)
         self.port: int = self.listener.getsockname()[1]
-        plan = parts.web_part(self.listener.fileno())
+        plan = parts.web_part(self.listener.fileno(), port=self.port)
         log = folder / "web.log"
         self._part = Part(plan.argv, {**self._env, **plan.env}, log, plan.pass_fds)
         self._log = log
@@ -74,6 +75,14 @@ class WebServer:
     def stop(self) -> None:
         self._part.end()
         self.listener.close()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
 
     @property
     def log(self) -> str:
@@ -101,6 +110,7 @@ class WebServer:
 
 @contextmanager
 def serving(folder: Path, *, host: str = "127.0.0.1", **env: str) -> Iterator[WebServer]:
+    folder.mkdir(exist_ok=True)
     server = WebServer(folder, host=host, env=env)
     try:
         server.start()
