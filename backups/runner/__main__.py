@@ -84,6 +84,8 @@ class Run:
             clouds = ", ".join(self.plan.clouds) or "none is configured: see README.md"
         lines = ["", f"vbsdash     {self.plan.urls[0]}"]
         lines += [f"            {url}" for url in self.plan.urls[1:]]
+        if self.plan.behind_proxy:
+            lines.append(f"behind it   {self.plan.behind_proxy} is where the proxy has to lead")
         lines += [self._account(), f"clouds      {clouds}"]
         lines += [f"warning     {sentence}" for sentence in self.plan.warnings]
         lines += [f"not ready   {name}: {complaint}" for name, complaint in missing.items()]

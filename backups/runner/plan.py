@@ -14,6 +14,7 @@ from pathlib import Path
 class Plan:
     data_dir: str
     urls: tuple[str, ...]  # each leads to the start page when it is opened
+    behind_proxy: str | None  # where a proxy in front finds the web part; None: there is none
     probe_host: str  # the address at which the runner itself asks the web part
     port: int
     listen_fd: int

@@ -134,9 +134,15 @@ def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
         hosts = [pattern.removeprefix(".") for pattern in settings.ALLOWED_HOSTS]
         warnings = (NO_OWN_HOST.format(host=in_url(bound)), *warnings)
     connection.close()
+    urls = tuple(f"http://{host}:{port}/" for host in hosts)
+    behind_proxy = None
+    if settings.PUBLIC_URL:
+        behind_proxy = urls[0]
+        urls = (f"{settings.PUBLIC_URL}/",)
     return Plan(
         data_dir=str(settings.DATA_DIR),
-        urls=tuple(f"http://{host}:{port}/" for host in hosts),
+        urls=urls,
+        behind_proxy=behind_proxy,
         probe_host=LOOPBACK.get(bound, bound),
         port=port,
         listen_fd=listener.detach(),

@@ -23,7 +23,7 @@ from backups.tests.waiting import wait_until
 # A story of one installation, from its banner to its end: its tests keep their order.
 pytestmark = pytest.mark.random_order(disabled=True)
 PROJECT = Path(__file__).resolve().parents[3]
-READY = re.compile(r"^up     \| vbsdash     (http://\S+:\d+)/$", re.M)
+READY = re.compile(r"^up     \| vbsdash     (https?://\S+)/$", re.M)
 PASSWORD = re.compile(r"^up     \| password    (.*)$", re.M)
 
 
@@ -293,3 +293,21 @@ def test_a_name_or_address_that_cannot_be_is_refused(env: dict[str, str], begins
         first_account(env)
     assert str(refusal.value).startswith(begins)
     assert get_user_model().objects.count() == 0
+
+
+def test_behind_a_proxy_the_banner_has_the_public_address_and_where_the_proxy_leads(
+    tmp_path: Path,
+) -> None:
+    running = Up(tmp_path, VBSDASH_URL="https://vbs.example/vbs")
+    try:
+        assert "vbsdash     https://vbs.example/vbs/\n" in running.text
+        inner = re.search(r"behind it   (http://127\.0\.0\.1:\d+)/ is where", running.text)
+        assert inner is not None, running.text
+        answer: HTTPResponse
+        with urllib.request.urlopen(f"{inner[1]}/vbs/accounts/login/", timeout=LIMIT_S) as answer:
+            cookies = answer.headers.get_all("Set-Cookie", [])
+        assert len(cookies) == 1
+        assert cookies[0].startswith("vbsdash_csrf_443.vbs_")
+        assert "Path=/vbs; SameSite=Lax; Secure" in cookies[0]
+    finally:
+        running.stop(signal.SIGTERM)
