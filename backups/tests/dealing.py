@@ -31,6 +31,8 @@ SECONDS = {
     "faults/test_databases.py": 80,
     "faults/test_wrong_clocks.py": 60,
     "web/test_screen_pages.py": 60,
+    "stories/test_behind_a_proxy.py": 55,
+    "stories/test_two_installations.py": 30,
     "faults/test_answers.py": 25,
     "web/test_screen.py": 25,
     "stories/test_no_script.py": 25,
