@@ -51,16 +51,23 @@ class CallResult:
 
 
 def note(cloud: Cloud, results: Sequence[CallResult], now: datetime) -> None:
-    """Writes results onto the row, which the caller has locked and saves (COLUMNS). One good answer
-    of many clears the cloud.
+    """Writes results onto the row, which the caller has locked and saves (COLUMNS), and what this
+    process knows of its own calls.
+    """
+    note_results(cloud, results, now)
+    if cloud.name in registry.configured():
+        _note_sign_in(cloud, registry.client(cloud.name))
+        call_counts.add_to(cloud, registry.meter(cloud.name).drain(), now)
+
+
+def note_results(cloud: Cloud, results: Sequence[CallResult], now: datetime) -> None:
+    """Writes results onto the row, whoever made the calls. One good answer of many clears the
+    cloud.
     """
     made = [result for result in results if not isinstance(result.error, NotAsked)]
     about_the_cloud = [result for result in made if not result.of_one_backup]
     _note_answers(cloud, made, about_the_cloud)
     _note_health(cloud, [result.error for result in about_the_cloud], now)
-    if cloud.name in registry.configured():
-        _note_sign_in(cloud, registry.client(cloud.name))
-        call_counts.add_to(cloud, registry.meter(cloud.name).drain(), now)
 
 
 def _note_answers(

@@ -1,6 +1,6 @@
 """The connection test: name resolution, TLS, sign-in, catalog, permission, path, and what to do
 about the first that fails. GET only, beside the sign-in. A person asked for it, so it tries a
-refused sign-in once more.
+refused sign-in once more, and what it finds mended is asked about at once.
 """
 
 import time
@@ -10,12 +10,16 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-from backups.clouds import call_counts, registry
+from django.db import transaction
+
+from backups.clouds import call_counts, cloud_health, registry
 from backups.clouds.call_meter import Meter
+from backups.clouds.cloud_health import CallResult
 from backups.clouds.registry import UnknownCloud
 from backups.clouds.sign_in import note_refusal
 from backups.models import Cloud
 from backups.models.data_version import data_changed
+from backups.shared.locks import lock_cloud
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
@@ -50,6 +54,24 @@ _PATH_CURES = (
         "The service itself has trouble: try again later, and ask the cloud's support if it stays.",
     ),
     (VBSError, "Ask the cloud's support."),
+)
+
+UNAVAILABLE = 503
+# Of the cloud's row; what a passed test writes.
+_ENDED = (
+    "attempted_at",
+    "last_good_at",
+    "error",
+    "refused_at",
+    "failures",
+    "breaker_openings",
+    "paused_until",
+    "pause_reason",
+    "probe_until",
+    "list_error",
+    "list_checked_at",
+    "volumes_due_at",
+    "quota_due_at",
 )
 
 
@@ -87,11 +109,44 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
     if test.refusal is not None:
         note_refusal(config, test.refusal, now)  # Begins the pause after a refused sign-in again.
     elif test.steps["path"].outcome == "ok":
-        Cloud.objects.filter(pk=config.name).update(refused_at=None)
-        data_changed()
+        _end_pauses(config.name, now)
     steps = tuple(test.steps[step] for step in STEPS)
     failed = [step.step for step in steps if step.outcome == "failed"]
     return ConnectionTest(name, now, not failed, failed[0] if failed else None, steps)
+
+
+def _end_pauses(name: str, now: datetime) -> None:
+    """Stores that the cloud answers, and ends the waiting that its failures brought, so that the
+    next dispatch reads its lists.
+
+    What a list made doubtful stays so: one entry says nothing of the others.
+    """
+    with transaction.atomic():
+        cloud = lock_cloud(name)
+        cloud.refused_at = None
+        if _is_over(cloud):
+            cloud.paused_until = None
+            cloud.pause_reason = None
+        cloud_health.note_results(cloud, [CallResult(now)], now)
+        if cloud.list_error is not None:
+            # A list that is not checked is read, and checked anew.
+            cloud.list_checked_at = None
+            if cloud.shrunk_since is None:
+                cloud.list_error = None
+        if cloud.volumes_error is not None:
+            cloud.volumes_due_at = None
+        if cloud.quota_error is not None and cloud.quota_doubted is None:
+            cloud.quota_due_at = None
+        cloud.save(update_fields=_ENDED)
+        data_changed()
+
+
+def _is_over(cloud: Cloud) -> bool:
+    """Is a pause that the cloud asked for over? One after 503 is, for the service is there again;
+    one after 429 is not, for one answer does not refill an allowance.
+    """
+    error = cloud.error or {}
+    return cloud.pause_reason == "retry_after" and error.get("http_status") == UNAVAILABLE
 
 
 class _Test:
