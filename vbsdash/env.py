@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from io import StringIO
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import dj_database_url
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
@@ -19,18 +16,6 @@ from backups.vbs.errors import ConfigurationError
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-# A PostgreSQL server that is gone without a word is noticed within half a minute, while connecting,
-# asking or waiting. What DATABASE_URL says of these after its question mark comes before them.
-# Names and units are libpq's.
-POSTGRESQL_TIMEOUTS = {
-    "connect_timeout": 5,  # s
-    "tcp_user_timeout": 15_000,  # ms until what was sent has to be confirmed
-    "keepalives_idle": 10,  # s
-    "keepalives_interval": 5,  # s
-    "keepalives_count": 3,
-}
-SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-SQLITE_LOCK_WAIT_S = 20
 SHORTEST_SECRET_KEY = 32  # characters
 LOOPBACK = ["127.0.0.0/8", "::1"]
 TRUE = {"1", "true", "yes", "on"}
@@ -137,59 +122,6 @@ def _network(text: str) -> Network:
     raise ConfigurationError(
         f"{beginning}: write {network} for the whole network, or {address} for the one address."
     )
-
-
-def url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
-    """Returns the URL in the variable `name`, or None where it is empty.
-
-    An error does not quote the URL, which may hold a password.
-    """
-    value = env.get(name)
-    if not value:
-        return None
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # Raises ValueError for a port that is no number.
-    except ValueError as e:
-        raise ConfigurationError(
-            f"{name} is no address: write {schemes[0]}://USER:PASSWORD@HOST:PORT/NAME."
-        ) from e
-    if parts.scheme not in schemes or "://" not in value:
-        beginnings = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise ConfigurationError(f"{name} must begin with one of {beginnings}.")
-    return value
-
-
-def database(env: Mapping[str, str], default: Path) -> dict[str, Any]:
-    """Returns Django's DATABASES entry for DATABASE_URL, or for the SQLite file `default`.
-
-    SQLite gets WAL and takes its write lock at BEGIN, as the refresh engine needs it.
-    """
-    value = url(env, "DATABASE_URL", ("postgres", "postgresql", "sqlite"))
-    if value is None:
-        value = f"sqlite:///{default}"
-    try:
-        entry: dict[str, Any] = dict(
-            dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)
-        )
-    except (ValueError, KeyError) as e:
-        # The errors of dj_database_url itself are ValueErrors.
-        raise ConfigurationError(
-            "DATABASE_URL cannot be read: write postgres://USER:PASSWORD@HOST:5432/NAME."
-        ) from e
-    if entry["NAME"] in ("", ":memory:"):
-        raise ConfigurationError(
-            "DATABASE_URL names no database that all parts share: end it with /NAME or /FILE."
-        )
-    if entry["ENGINE"] == "django.db.backends.sqlite3":
-        entry["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": SQLITE_LOCK_WAIT_S,
-            "init_command": SQLITE_PRAGMAS,
-        }
-    else:
-        entry["OPTIONS"] = {**POSTGRESQL_TIMEOUTS, **entry.get("OPTIONS", {})}
-    return entry
 
 
 def data_dir(env: Mapping[str, str], default: Path) -> Path:

@@ -7,11 +7,13 @@ import os
 import threading
 import time
 
+from amqp.exceptions import AMQPError
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 from django.db import DatabaseError, connection
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from kombu.utils.objects import cached_property
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ class ReconnectingScheduler(Scheduler):
         """
         try:
             self._send(entry)
-        except (OperationalError, SchedulingError) as error:
+        except (OperationalError, SchedulingError, AMQPError, RedisError, OSError) as error:
             self._drop_connection()
             self._note_failure(f"the broker takes no message: {error}")
             return

@@ -14,7 +14,16 @@ from csp.constants import NONE, SELF
 
 from backups.vbs.clouds import choice_notices, load_clouds
 from backups.vbs.errors import ConfigurationError
-from vbsdash import cookie_names, env, listen_host, log, public_url
+from vbsdash import (
+    broker_url,
+    cookie_names,
+    database_url,
+    env,
+    listen_host,
+    log,
+    public_url,
+)
+from vbsdash.broker_url import Broker
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -45,19 +54,19 @@ try:
         # Its backups are tracked without anybody adding them.
         CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
     _sqlite_file = DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3")
-    DATABASES = {"default": env.database(ENV, _sqlite_file)}
-    _broker = env.url(ENV, "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "memory"))
+    DATABASES = {"default": database_url.database(ENV, _sqlite_file, folder=BASE_DIR)}
+    _broker = broker_url.broker(ENV)
     EMBEDDED_BROKER = _broker is None
     BROKER_URL_FILE = DATA_DIR / "broker" / "url"
     if _broker is None:
         # The runner starts a broker and writes its URL into this file.
         if BROKER_URL_FILE.is_file():
-            _broker = BROKER_URL_FILE.read_text().strip()
+            _broker = Broker(BROKER_URL_FILE.read_text().strip())
         else:
-            _broker = "redis://127.0.0.1:6379/0"
-    REDIS_URL = env.url(ENV, "REDIS_URL", ("redis", "rediss"))
-    if REDIS_URL is None and _broker.startswith("redis"):
-        REDIS_URL = _broker
+            _broker = Broker("redis://127.0.0.1:6379/0")
+    REDIS_URL = broker_url.redis_url(ENV)
+    if REDIS_URL is None and _broker.url.startswith("redis"):
+        REDIS_URL = _broker.url
 except ConfigurationError as e:
     sys.exit(f"vbsdash: {e}")
 
@@ -226,7 +235,8 @@ SPECTACULAR_SETTINGS = {
     "SERVERS": [{"url": str(PUBLIC_URL)}] if PUBLIC_URL else [],
 }
 
-CELERY_BROKER_URL = _broker
+CELERY_BROKER_URL = _broker.url
+CELERY_BROKER_USE_SSL = _broker.use_ssl
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
@@ -266,7 +276,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "bulk", "expires": 3600},
     },
 }
-if _broker.startswith("redis"):
+if _broker.url.startswith("redis"):
     # A connection that is open on one side only is noticed.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "socket_timeout": 15,

@@ -2,6 +2,7 @@
 says which does not.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -12,13 +13,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from kombu import Connection
-from kombu.exceptions import OperationalError
 
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
 from backups.shared import clock
 from backups.shared.heartbeat import QUEUES, SILENCE, signs
+
+logger = logging.getLogger(__name__)
 
 OK = "ok"
 LONGEST_LAG = timedelta(minutes=5)
@@ -44,18 +45,20 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def _parts(now: datetime) -> dict[str, str]:
-    """Returns "ok" or a sentence for each part."""
+    """Returns "ok" or a sentence for each part, whatever error asking for it ends in: who watches
+    reads the part and no page of an error.
+    """
     parts = {"database": OK, "broker": _broker(), "worker": OK, "scheduler": OK, "lag": OK}
     try:
         seen_at = signs()
         parts["database"] = _clock(clock.offset())
         late = [state.name for state in cloud_states.states(now) if _is_late(state)]
     except DatabaseError:
-        not_known = "Not known: the database does not answer."
-        parts["database"] = "The database does not answer."
-        parts["worker"] = not_known
-        parts["scheduler"] = not_known
-        return parts
+        return _without_database(parts, "does not answer")
+    except Exception as e:
+        # Such as a driver or an option that is not there.
+        logger.warning("readyz: the database cannot be asked", exc_info=e)
+        return _without_database(parts, f"cannot be asked ({type(e).__name__})")
     parts["scheduler"] = _alive(seen_at.get("scheduler"), now, "The scheduler has sent nothing")
     parts["worker"] = _workers(seen_at, now)
     if parts["worker"] != OK and parts["scheduler"] != OK:
@@ -63,6 +66,17 @@ def _parts(now: datetime) -> dict[str, str]:
     if late:
         parts["lag"] = f"Backups have been due for over 5 minutes in: {', '.join(late)}."
     return parts
+
+
+def _without_database(parts: dict[str, str], reason: str) -> dict[str, str]:
+    not_known = f"Not known: the database {reason}."
+    return {
+        **parts,
+        "database": f"The database {reason}.",
+        "worker": not_known,
+        "scheduler": not_known,
+        "lag": not_known,
+    }
 
 
 def _clock(ahead: timedelta) -> str:
@@ -108,12 +122,16 @@ def _alive(seen_at: datetime | None, now: datetime, beginning: str) -> str:
 
 def _broker() -> str:
     try:
-        with Connection(
-            current_app.conf.broker_url,
+        # With the settings of TLS that the workers have.
+        with current_app.connection_for_read(
             connect_timeout=BROKER_CONNECT_S,
             transport_options={"socket_timeout": BROKER_ANSWER_S},
         ) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TOTAL_S)
-    except (OperationalError, OSError) as e:
-        return f"The broker does not answer ({type(e).__name__})."
+    except Exception as e:  # noqa: BLE001
+        # Any transport has errors of its own, for a wrong password, virtual host or certificate.
+        # What Celery wraps says more than its wrapping.
+        cause = e.__cause__ or e
+        logger.warning("readyz: the broker does not answer: %s", cause)
+        return f"The broker does not answer ({type(cause).__name__}): see CELERY_BROKER_URL."
     return OK

@@ -21,7 +21,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER = """
 import json, os, sys
-import celery, csp.constants, django_stubs_ext, dj_database_url, dotenv, yaml
+import celery, csp.constants, django_stubs_ext, dotenv, yaml
 import keystoneauth1.identity, keystoneauth1.loading, structlog
 sys.path.insert(0, os.getcwd())
 for line in sys.stdin:

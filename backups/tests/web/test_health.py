@@ -1,15 +1,31 @@
 """`/readyz` names the part that fails, and no other one for it."""
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from backups.bench.rig.processes import broker_at
 from backups.shared.heartbeat import QUEUES, SILENCE, beat
+from backups.tests.run_settings import LIMIT_S
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
+PROJECT = Path(__file__).resolve().parents[3]
+ASK = """
+import django
+django.setup()
+from django.test import Client
+answer = Client(SERVER_NAME="localhost").get("/readyz")
+print(answer.status_code, answer["Content-Type"], answer.content.decode())
+"""
 LONG = SILENCE + timedelta(seconds=1)
 
 
@@ -48,3 +64,70 @@ def test_a_worker_that_takes_nothing_from_a_living_scheduler_is_named(
     said = parts(client)
     assert said["scheduler"] == "ok"
     assert said["worker"].startswith("No worker has taken a message of queue interactive since ")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with broker_at(tmp_path_factory.mktemp("b")) as url:
+        yield url
+
+
+def readyz_with(folder: Path, **settings: str) -> tuple[str, str, dict[str, str]]:
+    """Status, type and parts that a process with these settings answers."""
+    env = {**os.environ, "VBSDASH_DATA_DIR": str(folder), **settings}
+    env["DJANGO_SETTINGS_MODULE"] = "vbsdash.settings"
+    env["DATABASE_URL"] = settings.get("DATABASE_URL", "")
+    argv = (sys.executable, "-c", ASK)
+    done = subprocess.run(
+        argv, env=env, cwd=PROJECT, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 0, done.stderr
+    status, kind, body = done.stdout.split(" ", 2)
+    answer = json.loads(body)
+    assert answer["ready"] is False
+    return status, kind, answer["parts"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (("/0", "/999"), "ResponseError"),
+        (("redis://:", "redis://:not"), "AuthenticationError"),
+        (("redis://:", "redis://nobody:"), "AuthenticationError"),
+        (("redis://:", "rediss://:"), "Error"),
+        (("127.0.0.1", "no-such-host.invalid"), "ConnectionError"),
+        (("redis://:", "amqp://guest:"), ""),
+    ],
+)
+def test_whatever_is_wrong_with_the_broker_is_an_answer_that_names_it(
+    broker: str, tmp_path: Path, change: tuple[str, str], error: str
+) -> None:
+    url = broker.replace(*change)
+    if url.startswith("amqp"):
+        url = url.replace("/0", "/")
+    status, kind, parts = readyz_with(tmp_path, CELERY_BROKER_URL=url)
+    assert (status, kind) == ("503", "application/json")
+    assert parts["broker"].startswith("The broker does not answer (")
+    assert error in parts["broker"]
+    assert parts["broker"].endswith("): see CELERY_BROKER_URL.")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://127.0.0.1:1/x",
+        "postgres://127.0.0.1/x?sslmode=sometimes",
+        "postgres:///?service=nowhere",
+        "postgres:///x?host=a,b&port=1,2,3",
+        "postgres:///x?assume_role=nobody&host=/nowhere",
+        "sqlite:////nowhere/x.sqlite3",
+    ],
+)
+def test_whatever_is_wrong_with_the_database_is_an_answer_that_names_it(
+    broker: str, tmp_path: Path, url: str
+) -> None:
+    status, kind, parts = readyz_with(tmp_path, CELERY_BROKER_URL=broker, DATABASE_URL=url)
+    assert (status, kind, parts["broker"]) == ("503", "application/json", "ok")
+    assert parts["database"].startswith("The database ")
+    assert parts["worker"].startswith("Not known: the database ")
+    assert parts["lag"].startswith("Not known: the database ")

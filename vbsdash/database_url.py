@@ -1,0 +1,142 @@
+"""The database: DATABASE_URL, judged and made Django's DATABASES entry.
+
+Not dj-database-url, which makes numbers of options such as `password=0123`, takes + for a blank
+and writes the folder of a socket in small letters.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backups.vbs.errors import ConfigurationError
+from backups.vbs.url_parts import UrlParts, WrongUrl, refuse_unknown_options, take_apart
+
+# A PostgreSQL server that is gone without a word is noticed within half a minute, while connecting,
+# asking or waiting. What DATABASE_URL says of these after its question mark comes before them.
+# Names and units are libpq's.
+POSTGRESQL_TIMEOUTS = {
+    "connect_timeout": 5,  # s
+    "tcp_user_timeout": 15_000,  # ms until what was sent has to be confirmed
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+}
+POSTGRESQL_EXAMPLE = "postgres://USER:PASSWORD@HOST:5432/NAME"
+SQLITE_EXAMPLE = "sqlite:////FOLDER/FILE"
+NO_DATABASE = "names no database that all parts share: end it with /NAME or /FILE"
+LONGEST_DATABASE_NAME = 63  # characters, of PostgreSQL
+KEPT_CONNECTIONS = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # s
+SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+SQLITE_LOCK_WAIT_S = 20
+
+
+def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str, Any]:
+    """Returns Django's DATABASES entry for DATABASE_URL, or for the SQLite file `default`.
+
+    A relative path of SQLite begins in `folder`.
+    """
+    value = env.get("DATABASE_URL")
+    if not value:
+        return _sqlite(default)
+    try:
+        if value.strip().lower().startswith("sqlite:"):
+            return _sqlite(folder / _sqlite_file(value))
+        schemes = ("postgres", "postgresql", "sqlite")
+        return _postgresql(
+            take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, may_be_socket=True)
+        )
+    except WrongUrl as e:
+        # The address may hold a password, so an error does not quote it.
+        raise ConfigurationError(f"DATABASE_URL {e}.") from e
+
+
+def _sqlite(file: Path) -> dict[str, Any]:
+    """SQLite gets WAL and takes its write lock at BEGIN, as the refresh engine needs it."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(file),
+        **KEPT_CONNECTIONS,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": SQLITE_LOCK_WAIT_S,
+            "init_command": SQLITE_PRAGMAS,
+        },
+    }
+
+
+def _sqlite_file(value: str) -> str:
+    """Returns the path in `sqlite:///PATH`. Raises WrongUrl."""
+    if ":memory:" in value:
+        raise WrongUrl(NO_DATABASE)
+    # There is no host and no password, so these are parts of the path.
+    text = value.strip().replace("@", "%40").replace(" ", "%20")
+    parts = take_apart(text, schemes=("sqlite",), example=SQLITE_EXAMPLE, may_be_socket=True)
+    if parts.host or parts.port:
+        raise WrongUrl(f"names a host where a file is meant: write {SQLITE_EXAMPLE}")
+    refuse_unknown_options(parts, ())
+    if not parts.path:
+        raise WrongUrl(NO_DATABASE)
+    return parts.path
+
+
+def _postgresql(parts: UrlParts) -> dict[str, Any]:
+    """What is not in the address is left to libpq, with its variables PGPASSWORD and the like."""
+    if "/" in parts.raw_path[1:]:
+        raise WrongUrl(
+            f"has a / in the name of its database: write {POSTGRESQL_EXAMPLE}, a / in it as %2F"
+        )
+    options = dict(parts.options)
+    _check_libpq_options(options)
+    timeouts = _timeouts(options)
+    in_address = {
+        "host": parts.host,
+        "port": str(parts.port or ""),
+        "user": parts.user or "",
+        "password": parts.password or "",
+        "dbname": parts.path,
+    }
+    for name, value in in_address.items():
+        if name in options and value:
+            raise WrongUrl(f"names the {name} before and after its question mark: write it once")
+        in_address[name] = value or options.pop(name, "")
+    if not in_address["dbname"] and "service" not in options:
+        raise WrongUrl(NO_DATABASE)
+    if len(in_address["dbname"]) > LONGEST_DATABASE_NAME:
+        raise WrongUrl(
+            f"has a name of its database longer than {LONGEST_DATABASE_NAME} characters: correct it"
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": in_address["dbname"],
+        "HOST": in_address["host"],
+        "PORT": in_address["port"],
+        "USER": in_address["user"],
+        "PASSWORD": in_address["password"],
+        **KEPT_CONNECTIONS,
+        "OPTIONS": {**POSTGRESQL_TIMEOUTS, **options, **timeouts},
+    }
+
+
+def _check_libpq_options(options: Mapping[str, str]) -> None:
+    """Refuses by name what libpq does not know. Raises WrongUrl."""
+    # Not at the top: with SQLite nobody needs psycopg's memory.
+    from psycopg.pq import Conninfo
+
+    known_to_libpq = [option.keyword.decode() for option in Conninfo.get_defaults()]
+    for name in options:
+        if name not in (*known_to_libpq, "assume_role"):
+            raise WrongUrl(
+                f"has the option {name}, which libpq does not know: leave it out or correct it"
+            )
+
+
+def _timeouts(options: Mapping[str, str]) -> dict[str, int]:
+    """Returns those of libpq's limits that the address names. Raises WrongUrl."""
+    timeouts: dict[str, int] = {}
+    for name in POSTGRESQL_TIMEOUTS:
+        if name in options:
+            if not re.fullmatch("[0-9]{1,9}", options[name]):
+                raise WrongUrl(f"has a {name} which is no whole number: correct it")
+            timeouts[name] = int(options[name])
+    return timeouts
