@@ -236,6 +236,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = _broker.url
+# For broker_url Celery itself would read the variable, which nobody has judged.
+CELERY_BROKER_READ_URL = _broker.url
+CELERY_BROKER_WRITE_URL = _broker.url
 CELERY_BROKER_USE_SSL = _broker.use_ssl
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

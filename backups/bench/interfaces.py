@@ -160,7 +160,7 @@ def _add(report: Report, client: Client) -> None:
     ids = [str(uuid.uuid4()) for _ in range(1000)]
     body = {"cloud": CLOUD, "ids": ids}
     with tempfile.TemporaryDirectory(prefix="vbs") as name, broker_at(Path(name) / "broker") as url:
-        current_app.conf.update(broker_url=url)
+        current_app.conf.update(broker_write_url=url)
         took = spent(lambda: client.post("/api/backups/", body, content_type="application/json"))
     if Backup.objects.filter(pk__in=ids).count() != len(ids):
         raise RuntimeError("not all were added")

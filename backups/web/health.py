@@ -133,5 +133,8 @@ def _broker() -> str:
         # What Celery wraps says more than its wrapping.
         cause = e.__cause__ or e
         logger.warning("readyz: the broker does not answer: %s", cause)
-        return f"The broker does not answer ({type(cause).__name__}): see CELERY_BROKER_URL."
+        reason = type(cause).__name__
+        if "certificate verify failed" in str(cause):
+            reason = "its certificate is not accepted"
+        return f"The broker does not answer ({reason}): see CELERY_BROKER_URL."
     return OK

@@ -373,6 +373,27 @@ with app.connection_for_write() as connection:
     assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, "py-amqp {}\n")
 
 
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        ("REDIS://H:1/2 ", "h 1 2 False"),
+        ("rediss://h:1/2", "h 1 2 {'ssl_cert_reqs': <VerifyMode.CERT_REQUIRED: 2>, 'ssl_check"),
+        ("amqps://u:p@h:1/v", "h 1 v {'cert_reqs': <VerifyMode.CERT_REQUIRED: 2>, 'server_host"),
+    ],
+)
+def test_celery_takes_the_address_that_was_judged(start: Start, value: str, seen: str) -> None:
+    """And not the variable, which Celery would read by itself."""
+    code = """
+from vbsdash.celery import app
+for c in (app.connection_for_write(), app.connection_for_read(), app.connection()):
+    print(c.hostname, c.port, c.virtual_host, c.ssl)
+"""
+    exit_code, output = start(code, CELERY_BROKER_URL=value)
+    lines = output.splitlines()
+    assert (exit_code, len(lines)) == (0, 3), output
+    assert all(line.startswith(seen) for line in lines), output
+
+
 def test_the_secret_key_is_made_once_for_its_owner(start: Start, tmp_path: Path) -> None:
     [first] = values(start, "SECRET_KEY")
     assert values(start, "SECRET_KEY") == [first]
