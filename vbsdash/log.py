@@ -21,6 +21,8 @@ LONGEST_COMPARED = 2_000  # characters of the text of an error
 _VARYING = re.compile(
     r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE
 )
+# How Celery counts its tries to reach the broker.
+_TRIES = re.compile(r"Trying again in [0-9.]+ seconds\.\.\. \([0-9]+/\w+\)")
 REMEMBERED = 500  # different records
 
 
@@ -129,7 +131,7 @@ def _sameness_key(record: logging.LogRecord) -> tuple[object, ...]:
         text = _VARYING.sub("…", text)
         return record.name, record.levelno, str(record.msg), text, _raised_at(error)
     try:
-        return record.name, record.levelno, record.getMessage()
+        return record.name, record.levelno, _TRIES.sub("…", record.getMessage())
     except (TypeError, ValueError):
         # The arguments do not fit the message; the handler reports that.
         return record.name, record.levelno, str(record.msg)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from backups.runner.console import Lines
 from backups.runner.process import reap, signal_group, spawn
+from backups.runner.repeats import Repeats
 
 LONG_LIFE_S = 60.0  # a process that ends earlier has had a quick death
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 300.0
 CHUNK_BYTES = 64 * 1024
 
 
@@ -30,8 +31,8 @@ class Part:
 
 
 def pause_before_restart(quick_deaths: int) -> float:
-    """Returns seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most 30;
-    1 after a long life.
+    """Returns seconds: 1, 2, 4 … after the first, second, third quick death in a row, at most
+    LONGEST_PAUSE_S; 1 after a long life.
     """
     return min(2.0 ** max(quick_deaths - 1, 0), LONGEST_PAUSE_S)
 
@@ -48,6 +49,12 @@ class Child:
     restart_at: float | None = None
     quick_deaths: int = 0  # in a row
     lines: Lines = field(default_factory=Lines)
+    repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def age_s(self) -> float:
+        """Returns for how long the process has run."""
+        return time.monotonic() - self.started_at
 
     def start(self) -> int:
         """Starts the process; returns the file descriptor to read its
@@ -116,12 +123,11 @@ class Child:
         if self.process and self.process.stdout:
             self.process.stdout.close()
         self.process = None
-        now = time.monotonic()
-        if now - self.started_at >= LONG_LIFE_S:
+        if self.age_s >= LONG_LIFE_S:
             self.quick_deaths = 0
         else:
             self.quick_deaths += 1
-        self.restart_at = now + pause_before_restart(self.quick_deaths)
+        self.restart_at = time.monotonic() + pause_before_restart(self.quick_deaths)
 
 
 def how_it_ended(code: int) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from backups.runner.console import Console
-from backups.runner.part import Child, Part, how_it_ended
+from backups.runner.part import LONGEST_PAUSE_S, Child, Part, how_it_ended
+from backups.runner.repeats import is_reported
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FIRST_STOP_S = 6.0  # from the beginning of the stop, for the parts that do not stop last
@@ -145,7 +146,9 @@ class Supervisor:
         try:
             pipe = child.start()
         except OSError as e:
-            self._console.say(f"{child.part.name} cannot be started: {e}")
+            child.repeats.is_new(str(e), age_s=0.0)
+            if is_reported(child.repeats.count_end(age_s=0.0, by_itself=True)):
+                self._console.say(f"{child.part.name} cannot be started: {e}")
             child.schedule_restart()
             return
         self._selector.register(pipe, selectors.EVENT_READ, child)
@@ -161,7 +164,9 @@ class Supervisor:
     def _print(self, child: Child, lines: list[str]) -> None:
         hidden_text = child.part.hidden_text
         for line in lines:
-            if hidden_text is None or hidden_text not in line:
+            if hidden_text is not None and hidden_text in line:
+                continue
+            if child.repeats.is_new(line, age_s=child.age_s):
                 self._console.line(child.part.name, line)
 
     def _handle_end(self, child: Child, exit_code: int) -> None:
@@ -169,18 +174,20 @@ class Supervisor:
         # It is not registered any more when the process had closed its pipe before.
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.pipe)
+        ends = child.repeats.count_end(age_s=child.age_s, by_itself=exit_code >= 0)
         child.schedule_restart()
         if not self._ends:
-            self._report_end(child, exit_code)
+            self._report_end(child, how_it_ended(exit_code), ends)
 
-    def _report_end(self, child: Child, exit_code: int) -> None:
+    def _report_end(self, child: Child, how: str, ends: int) -> None:
+        """Says that a part ended, and ever more rarely when it has nothing new to say."""
         name = child.part.name
         pause = max(0.0, (child.restart_at or 0.0) - time.monotonic())
-        self._console.say(
-            f"{name} ended ({how_it_ended(exit_code)}); starting it again in {pause:.0f} s"
-        )
+        again = f" with the same lines, {ends} times by now" if ends > 1 else ""
+        if is_reported(ends):
+            self._console.say(f"{name} ended ({how}){again}; starting it again in {pause:.0f} s")
         if child.quick_deaths == QUICK_DEATHS_REPORTED:
             self._console.say(
-                f"{name} does not stay up: its own lines above say why. It is tried again, at "
-                "most every 30 s."
+                f"{name} does not stay up: its own lines above say why. It is tried again ever "
+                f"more rarely, at last every {LONGEST_PAUSE_S / 60:.0f} minutes."
             )

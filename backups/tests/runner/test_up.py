@@ -311,3 +311,55 @@ def test_behind_a_proxy_the_banner_has_the_public_address_and_where_the_proxy_le
         assert "Path=/vbs; SameSite=Lax; Secure" in cookies[0]
     finally:
         running.stop(signal.SIGTERM)
+
+
+def test_a_setting_that_is_wrong_at_a_restart_is_said_once(tmp_path: Path) -> None:
+    up = Up(tmp_path)
+    try:
+        (tmp_path / "no_clouds.yaml").write_text("clouds: [")
+        up.part("worker").kill()
+        wait_until(lambda: "up     | worker does not stay up" in up.text, lambda: up.text)
+        lines = [line for line in up.text.splitlines() if "is not valid YAML" in line]
+        assert len(lines) == 1
+        assert lines[0].startswith("worker | vbsdash: ")
+        assert "Traceback" not in up.text
+        up.stop(signal.SIGTERM)
+        assert (up.process.returncode, up.left_over()) == (0, [])
+    finally:
+        up.process.kill()
+        up.process.wait()
+
+
+def test_a_broker_that_is_away_is_said_once_by_each_part_and_the_stop_is_clean(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--stop-with-parent"],
+            cwd=PROJECT,
+            env=environment(tmp_path, CELERY_BROKER_URL="redis://:s3cret-word@127.0.0.1:9/0"),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+
+    def lines_of(part: str) -> list[str]:
+        return [line for line in log.read_text().splitlines() if line.startswith(f"{part:<6} |")]
+
+    try:
+        children = psutil.Process(process.pid).children
+        wait_until(lambda: lines_of("worker") != [], log.read_text)
+        wait_until(lambda: lines_of("beat") != [], log.read_text)
+        wait_until(lambda: lines_of("web") != [], log.read_text)
+        left = children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert [each.cmdline() for each in left if runs(each)] == []
+    text = log.read_text()
+    assert ("Traceback" in text, "s3cret-word" in text) == (False, False)
+    assert [len(lines_of(part)) for part in ("beat", "web")] == [1, 1]
+    assert len([line for line in lines_of("worker") if "Cannot connect" in line]) == 1
+    assert "up     | password    " in text

@@ -68,6 +68,14 @@ def test_an_error_that_differs_only_in_an_id_or_address_is_the_same(lines: io.St
     assert len(lines.getvalue().splitlines()) == 1
 
 
+def test_the_tries_to_reach_a_broker_are_one_record(lines: io.StringIO) -> None:
+    for number in range(1, 50):
+        again = f"Trying again in {2 * number}.00 seconds... ({number}/None)"
+        logging.getLogger("celery.worker").error("Cannot connect to %s: %s.\n%s", "h", "no", again)
+    [line] = lines.getvalue().splitlines()
+    assert "(1/None)" in line
+
+
 class Mute(Exception):
     """It cannot even say what it is."""
 
