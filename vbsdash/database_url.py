@@ -43,9 +43,8 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str
         if value.strip().lower().startswith("sqlite:"):
             return _sqlite(folder / _sqlite_file(value))
         schemes = ("postgres", "postgresql", "sqlite")
-        return _postgresql(
-            take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, may_be_socket=True)
-        )
+        parts = take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, may_be_socket=True)
+        return _postgresql(parts, env)
     except WrongUrl as e:
         # The address may hold a password, so an error does not quote it.
         raise ConfigurationError(f"DATABASE_URL {e}.") from e
@@ -80,8 +79,8 @@ def _sqlite_file(value: str) -> str:
     return parts.path
 
 
-def _postgresql(parts: UrlParts) -> dict[str, Any]:
-    """What is not in the address is left to libpq, with its variables PGPASSWORD and the like."""
+def _postgresql(parts: UrlParts, env: Mapping[str, str]) -> dict[str, Any]:
+    """What is not in the address is left to libpq, and to its variables such as PGPASSWORD."""
     if "/" in parts.raw_path[1:]:
         raise WrongUrl(
             f"has a / in the name of its database: write {POSTGRESQL_EXAMPLE}, a / in it as %2F"
@@ -100,7 +99,10 @@ def _postgresql(parts: UrlParts) -> dict[str, Any]:
         if name in options and value:
             raise WrongUrl(f"names the {name} before and after its question mark: write it once")
         in_address[name] = value or options.pop(name, "")
-    if not in_address["dbname"] and "service" not in options:
+    variables = {} if "service" in options else _libpq_variables(env)
+    for name in in_address:
+        in_address[name] = in_address[name] or variables.pop(name, "")
+    if not in_address["dbname"] and "service" not in {**variables, **options}:
         raise WrongUrl(NO_DATABASE)
     if len(in_address["dbname"]) > LONGEST_DATABASE_NAME:
         raise WrongUrl(
@@ -114,18 +116,40 @@ def _postgresql(parts: UrlParts) -> dict[str, Any]:
         "USER": in_address["user"],
         "PASSWORD": in_address["password"],
         **KEPT_CONNECTIONS,
-        "OPTIONS": {**POSTGRESQL_TIMEOUTS, **options, **timeouts},
+        "OPTIONS": {**POSTGRESQL_TIMEOUTS, **variables, **options, **timeouts},
     }
+
+
+def _libpq_variables(env: Mapping[str, str]) -> dict[str, str]:
+    """Returns the options in PGPASSWORD, PGSSLMODE and the like, by libpq's names. In `.env` it
+    would not see them; and Django and we write options that would come before them.
+    """
+    if env.get("PGSERVICE"):
+        # Its file comes before the other variables.
+        return {"service": env["PGSERVICE"]}
+    variables: dict[str, str] = {}
+    for name, variable in _libpq_options().items():
+        value = env.get(variable)
+        if value and name != "client_encoding":
+            variables[name] = value
+    return variables
+
+
+def _libpq_options() -> dict[str, str]:
+    """Returns the options that libpq knows, each with its variable, or "" where it has none."""
+    # Not at the top: with SQLite nobody needs psycopg's memory.
+    from psycopg.pq import Conninfo
+
+    variables: dict[str, str] = {}
+    for option in Conninfo.get_defaults():
+        variables[option.keyword.decode()] = option.envvar.decode() if option.envvar else ""
+    return variables
 
 
 def _check_libpq_options(options: Mapping[str, str]) -> None:
     """Refuses by name what libpq does not know. Raises WrongUrl."""
-    # Not at the top: with SQLite nobody needs psycopg's memory.
-    from psycopg.pq import Conninfo
-
-    known_to_libpq = [option.keyword.decode() for option in Conninfo.get_defaults()]
     for name in options:
-        if name not in (*known_to_libpq, "assume_role"):
+        if name not in (*_libpq_options(), "assume_role"):
             raise WrongUrl(
                 f"has the option {name}, which libpq does not know: leave it out or correct it"
             )

