@@ -4,7 +4,7 @@ names the variable and the cure.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -39,7 +40,17 @@ def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
     # A name without "=" has no value.
     values = dotenv_values(stream=StringIO(text))
     from_file = {name: value for name, value in values.items() if value is not None}
+    for name in _in_the_other_case(from_file, environ):
+        del from_file[name]
     return {**from_file, **environ}
+
+
+def _in_the_other_case(from_file: Iterable[str], environ: Iterable[str]) -> list[str]:
+    """Returns the proxies of the file that the environment names in the other case: of the two
+    spellings small letters count, but the environment wins.
+    """
+    from_environment = {name.lower() for name in environ} & set(PROXY_VARIABLES)
+    return [name for name in from_file if name.lower() in from_environment]
 
 
 def flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:

@@ -25,6 +25,7 @@ from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
     Malformed,
     OutOfBudget,
+    ProxyFailed,
     Rejected,
     SignInRefused,
     Unauthorized,
@@ -193,11 +194,11 @@ class _Test:
         two steps say already.
         """
         began = time.monotonic()
-        if not self._add_checks("name", [resolve(url) for url in urls], began):
+        config = self._config
+        if not self._add_checks("name", [resolve(url, config.proxies) for url in urls], began):
             return False
         began = time.monotonic()
-        config = self._config
-        checks = [connect(url, config.verify, config.cert) for url in urls]
+        checks = [connect(url, config.verify, config.cert, proxies=config.proxies) for url in urls]
         return self._add_checks("tls", checks, began)
 
     def _add_checks(self, step: str, checks: Sequence[HostCheck], began: float) -> bool:
@@ -219,6 +220,9 @@ class _Test:
             client.sign_in()
         except SignInRefused as e:
             self._fail_sign_in(client, e, began)
+            return False
+        except ProxyFailed as e:
+            self._fail("sign_in", e.sentence, e.cure, began)
             return False
         except VBSError as e:
             if isinstance(e, WrongAddress | Malformed):
@@ -267,15 +271,19 @@ class _Test:
         status = f" (HTTP {error.http_status})" if error.http_status else ""
         if isinstance(error, SignInRefused) and client.signs_each_call:
             self._fail_sign_in(client, error, began)
+        elif isinstance(error, ProxyFailed):
+            self._fail_path(error.sentence, error.cure, began)
         elif isinstance(error, Unauthorized | Rejected):
             sentence = f"Not allowed{status}: {error.message}"
             self._fail("permission", sentence, _PERMISSION_CURE, began)
         else:
-            self.steps["permission"] = replace(
-                self.steps["permission"], detail="cannot be told: the path fails"
-            )
             cures = [cure for error_class, cure in _PATH_CURES if isinstance(error, error_class)]
-            self._fail("path", f"{error.message}{status}", cures[0], began)
+            self._fail_path(f"{error.message}{status}", cures[0], began)
+
+    def _fail_path(self, sentence: str, cure: str, began: float) -> None:
+        permission = self.steps["permission"]
+        self.steps["permission"] = replace(permission, detail="cannot be told: the path fails")
+        self._fail("path", sentence, cure, began)
 
     def _fail_sign_in(self, client: Client, refusal: SignInRefused, began: float) -> None:
         self.refusal = refusal

@@ -33,7 +33,7 @@ GIVEN = [
 
 folder = Path(tempfile.mkdtemp(prefix="vbs"))
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
-for name in [one for one in os.environ if one.startswith("OS_")]:
+for name in [one for one in os.environ if one.startswith("OS_") or one.lower().endswith("_proxy")]:
     del os.environ[name]
 os.environ.update(dict.fromkeys(GIVEN, ""))
 (folder / "clouds.yaml").write_text("clouds: {}\n")

@@ -11,6 +11,7 @@ from urllib3 import HTTPResponse
 
 from backups.vbs.deadline import DeadlineAdapter
 from backups.vbs.errors import Malformed
+from backups.vbs.proxies import Proxies
 
 
 class BoundedAdapter(DeadlineAdapter):
@@ -18,13 +19,15 @@ class BoundedAdapter(DeadlineAdapter):
     itself would read on.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__()
+    def __init__(self, max_bytes: int, proxies: Proxies, verify: bool | str) -> None:
+        super().__init__(proxies, verify)
         self._max_bytes = max_bytes
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         kwargs["stream"] = True
-        response = super().send(*args, **kwargs)
+        response = super().send(request, *args, **kwargs)
         try:
             content = response.raw.read(self._max_bytes + 1, decode_content=True)
         except (urllib3.exceptions.HTTPError, OSError) as e:

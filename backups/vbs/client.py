@@ -23,6 +23,7 @@ from backups.vbs.connections import Connections, Limits, Reply
 from backups.vbs.endpoints import BACKUP_TYPES, VOLUME_TYPES, Endpoint, find
 from backups.vbs.errors import (
     Malformed,
+    ProxyFailed,
     Unauthorized,
     VBSError,
     from_response,
@@ -31,6 +32,7 @@ from backups.vbs.ids import HYPHENATED, normal
 from backups.vbs.json_object import JsonObject, parse_object
 from backups.vbs.paging import Page, Walk
 from backups.vbs.sign_in import Clock, Guard, SignIn
+from backups.vbs.transport_errors import doubted
 
 PAGE = 1000  # Entries: the most that servers give (API.md §6).
 _MICROVERSION = "3.64"  # The last that adds a key to a backup (API.md §9).
@@ -84,7 +86,7 @@ class Client:
         self.credentials: SignIn = sign_in_class(config.auth_type)(config, clock=clock, guard=guard)
         self._endpoints: dict[str, Endpoint] = {}
         self._microversion: str | None = _MICROVERSION  # Or the newest that the service has.
-        self._connections = Connections(config.verify, config.cert)
+        self._connections = Connections(config)
         # Our clock against the `Date` of the service's last answer.
         self.clock_ahead: timedelta | None = None
 
@@ -271,7 +273,8 @@ class Client:
         while True:
             token = self.credentials.token()
             reply, outcome = self._outcome(endpoint, path, token, limits)
-            if reply.status < 500 and reply.status != 401:
+            is_from_cloud = not isinstance(outcome, ProxyFailed)
+            if reply.status < 500 and reply.status != 401 and is_from_cloud:
                 self.credentials.served(token)  # Whatever else the answer says.
             if not isinstance(outcome, VBSError):
                 return outcome
@@ -297,7 +300,7 @@ class Client:
             if reply.status == 200:
                 outcome = parse_object(reply.content)
             else:
-                outcome = self._error(reply, token)
+                outcome = self._error(reply, endpoint.base, token)
         except VBSError as e:
             self._meter.ended(e.class_name)
             raise
@@ -313,14 +316,13 @@ class Client:
         if cloud_time.tzinfo is not None:
             self.clock_ahead = self._clock() - cloud_time
 
-    def _error(self, reply: Reply, token: str | None) -> VBSError:
-        return from_response(
-            reply.status,
-            reply.headers,
-            reply.content,
-            now=self._clock(),
-            secrets=self.credentials.secrets(token),
+    def _error(self, reply: Reply, url: str, token: str | None) -> VBSError:
+        forwarder = self.config.proxies.forwarder_for(url)
+        secrets = [*self.credentials.secrets(token), *(forwarder.secrets if forwarder else ())]
+        error = from_response(
+            reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets
         )
+        return doubted(error, reply.headers, reply.content, forwarder)
 
     def _send(self, endpoint: Endpoint, path: str, token: str | None, limits: Limits) -> Reply:
         deadline = time.monotonic() + limits.seconds

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backups.vbs.endpoints import CINDER_TYPES
+from backups.vbs.proxies import DIRECT, Proxies
 
 # Types of the catalog that are read by the keys of the volume service.
 _OF_BLOCK_STORAGE = frozenset({"evs", *CINDER_TYPES})
+
 ClientCertificate = str | tuple[str, str]
 
 
@@ -52,6 +54,21 @@ class CloudConfig:
     quota_backups: int | None = None
     quota_gigabytes: int | None = None
     warnings: tuple[str, ...] = ()
+    proxies: Proxies = DIRECT  # The same for all clouds.
+
+    @property
+    def urls(self) -> list[str]:
+        """Returns the addresses that are known before anybody has signed in, each once."""
+        urls: list[str] = []
+        for url in (
+            self.auth.get("auth_url"),
+            self.vbs_endpoint_override,
+            self.volume_endpoint_override,
+            self.block_storage.endpoint_override,
+        ):
+            if url and url not in urls:
+                urls.append(url)
+        return urls
 
     @property
     def place(self) -> str | None:

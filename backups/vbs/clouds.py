@@ -5,6 +5,7 @@ cure, never a secret.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backups.vbs import clouds_file
@@ -12,6 +13,7 @@ from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.cloud_entry import EntryReader
 from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.proxies import read_proxies
 
 ENVVARS = "envvars"  # The cloud that the OS_* variables make, unless OS_CLOUD_NAME names it.
 # Whoever has set one of these means to sign in by variables; a missing OS_AUTH_URL is then a
@@ -76,7 +78,12 @@ def load_clouds(
             raise ConfigurationError(
                 f"{chosen_by} names {name!r}, but there is {choices}: correct the name."
             )
-    return {name: readers[name].config(name) for name in names or readers}
+    proxies = read_proxies(environ)
+    clouds: dict[str, CloudConfig] = {}
+    for name in names or readers:
+        clouds[name] = replace(readers[name].config(name), proxies=proxies)
+        proxies.check(clouds[name].urls)
+    return clouds
 
 
 def choice_notices(

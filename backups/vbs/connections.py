@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from backups.vbs.cloud_config import ClientCertificate
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.deadline import DeadlineAdapter, set_deadline
 from backups.vbs.errors import Malformed
 from backups.vbs.transport_errors import from_transport
@@ -44,11 +44,12 @@ class _ThreadConnection(threading.local):
 
 
 class Connections:
-    """The connections of one client. `verify` and `cert` as in `requests`."""
+    """The connections of one client, direct or through a proxy, as its configuration says."""
 
-    def __init__(self, verify: bool | str, cert: ClientCertificate | None = None) -> None:
-        self._verify = verify
-        self._cert = cert
+    def __init__(self, config: CloudConfig) -> None:
+        self._verify = config.verify
+        self._cert = config.cert
+        self._proxies = config.proxies
         self._of_thread = _ThreadConnection()
         self._adapters: weakref.WeakSet[DeadlineAdapter] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -60,7 +61,8 @@ class Connections:
         try:
             return self._send(request, deadline, limits)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-            raise from_transport(e, urlsplit(str(request.url)).netloc) from e
+            url = str(request.url)
+            raise from_transport(e, urlsplit(url).netloc, self._proxies.for_url(url)) from e
 
     def close(self) -> None:
         """Closes the connections of all threads; a later call opens new ones."""
@@ -108,7 +110,7 @@ class Connections:
         return Reply(response.status_code, response.headers, content, version or None)
 
     def _new_adapter(self) -> DeadlineAdapter:
-        adapter = DeadlineAdapter()
+        adapter = DeadlineAdapter(self._proxies, self._verify)
         self._of_thread.adapter = adapter
         with self._lock:
             self._adapters.add(adapter)

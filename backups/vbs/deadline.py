@@ -1,17 +1,23 @@
-"""Connections that keep a total deadline: neither drops of bytes nor a silent server
-can prolong an exchange.
+"""Connections, direct or through a proxy, that keep a total deadline: neither drops of bytes nor a
+silent server can prolong an exchange.
 """
 
 import io
+import re
 import socket
 import threading
 import time
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 
+import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from backups.vbs.proxies import DIRECT, Proxies, headers_of
+from backups.vbs.tls import context_for
+from backups.vbs.transport_errors import ProxyRefusal
 
 CONNECT_SECONDS = 4.0
 
@@ -76,8 +82,16 @@ class _Plain(HTTPConnection):
     response_class = _DeadlineResponse
 
 
-class _Tls(HTTPSConnection):
+class TlsConnection(HTTPSConnection):
     response_class = _DeadlineResponse
+
+    def _tunnel(self) -> None:
+        """Asks a proxy for a tunnel; what goes wrong then is the proxy's, or behind it."""
+        try:
+            super()._tunnel()
+        except (OSError, HTTPException) as e:
+            status = re.match(r"Tunnel connection failed: (\d+)", str(e))
+            raise ProxyRefusal(int(status[1]) if status else None) from e
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -85,29 +99,58 @@ class _PlainPool(HTTPConnectionPool):
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _Tls
+    ConnectionCls = TlsConnection
 
 
 _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Keeps one connection alive per host and holds each exchange to set_deadline()."""
+    """Keeps one connection alive per host, or per proxy, and holds each exchange to set_deadline().
+    `verify` as in CloudConfig; here it is for a proxy that is spoken to by TLS.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, proxies: Proxies = DIRECT, verify: bool | str = True) -> None:
+        self._proxies = proxies
+        self._verify = verify
         super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """Sends through the proxy that is configured for the address, whatever `proxies` says."""
+        url = str(request.url)
+        proxy = self._proxies.for_url(url)
+        kwargs["proxies"] = {"all": proxy.url} if proxy is not None else {}
+        response = super().send(request, *args, **kwargs)
+        if response.status_code == 407 and self._proxies.forwarder_for(url) is not None:
+            response.close()
+            raise requests.exceptions.ProxyError(ProxyRefusal(407), request=request)
+        return response
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if proxy not in self.proxy_manager and proxy.startswith("https:"):
+            # Without it nobody would check the certificate of a proxy for plain http.
+            kwargs["proxy_ssl_context"] = context_for(self._verify)
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        return headers_of(proxy)
+
     def close(self) -> None:
-        """Closes the idle connections now; the pool manager alone leaves that
+        """Closes the idle connections now; the pool managers alone leave that
         to the garbage collector.
         """
-        pools = self.poolmanager.pools
-        for key in pools.keys():  # noqa: SIM118 — the container refuses to be iterated
-            pool = pools.get(key)
-            if pool is not None:
-                pool.close()
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            pools = manager.pools
+            for key in pools.keys():  # noqa: SIM118 — the container refuses to be iterated
+                pool = pools.get(key)
+                if pool is not None:
+                    pool.close()
         super().close()

@@ -3,6 +3,7 @@
     ConfigurationError          a setting is wrong: one sentence with its name and the cure
     VBSError
     ├── Unavailable             "unavailable"     later: timeouts, resets, 408, 425, 429, 5xx
+    │   ├── ProxyFailed                           the forward proxy on the way, not the cloud
     │   └── NotAsked                              by our own decision; the cloud is not at fault
     │       └── OutOfBudget                       our own budget is used up
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
@@ -68,6 +69,17 @@ class VBSError(Exception):
 
 class Unavailable(VBSError):
     class_name = "unavailable"
+
+
+class ProxyFailed(Unavailable):
+    """The forward proxy on the way to the cloud failed; the cloud was not asked. The message is
+    `sentence` and `cure` together.
+    """
+
+    def __init__(self, sentence: str, cure: str) -> None:
+        super().__init__(f"{sentence} {cure}")
+        self.sentence = sentence
+        self.cure = cure
 
 
 class NotAsked(Unavailable):

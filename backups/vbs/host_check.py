@@ -1,18 +1,28 @@
-"""Checks whether a host can be reached at all: its name, a connection and TLS, each with a sentence
-and a cure.
+"""Checks whether a host can be reached at all, directly or through a proxy: its name, a connection
+and TLS, each with a sentence and a cure.
 """
 
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from urllib3.connection import ProxyConfig
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+from urllib3.util.ssltransport import SSLTransport
+
 from backups.vbs.cloud_config import ClientCertificate
+from backups.vbs.deadline import TlsConnection, set_deadline
+from backups.vbs.errors import ProxyFailed
+from backups.vbs.proxies import DIRECT, Proxies, Proxy, headers_of, place_of
+from backups.vbs.tls import context_for
+from backups.vbs.transport_errors import ProxyRefusal, from_proxy
 
 RESOLVE_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
@@ -36,23 +46,35 @@ class _Address(NamedTuple):
     host: str
     port: int
 
+    @property
+    def place(self) -> str:
+        return place_of(self.host, self.port)
 
-def resolve(url: str) -> HostCheck:
-    """Resolves the host of an address; the system's resolver has no deadline of its own, so
-    it gets one here.
+
+def resolve(url: str, proxies: Proxies = DIRECT) -> HostCheck:
+    """Resolves the host of an address, or that of the proxy that it is reached through; the
+    system's resolver has no deadline of its own, so it gets one here.
     """
     address = _address_of(url)
+    try:
+        proxy = proxies.for_url(url)
+    except ProxyFailed as e:
+        return HostCheck(False, e.sentence, e.cure)
+    next_address = address if proxy is None else _Address(proxy.host, proxy.port)
     pool = ThreadPoolExecutor(1, thread_name_prefix="resolve")
     try:
-        lookup = pool.submit(socket.getaddrinfo, *address, 0, socket.SOCK_STREAM)
+        lookup = pool.submit(socket.getaddrinfo, *next_address, 0, socket.SOCK_STREAM)
         addresses = lookup.result(RESOLVE_SECONDS)
     except TimeoutError:
         return HostCheck(
             False,
-            f"The resolver did not answer for {address.host} in time.",
+            f"The resolver did not answer for {next_address.host} in time.",
             "Check the name servers of this machine.",
         )
     except (OSError, UnicodeError):
+        if proxy is not None:
+            failure = from_proxy(socket.gaierror(), address.place, proxy)
+            return HostCheck(False, failure.sentence, failure.cure)
         return HostCheck(
             False,
             f"The name {address.host} cannot be resolved.",
@@ -61,67 +83,132 @@ def resolve(url: str) -> HostCheck:
     finally:
         pool.shutdown(wait=False)
     socket_address = addresses[0][4]
-    return HostCheck(True, f"{address.host} is {socket_address[0]}.")
+    sentence = f"{next_address.host} is {socket_address[0]}."
+    if proxy is not None:
+        sentence = f"{address.host} is left to the proxy; {sentence}"
+    return HostCheck(True, _with_way(sentence, proxies.way_to(url)))
 
 
-def connect(url: str, verify: bool | str, cert: ClientCertificate | None = None) -> HostCheck:
-    """Makes a TCP connection and, with https, a TLS handshake. `verify` and `cert` as in
-    CloudConfig.
+def connect(
+    url: str,
+    verify: bool | str,
+    cert: ClientCertificate | None = None,
+    *,
+    proxies: Proxies = DIRECT,
+) -> HostCheck:
+    """Makes a TCP connection to the host of an address or to its proxy and, with https, a TLS
+    handshake with the host itself. `verify` and `cert` as in CloudConfig.
     """
     address = _address_of(url)
-    place = f"{address.host}:{address.port}"
+    is_tls = urlsplit(url).scheme == "https"
+    way = ""
     try:
-        with socket.create_connection(address, CONNECT_SECONDS) as plain:
-            if urlsplit(url).scheme != "https":
-                return HostCheck(True, f"{place} is connected without TLS (http).")
-            context = _tls_context(verify, cert)
-            with context.wrap_socket(plain, server_hostname=address.host) as secure:
-                certificate = secure.getpeercert() or {}
-                return HostCheck(True, _certificate_sentence(address.host, certificate, verify))
-    except ssl.SSLCertVerificationError as e:
-        return _refused_certificate(address.host, e)
-    except ssl.SSLError as e:
+        way = proxies.way_to(url)
+        proxy = proxies.for_url(url)
+        if is_tls:
+            certificate = _certificate_of(address, proxy, verify, cert)
+            sentence = _certificate_sentence(address.host, certificate, verify)
+        elif proxy is not None:
+            _reach_proxy(proxy, address, verify)
+            sentence = f"The proxy is connected; {address.place} is asked without TLS (http)."
+        else:
+            socket.create_connection(address, CONNECT_SECONDS).close()
+            sentence = f"{address.place} is connected without TLS (http)."
+        return HostCheck(True, _with_way(sentence, way))
+    except ProxyFailed as e:
+        return HostCheck(False, e.sentence, e.cure)
+    except (OSError, HTTPError, UnicodeError) as e:
+        check = _failure(address, e)
+        return HostCheck(False, _with_way(check.sentence, way), check.cure)
+
+
+def _with_way(sentence: str, way: str) -> str:
+    return f"{sentence.removesuffix('.')} ({way})." if way else sentence
+
+
+def _certificate_of(
+    address: _Address, proxy: Proxy | None, verify: bool | str, cert: ClientCertificate | None
+) -> Mapping[str, object]:
+    """Returns the certificate that the host shows, which is empty where it is not checked."""
+    context = context_for(verify, cert)
+    if proxy is not None:
+        return _certificate_through(proxy, address, context, context_for(verify))
+    with (
+        socket.create_connection(address, CONNECT_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as secure,
+    ):
+        return secure.getpeercert() or {}
+
+
+def _certificate_through(
+    proxy: Proxy, address: _Address, context: ssl.SSLContext, proxy_context: ssl.SSLContext
+) -> Mapping[str, object]:
+    """Opens a tunnel, as calls do. Raises ProxyFailed, and OSError for the host behind it."""
+    set_deadline(time.monotonic() + CONNECT_SECONDS)
+    connection = TlsConnection(
+        proxy.host,
+        proxy.port,
+        timeout=CONNECT_SECONDS,
+        ssl_context=context,
+        proxy=parse_url(proxy.url),
+        proxy_config=ProxyConfig(proxy_context, False, None, None),
+    )
+    connection.set_tunnel(address.host, address.port, headers_of(proxy.url), proxy.scheme)
+    try:
+        connection.connect()
+        secure = connection.sock
+        certificate = None
+        if isinstance(secure, ssl.SSLSocket | SSLTransport):
+            certificate = secure.getpeercert()
+    except (OSError, HTTPError) as e:
+        if isinstance(e, ProxyRefusal) or not connection.has_connected_to_proxy:
+            raise from_proxy(e, address.place, proxy) from e
+        raise
+    finally:
+        connection.close()
+    return certificate or {}
+
+
+def _reach_proxy(proxy: Proxy, address: _Address, verify: bool | str) -> None:
+    """Connects to a proxy that gets plain calls. Raises ProxyFailed."""
+    try:
+        with socket.create_connection((proxy.host, proxy.port), CONNECT_SECONDS) as plain:
+            if proxy.scheme == "https":
+                context = context_for(verify)
+                context.wrap_socket(plain, server_hostname=proxy.host).close()
+    except OSError as e:
+        raise from_proxy(e, address.place, proxy) from e
+
+
+def _failure(address: _Address, error: Exception) -> HostCheck:
+    """Returns what is to be said of a host that was not reached, and what to do about it."""
+    place = address.place
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _refused_certificate(address.host, error)
+    if isinstance(error, ssl.SSLError):
         return HostCheck(
             False,
-            f"{place} does not speak TLS as expected ({e.reason or 'no reason given'}).",
+            f"{place} does not speak TLS as expected ({error.reason or 'no reason given'}).",
             "Check the port and the scheme of the address: it may speak plain http; or it wants a "
             "client certificate: name it under cert and key.",
         )
-    except ConnectionRefusedError:
+    if isinstance(error, ConnectionRefusedError):
         return HostCheck(
             False,
             f"{place} refuses the connection.",
             "Check the port in clouds.yaml and that the service runs.",
         )
-    except OSError as e:
-        if isinstance(e, TimeoutError):
-            sentence = f"{place} does not answer in time."
-        else:
-            sentence = f"{place} cannot be reached ({type(e).__name__})."
-        return HostCheck(False, sentence, "Check firewalls and routes from this machine to it.")
+    if isinstance(error, TimeoutError):
+        sentence = f"{place} does not answer in time."
+    else:
+        sentence = f"{place} cannot be reached ({type(error).__name__})."
+    return HostCheck(False, sentence, "Check firewalls and routes from this machine to it.")
 
 
 def _address_of(url: str) -> _Address:
     parts = urlsplit(url)
     default_port = 443 if parts.scheme == "https" else 80
     return _Address(parts.hostname or "", parts.port or default_port)
-
-
-def _tls_context(verify: bool | str, cert: ClientCertificate | None) -> ssl.SSLContext:
-    if not isinstance(verify, str):
-        context = ssl.create_default_context()
-    elif Path(verify).is_dir():
-        context = ssl.create_default_context(capath=verify)
-    else:
-        context = ssl.create_default_context(cafile=verify)
-    if isinstance(cert, str):
-        context.load_cert_chain(cert)
-    elif cert is not None:
-        context.load_cert_chain(*cert)
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _certificate_sentence(host: str, certificate: Mapping[str, object], verify: bool | str) -> str:

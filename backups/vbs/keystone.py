@@ -35,7 +35,7 @@ from backups.vbs.errors import (
 from backups.vbs.ids import why_no_id
 from backups.vbs.plugin import USUAL_AUTH_TYPES, load_plugin, option_names, plugin_name
 from backups.vbs.sign_in import Clock, Guard, SignIn
-from backups.vbs.transport_errors import from_transport
+from backups.vbs.transport_errors import doubted, from_transport
 
 SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # Catalogs are long, but no longer.
@@ -101,7 +101,8 @@ class KeystoneSignIn(SignIn):
         self._clock = clock
         self._guard = guard
         self._monotonic = monotonic
-        self._host = urlsplit(config.auth.get("auth_url") or "").netloc
+        self._url = config.auth.get("auth_url") or ""
+        self._host = urlsplit(self._url).netloc
         self._sign_in_secrets = _secrets_of(config.auth)
         self._plugin = _plugin_of(config)
         self._lock = threading.Lock()
@@ -112,7 +113,8 @@ class KeystoneSignIn(SignIn):
         self._http = requests.Session()
         self._http.trust_env = False
         for scheme in ("http://", "https://"):
-            self._http.mount(scheme, BoundedAdapter(SIGN_IN_BYTES))
+            adapter = BoundedAdapter(SIGN_IN_BYTES, config.proxies, config.verify)
+            self._http.mount(scheme, adapter)
         self._session = Session(
             session=self._http,
             verify=config.verify,
@@ -329,7 +331,7 @@ class KeystoneSignIn(SignIn):
                 http_status=status,
             ) from e
         except ks_exceptions.ConnectionError as e:
-            raise from_transport(e, self._host) from e
+            raise from_transport(e, self._host, self._config.proxies.for_url(self._url)) from e
         except (
             ks_exceptions.ClientException,
             requests.RequestException,
@@ -373,9 +375,10 @@ class KeystoneSignIn(SignIn):
         if failure.response is not None:
             headers = failure.response.headers
             body = failure.response.content
-        error = from_response(
-            status, headers, body, now=self._clock(), secrets=self._sign_in_secrets
-        )
+        forwarder = self._config.proxies.forwarder_for(self._url)
+        secrets = [*self._sign_in_secrets, *(forwarder.secrets if forwarder else ())]
+        error = from_response(status, headers, body, now=self._clock(), secrets=secrets)
+        error = doubted(error, headers, body, forwarder)
         is_forbidden = isinstance(error, Rejected) and status == 403
         if isinstance(error, Unauthorized) or is_forbidden:
             return SignInRefused(

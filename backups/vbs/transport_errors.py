@@ -1,13 +1,17 @@
-"""What an exchange that ended without an answer stands for, as one of the types of errors.py."""
+"""What an exchange that ended without an answer of the cloud stands for, as one of the types of
+errors.py: whether the cloud failed, or the forward proxy on the way to it.
+"""
 
 import socket
 import ssl
+from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 import requests
 import urllib3.exceptions
 
-from backups.vbs.errors import Malformed, Unavailable, VBSError
+from backups.vbs.errors import Malformed, ProxyFailed, Rejected, Unavailable, VBSError
+from backups.vbs.proxies import Proxy
 
 # How OpenSSL calls the alerts of a server that wants a client certificate, or another one.
 _CERTIFICATE_ALERTS = (
@@ -19,15 +23,29 @@ _CERTIFICATE_ALERTS = (
 )
 
 
-def from_transport(error: BaseException, host: str) -> VBSError:
+class ProxyRefusal(OSError):
+    """A proxy passed a call not on. `status` is the HTTP status that it answered with; without one
+    the cause says what happened to the question.
+    """
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__("The proxy passed a call not on.")
+        self.status = status
+
+
+def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) -> VBSError:
     """Returns the error that a failed exchange with `host` stands for; no text of the
-    lower layers is kept.
+    lower layers is kept. `proxy` is the one that the exchange went through.
     """
     causes = _causes(error)
 
     def has(*types: type[BaseException]) -> bool:
         return any(isinstance(cause, types) for cause in causes)
 
+    if proxy is not None:
+        if has(ProxyRefusal, urllib3.exceptions.ProxyError):
+            return from_proxy(error, host, proxy)
+        host = f"{host} (through {proxy.place}, as {proxy.variable} says)"
     if has(ssl.SSLCertVerificationError):
         cure = "set cacert to the right authority (or verify: false for a test cloud)"
         return Unavailable(f"{host}: TLS certificate verification failed; {cure} in clouds.yaml.")
@@ -54,6 +72,116 @@ def from_transport(error: BaseException, host: str) -> VBSError:
     if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
         return Malformed(f"{host} answered with something that is not proper HTTP.")
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
+
+
+def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
+    """Returns the error of a proxy that was not reached, or passed a call to `host` not on."""
+    causes = _causes(error)
+    refusals = [cause for cause in causes if isinstance(cause, ProxyRefusal)]
+    for refusal in refusals:
+        if refusal.status is not None:
+            return _refused_by_proxy(refusal.status, host, proxy)
+
+    def has(*types: type[BaseException]) -> bool:
+        return any(isinstance(cause, types) for cause in causes)
+
+    place = proxy.place
+    variable = proxy.variable
+    if has(ssl.SSLCertVerificationError):
+        return ProxyFailed(
+            f"The certificate of the proxy {place} is refused.",
+            f"Name its authority under cacert in clouds.yaml, or correct the name in {variable}.",
+        )
+    if has(ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError):
+        return ProxyFailed(
+            f"The proxy {place} does not speak TLS as expected.",
+            f"Write http:// instead of https:// in {variable}, or correct the port there.",
+        )
+    if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
+        return ProxyFailed(
+            f"The name {proxy.host} of the proxy in {variable} cannot be resolved.",
+            f"Correct {variable}, or the name servers of this machine.",
+        )
+    if has(ConnectionRefusedError):
+        return ProxyFailed(
+            f"The proxy {place} refuses the connection.",
+            f"Correct the port in {variable}, or see that the proxy runs.",
+        )
+    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+        if refusals:
+            return ProxyFailed(
+                f"The proxy {place} did not open a way to {host} in time.",
+                f"See what the proxy of {variable} logs, and whether {host} answers.",
+            )
+        return ProxyFailed(
+            f"The proxy {place} does not answer in time.",
+            f"Correct {variable}, or the firewalls and routes from this machine to the proxy.",
+        )
+    if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
+        return ProxyFailed(
+            f"The proxy {place} closed the connection before it had answered.",
+            f"See that {variable} names a proxy that speaks HTTP, and what the proxy logs.",
+        )
+    if has(HTTPException):
+        return ProxyFailed(
+            f"The proxy {place} answered with something that is not HTTP.",
+            f"See that {variable} names a proxy that speaks HTTP, and its port.",
+        )
+    return ProxyFailed(
+        f"The proxy {place} could not be reached ({type(error).__name__}).",
+        f"Correct {variable}, or the firewalls and routes from this machine to the proxy.",
+    )
+
+
+def _refused_by_proxy(status: int, host: str, proxy: Proxy) -> ProxyFailed:
+    place = proxy.place
+    variable = proxy.variable
+    if status == 407 and proxy.has_credentials:
+        return ProxyFailed(
+            f"The proxy {place} refuses the user or password (HTTP 407).",
+            f"Correct them in {variable}; Basic is the only way to sign in to a proxy.",
+        )
+    if status == 407:
+        return ProxyFailed(
+            f"The proxy {place} asks for a user and a password (HTTP 407).",
+            f"Write them into {variable}, as http://USER:PASSWORD@HOST:PORT.",
+        )
+    if status == 403:
+        return ProxyFailed(
+            f"The proxy {place} does not allow the way to {host} (HTTP 403).",
+            f"Have {host} allowed on the proxy of {variable}, or name it in NO_PROXY if it can be "
+            "reached directly.",
+        )
+    if status >= 500:
+        return ProxyFailed(
+            f"The proxy {place} could not connect to {host} (HTTP {status}).",
+            f"Correct the address in clouds.yaml, or ask whoever runs the proxy of {variable}; "
+            f"name {host} in NO_PROXY if it can be reached directly.",
+        )
+    return ProxyFailed(
+        f"The proxy {place} opened no way to {host} (HTTP {status}).",
+        f"See that {variable} names a forward proxy, which takes CONNECT for this port.",
+    )
+
+
+def doubted(
+    error: VBSError, headers: Mapping[str, str], body: bytes, proxy: Proxy | None
+) -> VBSError:
+    """Returns the error of an answer that the forwarding `proxy` may have given itself: nothing of
+    it says that it comes from OpenStack, whose errors are JSON. That is said, and a 403 of that
+    kind refuses nobody's password.
+    """
+    if proxy is None or "X-Openstack-Request-Id" in headers or body.lstrip().startswith(b"{"):
+        return error
+    status = error.http_status
+    if isinstance(error, Rejected) and status == 403:
+        return _refused_by_proxy(status, "this address", proxy)
+    return type(error)(
+        f"{error.message} It may come from the proxy {proxy.place}, as {proxy.variable} says.",
+        http_status=status,
+        code=error.code,
+        retry_after=error.retry_after,
+    )
 
 
 def _asks_for_certificate(error: BaseException) -> bool:
