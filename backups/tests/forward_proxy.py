@@ -77,7 +77,8 @@ def _handler(proxy: ForwardProxy) -> type[BaseHTTPRequestHandler]:
                     status = 407
             if status is None:
                 return False
-            self.reply(status, {"Proxy-Authenticate": "Basic"}, b"<h1>The proxy says no.</h1>")
+            headers = {"Proxy-Authenticate": "Basic", "Content-Type": "text/html"}
+            self.reply(status, headers, b"<h1>The proxy says no.</h1>")
             return True
 
         def do_CONNECT(self) -> None:

@@ -23,7 +23,6 @@ from backups.vbs.connections import Connections, Limits, Reply
 from backups.vbs.endpoints import BACKUP_TYPES, VOLUME_TYPES, Endpoint, find
 from backups.vbs.errors import (
     Malformed,
-    ProxyFailed,
     Unauthorized,
     VBSError,
     from_response,
@@ -273,8 +272,7 @@ class Client:
         while True:
             token = self.credentials.token()
             reply, outcome = self._outcome(endpoint, path, token, limits)
-            is_from_cloud = not isinstance(outcome, ProxyFailed)
-            if reply.status < 500 and reply.status != 401 and is_from_cloud:
+            if reply.status < 500 and reply.status != 401:
                 self.credentials.served(token)  # Whatever else the answer says.
             if not isinstance(outcome, VBSError):
                 return outcome

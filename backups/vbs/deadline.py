@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from backups.vbs.proxies import DIRECT, Proxies, headers_of
 from backups.vbs.tls import context_for
-from backups.vbs.transport_errors import ProxyRefusal
+from backups.vbs.transport_errors import ProxyRefusal, is_of_proxy
 
 CONNECT_SECONDS = 4.0
 
@@ -127,9 +127,11 @@ class DeadlineAdapter(HTTPAdapter):
         proxy = self._proxies.for_url(url)
         kwargs["proxies"] = {"all": proxy.url} if proxy is not None else {}
         response = super().send(request, *args, **kwargs)
-        if response.status_code == 407 and self._proxies.forwarder_for(url) is not None:
+        forwarder = self._proxies.forwarder_for(url)
+        status = response.status_code
+        if forwarder is not None and is_of_proxy(status, response.headers, forwarder):
             response.close()
-            raise requests.exceptions.ProxyError(ProxyRefusal(407), request=request)
+            raise requests.exceptions.ProxyError(ProxyRefusal(status), request=request)
         return response
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:

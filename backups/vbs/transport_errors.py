@@ -10,7 +10,7 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 import requests
 import urllib3.exceptions
 
-from backups.vbs.errors import Malformed, ProxyFailed, Rejected, Unavailable, VBSError
+from backups.vbs.errors import Malformed, ProxyFailed, Unavailable, VBSError
 from backups.vbs.proxies import Proxy
 
 # How OpenSSL calls the alerts of a server that wants a client certificate, or another one.
@@ -136,9 +136,9 @@ def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
 def _refused_by_proxy(status: int, host: str, proxy: Proxy) -> ProxyFailed:
     place = proxy.place
     variable = proxy.variable
-    if status == 407 and proxy.has_credentials:
+    if status in (401, 407) and proxy.has_credentials:
         return ProxyFailed(
-            f"The proxy {place} refuses the user or password (HTTP 407).",
+            f"The proxy {place} refuses the user or password (HTTP {status}).",
             f"Correct them in {variable}; Basic is the only way to sign in to a proxy.",
         )
     if status == 407:
@@ -164,21 +164,37 @@ def _refused_by_proxy(status: int, host: str, proxy: Proxy) -> ProxyFailed:
     )
 
 
+def is_of_proxy(status: int, headers: Mapping[str, str], proxy: Proxy) -> bool:
+    """Did the forwarding `proxy` refuse a plain call, which refuses nobody's sign-in to the cloud?
+
+    407 is nobody else's word. Others are HTML without any mark of OpenStack: 403 where a proxy
+    does not allow the address, and 401 of tinyproxy, for a wrong password.
+    """
+    if status == 407:
+        return True
+    if status != 403 and not (status == 401 and proxy.has_credentials):
+        return False
+    is_html = headers.get("Content-Type", "").startswith("text/html")
+    return is_html and not _is_of_openstack(headers)
+
+
+def _is_of_openstack(headers: Mapping[str, str]) -> bool:
+    """Keystone's middleware answers in HTML too."""
+    is_keystone = headers.get("WWW-Authenticate", "").startswith("Keystone")
+    return is_keystone or "X-Openstack-Request-Id" in headers
+
+
 def doubted(
     error: VBSError, headers: Mapping[str, str], body: bytes, proxy: Proxy | None
 ) -> VBSError:
-    """Returns the error of an answer that the forwarding `proxy` may have given itself: nothing of
-    it says that it comes from OpenStack, whose errors are JSON. That is said, and a 403 of that
-    kind refuses nobody's password.
+    """Returns the error of an answer that the forwarding `proxy` may have given itself, which it
+    then says: nothing of the answer tells that it comes from OpenStack, whose errors are JSON.
     """
-    if proxy is None or "X-Openstack-Request-Id" in headers or body.lstrip().startswith(b"{"):
+    if proxy is None or _is_of_openstack(headers) or body.lstrip().startswith(b"{"):
         return error
-    status = error.http_status
-    if isinstance(error, Rejected) and status == 403:
-        return _refused_by_proxy(status, "this address", proxy)
     return type(error)(
         f"{error.message} It may come from the proxy {proxy.place}, as {proxy.variable} says.",
-        http_status=status,
+        http_status=error.http_status,
         code=error.code,
         retry_after=error.retry_after,
     )

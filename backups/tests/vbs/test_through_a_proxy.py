@@ -255,6 +255,12 @@ WRONG_PASSWORD = Trouble(
     credentials="user:pass",
     user_info="user:hunter2@",
 )
+OF_TINYPROXY = replace(
+    WRONG_PASSWORD,
+    sentence="The proxy <place> refuses the user or password (HTTP 401).",
+    credentials=None,
+    refusal=401,
+)
 CLOSED = Trouble(
     "The proxy <place> closed the connection before it had answered.",
     "See that ALL_PROXY names a proxy that speaks HTTP, and what the proxy logs.",
@@ -263,6 +269,7 @@ CLOSED = Trouble(
 OF_TUNNELS = {
     "no password": NO_PASSWORD,
     "wrong password": WRONG_PASSWORD,
+    "wrong password, tinyproxy": OF_TINYPROXY,
     "forbidden": Trouble(
         f"The proxy <place> does not allow the way to {CLOUD} (HTTP 403).",
         f"Have {CLOUD} allowed on the proxy of ALL_PROXY, or name it in NO_PROXY if it can be "
@@ -275,7 +282,7 @@ OF_TUNNELS = {
     "a web server": Trouble(
         f"The proxy <place> opened no way to {CLOUD} (HTTP 405).", NO_CONNECT, refusal=405
     ),
-    "tinyproxy": Trouble(
+    "unable, tinyproxy": Trouble(
         f"The proxy <place> could not connect to {CLOUD} (HTTP 500).", UNREACHED, refusal=500
     ),
     "bad gateway": Trouble(
@@ -342,9 +349,9 @@ def test_a_tunnel_that_is_not_opened_is_a_matter_of_the_proxy(
 
 
 @pytest.mark.parametrize(
-    "trouble", [NO_PASSWORD, WRONG_PASSWORD], ids=["no password", "wrong password"]
+    "trouble", [NO_PASSWORD, WRONG_PASSWORD, OF_TINYPROXY], ids=["none", "wrong", "tinyproxy"]
 )
-def test_a_407_to_a_plain_call_refuses_nobodys_sign_in(
+def test_a_password_that_a_proxy_refuses_is_not_that_of_the_cloud(
     sim: Simulator, tmp_path: Path, trouble: Trouble
 ) -> None:
     with standing(trouble) as place:
