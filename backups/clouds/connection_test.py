@@ -248,9 +248,14 @@ class _Test:
         if client.endpoint_type:
             sentence = f"The catalog names {host} as {client.endpoint_type}."
         else:
-            sentence = f"Not used: vbs_endpoint_override names {host}."
+            sentence = f"Not used: {self._override_name()} names {host}."
         self._pass("catalog", sentence, began)
         return base
+
+    def _override_name(self) -> str:
+        if self._config.vbs_endpoint_override is not None:
+            return "vbs_endpoint_override"
+        return "an endpoint override of the volume service"
 
     def _list(self, client: Client) -> None:
         """Asks for one entry of the list: it needs the right to read, and the right path."""

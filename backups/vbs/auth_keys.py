@@ -110,6 +110,10 @@ class AuthKeys:
         if probable is not None and probable not in inner:
             place = " beside auth" if probable in PLAIN_KEYS else ""
             self.keys.refuse(f"{problem}: did you mean {probable}{place}?")
+        other = meant(key, self.known)
+        if other is not None and other not in self.accepted:
+            kind = self._kind_of(other, [other])
+            self.keys.refuse(f"{problem}: did you mean {other}, a key of auth_type {kind}?")
         self.keys.refuse(f"{problem}: remove or correct it")
 
     def _refuse_other_kind(self, auth: Mapping[str, str | None]) -> None:
@@ -168,7 +172,7 @@ class AuthKeys:
         if "system_scope" in auth:
             self.keys.refuse(
                 f"{self.keys.name('system_scope', in_auth=True)} is not supported, backups belong "
-                "to a project: write project_name instead"
+                f"to a project: write {self.keys.name('project_name')} instead"
             )
 
     def _refuse_pair(self, key: str, other_key: str, problem: str) -> None:

@@ -97,10 +97,10 @@ class EntryReader:
         Variables that begin with OS_ may be anybody's: of those it names what looks misspelt.
         """
         for key in entry:
-            sentence = known_keys.warning(key, sign_in_keys)
+            sentence = known_keys.warning(key, sign_in_keys, self.keys.name)
             if sentence is None or (self.keys.from_variables and "remove it" in sentence):
                 continue
-            sentences.append(sentence.replace(key, self.keys.name(key), 1))
+            sentences.append(sentence)
         return [f"{self.keys.place}: {_ended(sentence)}" for sentence in sentences]
 
 
@@ -136,7 +136,8 @@ def _refuse_unsupported_keys(entry: Mapping[str, object], keys: ConfigKeys) -> N
             keys.refuse(f"{key} {REFUSED[key]}")
         if key.startswith("vbs_") and key not in VBS_KEYS:
             keys.refuse(
-                f"the key {shown(key)} is unknown: write one of {', '.join(sorted(VBS_KEYS))}"
+                f"the key {shown(keys.name(key))} is unknown: write one of "
+                f"{', '.join(keys.name(known) for known in sorted(VBS_KEYS))}"
             )
     version = entry.get("identity_api_version")
     if version not in (None, "") and not re.fullmatch(r"3(\.[0-9]+)?", str(version)):
@@ -155,6 +156,8 @@ class _Settings:
         value = self.text(key)
         if value is None:
             return None
+        # Other tools fill it in; the catalog's way of writing it means the same.
+        value = re.sub(r"%\(((?:project|tenant)_id)\)s", r"$(\1)s", value)
         value = self.keys.filled_url(key, value, self.region("region_name"))
         self.keys.check_url(key, value)
         return value

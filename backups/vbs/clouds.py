@@ -118,7 +118,7 @@ def _readers(environ: Mapping[str, str], *, cwd: Path, home: Path) -> dict[str, 
     file = clouds_file.read(environ, cwd=cwd, home=home)
     if file is not None:
         for name, entry in file.entries.items():
-            keys = ConfigKeys(f"{file.path}, cloud {name}")
+            keys = ConfigKeys(f"{file.paths[name]}, cloud {name}")
             readers[name] = EntryReader(keys, entry, environ, cwd, file.warnings)
     if _makes_cloud(environ):
         name = environ.get("OS_CLOUD_NAME") or ENVVARS

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from yaml.nodes import MappingNode, ScalarNode
+from yaml.constructor import ConstructorError
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.known_keys import is_private, near, shown
@@ -23,15 +24,18 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _OTHER_SECTIONS = frozenset(
     {"ansible", "cache", "client", "identity", "metrics", "openstack", "public-clouds", "shade"}
 )
+_NO_SUCH_VALUE = "no such value"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True)
 class CloudsFile:
-    """`entries`: what stands below each name. `warnings`: sentences about the rest of the file."""
+    """`entries`: what stands below each name; `paths`: in which file. `warnings`: sentences about
+    the rest of the files.
+    """
 
-    path: Path
     entries: Mapping[str, object]
+    paths: Mapping[str, Path]
     warnings: tuple[str, ...] = ()
 
 
@@ -60,7 +64,8 @@ def read(environ: Mapping[str, str], *, cwd: Path, home: Path) -> CloudsFile | N
     if not is_beside:
         entries = {name: entry for name, entry in entries.items() if name in clouds.entries}
     warnings = tuple(dict.fromkeys([*clouds.warnings, *secure.warnings]))
-    return CloudsFile(clouds.path, _merged(clouds.entries, entries), warnings)
+    paths = {**secure.paths, **clouds.paths}
+    return CloudsFile(_merged(clouds.entries, entries), paths, warnings)
 
 
 def expanded(path: str) -> Path:
@@ -117,7 +122,7 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[st
 def _read_file(path: Path) -> CloudsFile:
     content = _parse(path)
     if content is None or content == {}:  # An empty file has no clouds, which is no mistake.
-        return CloudsFile(path, {})
+        return CloudsFile({}, {})
     if not isinstance(content, dict) or "clouds" not in content:
         _refuse_without_clouds(path, content)
     clouds: object = content["clouds"]
@@ -134,7 +139,7 @@ def _read_file(path: Path) -> CloudsFile:
                 f"{path} has a cloud whose name is no text to YAML, which reads it as "
                 f"{shown(name)}: put the name in quotes."
             )
-    return CloudsFile(path, clouds, _section_warnings(path, content))
+    return CloudsFile(clouds, dict.fromkeys(clouds, path), _section_warnings(path, content))
 
 
 def _refuse_without_clouds(path: Path, content: object) -> NoReturn:
@@ -191,9 +196,21 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             first_line = lines.get((key.tag, key.value))
             if first_line is not None:
-                raise _Duplicate(key.value, f", in lines {first_line} and {line}")
+                lines_of_both = f"lines {first_line} and {line}"
+                if first_line == line:
+                    lines_of_both = f"line {line}"
+                raise _Duplicate(key.value, f", in {lines_of_both}")
             lines[key.tag, key.value] = line
         return node
+
+    def construct_object(self, node: Node, deep: bool = False) -> object:
+        """Returns the value of a node; of one that is no number, date or truth value, as it looks
+        like or as its tag says, the error has a place.
+        """
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as e:
+            raise ConstructorError(None, None, _NO_SUCH_VALUE, node.start_mark) from e
 
 
 def _parse(path: Path) -> object:
@@ -212,8 +229,9 @@ def _parse(path: Path) -> object:
     except JSONDecodeError as e:
         place = f" at line {e.lineno}, column {e.colno}"
         raise ConfigurationError(f"{path} is not valid JSON{place}: correct it there.") from None
-    # ValueError: 2026-13-45 is taken for a date.
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply: correct it.") from None
+    except yaml.YAMLError as e:
         raise ConfigurationError(f"{path} is not valid YAML{_what_is_wrong(e)}.") from None
 
 
@@ -227,15 +245,11 @@ def _json_object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     return values
 
 
-def _what_is_wrong(error: Exception) -> str:
-    """Returns the place and the cure of an error of YAML. A ValueError is a date that the calendar
-    does not have; it has no place.
-    """
+def _what_is_wrong(error: yaml.YAMLError) -> str:
+    """Returns the place and the cure of an error of YAML."""
     if isinstance(error, yaml.reader.ReaderError):
         return f": remove the control character at position {error.position}"
     if not isinstance(error, yaml.MarkedYAMLError):
-        if isinstance(error, ValueError):
-            return ": it takes a value for a date that is none, put such values in quotes"
         return ": correct it"
     mark = error.problem_mark
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -244,6 +258,8 @@ def _what_is_wrong(error: Exception) -> str:
         return f"{place}: keep one document, without --- in between"
     if "'\\t'" in problem:
         return f"{place}: write blanks there, not a tab"
+    if problem == _NO_SUCH_VALUE:
+        return f"{place}: put the value in quotes, it is no number or date that there is"
     if "could not determine a constructor" in problem:
         return f"{place}: remove the tag (!…) there and write the value itself"
     if "undefined alias" in problem or "cannot start any token" in problem:

@@ -17,6 +17,7 @@ _YAML_TYPES: tuple[tuple[type, str], ...] = (
     (list, "write one value, no list"),
     (dict, "write one value, no mapping"),
 )
+LONGEST = 2000  # Characters of an address, a path or a name.
 _SECRETS = re.compile("password|secret|token|passcode|^sk$")
 # Templates that nobody filled in: ${NAME}, {{ name }}, <name>, %NAME%.
 _PLACEHOLDER = re.compile(
@@ -38,6 +39,8 @@ def why_no_text(value: object) -> str | None:
 def why_odd(key: str, text: str) -> str | None:
     """Returns what about a text cannot be meant, with the cure; None for a good one."""
     is_secret = _SECRETS.search(key) is not None
+    if not is_secret and len(text) > LONGEST:
+        return f"is longer than {LONGEST:,} characters: correct it"
     placeholder = _PLACEHOLDER.fullmatch(text)
     if placeholder is None and not is_secret:
         placeholder = _VARIABLE_INSIDE.search(text)

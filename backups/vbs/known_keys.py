@@ -8,7 +8,7 @@ those of openstacksdk 4.x.
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 VBS_KEYS: Final = (
@@ -221,29 +221,31 @@ def meant(key: str, candidates: Collection[str]) -> str | None:
     return near(word, candidates)
 
 
-def warning(key: str, sign_in_keys: Collection[str]) -> str | None:
+def warning(key: str, sign_in_keys: Collection[str], name: Callable[[str], str]) -> str | None:
     """Returns what to say of a key that is not obeyed; None when it is, or when it concerns other
-    services alone.
+    services alone. `name` writes a key as the operator does.
     """
+    written = shown(name(key))
     if key in {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys} or key in BLOCK_STORAGE_KEYS:
         return None
     if key in _UNUSED:
-        return f"{key} is not used: the calls of vbsdash have their own deadlines and budget"
+        return f"{written} is not used: the calls of vbsdash have their own deadlines and budget"
     if key in _UNUSED_IDENTITY:
-        return f"{key} is not used: the sign-in goes to auth_url"
+        return f"{written} is not used: the sign-in goes to auth_url"
     if key in _OTHER_TOOLS or key.startswith(("has_", "disabled_reason_")) or is_private(key):
         return None
+    probable: str | None = None
     service, suffix = _service_and_suffix(key)
     if suffix is not None and service != "os":
         our_service = _OUR_SERVICES.get(service) or near(service, [*BLOCK_STORAGE, "identity"])
         if our_service is None or our_service == service:
             return None
-        return f"nobody knows the key {key}: did you mean {our_service}_{suffix}?"
-    candidates = {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys, "profile", "regions"}
-    probable = meant(key, candidates)
+        probable = f"{our_service}_{suffix}"
+    else:
+        probable = meant(key, {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys})
     if probable is None:
-        return f"nobody knows the key {shown(key)}: remove it, or correct its name"
-    return f"nobody knows the key {shown(key)}: did you mean {probable}?"
+        return f"nobody knows the key {written}: remove it, or correct its name"
+    return f"nobody knows the key {written}: did you mean {name(probable)}?"
 
 
 def _service_and_suffix(key: str) -> tuple[str, str | None]:

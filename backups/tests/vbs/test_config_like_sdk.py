@@ -427,7 +427,7 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "password: bytes": (auth(password="!!binary aGk="), "password in auth is no text"),
     "password: a set": (auth(password="!!set {a}"), "password in auth is no text"),
     "password: null": (auth(password="null"), "password in auth is missing"),
-    "a date that is none": (auth(password="2026-13-45"), "takes a value for a date that is none"),
+    "a date that is none": (auth(password="2026-13-45"), "it is no number or date"),
     "a tag": (auth(password="!!python/object/apply:os.system [id]"), "remove the tag"),
     "a tag of one's own": (auth(password="!vault x"), "remove the tag"),
     "project_name: 1": (auth(project_name="1"), f"project_name in auth is no text: {NUMBER}"),
@@ -474,6 +474,10 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "passwort": (auth(password="", passwort="x"), "'passwort': did you mean password?"),
     "user": (auth(username="", user="x"), "'user': did you mean username?"),
     "os_username": (auth(username="", os_username="x"), "'os_username': did you mean username?"),
+    "access_key": (
+        'clouds: {otc: {auth: {access_key: a, secret_key: s, project_id: "1"}}}',
+        "'access_key': did you mean ak, a key of auth_type aksk?",
+    ),
     "a region by another name": (auth(region="x"), "did you mean region_name beside auth?"),
     # Keys of another way to sign in
     "an application credential without its type": (

@@ -161,8 +161,8 @@ def test_a_key_beside_clouds_that_nobody_knows_is_named(
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("OS_REGION_NAM", "nobody knows the key OS_REGION_NAM: did you mean region_name?"),
-        ("OS_PASWORD", "nobody knows the key OS_PASWORD: did you mean password?"),
+        ("OS_REGION_NAM", "nobody knows the key OS_REGION_NAM: did you mean OS_REGION_NAME?"),
+        ("OS_PASWORD", "nobody knows the key OS_PASWORD: did you mean OS_PASSWORD?"),
         ("OS_DISTRIBUTION", None),
         ("OS_COMPUTE_API_VERSION", None),
         ("OS_PROFILE", None),
