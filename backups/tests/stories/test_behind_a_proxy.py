@@ -2,9 +2,11 @@
 tells much, little or nothing.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from backups.tests.web_server import NAME, PASSWORD, WebServer, serving
 
 pytestmark = pytest.mark.once
 
+README = Path(__file__).parents[3] / "README.md"
 STRIPPED = "proxy_pass {address}/;"
 KEPT = "proxy_pass {address};"
 ALL_TOLD = """
@@ -34,9 +37,16 @@ AS_FORWARDED_HOST = """
     proxy_set_header X-Forwarded-Proto $scheme;
 """
 NOTHING_TOLD = ""
+
+
+def _directives_of_the_readme() -> str:
+    (block,) = re.findall(r"location /vbs/ {\n(.*?)\n}", README.read_text(), re.S)
+    return str(block).replace("http://127.0.0.1:8000", "{address}")
+
+
 PROXIES = {
     "stripped, all told": STRIPPED + ALL_TOLD,
-    "kept, all told": KEPT + ALL_TOLD,
+    "kept, as the README says": _directives_of_the_readme(),
     "kept, nothing told": KEPT + NOTHING_TOLD,
     "stripped, nothing told": STRIPPED + NOTHING_TOLD,
     "stripped, the host without its port": STRIPPED + WITHOUT_PORT,
