@@ -88,18 +88,33 @@ class Site:
         assert answer.status_code == 201, answer.text
         return backup_id
 
+    @property
+    def at_proxy(self) -> str:
+        """Where the proxy listens: a name below localhost is known to browsers alone."""
+        return f"https://127.0.0.1:{urlsplit(self.url).port}{PATH}"
+
     def get(self, path: str, *, host: str = "", **headers: str) -> requests.Response:
         """Asks by the public address; `path` may be a whole URL."""
-        parts = urlsplit(self.url)
-        at_proxy = f"https://127.0.0.1:{parts.port}"
-        path = path.removeprefix(self.url)
         return requests.get(
-            f"{at_proxy}{PATH}{path}",
-            headers={"Host": host or parts.netloc, **headers},
+            self.at_proxy + path.removeprefix(self.url),
+            headers={"Host": host or urlsplit(self.url).netloc, **headers},
             verify=str(CERTIFICATE),
             allow_redirects=False,
             timeout=LIMIT_S,
         )
+
+    def sign_in(self, password: str, *, client: str) -> int:
+        """Returns the status of a sign-in of `client`, which another proxy in front has seen."""
+        url = f"{self.at_proxy}/accounts/login/"
+        with requests.Session() as session:
+            session.verify = str(CERTIFICATE)
+            session.headers.update({"Host": urlsplit(self.url).netloc, "X-Forwarded-For": client})
+            session.get(url, timeout=LIMIT_S)
+            (token,) = session.cookies.values()
+            form = {"username": NAME, "password": password, "csrfmiddlewaretoken": token}
+            origin = {"Origin": f"https://{urlsplit(self.url).netloc}"}
+            answer = session.post(url, form, headers=origin, allow_redirects=False, timeout=LIMIT_S)
+        return answer.status_code
 
 
 def _each_proxy() -> Iterator[ParameterSet]:
@@ -279,3 +294,13 @@ def test_a_host_of_somebody_else_is_refused(site: Site) -> None:
     assert page.status_code == (400 if site.tells_host else 200)
     assert ("VBSDASH_URL" in page.text) is site.tells_host
     assert "Traceback" not in site.server.log
+
+
+@pytest.mark.soak
+def test_the_pause_after_wrong_passwords_is_for_one_client(site: Site) -> None:
+    for _ in range(10):
+        site.sign_in("wrong", client="203.0.113.7")
+    assert site.sign_in(PASSWORD, client="203.0.113.7") == 429
+    assert site.sign_in(PASSWORD, client="198.51.100.1, 203.0.113.7") == 429
+    assert site.sign_in(PASSWORD, client="203.0.113.8") == 302
+    assert "client='203.0.113.7'" in site.server.log
