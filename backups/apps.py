@@ -6,6 +6,7 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
-        from backups.web.volume_url import VolumeID
+        from backups.web.id_in_path import BackupID, VolumeID
 
+        register_converter(BackupID, "backup_id")
         register_converter(VolumeID, "volume_id")

@@ -12,6 +12,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
+from backups.vbs import ids
 from backups.vbs.clouds import choice_notices, load_clouds
 from backups.vbs.errors import ConfigurationError
 from vbsdash import (
@@ -230,6 +231,11 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "backups.api.openapi.complete",
     ],
+    # They take other spellings as well (backups/web/id_in_path.py); these are the ones to write.
+    "PATH_CONVERTER_OVERRIDES": {
+        "backup_id": {"type": "string", "format": "uuid"},
+        "volume_id": {"type": "string", "pattern": f"^{ids.PATTERN}$"},
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVERS": [{"url": str(PUBLIC_URL)}] if PUBLIC_URL else [],

@@ -12,7 +12,8 @@ _VALUES_OF_KIND: dict[FieldKind, str] = {
     "number": "Number",
     "flag": "True or false",
     "instant": "Time, ISO 8601, UTC without a zone",
-    "id": "UUID",
+    "id": "UUID, in any spelling",
+    "foreign_id": "ID, a UUID in any spelling",
 }
 _TYPE_OF_BOUND: dict[FieldKind, str] = {
     "instant": "string",

@@ -8,6 +8,8 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backups.vbs.ids import read_uuid
+
 
 class StrictTextField(serializers.CharField):
     def to_internal_value(self, data: object) -> str:
@@ -52,7 +54,10 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class StrictUUIDField(serializers.UUIDField):
+    """A UUID in any spelling."""
+
     def to_internal_value(self, data: object) -> UUID:
-        if not isinstance(data, str):
+        value = read_uuid(data) if isinstance(data, str) else None
+        if value is None:
             raise serializers.ValidationError("This is no ID: a UUID has 32 hexadecimal digits.")
-        return super().to_internal_value(data)
+        return value

@@ -31,10 +31,10 @@ urlpatterns = [
     path("backups/refresh/", bulk.RefreshMany.as_view()),
     path("backups/tag/", bulk.TagMany.as_view()),
     path("backups/untrack/", bulk.UntrackMany.as_view()),
-    path("backups/<uuid:backup_id>/", backups.OneBackup.as_view(), name="api-backup"),
-    path("backups/<uuid:backup_id>/refresh/", bulk.RefreshOne.as_view()),
-    path("backups/<uuid:backup_id>/revisions/", backups.Revisions.as_view()),
-    path("backups/<uuid:backup_id>/raw/", backups.Raw.as_view()),
+    path("backups/<backup_id:backup_id>/", backups.OneBackup.as_view(), name="api-backup"),
+    path("backups/<backup_id:backup_id>/refresh/", bulk.RefreshOne.as_view()),
+    path("backups/<backup_id:backup_id>/revisions/", backups.Revisions.as_view()),
+    path("backups/<backup_id:backup_id>/raw/", backups.Raw.as_view()),
     path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
     path(
         "volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"

@@ -23,6 +23,7 @@ from backups.models import Volume
 from backups.models.volume import VolumeQuerySet
 from backups.query.page import Pages
 from backups.query.public_fields import VOLUME_DETAIL_FIELDS, VOLUME_FIELDS
+from backups.query.volume_keys import stored_volume_id
 from backups.query.volumes import VOLUMES
 from backups.reports.volumes import volume_detail, volume_states
 
@@ -80,8 +81,12 @@ class Volumes(Call):
 
 class OneVolume(Call):
     def version_tag(self, request: Request) -> str:
-        rows = Volume.objects.filter(cloud=self.kwargs["cloud"], volume_id=self.kwargs["volume_id"])
-        return edit_etag(self, request, rows.values_list("version", flat=True).first())
+        cloud = self.kwargs["cloud"]
+        volume_id = self.kwargs["volume_id"]
+        version = _version(cloud, volume_id)
+        if version is None:
+            version = _version(cloud, stored_volume_id(cloud, volume_id))
+        return edit_etag(self, request, version)
 
     @extend_schema(operation_id="volume", responses=volume_serializers.VolumeDetailSerializer)
     def get(self, request: Request, cloud: str, volume_id: str) -> Response:
@@ -101,7 +106,7 @@ class OneVolume(Call):
         Null takes a rule, an exemption or a choice away.
         """
         query_params.allow_only(request)
-        _detail(request, self, cloud, volume_id)
+        volume_id = str(_detail(request, self, cloud, volume_id)["volume_id"])
         data: volume_serializers.VolumeEdit = validated(
             volume_serializers.VolumeEditSerializer, request
         )
@@ -112,6 +117,11 @@ class OneVolume(Call):
                 [(cloud, volume_id)], columns, actor=self.actor(request), version=version
             )
         return Response(_detail(request, self, cloud, volume_id))
+
+
+def _version(cloud: str, volume_id: str) -> int | None:
+    rows = Volume.objects.filter(cloud=cloud, volume_id=volume_id)
+    return rows.values_list("version", flat=True).first()
 
 
 def _in_order(ids: list[int]) -> VolumeQuerySet:

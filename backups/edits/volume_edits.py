@@ -22,9 +22,10 @@ from backups.edits.common import (
 from backups.models import Edit, Volume, VolumeTag
 from backups.models.data_version import data_changed
 from backups.models.rule import RuleColumns
+from backups.query.volume_keys import VolumeKey, stored_volume_id
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
-from backups.vbs.ids import normal, why_no_id
+from backups.vbs.ids import why_no_id, written
 
 LONGEST_LABEL = 255  # characters
 # What a person sets, with the columns that hold it. The history keeps entries by these names.
@@ -37,7 +38,6 @@ _COLUMNS_OF_FIELD = {
     "rule": RuleColumns.RULE,
 }
 NOT_EXEMPT: Mapping[str, object] = {"exempt_reason": None, "exempt_until": None}
-VolumeKey = tuple[str, str]  # cloud, volume_id
 ColumnValues = Mapping[str, object]
 
 
@@ -142,7 +142,7 @@ def change(
 def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
     """Makes a volume known by hand. Returns whether it was new. Raises BadValue."""
     ensure_cloud(cloud)
-    volume_id = clean_volume_id(volume_id)
+    volume_id = stored_volume_id(cloud, clean_volume_id(volume_id))
     with transaction.atomic():
         row, is_new = Volume.objects.get_or_create(
             cloud_id=cloud,
@@ -163,16 +163,16 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
 
 
 def clean_volume_id(value: str) -> str:
-    """Returns it without blanks around, a UUID in lower case. Raises BadValue for what cannot be
+    """Returns the one spelling of an ID that a person wrote. Raises BadValue for what cannot be
     the ID of a volume.
     """
-    text = value.strip()
+    text = written(value)
     if not text:
         raise BadValue("volume_id", "Write the ID of the disk.")
     reason = why_no_id(text)
     if reason:
         raise BadValue("volume_id", f"“{text[:80]}” is no ID of a disk: {reason}.")
-    return normal(text)
+    return text
 
 
 def clean_label(label: str | None) -> str | None:

@@ -11,7 +11,10 @@ from typing import Any, Literal, TypeAlias
 from django.db import models
 from django.utils.dateparse import parse_date, parse_datetime
 
-FieldKind = Literal["text", "integer", "number", "flag", "instant", "id", "choice"]
+from backups.query.public_fields import FOREIGN_IDS
+from backups.vbs.ids import read_uuid, stored_spellings
+
+FieldKind = Literal["text", "integer", "number", "flag", "instant", "id", "foreign_id", "choice"]
 FieldValue: TypeAlias = str | int | float | bool | datetime | uuid.UUID
 MAX_TEXT = 4000  # characters of a value
 MAX_REPEATED = 100  # values of one key
@@ -65,6 +68,15 @@ class FilterField:
             return text
         return _PARSERS[self.kind](text)
 
+    def parse_equal(self, text: str) -> tuple[FieldValue, ...]:
+        """Returns the values that a filter by this text looks for: of the ID of something else all
+        spellings in which the cloud may have written it. Raises InvalidValue.
+        """
+        value = self.parse(text)
+        if self.kind == "foreign_id":
+            return stored_spellings(text)
+        return (value,)
+
     def parse_bound(self, text: str, *, is_upper: bool) -> FieldValue:
         """Returns one end of a span; a date as the upper end means the whole day."""
         day = parse_day(text) if self.kind == "instant" else None
@@ -86,6 +98,8 @@ def filter_fields(
         kind = _kind(column_of(model, name))
         if name in choices:
             fields[name] = FilterField(name, "choice", nullable, choices[name])
+        elif name in FOREIGN_IDS:
+            fields[name] = FilterField(name, "foreign_id", nullable)
         elif kind is not None:
             fields[name] = FilterField(name, kind, nullable)
     return fields
@@ -158,13 +172,10 @@ def _parse_flag(text: str) -> bool:
 
 
 def _parse_id(text: str) -> uuid.UUID:
-    try:
-        if len(text) in (32, 36):
-            return uuid.UUID(text)
-    except ValueError:
-        # It is as long as an ID but none: refused with the rest.
-        pass
-    raise InvalidValue(f"is no ID: “{text[:80]}”. A UUID has 32 hexadecimal digits.")
+    value = read_uuid(text)
+    if value is None:
+        raise InvalidValue(f"is no ID: “{text[:80]}”. A UUID has 32 hexadecimal digits.")
+    return value
 
 
 _PARSERS: Mapping[FieldKind, Callable[[str], FieldValue]] = {
@@ -175,4 +186,5 @@ _PARSERS: Mapping[FieldKind, Callable[[str], FieldValue]] = {
     "flag": _parse_flag,
     "instant": _parse_instant,
     "id": _parse_id,
+    "foreign_id": str,
 }

@@ -148,8 +148,10 @@ class _Parser:
             self.tags = tuple(_short_text(value, MAX_TAG) for value in values)
         elif key in self._definition.fields:
             field = self._definition.fields[key]
-            parsed = tuple(_value_or_null(field, value) for value in values)
-            self.comparisons.append(Comparison(key, "in", parsed))
+            parsed: dict[FieldValue | None, None] = {}
+            for value in values:
+                parsed.update(dict.fromkeys(_values_or_null(field, value)))
+            self.comparisons.append(Comparison(key, "in", tuple(parsed)))
         else:
             self.comparisons.append(self._span(key, values))
 
@@ -175,10 +177,10 @@ class _Parser:
         return values[0]
 
 
-def _value_or_null(field: FilterField, text: str) -> FieldValue | None:
+def _values_or_null(field: FilterField, text: str) -> tuple[FieldValue | None, ...]:
     if text == "null" and field.nullable:
-        return None
-    return field.parse(text)
+        return (None,)
+    return field.parse_equal(text)
 
 
 def _free_text(value: str) -> str:

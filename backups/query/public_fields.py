@@ -77,6 +77,20 @@ BACKUP_FIELD_DESCRIPTIONS: Final = {
     "version": "For `If-Match`: the change is refused when somebody was faster.",
 }
 
+# IDs of something else than the row itself, stored as text: they need not be UUIDs.
+FOREIGN_IDS: Final = frozenset(
+    {
+        "volume_id",
+        "snapshot_id",
+        "tenant_id",
+        "cmk_id",
+        "backup_image_id",
+        "vm_id",
+        "host_id",
+        "job_id",
+    }
+)
+
 # Columns of Volume that the list of volumes can be filtered by.
 VOLUME_COLUMNS: Final = (
     "cloud",

@@ -18,6 +18,7 @@ from backups.analysis.rules import InForce
 from backups.models import Backup, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
+from backups.query.volume_keys import stored_volume_id
 from backups.reports.growth import Growth, growth_of_volume
 
 COLUMNS = (
@@ -157,15 +158,21 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
     return states
 
 
-def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
-    """Returns one volume with its chains and who set what; two queries. None when
-    it is not known.
-    """
+def _with_edits(cloud: str, volume_id: str, now: datetime) -> list[Row]:
+    """Returns a row for each edit of a volume, or one without any."""
     volume = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
-    # A row for each edit, or one without any.
-    rows: list[Row] = list(
-        volume.order_by("edits__id").values(*COLUMNS, "edits__field", "edits__by", "edits__at")
-    )
+    columns = (*COLUMNS, "edits__field", "edits__by", "edits__at")
+    return list(volume.order_by("edits__id").values(*columns))
+
+
+def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
+    """Returns one volume with its chains and who set what; two queries. None when it is not known
+    in any spelling of its ID.
+    """
+    rows = _with_edits(cloud, volume_id, now)
+    if not rows:
+        volume_id = stored_volume_id(cloud, volume_id)
+        rows = _with_edits(cloud, volume_id, now)
     if not rows:
         return None
     row = rows[0]

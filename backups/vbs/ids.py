@@ -18,7 +18,7 @@ PATTERN: Final = "[0-9A-Za-z][0-9A-Za-z_.:-]{0,254}"
 RULE: Final = (
     "an ID has at most 255 letters, digits, _ . : or -, and begins with a letter or a digit"
 )
-_ID = re.compile(PATTERN)
+PATTERN_OF_ID: Final = re.compile(PATTERN)
 # A UUID as the API writes it.
 HYPHENATED: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{8,32}")  # the first group of a UUID, or more
@@ -37,7 +37,7 @@ def why_no_id(value: str) -> str | None:
     """Returns in words why this cannot be an ID; None when it can be one."""
     if stands_for_none(value):
         return "it stands for none"
-    if not _ID.fullmatch(value):
+    if not PATTERN_OF_ID.fullmatch(value):
         return RULE
     return None
 
@@ -68,6 +68,7 @@ def read_uuid(text: str) -> uuid.UUID | None:
     """
     if HYPHENATED.fullmatch(text):
         return uuid.UUID(text)
+    text = text.strip()
     if len(text) > _LONGEST_SPELLING:
         return None
     bare = _bare(text)
@@ -85,7 +86,10 @@ def written(text: str) -> str:
     others without what nobody sees. It need not be one.
     """
     value = read_uuid(text)
-    return str(value) if value else visible(text).strip()
+    if value is not None:
+        return str(value)
+    text = text.strip()
+    return text if len(text) > _LONGEST_SPELLING else visible(text).strip()
 
 
 def stored_spellings(text: str) -> tuple[str, ...]:
@@ -104,11 +108,12 @@ def searched_spellings(text: str) -> tuple[str, ...]:
     """Returns what a search for this text looks for as well, in lower case: the spellings of the
     UUID, or of the beginning of one, that it is.
     """
-    if len(text) > _LONGEST_SPELLING:
-        return ()
     value = read_uuid(text)
     if value is not None:
         return (str(value), value.hex)
+    text = text.strip()
+    if len(text) > _LONGEST_SPELLING:
+        return ()
     bare = _bare(text).rstrip("-")
     digits = bare.replace("-", "")
     if not _HEXADECIMAL.fullmatch(digits):

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from backups.edits import volume_edits
 from backups.edits.common import Actor
 from backups.reports import added_batch
+from backups.vbs.ids import read_uuid
 
 
 def batch_url(batch: uuid.UUID) -> str:
@@ -24,10 +25,7 @@ def read_batch(text: str) -> uuid.UUID | None:
     """Returns the batch that an address names; None for anything else, as the time stamps that
     older addresses hold.
     """
-    try:
-        return uuid.UUID(text.strip())
-    except ValueError:
-        return None
+    return read_uuid(text)
 
 
 @require_POST

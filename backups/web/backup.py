@@ -15,6 +15,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -39,6 +40,7 @@ from backups.reports.volumes import VolumeState
 from backups.web import status
 from backups.web.facts import Link, groups
 from backups.web.htmx import HtmxHttpRequest
+from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_form import PageForm
 from backups.web.verdict import verdict
@@ -143,6 +145,9 @@ def _page(
     row = backup_row(backup_id, now)
     if row is None:
         return _not_tracked(request, backup_id)
+    elsewhere = to_canonical(request, reverse("backup", args=(backup_id,)))
+    if elsewhere is not None:
+        return elsewhere
     is_moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
     body = last_answer(backup_id)
     volume = volume_state(row["cloud"], row["volume_id"] or "", now)

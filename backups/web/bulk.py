@@ -17,6 +17,7 @@ from backups.edits.common import Actor, BadValue, clean_tags
 from backups.query.list_query import InvalidQuery, query_of
 from backups.reports.added_batch import added_at
 from backups.reports.backup_pages import backup_ids
+from backups.vbs.ids import read_uuid
 from backups.web import backup_list, saved_views
 from backups.web.added import read_batch
 from backups.web.htmx import HtmxHttpRequest
@@ -150,11 +151,10 @@ def _valid_ids(values: list[str]) -> list[str]:
     """Drops what is no ID: it comes from no page of ours and is nothing to act on."""
     ids = []
     for value in values[:MAX_TICKED]:
-        try:
-            ids.append(str(uuid.UUID(value)))
-        except ValueError:
-            continue
-    return ids
+        backup_id = read_uuid(value)
+        if backup_id is not None:
+            ids.append(str(backup_id))
+    return list(dict.fromkeys(ids))
 
 
 _ACTIONS: Mapping[str, Callable[[HtmxHttpRequest, list[str]], HttpResponse]] = {

@@ -16,6 +16,7 @@ from backups.analysis.rules import DEFAULT, BadRule
 from backups.edits import protection_rules, volume_edits
 from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
+from backups.query.volume_keys import stored_volume_id
 from backups.reports.clouds import cloud_names
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import zone
@@ -123,7 +124,8 @@ def register(request: HttpRequest) -> HttpResponse:
         form.add_error(e.field, str(e))
         return _page(request, registering=form)
     messages.success(request, "Registered." if is_new else "This disk was known already.")
-    return redirect("volume", data["cloud"], data["volume_id"].strip())
+    volume_id = volume_edits.clean_volume_id(data["volume_id"])
+    return redirect("volume", data["cloud"], stored_volume_id(data["cloud"], volume_id))
 
 
 def _page(

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,11 +17,13 @@ from backups.analysis.days import last_days
 from backups.edits import tracking
 from backups.edits.common import Actor, Conflict
 from backups.edits.volume_edits import UnknownVolume
+from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
+from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
@@ -77,6 +80,7 @@ def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     what was typed stays.
     """
     form = VolumeForm(request.POST)
+    volume_id = stored_volume_id(cloud, volume_id)
     change = VolumeChange(
         volumes=[(cloud, volume_id)],
         actor=Actor(request.user.get_username(), timezone.now()),
@@ -97,6 +101,7 @@ def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 @require_POST
 def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Asks the cloud about every tracked backup of a volume now."""
+    volume_id = stored_volume_id(cloud, volume_id)
     ids = backup_ids_of_volume(cloud, volume_id)
     tracking.refresh_now(ids, timezone.now())
     tasks.refresh_soon(ids)
@@ -119,6 +124,10 @@ def _page(
     state = volume_detail(cloud, volume_id, now)
     if state is None:
         return _not_known(request, cloud, volume_id)
+    volume_id = state.volume_id
+    elsewhere = to_canonical(request, reverse("volume", args=(cloud, volume_id)))
+    if elsewhere is not None:
+        return elsewhere
     reader_zone = zone(request)
     days = last_days(now, reader_zone)
     context = {

@@ -13,7 +13,8 @@ from django import forms
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
 from backups.edits.common import Actor, BadValue, clean_tags
-from backups.edits.volume_edits import VolumeKey, clean_label, clean_note
+from backups.edits.volume_edits import clean_label, clean_note
+from backups.query.volume_keys import VolumeKey
 from backups.web.page_form import PageForm, choices
 
 CHANGES = (

@@ -20,6 +20,7 @@ from backups.edits.volume_edits import UnknownVolume
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Page
+from backups.query.volume_keys import stored_keys
 from backups.query.volumes import VOLUMES
 from backups.reports import growth
 from backups.reports.clouds import cloud_names
@@ -80,7 +81,7 @@ def edit_many(request: HtmxHttpRequest) -> HttpResponse:
         if request.POST.get("all"):
             volumes = volume_keys(_selection(query), timezone.now())
         else:
-            volumes = [_volume_key(value) for value in picked]
+            volumes = stored_keys([_volume_key(value) for value in picked])
     except InvalidQuery as e:
         return _refuse(request, e)
     changed = None

@@ -143,7 +143,7 @@ def test_a_uuid_in_upper_case_is_the_same_disk(
     assert (volume.volume_id, volume.name, volume.tracked) == (VOLUME, "db", 1)
     client.force_login(admin_user)
     for address in (f"/volumes/otc/{VOLUME.upper()}/", f"/api/volumes/otc/{VOLUME.upper()}/"):
-        assert client.get(address).status_code == 200
+        assert client.get(address, follow=True).status_code == 200
 
 
 @pytest.mark.django_db

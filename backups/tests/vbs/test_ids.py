@@ -27,6 +27,7 @@ SPELLINGS = [
     f"'{ID}'",
     f"`{ID}`",
     f"  {ID}\t\n",
+    "\u3000" * 160 + ID,
     f"\u00a0{ID}\u3000",
     f"\u2007{ID}\u202f",
     f"\u200b{ID}\ufeff",
@@ -55,7 +56,7 @@ NOT_ONE = [
     "\u0661" * 32,  # digits, but no hexadecimal ones
     f"{ID} {ID}",
     f"{ID}/raw",
-    " " * 500 + ID,
+    "\u200b" * 300 + ID,
     "x" * 100_000,
     "\ud800" * 36,
 ]
