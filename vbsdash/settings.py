@@ -189,6 +189,7 @@ SESSION_COOKIE_PATH = PUBLIC_PATH or "/"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = f"vbsdash_csrf_{_cookie_suffix}"
 CSRF_COOKIE_PATH = SESSION_COOKIE_PATH
+CSRF_FAILURE_VIEW = "backups.web.csrf_failure.refused"
 # A cookie of messages would have one name for all installations of a host.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CONTENT_SECURITY_POLICY = {
@@ -209,7 +210,7 @@ API_RATE = "6000/minute"  # calls of one token, or of one signed-in user
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "backups.api.auth.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "backups.api.auth.BrowserSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -6,15 +6,24 @@
 from typing import TypeVar
 
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    CSRFCheck,
+    SessionAuthentication,
+    get_authorization_header,
+)
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from backups.api.errors import OriginRefused
 from backups.edits import tokens
 from backups.models import ApiToken
+from backups.shared.csrf import explain
 
 Rows = TypeVar("Rows", bound=QuerySet[Model])
 
@@ -34,6 +43,22 @@ class TokenAuthentication(BaseAuthentication):
         return "Token"
 
 
+def _no_view(_request: HttpRequest) -> HttpResponse:
+    """Stands for the view that Django's check wants, and never calls."""
+    raise NotImplementedError
+
+
+class BrowserSession(SessionAuthentication):
+    """Signed in by a page: a write needs its token, from our own origin."""
+
+    def enforce_csrf(self, request: HttpRequest) -> None:
+        check = CSRFCheck(_no_view)
+        check.process_request(request)
+        reason = check.process_view(request, _no_view, (), {})
+        if reason:
+            raise OriginRefused(explain(request, str(reason)).sentence)
+
+
 class MayWrite(BasePermission):
     """Signed in; and for anything but a read not with a read-only token."""
 
@@ -46,6 +71,10 @@ class MayWrite(BasePermission):
             return True
         is_read_only = isinstance(request.auth, ApiToken) and request.auth.read_only
         return not is_read_only
+
+
+class BrowserSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = "backups.api.auth.BrowserSession"
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -18,6 +18,10 @@ class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
+class OriginRefused(exceptions.PermissionDenied):
+    """A call by session came from another origin, or without its cookie or token."""
+
+
 class Changed(exceptions.APIException):
     """What `If-Match` names is not there any more."""
 

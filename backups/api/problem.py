@@ -1,5 +1,6 @@
 """Every 4xx and 5xx under /api/ as application/problem+json (RFC 9457)."""
 
+import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
@@ -8,15 +9,17 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.log import log_response
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from backups.api.errors import DatabaseAway, TooLarge
+from backups.api.errors import DatabaseAway, OriginRefused, TooLarge
 from backups.query.first_few import MOST_NAMED, REST, first_few
 from backups.shared.refusal import RefusalPage
 
+logger = logging.getLogger(__name__)
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
 CONTENT_TYPE = "application/problem+json"
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Vary", "Cache-Control")
@@ -80,6 +83,9 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         detail = str(response.data.get("detail", ""))
     else:
         detail = str(response.data)
+    if isinstance(exc, OriginRefused):
+        # Django's own line would say no more than "Forbidden".
+        log_response("%s", detail, response=response, logger=logger, level="warning")
     response.data = problem(response.status_code, detail, errors)
     response.content_type = CONTENT_TYPE
     # The problem is JSON, whatever the call itself answers in: CSV, YAML, a page.

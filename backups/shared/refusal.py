@@ -11,3 +11,11 @@ class RefusalPage(HttpResponse):
         self.sentence = sentence
         # What is refused now may be let in after a setting was changed.
         self["Cache-Control"] = "no-store"
+
+
+def printable(text: str, longest: int) -> str:
+    """Returns what a stranger sent as it can be shown: cut, without control characters."""
+    characters = [character if character.isprintable() else "\ufffd" for character in text]
+    if len(characters) > longest:
+        characters[longest:] = "…"
+    return "".join(characters)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -33,7 +34,7 @@ call_command("create_token", "admin")
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: Message
     text: str
 
 
@@ -95,7 +96,7 @@ class WebServer:
             response = HTTPResponse(connection)
             response.begin()
             text = response.read().decode()
-            return Answer(response.status, dict(response.headers), text)
+            return Answer(response.status, response.headers, text)
 
     def ask(self, path: str, *heads: str, method: str = "GET", body: str = "") -> Answer:
         """Sends these header lines and no other, but what ends the connection and

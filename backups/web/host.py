@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 from django.utils.log import log_response
 
-from backups.shared.refusal import RefusalPage
+from backups.shared.refusal import RefusalPage, printable
 
 logger = logging.getLogger(__name__)
 # They are asked by address, container name or none at all, and answer all the same.
@@ -42,7 +42,18 @@ class HostMiddleware:
             _ = urlsplit(f"//{request.get_host()}").port
         except (DisallowedHost, ValueError):
             return _refused(request)
+        _write_as_browsers_do(request)
         return self._get_response(request)
+
+
+def _write_as_browsers_do(request: HttpRequest) -> None:
+    """Writes the host in lower case and without the port that its scheme has anyway: only then it
+    equals the host in the Origin that a browser sends.
+    """
+    default_port = ":443" if request.is_secure() else ":80"
+    host = request.META.get("HTTP_HOST", "")
+    if host:
+        request.META["HTTP_HOST"] = host.lower().removesuffix(default_port)
 
 
 def _refused(request: HttpRequest) -> RefusalPage:
@@ -79,11 +90,3 @@ def _domain(host: str) -> str:
     except ValueError:
         return ""
     return split_domain_port(host)[0]
-
-
-def printable(text: str, longest: int) -> str:
-    """Returns what a stranger sent as it can be shown: cut, without control characters."""
-    characters = [character if character.isprintable() else "\ufffd" for character in text]
-    if len(characters) > longest:
-        characters[longest:] = "…"
-    return "".join(characters)

@@ -1,0 +1,199 @@
+"""Says why Django refused a form or a call for its origin, cookie or token, and what cures it.
+
+Nothing in it is secret: who cannot sign in needs it most.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.middleware import csrf
+
+from backups.shared.refusal import printable
+
+LONGEST_SHOWN = 100  # characters of what a stranger sent
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Sentences: what is wrong, and what whoever reads it, or runs vbsdash, can do about it."""
+
+    problem: str
+    cure: str
+    # Whether the form came from a page of ours, so that its text may be shown again.
+    from_own_page: bool
+    # Whether it is enough to load the page anew.
+    reload_helps: bool = False
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.problem} {self.cure}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Of a page, with its port, and the host in lower case."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.port == DEFAULT_PORTS[self.scheme]:
+            return f"{self.scheme}://{host}"
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def explain(request: HttpRequest, reason: str) -> Refusal:
+    """Returns what Django's `reason` means here."""
+    if reason == csrf.REASON_NO_CSRF_COOKIE:
+        return _no_cookie(request)
+    if reason == csrf.REASON_CSRF_TOKEN_MISSING:
+        return Refusal(
+            "The form came without its token.",
+            "Load its page anew and send it again; a script calls the API with a token of its own "
+            "instead (Authorization: Bearer KEY).",
+            from_own_page=True,
+            reload_helps=True,
+        )
+    if reason == csrf.REASON_NO_REFERER:
+        return Refusal(
+            "The browser says neither by Origin nor by Referer from which page the form came.",
+            f"A browser extension or a proxy takes them off: let it send them to {own(request)}, "
+            "and let no proxy set Referrer-Policy: no-referrer.",
+            from_own_page=False,
+        )
+    if "HTTP_ORIGIN" in request.META and reason.startswith("Origin "):
+        return _other_origin(request, request.META["HTTP_ORIGIN"])
+    if reason.startswith("Referer "):
+        return _other_origin(request, request.META.get("HTTP_REFERER", ""))
+    # What is left is a token of another secret: signing in makes a new one.
+    return Refusal(
+        "The token of this form is not this browser's: since its page was opened, somebody "
+        "signed in here, in this or another tab, or cookies were deleted.",
+        "Load the page anew and send the form again.",
+        from_own_page=True,
+        reload_helps=True,
+    )
+
+
+def own(request: HttpRequest) -> str:
+    """Returns the origin of our pages, as this request came to them."""
+    url = urlsplit(f"{request.scheme}://{request.get_host()}")
+    return str(_origin(url) or url.geturl())
+
+
+def _origin(url: SplitResult) -> Origin | None:
+    """Returns None for what no page can come from."""
+    try:
+        port = url.port
+    except ValueError:
+        return None
+    if url.scheme not in DEFAULT_PORTS or not url.hostname:
+        return None
+    return Origin(url.scheme, url.hostname, port or DEFAULT_PORTS[url.scheme])
+
+
+def _other_origin(request: HttpRequest, sent: str) -> Refusal:
+    shown = printable(sent, LONGEST_SHOWN)
+    expected = own(request)
+    if sent == "null":
+        return Refusal(
+            "The browser does not say from which page the form came (Origin: null).",
+            f"Open {expected} itself, not inside another page or a saved file; let no browser "
+            "extension or proxy set Referrer-Policy: no-referrer.",
+            from_own_page=False,
+        )
+    try:
+        origin = _origin(urlsplit(sent))
+        expected_origin = _origin(urlsplit(expected))
+    except ValueError:
+        origin = None
+    if origin is None or expected_origin is None:
+        return Refusal(
+            f'The form came from "{shown}", which is no origin of a page; {expected} is expected.',
+            f"Open {expected} in a browser; a script calls the API with a token instead "
+            "(Authorization: Bearer KEY).",
+            from_own_page=False,
+        )
+    return Refusal(
+        f"The form came from a page of {printable(str(origin), LONGEST_SHOWN)}, but here "
+        f"{expected} is expected.",
+        _cure_of(request, origin, expected_origin),
+        from_own_page=origin.host == expected_origin.host,
+    )
+
+
+def _cure_of(request: HttpRequest, origin: Origin, expected: Origin) -> str:
+    """Returns how the two are made one."""
+    setting = f"set VBSDASH_URL to the address that browsers use ({origin} and its path)"
+    untrusted = _untrusted_proxy(request, origin, expected)
+    if untrusted:
+        return (
+            f"The proxy at {untrusted} tells of {origin} and is not believed: add it to "
+            f"VBSDASH_TRUSTED_PROXIES, or {setting}."
+        )
+    if origin.host != expected.host:
+        return (
+            f"If {origin} is where people open vbsdash: {setting}, add it to CSRF_TRUSTED_ORIGINS, "
+            "or let the proxy pass the Host header as it came, or as X-Forwarded-Host. If not, a "
+            "page of somebody else has sent the form; nothing was done."
+        )
+    if origin.scheme == "https" and expected.scheme == "http":
+        return (
+            "The proxy that ends TLS has to send X-Forwarded-Proto: https and stand in "
+            f"VBSDASH_TRUSTED_PROXIES; or {setting}."
+        )
+    if origin.scheme != expected.scheme:
+        return (
+            f"Open {expected} instead; if plain HTTP is meant, the proxy must not send "
+            "X-Forwarded-Proto: https, nor VBSDASH_URL begin with https://."
+        )
+    return (
+        "The proxy has to pass the Host header with its port (nginx: proxy_set_header Host "
+        f"$http_host); or {setting}."
+    )
+
+
+def _untrusted_proxy(request: HttpRequest, origin: Origin, expected: Origin) -> str | None:
+    """Returns the address of the peer where it tells what would make the two one, and is not
+    believed.
+    """
+    if (origin.host, origin.port) != (expected.host, expected.port):
+        header = request.META.get("HTTP_X_FORWARDED_HOST", "").lower()
+        is_told = origin.host in header
+    if origin.scheme != expected.scheme:
+        header = request.META.get("HTTP_X_FORWARDED_PROTO", "").lower()
+        is_told = origin.scheme in header.replace(" ", "").split(",")
+    if not is_told:
+        return None
+    try:
+        peer = ipaddress.ip_address(request.META["REMOTE_ADDR"])
+    except ValueError:
+        return None
+    for network in settings.TRUSTED_PROXIES:
+        if peer in network:
+            return None
+    return str(peer)
+
+
+def _no_cookie(request: HttpRequest) -> Refusal:
+    public_url = settings.PUBLIC_URL
+    problem = "The browser has sent no cookie with the form."
+    if public_url is not None and str(public_url.origin) != own(request):
+        return Refusal(
+            problem,
+            f"Cookies here are for {public_url}, the address in VBSDASH_URL: open that one.",
+            from_own_page=True,
+        )
+    return Refusal(
+        problem,
+        f"Allow cookies of {own(request)} in the browser, load the page anew and send the form "
+        "again; a script calls the API with a token instead (Authorization: Bearer KEY).",
+        from_own_page=True,
+        reload_helps=True,
+    )

@@ -1,0 +1,102 @@
+"""The page for a form that was refused for its origin, cookie or token: what is wrong, what cures
+it, and the text that was sent, so that it is not lost.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.log import log_response
+from django_htmx.http import trigger_client_event
+
+from backups.shared.csrf import explain
+from backups.shared.refusal import RefusalPage
+
+logger = logging.getLogger(__name__)
+MOST_SHOWN = 30  # fields
+_SECRET = re.compile("pass|secret|token|key", re.IGNORECASE)
+TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105  the name of a field
+
+
+@dataclass(frozen=True)
+class SentField:
+    name: str
+    values: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.values)
+
+
+def refused(request: HttpRequest, reason: str = "") -> RefusalPage:
+    """Django's CSRF_FAILURE_VIEW."""
+    refusal = explain(request, reason)
+    fields = _sent_fields(request) if refusal.from_own_page else []
+    context = {
+        "refusal": refusal,
+        "shown": _shown(fields),
+        "again": fields if _may_be_sent_again(request, fields) else [],
+        "form_url": _form_url(request) if refusal.reload_helps else None,
+    }
+    page = render_to_string("form_refused.html", context, request)
+    response = RefusalPage(page, sentence=refusal.sentence, status=403)
+    if request.headers.get("HX-Request"):
+        # htmx swaps in no refusal; the page shows the sentence as a notice.
+        trigger_client_event(response, "notice", {"value": refusal.sentence})
+    log_response(
+        "%s",
+        refusal.sentence,
+        response=response,
+        request=request,
+        logger=logger,
+        level="warning",
+    )
+    return response
+
+
+def _sent_fields(request: HttpRequest) -> list[SentField]:
+    """Returns the fields of the form but for the token; none where it cannot be read."""
+    try:
+        lists = list(request.POST.lists())
+    except (SuspiciousOperation, UnreadablePostError, MultiPartParserError):
+        return []
+    fields = []
+    for name, values in lists:
+        if name != TOKEN_FIELD:
+            fields.append(SentField(name, [str(value) for value in values]))
+    return fields
+
+
+def _shown(fields: list[SentField]) -> list[SentField]:
+    """Returns those that hold a text which a reader may see again."""
+    readable = [field for field in fields if not _SECRET.search(field.name)]
+    shown = [field for field in readable if field.text.strip()]
+    return shown[:MOST_SHOWN]
+
+
+def _may_be_sent_again(request: HttpRequest, fields: list[SentField]) -> bool:
+    """Returns whether the page may offer the whole form with a new token.
+
+    Only where Django has found, before it looked at the token, that the form comes from a page of
+    ours: else a page of somebody else could have its form sent by a click here. A form with a
+    secret, or with files, is not whole.
+    """
+    is_from_us = "HTTP_ORIGIN" in request.META or request.is_secure()
+    if not is_from_us or request.FILES:
+        return False
+    return not any(_SECRET.search(field.name) for field in fields)
+
+
+def _form_url(request: HttpRequest) -> str:
+    """Returns the address of the page that the form stands on, as far as the browser tells."""
+    referer = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        referer, {request.get_host()}, require_https=request.is_secure()
+    )
+    return referer if is_ours else reverse("home")
