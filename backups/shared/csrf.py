@@ -3,7 +3,6 @@
 Nothing in it is secret: who cannot sign in needs it most.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.middleware import csrf
 
+from backups.shared.proxies import untrusted_peer
 from backups.shared.refusal import printable
 
 LONGEST_SHOWN = 100  # characters of what a stranger sent
@@ -169,31 +169,27 @@ def _untrusted_proxy(request: HttpRequest, origin: Origin, expected: Origin) -> 
     if origin.scheme != expected.scheme:
         header = request.META.get("HTTP_X_FORWARDED_PROTO", "").lower()
         is_told = origin.scheme in header.replace(" ", "").split(",")
-    if not is_told:
-        return None
-    try:
-        peer = ipaddress.ip_address(request.META["REMOTE_ADDR"])
-    except ValueError:
-        return None
-    for network in settings.TRUSTED_PROXIES:
-        if peer in network:
-            return None
-    return str(peer)
+    return untrusted_peer(request) if is_told else None
 
 
 def _no_cookie(request: HttpRequest) -> Refusal:
+    here = own(request)
+    reload_helps = True
+    cure = (
+        f"Allow cookies of {here} in the browser, load the page anew and send the form again; "
+        "a script calls the API with a token instead (Authorization: Bearer KEY)."
+    )
     public_url = settings.PUBLIC_URL
-    problem = "The browser has sent no cookie with the form."
-    if public_url is not None and str(public_url.origin) != own(request):
-        return Refusal(
-            problem,
-            f"Cookies here are for {public_url}, the address in VBSDASH_URL: open that one.",
-            from_own_page=True,
+    if public_url is not None:
+        # They are for its path, and for TLS alone where it has that.
+        reload_helps = str(public_url.origin) == here
+        cure = (
+            f"Cookies here are for {public_url}, the address in VBSDASH_URL: open that one, and "
+            "allow its cookies in the browser."
         )
     return Refusal(
-        problem,
-        f"Allow cookies of {own(request)} in the browser, load the page anew and send the form "
-        "again; a script calls the API with a token instead (Authorization: Bearer KEY).",
+        "The browser has sent no cookie with the form.",
+        cure,
         from_own_page=True,
-        reload_helps=True,
+        reload_helps=reload_helps,
     )

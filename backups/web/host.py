@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 from django.utils.log import log_response
 
+from backups.shared.proxies import untrusted_peer
 from backups.shared.refusal import RefusalPage, printable
 
 logger = logging.getLogger(__name__)
@@ -58,23 +59,32 @@ def _write_as_browsers_do(request: HttpRequest) -> None:
 
 def _refused(request: HttpRequest) -> RefusalPage:
     host = request.META.get("HTTP_HOST", "")
-    shown_host = printable(host, LONGEST_SHOWN)
+    shown_host = f'"{printable(host, LONGEST_SHOWN)}"'
+    if host and host in request.META.get("HTTP_X_FORWARDED_HOST", ""):
+        shown_host += " (X-Forwarded-Host)"
     domain = _domain(host)
     if not host:
         problem = "The request does not say by which host name it calls vbsdash"
         cure = "Send a Host header."
     elif not domain:
-        problem = f'The host "{shown_host}" is not written as host names are'
+        problem = f"The host {shown_host} is not written as host names are"
         cure = (
             "Letters, digits, hyphens and dots, and a port after a colon, no underscore: call "
             "vbsdash by such a name, set VBSDASH_URL to it or add it to ALLOWED_HOSTS."
         )
     else:
         shown_domain = printable(domain, LONGEST_SHOWN)
-        problem = f'vbsdash is not served under the host "{shown_host}"'
+        problem = f"vbsdash is not served under the host {shown_host}"
         cure = (
             "Set VBSDASH_URL to the address that browsers use, or add "
             f"{shown_domain} to ALLOWED_HOSTS, and start vbsdash again."
+        )
+    proxy = untrusted_peer(request)
+    if proxy and "HTTP_X_FORWARDED_HOST" in request.META:
+        told_host = printable(request.META["HTTP_X_FORWARDED_HOST"], LONGEST_SHOWN)
+        cure += (
+            f' {proxy} has sent the host "{told_host}" as X-Forwarded-Host and is not believed: '
+            "if it is your proxy, add it to VBSDASH_TRUSTED_PROXIES."
         )
     sentence = f"{problem}. {cure}"
     page = render_to_string("wrong_host.html", {"problem": problem, "cure": cure})

@@ -215,12 +215,17 @@ def test_a_token_or_cookie_that_is_missing_or_old_is_cured_by_loading_the_page_a
     assert "Send it again" not in text
 
 
-def test_cookies_for_the_public_address_are_explained_where_another_one_is_open(
-    public: WebServer,
+@pytest.mark.parametrize(
+    ("host", "origin", "reload_helps"),
+    [("192.0.2.7", "http://192.0.2.7", False), (HOST, f"https://{HOST}", True)],
+)
+def test_cookies_for_the_public_address_are_explained(
+    public: WebServer, host: str, origin: str, reload_helps: bool
 ) -> None:
-    heads = ["Host: 192.0.2.7", "Origin: http://192.0.2.7", "Cookie: tz=UTC"]
+    heads = [f"Host: {host}", f"Origin: {origin}", "Cookie: tz=UTC"]
     text = words(Form(public).post(*heads))
     assert "https://dash.example.com/vbs, the address in VBSDASH_URL: open that one" in text
+    assert (RELOAD in text) is reload_helps
 
 
 def test_each_refusal_is_one_line_of_the_log_without_a_traceback(web: WebServer) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +131,19 @@ def test_a_wrong_host_under_api_is_a_problem_with_the_same_sentence(
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert "VBSDASH_URL" in problem["detail"] or not host
         assert len(problem["detail"]) < 600
+
+
+def test_a_host_that_a_proxy_told_is_called_so(web: WebServer) -> None:
+    text = unescape(web.ask("/", f"Host: {PUBLIC}", "X-Forwarded-Host: told.example").text)
+    assert 'the host "told.example" (X-Forwarded-Host)' in text
+    assert "VBSDASH_TRUSTED_PROXIES" not in text
+
+
+def test_a_proxy_that_is_not_believed_is_named(tmp_path: Path) -> None:
+    with serving(tmp_path, ALLOWED_HOSTS=PUBLIC, VBSDASH_TRUSTED_PROXIES="10.0.0.5") as server:
+        text = unescape(server.ask("/", "Host: inner", f"X-Forwarded-Host: {PUBLIC}").text)
+    assert f'127.0.0.1 has sent the host "{PUBLIC}" as X-Forwarded-Host' in text
+    assert "add it to VBSDASH_TRUSTED_PROXIES" in text
 
 
 def test_two_hosts_are_none(web: WebServer) -> None:
