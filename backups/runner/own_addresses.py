@@ -11,6 +11,7 @@ Address = IPv4Address | IPv6Address
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _IPV4_FILE = Path("/proc/net/fib_trie")
 _IPV4 = re.compile(r"\|-- ([0-9.]+)\n\s+/32 host LOCAL")
+_BROADCAST = re.compile(r"\|-- ([0-9.]+)\n\s+/32 link BROADCAST")
 # Address, interface, prefix, scope and flags, all in hexadecimal digits; <linux/if_addr.h>.
 _IPV6_FILE = Path("/proc/net/if_inet6")
 _IPV6 = re.compile(r"^([0-9a-f]{32}) \S+ \S+ \S+ ([0-9a-f]+) ", re.M)
@@ -28,6 +29,13 @@ def own_addresses() -> list[Address]:
             addresses.append(IPv6Address(int(digits, 16)))
     unique = list(dict.fromkeys(addresses))
     return sorted(unique, key=lambda address: (not address.is_loopback, address.version))
+
+
+def is_broadcast(address: str) -> bool:
+    """Returns whether it stands for all machines of a network: a socket can be bound to it, and
+    nobody can connect to that.
+    """
+    return address in _BROADCAST.findall(_text(_IPV4_FILE))
 
 
 def _text(file: Path) -> str:

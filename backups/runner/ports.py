@@ -4,6 +4,8 @@ import errno
 import socket
 from pathlib import Path
 
+from backups.runner.own_addresses import is_broadcast
+
 PROBE_TIMEOUT_S = 2.0
 # The machine does not have this address, or not this kind of addresses.
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -31,6 +33,8 @@ def listen(host: str, port: int) -> socket.socket:
         ) from e
     refusals = []
     for family, _, _, _, address in found:
+        if is_broadcast(str(address[0])):
+            raise CannotListen(_not_here(host, str(address[0])))
         try:
             return _listener(family, address)
         except OSError as e:

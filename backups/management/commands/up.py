@@ -31,8 +31,9 @@ from backups.runner.supervisor import STOP_SIGNALS
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets a new one)"  # noqa: S105
-# The address at which a server that listens on all of them is asked.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+# The address at which a server that listens on all of them is asked; a machine may have sockets
+# for IPv6 and no address of that kind.
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104
 UNSPECIFIED = ("0.0.0.0", "[::]")  # noqa: S104
 NO_OWN_HOST = (
     "ALLOWED_HOSTS lets in no address of this machine, as {host}: what it lets in has to lead here."

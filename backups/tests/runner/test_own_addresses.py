@@ -104,6 +104,11 @@ def test_an_address_that_cannot_be_ends_the_start_with_one_sentence(
     assert not (tmp_path / "data" / "broker").exists()
 
 
+def test_a_broadcast_address_is_no_address_of_this_machine() -> None:
+    with pytest.raises(ports.CannotListen, match="is no address of this machine"):
+        ports.listen("127.255.255.255", 0)
+
+
 def test_a_name_that_leads_to_several_addresses_takes_one_that_this_machine_has() -> None:
     with closing(ports.listen("localhost", 0)) as listener:
         assert listener.getsockname()[0] in ("127.0.0.1", "::1")
