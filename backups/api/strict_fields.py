@@ -8,7 +8,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backups.vbs.ids import read_uuid
+from backups.vbs.id_spellings import read_uuid
 
 
 class StrictTextField(serializers.CharField):

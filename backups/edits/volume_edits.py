@@ -25,7 +25,8 @@ from backups.models.rule import RuleColumns
 from backups.query.volume_keys import VolumeKey, stored_volume_id
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
-from backups.vbs.ids import why_no_id, written
+from backups.vbs.id_spellings import written
+from backups.vbs.ids import why_no_id
 
 LONGEST_LABEL = 255  # characters
 # What a person sets, with the columns that hold it. The history keeps entries by these names.

@@ -11,7 +11,7 @@ from django.db.models.lookups import GreaterThan
 from backups.models.backup import Backup
 from backups.models.columns import CodePointText
 from backups.vbs.folding import fold
-from backups.vbs.ids import searched_spellings
+from backups.vbs.id_spellings import searched_spellings
 
 SEARCHED = (
     "name",

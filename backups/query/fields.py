@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.dateparse import parse_date, parse_datetime
 
 from backups.query.public_fields import FOREIGN_IDS
-from backups.vbs.ids import read_uuid, stored_spellings
+from backups.vbs.id_spellings import read_uuid, stored_spellings
 
 FieldKind = Literal["text", "integer", "number", "flag", "instant", "id", "foreign_id", "choice"]
 FieldValue: TypeAlias = str | int | float | bool | datetime | uuid.UUID

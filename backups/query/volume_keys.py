@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from backups.models import Volume
 from backups.shared.batches import in_batches
-from backups.vbs.ids import normal, stored_spellings
+from backups.vbs.id_spellings import stored_spellings
+from backups.vbs.ids import normal
 
 VolumeKey = tuple[str, str]  # cloud, volume_id
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from backups.edits import volume_edits
 from backups.edits.common import Actor
 from backups.reports import added_batch
-from backups.vbs.ids import read_uuid
+from backups.vbs.id_spellings import read_uuid
 
 
 def batch_url(batch: uuid.UUID) -> str:

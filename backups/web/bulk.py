@@ -17,7 +17,7 @@ from backups.edits.common import Actor, BadValue, clean_tags
 from backups.query.list_query import InvalidQuery, query_of
 from backups.reports.added_batch import added_at
 from backups.reports.backup_pages import backup_ids
-from backups.vbs.ids import read_uuid
+from backups.vbs.id_spellings import read_uuid
 from backups.web import backup_list, saved_views
 from backups.web.added import read_batch
 from backups.web.htmx import HtmxHttpRequest

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from django.http import HttpRequest, HttpResponseRedirect
 
 from backups.vbs import ids
+from backups.vbs.id_spellings import read_uuid, written
 
 READERS = ("GET", "HEAD")
 
@@ -16,7 +17,7 @@ class BackupID:
     regex = "[^/]+"
 
     def to_python(self, value: str) -> uuid.UUID:
-        backup_id = ids.read_uuid(value)
+        backup_id = read_uuid(value)
         if backup_id is None:
             raise ValueError("no UUID")
         return backup_id
@@ -37,7 +38,7 @@ class VolumeID:
         volume_id = ids.normal(value)
         if ids.PATTERN_OF_ID.fullmatch(volume_id):
             return volume_id
-        volume_id = ids.written(value)
+        volume_id = written(value)
         if ids.PATTERN_OF_ID.fullmatch(volume_id):
             return volume_id
         raise ValueError("no ID")

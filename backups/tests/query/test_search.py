@@ -14,7 +14,7 @@ from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
 from backups.tests.facts import NOON
 from backups.tests.vbs.test_folding import ALIKE
-from backups.tests.vbs.test_ids import SPELLINGS
+from backups.tests.vbs.test_id_spellings import SPELLINGS
 
 pytestmark = pytest.mark.django_db
 ID = uuid.UUID("2ef47aee-8844-490c-804d-2a8efe561c65")

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 
 from backups.models import Backup, Cloud, SearchText, Volume
 from backups.tests.otc import configure, silent
-from backups.tests.vbs.test_ids import ID, NOT_ONE, SPELLINGS
+from backups.tests.vbs.test_id_spellings import ID, NOT_ONE, SPELLINGS
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 JSON = "application/json"

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from backups.vbs.ids import read_uuid, searched_spellings, stored_spellings, written
+from backups.vbs.id_spellings import read_uuid, searched_spellings, stored_spellings, written
 
 ID = "2ef47aee-8844-490c-804d-2a8efe561c65"
 HEX = ID.replace("-", "")
@@ -38,7 +38,8 @@ SPELLINGS = [
     ID.replace("-", "\u2212"),
     WIDE,
     f"{{ {ID.upper()} }}",
-    ID.replace("-", "", 1),
+    f"{ID}.",
+    f"**{ID}**",
 ]
 NOT_ONE = [
     "",
@@ -49,6 +50,7 @@ NOT_ONE = [
     f"{ID}0",
     ID.replace("2", "g", 1),
     f"{ID[:4]}-{ID[4:]}",
+    ID.replace("-", "", 1),
     "-".join(HEX[n : n + 4] for n in range(0, 32, 4)),
     f"0x{HEX[2:]}",
     f"{HEX[:16]}_{HEX[17:]}",
