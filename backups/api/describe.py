@@ -56,7 +56,11 @@ def page_of(
 
 
 def ordering_of(definition: ListDefinition) -> OpenApiParameter:
-    description = f"Nulls last, then by ID; without it {definition.default_order}."
+    description = (
+        f"Nulls last, then by ID; without it {definition.default_order}. "
+        f"Only `{definition.steady_order}` never changes: in other orders a row that changes "
+        "during a walk may be missed or come twice."
+    )
     return OpenApiParameter("ordering", str, enum=definition.orderings, description=description)
 
 

@@ -28,7 +28,9 @@ GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded an
 * **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a
   table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause once,
   with advice.
-* **Page** by `next` until it is null. Times are UTC, sizes have the units that the fields name.
+* **Page** by `next` until it is null, a whole walk in `ordering=id` (disks: `volume_id`): in other
+  orders backups move while answers of clouds come in, and some are missed.
+* **Read** times as UTC, and sizes in the units that the fields name.
 * **Problems** are `application/problem+json`; `errors` names the word that is wrong.
 """
 

@@ -14,7 +14,7 @@ from backups.api.strict_fields import (
     BoundedListField,
     StrictTextField,
     StrictUUIDField,
-    VerbatimTextField,
+    VerbatimTextsField,
 )
 from backups.models import Backup
 from backups.models.backup import KINDS, TRACKING_STATES
@@ -98,8 +98,7 @@ class BackupPageSerializer(PageSerializer):
 
 class NewBackupsSerializer(StrictSerializer):
     cloud = StrictTextField(help_text="A configured one, as `/api/clouds/` names it.")
-    ids = serializers.ListField(
-        child=VerbatimTextField(),
+    ids = VerbatimTextsField(
         allow_empty=False,
         help_text="IDs or self-links, at most 10,000. Each text gets a verdict.",
     )

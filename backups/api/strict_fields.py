@@ -28,6 +28,32 @@ class VerbatimTextField(serializers.Field[str, object, str, object]):
         return data
 
 
+class VerbatimTextsField(serializers.ListField):
+    """Any texts as they came. Another type among them is named with its place."""
+
+    child = VerbatimTextField()
+
+    def to_internal_value(self, data: Any) -> list[object]:
+        errors: dict[str, list[str]] = {}
+        for place, value in enumerate(data if isinstance(data, list) else ()):
+            if not isinstance(value, str):
+                called = f"{self.field_name}[{place}]"
+                errors[str(place)] = [f"{called} is {_json_type(value)}: write each one as a text."]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)
+
+
+def _json_type(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a list" if isinstance(value, list) else "an object"
+
+
 class BoundedListField(serializers.ListField):
     """A list that is counted before any of it is looked at."""
 

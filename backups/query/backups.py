@@ -102,8 +102,9 @@ BACKUPS: Final = ListDefinition(
         # Its values are the keys of reports.failures.
         "cause": ComputedField(FilterField("cause", "text", False), _with_causes),
     },
-    orders=(*ORDERED, ATTENTION),
+    orders=(*ORDERED, ATTENTION, "id"),
     default_order="-created_at",
+    steady_order="id",
     ranks=_WORST_FIRST,
     with_tags=_with_tags,
     containing=_containing,

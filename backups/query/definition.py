@@ -32,12 +32,13 @@ class ListDefinition:
 
     `orders`: columns, or "attention". `ranks` then tell what needs attention, the worst first;
     every row has one of them.
+    `steady_order`: the one whose values never change, so that no row moves while pages are walked.
     `usual_rank`: the rank that most rows have. The others are few as a rule, so their rows are
     found without their order first.
     `rank_columns`: the column that orders a rank within, the longest wait first, by the number of
     the rank. It is never null there.
     `with_tags`: the condition of rows that carry one of some tags.
-    `containing`: the condition of rows that hold a text, case folded.
+    `containing`: the condition of rows that hold a text, folded.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ListDefinition:
     computed: Mapping[str, ComputedField]
     orders: tuple[str, ...]
     default_order: str
+    steady_order: str
     ranks: tuple[Rank, ...]
     with_tags: Callable[[Sequence[str]], Q]
     containing: Callable[[str], Q]
@@ -53,6 +55,8 @@ class ListDefinition:
     rank_columns: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.steady_order not in self.orders:
+            raise ValueError(f"The list of {self.name} cannot be ordered by {self.steady_order}.")
         private = set(self.orders) - set(self.columns) - {ATTENTION}
         if private:
             raise ValueError(f"The list of {self.name} orders by {private}, which is not public.")

@@ -151,8 +151,9 @@ def _queries(
         if segment.column is None:
             yield number, _sorted(by_key, segment, cursor)
             continue
-        ties = by_key.filter(**{segment.column: place.value})
-        yield number, ties.order_by("-pk" if cursor.backwards else "pk")
+        if not _is_key(segment, rows):
+            ties = by_key.filter(**{segment.column: place.value})
+            yield number, ties.order_by("-pk" if cursor.backwards else "pk")
         lookup = "lt" if cursor.backwards != segment.descending else "gt"
         beyond = in_segment.filter(**{f"{segment.column}__{lookup}": place.value})
         yield number, _sorted(beyond, segment, cursor)
@@ -163,4 +164,13 @@ def _sorted(rows: QuerySet[Model], segment: Segment, cursor: Cursor) -> QuerySet
     if segment.column is None:
         return rows.order_by(by_key)
     descending = cursor.backwards != segment.descending
-    return rows.order_by(f"-{segment.column}" if descending else segment.column, by_key)
+    by_column = f"-{segment.column}" if descending else segment.column
+    if _is_key(segment, rows):
+        return rows.order_by(by_column)
+    return rows.order_by(by_column, by_key)
+
+
+def _is_key(segment: Segment, rows: QuerySet[Model]) -> bool:
+    """Is a segment ordered by the primary key itself? Then no two of its rows tie."""
+    key = rows.model._meta.pk
+    return key is not None and segment.column == key.name

@@ -15,6 +15,7 @@ REVISIONS: Final = ListDefinition(
     computed={},
     orders=("at",),
     default_order="-at",
+    steady_order="at",
     ranks=(),
     with_tags=lambda tags: Q(pk__in=[]),
     containing=lambda text: Q(pk__in=[]),

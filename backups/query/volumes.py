@@ -74,6 +74,7 @@ VOLUMES: Final = ListDefinition(
     },
     orders=(*ORDERED, ATTENTION),
     default_order=ATTENTION,
+    steady_order="volume_id",
     ranks=tuple(_has_protection(protection) for protection in WORST_FIRST),
     with_tags=_with_tags,
     containing=_containing,

@@ -54,6 +54,8 @@ ORDERS = {
     "chain_size_mb": "smallest chain first",
     "-refreshed_at": "newest answer first",
     "refreshed_at": "oldest answer first",
+    "id": "ID A–Z",
+    "-id": "ID Z–A",
 }
 
 

@@ -91,12 +91,106 @@ def test_adding_tells_new_known_and_invalid_apart(api: Client) -> None:
     assert api.get(f"/api/backups/{SEED_ID}/").json()["tracking_state"] == "pending"
 
 
+LINK = f"https://vbs.example:8776/v2/7c1f0c2d9b6e4a0f8d35a1e2b4c6d8f0/backups/{SEED_ID}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "\t\n", "\x00", "a\x00b", "\x1b", "\x7f", "\ud800", "\udfff\ud800", "\u200b"),
+        *("x", "null", "0", "-", ",", ";", "{}", "[]", "[", "{", "|", "id", "\u00e4", "\U0001f600"),
+        *(
+            "x" * 5000,
+            "9" * 5000,
+            "[" * 5000,
+            " " * 5000,
+            "\x00" * 5000,
+            SEED_ID[:-1],
+            f"{SEED_ID}0",
+        ),
+        *(str(uuid.UUID(int=0)), "https://vbs.example/v2/p/backups/detail", "../../admin/"),
+    ],
+)
+def test_every_text_gets_a_verdict_whatever_it_holds(api: Client, text: str) -> None:
+    other = str(uuid.UUID(int=7))
+    body = json.dumps({"cloud": "otc", "ids": [SEED_ID, text, other]})
+    answer = api.post("/api/backups/", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["added"]) == (201, [SEED_ID, other])
+    [invalid] = answer.json()["invalid"]
+    assert invalid["reason"]
+    assert len(invalid["value"]) < 2500
+    if text.isprintable() and len(text) < 100:
+        assert invalid["value"] == text
+    alone = json.dumps({"cloud": "otc", "ids": [text]})
+    answer = api.post("/api/backups/", alone, content_type="application/json")
+    assert (answer.status_code, len(answer.json()["invalid"])) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "called"),
+    [
+        (None, "null"),
+        (5, "a number"),
+        (1.5, "a number"),
+        (True, "true or false"),
+        (False, "true or false"),
+        ([SEED_ID], "a list"),
+        ({"id": SEED_ID}, "an object"),
+        ([], "a list"),
+        ({}, "an object"),
+    ],
+)
+def test_another_type_among_the_ids_refuses_the_call_and_names_its_place(
+    api: Client, value: object, called: str
+) -> None:
+    body = json.dumps({"cloud": "otc", "ids": [SEED_ID, "x", "y", value]})
+    answer = api.post("/api/backups/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == {"ids.3": [f"ids[3] is {called}: write each one as a text."]}
+    assert not Backup.objects.exists()
+
+
+def test_one_backup_in_many_spellings_is_added_once(api: Client) -> None:
+    spellings = [
+        SEED_ID,
+        SEED_ID.upper(),
+        SEED_ID.replace("-", ""),
+        f"{{{SEED_ID}}}",
+        LINK,
+        SEED_ID,
+    ]
+    body = {"cloud": "otc", "ids": spellings}
+    first = api.post("/api/backups/", body, content_type="application/json")
+    assert first.json() == {"added": [SEED_ID], "already_tracked": [], "invalid": []}
+    again = api.post("/api/backups/", body, content_type="application/json")
+    assert again.json() == {"added": [], "already_tracked": [SEED_ID], "invalid": []}
+
+
+def test_too_many_ids_are_counted_before_any_is_read(api: Client) -> None:
+    for ids in ([None] * 10_001, [SEED_ID] * 10_001, [""] * 10_001):
+        body = json.dumps({"cloud": "nowhere", "ids": ids})
+        answer = api.post("/api/backups/", body, content_type="application/json")
+        assert (answer.status_code, "10,001" in answer.json()["detail"]) == (413, True)
+    body = json.dumps({"cloud": "otc", "ids": [SEED_ID] * 10_000})
+    assert api.post("/api/backups/", body, content_type="application/json").status_code == 201
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
         ('{"cloud": "nowhere", "ids": ["x"]}', 400, "cloud"),
         ('{"cloud": "otc"}', 400, "ids"),
         ('{"cloud": "otc", "ids": []}', 400, "ids"),
+        ('{"cloud": "otc", "ids": null}', 400, "ids"),
+        ('{"cloud": "otc", "ids": "x"}', 400, "ids"),
+        ('{"cloud": "otc", "ids": {"0": "x"}}', 400, "ids"),
+        ('{"cloud": "otc", "ids": 5}', 400, "ids"),
+        ('{"ids": ["x"]}', 400, "cloud"),
+        ('{"cloud": null, "ids": ["x"]}', 400, "cloud"),
+        ('{"cloud": "", "ids": ["x"]}', 400, "cloud"),
+        ('{"cloud": ["otc"], "ids": ["x"]}', 400, "cloud"),
+        ('{"cloud": "otc\\u0000", "ids": ["x"]}', 400, "cloud"),
+        ('{"cloud": "OTC", "ids": ["x"]}', 400, "cloud"),
         ('{"cloud": "otc", "ids": [1e400', 400, None),
         ('{"cloud": "otc", "cloud": "otc", "ids": ["x"]}', 400, None),
         ('{"cloud": "otc", "ids": [NaN]}', 400, None),
