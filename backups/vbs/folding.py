@@ -17,21 +17,33 @@ _DOTLESS_I: Final = "\u0131"
 _DOT_ABOVE: Final = "\u0307"
 
 
+class _Seen(dict[int, str]):
+    """What a reader sees of each character, worked out once for each."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        seen = character
+        if category == "Cf" or _IGNORABLE.fullmatch(character):
+            seen = ""
+        elif category == "Pd" or character == _MINUS:
+            seen = "-"
+        self[code] = seen
+        return seen
+
+
+_SEEN: Final = _Seen()
+
+
 def visible(text: str) -> str:
     """Returns a text without the characters that nobody sees, in the one form (NFKC) of what can be
     written composed or not, wide or narrow; each dash is a hyphen.
     """
     if text.isascii():
         return text
-    seen = []
-    for character in _IGNORABLE.sub("", unicodedata.normalize("NFKC", text)):
-        category = unicodedata.category(character)
-        if category == "Pd" or character == _MINUS:
-            seen.append("-")
-        elif category != "Cf":
-            seen.append(character)
+    seen = unicodedata.normalize("NFKC", text).translate(_SEEN)
     # What an invisible one stood between may belong together.
-    return unicodedata.normalize("NFKC", "".join(seen))
+    return unicodedata.normalize("NFKC", seen)
 
 
 def fold(text: str) -> str:
