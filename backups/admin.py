@@ -1,6 +1,9 @@
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from backups.models import ApiToken, Backup, Cloud
+from backups.models import ApiToken, Backup, Cloud, SearchText
+from backups.vbs.folding import fold
 
 
 @admin.register(Backup)
@@ -10,6 +13,15 @@ class BackupAdmin(admin.ModelAdmin[Backup]):
     search_fields = ("id", "name", "volume_id")
     readonly_fields = tuple(f.name for f in Backup._meta.concrete_fields)
     show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Backup], search_term: str
+    ) -> tuple[QuerySet[Backup], bool]:
+        """Searches as the list of backups does."""
+        if not fold(search_term):
+            return queryset, False
+        texts = SearchText.objects.holding(search_term)
+        return queryset.filter(pk__in=texts.values("backup")), False
 
     def has_add_permission(self, request: object) -> bool:
         return False

@@ -19,6 +19,7 @@ from backups.clouds.registry import UnknownCloud
 from backups.edits import tokens, volume_edits
 from backups.edits.common import BadValue
 from backups.query.cursor import BadCursor
+from backups.query.volume_keys import stored_volume_id
 from backups.reports import cloud_states
 from backups.reports.conditional import etag
 from backups.reports.failures import causes
@@ -84,6 +85,8 @@ class CloudBackups(Call):
         limit = query_params.limit(request)
         offset = _offset(request)
         _refuse_unknown_cloud(request, cloud)
+        if "volume_id" in filters:
+            filters["volume_id"] = stored_volume_id(cloud, filters["volume_id"])
         try:
             listed = discover.listed(cloud, limit=limit, offset=offset, **filters)
         except VBSError as e:

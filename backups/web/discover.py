@@ -13,6 +13,7 @@ from backups.clouds.discover import Listed
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
+from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import volume_names
 from backups.vbs.errors import VBSError
 from backups.web import status
@@ -83,7 +84,7 @@ def _list(cloud: str, form: DiscoverForm) -> CloudList:
     data = form.cleaned_data
     filters = {}
     if data["volume_id"]:
-        filters["volume_id"] = data["volume_id"]
+        filters["volume_id"] = stored_volume_id(cloud, data["volume_id"])
     if data["name"]:
         filters["name"] = data["name"]
     try:

@@ -239,6 +239,13 @@ def test_a_filter_with_what_is_no_id_is_refused_or_finds_nothing(web: Client, te
     assert listed(web.get("/api/backups/", {"volume_id": text})) == []
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_admin_finds_every_spelling(web: Client, spelling: str) -> None:
+    page = web.get("/admin/backups/backup/", {"q": spelling}).content.decode()
+    assert (f"/{ID}/change/" in page, f"/{OTHER}/change/" in page) == (True, False)
+    assert f"/{OTHER}/change/" in web.get("/admin/backups/backup/?q=").content.decode()
+
+
 def test_a_saved_view_keeps_what_was_written_and_finds_it(web: Client) -> None:
     query = urlencode({"volume_id": f"{{{ID.upper()}}}"})
     body = {"query": query, "is_default": True}

@@ -230,6 +230,20 @@ def test_one_disk_of_the_cloud_is_found_by_its_id(web: Client, simulated: Simula
     assert listed(web.get("/backups/add/discover/?cloud=sim&volume_id=only-this")) == [body["id"]]
 
 
+@pytest.mark.parametrize("volume_id", [uuid.UUID(int=5).hex, str(uuid.UUID(int=5))])
+def test_a_disk_is_asked_for_as_its_cloud_writes_it(
+    web: Client, simulated: Simulator, volume_id: str
+) -> None:
+    simulated.add({"id": str(uuid.UUID(int=77)), "status": "available", "volume_id": volume_id})
+    registry.ensure_rows()
+    Volume.objects.create(cloud_id="sim", volume_id=volume_id, first_seen_at=timezone.now())
+    for spelling in (str(uuid.UUID(int=5)).upper(), uuid.UUID(int=5).hex, uuid.UUID(int=5).urn):
+        query = {"cloud": "sim", "volume_id": spelling}
+        assert listed(web.get("/backups/add/discover/", query)) == [str(uuid.UUID(int=77))]
+        answer = web.get("/api/clouds/sim/backups/", {"volume_id": spelling})
+        assert [row["id"] for row in answer.json()["results"]] == [str(uuid.UUID(int=77))]
+
+
 def test_a_cloud_that_does_not_answer_is_said_in_words(web: Client, simulated: Simulator) -> None:
     simulated.stop()
     page = web.get("/backups/add/discover/?cloud=sim")
