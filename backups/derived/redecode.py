@@ -10,7 +10,6 @@ from django.db.models import Count
 
 from backups.models import Backup, Body, SearchText
 from backups.models.data_version import data_changed
-from backups.models.search import SEARCHED
 from backups.shared.locks import lock_cloud
 from backups.vbs import payload
 from backups.vbs.kind import Votes, vote
@@ -59,8 +58,8 @@ def _write(bodies: list[Body]) -> int:
             changed.append(row)
     if changed:
         Backup.objects.bulk_update(changed, sorted(columns), batch_size=50)
-    if not columns.isdisjoint(SEARCHED):
-        SearchText.objects.put(vars(row) for row in changed)
+    # Of unchanged ones too: another version may have folded their texts in another way.
+    SearchText.objects.put(vars(body.backup) for body in bodies)
     return len(changed)
 
 

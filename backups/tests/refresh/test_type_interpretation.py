@@ -171,9 +171,10 @@ def test_stored_answers_can_be_read_anew(sim: Simulator) -> None:
 
 
 def test_answers_that_are_read_anew_are_found_by_what_they_say(sim: Simulator) -> None:
-    ask(sim, body(0, 1, 1) | {"name": "nightly"})
-    Backup.objects.update(name="read wrongly")
+    ask(sim, body(0, 1, 1) | {"name": "nightly"}, body(1, 0, 2) | {"name": "weekly"})
+    Backup.objects.filter(name="nightly").update(name="read wrongly")
     SearchText.objects.update(text="read wrongly")
     run("--decode")
     assert SearchText.objects.holding("NIGHTLY").count() == 1
+    assert SearchText.objects.holding("weekly").count() == 1
     assert SearchText.objects.holding("read wrongly").count() == 0
