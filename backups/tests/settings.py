@@ -25,6 +25,9 @@ GIVEN = [
     "VBSDASH_TRUSTED_PROXIES",
     "DEBUG",
     "VBSDASH_CLOUDS",
+    "OS_CLOUD",
+    "OS_CLIENT_SECURE_FILE",
+    "OS_CACERT",
     "VBSDASH_METRICS_PER_DISK",
     "DJANGO_SUPERUSER_USERNAME",
     "DJANGO_SUPERUSER_PASSWORD",
@@ -33,8 +36,12 @@ GIVEN = [
 
 folder = Path(tempfile.mkdtemp(prefix="vbs"))
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
-for name in [one for one in os.environ if one.startswith("OS_") or one.lower().endswith("_proxy")]:
-    del os.environ[name]
+# An empty one of these would say that there are no authorities at all.
+CA_VARIABLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
+for name in list(os.environ):
+    is_proxy = name.lower().endswith("_proxy")
+    if name.startswith("OS_") or name in CA_VARIABLES or is_proxy:
+        del os.environ[name]
 os.environ.update(dict.fromkeys(GIVEN, ""))
 (folder / "clouds.yaml").write_text("clouds: {}\n")
 os.environ |= {

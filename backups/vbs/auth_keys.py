@@ -7,6 +7,7 @@ would not start with it either.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from backups.vbs.auth import sign_in_class
 from backups.vbs.config_keys import ConfigKeys
@@ -33,6 +34,14 @@ _PROJECT = ("project_id", "project_name", "tenant_id", "tenant_name")
 _OF_OBJECT_STORES = frozenset({"ak", "sk"})
 
 
+@cache
+def _keys_of_all_kinds() -> frozenset[str]:
+    known: set[str] = set()
+    for kind in _KINDS:
+        known |= set(sign_in_class(kind).accepted_keys(kind))
+    return frozenset(known)
+
+
 @dataclass(frozen=True)
 class AuthKeys:
     """`has_auth_type`: the entry names the way to sign in, it is not the default."""
@@ -49,10 +58,7 @@ class AuthKeys:
     @property
     def known(self) -> Collection[str]:
         """Returns the keys of all ways to sign in."""
-        known = set(self.accepted)
-        for kind in _KINDS:
-            known |= set(sign_in_class(kind).accepted_keys(kind))
-        return known
+        return _keys_of_all_kinds() | set(self.accepted)
 
     def checked(self, inner: Mapping[str, object], region: str | None) -> dict[str, str | None]:
         """Returns what signs in; `inner` is the mapping `auth`. Of an unknown way to sign in

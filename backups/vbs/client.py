@@ -233,12 +233,11 @@ class Client:
         return Page(entries, bool(body.get(f"{resource}_links")))
 
     def _backups(self) -> Endpoint:
-        return self._endpoint(
-            "backups",
-            self.config.vbs_endpoint_override,
-            BACKUP_TYPES,
-            cinder_override=self.config.block_storage.endpoint_override,
-        )
+        override = self.config.vbs_endpoint_override
+        cinder_override = self.config.block_storage.endpoint_override
+        if override is None and self.config.api == "cinder":
+            override = cinder_override
+        return self._endpoint("backups", override, BACKUP_TYPES, cinder_override=cinder_override)
 
     def _volumes(self) -> Endpoint:
         return self._endpoint("volumes", self.config.volume_endpoint_override, VOLUME_TYPES)

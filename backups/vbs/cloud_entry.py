@@ -16,7 +16,7 @@ from backups.vbs.auth import sign_in_class
 from backups.vbs.auth_keys import AuthKeys
 from backups.vbs.cloud_config import BlockStorage, CloudConfig
 from backups.vbs.config_keys import ConfigKeys
-from backups.vbs.known_keys import BLOCK_STORAGE, REFUSED, VBS_KEYS, shown
+from backups.vbs.known_keys import BLOCK_STORAGE, PLAIN_KEYS, REFUSED, VBS_KEYS, shown
 from backups.vbs.tls_settings import TlsSettings
 
 DEFAULT_RATE = 5  # Calls a second.
@@ -42,10 +42,15 @@ class EntryReader:
 
     def config(self, name: str) -> CloudConfig:
         keys = self.keys
-        if not isinstance(self.raw, dict):
-            keys.refuse("the entry is no mapping: write auth and region_name below the name")
         if not _NAME.fullmatch(name):
             keys.refuse("a name has 1 to 64 letters, digits, _ . or -: rename it")
+        if name in {*PLAIN_KEYS, *VBS_KEYS}:
+            keys.refuse(
+                f"{name} stands where the name of a cloud belongs: write a name above it, and "
+                "indent what belongs to that cloud"
+            )
+        if not isinstance(self.raw, dict):
+            keys.refuse("the entry is no mapping: write auth and region_name below the name")
         entry = normal_keys(self.raw, keys)
         _refuse_unsupported_keys(entry, keys)
         auth_type = self._auth_type(entry)

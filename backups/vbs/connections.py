@@ -12,6 +12,7 @@ from http.client import RemoteDisconnected
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 import urllib3.exceptions
 
 from backups.vbs.cloud_config import CloudConfig
@@ -53,6 +54,9 @@ class Connections:
         self._of_thread = _ThreadConnection()
         self._adapters: weakref.WeakSet[DeadlineAdapter] = weakref.WeakSet()
         self._lock = threading.Lock()
+        if config.verify is False:
+            # The operator has said so: no warning with each call.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def send(self, request: requests.PreparedRequest, deadline: float, limits: Limits) -> Reply:
         """Returns one answer, read whole. A kept connection that the server closed meanwhile is

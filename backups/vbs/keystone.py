@@ -18,7 +18,7 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 from keystoneauth1.session import Session
 
 from backups.vbs.bounded import BoundedAdapter
-from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.cloud_config import BlockStorage, CloudConfig
 from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.deadline import set_deadline
 from backups.vbs.endpoints import CatalogEntry
@@ -176,9 +176,12 @@ class KeystoneSignIn(SignIn):
                         return CatalogEntry(service_type, str(endpoint["url"]))
         region = f" in region {self._config.region}" if self._config.region else ""
         interfaces = " or ".join(self._config.interfaces)
+        keys = "region_name and interface"
+        if self._config.block_storage != BlockStorage():
+            keys = "region_name, interface and the keys of the volume service"
         raise WrongAddress(
             f"The catalog has no {interfaces} endpoint of {', '.join(types)}{region}: "
-            "correct region_name and interface, or set an endpoint override in clouds.yaml."
+            f"correct {keys}, or set an endpoint override in clouds.yaml."
         )
 
     def _fits(self, endpoint: Mapping[str, Any], wanted: str, service_type: str) -> bool:

@@ -4,9 +4,8 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,21 @@ from django.utils import timezone
 from backups.clouds import connection_test, registry
 from backups.simulator import Simulator
 from backups.vbs.client import Client
-from backups.vbs.cloud_config import ClientCertificate, CloudConfig
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import Unavailable
+from backups.vbs.tls_settings import CA_VARIABLES
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 CERTIFICATES = Path(__file__).parents[1] / "certificates"
-IN_ONE_FILE = str(CERTIFICATES / "client.pem")
-IN_TWO_FILES = (str(CERTIFICATES / "client.crt"), str(CERTIFICATES / "client.key"))
+IN_ONE_FILE = {"cert": str(CERTIFICATES / "client.pem")}
+IN_TWO_FILES = {
+    "cert": str(CERTIFICATES / "client.crt"),
+    "key": str(CERTIFICATES / "client.key"),
+}
+AUTHORITY = str(CERTIFICATES / "good.pem")
+ANOTHER = str(CERTIFICATES / "another.pem")
+Configured = Callable[..., CloudConfig]
 
 
 @contextmanager
@@ -74,26 +80,31 @@ def tls_in_front_of(port: int, *, version: ssl.TLSVersion) -> Iterator[str]:
 
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CloudConfig]:
-    """A simulated cloud of which each address is behind such a server."""
+def configured(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Configured]:
+    """Makes the configuration of a simulated cloud of which each address is behind such a server,
+    with further keys of its entry and variables of the environment.
+    """
     with Simulator(clock=timezone.now) as sim:
         port = int(sim.url.rpartition(":")[2])
         with tls_in_front_of(port, version=request.param) as url:
-            entry = sim.cloud_entry(
-                vbs_endpoint_override=f"{url}/v2",
-                volume_endpoint_override=f"{url}/evs/v2",
-                cacert=str(CERTIFICATES / "good.pem"),
-            )
-            entry["auth"]["auth_url"] = f"{url}/v3"
-            (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": {"otc": entry}}))
-            yield load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"]
+
+            def configure(keys: Mapping[str, str], **environ: str) -> CloudConfig:
+                entry = sim.cloud_entry(
+                    vbs_endpoint_override=f"{url}/v2", volume_endpoint_override=f"{url}/evs/v2"
+                )
+                entry["auth"]["auth_url"] = f"{url}/v3"
+                content = {"clouds": {"otc": {**entry, **keys}}}
+                (tmp_path / "clouds.yaml").write_text(json.dumps(content))
+                return load_clouds(environ, cwd=tmp_path, home=tmp_path)["otc"]
+
+            yield configure
 
 
-@pytest.mark.parametrize("cert", [IN_ONE_FILE, IN_TWO_FILES], ids=["one file", "two files"])
+@pytest.mark.parametrize("keys", [IN_ONE_FILE, IN_TWO_FILES], ids=["one file", "two files"])
 def test_it_is_shown_at_sign_in_and_in_every_call(
-    config: CloudConfig, cert: ClientCertificate, settings: Any
+    configured: Configured, keys: Mapping[str, str], settings: Any
 ) -> None:
-    config = replace(config, cert=cert)
+    config = configured({"cacert": AUTHORITY, **keys})
     client = Client(config, clock=timezone.now)
     try:
         assert client.list_backups(limit=1)
@@ -105,7 +116,11 @@ def test_it_is_shown_at_sign_in_and_in_every_call(
     assert connection_test.run("otc", timezone.now(), clock=timezone.now).ok
 
 
-def test_without_one_the_sentence_names_the_keys(config: CloudConfig, settings: Any) -> None:
+@pytest.mark.parametrize("keys", [{}, {"cert": ANOTHER}], ids=["none", "another one"])
+def test_without_the_right_one_the_sentence_names_the_keys(
+    configured: Configured, keys: Mapping[str, str], settings: Any
+) -> None:
+    config = configured({"cacert": AUTHORITY, **keys})
     client = Client(config, clock=timezone.now)
     with pytest.raises(Unavailable, match="cert and key"):
         client.sign_in()
@@ -115,3 +130,30 @@ def test_without_one_the_sentence_names_the_keys(config: CloudConfig, settings: 
     test = connection_test.run("otc", timezone.now(), clock=timezone.now)
     failed = [step for step in test.steps if step.outcome == "failed"]
     assert "cert and key" in f"{failed[0].detail} {failed[0].next}"
+
+
+@pytest.mark.parametrize("name", CA_VARIABLES)
+def test_the_authorities_that_the_environment_names_are_asked_everywhere(
+    configured: Configured, name: str, settings: Any
+) -> None:
+    client = Client(configured(IN_ONE_FILE), clock=timezone.now)
+    with pytest.raises(Unavailable, match="certificate verification failed"):
+        client.sign_in()
+    client.close()
+    config = configured(IN_ONE_FILE, **{name: AUTHORITY})
+    client = Client(config, clock=timezone.now)
+    assert client.list_backups(limit=1)
+    assert list(client.walk_volumes()) == []
+    client.close()
+    settings.CLOUDS = {"otc": config}
+    registry.ensure_rows()
+    assert connection_test.run("otc", timezone.now(), clock=timezone.now).ok
+
+
+def test_a_certificate_that_shall_not_be_checked_is_not_whatever_the_environment_names(
+    configured: Configured,
+) -> None:
+    config = configured({**IN_ONE_FILE, "insecure": "true"}, REQUESTS_CA_BUNDLE=ANOTHER)
+    client = Client(config, clock=timezone.now)
+    assert client.list_backups(limit=1)
+    client.close()

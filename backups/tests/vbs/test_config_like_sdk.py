@@ -453,6 +453,7 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "no clouds": (entry().partition("\n")[2].replace("  otc", "otc"), "write clouds: above otc"),
     "cloud": (entry().replace("clouds", "cloud"), "cloud looks like it, correct it"),
     "Clouds": (entry().replace("clouds", "Clouds"), "Clouds looks like it, correct it"),
+    "no name": ("clouds:\n  auth: {}\n  region_name: x\n", "auth stands where the name of a cloud"),
     "an empty entry": ("clouds:\n  otc:\n", "the entry is no mapping"),
     "auth as a text": ("clouds:\n  otc:\n    auth: x\n", "auth is no mapping"),
     "auth as a list": ("clouds:\n  otc:\n    auth:\n    - auth_url: x\n", "auth is no mapping"),
