@@ -14,9 +14,12 @@ from dotenv.parser import parse_stream
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
+from vbsdash import public_url
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
-_ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
+)
 SHORTEST_SECRET_KEY = 32  # characters
 LOOPBACK = ["127.0.0.0/8", "::1"]
 TRUE = {"1", "true", "yes", "on"}
@@ -88,12 +91,16 @@ def hosts(env: Mapping[str, str]) -> list[str]:
 
 
 def origins(env: Mapping[str, str]) -> list[str]:
-    trusted_origins = names(env, "CSRF_TRUSTED_ORIGINS")
-    for origin in trusted_origins:
+    """Returns origins as browsers write them: in lower case, without the scheme's own port."""
+    trusted_origins = []
+    for origin in names(env, "CSRF_TRUSTED_ORIGINS"):
         if not _ORIGIN.fullmatch(origin):
             raise ConfigurationError(
                 f"CSRF_TRUSTED_ORIGINS holds {origin!r}: write each as https://host, with no path."
             )
+        scheme = origin.partition(":")[0].lower()
+        own_port = f":{public_url.DEFAULT_PORTS[scheme]}"
+        trusted_origins.append(origin.lower().removesuffix(own_port))
     return trusted_origins
 
 

@@ -483,6 +483,17 @@ def test_what_is_served_to_others_follows_from_the_public_address(start: Start) 
     ]
 
 
+def test_trusted_origins_are_as_browsers_write_them(start: Start) -> None:
+    given = "HTTPS://One.example:443,http://two.example:80, https://*.Three.example,http://h:443"
+    [origins] = values(start, "CSRF_TRUSTED_ORIGINS", CSRF_TRUSTED_ORIGINS=given)
+    assert origins == [
+        "https://one.example",
+        "http://two.example",
+        "https://*.three.example",
+        "http://h:443",
+    ]
+
+
 def test_no_two_installations_of_a_host_share_a_cookie(start: Start) -> None:
     """The same one has the same names on each of its hosts, and after each start."""
     key = {"SECRET_KEY": "k" * 40}
