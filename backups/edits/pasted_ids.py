@@ -1,27 +1,42 @@
-"""Backup IDs in what people paste: bare IDs, self-links, JSON, CSV or a client's table. Pure."""
+"""Backup IDs in what people paste. Pure.
+
+Understood are bare IDs and self-links, what the clients print in each of their formats, JSON, YAML,
+CSV, spreadsheets, Terraform, chats, mails, logs and whole sessions of a terminal. What is another
+thing's ID is left out and says so.
+"""
 
 import csv
-import io
-import json
 import re
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
+from backups.edits.pasted_json import Span, json_spans, pieces_of_json
+from backups.edits.pasted_labels import meaning, words_of
+from backups.edits.pasted_pieces import Piece
+from backups.edits.pasted_tables import (
+    aligned_cells,
+    aligned_header,
+    columns_of,
+    delimiter_of,
+    header_cells,
+    is_border,
+    is_drawn,
+    is_property_header,
+    pieces_of_drawn,
+    pieces_of_properties,
+    pieces_of_rows,
+)
+from backups.edits.pasted_text import ReadLine, TextReader, command_of, pieces_of_lines
 from backups.vbs.fields import clean
-from backups.vbs.ids import HYPHENATED, stands_for_none
+from backups.vbs.id_text import NO_ID, canonical, plain, resembles_id, visible, why_no_backup_id
+from backups.vbs.ids import HYPHENATED
 
-_HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-_ID = re.compile(f"{HYPHENATED.pattern}|{_HEX.pattern}", re.IGNORECASE)
-# Excel's own first line, which names the separator.
-_SEPARATOR_LINE = re.compile(r'\A"?sep=[,;|\t" ]*[\r\n]\s*', re.IGNORECASE)
-_TABLE_LINE = re.compile(r"[|+-]+")
-_LINK = re.compile(r"https?://[^\s/]+/(?:\S*/)?backups/([^/?#\s]+)(?:[/?#]\S*)?", re.IGNORECASE)
-# Characters: a cell of our own CSV may hold a whole answer of a cloud.
-csv.field_size_limit(2**24)
 MOST = 10_000  # IDs at once
 MAX_SHOWN = 200  # characters of a text that are echoed
+MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
+_NOTHING = "There is no backup ID in this text."
+_JSON_LINE = "\x01"  # begins a line that stands for JSON; no other line can hold it any more
+_QUOTED = re.compile(r"(?:[ \t]{0,3}>(?!>))+[ \t]?")
 
 
 class TooMany(ValueError):
@@ -33,155 +48,236 @@ class TooMany(ValueError):
 
 @dataclass(frozen=True)
 class Line:
-    """`id` in lower case with hyphens, or None and the reason."""
+    """`id` in lower case with hyphens, or None and the reason. `is_left_out`: it is the ID of
+    something else, which is no mistake.
+    """
 
     value: str
     id: str | None
     reason: str | None = None
+    is_left_out: bool = False
 
 
 def read_ids(*texts: str) -> list[Line]:
-    """Returns every ID in the texts, in order. Raises TooMany.
+    """Returns every ID in the texts, in order, with those that are left out. Raises TooMany.
 
-    Of JSON, CSV and tables only the key or column `id` counts. A text without any ID has one line
-    that says so: each text gets a verdict.
+    Of JSON, CSV and tables only the key or column `id` counts (also `Backup ID`, `UUID`). A text
+    without any ID has one line that says so: each text gets a verdict.
     """
-    lines = list(islice(_lines(texts), MOST + 1))
-    if len(lines) > MOST:
-        raise TooMany
+    lines = []
+    taken = 0
+    for text in texts:
+        for line in _lines(text):
+            lines.append(line)
+            taken += not line.is_left_out
+            if taken > MOST:
+                raise TooMany
     return lines
 
 
-def _lines(texts: Iterable[str]) -> Iterator[Line]:
+def read_each(texts: Iterable[str]) -> list[Line]:
+    """Returns the IDs in texts of which each is meant as a backup's: one that only holds IDs of
+    something else is a mistake. Raises TooMany.
+    """
+    lines = []
+    taken = 0
     for text in texts:
-        is_empty = True
-        content = _SEPARATOR_LINE.sub("", text.strip().lstrip("\ufeff"), count=1)
-        for value in _values(content):
+        of_text = read_ids(text)
+        is_other = all(line.is_left_out for line in of_text)
+        for line in of_text:
+            if is_other:
+                lines.append(replace(line, is_left_out=False))
+                taken += 1
+            elif not line.is_left_out:
+                lines.append(line)
+                taken += 1
+        if taken > MOST:
+            raise TooMany
+    return lines
+
+
+def _lines(text: str) -> Iterator[Line]:
+    is_empty = True
+    left_out: dict[str, set[str]] = {}
+    for piece in _pieces(text):
+        backup_id = canonical(piece.value)
+        if piece.left_out is None:
             is_empty = False
-            yield _line(value)
-        if is_empty:
-            yield Line(_shown(text), None, "There is no backup ID in this text.")
+            yield _line(piece, backup_id)
+        elif backup_id is not None:
+            is_empty = False
+            ids = left_out.setdefault(piece.left_out, set())
+            if backup_id not in ids and len(ids) < MOST_LEFT_OUT:
+                yield Line(
+                    _shown(piece.value), None, f"left out: {piece.left_out}", is_left_out=True
+                )
+            ids.add(backup_id)
+    for kind, ids in left_out.items():
+        more = len(ids) - MOST_LEFT_OUT
+        if more > 0:
+            yield Line(f"{more:,} more", None, f"left out: each {kind}", is_left_out=True)
+    if is_empty:
+        yield Line(_shown(text), None, _why_nothing(text))
 
 
-def _values(text: str) -> Iterator[str]:
-    if text[:1] in ("{", "["):
-        try:
-            yield from _json_ids(json.loads(text))
-            return
-        except (ValueError, RecursionError):
-            # It is no JSON after all: read it piece by piece.
-            pass
-    column = _id_column(text)
-    if column is not None:
-        yield from column
-        return
-    for piece in re.split(r"[\s,;]+", text):
-        if piece and not _TABLE_LINE.fullmatch(piece):
-            yield piece
+def _line(piece: Piece, backup_id: str | None) -> Line:
+    if backup_id is not None and piece.why is None:
+        return Line(_shown(piece.value), backup_id)
+    return Line(_shown(piece.value), None, piece.why or why_no_backup_id(piece.value))
 
 
-def _json_ids(value: object) -> Iterator[str]:
-    """Yields the `id` of each object on the way down, not of what an object with an ID holds; texts
-    in lists count too.
-    """
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, str | int | float):
-                yield str(item)
-            else:
-                yield from _json_ids(item)
-    elif isinstance(value, dict):
-        own_id = next((item for key, item in value.items() if key.lower() == "id"), None)
-        if own_id is not None:
-            yield str(own_id)
-            return
-        for item in value.values():
-            if isinstance(item, dict | list):
-                yield from _json_ids(item)
-
-
-def _id_column(text: str) -> list[str] | None:
-    """Returns the column `id` of a client's table (`| ID | Name |`) or of CSV with a header; None
-    when it is neither.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return None
-    if lines[0].lstrip().startswith(("+-", "|")):
-        return _ids_of_table(lines)
-    separator = next((character for character in ",;\t" if character in lines[0]), None)
-    if separator is None:
-        if lines[0].strip().lower() == "id":
-            return [line.strip() for line in lines[1:]]
-        return None
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=None), delimiter=separator))
-    except csv.Error:
-        # It is no CSV after all.
-        return None
-    return _ids_below_header(rows)
-
-
-def _ids_of_table(lines: Sequence[str]) -> list[str] | None:
-    rows = [_table_cells(line) for line in lines if line.lstrip().startswith("|")]
-    if not rows:
-        return None
-    if len(rows) > 1 and [cell.lower() for cell in rows[0]] == ["field", "value"]:
-        # What `… backup show` prints: one backup, a field a row. A row may have been cut off.
-        return _values_of_id(rows[1:])
-    ids: list[str] = []
-    for row in rows:
-        ids.extend(islice(filter(_ID.fullmatch, row), 1))
-    if len(ids) == len(rows):
-        # Rows that were picked from a table, without its header: the client prints the ID first.
-        return ids
-    return _ids_below_header(rows)
-
-
-def _values_of_id(rows: Sequence[Sequence[str]]) -> list[str]:
-    values: list[str] = []
-    for row in rows:
-        if row[0].lower() == "id":
-            values += row[1:2]
-    return values
-
-
-def _table_cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
-
-
-def _ids_below_header(rows: Sequence[Sequence[str]]) -> list[str] | None:
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if "id" not in header:
-        return None
-    column = header.index("id")
-    ids = []
-    for row in rows[1:]:
-        cell = row[column].strip() if len(row) > column else ""
-        if cell:
-            ids.append(cell)
-    return ids
-
-
-def _line(value: str) -> Line:
-    text = value.strip("\"'<>()[]{}")
-    link = _LINK.fullmatch(text)
-    candidate = link[1] if link else text
-    shown = _shown(value)
-    if stands_for_none(candidate):
-        return Line(shown, None, "Not a backup ID: it stands for none.")
-    if HYPHENATED.fullmatch(candidate):
-        return Line(shown, candidate.lower())
-    if _HEX.fullmatch(candidate):
-        return Line(shown, str(uuid.UUID(candidate)))
-    if link:
-        return Line(shown, None, "The link does not end in a backup ID.")
-    return Line(shown, None, "Not a backup ID: a UUID has 32 hexadecimal digits.")
+def _why_nothing(text: str) -> str:
+    reason = why_no_backup_id(text)
+    return _NOTHING if reason == NO_ID else reason
 
 
 def _shown(value: str) -> str:
     """Returns what is echoed of a text that somebody sent: its beginning, and how long the
     whole of it is.
     """
-    shown = clean(value[:MAX_SHOWN])
+    shown = clean(visible(value[:MAX_SHOWN].replace("␀", "\x00")))
     return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"
+
+
+def _pieces(text: str) -> list[Piece]:
+    if HYPHENATED.fullmatch(text):
+        return [Piece(text)]
+    characters = plain(text)
+    spans = json_spans(characters)
+    lines = _lines_around(characters, spans)
+    reader = _Reader(lines, spans)
+    return pieces_of_lines(reader.read())
+
+
+def _lines_around(text: str, spans: list[Span]) -> list[str]:
+    """Returns the lines of a text, each JSON of which is a line of its own that only says its
+    number.
+    """
+    parts = []
+    at = 0
+    for number, (start, end, _) in enumerate(spans):
+        parts.append(text[at:start])
+        parts.append(f"\n{_JSON_LINE}{number}\n")
+        at = end
+    parts.append(text[at:])
+    lines = "".join(parts).splitlines()
+    for number, line in enumerate(lines):
+        quoted = _QUOTED.match(line)
+        if quoted:
+            lines[number] = line[quoted.end() :]
+    return lines
+
+
+class _Reader:
+    """Reads the lines of a text, each part by the form that it has."""
+
+    def __init__(self, lines: list[str], spans: list[Span]) -> None:
+        self._lines = lines
+        self._spans = spans
+        self._text = TextReader(lines)
+        self._read: list[ReadLine] = []
+
+    def read(self) -> list[ReadLine]:
+        number = 0
+        while number < len(self._lines):
+            line = self._lines[number]
+            if line.startswith(_JSON_LINE):
+                number = self._json(number)
+            elif is_drawn(line):
+                number = self._drawn(number)
+            else:
+                number = self._delimited(number) or self._aligned(number) or self._as_text(number)
+        return self._read
+
+    def _as_text(self, number: int) -> int:
+        self._read.append(self._text.read(number))
+        return number + 1
+
+    def _add(self, pieces: list[Piece]) -> None:
+        self._text.end_of_part()
+        self._read.append(ReadLine("", pieces=pieces, is_noise=True))
+
+    def _json(self, number: int) -> int:
+        before = self._lines[number - 1] if number else ""
+        kind = meaning(words_of(before[-100:]))
+        value = self._spans[int(self._lines[number][1:])][2]
+        try:
+            self._add(pieces_of_json(value, kind or self._text.kind))
+        except RecursionError:
+            # Nested deeper than anything that a cloud or a client prints.
+            self._add([])
+        return number + 1
+
+    def _drawn(self, number: int) -> int:
+        end = number
+        while end < len(self._lines) and is_drawn(self._lines[end]):
+            end += 1
+        pieces = pieces_of_drawn(self._lines[number:end], self._text.kind)
+        if pieces is None:
+            return self._as_text(number)
+        self._add(pieces)
+        return end
+
+    def _delimited(self, number: int) -> int | None:
+        """Reads CSV and its kin, when this line is its header. Returns the line after it."""
+        line = self._lines[number]
+        delimiter = delimiter_of(line, self._below(number))
+        if delimiter is None:
+            return None
+        header = header_cells(line, delimiter)
+        end = number + 1
+        while end < len(self._lines) and not self._ends_part(self._lines[end]):
+            end += 1
+        try:
+            rows = list(csv.reader(self._lines[number + 1 : end], delimiter=delimiter))
+        except csv.Error:
+            # It is no CSV after all.
+            return None
+        columns = columns_of(header, self._text.kind)
+        place = columns.own or 0 if columns else 0
+        wide = []
+        for row in rows:
+            if len(row) > 1 and not is_border("".join(row)):
+                wide.append(row)
+            elif row and (canonical(row[0]) or resembles_id(row[0])):
+                wide.append([*[""] * place, row[0]])
+        if is_property_header(header):
+            self._add(pieces_of_properties(wide, self._text.kind))
+        elif columns is not None:
+            self._add(list(pieces_of_rows(wide, columns, header)))
+        return end
+
+    def _aligned(self, number: int) -> int | None:
+        """Reads columns with blanks between, when this line is their header. Returns the line after
+        them.
+        """
+        headers = aligned_header(self._lines[number])
+        if headers is None:
+            return None
+        names = [name for _, name in headers]
+        columns = columns_of(names, self._text.kind)
+        if columns is None:
+            return None
+        rows = []
+        end = number + 1
+        while end < len(self._lines):
+            row = aligned_cells(self._lines[end], headers)
+            if not is_border(self._lines[end].strip()):
+                if not any(canonical(cell) or resembles_id(cell) for cell in row):
+                    break
+                rows.append(row)
+            end += 1
+        if not rows:
+            return None
+        self._add(list(pieces_of_rows(rows, columns, names)))
+        return end
+
+    def _below(self, number: int) -> str:
+        return "\n".join(
+            line
+            for line in self._lines[number + 1 : number + 6]
+            if line.strip() and not is_border(line.strip())
+        )
+
+    def _ends_part(self, line: str) -> bool:
+        return line.startswith(_JSON_LINE) or is_drawn(line) or command_of(line) is not None

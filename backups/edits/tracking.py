@@ -16,7 +16,7 @@ from backups.clouds import registry, sign_in
 from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
-from backups.edits.pasted_ids import Line, read_ids
+from backups.edits.pasted_ids import Line, read_each
 from backups.models import Backup, Cloud, SearchText
 from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -41,7 +41,7 @@ class Verdict:
     """What adding a pasted line would do."""
 
     value: str
-    state: Literal["new", "already_tracked", "duplicate", "invalid"]
+    state: Literal["new", "already_tracked", "duplicate", "left_out", "invalid"]
     reason: str | None
     id: str | None
 
@@ -50,7 +50,7 @@ def add(
     *, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None
 ) -> Added:
     """Tracks the IDs in the texts `values`, as `add_lines` does. Raises UnknownCloud, TooMany."""
-    return add_lines(cloud=cloud, lines=read_ids(*values), now=now, may_touch=may_touch)
+    return add_lines(cloud=cloud, lines=read_each(values), now=now, may_touch=may_touch)
 
 
 def add_lines(
@@ -71,6 +71,8 @@ def add_lines(
     ids: dict[str, None] = {}  # each once, in the order of the lines
     invalid = []
     for line in lines:
+        if line.is_left_out:
+            continue
         if line.id is None:
             invalid.append(Invalid(line.value, line.reason or ""))
         else:
@@ -193,6 +195,8 @@ def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
 def _verdict(
     line: Line, cloud: str, tracked: Mapping[str, _Tracked], ids_above: Container[str]
 ) -> Verdict:
+    if line.is_left_out:
+        return Verdict(line.value, "left_out", line.reason, None)
     if line.id is None:
         return Verdict(line.value, "invalid", line.reason, None)
     if line.id in ids_above:

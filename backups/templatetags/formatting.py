@@ -310,7 +310,12 @@ def verdict_counts(counts: Mapping[str, int], written: bool) -> str:
         parts = [f"{counts['new']:,} {'added' if written else 'new'}"]
     else:
         parts = ["nothing new"]
-    phrases = {"already_tracked": "already tracked", "duplicate": "twice", "invalid": "not an ID"}
+    phrases = {
+        "already_tracked": "already tracked",
+        "duplicate": "twice",
+        "left_out": "left out",
+        "invalid": "not an ID",
+    }
     for verdict, phrase in phrases.items():
         if counts[verdict]:
             parts.append(f"{counts[verdict]:,} {phrase}")

@@ -18,6 +18,9 @@ _GROUPS: Final = [8, 4, 4, 4, 12]
 _HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
 _SPELLED: Final = re.compile(r"(?:urn:)?(?:uuid:)?", re.IGNORECASE)
 _AROUND: Final = "` \t\r\n\v\f\"'<>()[]{}.,;:!?*|_"
+_CUT_OFF: Final = re.compile(
+    r"(?=\D*\d)[0-9a-f]{6,8}(?:-[0-9a-f-]{0,27})?\s?(?:…|\.{2,3})", re.IGNORECASE
+)
 # What terminals take as colours, titles and links; the escape itself may be lost or spelled out.
 _ESCAPE: Final = re.compile(
     r"(?:\x1b|␛|\^\[|\\e|\\0?33|\\x1[bB]|\\u001[bB])"
@@ -79,7 +82,7 @@ def canonical(text: str) -> str | None:
 def why_no_backup_id(text: str) -> str:
     """Returns the sentence that says why `canonical` gives None for this text."""
     candidate = _bare(text)
-    if candidate.endswith(("…", "..")) and resembles_id(candidate + "0" * 10):
+    if _CUT_OFF.fullmatch(plain(text).strip("\"'`<>()[]{} ")):
         return "Not a backup ID: it is cut off, copy the whole ID."
     if stands_for_none(candidate) or _HEX.fullmatch(candidate):
         return STANDS_FOR_NONE

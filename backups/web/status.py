@@ -93,6 +93,7 @@ VERDICTS = {
     "added": Badge("ok", "g-ok", "added", "It is tracked from now on."),
     "already_tracked": Badge("mute", "g-ok", "already tracked", "Nothing to do."),
     "duplicate": Badge("mute", "g-exempt", "twice in your text", "Counted once."),
+    "left_out": Badge("mute", "g-exempt", "left out", "It is the ID of something else."),
     "invalid": Badge("warn", "g-late", "not an ID", "Nothing can be tracked by it."),
 }
 PROTECTION = {

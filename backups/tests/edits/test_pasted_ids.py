@@ -48,7 +48,7 @@ SHOW = f"+---+---+\n| Field | Value |\n+---+---+\n| id | {A} |\n| volume_id | {V
     ],
 )
 def test_ids_are_found_in_what_people_paste(text: str, expected: list[str]) -> None:
-    assert [line.id for line in read_ids(text)] == expected
+    assert [line.id for line in read_ids(text) if not line.is_left_out] == expected
 
 
 @pytest.mark.parametrize(

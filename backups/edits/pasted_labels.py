@@ -1,0 +1,188 @@
+"""What the words beside a UUID say that it is the ID of: of a backup, or of something else."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+# What a label says: the ID is a backup's, or it is the ID of its own object, or whose else it is,
+# as in “left out: a disk's ID”.
+BACKUP: Final = "a backup's ID"
+OWN: Final = "its own ID"
+ANOTHER: Final = "another ID"
+PARENT: Final = "another backup's ID"
+REQUEST: Final = "a request's ID"
+PROJECT: Final = "a project's ID"
+DISK: Final = "a disk's ID"
+SNAPSHOT: Final = "a snapshot's ID"
+SERVER: Final = "a server's ID"
+
+_WORDS_OF: Final = {
+    BACKUP: "backup backups bkp bkup volumebackup volumebackups",
+    DISK: "volume volumes vol vols disk disks evs blockdevice blockdevices",
+    SNAPSHOT: "snapshot snapshots snap snaps",
+    PROJECT: "project projects tenant tenants",
+    "an image's ID": "image images glance",
+    SERVER: "instance instances server servers vm vms ecs machine machines",
+    "a job's ID": "job jobs task tasks operation operations workflow",
+    REQUEST: "req request requests trace traceid correlation transaction span",
+    "a user's ID": "user users owner account accounts person author",
+    "a domain's ID": "domain domains",
+    "a host's ID": "host hosts hypervisor hypervisors node nodes agent agents",
+    "a port's ID": "port ports nic nics interface interfaces",
+    "a network's ID": "network networks subnet subnets vpc vpcs router routers net fip floatingip",
+    "a key's ID": "key keys cmk kms keypair secret secrets encryption credential credentials",
+    "a policy's ID": "policy policies schedule schedules plan plans trigger",
+    "a checkpoint's ID": "checkpoint checkpoints",
+    "a vault's ID": "vault vaults",
+    "a resource's ID": "resource resources provider providers",
+    "a flavor's ID": "flavor flavors flavour",
+    "a type's ID": "type types qos",
+    "an attachment's ID": "attachment attachments attached attach",
+    "a group's ID": "group groups consistencygroup cluster clusters stack stacks",
+    "a share's ID": "share shares",
+    "a role's ID": "role roles",
+    "a token": "token tokens session sessions cookie csrftoken nonce",
+    "a checksum": "md5 sha sha1 sha256 checksum etag digest hash commit crc",
+    "an event's ID": "event events alarm alarms message messages log logs lineage",
+    "an endpoint's ID": "endpoint endpoints service services region catalog",
+    PARENT: "parent base",
+    "a name": "name names description displayname container containers label title",
+}
+_MEANING: Final = {word: kind for kind, words in _WORDS_OF.items() for word in words.split()}
+_IDS: Final = frozenset(["id", "ids", "uuid", "uuids", "guid", "guids", "identifier", "urn"])
+# Words between a label and its ID that change nothing.
+_FILLING_TEXT: Final = (
+    "the a an is was are be has with no nr number called of value values string str text "
+    "list show get detail details delete set unset export tostring tolist toset sensitive "
+    "resourceid and or to new old this that these those all uuidv4 v1 v2 v3 v4 from in"
+)
+_FILLING: Final = frozenset(_FILLING_TEXT.split())
+# Before “backup” in a key: it is another one than the object itself.
+_OTHERS_TEXT: Final = "parent base source src previous prev last first origin original"
+_OTHERS: Final = frozenset(_OTHERS_TEXT.split())
+EXPLICIT: Final = (1, 4)  # Of `holds_backup_id`: the key itself says “backup”.
+_GLUED: Final = re.compile(r"(.{2,}?)(?:uu)?ids?")
+_WORD: Final = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
+
+# What only objects of this kind have among their fields; the first kind that fits counts.
+_FIELDS_OF: Final = (
+    (
+        BACKUP,
+        "object_count|is_incremental|incremental|has_dependent_backups|fail_reason|service_metadata"
+        "|chain_size_mb|data_timestamp|backup_type|tracking_state|tracked_at"
+        "|checkpoint_id|replication_records",
+    ),
+    (
+        SERVER,
+        "flavor|networks|addresses|task_state|power_state|hypervisor_hostname|config_drive"
+        "|accessipv4|key_name|security_groups",
+    ),
+    ("an image's ID", "disk_format|container_format|min_disk|min_ram|os_hash_algo"),
+    (
+        DISK,
+        "attachments|attached_to|multiattach|volume_image_metadata|source_volid"
+        "|replication_status|migration_status",
+    ),
+    ("a network's ID", "subnets|router_external|mtu|admin_state_up|fixed_ips|cidr"),
+    ("a flavor's ID", "vcpus|ephemeral|rxtx_factor"),
+)
+# Of an object with a disk's ID that no field above tells apart.
+_FIELDS_OF_SNAPSHOT_TEXT: Final = (
+    "properties group_snapshot_id consumes_quota user_id os_extended_snapshot_attributes_progress"
+)
+_FIELDS_OF_SNAPSHOT: Final = frozenset(_FIELDS_OF_SNAPSHOT_TEXT.split())
+
+
+def words_of(text: str) -> list[str]:
+    """Returns the words of a label in lower case: `sourceVolume_id` has three."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def meaning(words: Sequence[str], *, skipping_unknown: bool = False) -> str | None:
+    """Returns what the last words before an ID say that it is, None where they do not tell.
+
+    Words that only fill are skipped. `OWN`: they say no more than “ID”.
+    """
+    says_id = False
+    for word in reversed(words):
+        kind = kind_of(word)
+        if kind is not None:
+            return kind
+        if word in _IDS:
+            says_id = True
+        elif not _is_filling(word) and not skipping_unknown:
+            return ANOTHER if says_id else None
+    return OWN if says_id else None
+
+
+def kind_of(word: str) -> str | None:
+    """Returns whose ID this word announces, also where “id” is glued to it."""
+    kind = _MEANING.get(word)
+    if kind is None and word.endswith(("id", "ids")):
+        glued = _GLUED.fullmatch(word)
+        kind = _MEANING.get(glued[1]) if glued else None
+    return kind
+
+
+def key_meaning(key: str) -> str | None:
+    """Returns what a key or the header of a column says of its value, None where it says nothing
+    of an ID.
+    """
+    words = words_of(key)
+    kind = meaning(words)
+    if kind == BACKUP and not _OTHERS.isdisjoint(words):
+        return PARENT
+    return kind
+
+
+def holds_backup_id(key: str) -> int:
+    """Returns how surely the value under a key is the ID of a backup: 0 is not at all. `Backup ID`
+    is surer than `id`, which may be the number of the row, and `id` than `UUID`; a mere `Backup`
+    may be its name.
+    """
+    words = words_of(key)
+    kind = key_meaning(key)
+    sureness = 0
+    if kind == BACKUP:
+        sureness = 4 if _says_id(words[-1]) else 1
+    elif kind == OWN and len(words) <= 2:
+        sureness = 3 if words[-1] in ("id", "ids") else 2
+    return sureness
+
+
+def _says_id(word: str) -> bool:
+    return word in _IDS or word.endswith("id")
+
+
+def is_plural(words: Sequence[str]) -> bool:
+    return bool(words) and words[-1].endswith("s")
+
+
+def says_only(words: Sequence[str]) -> bool:
+    """Are these words nothing but a label?"""
+    if not 1 <= len(words) <= 5:
+        return False
+    is_label = False
+    for word in words:
+        if kind_of(word) is not None or word in _IDS:
+            is_label = True
+        elif not _is_filling(word):
+            return False
+    return is_label
+
+
+def _is_filling(word: str) -> bool:
+    return word in _FILLING or (word.isdigit() and len(word) <= 3)
+
+
+def object_kind(fields: Iterable[str]) -> str | None:
+    """Returns what an object with these fields, or a table with these columns, is; None where they
+    do not tell.
+    """
+    names = {"_".join(words_of(field)) for field in fields}
+    for kind, row in _FIELDS_OF:
+        if not names.isdisjoint(row.split("|")):
+            return kind
+    has_volume = not names.isdisjoint(["volume_id", "volume"])
+    is_snapshot = not _FIELDS_OF_SNAPSHOT.isdisjoint(names) and "snapshot_id" not in names
+    return SNAPSHOT if has_volume and is_snapshot else None

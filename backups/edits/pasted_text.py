@@ -1,0 +1,646 @@
+"""The IDs in text that is no table: lists, YAML, keys and values, HCL, addresses, logs, prose and
+whole sessions of a terminal. What stands beside an ID says whose it is.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from backups.edits.pasted_json import resource_kind
+from backups.edits.pasted_labels import (
+    ANOTHER,
+    BACKUP,
+    DISK,
+    OWN,
+    PROJECT,
+    REQUEST,
+    SERVER,
+    is_plural,
+    key_meaning,
+    meaning,
+    object_kind,
+    says_only,
+    words_of,
+)
+from backups.edits.pasted_pieces import Piece
+from backups.edits.pasted_tables import ANOTHER_COLUMN, is_border
+from backups.vbs.id_text import canonical, resembles_id
+
+IN_LINK: Final = "another ID of a link"
+_FAR: Final = 200  # characters before an ID in which its label is looked for
+_NEAR_LINES: Final = 60  # lines around a key in which the other keys of its object are looked for
+_HEX: Final = "[0-9A-Fa-f]"
+_HYPHENATED: Final = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_ID: Final = re.compile(f"(?<![0-9A-Za-z])(?:{_HYPHENATED}|{_HEX}{{32}})(?![0-9A-Za-z])")
+_GLUED_IDS: Final = re.compile(f"(?:{_HYPHENATED}){{2,}}")
+# Whatever may be an ID, with what may have got into it; or a bracket.
+_RUN: Final = re.compile("[\\w\u0300-\u036f\u20d0-\u20ff\u2400-\u2421\ufffd…-]{20,}|[\\[\\](){}]")
+_LINK: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s\"'<>|\\^`{}]{1,4000}")
+_RESOURCE: Final = re.compile(
+    r"\b((?:openstack|opentelekomcloud|huaweicloud|flexibleengine)_\w+)\.\w"
+)
+_BLOCK: Final = re.compile(r"\s*[+~-]?\s*(?:resource|data|ephemeral)\s+\"?([\w-]+)\"?[\s{]")
+_KEY: Final = re.compile(
+    r"([\s+~*-]*)[\"']?([A-Za-z_@][\w .:@-]{0,60}?)[\"']?\s*(?:=>|:=|[:=])(?!/)"
+)
+_AFTER: Final = re.compile(r"\s*\((?:the\s+)?([\w -]{2,20})\)|\s+is\s+(?:the|a)\s+(\w{2,20})")
+_BREAK: Final = re.compile(r"[,;\t|]|[.!?]\s")
+_BRACKETS: Final = re.compile(r"[\[\](){}]")
+_SEPARATORS: Final = re.compile(r"[\s,;/|&\"'()\[\]+-]*(?:and)?[\s,;/|&\"'()\[\]+-]*")
+_PROMPT: Final = re.compile(
+    r"\s*(?:\([^()\s]{1,40}\)\s*)?"
+    r"(?:[\w.-]{1,64}@[\w.-]{1,64}[^$#%>\n]{0,120}[$#%>]|\[[^\]\n]{1,120}\][$#]|[$#%>]|PS\s[^>\n]{0,120}>"
+    r"|[A-Z]:\\[^>\n]{0,120}>|[\w.-]{1,20}[$#]|\(openstack\)|\((?:Pdb|py)\)|>>>|\.\.\.|In\s\[\d+\]:)"
+    r"(?:\s+|$)"
+)
+_TOOLS_TEXT: Final = (
+    "openstack cinder nova glance neutron os terraform tofu curl wget http https xh "
+    "kubectl hcloud otc jq yq cat echo grep export for python python3 manage.py"
+)
+_TOOLS: Final = frozenset(_TOOLS_TEXT.split())
+_TOOL: Final = re.compile(
+    r"\s*(?:sudo\s+|time\s+)?(openstack|cinder|nova|glance|terraform|tofu)\s+\S"
+)
+_OPTION: Final = re.compile(r"--?[\w-]+=?")
+_STATES_TEXT: Final = (
+    "none null nil true false yes no available error creating deleting restoring "
+    "error_restoring error_deleting active in-use backing-up queued full incremental ok"
+)
+_STATES: Final = frozenset(_STATES_TEXT.split())
+_BULLET: Final = re.compile(r"\s*(?:[*+>#-]+|\(?\d{1,5}[.):]|\[[ xX]?\])(?=\s|$)\s*")
+_NUMBER: Final = re.compile(r"[\d.,:+%/TZ-]+|\d+\s?[KMGT]i?B")
+
+
+@dataclass
+class Heading:
+    """A line above others that says what they hold. `is_block`: it ends where the lines are not
+    indented any more; else it is a label on a line of its own.
+    """
+
+    indent: int
+    kind: str | None
+    is_block: bool
+    is_plural: bool
+    is_used: bool = False
+
+
+@dataclass
+class Finding:
+    """A run of characters that is, or is meant as, an ID. `kind` is None without any label."""
+
+    value: str
+    start: int
+    end: int
+    kind: str | None = None
+    is_labelled: bool = False
+    passes_on: bool = False  # the next ID, with nothing between, is of the same kind
+
+
+@dataclass
+class ReadLine:
+    """A line of text with what it holds. `words`: what is left when that is taken away. `pieces`:
+    what was read already, of JSON or of a table.
+    """
+
+    text: str
+    findings: list[Finding] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    is_noise: bool = False
+    is_link: bool = False
+
+
+class TextReader:
+    """Reads line by line; what a line says may hold for those below it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._headings: list[Heading] = []
+        self._label_of_next: str | None = None
+        self.kind: str | None = None  # of what the last command prints
+
+    def end_of_part(self) -> None:
+        """Forgets what the lines above said."""
+        self._headings.clear()
+
+    def read(self, number: int) -> ReadLine:
+        text = self._lines[number]
+        line = ReadLine(text)
+        stripped = text.strip()
+        if not stripped or is_border(stripped):
+            self._blank(is_blank=not stripped)
+            line.is_noise = True
+            return line
+        command = command_of(text)
+        if command is not None:
+            self._command(line, command)
+            return line
+        indent = len(text) - len(text.lstrip())
+        self._leave(indent, stripped)
+        self._find(line, number)
+        if line.findings:
+            self._use_headings()
+            line.words = _rest(line)
+        else:
+            self._heading(line, number, indent, stripped)
+        return line
+
+    def _blank(self, *, is_blank: bool) -> None:
+        if is_blank:
+            self._headings = [h for h in self._headings if h.is_block or not h.is_used]
+
+    def _command(self, line: ReadLine, command: str) -> None:
+        """Reads a line with a command; its object is what the lines below are about."""
+        self._headings.clear()
+        line.is_noise = True
+        self.kind = None
+        if not command:
+            return
+        objects = _objects_of(command)
+        self.kind = objects.printed
+        offset = len(line.text) - len(command)
+        positional = 0
+        for finding in _runs(line.text):
+            if finding.start < offset or canonical(finding.value) is None:
+                continue
+            label = _label_before(line.text, finding, offset, [])
+            before = line.text[offset : finding.start].split()
+            has_option = len(before) > 0 and _OPTION.fullmatch(before[-1]) is not None
+            is_plain = line.text[finding.start - 1 : finding.start].isspace()
+            kind: str | None = label
+            if is_plain and not has_option and objects.taken:
+                kind = objects.taken[min(positional, len(objects.taken) - 1)]
+                positional += 1
+            finding.kind = None if kind == OWN else kind
+            finding.is_labelled = True
+            line.findings.append(finding)
+
+    def _leave(self, indent: int, stripped: str) -> None:
+        """Forgets the headings that do not hold for a line with this indent."""
+        kept = []
+        is_key = _KEY.match(stripped) is not None and not stripped.startswith(("-", "*", "+"))
+        for heading in self._headings:
+            if indent > heading.indent:
+                kept.append(heading)
+            elif not heading.is_block:
+                is_over = (heading.is_used and not heading.is_plural) or is_key
+                if not is_over:
+                    kept.append(heading)
+        self._headings = kept
+
+    def _use_headings(self) -> None:
+        for heading in self._headings:
+            heading.is_used = True
+
+    def _heading(self, line: ReadLine, number: int, indent: int, stripped: str) -> None:
+        """Keeps what a line without an ID says of those below it."""
+        words = words_of(stripped)
+        is_open = stripped.endswith((":", "{", "[", "(", "=>", "=", "- |", ": |", ": >"))
+        is_label = says_only(words)
+        block = _BLOCK.match(stripped)
+        if block:
+            kind: str | None = resource_kind(block[1])
+        elif stripped.startswith("import") and stripped.endswith("{"):
+            kind = self._kind_of_import(number)
+        elif is_label or is_open:
+            kind = _kind_above(words)
+        else:
+            line.words = _words(stripped)
+            line.is_link = _LINK.fullmatch(stripped.strip("<>()[]\"'`.,;")) is not None
+            line.is_noise = _is_noise(stripped)
+            return
+        is_bracket = stripped.endswith(("{", "[", "("))
+        line.is_noise = True
+        self._headings = [h for h in self._headings if h.is_block or h.indent < indent]
+        self._headings.append(
+            Heading(indent, kind, is_block=is_bracket, is_plural=is_plural(words) and is_label)
+        )
+
+    def _kind_of_import(self, number: int) -> str | None:
+        """Returns what a block `import` of Terraform takes in: its line `to` says it."""
+        for below in self._lines[number + 1 : number + 12]:
+            resource = re.match(r"\s*to\s*=\s*(?:module\.\S+?\.)?(\w+)\.", below)
+            if resource:
+                return resource_kind(resource[1])
+            if below.strip() == "}":
+                break
+        return None
+
+    def _find(self, line: ReadLine, number: int) -> None:
+        """Fills in the IDs of a line and whose each of them is."""
+        text = line.text
+        links = [(link.start(), link.end()) for link in _LINK.finditer(text)]
+        openers: list[int] = []
+        last: Finding | None = None
+        for finding in _runs(text):
+            if finding.value in "[({":
+                openers.append(finding.start)
+                continue
+            if finding.value in "])}":
+                if openers:
+                    openers.pop()
+                continue
+            link = next((span for span in links if span[0] <= finding.start < span[1]), None)
+            floor = last.end if last else 0
+            if link is not None:
+                line.is_link = True
+                finding.kind = _kind_in_link(text, finding, max(floor, link[0]), link)
+                finding.is_labelled = True
+            else:
+                self._label(line, finding, last, openers, number)
+            line.findings.append(finding)
+            last = finding
+
+    def _label(
+        self,
+        line: ReadLine,
+        finding: Finding,
+        last: Finding | None,
+        openers: list[int],
+        number: int,
+    ) -> None:
+        text = line.text
+        floor = last.end if last else 0
+        label = _label_before(text, finding, floor, openers)
+        between = text[floor : finding.start]
+        if label is None and last is not None and _SEPARATORS.fullmatch(between):
+            if last.passes_on:
+                finding.kind = last.kind
+                finding.is_labelled = True
+                finding.passes_on = True
+            return
+        if label is None and last is not None:
+            if not last.is_labelled and _is_row(text, line.findings, between):
+                finding.kind = ANOTHER_COLUMN
+                finding.is_labelled = True
+            return
+        key = _KEY.match(text) if last is None else None
+        if label == ANOTHER and key is not None:
+            label = self._without_prefix(key[2], number, len(key[1]))
+        if label in (None, OWN):
+            is_own = label == OWN
+            kind = self._kind_above()
+            if kind is None and is_own and key is not None:
+                kind = object_kind(self._siblings(number, len(key[1])))
+            finding.kind = kind or self.kind
+            finding.is_labelled = is_own or kind is not None
+        else:
+            finding.kind = label
+            finding.is_labelled = True
+        words = words_of(between)
+        finding.passes_on = label == REQUEST or is_plural(words) or ":" in between
+
+    def _kind_above(self) -> str | None:
+        for heading in reversed(self._headings):
+            if heading.kind is not None:
+                return heading.kind
+        return None
+
+    def _siblings(self, number: int, indent: int) -> list[str]:
+        """Returns the keys of the lines around this one that belong to the same object."""
+        keys = []
+        if not self._lines[number].lstrip().startswith("- "):
+            for at in range(number - 1, max(-1, number - _NEAR_LINES), -1):
+                key = _KEY.match(self._lines[at])
+                if key is None or len(key[1]) < indent:
+                    break
+                if len(key[1]) == indent:
+                    keys.append(key[2])
+                if self._lines[at].lstrip().startswith("- ") and len(key[1]) == indent:
+                    break
+        for at in range(number + 1, min(len(self._lines), number + _NEAR_LINES)):
+            key = _KEY.match(self._lines[at])
+            if self._lines[at].lstrip().startswith("- ") and (not key or len(key[1]) <= indent):
+                break
+            if key is None:
+                if not self._lines[at].strip() or self._lines[at].strip() in ("}", "---"):
+                    break
+                continue
+            if len(key[1]) < indent:
+                break
+            if len(key[1]) == indent:
+                keys.append(key[2])
+        return keys
+
+    def _without_prefix(self, key: str, number: int, indent: int) -> str | None:
+        """Returns what a key says without the prefix that all keys around it have, as the formatter
+        `shell` of the clients puts before them.
+        """
+        siblings = self._siblings(number, indent)
+        if len(siblings) < 2:
+            return ANOTHER
+        length = 0
+        while length < len(key) and all(other.startswith(key[: length + 1]) for other in siblings):
+            length += 1
+        return (key_meaning(key[length:]) or ANOTHER) if length else ANOTHER
+
+
+@dataclass(frozen=True)
+class CommandObjects:
+    """What a command is about: `taken`: of what the IDs in its line are, in order; `printed`: what
+    it prints.
+    """
+
+    taken: Sequence[str]
+    printed: str | None
+
+
+def command_of(line: str) -> str | None:
+    """Returns the command of a line with a prompt, or one that begins with a client's name; None
+    when the line is no such line.
+    """
+    prompt = _PROMPT.match(line)
+    if prompt:
+        command = line[prompt.end() :]
+        first = command.split(maxsplit=1)[0] if command.strip() else ""
+        if not first or first in _TOOLS or "@" in prompt[0] or "PS " in prompt[0]:
+            return command
+        if first.rpartition("/")[2] in _TOOLS:
+            return command
+        if prompt[0].strip() in ("$", ">>>") and canonical(first) is None:
+            return command
+    return line.lstrip() if _TOOL.match(line) else None
+
+
+def _objects_of(command: str) -> CommandObjects:
+    words: list[str] = []
+    for part in command.split():
+        if part in ("|", ">", "&&", ";") or canonical(part) is not None:
+            break
+        if not part.startswith("-"):
+            words += words_of(part)
+    tool = words[0] if words else ""
+    if tool in ("openstack", "cinder", "nova", "glance", "os"):
+        kind = meaning(words, skipping_unknown=True)
+        if kind in (None, OWN):
+            kind = {"cinder": DISK, "nova": SERVER}.get(tool)
+        if kind == BACKUP and "create" in words:
+            return CommandObjects([DISK], BACKUP)
+        if kind == BACKUP and "restore" in words:
+            return CommandObjects([BACKUP, DISK], None)
+        return CommandObjects([kind] if kind else [], kind)
+    link = _LINK.search(command)
+    if link:
+        path = re.sub(r"://[^/]*", " ", link[0])
+        kind = meaning(words_of(_ID.sub(" ", path)), skipping_unknown=True)
+        return CommandObjects([], None if kind == OWN else kind)
+    return CommandObjects([], None)
+
+
+def _runs(text: str) -> list[Finding]:
+    """Returns the IDs of a line and what is meant as one, with the brackets between them."""
+    findings = []
+    for run in _RUN.finditer(text):
+        word = run[0]
+        if len(word) == 1:
+            findings.append(Finding(word, run.start(), run.end()))
+            continue
+        found_id = False
+        glued = _GLUED_IDS.fullmatch(word)
+        if glued:
+            for at in range(0, len(word), 36):
+                start = run.start() + at
+                findings.append(Finding(word[at : at + 36], start, start + 36))
+            continue
+        for match in _ID.finditer(word):
+            found_id = True
+            findings.append(
+                Finding(match[0], run.start() + match.start(), run.start() + match.end())
+            )
+        if found_id:
+            continue
+        core = word.strip("-_")
+        start = run.start() + word.index(core)
+        if not resembles_id(core):
+            prefix = re.match(r"(?:[A-Za-z]+[-_])+", core)
+            start += prefix.end() if prefix else 0
+            core = core[prefix.end() :] if prefix else core
+        if resembles_id(core):
+            findings.append(Finding(core, start, start + len(core)))
+    return findings
+
+
+def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int]) -> str | None:
+    """Returns what the words before an ID say that it is; None where there are none, or others."""
+    before = text[max(floor, finding.start - _FAR) : finding.start]
+    if _is_project_in_path(before, text[finding.end : finding.end + 1]):
+        return PROJECT
+    cell = _last_part(before, _BREAK)
+    inner = _last_part(cell, _BRACKETS)
+    words = words_of(inner)
+    label = meaning(words)
+    if label == ANOTHER and not _is_compound(inner):
+        label = OWN
+    if label is None and not words:
+        label = _label_in_cell_before(before, cell)
+    after = _AFTER.match(text, finding.end)
+    if label in (None, OWN) and after:
+        label = meaning(words_of(after[1] or after[2])) or label
+    if label == OWN or (label is None and not words):
+        for opener in reversed(openers):
+            outside = text[max(0, opener - _FAR) : opener]
+            resource = _RESOURCE.findall(outside)
+            if resource:
+                return resource_kind(resource[-1])
+            part = _last_part(_last_part(outside, _BREAK), _BRACKETS)
+            kind = meaning(words_of(part))
+            if kind not in (None, OWN, ANOTHER):
+                return kind
+        resource = _RESOURCE.findall(before)
+        if resource and label == OWN:
+            return resource_kind(resource[-1])
+    if label is None and words:
+        resource = _RESOURCE.findall(cell)
+        if resource:
+            return resource_kind(resource[-1])
+    return label
+
+
+def _label_in_cell_before(before: str, cell: str) -> str | None:
+    """Returns the label that fills the cell before the one with the ID."""
+    if cell.strip(" \"'([{<*`_"):
+        return None
+    left = before[: len(before) - len(cell)].rstrip(",;\t| ")
+    words = words_of(_last_part(left, _BREAK))
+    return meaning(words) if says_only(words) else None
+
+
+def _is_project_in_path(before: str, after: str) -> bool:
+    return after == "/" and re.search(r"/v\d(?:\.\d)?/$", before) is not None
+
+
+def _is_compound(text: str) -> bool:
+    """Is the last word before an ID one of several, as `foo_id` is?"""
+    parts = text.split()
+    while parts and not words_of(parts[-1]):
+        parts.pop()
+    return bool(parts) and len(words_of(parts[-1])) > 1
+
+
+def _kind_in_link(text: str, finding: Finding, floor: int, link: tuple[int, int]) -> str | None:
+    """Returns whose ID stands in an address: what the nearest step or name before it says."""
+    before = text[floor : finding.start]
+    host = re.match(r"[A-Za-z][\w+.-]*://[^/?#]*", before)
+    path = before[host.end() :] if host else before
+    if _is_project_in_path(path, text[finding.end : finding.end + 1]):
+        return PROJECT
+    kind = meaning(words_of(path), skipping_unknown=True)
+    if kind is not None and kind != OWN:
+        return kind
+    rest = text[finding.end : link[1]]
+    if not path.strip("/") and rest.startswith("/"):
+        return PROJECT
+    return IN_LINK
+
+
+def _kind_above(words: Sequence[str]) -> str | None:
+    kind = meaning(words, skipping_unknown=not says_only(words) and len(words) < 8)
+    return None if kind in (OWN, ANOTHER) else kind
+
+
+def _last_part(text: str, breaks: re.Pattern[str]) -> str:
+    end = 0
+    for match in breaks.finditer(text):
+        end = match.end()
+    return text[end:]
+
+
+def _is_row(text: str, findings: Sequence[Finding], between: str) -> bool:
+    """Does the line begin with an ID, as a row of a list does, and hold other cells before the
+    next one?
+    """
+    first = findings[0]
+    if text[: first.start].strip(" \"'*-+>"):
+        return False
+    return len(between.split()) >= 3
+
+
+def _rest(line: ReadLine) -> list[str]:
+    """Returns the words of a line beside its IDs that belong to no known form."""
+    if any(finding.is_labelled for finding in line.findings):
+        return []
+    text = line.text
+    for mark in (" #", " //", "\t#"):
+        text = text.partition(mark)[0]
+    parts = []
+    at = 0
+    for finding in line.findings:
+        parts.append(text[at : finding.start])
+        at = finding.end
+    parts.append(text[at:])
+    rest = " \x01 ".join(parts)
+    rest = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", " ", rest)
+    return [word for word in _words(_BULLET.sub("", rest, count=1)) if word != "\x01"]
+
+
+def _words(text: str) -> list[str]:
+    """Returns the words of a text that are neither numbers nor known beside IDs."""
+    words = []
+    for part in re.split(r"[\s,;|]+", text):
+        word = part.strip("\"'`<>()[]{}*.!?:=") if len(part) > 1 else ""
+        is_number = _NUMBER.fullmatch(word) is not None
+        if len(word) > 1 and word.lower() not in _STATES and not is_number:
+            words.append(part.strip("\"'`()[]{}*,;"))
+    return words
+
+
+def _is_noise(stripped: str) -> bool:
+    """Is this a line that people paste along with IDs: a heading, a fence, a comment?"""
+    if stripped.startswith(("#", "//", "```", "~~~", "--", "==", "sep=", "< ", "> ", "%")):
+        return True
+    if stripped.endswith((":", "…", "...", "{", "[", "(")) and len(stripped) > 1:
+        return True
+    if stripped[0] in "}])" or not any(character.isalnum() for character in stripped):
+        return True
+    if _KEY.match(stripped) and not _LINK.match(stripped):
+        return True
+    return all(part in _STATES or _NUMBER.fullmatch(part) for part in stripped.lower().split())
+
+
+def pieces_of_lines(lines: Sequence[ReadLine]) -> list[Piece]:
+    """Returns the pieces of lines of text. Words that are no IDs are mistakes in a bare list, and
+    belong to it in every richer form.
+    """
+    has_id = False
+    is_labelled = False
+    rows = 0
+    for line in lines:
+        has_id |= bool(line.findings)
+        is_labelled |= bool(line.pieces)
+        is_labelled |= any(finding.is_labelled for finding in line.findings)
+        begins = bool(line.findings) and not line.text[: line.findings[0].start].strip(" \"'")
+        if len(line.findings) == 1 and line.words and begins:
+            rows += 1
+    shown_values = _values_without_names(lines)
+    pieces = []
+    for number, line in enumerate(lines):
+        pieces += line.pieces
+        for finding in line.findings:
+            pieces.append(_piece(finding, shown_values.get(number)))
+        if line.is_noise or is_labelled or shown_values:
+            continue
+        if line.findings:
+            is_mistake = len(line.words) == 1 or "," in line.text or ";" in line.text
+            if is_mistake and rows < 2 and not _has_state(line.text):
+                pieces += [Piece(word) for word in line.words]
+        elif not (has_id and _is_prose(lines, number)):
+            pieces += _mistakes(line)
+    return pieces
+
+
+def _piece(finding: Finding, shown: str | None) -> Piece:
+    kind = finding.kind
+    if kind is None and shown is not None:
+        kind = shown
+    return Piece(finding.value, None if kind in (None, BACKUP, OWN) else kind)
+
+
+def _mistakes(line: ReadLine) -> list[Piece]:
+    if line.is_link:
+        return [Piece(line.text.strip(), why="The link does not end in a backup ID.")]
+    words = [word for word in re.split(r"[\s,;]+", line.text) if word.strip("|+-\"'")]
+    return [Piece(word) for word in words]
+
+
+def _has_state(text: str) -> bool:
+    return any(word.lower() in _STATES for word in text.split())
+
+
+def _is_prose(lines: Sequence[ReadLine], number: int) -> bool:
+    """Is a line without an ID one that people write around a list? A single word is not; a few are
+    when blank lines keep them apart from the IDs.
+    """
+    text = lines[number].text.strip()
+    words = text.split()
+    if len(words) >= 4 and "," not in text:
+        return True
+    if text.endswith((",", ".", "!", "?")) and len(words) > 1:
+        return True
+    is_message = any(len(line.text.split()) >= 4 and not line.findings for line in lines)
+    if is_message and text.strip(",.!").isalpha():
+        return True
+    if len(words) < 2 or "," in text:
+        return False
+    around = [*lines[max(0, number - 1) : number], *lines[number + 1 : number + 2]]
+    return not any(line.findings for line in around)
+
+
+def _values_without_names(lines: Sequence[ReadLine]) -> dict[int, str]:
+    """Returns whose the IDs of these lines are when they are what a client prints of one backup
+    with `-f value`: the values alone, by the names of the fields. There the backup's own ID stands
+    between two that say yes or no; the lines of other IDs are in the result.
+    """
+    others: dict[int, str] = {}
+    own = 0
+    for number, line in enumerate(lines):
+        if len(line.findings) != 1 or line.findings[0].value != line.text.strip():
+            continue
+        below = lines[number + 1].text.strip() if number + 1 < len(lines) else ""
+        if below in ("True", "False"):
+            own += 1
+        else:
+            others[number] = ANOTHER_COLUMN
+    if own == 0 or len(lines) < 8:
+        return {}
+    return others or {-1: ANOTHER_COLUMN}
