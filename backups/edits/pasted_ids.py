@@ -36,6 +36,10 @@ MAX_SHOWN = 200  # characters of a text that are echoed
 MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
 _NOTHING = "There is no backup ID in this text."
 _JSON_LINE = "\x01"  # begins a line that stands for JSON; no other line can hold it any more
+_HEX_DIGITS = tuple("0123456789abcdefABCDEF-")
+# The beginning of an ID at the end of a line, and the rest of it in the next one.
+_END_OF_ID = re.compile(r"(?<![0-9A-Za-z-])([0-9A-Fa-f][0-9A-Fa-f-]{3,34})=?$")
+_REST_OF_ID = re.compile(r"[ \t]*([0-9A-Fa-f-]{1,32})(?![0-9A-Za-z-])")
 _QUOTED = re.compile(r"(?:[ \t]{0,3}>(?!>))+[ \t]?")
 
 
@@ -165,7 +169,22 @@ def _lines_around(text: str, spans: list[Span]) -> list[str]:
         quoted = _QUOTED.match(line)
         if quoted:
             lines[number] = line[quoted.end() :]
-    return lines
+    return _with_ids_in_one_line(lines)
+
+
+def _with_ids_in_one_line(lines: list[str]) -> list[str]:
+    """Returns the lines with the IDs whole that a mail or a terminal broke over two of them."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and joined[-1].rstrip("=").endswith(_HEX_DIGITS):
+            start = _END_OF_ID.search(joined[-1][-40:])
+            rest = _REST_OF_ID.match(line) if start else None
+            if start and rest and HYPHENATED.fullmatch(start[1] + rest[1]):
+                before = joined.pop()
+                joined.append(before[: len(before) - len(start[0])] + start[1] + rest[1])
+                line = line[rest.end() :]
+        joined.append(line)
+    return joined
 
 
 class _Reader:

@@ -42,7 +42,7 @@ _WORDS_OF: Final = {
     "a share's ID": "share shares",
     "a role's ID": "role roles",
     "a token": "token tokens session sessions cookie csrftoken nonce",
-    "a checksum": "md5 sha sha1 sha256 checksum etag digest hash commit crc",
+    "a checksum": "md sha checksum checksums etag digest hash commit crc",
     "an event's ID": "event events alarm alarms message messages log logs lineage",
     "an endpoint's ID": "endpoint endpoints service services region catalog",
     PARENT: "parent base",

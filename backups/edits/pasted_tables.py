@@ -130,7 +130,8 @@ def pieces_of_drawn(lines: Sequence[str], kind: str | None) -> list[Piece] | Non
     header = _header_of(rows)
     if is_property_header(header):
         return pieces_of_properties(rows[1:], kind)
-    columns = columns_of(header, kind)
+    has_id = any(canonical(cell) for cell in header)
+    columns = None if has_id else columns_of(header, kind)
     if columns is not None:
         start = rows.index([]) if [] in rows[:4] else 0
         return list(pieces_of_rows(rows[start + 1 :], columns, header))

@@ -68,7 +68,7 @@ _STATES_TEXT: Final = (
     "error_restoring error_deleting active in-use backing-up queued full incremental ok"
 )
 _STATES: Final = frozenset(_STATES_TEXT.split())
-_BULLET: Final = re.compile(r"\s*(?:[*+>#-]+|\(?\d{1,5}[.):]|\[[ xX]?\])(?=\s|$)\s*")
+_BULLET: Final = re.compile(r"^\s*(?:[*+>#-]+|\(?\d{1,5}[.):]|\[[ xX]?\])(?=\s|$)\s*")
 _NUMBER: Final = re.compile(r"[\d.,:+%/TZ-]+|\d+\s?[KMGT]i?B")
 
 
@@ -365,10 +365,18 @@ def command_of(line: str) -> str | None:
 
 def _objects_of(command: str) -> CommandObjects:
     words: list[str] = []
+    is_value = False
     for part in command.split():
         if part in ("|", ">", "&&", ";") or canonical(part) is not None:
             break
-        if not part.startswith("-"):
+        if part.startswith("-"):
+            if len(words) > 1:
+                break
+            # An option of the client itself, as `--os-cloud otc`.
+            is_value = "=" not in part
+        elif is_value:
+            is_value = False
+        else:
             words += words_of(part)
     tool = words[0] if words else ""
     if tool in ("openstack", "cinder", "nova", "glance", "os"):
@@ -432,11 +440,11 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
     label = meaning(words)
     if label == ANOTHER and not _is_compound(inner):
         label = OWN
-    if label is None and not words:
-        label = _label_in_cell_before(before, cell)
     after = _AFTER.match(text, finding.end)
     if label in (None, OWN) and after:
         label = meaning(words_of(after[1] or after[2])) or label
+    if label is None and not words:
+        label = _label_in_cell_before(before, cell)
     if label == OWN or (label is None and not words):
         for opener in reversed(openers):
             outside = text[max(0, opener - _FAR) : opener]
