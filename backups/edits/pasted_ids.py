@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json
 from backups.edits.pasted_labels import meaning, words_of
@@ -22,6 +23,7 @@ from backups.edits.pasted_tables import (
     is_border,
     is_drawn,
     is_property_header,
+    may_be_header,
     pieces_of_drawn,
     pieces_of_properties,
     pieces_of_rows,
@@ -34,6 +36,10 @@ from backups.vbs.ids import HYPHENATED
 MOST = 10_000  # IDs at once
 MAX_SHOWN = 200  # characters of a text that are echoed
 MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
+LONG = 100_000  # characters; of a longer text that has no digits of an ID no word gets a verdict
+_MAY_HOLD_ID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{2}")
+_WORD = re.compile(r"[^\s,;]+")
+_BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _NOTHING = "There is no backup ID in this text."
 _JSON_LINE = "\x01"  # begins a line that stands for JSON; no other line can hold it any more
 _HEX_DIGITS = tuple("0123456789abcdefABCDEF-")
@@ -143,10 +149,14 @@ def _shown(value: str) -> str:
     return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"
 
 
-def _pieces(text: str) -> list[Piece]:
+def _pieces(text: str) -> Iterable[Piece]:
     if HYPHENATED.fullmatch(text):
         return [Piece(text)]
-    characters = plain(text)
+    characters = _BLANK_LINES.sub("\n\n", plain(text))
+    if len(characters) > LONG and not _MAY_HOLD_ID.search(characters):
+        if sum(1 for _ in islice(_WORD.finditer(characters), MOST + 1)) > MOST:
+            raise TooMany
+        return []
     spans = json_spans(characters)
     lines = _lines_around(characters, spans)
     reader = _Reader(lines, spans)
@@ -205,8 +215,13 @@ class _Reader:
             elif is_drawn(line):
                 number = self._drawn(number)
             else:
-                number = self._delimited(number) or self._aligned(number) or self._as_text(number)
+                number = self._table(number) or self._as_text(number)
         return self._read
+
+    def _table(self, number: int) -> int | None:
+        if not may_be_header(self._lines[number]):
+            return None
+        return self._delimited(number) or self._aligned(number)
 
     def _as_text(self, number: int) -> int:
         self._read.append(self._text.read(number))

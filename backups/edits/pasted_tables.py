@@ -23,6 +23,10 @@ from backups.vbs.id_text import canonical
 csv.field_size_limit(2**24)
 ANOTHER_COLUMN = "an ID of another column"
 _BORDER = re.compile(r"[\s|+:=-]*[+=-][\s|+:=-]*")
+_HEADER_WORD = re.compile(
+    r"\b(?:\w*id|ids|\w*uuid|guid|backups?|volumes?|disks?|field|property|key|attribute|name)\b",
+    re.IGNORECASE,
+)
 _HEX_PART = re.compile(r"[0-9A-Fa-f-]{1,35}")
 _DELIMITERS = "\t;,|"
 _LONGEST_HEADER = 2_000  # characters
@@ -42,6 +46,11 @@ class Columns:
 
     own: int | None
     others: Mapping[int, str]
+
+
+def may_be_header(line: str) -> bool:
+    """Is it worth while to look closer whether this line is the header of a table?"""
+    return len(line) <= _LONGEST_HEADER and _HEADER_WORD.search(line) is not None
 
 
 def is_border(line: str) -> bool:
@@ -265,8 +274,6 @@ def delimiter_of(line: str, below: str) -> str | None:
     """Returns what separates the cells of a line that is the header of CSV or its kin, None when it
     is none. `below` are the next lines that hold anything.
     """
-    if len(line) > _LONGEST_HEADER:
-        return None
     for delimiter in _DELIMITERS:
         if delimiter in line and delimiter in below:
             cells = header_cells(line, delimiter)
@@ -300,7 +307,7 @@ def aligned_header(line: str) -> list[tuple[int, str]] | None:
     when the line is no such header.
     """
     stripped = line.strip()
-    if len(line) > _LONGEST_HEADER or not stripped or any(c in stripped for c in ",;|:=\"'{}[]()"):
+    if not stripped or any(c in stripped for c in ",;|:=\"'{}[]()"):
         return None
     headers = []
     at = len(line) - len(line.lstrip())

@@ -3,8 +3,10 @@ whole sessions of a terminal. What stands beside an ID says whose it is.
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from backups.edits.pasted_json import resource_kind
@@ -36,6 +38,9 @@ _ID: Final = re.compile(f"(?<![0-9A-Za-z])(?:{_HYPHENATED}|{_HEX}{{32}})(?![0-9A
 _GLUED_IDS: Final = re.compile(f"(?:{_HYPHENATED}){{2,}}")
 # Whatever may be an ID, with what may have got into it; or a bracket.
 _RUN: Final = re.compile("[\\w\u0300-\u036f\u20d0-\u20ff\u2400-\u2421\ufffd…-]{20,}|[\\[\\](){}]")
+_LONG_RUN: Final = re.compile("[\\w\u0300-\u036f\u20d0-\u20ff\u2400-\u2421\ufffd…-]{20}")
+_OPENING: Final = ("(", "[", "{")
+_CLOSING: Final = (")", "]", "}")
 _LINK: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s\"'<>|\\^`{}]{1,4000}")
 _RESOURCE: Final = re.compile(
     r"\b((?:openstack|opentelekomcloud|huaweicloud|flexibleengine)_\w+)\.\w"
@@ -48,6 +53,7 @@ _AFTER: Final = re.compile(r"\s*\((?:the\s+)?([\w -]{2,20})\)|\s+is\s+(?:the|a)\
 _BREAK: Final = re.compile(r"[,;\t|]|[.!?]\s")
 _BRACKETS: Final = re.compile(r"[\[\](){}]")
 _SEPARATORS: Final = re.compile(r"[\s,;/|&\"'()\[\]+-]*(?:and)?[\s,;/|&\"'()\[\]+-]*")
+_PROMPT_MARK: Final = re.compile(r"[$#%>)]|\.\.\.|\]:")
 _PROMPT: Final = re.compile(
     r"\s*(?:\([^()\s]{1,40}\)\s*)?"
     r"(?:[\w.-]{1,64}@[\w.-]{1,64}[^$#%>\n]{0,120}[$#%>]|\[[^\]\n]{1,120}\][$#]|[$#%>]|PS\s[^>\n]{0,120}>"
@@ -161,8 +167,11 @@ class TextReader:
         self.kind = objects.printed
         offset = len(line.text) - len(command)
         positional = 0
-        for finding in _runs(line.text):
-            if finding.start < offset or canonical(finding.value) is None:
+        findings: list[Finding] = []
+        for run in _RUN.finditer(line.text, offset):
+            findings += _ids_of_run(run)
+        for finding in findings:
+            if canonical(finding.value) is None:
                 continue
             label = _label_before(line.text, finding, offset, [])
             before = line.text[offset : finding.start].split()
@@ -230,27 +239,40 @@ class TextReader:
     def _find(self, line: ReadLine, number: int) -> None:
         """Fills in the IDs of a line and whose each of them is."""
         text = line.text
+        if not _LONG_RUN.search(text):
+            return
         links = [(link.start(), link.end()) for link in _LINK.finditer(text)]
         openers: list[int] = []
         last: Finding | None = None
-        for finding in _runs(text):
-            if finding.value in "[({":
-                openers.append(finding.start)
-                continue
-            if finding.value in "])}":
+        for run in _RUN.finditer(text):
+            if run[0] in _OPENING:
+                openers.append(run.start())
+            elif run[0] in _CLOSING:
                 if openers:
                     openers.pop()
-                continue
-            link = next((span for span in links if span[0] <= finding.start < span[1]), None)
-            floor = last.end if last else 0
-            if link is not None:
-                line.is_link = True
-                finding.kind = _kind_in_link(text, finding, max(floor, link[0]), link)
-                finding.is_labelled = True
             else:
-                self._label(line, finding, last, openers, number)
-            line.findings.append(finding)
-            last = finding
+                for finding in _ids_of_run(run):
+                    self._judge(line, finding, last, openers, number, links)
+                    line.findings.append(finding)
+                    last = finding
+
+    def _judge(
+        self,
+        line: ReadLine,
+        finding: Finding,
+        last: Finding | None,
+        openers: list[int],
+        number: int,
+        links: Sequence[tuple[int, int]],
+    ) -> None:
+        link = _link_around(links, finding.start)
+        if link is None:
+            self._label(line, finding, last, openers, number)
+        else:
+            floor = max(last.end if last else 0, link[0])
+            line.is_link = True
+            finding.kind = _kind_in_link(line.text, finding, floor, link)
+            finding.is_labelled = True
 
     def _label(
         self,
@@ -300,10 +322,12 @@ class TextReader:
     def _siblings(self, number: int, indent: int) -> list[str]:
         """Returns the keys of the lines around this one that belong to the same object."""
         keys = []
+        own_key = _KEY.match(self._lines[number])
+        own = own_key[2] if own_key else ""
         if not self._lines[number].lstrip().startswith("- "):
             for at in range(number - 1, max(-1, number - _NEAR_LINES), -1):
                 key = _KEY.match(self._lines[at])
-                if key is None or len(key[1]) < indent:
+                if key is None or len(key[1]) < indent or key[2] == own:
                     break
                 if len(key[1]) == indent:
                     keys.append(key[2])
@@ -317,7 +341,7 @@ class TextReader:
                 if not self._lines[at].strip() or self._lines[at].strip() in ("}", "---"):
                     break
                 continue
-            if len(key[1]) < indent:
+            if len(key[1]) < indent or key[2] == own:
                 break
             if len(key[1]) == indent:
                 keys.append(key[2])
@@ -350,7 +374,7 @@ def command_of(line: str) -> str | None:
     """Returns the command of a line with a prompt, or one that begins with a client's name; None
     when the line is no such line.
     """
-    prompt = _PROMPT.match(line)
+    prompt = _PROMPT.match(line) if _PROMPT_MARK.search(line) else None
     if prompt:
         command = line[prompt.end() :]
         first = command.split(maxsplit=1)[0] if command.strip() else ""
@@ -396,37 +420,28 @@ def _objects_of(command: str) -> CommandObjects:
     return CommandObjects([], None)
 
 
-def _runs(text: str) -> list[Finding]:
-    """Returns the IDs of a line and what is meant as one, with the brackets between them."""
-    findings = []
-    for run in _RUN.finditer(text):
-        word = run[0]
-        if len(word) == 1:
-            findings.append(Finding(word, run.start(), run.end()))
-            continue
-        found_id = False
-        glued = _GLUED_IDS.fullmatch(word)
-        if glued:
-            for at in range(0, len(word), 36):
-                start = run.start() + at
-                findings.append(Finding(word[at : at + 36], start, start + 36))
-            continue
-        for match in _ID.finditer(word):
-            found_id = True
-            findings.append(
-                Finding(match[0], run.start() + match.start(), run.start() + match.end())
-            )
-        if found_id:
-            continue
-        core = word.strip("-_")
-        start = run.start() + word.index(core)
-        if not resembles_id(core):
-            prefix = re.match(r"(?:[A-Za-z]+[-_])+", core)
-            start += prefix.end() if prefix else 0
-            core = core[prefix.end() :] if prefix else core
-        if resembles_id(core):
-            findings.append(Finding(core, start, start + len(core)))
-    return findings
+def _ids_of_run(run: re.Match[str]) -> list[Finding]:
+    """Returns the IDs in a run of characters, and what is meant as one."""
+    word = run[0]
+    start = run.start()
+    if _GLUED_IDS.fullmatch(word):
+        return [
+            Finding(word[at : at + 36], start + at, start + at + 36)
+            for at in range(0, len(word), 36)
+        ]
+    findings = [
+        Finding(match[0], start + match.start(), start + match.end())
+        for match in _ID.finditer(word)
+    ]
+    if findings:
+        return findings
+    core = word.strip("-_")
+    start += word.index(core)
+    if not resembles_id(core):
+        prefix = re.match(r"(?:[A-Za-z]+[-_])+", core)
+        start += prefix.end() if prefix else 0
+        core = core[prefix.end() :] if prefix else core
+    return [Finding(core, start, start + len(core))] if resembles_id(core) else []
 
 
 def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int]) -> str | None:
@@ -484,6 +499,14 @@ def _is_compound(text: str) -> bool:
     while parts and not words_of(parts[-1]):
         parts.pop()
     return bool(parts) and len(words_of(parts[-1])) > 1
+
+
+def _link_around(links: Sequence[tuple[int, int]], at: int) -> tuple[int, int] | None:
+    """Returns the link in which a place of the line is; they stand in their order."""
+    number = bisect_right(links, at, key=itemgetter(0)) - 1
+    if number < 0 or links[number][1] <= at:
+        return None
+    return links[number]
 
 
 def _kind_in_link(text: str, finding: Finding, floor: int, link: tuple[int, int]) -> str | None:
@@ -566,8 +589,8 @@ def _is_noise(stripped: str) -> bool:
     return all(part in _STATES or _NUMBER.fullmatch(part) for part in stripped.lower().split())
 
 
-def pieces_of_lines(lines: Sequence[ReadLine]) -> list[Piece]:
-    """Returns the pieces of lines of text. Words that are no IDs are mistakes in a bare list, and
+def pieces_of_lines(lines: Sequence[ReadLine]) -> Iterator[Piece]:
+    """Yields the pieces of lines of text. Words that are no IDs are mistakes in a bare list, and
     belong to it in every richer form.
     """
     has_id = False
@@ -581,20 +604,19 @@ def pieces_of_lines(lines: Sequence[ReadLine]) -> list[Piece]:
         if len(line.findings) == 1 and line.words and begins:
             rows += 1
     shown_values = _values_without_names(lines)
-    pieces = []
+    is_message = has_id and any(not x.findings and len(x.text.split()) >= 4 for x in lines)
     for number, line in enumerate(lines):
-        pieces += line.pieces
+        yield from line.pieces
         for finding in line.findings:
-            pieces.append(_piece(finding, shown_values.get(number)))
+            yield _piece(finding, shown_values.get(number))
         if line.is_noise or is_labelled or shown_values:
             continue
         if line.findings:
             is_mistake = len(line.words) == 1 or "," in line.text or ";" in line.text
             if is_mistake and rows < 2 and not _has_state(line.text):
-                pieces += [Piece(word) for word in line.words]
-        elif not (has_id and _is_prose(lines, number)):
-            pieces += _mistakes(line)
-    return pieces
+                yield from map(Piece, line.words)
+        elif not (has_id and _is_prose(lines, number, is_message=is_message)):
+            yield from _mistakes(line)
 
 
 def _piece(finding: Finding, shown: str | None) -> Piece:
@@ -604,18 +626,20 @@ def _piece(finding: Finding, shown: str | None) -> Piece:
     return Piece(finding.value, None if kind in (None, BACKUP, OWN) else kind)
 
 
-def _mistakes(line: ReadLine) -> list[Piece]:
+def _mistakes(line: ReadLine) -> Iterator[Piece]:
     if line.is_link:
-        return [Piece(line.text.strip(), why="The link does not end in a backup ID.")]
-    words = [word for word in re.split(r"[\s,;]+", line.text) if word.strip("|+-\"'")]
-    return [Piece(word) for word in words]
+        yield Piece(line.text.strip(), why="The link does not end in a backup ID.")
+        return
+    for word in re.split(r"[\s,;]+", line.text):
+        if word.strip("|+-\"'"):
+            yield Piece(word)
 
 
 def _has_state(text: str) -> bool:
     return any(word.lower() in _STATES for word in text.split())
 
 
-def _is_prose(lines: Sequence[ReadLine], number: int) -> bool:
+def _is_prose(lines: Sequence[ReadLine], number: int, *, is_message: bool) -> bool:
     """Is a line without an ID one that people write around a list? A single word is not; a few are
     when blank lines keep them apart from the IDs.
     """
@@ -625,7 +649,6 @@ def _is_prose(lines: Sequence[ReadLine], number: int) -> bool:
         return True
     if text.endswith((",", ".", "!", "?")) and len(words) > 1:
         return True
-    is_message = any(len(line.text.split()) >= 4 and not line.findings for line in lines)
     if is_message and text.strip(",.!").isalpha():
         return True
     if len(words) < 2 or "," in text:

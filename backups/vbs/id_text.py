@@ -39,6 +39,8 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _PICTURES: Final = 0x2400  # Unicode has a picture of each control character from here on.
 _NUL_PICTURE: Final = "␀"
 _DELETE_PICTURE: Final = "␡"
+_CODES: Final = (*range(9), *range(0x0E, 0x20))  # of what `_CONTROL` finds, but for the last one
+_PICTURE_OF: Final = {**{code: chr(_PICTURES + code) for code in _CODES}, 0x7F: _DELETE_PICTURE}
 _INVISIBLE: Final = frozenset("\u034f\u17b4\u17b5")
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _HYPHENS: Final = frozenset("\u02d7\u2043\u207b\u208b\u2212\u2500\u2501\u2796")
@@ -132,7 +134,7 @@ def plain(text: str) -> str:
         text = _SOFT.sub(r"\1-\2-\3-\4-\5", text)
         text = _MISREAD.sub("-", text)
         text = text.translate(_PLAIN)
-    return _CONTROL.sub(_picture, text)
+    return text.translate(_PICTURE_OF) if _CONTROL.search(text) else text
 
 
 def visible(text: str) -> str:
@@ -146,7 +148,7 @@ def visible(text: str) -> str:
         if is_odd or (category in ("Zl", "Zp", "Zs") and character != " "):
             shown.append(f"⟨U+{ord(character):04X}⟩")
         elif _CONTROL.match(character) and character != "\x00":
-            shown.append(_picture_of(character))
+            shown.append(_PICTURE_OF[ord(character)])
         else:
             shown.append(character)
     return "".join(shown)
@@ -232,11 +234,3 @@ def _strange_character(word: str) -> str | None:
         contrast = f", not “{meant}”" if meant else ", which no UUID has"
         return f"“{shown}” at place {place} is {called}{contrast}"
     return None
-
-
-def _picture(control: re.Match[str]) -> str:
-    return _picture_of(control[0])
-
-
-def _picture_of(control: str) -> str:
-    return _DELETE_PICTURE if control == "\x7f" else chr(_PICTURES + ord(control))
