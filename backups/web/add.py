@@ -23,13 +23,20 @@ from backups.web.status import Badge
 NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
 
 
+class PastedText(forms.CharField):
+    """A text that may hold any character: the verdict on an ID names one that none can have."""
+
+    def run_validators(self, value: object) -> None:
+        """Refuses nothing, NUL neither."""
+
+
 class AddForm(forms.Form):
     """The pasted text is parsed once: `cleaned_data["backup_ids"]` holds its lines."""
 
     cloud = forms.CharField(
         error_messages={"required": "Choose the cloud that holds these backups."}
     )
-    backup_ids = forms.CharField(strip=False, error_messages={"required": NOTHING_PASTED})
+    backup_ids = PastedText(strip=False, error_messages={"required": NOTHING_PASTED})
     preview = forms.CharField(required=False)
 
     def clean_backup_ids(self) -> list[Line]:
@@ -90,6 +97,9 @@ def add(request: HttpRequest) -> HttpResponse:
     tasks.refresh_soon(added.added)
     if added.invalid:
         return _page(request, form, _as_written(verdicts, added), written=True)
+    if not added.added and not added.already_tracked:
+        messages.info(request, _only_left_out(verdicts))
+        return redirect("backups")
     if not added.added:
         messages.info(request, _already_tracked(added))
         if len(added.already_tracked) == 1:
@@ -129,6 +139,11 @@ def _page(
         "tab": "paste",
     }
     return render(request, "backups/add.html", page)
+
+
+def _only_left_out(verdicts: list[Verdict]) -> str:
+    reasons = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.reason)
+    return f"Nothing was added: the text holds no ID of a backup ({'; '.join(reasons)})."
 
 
 def _already_tracked(added: Added) -> str:

@@ -324,6 +324,36 @@ def test_adding_something_invalid_writes_the_rest_and_keeps_the_text(web: Client
     assert "Nothing was added." in post(web, "tuesday").content.decode()
 
 
+SHOWN = f"| Property | Value |\n| id | {ONE} |\n| volume_id | {TWO} |"
+
+
+def test_the_id_of_a_disk_is_left_out_which_is_no_mistake(web: Client) -> None:
+    preview = post(web, SHOWN, preview="1")
+    assert verdicts(preview) == ["new", "left out"]
+    text = preview.content.decode()
+    assert ("left out: a disk&#x27;s ID" in text, "1 new, 1 left out" in text) == (True, True)
+    assert post(web, SHOWN).status_code == 302
+    assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [ONE]
+
+
+def test_a_text_that_holds_only_ids_of_disks_adds_nothing_and_says_so(web: Client) -> None:
+    answer = post(web, f"volume_id: {ONE}\nvolume_id: {TWO}")
+    assert (answer.status_code, Backup.objects.count()) == (302, 0)
+    page = web.get(answer["Location"]).content.decode()
+    assert "Nothing was added: the text holds no ID of a backup" in page
+    assert "left out: a disk&#x27;s ID" in page
+
+
+def test_a_character_that_no_id_has_is_named_in_its_verdict(web: Client) -> None:
+    cyrillic = ONE[:-1] + "а"
+    text = f"{cyrillic}\n{TWO[:3]}\x00{TWO[4:]}\n\u200b{TWO}\u00a0"
+    page = post(web, text)
+    assert (page.status_code, verdicts(page)) == (200, ["not an ID", "not an ID", "added"])
+    assert "is CYRILLIC SMALL LETTER A (U+0430)" in page.content.decode()
+    assert "is NUL (U+0000), a control character" in page.content.decode()
+    assert [str(pk) for pk in Backup.objects.values_list("pk", flat=True)] == [TWO]
+
+
 @pytest.mark.parametrize(
     ("data", "field"),
     [
