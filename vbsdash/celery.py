@@ -2,11 +2,13 @@
 
 import logging
 import os
+import sys
 from typing import Any
 
 import structlog
 from celery import Celery, Task
 from celery.signals import beat_init, task_prerun, worker_init, worker_ready
+from django.db import Error, connection
 
 from vbsdash import log
 from vbsdash.gc_freeze import freeze
@@ -26,7 +28,27 @@ def _follow_database_clock(**_: object) -> None:
     from backups.shared import clock
 
     log.log_uncaught_errors()
+    _end_without_tables()
     clock.follow_database()
+
+
+def _end_without_tables() -> None:
+    """Ends this process with one sentence where the database lacks tables or columns.
+
+    One that does not answer yet is waited for. One of a newer version is used: it is migrated
+    before the processes of the version before are replaced.
+    """
+    from backups.shared import database_state
+
+    try:
+        database_state.check(newer_is_fine=True)
+    except database_state.NotSetUp as e:
+        sys.exit(f"vbsdash: {e}.")
+    except Error:
+        # What it is needed for first says so.
+        pass
+    finally:
+        connection.close()
 
 
 @worker_init.connect

@@ -36,6 +36,7 @@ SECONDS = {
     "faults/test_answers.py": 25,
     "web/test_screen.py": 25,
     "stories/test_no_script.py": 25,
+    "vbsdash/test_command_line.py": 20,
     "runner/test_up.py": 18,
     "stories/test_any_body.py": 18,
     "stories/test_bad_input.py": 18,

@@ -18,6 +18,7 @@ from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
 from backups.shared import clock
 from backups.shared.heartbeat import QUEUES, SILENCE, signs
+from backups.web.set_up import NOT_SET_UP
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +40,18 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    parts = _parts(timezone.now())
+    parts = _parts(timezone.now(), not_set_up=request.META.get(NOT_SET_UP))
     is_ready = set(parts.values()) == {OK}
     return JsonResponse({"ready": is_ready, "parts": parts}, status=200 if is_ready else 503)
 
 
-def _parts(now: datetime) -> dict[str, str]:
+def _parts(now: datetime, *, not_set_up: str | None) -> dict[str, str]:
     """Returns "ok" or a sentence for each part, whatever error asking for it ends in: who watches
     reads the part and no page of an error.
     """
     parts = {"database": OK, "broker": _broker(), "worker": OK, "scheduler": OK, "lag": OK}
+    if not_set_up is not None:
+        return {**_without_database(parts, "is not set up"), "database": not_set_up}
     try:
         seen_at = signs()
         parts["database"] = _clock(clock.offset())

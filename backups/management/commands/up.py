@@ -27,6 +27,7 @@ from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
 from backups.runner.supervisor import STOP_SIGNALS
+from backups.shared import database_state
 
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -87,6 +88,9 @@ def _exit(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _prepare_database() -> None:
+    problem = database_state.problem(older_is_fine=True)
+    if problem is not None:
+        sys.exit(f"vbsdash: {problem}.")
     call_command("migrate", interactive=False, verbosity=0)
     if not settings.WHITENOISE_USE_FINDERS:
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -1,0 +1,121 @@
+"""Whether the database can be used by this version of vbsdash; what is wrong, and the cure, as a
+sentence.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+SUBJECT = "the database of DATABASE_URL"
+MIGRATE = "run manage.py migrate"
+# SQLSTATE codes of PostgreSQL for a table, a column and a schema that do not exist.
+_NOT_MIGRATED = frozenset({"42P01", "42703", "3F000"})
+# The first pattern that the reason holds decides. The texts are those of SQLite and of libpq.
+_CURES = (
+    (r"authentication failed|no password|pg_hba\.conf|role \"", "correct its user and password"),
+    (r"database \".*\" does not exist", "create it, or correct its name"),
+    (r"translate host name|resolve host", "correct its host"),
+    (r"permission denied", "give its user the right to read and write all of it"),
+    (r"readonly|read-only", "give vbsdash the right to write it"),
+    (r"is locked", "stop the program that holds it, or try again"),
+    (r"unable to open", "create its folder, and give vbsdash the right to write there"),
+    (r"disk is full|No space left", "make room on its disk"),
+    (r"malformed|disk I/O", "restore it from a backup"),
+    (r"SSL|certificate", "correct sslmode and the certificates"),
+    (r"too many (clients|connections)|connection slots", "allow it more connections"),
+)
+_USUAL_CURE = "start it, or correct the address"
+# How the codes begin that mean: no connection, no such user, no such database, no right, no room,
+# shut down; and read only.
+_UNUSABLE = ("08", "28", "3D", "42501", "53", "57P", "25006")
+
+
+class NotSetUp(Exception):
+    """The text is the sentence, without a full stop at its end."""
+
+
+def check(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> None:
+    """Raises NotSetUp where migrations are missing, or are those of a newer version; Django's Error
+    where the database does not answer.
+    """
+    if _lacks_file():
+        # To ask SQLite would make the file.
+        applied = {}
+    else:
+        executor = MigrationExecutor(connection)
+        applied = executor.loader.applied_migrations
+    if not applied:
+        if older_is_fine:
+            return
+        raise NotSetUp(f"{SUBJECT} is not set up (no such table: django_migrations): {MIGRATE}")
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing and not older_is_fine:
+        names = [f"{step.app_label}.{step.name}" for step, _ in missing]
+        raise NotSetUp(f"{SUBJECT} is of an older version ({_first(names)} missing): {MIGRATE}")
+    newer: list[str] = []
+    for app, name in sorted(applied):
+        is_ours = app in executor.loader.migrated_apps
+        if is_ours and (app, name) not in executor.loader.disk_migrations:
+            newer.append(f"{app}.{name}")
+    if newer and not newer_is_fine:
+        raise NotSetUp(
+            f"{SUBJECT} is of a newer version ({_first(newer)} not known here): start the version "
+            "that migrated it, or restore a backup of before"
+        )
+
+
+def problem(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> str | None:
+    """Returns what is wrong as a sentence without a full stop; None where all is well."""
+    try:
+        check(older_is_fine=older_is_fine, newer_is_fine=newer_is_fine)
+    except NotSetUp as e:
+        return str(e)
+    except Error as e:
+        return sentence_of(e) or f"{SUBJECT} cannot be used ({_reason(e)}): {_USUAL_CURE}"
+    return None
+
+
+def _lacks_file() -> bool:
+    if connection.vendor != "sqlite":
+        return False
+    file = Path(connection.settings_dict["NAME"])
+    return file.parent.is_dir() and not file.exists() and not _is_in_memory(file)
+
+
+def _is_in_memory(file: Path) -> bool:
+    return file.name == ":memory:" or file.name.startswith("file:")
+
+
+def sentence_of(error: Exception) -> str | None:
+    """Returns what an error says of the database as a whole; None where it is a fault of
+    vbsdash.
+    """
+    code = getattr(error.__cause__, "sqlstate", None) or ""
+    reason = _reason(error)
+    if code in _NOT_MIGRATED or reason.startswith(("no such table", "no such column")):
+        return f"{SUBJECT} is not set up ({reason}): {MIGRATE}"
+    is_unusable = not code and type(error).__name__ == "OperationalError"
+    if is_unusable or reason.endswith("not a database") or code.startswith(_UNUSABLE):
+        return f"{SUBJECT} cannot be used ({reason}): {_cure(reason)}"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _cure(reason: str) -> str:
+    for pattern, cure in _CURES:
+        if re.search(pattern, reason):
+            return cure
+    return _USUAL_CURE
+
+
+def _first(names: Sequence[str]) -> str:
+    """Returns the first of some migrations, how many others there are, and the verb."""
+    if len(names) == 1:
+        return f"{names[0]} is"
+    return f"{names[0]} and {len(names) - 1} more are"

@@ -1,0 +1,102 @@
+"""What the web part answers while the database lacks tables or columns: a page that says so."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from html import escape
+from typing import Any
+
+from django.db import Error, connection
+
+from backups.shared import database_state
+
+# In the WSGI environment of a probe: the sentence that says what is wrong.
+NOT_SET_UP = "vbsdash.not_set_up"
+PROBES = ("/healthz", "/readyz")
+CHECK_EVERY_S = 1.0
+RETRY_AFTER_S = "10"
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>vbsdash is not set up</title></head>
+<body><h1>vbsdash is not set up</h1><p>{sentence}</p></body>
+</html>
+"""
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+logger = logging.getLogger(__name__)
+
+
+class SetUpFirst:
+    """A WSGI application that lets requests through to another one once the database is set up, of
+    which it makes sure once.
+
+    It stands in front of Django, whose middleware reads sessions out of the database.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._is_set_up = False
+        self._lock = threading.Lock()
+        self._checked_at = float("-inf")  # by the monotonic clock
+        self._sentence: str | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._is_set_up:
+            return self._application(environ, start_response)
+        sentence = self.problem()
+        if sentence is None:
+            return self._application(environ, start_response)
+        path = str(environ.get("PATH_INFO", ""))
+        if path.endswith(PROBES):
+            return self._application({**environ, NOT_SET_UP: sentence}, start_response)
+        return _refuse(sentence, start_response, is_api="/api/" in path)
+
+    def problem(self) -> str | None:
+        """Returns what is missing as a sentence; None where nothing is, or where the database does
+        not answer, of which the pages tell.
+        """
+        with self._lock:
+            if time.monotonic() - self._checked_at < CHECK_EVERY_S:
+                return self._sentence
+            try:
+                database_state.check(newer_is_fine=True)
+                self._is_set_up = True
+                self._sentence = None
+            except database_state.NotSetUp as e:
+                text = str(e)
+                self._sentence = f"{text[:1].upper()}{text[1:]}."
+                logger.error("%s", text)
+            except Error:
+                self._sentence = None
+            finally:
+                connection.close()
+            self._checked_at = time.monotonic()
+            return self._sentence
+
+
+def _refuse(sentence: str, start_response: StartResponse, *, is_api: bool) -> list[bytes]:
+    if is_api:
+        problem = {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": sentence,
+            "errors": {},
+        }
+        content_type = "application/problem+json"
+        body = json.dumps(problem).encode()
+    else:
+        content_type = "text/html; charset=utf-8"
+        body = PAGE.format(sentence=escape(sentence)).encode()
+    headers = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Retry-After", RETRY_AFTER_S),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    start_response("503 Service Unavailable", headers)
+    return [body]
