@@ -66,7 +66,7 @@ class EntryReader:
             region=region,
             auth_type=auth_type,
             auth=auth,
-            interfaces=settings.interfaces("interface", "endpoint_type") or ("public",),
+            interfaces=settings.main_interfaces(),
             verify=tls.verify(),
             cert=tls.cert(),
             vbs_endpoint_override=endpoint,
@@ -182,6 +182,15 @@ class _Settings:
                 f"{name} names several regions: an entry is one region, write one entry for each"
             )
         return region
+
+    def main_interfaces(self) -> tuple[str, ...]:
+        for key in ("interface", "endpoint_type"):
+            if key in self.entry and not self.entry[key]:
+                # Other tools would take any that the catalog has.
+                self.keys.refuse(
+                    f"{self.keys.name(key)} has no value: write public, or remove the line"
+                )
+        return self.interfaces("interface", "endpoint_type") or ("public",)
 
     def interfaces(self, *names: str) -> tuple[str, ...] | None:
         """Returns the interfaces in the order in which they are looked for; None where none of the

@@ -547,15 +547,16 @@ def test_the_first_interface_that_the_catalog_has_counts(
 
 
 @pytest.mark.parametrize(
-    ("catalog", "expected"),
+    ("catalog", "api", "expected"),
     [
-        (["volumev3"], f"https://own.example/v3/{PROJECT}"),
-        ([], f"https://own.example/v3/{PROJECT}"),
-        (["volumev3", "vbs"], f"https://vbs.example/v2/{PROJECT}"),
+        (["volumev3"], "auto", f"https://own.example/v3/{PROJECT}"),
+        ([], "auto", f"https://own.example/v3/{PROJECT}"),
+        (["volumev3", "vbs"], "auto", f"https://vbs.example/v2/{PROJECT}"),
+        (["volumev3", "vbs"], "cinder", f"https://own.example/v3/{PROJECT}"),
     ],
 )
 def test_an_override_of_the_volume_service_is_where_cinder_has_its_backups(
-    keystone: tuple[Keystone, str], catalog: list[str], expected: str
+    keystone: tuple[Keystone, str], catalog: list[str], api: str, expected: str
 ) -> None:
     keystone[0].catalog = [
         {
@@ -569,7 +570,7 @@ def test_an_override_of_the_volume_service_is_where_cinder_has_its_backups(
     auth = {"auth_url": keystone[1], "username": "u", "password": "p", "project_name": "p"}
     auth |= {"user_domain_name": "d", "project_domain_name": "d"}
     override = BlockStorage(endpoint_override="https://own.example/v3")
-    config = CloudConfig("otc", "eu-de", "password", auth, block_storage=override)
+    config = CloudConfig("otc", "eu-de", "password", auth, block_storage=override, api=api)
     client = Client(config, clock=lambda: NOW)
     assert client.endpoint == expected
     client.close()

@@ -242,6 +242,61 @@ clouds:
         },
     ),
     "the whole cloud in secure.yaml": ("", {"secure.yaml": entry("region_name: eu-de")}),
+    "as DevStack writes it": """
+clouds:
+  devstack:
+    auth:
+      auth_url: http://10.0.0.1/identity
+      password: secret
+      project_domain_id: default
+      project_name: demo
+      user_domain_id: default
+      username: demo
+    identity_api_version: '3'
+    region_name: RegionOne
+    volume_api_version: '3'
+""",
+    "as Kolla writes it": (
+        """
+clouds:
+  kolla-admin:
+    auth: &auth
+      auth_url: http://10.0.0.1:5000
+      project_domain_name: Default
+      user_domain_name: Default
+      project_name: admin
+      username: admin
+      password: abcdEFGH1234
+    region_name: RegionOne
+    cacert:
+  kolla-admin-internal:
+    auth: *auth
+    interface: internal
+    region_name: RegionOne
+""",
+        {"OS_CLOUD": "kolla-admin-internal"},
+    ),
+    "the variables of Horizon": (
+        "",
+        {
+            **ENVVARS,
+            "OS_PROJECT_ID": "b23b579f08c84228b9b4673c46f0c442",
+            "OS_REGION_NAME": "RegionOne",
+            "OS_INTERFACE": "public",
+            "OS_IDENTITY_API_VERSION": "3",
+        },
+    ),
+    "the variables of an application credential": (
+        "",
+        {
+            "OS_AUTH_TYPE": "v3applicationcredential",
+            "OS_AUTH_URL": IAM,
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_INTERFACE": "public",
+            "OS_APPLICATION_CREDENTIAL_ID": "a1",
+            "OS_APPLICATION_CREDENTIAL_SECRET": "s1",
+        },
+    ),
     "variables": ("", {**ENVVARS, "OS_REGION_NAME": "eu-de"}),
     "variables of the older names": (
         "",
@@ -315,7 +370,7 @@ def ours(variables: Mapping[str, str], folder: Path) -> Meaning:
     volume_types = config.block_storage.types
     return Meaning(
         kind=_kind(config),
-        auth_url=plugin.auth_url,
+        auth_url=_address(plugin.auth_url),
         user=(getattr(method, "user_id", None), getattr(method, "username", None)),
         user_domain=getattr(method, "user_domain_id", None)
         or getattr(method, "user_domain_name", None),
@@ -361,7 +416,7 @@ def theirs(variables: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch
         project_id = get(plugin, "project_id")
         return Meaning(
             kind=str(region.config["auth_type"]).removeprefix("v3"),
-            auth_url=plugin.auth_url,
+            auth_url=_address(plugin.auth_url),
             user=(get(v3, "user_id"), get(v3, "username")),
             user_domain=domain(v3, "user"),
             project=project_id or get(plugin, "project_name"),
@@ -376,6 +431,11 @@ def theirs(variables: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch
             volume_region=region.get_region_name("block-storage") or None,
             volume_version=region.get_api_version("block-storage"),
         )
+
+
+def _address(url: str) -> str:
+    """The SDK asks an address for its versions; here it is version 3 at once."""
+    return url.rstrip("/").removesuffix("/v3")
 
 
 def _kind(config: CloudConfig) -> str:
@@ -573,6 +633,9 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "volume_api_version: 1": (entry("volume_api_version: 1"), "volume_api_version is not"),
     "volume_api_version: 3.60": (entry("volume_api_version: 3.60"), "chooses the microversion"),
     "volume_api_version: latest": (entry("volume_api_version: latest"), "write 3 or 2"),
+    "interface: no value": (entry("interface:"), "interface has no value: write public, or"),
+    "interface: empty": (entry('interface: ""'), "interface has no value: write public, or"),
+    "interface: an empty list": (entry("interface: []"), "interface has no value: write public"),
     "an interface that is none": (entry("interface: outside"), "interface is unknown"),
     "Public": (entry("interface: Public"), "interface is unknown: write public"),
     "interfaces in a text": (entry("interface: public,internal"), "or a list of them"),
