@@ -43,7 +43,7 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str
         if value.strip().lower().startswith("sqlite:"):
             return _sqlite(folder / _sqlite_file(value))
         schemes = ("postgres", "postgresql", "sqlite")
-        parts = take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, may_be_socket=True)
+        parts = take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, by_libpq=True)
         return _postgresql(parts, env)
     except WrongUrl as e:
         # The address may hold a password, so an error does not quote it.
@@ -70,7 +70,7 @@ def _sqlite_file(value: str) -> str:
         raise WrongUrl(NO_DATABASE)
     # There is no host and no password, so these are parts of the path.
     text = value.strip().replace("@", "%40").replace(" ", "%20")
-    parts = take_apart(text, schemes=("sqlite",), example=SQLITE_EXAMPLE, may_be_socket=True)
+    parts = take_apart(text, schemes=("sqlite",), example=SQLITE_EXAMPLE, by_libpq=True)
     if parts.host or parts.port:
         raise WrongUrl(f"names a host where a file is meant: write {SQLITE_EXAMPLE}")
     refuse_unknown_options(parts, ())

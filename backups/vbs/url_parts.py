@@ -78,12 +78,13 @@ class UrlParts:
 
 
 def take_apart(
-    value: str, *, schemes: Sequence[str], example: str, may_be_socket: bool = False
+    value: str, *, schemes: Sequence[str], example: str, by_libpq: bool = False
 ) -> UrlParts:
     """Returns the parts of the address `value`. Raises WrongUrl.
 
-    `example` is the form that a refusal advises. With `may_be_socket` the host may be missing, or
-    the encoded path of a socket's folder. Blanks around the address do not count.
+    `example` is the form that a refusal advises. With `by_libpq` the host may be missing, or
+    the encoded path of a socket's folder, and an empty password is none. Blanks around the address
+    do not count.
     """
     text = value.strip()
     _check_characters(text, example)
@@ -100,9 +101,9 @@ def take_apart(
     user = None
     password = None
     if at:
-        user, password = _user_and_password(user_info, example)
+        user, password = _user_and_password(user_info, example, by_libpq=by_libpq)
     raw_path, _, query = tail.partition("?")
-    host, port = _host_and_port(place, example, may_be_socket=may_be_socket)
+    host, port = _host_and_port(place, example, by_libpq=by_libpq)
     return UrlParts(
         scheme=scheme,
         host=host,
@@ -152,21 +153,23 @@ def _first(pattern: re.Pattern[str], text: str) -> str:
     return match.group() if match else ""
 
 
-def _user_and_password(user_info: str, example: str) -> tuple[str | None, str | None]:
+def _user_and_password(
+    user_info: str, example: str, *, by_libpq: bool
+) -> tuple[str | None, str | None]:
     """Returns what stands before the @, decoded; None for what is not there."""
     if "[" in user_info or "]" in user_info:
         raise WrongUrl(
             f"seems to hold a password with a character that must be encoded: {ENCODING}"
         )
     user, colon, password = user_info.partition(":")
-    if colon and not password:
+    if colon and not password and not by_libpq:
         raise WrongUrl(f"has an empty password: write {example}, or no colon before the @")
     if not user_info:
         raise WrongUrl(f"has neither user nor password before its @: write {example}, or no @")
     return unquote(user) or None, unquote(password) or None
 
 
-def _host_and_port(place: str, example: str, *, may_be_socket: bool) -> tuple[str, int | None]:
+def _host_and_port(place: str, example: str, *, by_libpq: bool) -> tuple[str, int | None]:
     if place.startswith("["):
         match = _BRACKETS.fullmatch(place)
         if match is None or not _is_ipv6(match.group(1)):
@@ -179,7 +182,7 @@ def _host_and_port(place: str, example: str, *, may_be_socket: bool) -> tuple[st
         )
     host, colon, port_text = place.partition(":")
     port = _port(port_text if colon else None, example)
-    if may_be_socket and (not host or unquote(host).startswith("/")):
+    if by_libpq and (not host or unquote(host).startswith("/")):
         return unquote(host), port
     if not host:
         raise WrongUrl(f"names no host: write {example}")

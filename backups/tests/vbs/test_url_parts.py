@@ -10,8 +10,8 @@ SCHEMES = ("redis", "rediss")
 EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
 
 
-def parts_of(value: str, *, may_be_socket: bool = False) -> UrlParts:
-    return take_apart(value, schemes=SCHEMES, example=EXAMPLE, may_be_socket=may_be_socket)
+def parts_of(value: str, *, by_libpq: bool = False) -> UrlParts:
+    return take_apart(value, schemes=SCHEMES, example=EXAMPLE, by_libpq=by_libpq)
 
 
 def refusal(value: str) -> str:
@@ -75,9 +75,9 @@ def test_options_are_decoded_and_written_anew() -> None:
     ["redis:///0", "redis://%2Frun%2FMy%20Folder/0", "redis://u@/x", "redis://u:p@%2Frun:1/x"],
 )
 def test_the_folder_of_a_socket_is_a_host_where_sockets_are(value: str) -> None:
-    parts = parts_of(value, may_be_socket=True)
+    parts = parts_of(value, by_libpq=True)
     assert parts.host in ("", "/run/My Folder", "/run")
-    assert parts_of(parts.url(), may_be_socket=True) == parts
+    assert parts_of(parts.url(), by_libpq=True) == parts
     refusal(value)
 
 
