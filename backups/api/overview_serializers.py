@@ -50,6 +50,11 @@ class CloudSerializer(Serializer):
     type_full_source = serializers.ChoiceField(["setting", "evidence", "default"])
     type_votes = serializers.DictField(child=serializers.IntegerField())
     quota_error = serializers.CharField(allow_null=True, help_text="Why no quota is known.")
+    way = serializers.CharField(
+        allow_null=True,
+        help_text="Which way calls take, where HTTP_PROXY, HTTPS_PROXY, ALL_PROXY or NO_PROXY "
+        "concern it.",
+    )
     warnings = serializers.ListField(
         child=serializers.CharField(),
         help_text="What its entry in clouds.yaml says that has no effect.",

@@ -60,6 +60,8 @@ class CloudState:
     warnings: tuple[str, ...]
     # Base URL of its backup service, as last found.
     endpoint: str | None
+    # Which way calls take to it, in words, where a variable for proxies concerns it.
+    way: str | None
     signed_in_at: datetime | None
     token_expires_at: datetime | None
     # Of vbsdash's clock against the cloud's; negative where it is behind.
@@ -207,6 +209,7 @@ def _state(
         same_project=tuple(other for other in same_project_names if other != name),
         warnings=config.warnings if config else (),
         endpoint=cloud.endpoint,
+        way=_way(config, cloud.endpoint),
         signed_in_at=cloud.signed_in_at,
         token_expires_at=cloud.token_expires_at,
         clock_ahead_seconds=cloud.clock_ahead_seconds,
@@ -214,6 +217,15 @@ def _state(
         quota_error=quota.problem(cloud),
         growth=growth_of({name: counts.stored.get(name, {})}, {name: quota.in_force(cloud)}, now),
     )
+
+
+def _way(config: CloudConfig | None, endpoint: str | None) -> str | None:
+    if config is None:
+        return None
+    for url in (endpoint, *config.urls):
+        if url:
+            return config.proxies.way_to(url) or None
+    return None
 
 
 def _pause(cloud: Cloud, now: datetime) -> tuple[datetime | None, str | None]:

@@ -81,7 +81,9 @@ def load_clouds(
     proxies = read_proxies(environ)
     clouds: dict[str, CloudConfig] = {}
     for name in names or readers:
-        clouds[name] = replace(readers[name].config(name), proxies=proxies)
+        config = readers[name].config(name)
+        warnings = (*config.warnings, *proxies.warnings())
+        clouds[name] = replace(config, proxies=proxies, warnings=warnings)
         proxies.check(clouds[name].urls)
     return clouds
 

@@ -160,8 +160,25 @@ class Proxies:
             return ""
         if self.no_proxy is not None and self._is_exempt(url):
             return f"directly: {self.no_proxy.name} names it"
-        proxy = self.for_url(url)
+        try:
+            proxy = self.for_url(url)
+        except ProxyFailed:
+            return f"nowhere: {variable.name} names no proxy"
         return f"through {proxy.place}, as {proxy.variable} says" if proxy else ""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns a sentence for each part of NO_PROXY that names no host."""
+        if self.no_proxy is None or (self.http is None and self.https is None):
+            return ()
+        sentences: list[str] = []
+        for entry in self.no_proxy.value.split(","):
+            cure = _cure_of_entry(entry.strip(), self.no_proxy.value)
+            # Before an @ there may be a password.
+            quoted = "an address" if "@" in entry else repr(entry.strip()[:80])
+            if cure:
+                name = self.no_proxy.name
+                sentences.append(f"{name} holds {quoted}, which names no host: {cure}.")
+        return tuple(sentences)
 
     def _variable_for(self, url: str) -> _Variable | None:
         return self.https if urlsplit(url).scheme == "https" else self.http
@@ -214,6 +231,31 @@ def names_host(no_proxy: str, url: str) -> bool:
         if _is_host_of(f"{host}:{parts.port}", entry) or _is_address_of(host, parts.port, entry):
             return True
     return False
+
+
+def _cure_of_entry(entry: str, no_proxy: str) -> str:
+    """Returns what to write instead of a part of NO_PROXY that can match nothing."""
+    if "*" in entry and no_proxy != "*":
+        domain = entry.removeprefix("*")
+        if domain.startswith(".") and domain.strip(".") and "*" not in domain:
+            return f"write {domain}"
+        return "write a domain as .example.com, a network as 10.0.0.0/8, or * alone for every host"
+    if "://" in entry:
+        return "write the host without its scheme"
+    if re.search(r"[\s;\"']", entry):
+        return "separate the hosts by commas, without quotes"
+    if "/" in entry and not _is_network(entry):
+        return "write a network as 10.0.0.0/8, and a host without its path"
+    return ""
+
+
+def _is_network(entry: str) -> bool:
+    if requests.utils.is_valid_cidr(entry):
+        return True
+    try:
+        return ipaddress.IPv6Network(entry, strict=False).prefixlen >= 0
+    except ValueError:
+        return False
 
 
 def _is_host_of(host_and_port: str, entry: str) -> bool:

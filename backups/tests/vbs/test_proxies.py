@@ -354,3 +354,39 @@ def test_which_way_a_call_takes_is_said() -> None:
     assert proxies.way_to("https://other.org/v3") == "directly: NO_PROXY names it"
     assert proxies.way_to(HTTP) == ""
     assert read_proxies({"NO_PROXY": "*"}).way_to(HTTPS) == ""
+    unusable = read_proxies({"HTTP_PROXY": "socks5://user:hunter2@proxy:1080"})
+    assert unusable.way_to(HTTP) == "nowhere: HTTP_PROXY names no proxy"
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "cure"),
+    [
+        ("localhost,127.0.0.1,.example.com,10.0.0.0/8,[::1]:80,fd00::/8,*.", "write a domain as"),
+        ("*.example.com", "write .example.com"),
+        ("localhost,*", "write a domain as"),
+        ("10.*", "write a domain as"),
+        ("https://vbs.example.com", "write the host without its scheme"),
+        ("https://user:hunter2@vbs.example.com", "write the host without its scheme"),
+        ("example.com/v3", "write a network as"),
+        ("10.0.0.0/33", "write a network as"),
+        ("localhost example.com", "separate the hosts by commas"),
+        ("localhost;example.com", "separate the hosts by commas"),
+        ('"localhost"', "separate the hosts by commas"),
+    ],
+)
+def test_a_part_of_no_proxy_that_names_no_host_is_told(
+    tmp_path: Path, no_proxy: str, cure: str
+) -> None:
+    variables = clouds_file(tmp_path) | {"HTTPS_PROXY": A, "NO_PROXY": no_proxy}
+    [warning] = load_clouds(variables, cwd=tmp_path, home=tmp_path)["otc"].warnings
+    assert warning.startswith("NO_PROXY holds ")
+    assert cure in warning
+    assert "hunter2" not in warning
+    del variables["HTTPS_PROXY"]
+    assert load_clouds(variables, cwd=tmp_path, home=tmp_path)["otc"].warnings == ()
+
+
+@pytest.mark.parametrize("no_proxy", ["*", "", " localhost , .example.com,", "10.0.0.0/8,::1"])
+def test_nothing_is_told_of_a_list_that_is_all_understood(tmp_path: Path, no_proxy: str) -> None:
+    variables = clouds_file(tmp_path) | {"HTTPS_PROXY": A, "NO_PROXY": no_proxy}
+    assert load_clouds(variables, cwd=tmp_path, home=tmp_path)["otc"].warnings == ()
