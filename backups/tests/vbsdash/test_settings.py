@@ -520,3 +520,26 @@ def test_no_two_installations_of_a_host_share_a_cookie(start: Start) -> None:
     assert names[0].startswith("vbsdash_session_8000_")
     assert names[2].startswith("vbsdash_session_8001_")
     assert names[12].startswith("vbsdash_session_443.vbs_")
+
+
+def test_a_wrong_proxy_stops_the_start_only_where_a_cloud_needs_it(
+    start: Start, server: Any
+) -> None:
+    socks = {"ALL_PROXY": "socks5://user:s3cret-word@proxy:1080"}
+    exit_code, said = start(**OPENRC, **socks)
+    assert (exit_code, said.count("\n")) == (1, 0)
+    assert said.startswith("vbsdash: ALL_PROXY names a SOCKS proxy, which is not supported: ")
+    assert "s3cret-word" not in said
+    assert start(**OPENRC, **socks, NO_PROXY="iam.example") == (0, "")
+    assert start(**socks) == (0, "")  # The demo's cloud is on this machine.
+
+
+def test_a_proxy_of_the_env_file_counts_and_the_environment_wins(start: Start, server: Any) -> None:
+    (server[1] / ".env").write_text("https_proxy=proxy.of.file:3128\nNO_PROXY=localhost\n")
+    way = "CLOUDS['envvars'].proxies.way_to('https://iam.example/v3')"
+    assert values(start, way, **OPENRC) == ["through proxy.of.file:3128, as https_proxy says"]
+    proxy = {"HTTPS_PROXY": "proxy.of.environment"}
+    assert values(start, way, **OPENRC, **proxy) == [
+        "through proxy.of.environment:80, as HTTPS_PROXY says"
+    ]
+    assert values(start, way, **OPENRC, HTTPS_PROXY="") == [""]
