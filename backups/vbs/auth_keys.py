@@ -176,7 +176,7 @@ class AuthKeys:
             project = next(key for key in _PROJECT if key in auth)
             self._refuse_pair("trust_id", project, "both name the project")
         if "system_scope" in auth:
-            self.keys.refuse(
+            self.keys.refuse_unsupported(
                 f"{self.keys.name('system_scope', in_auth=True)} is not supported, backups belong "
                 f"to a project: write {self.keys.name('project_name')} instead"
             )
@@ -195,7 +195,7 @@ class AuthKeys:
         name = self.keys.name("auth_url", in_auth=True)
         end = auth_url.rstrip("/").lower()
         if end.endswith(("/v2.0", "/v2")):
-            self.keys.refuse(f"{name} is of version 2 of the identity API: write …/v3")
+            self.keys.refuse_unsupported(f"{name} is of version 2 of the identity API: write …/v3")
         if end.endswith("/tokens"):
             self.keys.refuse(f"{name} goes too far: end it with /v3")
         return auth_url

@@ -138,7 +138,7 @@ def _inner_auth(entry: Mapping[str, object], keys: ConfigKeys) -> dict[str, obje
 def _refuse_unsupported_keys(entry: Mapping[str, object], keys: ConfigKeys) -> None:
     for key in sorted(entry):
         if key in REFUSED and not keys.from_variables:
-            keys.refuse(f"{key} {REFUSED[key]}")
+            keys.refuse_unsupported(f"{key} {REFUSED[key]}")
         if key.startswith("vbs_") and key not in VBS_KEYS:
             keys.refuse(
                 f"the key {shown(keys.name(key))} is unknown: write one of "
@@ -147,7 +147,9 @@ def _refuse_unsupported_keys(entry: Mapping[str, object], keys: ConfigKeys) -> N
     version = entry.get("identity_api_version")
     if version not in (None, "") and not re.fullmatch(r"3(\.[0-9]+)?", str(version)):
         name = keys.name("identity_api_version")
-        keys.refuse(f"{name} is not 3, the only one that is spoken here: write 3, or remove it")
+        keys.refuse_unsupported(
+            f"{name} is not 3, the only one that is spoken here: write 3, or remove it"
+        )
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,12 @@ class _Settings:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if isinstance(value, list):
-            self.keys.refuse(
+            self.keys.refuse_unsupported(
                 f"{name} is a list: an entry is one region, write one entry for each of them"
             )
         region = self.keys.text(key, value)
         if region is not None and "," in region:
-            self.keys.refuse(
+            self.keys.refuse_unsupported(
                 f"{name} names several regions: an entry is one region, write one entry for each"
             )
         return region

@@ -31,6 +31,14 @@ class ConfigKeys:
         end = "" if sentence.endswith("?") else "."
         raise ConfigurationError(f"{self.place}: {sentence}{end}")
 
+    def refuse_unsupported(self, sentence: str) -> NoReturn:
+        """Refuses what other tools can use and we cannot. The file is shared with them, so the cure
+        may be to leave the cloud out.
+        """
+        if not self.from_variables:
+            sentence += "; or leave this cloud out, list the others in VBSDASH_CLOUDS"
+        self.refuse(sentence)
+
     def refuse_missing(self, auth_key: str, advice: str = "") -> NoReturn:
         """Refuses an entry without a key of `auth`; `advice` says what to do beside setting it."""
         cure = f"set it, {advice}" if advice else "set it"

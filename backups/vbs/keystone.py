@@ -33,7 +33,13 @@ from backups.vbs.errors import (
     from_response,
 )
 from backups.vbs.ids import why_no_id
-from backups.vbs.plugin import USUAL_AUTH_TYPES, load_plugin, option_names, plugin_name
+from backups.vbs.plugin import (
+    UNSUPPORTED,
+    USUAL_AUTH_TYPES,
+    load_plugin,
+    option_names,
+    plugin_name,
+)
 from backups.vbs.sign_in import Clock, Guard, SignIn
 from backups.vbs.transport_errors import doubted, from_transport
 
@@ -139,7 +145,8 @@ class KeystoneSignIn(SignIn):
     ) -> None:
         if not option_names(auth_type):
             name = keys.name("auth_type")
-            keys.refuse(f"{name} {auth_type!r} is unknown: write {USUAL_AUTH_TYPES}")
+            problem = "is not supported" if auth_type in UNSUPPORTED else "is unknown"
+            keys.refuse_unsupported(f"{name} {auth_type!r} {problem}: write {USUAL_AUTH_TYPES}")
         auth_url = auth.get("auth_url")
         if not auth_url:
             keys.refuse_missing("auth_url", "it is the address of the identity service")

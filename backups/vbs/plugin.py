@@ -11,7 +11,7 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 # in it (API.md §10); the v3 plugins send it to auth_url only.
 _V3 = {"password": "v3password", "token": "v3token"}
 # Version 2 of the identity API, and ways that need a person at a screen or keys that change.
-_NOT_HERE = frozenset(
+UNSUPPORTED = frozenset(
     {
         "v2password",
         "v2token",
@@ -33,7 +33,7 @@ def option_names(auth_type: str) -> dict[str, str]:
     """Returns every accepted key of `auth` and the plugin's own word for it; none for a type that
     is no way to sign in. A key without such a word is read here alone (`_fill_domains`).
     """
-    if auth_type in _NOT_HERE:
+    if auth_type in UNSUPPORTED:
         return {}
     try:
         options = loading.get_plugin_loader(plugin_name(auth_type)).get_options()

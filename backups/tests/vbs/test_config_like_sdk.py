@@ -588,7 +588,7 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
         auth() + "    auth_type: token\n",
         "is one of auth_type password and not of token",
     ),
-    "auth_type of version 2": (entry("auth_type: v2password"), "auth_type 'v2password'"),
+    "auth_type of version 2": (entry("auth_type: v2password"), "'v2password' is not supported"),
     "auth_type that opens a browser": (entry("auth_type: v3websso"), "auth_type 'v3websso'"),
     "auth_type: none": (entry("auth_type: none"), "auth_type 'none'"),
     "auth_plugin": (entry("auth_plugin: token"), "auth_plugin is the old name of auth_type"),
@@ -622,7 +622,11 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     # What is not supported, or cannot be obeyed
     "several regions": (entry("region_name: [eu-de, eu-nl]"), "region_name is a list"),
     "several regions in a text": (entry("region_name: eu-de,eu-nl"), "names several regions"),
-    "regions": (entry("regions: [eu-de]"), "regions is not supported: write one entry"),
+    "regions": (
+        entry("regions: [eu-de]"),
+        "regions is not supported: write one entry with region_name for each region; or leave this "
+        "cloud out, list the others in VBSDASH_CLOUDS",
+    ),
     "profile": (entry("profile: otc"), "profile is not supported: write the profile's auth_url"),
     "cloud in an entry": (entry("cloud: otc"), "cloud is the old name of profile"),
     "vendor_hook": (entry("vendor_hook: x:y"), "vendor_hook is not supported"),
