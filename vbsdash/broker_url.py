@@ -60,6 +60,10 @@ def broker(env: Mapping[str, str]) -> Broker | None:
     """Returns the broker of CELERY_BROKER_URL; None where nothing is set. Raises
     ConfigurationError.
     """
+    for name in ("CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        if env.get(name):
+            # Celery would obey it, and nobody would have judged it.
+            raise ConfigurationError(f"{name} is not supported: write CELERY_BROKER_URL alone.")
     value = env.get("CELERY_BROKER_URL")
     if not value:
         return None

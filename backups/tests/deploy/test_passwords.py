@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -100,6 +101,17 @@ def ask(environment: dict[str, str], folder: Path) -> subprocess.CompletedProces
 def test_a_password_with_every_odd_character_signs_in(port: int, tmp_path: Path) -> None:
     dotenv = DOTENV.format(PASSWORD.replace("'", "\\'"))
     done = ask(environment_of_web(dotenv, port), tmp_path)
+    assert (done.stdout, done.returncode) == ("vbsdash True\n", 0), done.stderr
+
+
+def test_the_same_password_signs_in_from_an_address_when_it_is_encoded(
+    port: int, tmp_path: Path
+) -> None:
+    environment = environment_of_web(DOTENV.format(""), port)
+    del environment["PGPASSWORD"]
+    encoded = quote(PASSWORD, safe="")
+    environment["DATABASE_URL"] = f"postgres://vbsdash:{encoded}@127.0.0.1:{port}/vbsdash"
+    done = ask(environment, tmp_path)
     assert (done.stdout, done.returncode) == ("vbsdash True\n", 0), done.stderr
 
 
