@@ -15,6 +15,9 @@ from vbsdash.env import FALSE, TRUE
 REDIS = ("redis", "rediss")
 AMQP = ("amqp", "amqps")
 MEMORY = "memory"
+IN_MEMORY = (
+    "CELERY_BROKER_URL is memory://, which no two processes share: write redis:// or amqp://."
+)
 REDIS_EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
 AMQP_EXAMPLE = "amqp://USER:PASSWORD@HOST:5672/VHOST"
 # Of Redis; a server has 16 unless its own setting `databases` says more.

@@ -11,6 +11,7 @@ from celery.signals import beat_init, task_prerun, worker_init, worker_ready
 from django.db import Error, connection
 
 from vbsdash import log
+from vbsdash.broker_url import IN_MEMORY, MEMORY
 from vbsdash.gc_freeze import freeze
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
@@ -19,6 +20,16 @@ logger = logging.getLogger(__name__)
 app = Celery("vbsdash", task_cls="vbsdash.celery_expiry:SharedClockTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def _refuse_broker_in_memory(**_: object) -> None:
+    """Ends a worker or scheduler whose messages nobody else could get: tests alone have these."""
+    from django.conf import settings
+
+    if f"{MEMORY}://" == settings.CELERY_BROKER_URL:
+        sys.exit(f"vbsdash: {IN_MEMORY}")
 
 
 @worker_init.connect

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from backups.tests.run_settings import LIMIT_S
+
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER = """
 import json, os, sys
@@ -438,6 +440,25 @@ def test_each_way_to_start_says_the_same_sentence(argv: list[str], tmp_path: Pat
         in done.stdout + done.stderr
     )
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", ["worker --pool solo", "beat --pidfile="])
+def test_a_part_started_by_hand_refuses_a_broker_that_nobody_else_can_reach(
+    words: str, tmp_path: Path
+) -> None:
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "VBSDASH_DATA_DIR": str(tmp_path),
+        "CELERY_BROKER_URL": "memory://",
+    }
+    argv = [sys.executable, "-m", "celery", "--quiet", "-A", "vbsdash", *words.split()]
+    done = subprocess.run(
+        argv, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert done.returncode == 1
+    assert "vbsdash: CELERY_BROKER_URL is memory://, which no two processes share" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_empty_variable_is_one_that_is_not_set(start: Start) -> None:
