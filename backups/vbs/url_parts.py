@@ -88,7 +88,7 @@ def take_apart(
     """
     text = value.strip()
     _check_characters(text, example)
-    scheme, rest = _split_scheme(text, schemes)
+    scheme, rest = _split_scheme(text, schemes, example)
     authority = _first(_AUTHORITY, rest)
     tail = rest[len(authority) :]
     user_info, at, place = authority.rpartition("@")
@@ -138,13 +138,13 @@ def _check_characters(text: str, example: str) -> None:
             )
 
 
-def _split_scheme(text: str, schemes: Sequence[str]) -> tuple[str, str]:
+def _split_scheme(text: str, schemes: Sequence[str], example: str) -> tuple[str, str]:
     match = _SCHEME.match(text)
     scheme = match.group(1).lower() if match else ""
     if match is None or scheme not in schemes:
         beginnings = ", ".join(f"{name}://" for name in schemes)
         one_of = "one of " if len(schemes) > 1 else ""
-        raise WrongUrl(f"must begin with {one_of}{beginnings}")
+        raise WrongUrl(f"must begin with {one_of}{beginnings}: write {example}")
     return scheme, text[match.end() :]
 
 
