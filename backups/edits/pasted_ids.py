@@ -34,10 +34,15 @@ from backups.vbs.id_text import NO_ID, canonical, plain, resembles_id, visible, 
 from backups.vbs.ids import HYPHENATED
 
 MOST = 10_000  # IDs at once
+MOST_LINES = 300_000  # of text at once: what a client prints of so many backups one by one
 MAX_SHOWN = 200  # characters of a text that are echoed
 MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
 LONG = 100_000  # characters; of a longer text that has no digits of an ID no word gets a verdict
 _MAY_HOLD_ID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{2}")
+_CELL = re.compile(r"<t[dh][\s>]", re.IGNORECASE)
+_END_OF_CELL = re.compile(r"\s*</t[dh]>\s*", re.IGNORECASE)
+_END_OF_ROW = re.compile(r"</tr>\s*", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
 _WORD = re.compile(r"[^\s,;]+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _NOTHING = "There is no backup ID in this text."
@@ -52,8 +57,8 @@ _QUOTED = re.compile(r"(?:[ \t]{0,3}>(?!>))+[ \t]?")
 class TooMany(ValueError):
     """The text is a sentence for a person."""
 
-    def __init__(self) -> None:
-        super().__init__(f"More than {MOST:,} IDs at once; at most {MOST:,} are taken.")
+    def __init__(self, what: str = "IDs", most: int = MOST) -> None:
+        super().__init__(f"More than {most:,} {what} at once; at most {most:,} are taken.")
 
 
 @dataclass(frozen=True)
@@ -152,15 +157,25 @@ def _shown(value: str) -> str:
 def _pieces(text: str) -> Iterable[Piece]:
     if HYPHENATED.fullmatch(text):
         return [Piece(text)]
-    characters = _BLANK_LINES.sub("\n\n", plain(text))
+    characters = _BLANK_LINES.sub("\n\n", _without_tags(plain(text)))
     if len(characters) > LONG and not _MAY_HOLD_ID.search(characters):
         if sum(1 for _ in islice(_WORD.finditer(characters), MOST + 1)) > MOST:
             raise TooMany
         return []
     spans = json_spans(characters)
     lines = _lines_around(characters, spans)
+    if len(lines) > MOST_LINES:
+        raise TooMany("lines", MOST_LINES)
     reader = _Reader(lines, spans)
     return pieces_of_lines(reader.read())
+
+
+def _without_tags(text: str) -> str:
+    """Returns the cells of an HTML table between tabs; any other text as it is."""
+    if not _CELL.search(text):
+        return text
+    text = _END_OF_CELL.sub("\t", text)
+    return _TAG.sub("", _END_OF_ROW.sub("\n", text))
 
 
 def _lines_around(text: str, spans: list[Span]) -> list[str]:

@@ -100,6 +100,9 @@ def _walk_object(
     for key, value in fields.items():
         if key == own_key:
             continue
+        if _is_id(key):
+            inside.append(Piece(key, _other(kind)))
+            continue
         of_key = key_meaning(key)
         if isinstance(value, dict | list):
             if has_id and of_key != BACKUP:

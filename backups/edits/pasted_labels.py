@@ -49,6 +49,12 @@ _WORDS_OF: Final = {
     "a name": "name names description displayname container containers label title",
 }
 _MEANING: Final = {word: kind for kind, words in _WORDS_OF.items() for word in words.split()}
+# Of words that are written as one, as `cloudbackups` and `datadisk`.
+_ENDINGS: Final = {
+    ending: _MEANING[ending]
+    for word in ("backup", "volume", "disk", "snapshot", "server", "project", "instance")
+    for ending in (word, f"{word}s")
+}
 _IDS: Final = frozenset(["id", "ids", "uuid", "uuids", "guid", "guids", "identifier", "urn"])
 # Words between a label and its ID that change nothing.
 _FILLING_TEXT: Final = (
@@ -121,6 +127,8 @@ def kind_of(word: str) -> str | None:
     if kind is None and word.endswith(("id", "ids")):
         glued = _GLUED.fullmatch(word)
         kind = _MEANING.get(glued[1]) if glued else None
+    if kind is None and len(word) > 6:
+        kind = next((of for ending, of in _ENDINGS.items() if word.endswith(ending)), None)
     return kind
 
 

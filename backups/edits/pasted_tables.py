@@ -22,7 +22,9 @@ from backups.vbs.id_text import canonical
 # Characters: a cell of our own CSV may hold a whole answer of a cloud.
 csv.field_size_limit(2**24)
 ANOTHER_COLUMN = "an ID of another column"
-_BORDER = re.compile(r"[\s|+:=-]*[+=-][\s|+:=-]*")
+_BORDER = frozenset(" \t|+:=-")
+_LEVEL = frozenset("+=-")
+_MOST_COLUMNS = 1_000
 _HEADER_WORD = re.compile(
     r"\b(?:\w*id|ids|\w*uuid|guid|backups?|volumes?|disks?|field|property|key|attribute|name)\b",
     re.IGNORECASE,
@@ -54,19 +56,22 @@ def may_be_header(line: str) -> bool:
 
 
 def is_border(line: str) -> bool:
-    return len(line) > 1 and _BORDER.fullmatch(line) is not None
+    return len(line) > 1 and _BORDER.issuperset(line) and not _LEVEL.isdisjoint(line)
 
 
 def is_drawn(line: str) -> bool:
     """Is this a line of a table with upright borders, or the border of one?"""
     stripped = line.strip()
     if stripped.startswith("|"):
-        return True
+        return stripped.count("|") <= _MOST_COLUMNS
     return stripped.startswith(("+-", "+=")) and is_border(stripped)
 
 
 def cells_of(line: str) -> Row:
     stripped = line.strip()
+    if stripped.startswith("||"):
+        # So headers are marked in Jira.
+        stripped = stripped.replace("||", "|")
     if stripped.startswith("|"):
         stripped = stripped[1:]
     if stripped.endswith("|"):
@@ -312,6 +317,8 @@ def aligned_header(line: str) -> list[tuple[int, str]] | None:
     headers = []
     at = len(line) - len(line.lstrip())
     for cell in _BETWEEN.split(stripped):
+        if canonical(cell) is not None:
+            return None
         at = line.index(cell, at)
         headers.append((at, cell))
         at += len(cell)

@@ -66,7 +66,7 @@ _TOOLS_TEXT: Final = (
 )
 _TOOLS: Final = frozenset(_TOOLS_TEXT.split())
 _TOOL: Final = re.compile(
-    r"\s*(?:sudo\s+|time\s+)?(openstack|cinder|nova|glance|terraform|tofu)\s+\S"
+    r"\s*(?:sudo\s+|time\s+)?(openstack|cinder|nova|glance|terraform|tofu|curl|wget)\s+\S"
 )
 _OPTION: Final = re.compile(r"--?[\w-]+=?")
 _STATES_TEXT: Final = (
@@ -75,6 +75,8 @@ _STATES_TEXT: Final = (
 )
 _STATES: Final = frozenset(_STATES_TEXT.split())
 _BULLET: Final = re.compile(r"^\s*(?:[*+>#-]+|\(?\d{1,5}[.):]|\[[ xX]?\])(?=\s|$)\s*")
+_NAME: Final = re.compile(r"[^\W\d_]+|\S+(?:\s+\S+){0,4}\s*[:=]\W*")
+_IN_BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _NUMBER: Final = re.compile(r"[\d.,:+%/TZ-]+|\d+\s?[KMGT]i?B")
 
 
@@ -544,7 +546,10 @@ def _is_row(text: str, findings: Sequence[Finding], between: str) -> bool:
     first = findings[0]
     if text[: first.start].strip(" \"'*-+>"):
         return False
-    return len(between.split()) >= 3
+    words = between.replace(",", " ").replace(";", " ").split()
+    if "|" in between or "\t" in between:
+        return len(between.strip("|\t ")) > 0
+    return len(words) >= 3 or (len(words) > 0 and _has_state(text.replace(",", " ")))
 
 
 def _rest(line: ReadLine) -> list[str]:
@@ -554,15 +559,16 @@ def _rest(line: ReadLine) -> list[str]:
     text = line.text
     for mark in (" #", " //", "\t#"):
         text = text.partition(mark)[0]
-    parts = []
-    at = 0
-    for finding in line.findings:
+    # A word before the first ID is what somebody calls it.
+    before = _BULLET.sub("", text[: line.findings[0].start])
+    parts = [] if _NAME.fullmatch(before.strip()) else [before]
+    at = line.findings[0].end
+    for finding in line.findings[1:]:
         parts.append(text[at : finding.start])
         at = finding.end
     parts.append(text[at:])
-    rest = " \x01 ".join(parts)
-    rest = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", " ", rest)
-    return [word for word in _words(_BULLET.sub("", rest, count=1)) if word != "\x01"]
+    words = _words(_IN_BRACKETS.sub(" ", " ".join(parts)))
+    return [word for word in words if not word.endswith((":", "="))]
 
 
 def _words(text: str) -> list[str]:
@@ -571,7 +577,8 @@ def _words(text: str) -> list[str]:
     for part in re.split(r"[\s,;|]+", text):
         word = part.strip("\"'`<>()[]{}*.!?:=") if len(part) > 1 else ""
         is_number = _NUMBER.fullmatch(word) is not None
-        if len(word) > 1 and word.lower() not in _STATES and not is_number:
+        is_word = len(word) > 1 and any(character.isalnum() for character in word)
+        if is_word and word.lower() not in _STATES and not is_number:
             words.append(part.strip("\"'`()[]{}*,;"))
     return words
 
@@ -586,6 +593,10 @@ def _is_noise(stripped: str) -> bool:
         return True
     if _KEY.match(stripped) and not _LINK.match(stripped):
         return True
+    words = stripped.split()
+    if len(words) > 1 and all(word[0].isupper() for word in words):
+        # The header of columns.
+        return any(meaning([word]) == OWN for word in words_of(stripped))
     return all(part in _STATES or _NUMBER.fullmatch(part) for part in stripped.lower().split())
 
 
@@ -600,16 +611,16 @@ def pieces_of_lines(lines: Sequence[ReadLine]) -> Iterator[Piece]:
         has_id |= bool(line.findings)
         is_labelled |= bool(line.pieces)
         is_labelled |= any(finding.is_labelled for finding in line.findings)
-        begins = bool(line.findings) and not line.text[: line.findings[0].start].strip(" \"'")
-        if len(line.findings) == 1 and line.words and begins:
-            rows += 1
+        rows += len(line.findings) == 1 and len(line.words) > 0
     shown_values = _values_without_names(lines)
     is_message = has_id and any(not x.findings and len(x.text.split()) >= 4 for x in lines)
+    is_signed = False
     for number, line in enumerate(lines):
+        is_signed |= line.text.rstrip() == "--"
         yield from line.pieces
         for finding in line.findings:
             yield _piece(finding, shown_values.get(number))
-        if line.is_noise or is_labelled or shown_values:
+        if line.is_noise or is_labelled or shown_values or is_signed:
             continue
         if line.findings:
             is_mistake = len(line.words) == 1 or "," in line.text or ";" in line.text
