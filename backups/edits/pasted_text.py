@@ -31,6 +31,7 @@ from backups.vbs.id_text import canonical, resembles_id
 
 IN_LINK: Final = "another ID of a link"
 _FAR: Final = 200  # characters before an ID in which its label is looked for
+_MOST_OPEN: Final = 8  # brackets around an ID whose labels are looked at
 _NEAR_LINES: Final = 60  # lines around a key in which the other keys of its object are looked for
 _HEX: Final = "[0-9A-Fa-f]"
 _HYPHENATED: Final = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
@@ -463,7 +464,7 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
     if label is None and not words:
         label = _label_in_cell_before(before, cell)
     if label == OWN or (label is None and not words):
-        for opener in reversed(openers):
+        for opener in reversed(openers[-_MOST_OPEN:]):
             outside = text[max(0, opener - _FAR) : opener]
             resource = _RESOURCE.findall(outside)
             if resource:
