@@ -52,9 +52,10 @@ class VolumeID:
 def to_canonical(request: HttpRequest, canonical: str) -> HttpResponseRedirect | None:
     """Returns the redirect of a reader who came by another spelling; None at the canonical path.
 
-    What changes something is done at whatever address it came to.
+    What changes something is done at whatever address it came to. A prefix of the whole site is not
+    compared: how a proxy and the server hand it on must never make a circle of this.
     """
-    if request.method not in READERS or request.path == unquote(canonical):
+    if request.method not in READERS or unquote(canonical).endswith(request.path_info):
         return None
     query = request.META.get("QUERY_STRING", "")
     return HttpResponseRedirect(f"{canonical}?{query}" if query else canonical)

@@ -5,11 +5,12 @@ import io
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django.utils import timezone
 from django.utils.http import urlencode
 
@@ -67,6 +68,24 @@ def test_a_page_is_read_at_its_one_address(web: Client, spelling: str) -> None:
             assert answer["Location"] == f"{path}{ID}/?live=off&x=%C3%A4+b"
         assert web.get(address)["Location"] == f"{path}{ID}/"
         assert web.get(f"{path}{ID}/").status_code == 200
+
+
+@pytest.mark.parametrize("cloud", ["otc", "a b", "Zürich 100%", "a%2Fb", "x;y=1&z#?", "(1)+~@:!"])
+@pytest.mark.parametrize("prefix", ["", "/vbs", "/für alle"])
+def test_whatever_the_cloud_and_the_prefix_a_redirect_leads_to_the_page(
+    web: Client, cloud: str, prefix: str
+) -> None:
+    now = timezone.now()
+    Cloud.objects.get_or_create(name=cloud)
+    Volume.objects.get_or_create(cloud_id=cloud, volume_id=ID, defaults={"first_seen_at": now})
+    odd = f"/volumes/{quote(cloud)}/{ID.upper()}/?a=%26"
+    with override_script_prefix(f"{prefix}/"):
+        answer = web.get(odd, SCRIPT_NAME=prefix.encode().decode("latin-1"))
+    assert (answer.status_code, answer["Location"][-6:]) == (302, "?a=%26")
+    assert unquote(answer["Location"]) == f"{prefix}/volumes/{cloud}/{ID}/?a=&"
+    at_home = answer["Location"].removeprefix(quote(prefix))
+    with override_script_prefix(f"{prefix}/"):
+        assert web.get(at_home).status_code == 200
 
 
 def test_what_a_form_sends_to_another_spelling_is_done(web: Client) -> None:
