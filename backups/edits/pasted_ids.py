@@ -8,7 +8,7 @@ thing's ID is left out and says so.
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json
@@ -91,22 +91,19 @@ def read_ids(*texts: str) -> list[Line]:
 
 
 def read_each(texts: Iterable[str]) -> list[Line]:
-    """Returns the IDs in texts of which each is meant as a backup's: one that only holds IDs of
-    something else is a mistake. Raises TooMany.
+    """Returns the IDs in texts of which each is meant as a backup's. Raises TooMany.
+
+    A text that holds none has one line, with the text as it was sent, so that a script finds it;
+    also when it holds IDs of something else.
     """
-    lines = []
-    taken = 0
+    lines: list[Line] = []
     for text in texts:
         of_text = read_ids(text)
-        is_other = all(line.is_left_out for line in of_text)
-        for line in of_text:
-            if is_other:
-                lines.append(replace(line, is_left_out=False))
-                taken += 1
-            elif not line.is_left_out:
-                lines.append(line)
-                taken += 1
-        if taken > MOST:
+        if any(line.id for line in of_text):
+            lines += [line for line in of_text if not line.is_left_out]
+        else:
+            lines.append(Line(_shown(text), None, of_text[0].reason))
+        if len(lines) > MOST:
             raise TooMany
     return lines
 

@@ -108,6 +108,8 @@ LINK = f"https://vbs.example:8776/v2/7c1f0c2d9b6e4a0f8d35a1e2b4c6d8f0/backups/{S
             SEED_ID[:-1],
             f"{SEED_ID}0",
         ),
+        *("a b", "not an ID at all", "a,b;c", "a\nb", '["a", "b"]', '{"id": "a"}', "id,name\nx,y"),
+        *(f"volume_id: {SEED_ID[:-1]}0", f"| volume_id | {SEED_ID[:-1]}1 |", "| ID |\n| x |"),
         *(str(uuid.UUID(int=0)), "https://vbs.example/v2/p/backups/detail", "../../admin/"),
     ],
 )

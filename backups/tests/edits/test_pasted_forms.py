@@ -51,7 +51,7 @@ def test_of_the_texts_of_a_script_one_without_a_backup_is_refused_with_what_it_h
     texts = [f"volume_id: {volume}", f"id: {backup}\nvolume_id: {volume}", "tuesday"]
     lines = read_each(texts)
     assert [(line.value, line.id, line.is_left_out) for line in lines] == [
-        (volume, None, False),
+        (texts[0], None, False),
         (backup, backup, False),
         ("tuesday", None, False),
     ]
