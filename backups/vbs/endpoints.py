@@ -77,9 +77,9 @@ def find(
         entry = catalog.endpoint(types)
         catalog_type = entry.type
         base = entry.url.rstrip("/")
-    if not base.startswith(("http://", "https://")):
+    if not base.startswith(("http://", "https://")) or not _has_place(base):
         raise WrongAddress(
-            "The catalog's address is not http(s): set an endpoint override in clouds.yaml."
+            "The catalog's address is none of http(s): set an endpoint override in clouds.yaml."
         )
     if catalog_type in _V3_TYPES and not _VERSION.search(urlsplit(base).path):
         base = f"{base}/v3"  # The entry names the service, not a version of it.
@@ -104,3 +104,12 @@ def _unless_in_catalog(override: str, types: Sequence[str], catalog: Catalog) ->
     except WrongAddress:
         return override
     return None
+
+
+def _has_place(url: str) -> bool:
+    """Has it a host and, if any, a port that can be one?"""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
