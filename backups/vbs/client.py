@@ -295,7 +295,7 @@ class Client:
         try:
             reply = self._send(endpoint, path, token, limits)
             if reply.status == 200:
-                outcome = parse_object(reply.content)
+                outcome = self._body(reply, endpoint.base)
             else:
                 outcome = self._error(reply, endpoint.base, token)
         except VBSError as e:
@@ -312,6 +312,13 @@ class Client:
             return
         if cloud_time.tzinfo is not None:
             self.clock_ahead = self._clock() - cloud_time
+
+    def _body(self, reply: Reply, url: str) -> JsonObject:
+        try:
+            return parse_object(reply.content)
+        except Malformed as e:
+            forwarder = self.config.proxies.forwarder_for(url)
+            raise doubted(e, reply.headers, reply.content, forwarder) from e
 
     def _error(self, reply: Reply, url: str, token: str | None) -> VBSError:
         forwarder = self.config.proxies.forwarder_for(url)

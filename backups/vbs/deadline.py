@@ -5,6 +5,7 @@ silent server can prolong an exchange.
 import io
 import re
 import socket
+import ssl
 import threading
 import time
 from http.client import HTTPException, HTTPResponse
@@ -94,6 +95,26 @@ class TlsConnection(HTTPSConnection):
             raise ProxyRefusal(int(status[1]) if status else None) from e
 
 
+class _DeadlineTlsSocket(ssl.SSLSocket):
+    """The connection with a proxy that is spoken to by TLS: the handshake with the host behind it
+    reads from here, piece by piece.
+    """
+
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        seconds_left = _deadline.at - time.monotonic()
+        if seconds_left <= 0:
+            raise TimeoutError("total deadline")
+        self.settimeout(seconds_left)
+        return super().recv(*args, **kwargs)
+
+
+def proxy_context(verify: bool | str) -> ssl.SSLContext:
+    """Returns the context of the connection with a proxy; `verify` as in CloudConfig."""
+    context = context_for(verify)
+    context.sslsocket_class = _DeadlineTlsSocket
+    return context
+
+
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _Plain
 
@@ -137,7 +158,7 @@ class DeadlineAdapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         if proxy not in self.proxy_manager and proxy.startswith("https:"):
             # Without it nobody would check the certificate of a proxy for plain http.
-            kwargs["proxy_ssl_context"] = context_for(self._verify)
+            kwargs["proxy_ssl_context"] = proxy_context(self._verify)
         manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager

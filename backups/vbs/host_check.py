@@ -18,7 +18,7 @@ from urllib3.util import parse_url
 from urllib3.util.ssltransport import SSLTransport
 
 from backups.vbs.cloud_config import ClientCertificate
-from backups.vbs.deadline import TlsConnection, set_deadline
+from backups.vbs.deadline import TlsConnection, proxy_context, set_deadline
 from backups.vbs.errors import ProxyFailed
 from backups.vbs.proxies import DIRECT, Proxies, Proxy, headers_of, place_of
 from backups.vbs.tls import context_for
@@ -132,7 +132,7 @@ def _certificate_of(
     """Returns the certificate that the host shows, which is empty where it is not checked."""
     context = context_for(verify, cert)
     if proxy is not None:
-        return _certificate_through(proxy, address, context, context_for(verify))
+        return _certificate_through(proxy, address, context, proxy_context(verify))
     with (
         socket.create_connection(address, CONNECT_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=address.host) as secure,

@@ -109,6 +109,7 @@ class KeystoneSignIn(SignIn):
         self._monotonic = monotonic
         self._url = config.auth.get("auth_url") or ""
         self._host = urlsplit(self._url).netloc
+        self._forwarder = config.proxies.forwarder_for(self._url)
         self._sign_in_secrets = _secrets_of(config.auth)
         self._plugin = _plugin_of(config)
         self._lock = threading.Lock()
@@ -335,11 +336,12 @@ class KeystoneSignIn(SignIn):
             raise self._http_failure(e) from e
         except ks_exceptions.InvalidResponse as e:
             status = e.response.status_code
-            raise WrongAddress(
+            error = WrongAddress(
                 f"{self._host} is no identity service (HTTP {status}): correct auth_url in "
                 "clouds.yaml.",
                 http_status=status,
-            ) from e
+            )
+            raise doubted(error, e.response.headers, e.response.content, self._forwarder) from e
         except ks_exceptions.ConnectionError as e:
             raise from_transport(e, self._host, self._config.proxies.for_url(self._url)) from e
         except (
@@ -385,7 +387,7 @@ class KeystoneSignIn(SignIn):
         if failure.response is not None:
             headers = failure.response.headers
             body = failure.response.content
-        forwarder = self._config.proxies.forwarder_for(self._url)
+        forwarder = self._forwarder
         secrets = [*self._sign_in_secrets, *(forwarder.secrets if forwarder else ())]
         error = from_response(status, headers, body, now=self._clock(), secrets=secrets)
         error = doubted(error, headers, body, forwarder)

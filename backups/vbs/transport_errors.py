@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
@@ -21,6 +22,10 @@ _CERTIFICATE_ALERTS = (
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
     "TLSV1_ALERT_UNKNOWN_CA",
 )
+
+
+# What proxies answer to CONNECT when the host behind them is not reached; tinyproxy says 500.
+_NOT_REACHED = frozenset({500, 502, 503, 504})
 
 
 class ProxyRefusal(OSError):
@@ -146,17 +151,18 @@ def _refused_by_proxy(status: int, host: str, proxy: Proxy) -> ProxyFailed:
             f"The proxy {place} asks for a user and a password (HTTP 407).",
             f"Write them into {variable}, as http://USER:PASSWORD@HOST:PORT.",
         )
+    name = urlsplit(f"//{host}").hostname  # NO_PROXY knows no port that an address leaves out.
     if status == 403:
         return ProxyFailed(
             f"The proxy {place} does not allow the way to {host} (HTTP 403).",
-            f"Have {host} allowed on the proxy of {variable}, or name it in NO_PROXY if it can be "
+            f"Have it allowed on the proxy of {variable}, or name {name} in NO_PROXY if it can be "
             "reached directly.",
         )
-    if status >= 500:
+    if status in _NOT_REACHED:
         return ProxyFailed(
             f"The proxy {place} could not connect to {host} (HTTP {status}).",
             f"Correct the address in clouds.yaml, or ask whoever runs the proxy of {variable}; "
-            f"name {host} in NO_PROXY if it can be reached directly.",
+            f"name {name} in NO_PROXY if it can be reached directly.",
         )
     return ProxyFailed(
         f"The proxy {place} opened no way to {host} (HTTP {status}).",

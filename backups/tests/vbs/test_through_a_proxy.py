@@ -239,8 +239,9 @@ class Trouble:
 
 
 CLOUD = "127.0.0.1:8443"
+HOST = "127.0.0.1"
 UNREACHED = (
-    f"Correct the address in clouds.yaml, or ask whoever runs the proxy of ALL_PROXY; name {CLOUD} "
+    f"Correct the address in clouds.yaml, or ask whoever runs the proxy of ALL_PROXY; name {HOST} "
     "in NO_PROXY if it can be reached directly."
 )
 NO_CONNECT = "See that ALL_PROXY names a forward proxy, which takes CONNECT for this port."
@@ -272,7 +273,7 @@ OF_TUNNELS = {
     "wrong password, tinyproxy": OF_TINYPROXY,
     "forbidden": Trouble(
         f"The proxy <place> does not allow the way to {CLOUD} (HTTP 403).",
-        f"Have {CLOUD} allowed on the proxy of ALL_PROXY, or name it in NO_PROXY if it can be "
+        f"Have it allowed on the proxy of ALL_PROXY, or name {HOST} in NO_PROXY if it can be "
         "reached directly.",
         refusal=403,
     ),
@@ -281,6 +282,9 @@ OF_TUNNELS = {
     ),
     "a web server": Trouble(
         f"The proxy <place> opened no way to {CLOUD} (HTTP 405).", NO_CONNECT, refusal=405
+    ),
+    "not implemented": Trouble(
+        f"The proxy <place> opened no way to {CLOUD} (HTTP 501).", NO_CONNECT, refusal=501
     ),
     "unable, tinyproxy": Trouble(
         f"The proxy <place> could not connect to {CLOUD} (HTTP 500).", UNREACHED, refusal=500
@@ -453,6 +457,17 @@ def test_who_answered_a_plain_call_is_left_open_where_nobody_can_tell(
         )
 
 
+@pytest.mark.parametrize("status", [200, 302])
+def test_a_page_in_place_of_an_answer_may_be_the_proxys_too(
+    sim: Simulator, tmp_path: Path, status: int
+) -> None:
+    with forward_proxy(refusal=status) as proxy:
+        errors = failures({"ALL_PROXY": proxy.place}, tmp_path, sim, f"http://{NOWHERE}")
+    for error in errors:
+        assert error.class_name in ("wrong_address", "malformed")
+        assert f"It may come from the proxy {proxy.place}" in error.message
+
+
 def test_a_plain_403_of_the_proxy_is_no_refused_sign_in(sim: Simulator, tmp_path: Path) -> None:
     with forward_proxy(refusal=403) as proxy:
         errors = failures({"ALL_PROXY": proxy.place}, tmp_path, sim, f"http://{NOWHERE}")
@@ -500,6 +515,27 @@ def test_the_total_deadline_holds_against_drops_of_a_proxy(
     assert caught.value.class_name == "unavailable"
     assert "in time" in caught.value.message
     assert f"127.0.0.1:{port}" in caught.value.message
+
+
+@pytest.mark.parametrize("of_proxy", ["http", "https"])
+def test_the_total_deadline_holds_against_drops_of_a_handshake_in_a_tunnel(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_proxy: str
+) -> None:
+    limits = replace(client_module._PAGE_LIMITS, seconds=1)
+    monkeypatch.setattr(client_module, "_PAGE_LIMITS", limits)
+    record = b"\x16\x03\x03\x3f\xff"  # The head of a handshake record of 16 KB.
+    with (
+        answering(lambda near: drip(near, record)) as port,
+        forward_proxy(certificate="good" if of_proxy == "https" else "") as proxy,
+    ):
+        variables = {"ALL_PROXY": f"{of_proxy}://localhost:{proxy.port}"}
+        entry = entry_at(sim, f"https://localhost:{port}", auth="aksk", cacert=GOOD)
+        with opened(variables, tmp_path, entry) as client, pytest.raises(VBSError) as caught:
+            client.list_backups(limit=1)
+    assert caught.value.message == (
+        f"localhost:{port} (through localhost:{proxy.port}, as ALL_PROXY says) did not answer in "
+        "time."
+    )
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
