@@ -1,6 +1,7 @@
 """The WSGI application that the web part serves."""
 
 import os
+import sys
 from threading import Thread
 
 from django.core.wsgi import get_wsgi_application
@@ -9,10 +10,19 @@ from django.urls import resolve
 from backups.web.set_up import SetUpFirst
 from vbsdash.gc_freeze import freeze
 
+# A worker that ends so ends gunicorn too, for its supervisor to start it anew ever more rarely;
+# after any other code gunicorn starts one worker after the other.
+BOOT_FAILED = 3
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
-application = SetUpFirst(get_wsgi_application())
-# Loads every page.
-resolve("/")
+try:
+    application = SetUpFirst(get_wsgi_application())
+    # Loads every page.
+    resolve("/")
+except SystemExit as e:
+    # A setting is wrong; the code is the sentence that says so.
+    print(e.code, file=sys.stderr, flush=True)
+    sys.exit(BOOT_FAILED)
 freeze()
 # Whoever started it by hand reads in the log what is missing, before anybody asks for a page; in a
 # thread, as a database that does not answer holds up nothing.

@@ -313,15 +313,19 @@ def test_behind_a_proxy_the_banner_has_the_public_address_and_where_the_proxy_le
         running.stop(signal.SIGTERM)
 
 
-def test_a_setting_that_is_wrong_at_a_restart_is_said_once(tmp_path: Path) -> None:
+def test_a_setting_that_is_wrong_at_a_restart_is_said_once_by_each_part(tmp_path: Path) -> None:
     up = Up(tmp_path)
+    parts = {"web": "gunicorn", "worker": "worker", "beat": "beat"}
     try:
         (tmp_path / "no_clouds.yaml").write_text("clouds: [")
-        up.part("worker").kill()
-        wait_until(lambda: "up     | worker does not stay up" in up.text, lambda: up.text)
+        for word in parts.values():
+            up.part(word).kill()
+        for name in parts:
+            last = f"up     | {name} does not stay up"
+            wait_until(lambda last=last: last in up.text, lambda: up.text)  # type: ignore[misc]
         lines = [line for line in up.text.splitlines() if "is not valid YAML" in line]
-        assert len(lines) == 1
-        assert lines[0].startswith("worker | vbsdash: ")
+        assert sorted(line.split()[0] for line in lines) == ["beat", "web", "worker"]
+        assert all("| vbsdash: " in line for line in lines)
         assert "Traceback" not in up.text
         up.stop(signal.SIGTERM)
         assert (up.process.returncode, up.left_over()) == (0, [])
