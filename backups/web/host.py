@@ -4,6 +4,7 @@ Both are decided here, before other middleware asks for the host of a request.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from backups.shared.refusal import RefusalPage, printable
 logger = logging.getLogger(__name__)
 # They are asked by address, container name or none at all, and answer all the same.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 LONGEST_SHOWN = 100  # characters of a host
 
 
@@ -94,9 +97,14 @@ def _refused(request: HttpRequest) -> RefusalPage:
 
 
 def _domain(host: str) -> str:
-    """Returns the host without its port; an empty text where it is none."""
+    """Returns the host without its port; an empty text where it is none that ALLOWED_HOSTS could
+    hold: there a dot in front means all names below.
+    """
     try:
         _ = urlsplit(f"//{host}").port
     except ValueError:
         return ""
-    return split_domain_port(host)[0]
+    domain, _ = split_domain_port(host)
+    if domain.startswith("["):
+        return domain
+    return domain if _NAME.fullmatch(domain) else ""

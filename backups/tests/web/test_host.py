@@ -47,6 +47,13 @@ WRONG = [
     "<script>alert(1)</script>",
     "\"'><b>",
     "%00",
+    ".dash.example.com",
+    "dash.example.com..",
+    "dash..example.com",
+    "-",
+    "..",
+    "dash.example.com:99999",
+    "dash.example.com, evil.example",
     "x" * 3000,
     "",
 ]
@@ -144,6 +151,13 @@ def test_a_proxy_that_is_not_believed_is_named(tmp_path: Path) -> None:
         text = unescape(server.ask("/", "Host: inner", f"X-Forwarded-Host: {PUBLIC}").text)
     assert f'127.0.0.1 has sent the host "{PUBLIC}" as X-Forwarded-Host' in text
     assert "add it to VBSDASH_TRUSTED_PROXIES" in text
+
+
+@pytest.mark.parametrize("host", [".example.com", "..", "-x.example", "*", "x.example.."])
+def test_nothing_is_advised_for_allowed_hosts_that_would_let_in_more(
+    web: WebServer, host: str
+) -> None:
+    assert "is not written as host names are" in unescape(web.ask("/", f"Host: {host}").text)
 
 
 def test_two_hosts_are_none(web: WebServer) -> None:
