@@ -55,7 +55,7 @@ def explain(request: HttpRequest, reason: str) -> Refusal:
     if reason == csrf.REASON_CSRF_TOKEN_MISSING:
         return Refusal(
             "The form came without its token.",
-            "Load its page anew and send it again; a script calls the API with a token of its own "
+            "Load the page anew and send the form again; a script calls the API with a token "
             "instead (Authorization: Bearer KEY).",
             from_own_page=True,
             reload_helps=True,
@@ -113,7 +113,8 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
         expected_origin = _origin(urlsplit(expected))
     except ValueError:
         origin = None
-    if origin is None or expected_origin is None:
+    # A browser writes no slash and no usual port into an Origin: who does is none.
+    if origin is None or expected_origin is None or origin == expected_origin:
         return Refusal(
             f'The form came from "{shown}", which is no origin of a page; {expected} is expected.',
             f"Open {expected} in a browser; a script calls the API with a token instead "

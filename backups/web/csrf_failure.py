@@ -10,7 +10,6 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.log import log_response
 from django_htmx.http import trigger_client_event
@@ -42,7 +41,7 @@ def refused(request: HttpRequest, reason: str = "") -> RefusalPage:
         "refusal": refusal,
         "shown": _shown(fields),
         "again": fields if _may_be_sent_again(request, fields) else [],
-        "form_url": _form_url(request) if refusal.reload_helps else None,
+        "form_url": _form_url(request),
     }
     page = render_to_string("form_refused.html", context, request)
     response = RefusalPage(page, sentence=refusal.sentence, status=403)
@@ -93,10 +92,12 @@ def _may_be_sent_again(request: HttpRequest, fields: list[SentField]) -> bool:
     return not any(_SECRET.search(field.name) for field in fields)
 
 
-def _form_url(request: HttpRequest) -> str:
-    """Returns the address of the page that the form stands on, as far as the browser tells."""
+def _form_url(request: HttpRequest) -> str | None:
+    """Returns the address of the page that the form stands on, as far as the browser tells; None
+    where it is not one of ours.
+    """
     referer = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(
         referer, {request.get_host()}, require_https=request.is_secure()
     )
-    return referer if is_ours else reverse("home")
+    return referer if is_ours else None

@@ -142,6 +142,9 @@ REFUSED: list[tuple[list[str], list[str]]] = [
     (["Origin: file://"], ["file://", "no origin of a page"]),
     (["Origin: http://[:a"], ["http://[:a", "no origin of a page"]),
     ([f"Origin: {HERE}:port"], ["no origin of a page"]),
+    ([f"Origin: {HERE}/"], [f'"{HERE}/", which is no origin of a page', f"; {HERE} is expected"]),
+    ([f"Origin: {HERE}:80"], [f'"{HERE}:80", which is no origin of a page']),
+    (["Origin: HTTP://Dash.Example.com"], ["no origin of a page", f"; {HERE} is expected"]),
     ([f"Origin: {'x' * 5000}"], ["x" * 100 + "…"]),
     # Without an Origin the Referer counts, on TLS.
     ([TLS], ["neither by Origin nor by Referer", f"https://{HOST}", "Referrer-Policy"]),
@@ -222,10 +225,30 @@ def test_a_token_or_cookie_that_is_missing_or_old_is_cured_by_loading_the_page_a
 def test_cookies_for_the_public_address_are_explained(
     public: WebServer, host: str, origin: str, reload_helps: bool
 ) -> None:
-    heads = [f"Host: {host}", f"Origin: {origin}", "Cookie: tz=UTC"]
+    heads = [f"Host: {host}", f"Origin: {origin}", "Cookie: tz=UTC", f"Referer: {origin}/x"]
     text = words(Form(public).post(*heads))
     assert "https://dash.example.com/vbs, the address in VBSDASH_URL: open that one" in text
     assert (RELOAD in text) is reload_helps
+
+
+@pytest.mark.parametrize(
+    ("heads", "words_of_link", "path"),
+    [
+        ([f"Origin: {HERE}"], RELOAD, f"{HERE}/accounts/login/?next=/"),
+        ([f"Origin: https://{HOST}"], "Back to the form", f"{HERE}/accounts/login/"),
+        ([f"Origin: {HERE}"], "Home", "https://evil.example/"),
+        ([f"Origin: {HERE}"], "Home", "javascript:alert(1)"),
+        ([f"Origin: {HERE}"], "Home", f"http://{HOST}.evil.example/"),
+    ],
+)
+def test_the_page_leads_back_to_the_form_where_that_is_ours(
+    web: WebServer, heads: list[str], words_of_link: str, path: str
+) -> None:
+    text = unescape(Form(web).post(*heads, f"Referer: {path}", token=STALE).text)
+    href = "/" if words_of_link == "Home" else path
+    link = re.search(r'<a class="btn btn-primary"\s+href="([^"]*)">\s*([^<]*?)\s*</a>', text)
+    assert link is not None
+    assert (link[1], link[2]) == (href, words_of_link)
 
 
 def test_each_refusal_is_one_line_of_the_log_without_a_traceback(web: WebServer) -> None:
@@ -389,7 +412,9 @@ def test_what_was_pasted_before_a_sign_in_in_another_tab_is_sent_again_by_one_cl
     page = watched.page
     sign_in(page)
     page.goto("/backups/add/")
-    page.fill("#backup_ids", "no ID at all")
+    with page.expect_response("**/backups/add/"):
+        # The page asks for verdicts; where the session has ended meanwhile it is loaded anew.
+        page.fill("#backup_ids", "no ID at all")
     context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
     sign_in(context.new_page())
     page.click("text=Track these backups")
