@@ -6,10 +6,12 @@ thing's ID is left out and says so.
 """
 
 import csv
+import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from urllib.parse import unquote
 
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json
 from backups.edits.pasted_labels import meaning, words_of
@@ -39,8 +41,10 @@ MAX_SHOWN = 200  # characters of a text that are echoed
 MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
 LONG = 100_000  # characters; of a longer text that has no digits of an ID no word gets a verdict
 _MAY_HOLD_ID = re.compile(r"[0-9A-Fa-f]{8}|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{2}")
+_ENTITY = re.compile(r"&(?:quot|amp|lt|gt|nbsp|apos|shy|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+_PERCENT = re.compile(r"%(?:2[0-9CDFcdf]|3[ABDFabdf]|5[BDbd]|7[BDbd])")
 _CELL = re.compile(r"<t[dh][\s>]", re.IGNORECASE)
-_END_OF_CELL = re.compile(r"\s*</t[dh]>\s*", re.IGNORECASE)
+_END_OF_CELL = re.compile(r"</t[dh]>\s*", re.IGNORECASE)
 _END_OF_ROW = re.compile(r"</tr>\s*", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
 _WORD = re.compile(r"[^\s,;]+")
@@ -154,7 +158,7 @@ def _shown(value: str) -> str:
 def _pieces(text: str) -> Iterable[Piece]:
     if HYPHENATED.fullmatch(text):
         return [Piece(text)]
-    characters = _BLANK_LINES.sub("\n\n", _without_tags(plain(text)))
+    characters = _BLANK_LINES.sub("\n\n", _without_tags(plain(_unescaped(text))))
     if len(characters) > LONG and not _MAY_HOLD_ID.search(characters):
         if sum(1 for _ in islice(_WORD.finditer(characters), MOST + 1)) > MOST:
             raise TooMany
@@ -165,6 +169,13 @@ def _pieces(text: str) -> Iterable[Piece]:
         raise TooMany("lines", MOST_LINES)
     reader = _Reader(lines, spans)
     return pieces_of_lines(reader.read())
+
+
+def _unescaped(text: str) -> str:
+    """Returns a text without the escapes that HTML and addresses have for punctuation."""
+    if _ENTITY.search(text):
+        text = html.unescape(text)
+    return _PERCENT.sub(lambda escape: unquote(escape[0]), text)
 
 
 def _without_tags(text: str) -> str:

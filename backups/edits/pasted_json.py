@@ -13,6 +13,7 @@ from backups.edits.pasted_labels import (
     key_meaning,
     meaning,
     object_kind,
+    type_meaning,
     words_of,
 )
 from backups.edits.pasted_pieces import Piece
@@ -120,7 +121,9 @@ def _walk_object(
         if holds_backup_id(own_key) in EXPLICIT:
             yield Piece(own)
         elif has_id:
-            signature = object_kind(fields) if kind is None else kind
+            signature = kind
+            if kind is None:
+                signature = object_kind(fields) or type_meaning(fields)
             yield Piece(own, ANOTHER if lists_backups else _other(signature))
         elif not lists_backups:
             # Else it is the number of a call or of a row around the backups.

@@ -1,7 +1,7 @@
 """What the words beside a UUID say that it is the ID of: of a backup, or of something else."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 # What a label says: the ID is a backup's, or it is the ID of its own object, or whose else it is,
@@ -9,6 +9,7 @@ from typing import Final
 BACKUP: Final = "a backup's ID"
 OWN: Final = "its own ID"
 ANOTHER: Final = "another ID"
+NAME: Final = "a name"
 PARENT: Final = "another backup's ID"
 REQUEST: Final = "a request's ID"
 PROJECT: Final = "a project's ID"
@@ -46,7 +47,7 @@ _WORDS_OF: Final = {
     "an event's ID": "event events alarm alarms message messages log logs lineage",
     "an endpoint's ID": "endpoint endpoints service services region catalog",
     PARENT: "parent base",
-    "a name": "name names description displayname container containers label title",
+    NAME: "name names description displayname container containers label title",
 }
 _MEANING: Final = {word: kind for kind, words in _WORDS_OF.items() for word in words.split()}
 # Of words that are written as one, as `cloudbackups` and `datadisk`.
@@ -58,7 +59,7 @@ _ENDINGS: Final = {
 _IDS: Final = frozenset(["id", "ids", "uuid", "uuids", "guid", "guids", "identifier", "urn"])
 # Words between a label and its ID that change nothing.
 _FILLING_TEXT: Final = (
-    "the a an is was are be has with no nr number called of value values string str text "
+    "s the a an is was are be has with no nr number called of value values string str text "
     "list show get detail details delete set unset export tostring tolist toset sensitive "
     "resourceid and or to new old this that these those all uuidv4 v1 v2 v3 v4 from in"
 )
@@ -67,6 +68,8 @@ _FILLING: Final = frozenset(_FILLING_TEXT.split())
 _OTHERS_TEXT: Final = "parent base source src previous prev last first origin original"
 _OTHERS: Final = frozenset(_OTHERS_TEXT.split())
 EXPLICIT: Final = (1, 4)  # Of `holds_backup_id`: the key itself says “backup”.
+_TYPE_NAMES: Final = ("type", "kind", "resource_type", "object_type", "entity", "entity_type")
+_SPACES: Final = re.compile(r"[\s-]+")
 _GLUED: Final = re.compile(r"(.{2,}?)(?:uu)?ids?")
 _WORD: Final = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
@@ -113,7 +116,8 @@ def meaning(words: Sequence[str], *, skipping_unknown: bool = False) -> str | No
     for word in reversed(words):
         kind = kind_of(word)
         if kind is not None:
-            return kind
+            # “no backup with a name or ID of …”
+            return OWN if kind == NAME and says_id else kind
         if word in _IDS:
             says_id = True
         elif not _is_filling(word) and not skipping_unknown:
@@ -181,6 +185,18 @@ def says_only(words: Sequence[str]) -> bool:
 
 def _is_filling(word: str) -> bool:
     return word in _FILLING or (word.isdigit() and len(word) <= 3)
+
+
+def type_meaning(fields: Mapping[str, object]) -> str | None:
+    """Returns what an object or a row is by its field `type`, where that says so; None else."""
+    for key, value in fields.items():
+        if _SPACES.sub("_", key.strip().lower()) not in _TYPE_NAMES or not isinstance(value, str):
+            continue
+        words = words_of(value)
+        kind = meaning(words) if says_only(words) else None
+        if kind not in (None, OWN, NAME):
+            return kind
+    return None
 
 
 def object_kind(fields: Iterable[str]) -> str | None:

@@ -14,6 +14,7 @@ from backups.edits.pasted_labels import (
     key_meaning,
     object_kind,
     says_only,
+    type_meaning,
     words_of,
 )
 from backups.edits.pasted_pieces import Piece
@@ -218,7 +219,9 @@ def pieces_of_object(fields: Mapping[str, str], kind: str | None) -> list[Piece]
     for key, value in fields.items():
         of_key = key_meaning(key)
         if key == own_key:
-            pieces.append(_own_piece(key, value, kind or object_kind(fields)))
+            pieces.append(
+                _own_piece(key, value, kind or object_kind(fields) or type_meaning(fields))
+            )
         elif of_key not in (None, OWN, BACKUP) and canonical(value) is not None:
             pieces.append(Piece(value, of_key))
     return pieces
@@ -265,14 +268,27 @@ def pieces_of_rows(
     rows: Sequence[Sequence[str]], columns: Columns, header: Sequence[str]
 ) -> Iterator[Piece]:
     names = [cell.lower() for cell in header]
+    explicit = [at for at, cell in enumerate(header) if holds_backup_id(cell) in EXPLICIT]
     for row in rows:
         if [cell.lower() for cell in row] == names:
             continue
-        if columns.own is not None and columns.own < len(row) and row[columns.own].strip():
-            yield Piece(row[columns.own].strip())
+        own = columns.own
+        if own is not None and not _holds_id(row, own):
+            # The column may number the rows, and a less sure one hold the IDs.
+            own = next((at for at in explicit if _holds_id(row, at)), own)
+        if own is not None and own < len(row) and row[own].strip():
+            kind_of_row = None
+            if own not in explicit:
+                kind_of_row = type_meaning(dict(zip(header, row, strict=False)))
+            is_other = kind_of_row not in (None, BACKUP)
+            yield Piece(row[own].strip(), kind_of_row if is_other else None)
         for column, kind in columns.others.items():
             if column < len(row) and canonical(row[column]) is not None:
                 yield Piece(row[column].strip(), kind)
+
+
+def _holds_id(row: Sequence[str], column: int) -> bool:
+    return column < len(row) and canonical(row[column]) is not None
 
 
 def delimiter_of(line: str, below: str) -> str | None:

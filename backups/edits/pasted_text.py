@@ -14,6 +14,7 @@ from backups.edits.pasted_labels import (
     ANOTHER,
     BACKUP,
     DISK,
+    NAME,
     OWN,
     PROJECT,
     REQUEST,
@@ -50,7 +51,11 @@ _BLOCK: Final = re.compile(r"\s*[+~-]?\s*(?:resource|data|ephemeral)\s+\"?([\w-]
 _KEY: Final = re.compile(
     r"([\s+~*-]*)[\"']?([A-Za-z_@][\w .:@-]{0,60}?)[\"']?\s*(?:=>|:=|[:=])(?!/)"
 )
-_AFTER: Final = re.compile(r"\s*\((?:the\s+)?([\w -]{2,20})\)|\s+is\s+(?:the|a)\s+(\w{2,20})")
+_AFTER: Final = re.compile(
+    r"\s*[(\[](?:the\s+|an?\s+)?([\w -]{2,20})[)\]]|\s+is\s+(?:the|a)\s+(\w{2,20})"
+)
+_OF_ANOTHER: Final = frozenset(["of", "in", "from", "with", "and", "or", "to"])
+_BRACKET_BEFORE: Final = re.compile(r"[(\[]([^()\[\]]{1,40})[)\]]\W{0,5}$")
 _BREAK: Final = re.compile(r"[,;\t|]|[.!?]\s")
 _BRACKETS: Final = re.compile(r"[\[\](){}]")
 _SEPARATORS: Final = re.compile(r"[\s,;/|&\"'()\[\]+-]*(?:and)?[\s,;/|&\"'()\[\]+-]*")
@@ -289,6 +294,11 @@ class TextReader:
         floor = last.end if last else 0
         label = _label_before(text, finding, floor, openers)
         between = text[floor : finding.start]
+        is_row = last is not None and (not last.is_labelled or last.kind == ANOTHER_COLUMN)
+        if label is None and is_row and "|" in between:
+            finding.kind = ANOTHER_COLUMN
+            finding.is_labelled = True
+            return
         if label is None and last is not None and _SEPARATORS.fullmatch(between):
             if last.passes_on:
                 finding.kind = last.kind
@@ -296,7 +306,7 @@ class TextReader:
                 finding.passes_on = True
             return
         if label is None and last is not None:
-            if not last.is_labelled and _is_row(text, line.findings, between):
+            if is_row and _is_row(text, line.findings, between):
                 finding.kind = ANOTHER_COLUMN
                 finding.is_labelled = True
             return
@@ -458,9 +468,8 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
     label = meaning(words)
     if label == ANOTHER and not _is_compound(inner):
         label = OWN
-    after = _AFTER.match(text, finding.end)
-    if label in (None, OWN) and after:
-        label = meaning(words_of(after[1] or after[2])) or label
+    if label in (None, OWN):
+        label = _label_after(text, finding) or label
     if label is None and not words:
         label = _label_in_cell_before(before, cell)
     if label == OWN or (label is None and not words):
@@ -483,8 +492,30 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
     return label
 
 
+def _label_after(text: str, finding: Finding) -> str | None:
+    """Returns what the words behind an ID say that it is: those in brackets or after “is the”, or
+    all that follow in a line that begins with it.
+    """
+    after = _AFTER.match(text, finding.end)
+    if after:
+        return meaning(words_of(after[1] or after[2]))
+    if words_of(text[: finding.start]):
+        return None
+    rest = text[finding.end : finding.end + _FAR]
+    words = words_of(rest)
+    is_label = says_only(words) and _OF_ANOTHER.isdisjoint(words)
+    if not is_label or _ID.search(rest):
+        return None
+    kind = meaning(words)
+    return None if kind in (OWN, NAME) else kind
+
+
 def _label_in_cell_before(before: str, cell: str) -> str | None:
-    """Returns the label that fills the cell before the one with the ID."""
+    """Returns the label that fills the cell, or the brackets, before the one with the ID."""
+    bracket = _BRACKET_BEFORE.search(cell)
+    if bracket:
+        words = words_of(bracket[1])
+        return meaning(words) if says_only(words) else None
     if cell.strip(" \"'([{<*`_"):
         return None
     left = before[: len(before) - len(cell)].rstrip(",;\t| ")
@@ -548,8 +579,8 @@ def _is_row(text: str, findings: Sequence[Finding], between: str) -> bool:
     if text[: first.start].strip(" \"'*-+>"):
         return False
     words = between.replace(",", " ").replace(";", " ").split()
-    if "|" in between or "\t" in between:
-        return len(between.strip("|\t ")) > 0
+    if "\t" in between.strip("\t "):
+        return True
     return len(words) >= 3 or (len(words) > 0 and _has_state(text.replace(",", " ")))
 
 
@@ -588,7 +619,9 @@ def _is_noise(stripped: str) -> bool:
     """Is this a line that people paste along with IDs: a heading, a fence, a comment?"""
     if stripped.startswith(("#", "//", "```", "~~~", "--", "==", "sep=", "< ", "> ", "%")):
         return True
-    if stripped.endswith((":", "…", "...", "{", "[", "(")) and len(stripped) > 1:
+    if stripped.endswith((":", "{", "[", "(")) and len(stripped) > 1:
+        return True
+    if stripped.endswith(("…", "...")) and " " in stripped:
         return True
     if stripped[0] in "}])" or not any(character.isalnum() for character in stripped):
         return True
@@ -624,11 +657,17 @@ def pieces_of_lines(lines: Sequence[ReadLine]) -> Iterator[Piece]:
         if line.is_noise or is_labelled or shown_values or is_signed:
             continue
         if line.findings:
-            is_mistake = len(line.words) == 1 or "," in line.text or ";" in line.text
+            is_mistake = len(line.words) == 1 or _is_list(line.text)
             if is_mistake and rows < 2 and not _has_state(line.text):
                 yield from map(Piece, line.words)
         elif not (has_id and _is_prose(lines, number, is_message=is_message)):
             yield from _mistakes(line)
+
+
+def _is_list(text: str) -> bool:
+    """Does a line hold one word or ID between each of its commas?"""
+    parts = re.split(r"[,;]", text)
+    return len(parts) > 1 and all(len(part.split()) <= 1 for part in parts)
 
 
 def _piece(finding: Finding, shown: str | None) -> Piece:

@@ -17,7 +17,7 @@ STANDS_FOR_NONE: Final = "Not a backup ID: it stands for none."
 _GROUPS: Final = [8, 4, 4, 4, 12]
 _HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
 _SPELLED: Final = re.compile(r"(?:urn:)?(?:uuid:)?", re.IGNORECASE)
-_AROUND: Final = "` \t\r\n\v\f\"'<>()[]{}.,;:!?*|_"
+_AROUND: Final = "`= \t\r\n\v\f\"'<>()[]{}.,;:!?*|_"
 _CUT_OFF: Final = re.compile(
     r"(?=\D*\d)[0-9a-f]{6,8}(?:-[0-9a-f-]{0,27})?\s?(?:…|\.{2,3})", re.IGNORECASE
 )
@@ -31,6 +31,13 @@ _ESCAPE: Final = re.compile(
 # A soft hyphen may stand for each hyphen of an ID.
 _SOFT: Final = re.compile(
     r"([0-9a-f]{8})\xad([0-9a-f]{4})\xad([0-9a-f]{4})\xad([0-9a-f]{4})\xad([0-9a-f]{12})",
+    re.IGNORECASE,
+)
+# Blanks may have got beside its hyphens, or in their place.
+_GAP: Final = r"(?:[ \t]{1,2}-?[ \t]{0,2}|-[ \t]{0,2})"
+_SPACED: Final = re.compile(
+    rf"(?<![0-9a-z-])([0-9a-f]{{8}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}})"
+    rf"{_GAP}([0-9a-f]{{12}})(?![0-9a-z-])",
     re.IGNORECASE,
 )
 # Hyphens that were read in the wrong encoding.
@@ -134,6 +141,7 @@ def plain(text: str) -> str:
         text = _SOFT.sub(r"\1-\2-\3-\4-\5", text)
         text = _MISREAD.sub("-", text)
         text = text.translate(_PLAIN)
+    text = _SPACED.sub(r"\1-\2-\3-\4-\5", text)
     return text.translate(_PICTURE_OF) if _CONTROL.search(text) else text
 
 
