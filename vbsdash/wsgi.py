@@ -4,10 +4,11 @@ import os
 import sys
 from threading import Thread
 
-from django.core.wsgi import get_wsgi_application
+import django
 from django.urls import resolve
 
 from backups.web.set_up import SetUpFirst
+from backups.web.utf8_request import Utf8Handler
 from vbsdash.gc_freeze import freeze
 
 # A worker that ends so ends gunicorn too, for its supervisor to start it anew ever more rarely;
@@ -16,7 +17,8 @@ BOOT_FAILED = 3
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 try:
-    application = SetUpFirst(get_wsgi_application())
+    django.setup(set_prefix=False)
+    application = SetUpFirst(Utf8Handler())
     # Loads every page.
     resolve("/")
 except SystemExit as e:
