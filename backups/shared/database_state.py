@@ -24,7 +24,7 @@ _CURES = (
     (r"unable to open", "create its folder, and give vbsdash the right to write there"),
     (r"disk is full|No space left", "make room on its disk"),
     (r"malformed|disk I/O", "restore it from a backup"),
-    (r"SSL|certificate", "correct sslmode and the certificates"),
+    (r"SSL|sslmode|certificate", "correct sslmode and the certificates"),
     (r"too many (clients|connections)|connection slots", "allow it more connections"),
 )
 _USUAL_CURE = "start it, or correct the address"
@@ -74,7 +74,8 @@ def problem(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> str 
     except NotSetUp as e:
         return str(e)
     except Error as e:
-        return sentence_of(e) or f"{SUBJECT} cannot be used ({_reason(e)}): {_USUAL_CURE}"
+        reason = _reason(e)
+        return sentence_of(e) or f"{SUBJECT} cannot be used ({reason}): {_cure(reason)}"
     return None
 
 
@@ -98,7 +99,8 @@ def sentence_of(error: Exception) -> str | None:
     if code in _NOT_MIGRATED or reason.startswith(("no such table", "no such column")):
         return f"{SUBJECT} is not set up ({reason}): {MIGRATE}"
     is_unusable = not code and type(error).__name__ == "OperationalError"
-    if is_unusable or reason.endswith("not a database") or code.startswith(_UNUSABLE):
+    is_broken = not code and reason.endswith(("not a database", "malformed"))
+    if is_unusable or is_broken or code.startswith(_UNUSABLE):
         return f"{SUBJECT} cannot be used ({reason}): {_cure(reason)}"
     return None
 

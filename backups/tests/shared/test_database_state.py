@@ -1,7 +1,7 @@
 """What an error of a database says of it, and what cures it."""
 
 import pytest
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 from django.db.migrations.recorder import MigrationRecorder
 
 from backups.shared import database_state
@@ -30,6 +30,7 @@ ADDRESS = 'connection failed: connection to server at "10.0.0.5", port 5432 fail
         (f'{ADDRESS}FATAL:  database "v" does not exist', "create it, or correct its name"),
         (f"{ADDRESS}FATAL:  sorry, too many clients already", "allow it more connections"),
         (f"{ADDRESS}server does not support SSL, but SSL was required", "correct sslmode"),
+        ('connection is bad: invalid sslmode value: "x"', "correct sslmode and the certificates"),
         (f"{ADDRESS}FATAL:  the database system is starting up", "start it, or correct"),
         ('could not translate host name "db" to address', "correct its host"),
     ],
@@ -39,6 +40,17 @@ def test_an_error_without_a_code_is_one_of_the_way_to_the_database(reason: str, 
     assert sentence is not None
     assert sentence.startswith(f"{START}{reason}): {cure}")
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("database disk image is malformed", "restore it from a backup"),
+        ("file is not a database", "start it, or correct the address"),
+    ],
+)
+def test_a_file_that_is_broken_is_said_to_be(reason: str, cure: str) -> None:
+    assert sentence_of(DatabaseError(reason)) == f"{START}{reason}): {cure}"
 
 
 def with_code(error: Exception, code: str) -> Exception:
