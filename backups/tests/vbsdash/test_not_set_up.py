@@ -29,7 +29,7 @@ def env(folder: Path) -> dict[str, str]:
         "VBSDASH_DATA_DIR": str(folder / "data"),
         "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "CELERY_BROKER_URL": "memory://",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:9/0",
     }
 
 
