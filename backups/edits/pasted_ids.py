@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
+from backups.edits.pasted_files import restored
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json
 from backups.edits.pasted_labels import meaning, words_of
 from backups.edits.pasted_pieces import Piece
@@ -115,7 +116,7 @@ def read_each(texts: Iterable[str]) -> list[Line]:
 def _lines(text: str) -> Iterator[Line]:
     is_empty = True
     left_out: dict[str, set[str]] = {}
-    for piece in _pieces(text):
+    for piece in _pieces(restored(text)):
         backup_id = canonical(piece.value)
         if piece.left_out is None:
             is_empty = False

@@ -6,6 +6,7 @@ import csv
 import io
 import unicodedata
 import uuid
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ONE, TWO = (str(uuid.UUID(int=n)) for n in (1, 2))
+VOLUME = "8f1f3c5e-2a07-4f0c-9d3f-6a2f31c5b0aa"
 MARK = b"\xef\xbb\xbf"
 
 
@@ -227,3 +229,34 @@ def test_the_table_as_it_was_downloaded_changes_nothing(api: Client, languages: 
     call = {"cloud": "otc", "ids": [text]}
     answer = api.post("/api/backups/", call, content_type="application/json")
     assert answer.json() == {"added": [], "already_tracked": [ONE, TWO], "invalid": []}
+
+
+def wrapped_lines(text: str) -> str:
+    """What a German Excel saves of a table with commas: it has each line in one cell."""
+    lines = []
+    for line in text.splitlines():
+        quoted = line.replace('"', '""')
+        lines.append(f'"{quoted}"' if '"' in line else line)
+    return "\r\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        wrapped_lines,
+        lambda text: text.encode("utf-8-sig").decode("cp1252"),
+        lambda text: text.encode("utf-16-le").decode("latin-1"),
+        lambda text: text.encode("utf-16").decode("latin-1"),
+        lambda text: text.encode("utf-16").decode("utf-8", "replace"),
+        lambda text: text.encode("utf-16-be").decode("latin-1"),
+    ],
+)
+def test_the_form_reads_what_another_program_took_for_something_else(
+    api: Client, broken: Callable[[str], str]
+) -> None:
+    text = f'id,name,volume_id\r\n{ONE},"a, ""b""",{VOLUME}\r\n{TWO},"c, d",{VOLUME}\r\n'
+    words = {"cloud": "otc", "backup_ids": broken(text), "preview": "1"}
+    lines = api.post("/backups/add/", words).context["lines"]
+    ids = [line.verdict.id for line in lines if line.verdict.id]
+    assert ids == [ONE, TWO]
+    assert not [line for line in lines if line.verdict.state == "invalid"]
