@@ -318,8 +318,10 @@ def test_a_setting_that_is_wrong_at_a_restart_is_said_once_by_each_part(tmp_path
     parts = {"web": "gunicorn", "worker": "worker", "beat": "beat"}
     try:
         (tmp_path / "no_clouds.yaml").write_text("clouds: [")
-        for word in parts.values():
-            up.part(word).kill()
+        # All are looked up before one is dead, whose command line nobody can read.
+        processes = [up.part(word) for word in parts.values()]
+        for process in processes:
+            process.kill()
         for name in parts:
             last = f"up     | {name} does not stay up"
             wait_until(lambda last=last: last in up.text, lambda: up.text)  # type: ignore[misc]
