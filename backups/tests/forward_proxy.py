@@ -189,7 +189,7 @@ def tls_in_front_of(port: int, certificate: str = "good") -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+def answering(answer: Callable[[socket.socket], object]) -> Iterator[int]:
     """Runs a server below HTTP, which gives each connection to `answer`; yields its port."""
 
     class Handler(socketserver.BaseRequestHandler):

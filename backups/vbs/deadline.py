@@ -80,11 +80,37 @@ class _DeadlineResponse(HTTPResponse):
 
 
 class _Plain(HTTPConnection):
+    """Remembers, once it is closed too, that it reached the proxy: urllib3 forgets, and takes a
+    server that hangs up for a proxy that cannot be reached.
+    """
+
     response_class = _DeadlineResponse
+    _was_connected = False
+
+    def connect(self) -> None:
+        self._was_connected = False
+        super().connect()
+        self._was_connected = True
+
+    @property
+    def has_connected_to_proxy(self) -> bool:
+        return self._was_connected or super().has_connected_to_proxy
 
 
 class TlsConnection(HTTPSConnection):
+    """Remembers what _Plain does."""
+
     response_class = _DeadlineResponse
+    _was_connected = False
+
+    def connect(self) -> None:
+        self._was_connected = False
+        super().connect()
+        self._was_connected = True
+
+    @property
+    def has_connected_to_proxy(self) -> bool:
+        return self._was_connected or super().has_connected_to_proxy
 
     def _tunnel(self) -> None:
         """Asks a proxy for a tunnel; what goes wrong then is the proxy's, or behind it."""

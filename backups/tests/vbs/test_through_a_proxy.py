@@ -174,6 +174,24 @@ def test_a_tunnel_that_the_proxy_closed_meanwhile_is_opened_anew(
     assert proxy.methods == ["CONNECT"] * 3
 
 
+def test_a_plain_connection_that_the_proxy_closed_meanwhile_is_opened_anew(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    connections: list[bytes] = []
+
+    def once_then_close_on_the_next(near: socket.socket) -> None:
+        connections.append(near.recv(65536))
+        near.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"backups": []}')
+        near.recv(65536)
+
+    with answering(once_then_close_on_the_next) as port:
+        entry = entry_at(sim, f"http://{NOWHERE}", auth="aksk")
+        with opened({"HTTP_PROXY": f"127.0.0.1:{port}"}, tmp_path, entry) as client:
+            answers = [client.list_backups(limit=1) for _ in range(3)]
+    assert answers == [[], [], []]
+    assert len(connections) == 3
+
+
 def test_a_host_in_no_proxy_is_reached_directly(sim: Simulator, tmp_path: Path) -> None:
     with forward_proxy() as proxy:
         variables = {"ALL_PROXY": proxy.place, "NO_PROXY": "127.0.0.0/8,localhost"}
@@ -442,6 +460,32 @@ def test_what_is_wrong_with_the_cloud_behind_a_tunnel_names_both(
             f"localhost:{port} (through {proxy.place}, as ALL_PROXY says): TLS certificate "
             "verification failed; set cacert"
         )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_that_is_closed_before_the_answer_names_both(
+    sim: Simulator, tmp_path: Path, scheme: str
+) -> None:
+    with ExitStack() as stack:
+        if scheme == "http":
+            place = f"127.0.0.1:{stack.enter_context(answering(lambda near: near.recv(65536)))}"
+            host = NOWHERE
+        else:
+            closing = stack.enter_context(answering(lambda near: near.recv(65536)))
+            host = f"localhost:{stack.enter_context(tls_in_front_of(closing))}"
+            place = stack.enter_context(forward_proxy()).place
+        client = stack.enter_context(
+            opened(
+                {"ALL_PROXY": place},
+                tmp_path,
+                entry_at(sim, f"{scheme}://{host}", auth="aksk", cacert=GOOD),
+            )
+        )
+        with pytest.raises(Unavailable) as caught:
+            client.list_backups(limit=1)
+    assert caught.value.message == (
+        f"{host} (through {place}, as ALL_PROXY says) closed the connection before it had answered."
+    )
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 502, 503, 504])
