@@ -207,3 +207,15 @@ def test_the_start_says_what_chooses_the_clouds_and_what_does_nothing(
     assert len(notices) == len(says)
     for notice, beginning in zip(notices, says, strict=True):
         assert notice.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"), [([], ["otc"]), (["b"], ["b"]), (["b", "otc"], ["b", "otc"])]
+)
+def test_os_cloud_chooses_unless_the_setting_of_our_own_does(
+    tmp_path: Path, only: list[str], expected: list[str]
+) -> None:
+    content = {"clouds": {name: {"auth": AUTH} for name in ("otc", "b", "c")}}
+    (tmp_path / "clouds.yaml").write_text(json.dumps(content))
+    clouds = load_clouds({"OS_CLOUD": "otc"}, cwd=tmp_path, home=tmp_path, only=only)
+    assert list(clouds) == expected
