@@ -219,3 +219,8 @@ def test_os_cloud_chooses_unless_the_setting_of_our_own_does(
     (tmp_path / "clouds.yaml").write_text(json.dumps(content))
     clouds = load_clouds({"OS_CLOUD": "otc"}, cwd=tmp_path, home=tmp_path, only=only)
     assert list(clouds) == expected
+
+
+def test_os_cloud_name_is_the_name_of_the_cloud_that_the_variables_make(tmp_path: Path) -> None:
+    clouds = load_clouds({**VARIABLES, "OS_CLOUD_NAME": "mine"}, cwd=tmp_path, home=tmp_path)
+    assert list(clouds) == ["mine"]
