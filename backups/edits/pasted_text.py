@@ -32,6 +32,7 @@ from backups.vbs.id_text import canonical, resembles_id
 
 IN_LINK: Final = "another ID of a link"
 _FAR: Final = 200  # characters before an ID in which its label is looked for
+_INDENT: Final = 40  # characters before the first ID of a line, at most
 _MOST_OPEN: Final = 8  # brackets around an ID whose labels are looked at
 _NEAR_LINES: Final = 60  # lines around a key in which the other keys of its object are looked for
 _HEX: Final = "[0-9A-Fa-f]"
@@ -499,7 +500,7 @@ def _label_after(text: str, finding: Finding) -> str | None:
     after = _AFTER.match(text, finding.end)
     if after:
         return meaning(words_of(after[1] or after[2]))
-    if words_of(text[: finding.start]):
+    if finding.start > _INDENT or words_of(text[: finding.start]):
         return None
     rest = text[finding.end : finding.end + _FAR]
     words = words_of(rest)

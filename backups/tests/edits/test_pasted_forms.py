@@ -212,3 +212,9 @@ def test_in_any_form_exactly_the_backups_are_tracked(
         list(dict.fromkeys(backup["id"] for backup in chosen)),
         [],
     )
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\n", "\t", " ("])
+def test_ten_thousand_ids_in_one_line_are_read_in_one_pass(separator: str) -> None:
+    ids = [str(uuid.UUID(int=(7 << 100) + n)) for n in range(10_000)]
+    assert [line.id for line in read_ids(separator.join(ids))] == ids
