@@ -102,13 +102,16 @@ def read_each(texts: Iterable[str]) -> list[Line]:
     also when it holds IDs of something else.
     """
     lines: list[Line] = []
+    taken = 0
     for text in texts:
         of_text = read_ids(text)
-        if any(line.id for line in of_text):
-            lines += [line for line in of_text if not line.is_left_out]
+        meant = [line for line in of_text if not line.is_left_out]
+        if any(line.id for line in meant):
+            lines += meant
         else:
             lines.append(Line(_shown(text), None, of_text[0].reason))
-        if len(lines) > MOST:
+        taken += max(1, len(meant))
+        if taken > MOST:
             raise TooMany
     return lines
 
