@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.middleware import csrf
 
-from backups.shared.proxies import untrusted_peer
+from backups.shared.proxies import not_believed
 from backups.shared.refusal import printable
 
 LONGEST_SHOWN = 100  # characters of what a stranger sent
@@ -132,10 +132,10 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
 def _cure_of(request: HttpRequest, origin: Origin, expected: Origin) -> str:
     """Returns how the two are made one."""
     setting = f"set VBSDASH_URL to the address that browsers use ({origin} and its path)"
-    untrusted = _untrusted_proxy(request, origin, expected)
-    if untrusted:
+    proxy = _untrusted_proxy(request, origin, expected)
+    if proxy:
         return (
-            f"The proxy at {untrusted} tells of {origin} and is not believed: add it to "
+            f"{proxy} tells of {origin} and is not believed: if it is your proxy, add it to "
             f"VBSDASH_TRUSTED_PROXIES, or {setting}."
         )
     if origin.host != expected.host:
@@ -161,16 +161,15 @@ def _cure_of(request: HttpRequest, origin: Origin, expected: Origin) -> str:
 
 
 def _untrusted_proxy(request: HttpRequest, origin: Origin, expected: Origin) -> str | None:
-    """Returns the address of the peer where it tells what would make the two one, and is not
-    believed.
-    """
-    if (origin.host, origin.port) != (expected.host, expected.port):
-        header = request.META.get("HTTP_X_FORWARDED_HOST", "").lower()
-        is_told = origin.host in header
+    """Returns the address of who tells what would make the two one, and is not believed."""
     if origin.scheme != expected.scheme:
-        header = request.META.get("HTTP_X_FORWARDED_PROTO", "").lower()
-        is_told = origin.scheme in header.replace(" ", "").split(",")
-    return untrusted_peer(request) if is_told else None
+        told = not_believed(request, "HTTP_X_FORWARDED_PROTO")
+        words = told.text.lower().replace(" ", "").split(",") if told else []
+        would_cure = origin.scheme in words
+    else:
+        told = not_believed(request, "HTTP_X_FORWARDED_HOST")
+        would_cure = told is not None and origin.host in told.text.lower()
+    return told.by if told and would_cure else None
 
 
 def _no_cookie(request: HttpRequest) -> Refusal:

@@ -1,20 +1,30 @@
-"""Whether the proxy in front is believed; what it tells is read in `backups/web/forwarded.py`."""
+"""What a request tells by forwarded headers and is not believed; what is believed is read in
+`backups/web/forwarded.py`.
+"""
 
-import ipaddress
+from dataclasses import dataclass
 
-from django.conf import settings
 from django.http import HttpRequest
 
+# In META: how many trusted proxies the request came through.
+TRUSTED_HOPS = "vbsdash.trusted_hops"
 
-def untrusted_peer(request: HttpRequest) -> str | None:
-    """Returns the address from which the request came where VBSDASH_TRUSTED_PROXIES does not hold
-    it, else None. What forwarded headers it sent did not count then.
+
+@dataclass(frozen=True)
+class NotBelieved:
+    """`by`: the address of who sent it, a proxy that VBSDASH_TRUSTED_PROXIES does not hold, or the
+    client itself.
     """
-    try:
-        peer = ipaddress.ip_address(request.META["REMOTE_ADDR"])
-    except ValueError:
+
+    by: str
+    text: str
+
+
+def not_believed(request: HttpRequest, header: str) -> NotBelieved | None:
+    """Returns what stands in `header`, a name of META, left of what trusted proxies put there."""
+    values = request.META.get(header, "").split(",")
+    count = max(0, len(values) - request.META.get(TRUSTED_HOPS, 0))
+    text = ",".join(values[:count]).strip()
+    if not text:
         return None
-    for network in settings.TRUSTED_PROXIES:
-        if peer in network:
-            return None
-    return str(peer)
+    return NotBelieved(by=request.META["REMOTE_ADDR"], text=text)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from backups.shared.proxies import TRUSTED_HOPS
 from backups.web.middleware import GetResponse
 
 Address = IPv4Address | IPv6Address
@@ -96,6 +97,12 @@ def _set_origin(meta: dict[str, Any], trusted_proxies: Sequence[Network]) -> Non
         meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), trusted_proxies
     )
     meta["REMOTE_ADDR"] = route.client
+    meta[TRUSTED_HOPS] = route.trusted
+    if "gunicorn.socket" in meta:
+        # gunicorn goes by its own list of proxies and by headers of its own choice, as
+        # X-Forwarded-Ssl, and by default believes who is on this machine.
+        is_tls = isinstance(meta["gunicorn.socket"], ssl.SSLSocket)
+        meta["wsgi.url_scheme"] = "https" if is_tls else "http"
     if route.trusted:
         host = _told_by_proxy(meta, "HTTP_X_FORWARDED_HOST", route.trusted)
         if host:
@@ -103,10 +110,6 @@ def _set_origin(meta: dict[str, Any], trusted_proxies: Sequence[Network]) -> Non
         scheme = _told_by_proxy(meta, "HTTP_X_FORWARDED_PROTO", route.trusted).lower()
         if scheme in ("http", "https"):
             meta["wsgi.url_scheme"] = scheme
-    elif "gunicorn.socket" in meta:
-        # gunicorn goes by its own list of proxies, and by default believes who is on this machine.
-        is_tls = isinstance(meta["gunicorn.socket"], ssl.SSLSocket)
-        meta["wsgi.url_scheme"] = "https" if is_tls else "http"
     if _is_for_https_only(meta.get("HTTP_HOST", "")):
         # Many proxies do not tell the scheme, or one behind another tells its own.
         meta["wsgi.url_scheme"] = "https"
@@ -117,7 +120,9 @@ def _is_for_https_only(host: str) -> bool:
     public_url = settings.PUBLIC_URL
     if public_url is None or public_url.scheme == "http":
         return False
-    return host.lower() in (public_url.host_header, public_url.host)
+    # Some write the port that TLS has anyway, as nginx does by $host:$server_port.
+    written_as_browsers_do = host.lower().removesuffix(":443").removesuffix(".")
+    return written_as_browsers_do in (public_url.host_header, public_url.host)
 
 
 def _told_by_proxy(meta: Mapping[str, Any], name: str, trusted: int) -> str:
@@ -132,7 +137,10 @@ def _strip_public_path(request: HttpRequest) -> None:
     public_path = settings.FORCE_SCRIPT_NAME
     if not public_path:
         return
-    if request.path_info == public_path or request.path_info.startswith(f"{public_path}/"):
-        request.path_info = request.path_info.removeprefix(public_path) or "/"
-        request.path = public_path + request.path_info
-        request.META["PATH_INFO"] = request.path_info
+    path = request.path_info
+    if path == public_path or path.startswith(f"{public_path}/"):
+        path = path.removeprefix(public_path)
+    # nginx makes two slashes of one where only the address of proxy_pass ends in a slash.
+    request.path_info = "/" + path.lstrip("/")
+    request.path = public_path + request.path_info
+    request.META["PATH_INFO"] = request.path_info

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 from django.utils.log import log_response
 
-from backups.shared.proxies import untrusted_peer
+from backups.shared.proxies import not_believed
 from backups.shared.refusal import RefusalPage, printable
 
 logger = logging.getLogger(__name__)
@@ -82,11 +82,11 @@ def _refused(request: HttpRequest) -> RefusalPage:
             "Set VBSDASH_URL to the address that browsers use, or add "
             f"{shown_domain} to ALLOWED_HOSTS, and start vbsdash again."
         )
-    proxy = untrusted_peer(request)
-    if proxy and "HTTP_X_FORWARDED_HOST" in request.META:
-        told_host = printable(request.META["HTTP_X_FORWARDED_HOST"], LONGEST_SHOWN)
+    told = not_believed(request, "HTTP_X_FORWARDED_HOST")
+    if told:
         cure += (
-            f' {proxy} has sent the host "{told_host}" as X-Forwarded-Host and is not believed: '
+            f' {told.by} has sent the host "{printable(told.text, LONGEST_SHOWN)}" as '
+            "X-Forwarded-Host and is not believed: "
             "if it is your proxy, add it to VBSDASH_TRUSTED_PROXIES."
         )
     sentence = f"{problem}. {cure}"

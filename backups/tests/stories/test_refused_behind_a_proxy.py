@@ -102,7 +102,7 @@ def test_the_trusted_proxy_that_the_page_advises_lets_everybody_sign_in(tmp_path
     proxies = {"/good": HOST + SCHEME}
     with behind(tmp_path / "a", proxies, VBSDASH_TRUSTED_PROXIES="10.0.0.5") as site:
         page = site.refusal("/good")
-        assert "The proxy at 127.0.0.1 tells of" in page
+        assert "127.0.0.1 tells of" in page
         assert "add it to VBSDASH_TRUSTED_PROXIES" in page
     with behind(tmp_path / "b", proxies, VBSDASH_TRUSTED_PROXIES="10.0.0.5,127.0.0.1") as site:
         assert site.sign_in("/good").status_code == 302

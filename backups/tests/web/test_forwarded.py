@@ -144,16 +144,18 @@ def test_scheme_and_host_are_those_that_the_outermost_trusted_proxy_saw(
     assert request.build_absolute_uri("/") == f"{origin}/"
 
 
-def test_gunicorn_may_not_believe_a_peer_that_we_do_not_trust(settings: Any) -> None:
+@pytest.mark.parametrize("peer", ["127.0.0.1", "203.0.113.7"])
+def test_what_gunicorn_makes_of_other_headers_does_not_count(settings: Any, peer: str) -> None:
+    """As X-Forwarded-Ssl and X-Forwarded-Protocol, of peers on a list of its own."""
     for socket, scheme in ((object(), "http"), (ssl.SSLSocket.__new__(ssl.SSLSocket), "https")):
         meta: dict[str, Any] = {"wsgi.url_scheme": "https", "gunicorn.socket": socket}
-        assert asked(settings, REMOTE_ADDR="203.0.113.7", **meta).scheme == scheme
+        assert asked(settings, REMOTE_ADDR=peer, **meta).scheme == scheme
 
 
 def test_the_public_host_is_under_its_public_scheme(settings: Any) -> None:
     """Many proxies tell neither scheme nor port."""
     url = "https://vbs.example:8443/x"
-    for host in ("vbs.example", "VBS.example:8443"):
+    for host in ("vbs.example", "VBS.example:8443", "vbs.example:443", "vbs.example."):
         assert asked(settings, url, HTTP_HOST=host).is_secure()
     for host in ("vbs.example:8000", "localhost"):
         assert not asked(settings, url, HTTP_HOST=host).is_secure()
@@ -172,7 +174,10 @@ def test_the_public_host_is_under_its_public_scheme(settings: Any) -> None:
         ("/vbsx/", "/vbsx/"),
         ("/VBS/", "/VBS/"),
         ("/vbs/vbs/", "/vbs/"),
-        ("/vbs//evil.example/", "//evil.example/"),
+        ("/vbs//evil.example/", "/evil.example/"),
+        ("//backups/", "/backups/"),
+        ("//", "/"),
+        ("//static/x.css", "/static/x.css"),
     ],
 )
 def test_a_public_path_that_was_kept_is_taken_off_once(

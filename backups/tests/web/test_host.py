@@ -146,6 +146,14 @@ def test_a_host_that_a_proxy_told_is_called_so(web: WebServer) -> None:
     assert "VBSDASH_TRUSTED_PROXIES" not in text
 
 
+def test_a_client_is_no_proxy_that_is_not_believed(web: WebServer) -> None:
+    """Behind two trusted proxies, each of which has told its host."""
+    heads = ("X-Forwarded-Host: told.example, inner", "X-Forwarded-For: 198.51.100.1, 127.0.0.1")
+    text = unescape(web.ask("/", f"Host: {PUBLIC}", *heads).text)
+    assert 'the host "told.example" (X-Forwarded-Host)' in text
+    assert "198.51.100.1" not in text
+
+
 def test_a_proxy_that_is_not_believed_is_named(tmp_path: Path) -> None:
     with serving(tmp_path, ALLOWED_HOSTS=PUBLIC, VBSDASH_TRUSTED_PROXIES="10.0.0.5") as server:
         text = unescape(server.ask("/", "Host: inner", f"X-Forwarded-Host: {PUBLIC}").text)
