@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from io import StringIO
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -16,11 +16,14 @@ from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
 from vbsdash import public_url
 
-_HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+# No underscore: Django answers to no such name.
+_HOST_NAME = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
 _ORIGIN = re.compile(
     r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
 )
+_ZONE = re.compile("%[^/]*")  # of an address of IPv6
 SHORTEST_SECRET_KEY = 32  # characters
+LONGEST_SHOWN = 50  # characters of a value that is refused
 LOOPBACK = ["127.0.0.0/8", "::1"]
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
@@ -81,13 +84,39 @@ def port(env: Mapping[str, str]) -> int:
 
 
 def hosts(env: Mapping[str, str]) -> list[str]:
-    allowed_hosts = names(env, "ALLOWED_HOSTS")
-    for host in allowed_hosts:
-        if host != "*" and not _HOST.fullmatch(host):
+    """Returns them as Django compares them: in lower case, without a dot at the end, an address
+    of IPv6 in its shortest spelling.
+    """
+    allowed_hosts = []
+    for text in names(env, "ALLOWED_HOSTS"):
+        host = _host(text.lower())
+        if host is None:
             raise ConfigurationError(
-                f"ALLOWED_HOSTS holds {host!r}: write names without http://, path or port."
+                f"ALLOWED_HOSTS holds {_shown(text)}: write names and addresses, with commas "
+                "between them and without http://, path, port and underscore, as "
+                "backups.example.com, .example.com for all names below it, or [2001:db8::1]."
             )
+        allowed_hosts.append(host)
     return allowed_hosts
+
+
+def _host(text: str) -> str | None:
+    if text == "*":
+        return text
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return f"[{IPv6Address(text[1:-1])}]"
+        except ValueError:
+            return None
+    name = text.removesuffix(".")
+    return name if _HOST_NAME.fullmatch(name) else None
+
+
+def _shown(text: str) -> str:
+    """Returns what a refusal says of a value; who writes a password there shows it to nobody."""
+    if "@" in text:
+        return "a user or a password"
+    return repr(text[:LONGEST_SHOWN])
 
 
 def origins(env: Mapping[str, str]) -> list[str]:
@@ -96,7 +125,8 @@ def origins(env: Mapping[str, str]) -> list[str]:
     for origin in names(env, "CSRF_TRUSTED_ORIGINS"):
         if not _ORIGIN.fullmatch(origin):
             raise ConfigurationError(
-                f"CSRF_TRUSTED_ORIGINS holds {origin!r}: write each as https://host, with no path."
+                f"CSRF_TRUSTED_ORIGINS holds {_shown(origin)}: write each as https://host or "
+                "https://host:port, with commas between them and no path."
             )
         scheme = origin.partition(":")[0].lower()
         own_port = f":{public_url.DEFAULT_PORTS[scheme]}"
@@ -110,10 +140,11 @@ def trusted_proxies(env: Mapping[str, str]) -> tuple[Network, ...]:
     """
     networks = []
     for text in names(env, "VBSDASH_TRUSTED_PROXIES") or LOOPBACK:
-        network = None if text == "*" else _network(text)
-        if network is None or network.prefixlen == 0:
+        # A zone is not compared: PostgreSQL's type of addresses, which keeps clients, knows none.
+        network = None if text == "*" else _network(_ZONE.sub("", text))
+        if network is None or network.network_address.is_unspecified:
             raise ConfigurationError(
-                f"VBSDASH_TRUSTED_PROXIES holds {text[:50]!r}, by which every client could choose "
+                f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}, by which every client could choose "
                 "its own address: write those of the proxies, as 10.0.0.5 or 192.168.0.0/16."
             )
         mapped = getattr(network.network_address, "ipv4_mapped", None)
@@ -128,7 +159,7 @@ def _network(text: str) -> Network:
         return ip_network(text)
     except ValueError:
         pass
-    beginning = f"VBSDASH_TRUSTED_PROXIES holds {text[:50]!r}"
+    beginning = f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}"
     try:
         network = ip_network(text, strict=False)
     except ValueError as e:

@@ -30,6 +30,7 @@ OWN_PATHS: Final = frozenset(
         "volumes",
     }
 )
+QUOTES = "\"'\u201c\u201e"
 EXAMPLE = "https://backups.example.com/vbs"
 _PARTS = re.compile(r"(https?)://([^/]*)(.*)", re.IGNORECASE)
 _PLACE = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
@@ -71,6 +72,14 @@ def read(env: Mapping[str, str]) -> PublicURL | None:
     value = env.get("VBSDASH_URL")
     if not value:
         return None
+    if value[0] in QUOTES:
+        # They belong to a shell or to `.env`; Docker's --env-file and a list in YAML keep them.
+        raise _refused("begins with a quotation mark", "write it without")
+    if value.count("://") > 1:
+        raise _refused(
+            "holds :// more than once",
+            "write the one address that people open, and the hosts of others into ALLOWED_HOSTS",
+        )
     if not value.isprintable() or any(character.isspace() for character in value):
         raise _refused("holds a blank or a control character", "write it without")
     parts = _PARTS.fullmatch(value)

@@ -37,7 +37,8 @@ OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104
 UNSPECIFIED = ("0.0.0.0", "[::]")  # noqa: S104
 NO_OWN_HOST = (
-    "ALLOWED_HOSTS lets in no address of this machine, as {host}: what it lets in has to lead here."
+    "ALLOWED_HOSTS lets in no address of this machine, as {host}: add it, unless what is let in "
+    "leads here; the address of a proxy belongs into VBSDASH_URL."
 )
 GIVEN_PASSWORD = "the one in DJANGO_SUPERUSER_PASSWORD"  # noqa: S105
 

@@ -116,6 +116,12 @@ def test_nothing_set_is_a_good_start(start: Start) -> None:
     assert start() == (0, "")
 
 
+def test_allowed_hosts_are_compared_as_browsers_write_them(start: Start) -> None:
+    hosts = "Vbs.Example., .Example.com,[2001:DB8:0::5],10.0.0.5,*"
+    [allowed_hosts] = values(start, "ALLOWED_HOSTS", ALLOWED_HOSTS=hosts)
+    assert allowed_hosts == ["vbs.example", ".example.com", "[2001:db8::5]", "10.0.0.5", "*"]
+
+
 def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
     """By libpq's limits, of which the address may name others: here 2 s for a server that takes
     calls and is silent.
@@ -166,12 +172,21 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("SECRET_KEY", "short", "write a longer one"),
         ("ALLOWED_HOSTS", "vbs.example,https://vbs.example", "without http://"),
         ("ALLOWED_HOSTS", "vbs.example:8000", "without http://"),
+        ("ALLOWED_HOSTS", "a.example b.example", "commas between them"),
+        ("ALLOWED_HOSTS", "*.vbs.example", ".example.com for all names below it"),
+        ("ALLOWED_HOSTS", "2001:db8::5", "[2001:db8::1]"),
+        ("ALLOWED_HOSTS", "[2001:db8::zz]", "[2001:db8::1]"),
+        ("ALLOWED_HOSTS", "vbsdash_web", "without http://, path, port and underscore"),
+        ("ALLOWED_HOSTS", "https://me:s3cret-word@vbs.example", "without http://"),
         ("CSRF_TRUSTED_ORIGINS", "vbs.example", "https://host"),
         ("CSRF_TRUSTED_ORIGINS", "https://vbs.example/path", "https://host"),
+        ("CSRF_TRUSTED_ORIGINS", "https://a.example https://b.example", "commas between them"),
+        ("CSRF_TRUSTED_ORIGINS", "https://me:s3cret-word@vbs.example", "https://host"),
         ("VBSDASH_URL", "https://u:s3cret-word@vbs.example", "write host and path alone"),
         ("VBSDASH_TRUSTED_PROXIES", "*", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5,0.0.0.0/0", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "::/0", "write those of the proxies"),
+        ("VBSDASH_TRUSTED_PROXIES", "0.0.0.0", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5/8", "write 10.0.0.0/8 for the whole network"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5 10.0.0.6", "commas between them"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5;10.0.0.6", "commas between them"),
