@@ -19,7 +19,15 @@ CHECK_EVERY_S = 1.0
 RETRY_AFTER_S = "10"
 PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>vbsdash is not set up</title></head>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>vbsdash is not set up</title>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 1rem; overflow-wrap: anywhere; }}
+</style>
+</head>
 <body><h1>vbsdash is not set up</h1><p>{sentence}</p></body>
 </html>
 """
@@ -50,7 +58,7 @@ class SetUpFirst:
         if sentence is None:
             return self._application(environ, start_response)
         path = str(environ.get("PATH_INFO", ""))
-        if path.endswith(PROBES):
+        if path.removesuffix("/").endswith(PROBES):
             return self._application({**environ, NOT_SET_UP: sentence}, start_response)
         return _refuse(sentence, start_response, is_api="/api/" in path)
 

@@ -109,8 +109,9 @@ def test_pages_say_what_is_missing_until_it_is_there(tmp_path: Path) -> None:
             "detail": CAPITAL,
             "errors": {},
         }
-        assert web.get("/healthz")[0].status == 200
-        response, text = web.get("/readyz")
+        for path in ("/healthz", "/healthz/"):
+            assert web.get(path)[0].status == 200
+        response, text = web.get("/readyz/")
         ready = json.loads(text)
         assert (response.status, ready["ready"], ready["parts"]["database"]) == (
             503,
