@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.request import split_domain_port
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+PROXY_CURE = (
+    " If a proxy in front has put this host there, let it pass the one that came "
+    "(nginx: proxy_set_header Host $http_host)."
+)
 LONGEST_SHOWN = 100  # characters of a host
 
 
@@ -79,21 +84,29 @@ def _refused(request: HttpRequest) -> RefusalPage:
         shown_domain = printable(domain, LONGEST_SHOWN)
         problem = f"vbsdash is not served under the host {shown_host}"
         cure = (
-            "Set VBSDASH_URL to the address that browsers use, or add "
-            f"{shown_domain} to ALLOWED_HOSTS, and start vbsdash again."
+            f"{_public_address()}, or add {shown_domain} to ALLOWED_HOSTS and start vbsdash again."
         )
     told = not_believed(request, "HTTP_X_FORWARDED_HOST")
     if told:
         cure += (
             f' {told.by} has sent the host "{printable(told.text, LONGEST_SHOWN)}" as '
-            "X-Forwarded-Host and is not believed: "
-            "if it is your proxy, add it to VBSDASH_TRUSTED_PROXIES."
+            "X-Forwarded-Host and is not believed: if it is your proxy, add it to "
+            "VBSDASH_TRUSTED_PROXIES."
         )
+    elif host:
+        cure += PROXY_CURE
     sentence = f"{problem}. {cure}"
     page = render_to_string("wrong_host.html", {"problem": problem, "cure": cure})
     response = RefusalPage(page, sentence=sentence, status=400)
     log_response("%s", sentence, response=response, request=request, logger=logger, level="warning")
     return response
+
+
+def _public_address() -> str:
+    public_url = settings.PUBLIC_URL
+    if public_url is None:
+        return "Set VBSDASH_URL to the address that browsers use"
+    return f"Open {public_url}/, the address in VBSDASH_URL"
 
 
 def _domain(host: str) -> str:

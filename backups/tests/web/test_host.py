@@ -15,6 +15,7 @@ from django.test import Client
 from backups.tests.deploy.test_examples import services
 from backups.tests.faults.parts import PROJECT
 from backups.tests.web_server import WebServer, serving
+from vbsdash import public_url
 
 pytestmark = [pytest.mark.once]
 PUBLIC = "dash.example.com"
@@ -122,6 +123,7 @@ def test_a_wrong_host_elsewhere_is_a_page_that_names_it_and_the_setting(
             assert f'"{host[:100]}' in text
             assert "VBSDASH_URL" in text
             assert "ALLOWED_HOSTS" in text
+            assert "proxy_set_header Host $http_host" in text
         else:
             assert "Send a Host header" in text
 
@@ -198,6 +200,14 @@ def test_debug_shows_the_same_page(client: Client, settings: Any, debug: bool, h
     assert page.status_code == 400
     assert "ALLOWED_HOSTS" in page.content.decode()
     assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+def test_where_there_is_a_public_address_it_is_named(client: Client, settings: Any) -> None:
+    settings.PUBLIC_URL = public_url.read({"VBSDASH_URL": "https://dash.example.com/vbs"})
+    page = client.get("/backups/", headers={"host": "192.0.2.7:8000"}).content.decode()
+    assert (
+        "Open https://dash.example.com/vbs/, the address in VBSDASH_URL, or add 192.0.2.7" in page
+    )
 
 
 @pytest.mark.django_db
