@@ -1,9 +1,13 @@
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from backups.models import ApiToken, Backup, Cloud, SearchText
 from backups.vbs.folding import fold
+
+# Its own guess lacks the slash at the end of a public path, where not every proxy leads here.
+admin.site.site_url = f"{settings.PUBLIC_PATH}/"
 
 
 @admin.register(Backup)

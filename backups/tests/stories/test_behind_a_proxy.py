@@ -222,6 +222,7 @@ def test_the_administration_has_its_style_and_keeps_its_path(
     sign_in(page)
     expect(page).to_have_url(f"{site.url}/admin/auth/user/")
     expect(page.locator("#header")).to_have_css("display", "flex")
+    expect(page.get_by_role("link", name="View site")).to_have_attribute("href", f"{PATH}/")
     page.get_by_role("link", name=NAME, exact=True).click()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page).to_have_url(f"{site.url}/admin/auth/user/")
