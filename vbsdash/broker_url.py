@@ -36,7 +36,7 @@ CERTIFICATE_CHECKS = {
     "none": ssl.CERT_NONE,
 }
 # Celery takes several brokers of AMQP, and goes on to the next when one is away.
-_BETWEEN_BROKERS = re.compile(r";(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_BETWEEN_BROKERS = re.compile(r";\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _DATABASE = re.compile(r"/?|/[0-9]{1,10}")
 _VHOST = re.compile(r"(?:/(?:/|%2[Ff])?[^/;]*)?")
 
@@ -176,7 +176,7 @@ def _tls(parts: UrlParts) -> Tls | None:
     """Returns None for an address without TLS. Raises WrongUrl."""
     if parts.scheme not in ("rediss", "amqps"):
         for name in parts.options:
-            if name in TLS_OPTIONS:
+            if name.startswith(("ssl", "tls")):
                 raise WrongUrl(
                     f"has the option {name}, which is about TLS: write {parts.scheme}s:// or leave "
                     "it out"
@@ -187,10 +187,10 @@ def _tls(parts: UrlParts) -> Tls | None:
     options = parts.options
     check = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
     if check not in CERTIFICATE_CHECKS:
-        raise WrongUrl("has an ssl_cert_reqs which is none of required, optional and none")
+        raise WrongUrl("has an ssl_cert_reqs that is not required, optional or none: correct it")
     check_hostname = options.get("ssl_check_hostname", "true").lower()
     if check_hostname not in TRUE | FALSE:
-        raise WrongUrl("has an ssl_check_hostname which is neither true nor false")
+        raise WrongUrl("has an ssl_check_hostname that is neither true nor false: correct it")
     tls = Tls(
         check=check,
         check_hostname=check_hostname in TRUE and check != "none",

@@ -5,7 +5,7 @@ and writes the folder of a socket in small letters.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ POSTGRESQL_TIMEOUTS = {
     "keepalives_count": 3,
 }
 POSTGRESQL_EXAMPLE = "postgres://USER:PASSWORD@HOST:5432/NAME"
+# The hosts of an address, what stands before them, and the rest.
+_HOSTS = re.compile(r"(.*?://(?:[^/?#]*@)?)([^/?#@]*)(.*)", re.DOTALL)
 SQLITE_EXAMPLE = "sqlite:////FOLDER/FILE"
 NO_DATABASE = "names no database that all parts share: end it with /NAME or /FILE"
 LONGEST_DATABASE_NAME = 63  # characters, of PostgreSQL
@@ -43,8 +45,11 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str
         if value.strip().lower().startswith("sqlite:"):
             return _sqlite(folder / _sqlite_file(value))
         schemes = ("postgres", "postgresql", "sqlite")
-        parts = take_apart(value, schemes=schemes, example=POSTGRESQL_EXAMPLE, by_libpq=True)
-        return _postgresql(parts, env)
+        addresses = [
+            take_apart(text, schemes=schemes, example=POSTGRESQL_EXAMPLE, by_libpq=True)
+            for text in _for_each_host(value)
+        ]
+        return _postgresql(addresses, env)
     except WrongUrl as e:
         # The address may hold a password, so an error does not quote it.
         raise ConfigurationError(f"DATABASE_URL {e}.") from e
@@ -79,18 +84,38 @@ def _sqlite_file(value: str) -> str:
     return parts.path
 
 
-def _postgresql(parts: UrlParts, env: Mapping[str, str]) -> dict[str, Any]:
-    """What is not in the address is left to libpq, and to its variables such as PGPASSWORD."""
+def _for_each_host(value: str) -> list[str]:
+    """Returns an address for each of the hosts with commas between them, which libpq tries one
+    after the other.
+    """
+    match = _HOSTS.fullmatch(value)
+    if match is None or "," not in match.group(2):
+        return [value]
+    hosts = match.group(2).split(",")
+    if "" in hosts:
+        raise WrongUrl("has a comma with no host before or after it: take it out")
+    return [f"{match.group(1)}{host}{match.group(3)}" for host in hosts]
+
+
+def _postgresql(addresses: Sequence[UrlParts], env: Mapping[str, str]) -> dict[str, Any]:
+    """Takes addresses that differ in host and port alone. What is not in them is left to libpq,
+    and to its variables such as PGPASSWORD.
+    """
+    parts = addresses[0]
     if "/" in parts.raw_path[1:]:
         raise WrongUrl(
             f"has a / in the name of its database: write {POSTGRESQL_EXAMPLE}, a / in it as %2F"
         )
     options = dict(parts.options)
+    if options.get("ssl") == "true":
+        # As libpq takes it, for those who know it from Java.
+        del options["ssl"]
+        options.setdefault("sslmode", "require")
     _check_libpq_options(options)
     timeouts = _timeouts(options)
     in_address = {
-        "host": parts.host,
-        "port": str(parts.port or ""),
+        "host": ",".join(address.host for address in addresses),
+        "port": ",".join(str(address.port or "") for address in addresses),
         "user": parts.user or "",
         "password": parts.password or "",
         "dbname": parts.path,

@@ -19,6 +19,7 @@ ENCODING = (
     "in a user or password write @ as %40, / as %2F, # as %23, ? as %3F, % as %25, [ as %5B, "
     "] as %5D and a blank as %20"
 )
+STRANGE_CHARACTER = f"holds a blank, a line end or an invisible character: take it out; {ENCODING}"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _AUTHORITY = re.compile(r"[^/?#]*")
 _BRACKETS = re.compile(r"\[([^\[\]]*)\](?::(.*))?", re.DOTALL)
@@ -26,6 +27,8 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _NO_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Of a shell, of Compose, of Ansible or Helm.
+_PLACEHOLDER = re.compile(r"\$[{(]|\{\{")
 _OPTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 _QUOTES = ("'", '"', "`", "‘", "’", "“", "”")
 
@@ -87,8 +90,12 @@ def take_apart(
     do not count.
     """
     text = value.strip()
-    _check_characters(text, example)
+    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
+        raise WrongUrl(f"stands in quotes: write it without them, as {example}")
+    if not text.isprintable():
+        raise WrongUrl(STRANGE_CHARACTER)
     scheme, rest = _split_scheme(text, schemes, example)
+    _check_characters(text)
     authority = _first(_AUTHORITY, rest)
     tail = rest[len(authority) :]
     user_info, at, place = authority.rpartition("@")
@@ -115,15 +122,15 @@ def take_apart(
     )
 
 
-def _check_characters(text: str, example: str) -> None:
+def _check_characters(text: str) -> None:
     """Refuses what is no text of an address anywhere in it."""
-    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
-        raise WrongUrl(f"stands in quotes: write it without them, as {example}")
-    for character in text:
-        if character.isspace() or not character.isprintable():
-            raise WrongUrl(
-                f"holds a blank, a line end or an invisible character: take it out; {ENCODING}"
-            )
+    if _PLACEHOLDER.search(text):
+        raise WrongUrl(
+            "holds a placeholder such as ${NAME}, which nothing has filled in: write the value; in "
+            "a user or password write $ as %24 and { as %7B"
+        )
+    if " " in text:
+        raise WrongUrl(STRANGE_CHARACTER)
     if _NO_CODE.search(text):
         raise WrongUrl(f"holds a % that begins no code such as %2F: {ENCODING}")
     try:
@@ -175,6 +182,8 @@ def _host_and_port(place: str, example: str, *, by_libpq: bool) -> tuple[str, in
         if match is None or not _is_ipv6(match.group(1)):
             _refuse_host(example)
         return match.group(1).lower(), _port(match.group(2), example)
+    if "," in place:
+        raise WrongUrl(f"names several hosts, which is not supported: write one, as {example}")
     if place.count(":") > 1:
         raise WrongUrl(
             "has several colons in its host: an IPv6 address stands in brackets, as in "

@@ -130,7 +130,7 @@ def test_celery_sees_the_parts_of_an_address_of_amqp(value: str, meant: tuple[An
 
 
 def test_several_brokers_of_amqp_are_each_judged() -> None:
-    url = broker("amqp://u:p@h1//;amqp://u:a%3Bb@h2:5673/v").url
+    url = broker("amqp://u:p@h1//; amqp://u:a%3Bb@h2:5673/v").url
     connection = Connection(url)
     connection.maybe_switch_next()
     assert (connection.hostname, connection.port, connection.password) == ("h2", 5673, "a;b")
@@ -176,7 +176,8 @@ REFUSED_ALIKE = [
     ("redis://h/0?db=2", "the option db: write the database as in redis://"),
     ("redis://h/0?socket_timeout=5", "the option socket_timeout, which is not supported"),
     ("redis://h/0?ssl_cert_reqs=none", "ssl_cert_reqs, which is about TLS: write rediss://"),
-    ("rediss://h/0?ssl_cert_reqs=never", "ssl_cert_reqs which is none of required, optional"),
+    ("redis://h/0?ssl=true", "the option ssl, which is about TLS: write rediss://"),
+    ("rediss://h/0?ssl_cert_reqs=never", "ssl_cert_reqs that is not required, optional or none"),
     ("rediss://h/0?ssl_cert_reqs=", "not written as ?name=value"),
     ("rediss://h/0?ssl_check_hostname=maybe", "neither true nor false"),
     ("rediss://h/0?ssl_ca_data=x", "the option ssl_ca_data, which is not supported: write ssl_"),
@@ -224,7 +225,7 @@ def test_what_is_refused_is_named_with_a_cure_and_no_secret(
         ("amqp://u:s3cret#@h/v", "a password with a character that must be encoded"),
         ("amqp:///v", "names no host"),
         ("amqp://", "names no host: write amqp://USER:PASSWORD@HOST:5672/VHOST"),
-        ("amqp://h1,h2//", "a host that can be none"),
+        ("amqp://h1,h2//", "names several hosts"),
         ("amqp://u:p@h1;h2//", "a host that can be none"),
         ("amqp://u:p@h//;", "a / or ; in the name"),
         ("amqp://u:p@h1//;amqp://h2:x//", "no port"),
