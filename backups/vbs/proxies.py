@@ -15,10 +15,14 @@ from urllib.request import proxy_bypass
 import requests.utils
 
 from backups.vbs.errors import ConfigurationError, ProxyFailed
-from backups.vbs.url_parts import UrlParts, WrongUrl, refuse_unknown_options, take_apart
+from backups.vbs.url_parts import UrlParts, WrongUrl, is_ipv4, refuse_unknown_options, take_apart
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _EXAMPLE = "http://USER:PASSWORD@HOST:PORT"
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][^{}]*\}")
+_NEARLY_A_SCHEME = re.compile(r"https?[:/]+[^0-9/]", re.IGNORECASE)  # As http:/proxy, http//proxy.
+_NAME = re.compile(r"\.*[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
+_BRACKETS = re.compile(r"\[([^\]]*)\](?::(\d+))?")  # IPv6, with or without a port.
 _DEFAULT_PORTS = {"http": 80, "https": 443}  # As requests has them, also for proxies.
 
 
@@ -74,7 +78,11 @@ class _Variable:
     def proxy(self) -> Proxy:
         """Raises ConfigurationError, which quotes nothing of the value."""
         text = self.value.strip()
-        if "://" not in text:
+        if _PLACEHOLDER.search(text):
+            raise ConfigurationError(
+                f"{self.name} holds a ${{NAME}} that nothing has filled in: write the value itself."
+            )
+        if "://" not in text and not _NEARLY_A_SCHEME.match(text):
             text = f"http://{text}"
         if text.lower().startswith("socks"):
             raise ConfigurationError(
@@ -235,7 +243,9 @@ def names_host(no_proxy: str, url: str) -> bool:
 
 def _cure_of_entry(entry: str, no_proxy: str) -> str:
     """Returns what to write instead of a part of NO_PROXY that can match nothing."""
-    if "*" in entry and no_proxy != "*":
+    if no_proxy == "*":
+        return ""
+    if "*" in entry:
         domain = entry.removeprefix("*")
         if domain.startswith(".") and domain.strip(".") and "*" not in domain:
             return f"write {domain}"
@@ -246,7 +256,21 @@ def _cure_of_entry(entry: str, no_proxy: str) -> str:
         return "separate the hosts by commas, without quotes"
     if "/" in entry and not _is_network(entry):
         return "write a network as 10.0.0.0/8, and a host without its path"
-    return ""
+    if not entry.strip(".") or _is_network(entry) or _is_named(entry):
+        return ""
+    if _is_named(entry.removesuffix(".")):
+        return "write it without the dot at its end"
+    return "write a host or domain as example.com, an address whole, a network as 10.0.0.0/8"
+
+
+def _is_named(entry: str) -> bool:
+    """Is it a host, a domain or an address, with or without a port?"""
+    if _BRACKETS.fullmatch(entry):
+        return True
+    host = re.sub(":[0-9]+$", "", entry)
+    if re.fullmatch("[0-9.-]+", host):
+        return is_ipv4(host)
+    return _NAME.fullmatch(host) is not None
 
 
 def _is_network(entry: str) -> bool:
@@ -266,7 +290,7 @@ def _is_host_of(host_and_port: str, entry: str) -> bool:
 def _is_address_of(host: str, port: int | None, entry: str) -> bool:
     if requests.utils.is_ipv4_address(host) and requests.utils.is_valid_cidr(entry):
         return requests.utils.address_in_network(host, entry)
-    brackets = re.fullmatch(r"\[([^\]]*)\](?::(\d+))?", entry)
+    brackets = _BRACKETS.fullmatch(entry)
     if brackets is not None:
         if brackets[2] and int(brackets[2]) != port:
             return False

@@ -197,7 +197,7 @@ def _host_and_port(place: str, example: str, *, by_libpq: bool) -> tuple[str, in
         raise WrongUrl(f"names no host: write {example}")
     if len(host) > LONGEST_HOST or not _HOST.fullmatch(host):
         _refuse_host(example)
-    if re.fullmatch("[0-9.]+", host) and not _is_ipv4(host):
+    if re.fullmatch("[0-9.]+", host) and not is_ipv4(host):
         _refuse_host(example)
     return host.lower(), port
 
@@ -218,7 +218,7 @@ def _port(text: str | None, example: str) -> int | None:
     return int(text)
 
 
-def _is_ipv4(host: str) -> bool:
+def is_ipv4(host: str) -> bool:
     try:
         ipaddress.IPv4Address(host)
     except ValueError:

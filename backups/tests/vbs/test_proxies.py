@@ -225,8 +225,11 @@ def clouds_file(folder: Path, **urls: str) -> dict[str, str]:
         ("socks://proxy:1080/", "names a SOCKS proxy, which is not supported"),
         ("ftp://hunter2:hunter2@proxy:3128", "must begin with one of http://, https://"),
         ("file:///etc/proxy", "must begin with one of http://, https://"),
-        ("http:proxy:3128", "has several colons in its host"),
-        ("http:/proxy:3128", "has no port from 1 to 65535"),
+        ("http:proxy:3128", "must begin with one of http://, https://"),
+        ("http:/proxy:3128", "must begin with one of http://, https://"),
+        ("http//proxy:3128", "must begin with one of http://, https://"),
+        ("http://user:${PASSWORD}@proxy:3128", "holds a ${NAME} that nothing has filled in"),
+        ("http://${PROXY_HOST}:3128", "holds a ${NAME} that nothing has filled in"),
         ("http://", "names no host"),
         ("http://:3128", "names no host"),
         (" ", "names no host"),
@@ -372,6 +375,13 @@ def test_which_way_a_call_takes_is_said() -> None:
         ("localhost example.com", "separate the hosts by commas"),
         ("localhost;example.com", "separate the hosts by commas"),
         ('"localhost"', "separate the hosts by commas"),
+        ("vbs.example.com.", "without the dot at its end"),
+        ("10.20.", "an address whole, a network as"),
+        ("10.20.0.0-10.20.0.255", "an address whole, a network as"),
+        ("<local>", "write a host or domain as"),
+        ("user:hunter2@vbs.example.com", "write a host or domain as"),
+        ("vbs\u2011test.example.com", "write a host or domain as"),
+        ("[fd00::/8]/8", "write a network as"),
     ],
 )
 def test_a_part_of_no_proxy_that_names_no_host_is_told(
@@ -386,7 +396,16 @@ def test_a_part_of_no_proxy_that_names_no_host_is_told(
     assert load_clouds(variables, cwd=tmp_path, home=tmp_path)["otc"].warnings == ()
 
 
-@pytest.mark.parametrize("no_proxy", ["*", "", " localhost , .example.com,", "10.0.0.0/8,::1"])
+@pytest.mark.parametrize(
+    "no_proxy",
+    [
+        "*",
+        "",
+        " localhost , .example.com,",
+        "10.0.0.0/8,::1",
+        "10.20.30.40:8776,[::1],[fd00::5]:8776,vbs_test.example.com:443,1and1.example,xn--p1ai",
+    ],
+)
 def test_nothing_is_told_of_a_list_that_is_all_understood(tmp_path: Path, no_proxy: str) -> None:
     variables = clouds_file(tmp_path) | {"HTTPS_PROXY": A, "NO_PROXY": no_proxy}
     assert load_clouds(variables, cwd=tmp_path, home=tmp_path)["otc"].warnings == ()
