@@ -70,6 +70,12 @@ class AuthKeys:
         for key in inner:
             if key not in accepted:
                 self._refuse_unknown(key, inner)
+        scope = inner.get("system_scope") or self.entry.get("system_scope")
+        if scope and "system_scope" in accepted:
+            self.keys.refuse_unsupported(
+                f"{self.keys.name('system_scope', in_auth=True)} is not supported, backups belong "
+                f"to a project: write {self.keys.name('project_name')} instead"
+            )
         auth: dict[str, str | None] = {}
         for key in accepted:
             value = self._value(key, inner)
@@ -175,11 +181,15 @@ class AuthKeys:
         if has_project and "trust_id" in auth:
             project = next(key for key in _PROJECT if key in auth)
             self._refuse_pair("trust_id", project, "both name the project")
-        if "system_scope" in auth:
-            self.keys.refuse_unsupported(
-                f"{self.keys.name('system_scope', in_auth=True)} is not supported, backups belong "
-                f"to a project: write {self.keys.name('project_name')} instead"
-            )
+        if "application_credential_secret" in self.accepted:
+            # Keystone refuses the sign-in, which would say nothing of the key.
+            for key in (*_PROJECT, "domain_id", "domain_name", "trust_id"):
+                if key in auth:
+                    name = self.keys.name(key, in_auth=True)
+                    self.keys.refuse(
+                        f"{name} does not go with an application credential, which is of one "
+                        "project: remove it"
+                    )
 
     def _refuse_pair(self, key: str, other_key: str, problem: str) -> None:
         names = f"{self.keys.name(key)} and {self.keys.name(other_key, in_auth=True)}"

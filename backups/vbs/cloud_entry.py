@@ -43,7 +43,10 @@ class EntryReader:
     def config(self, name: str) -> CloudConfig:
         keys = self.keys
         if not _NAME.fullmatch(name):
-            keys.refuse("a name has 1 to 64 letters, digits, _ . or -: rename it")
+            keys.refuse_unsupported(
+                "a name has 1 to 64 letters, digits, _ . or -, and begins with a letter or digit: "
+                "rename it"
+            )
         if name in {*PLAIN_KEYS, *VBS_KEYS}:
             keys.refuse(
                 f"{name} stands where the name of a cloud belongs: write a name above it, and "

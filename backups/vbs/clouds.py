@@ -74,10 +74,12 @@ def load_clouds(
         names = [environ["OS_CLOUD"]]
     for name in names:
         if name not in readers:
-            choices = ", ".join(sorted(readers)) or "no cloud at all"
-            raise ConfigurationError(
-                f"{chosen_by} names {name!r}, but there is {choices}: correct the name."
-            )
+            choices = ", ".join(sorted(readers))
+            cure = "correct the name"
+            if not readers:
+                choices = "no cloud at all"
+                cure = f"write it into a clouds.yaml (see README), or unset {chosen_by}"
+            raise ConfigurationError(f"{chosen_by} names {name!r}, but there is {choices}: {cure}.")
     proxies = read_proxies(environ)
     clouds: dict[str, CloudConfig] = {}
     for name in names or readers:

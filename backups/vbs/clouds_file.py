@@ -6,6 +6,7 @@ quotes no value, which may be a password.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError
@@ -22,10 +23,22 @@ from backups.vbs.known_keys import is_private, near, shown
 _SUFFIXES = (".yaml", ".yml", ".json")
 # Sections of the file that other tools read. None of them says how a cloud is reached.
 _OTHER_SECTIONS = frozenset(
-    {"ansible", "cache", "client", "identity", "metrics", "openstack", "public-clouds", "shade"}
+    {
+        "ansible",
+        "cache",
+        "client",
+        "functional",
+        "identity",
+        "metrics",
+        "openstack",
+        "public-clouds",
+        "shade",
+    }
 )
 _NO_SUCH_VALUE = "no such value"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+# A line whose indentation holds a hard blank or another of Unicode's.
+_ODD_INDENT = re.compile(r"^[ \t]*[^\S \t\r\n]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,11 @@ def _read_file(path: Path) -> CloudsFile:
                 f"{path} has a cloud whose name is no text to YAML, which reads it as "
                 f"{shown(name)}: put the name in quotes."
             )
-    return CloudsFile(clouds, dict.fromkeys(clouds, path), _section_warnings(path, content))
+    # An anchor's home may stand among the clouds.
+    entries = {
+        name: entry for name, entry in clouds.items() if not is_private(name) or _is_entry(entry)
+    }
+    return CloudsFile(entries, dict.fromkeys(entries, path), _section_warnings(path, content))
 
 
 def _refuse_without_clouds(path: Path, content: object) -> NoReturn:
@@ -218,6 +235,13 @@ def _parse(path: Path) -> object:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(f"{path} cannot be read: make it a readable UTF-8 file.") from e
+    odd_line = _ODD_INDENT.search(text)
+    if odd_line is not None:
+        line = text.count("\n", 0, odd_line.end()) + 1
+        raise ConfigurationError(
+            f"{path}, line {line}, begins with a blank that is none to YAML, as web pages have "
+            "it: write plain blanks there."
+        )
     try:
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_json_object)
@@ -261,7 +285,16 @@ def _what_is_wrong(error: yaml.YAMLError) -> str:
     if problem == _NO_SUCH_VALUE:
         return f"{place}: put the value in quotes, it is no number or date that there is"
     if "could not determine a constructor" in problem:
-        return f"{place}: remove the tag (!…) there and write the value itself"
+        cure = "remove the tag (!…) there and write the value itself"
+        return f"{place}: {cure}, in quotes if it begins with !"
+    if "mapping values are not allowed" in problem:
+        cure = "put a value that holds a colon and a blank in quotes"
+        return f"{place}: {cure}, or correct how far the line is indented"
+    if "unknown escape character" in problem:
+        return f"{place}: put a value that holds a \\ in single quotes"
+    if "expected <block end>, but found '<scalar>'" in problem:
+        cure = "put a value that holds double quotes in single quotes"
+        return f"{place}: {cure}, or correct how far the line is indented"
     if "undefined alias" in problem or "cannot start any token" in problem:
         return f"{place}: put a value that begins with * & @ % or ` in quotes"
     return f"{place}: correct it there"

@@ -150,7 +150,11 @@ class KeystoneSignIn(SignIn):
             keys.refuse_unsupported(f"{name} {auth_type!r} {problem}: write {USUAL_AUTH_TYPES}")
         auth_url = auth.get("auth_url")
         if not auth_url:
-            keys.refuse_missing("auth_url", "it is the address of the identity service")
+            advice = "it is the address of the identity service"
+            if keys.from_variables:
+                # One of them may be left over from something else.
+                advice += "; or unset the other variables that sign in, such as OS_USERNAME"
+            keys.refuse_missing("auth_url", advice)
         keys.check_url("auth_url", auth_url)
         if plugin_name(auth_type) == "v3password":
             if not auth.get("password"):

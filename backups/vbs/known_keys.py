@@ -60,10 +60,13 @@ _SUFFIXES: Final = (*_WAY_TO_SERVICE, *_TUNING, "service_name")
 BLOCK_STORAGE_KEYS: Final = frozenset(
     f"{service}_{suffix}" for service in BLOCK_STORAGE for suffix in _WAY_TO_SERVICE
 )
+_INSTEAD_OF_PROFILE: Final = (
+    "write the profile's auth_url and the other keys into the entry in its place (`openstack "
+    "configuration show` prints them)"
+)
 REFUSED: Final = {
-    "profile": "is not supported: write the profile's auth_url and the other keys into the entry",
-    "cloud": "is the old name of profile, which is not supported: write the profile's auth_url and "
-    "the other keys into the entry",
+    "profile": f"is not supported: {_INSTEAD_OF_PROFILE}",
+    "cloud": f"is the old name of profile, which is not supported: {_INSTEAD_OF_PROFILE}",
     "regions": "is not supported: write one entry with region_name for each region",
     "vendor_hook": "is not supported, it names code that only openstacksdk runs: write what it "
     "sets into the entry, and remove it",
@@ -229,7 +232,7 @@ def warning(key: str, sign_in_keys: Collection[str], name: Callable[[str], str])
     if key in {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys} or key in BLOCK_STORAGE_KEYS:
         return None
     if key in _UNUSED:
-        return f"{written} is not used: the calls of vbsdash have their own deadlines and budget"
+        return f"{written} is not used: vbsdash chooses deadlines, budget and version of its calls"
     if key in _UNUSED_IDENTITY:
         return f"{written} is not used: the sign-in goes to auth_url"
     if key in _OTHER_TOOLS or key.startswith(("has_", "disabled_reason_")) or is_private(key):

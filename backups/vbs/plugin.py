@@ -10,14 +10,20 @@ from keystoneauth1.identity.base import BaseIdentityPlugin
 # The generic plugins ask auth_url for a version list and then send the password to an address found
 # in it (API.md §10); the v3 plugins send it to auth_url only.
 _V3 = {"password": "v3password", "token": "v3token"}
-# Version 2 of the identity API, and ways that need a person at a screen or keys that change.
+# Version 2 of the identity API; ways that need a person at a screen or keys that change; and those
+# whose own libraries are not installed with vbsdash: keystoneauth1 fails while it loads some.
 UNSUPPORTED = frozenset(
     {
         "v2password",
         "v2token",
+        "v3adfspassword",
+        "v3fedkerb",
+        "v3kerberos",
         "v3multifactor",
+        "v3oauth1",
         "v3oidcauthcode",
         "v3oidcdeviceauthz",
+        "v3samlpassword",
         "v3websso",
     }
 )

@@ -102,6 +102,17 @@ def test_json_is_read_as_json(tmp_path: Path, text: str, says: str) -> None:
         load_clouds({}, cwd=tmp_path, home=tmp_path)
 
 
+def test_an_anchors_home_among_the_clouds_is_no_cloud(tmp_path: Path) -> None:
+    (tmp_path / "clouds.yaml").write_text(
+        "clouds:\n"
+        "  .base: &base {region_name: eu-de}\n"
+        "  x-more: &more {interface: internal}\n"
+        f"  otc: {{<<: [*base, *more], auth: {AUTH}}}\n"
+    )
+    [(name, config)] = load_clouds({}, cwd=tmp_path, home=tmp_path).items()
+    assert (name, config.region, config.interfaces) == ("otc", "eu-de", ("internal",))
+
+
 def test_a_mistake_in_secure_yaml_names_that_file(tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").write_text(GOOD)
     secure = tmp_path / "secure.yaml"

@@ -490,6 +490,18 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "a date that is none": (auth(password="2026-13-45"), "it is no number or date"),
     "a tag": (auth(password="!!python/object/apply:os.system [id]"), "remove the tag"),
     "a tag of one's own": (auth(password="!vault x"), "remove the tag"),
+    "a value that begins with !": (auth(password="!hunter2"), "in quotes if it begins with !"),
+    "a value with a colon": (auth(password="hunter2: x"), "that holds a colon and a blank in quot"),
+    "a value with a backslash": (auth(password='"hunter2\\c"'), "a \\ in single quotes"),
+    "a value with quotes": (auth(password='"a"hunter2"'), "that holds double quotes in single"),
+    "an indentation pasted from a page": (
+        entry().replace("    auth", "\u00a0   auth"),
+        "clouds.yaml, line 3, begins with a blank that is none to YAML",
+    ),
+    "an anchor's home that is a whole entry": (
+        f"clouds:\n  .base:{AUTH}",
+        "begins with a letter or digit: rename it; or leave this cloud out",
+    ),
     "project_name: 1": (auth(project_name="1"), f"project_name in auth is no text: {NUMBER}"),
     "user_domain_name: on": (auth(user_domain_name="on"), "user_domain_name in auth is no text"),
     "auth_type: no value": (entry("auth_type:"), "auth_type has no value: write password"),
@@ -593,6 +605,38 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "auth_type: none": (entry("auth_type: none"), "auth_type 'none'"),
     "auth_plugin": (entry("auth_plugin: token"), "auth_plugin is the old name of auth_type"),
     "a username that is missing": (auth(username=""), "username in auth is missing"),
+    "auth_type whose library is not there": (
+        entry("auth_type: v3samlpassword"),
+        "auth_type 'v3samlpassword' is not supported: write password",
+    ),
+    "auth_type of Kerberos": (entry("auth_type: v3kerberos"), "'v3kerberos' is not supported"),
+    "an application credential with a project": (
+        auth(
+            username="",
+            password="",
+            user_domain_name="",
+            application_credential_id="a",
+            application_credential_secret="s",
+        )
+        + "    auth_type: v3applicationcredential\n",
+        "project_name in auth does not go with an application credential",
+    ),
+    "an application credential after an openrc": (
+        (
+            "",
+            {
+                **ENVVARS,
+                "OS_AUTH_TYPE": "v3applicationcredential",
+                "OS_APPLICATION_CREDENTIAL_ID": "a",
+                "OS_APPLICATION_CREDENTIAL_SECRET": "s",
+            },
+        ),
+        "OS_PROJECT_NAME does not go with an application credential, which is of one project: rem",
+    ),
+    "system_scope: true": (
+        auth(project_name="", system_scope="true"),
+        "system_scope in auth is not",
+    ),
     "system_scope": (auth(project_name="", system_scope="all"), "system_scope in auth is not"),
     "a trust and a project": (auth(trust_id="t"), "trust_id and project_name in auth both"),
     # Values that contradict each other
@@ -692,7 +736,11 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     ),
     # Variables
     "OS_CLOUD that is not there": ((entry(), {"OS_CLOUD": "x"}), "OS_CLOUD names 'x', but there"),
-    "OS_CLOUD without clouds": (("", {"OS_CLOUD": "x"}), "but there is no cloud at all"),
+    "OS_CLOUD without clouds": (("", {"OS_CLOUD": "x"}), "no cloud at all: write it into a clouds"),
+    "OS_USERNAME that is left over": (
+        (entry(), {"OS_USERNAME": "reader"}),
+        "OS_AUTH_URL is missing: set it, it is the address of the identity service; or unset the",
+    ),
     "OS_CLOUD=envvars without variables": ((entry(), {"OS_CLOUD": "envvars"}), "there is otc"),
     "a cloud called envvars beside variables": (
         (entry().replace("otc", "envvars"), ENVVARS),

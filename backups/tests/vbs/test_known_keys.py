@@ -96,10 +96,10 @@ def test_a_key_that_is_obeyed_or_concerns_other_services_is_left_alone(
         ("favourite\nline", r"nobody knows the key 'favourite\nline': remove it, or correct its"),
         (
             "api_timeout",
-            "api_timeout is not used: the calls of vbsdash have their own deadlines and budget",
+            "api_timeout is not used: vbsdash chooses deadlines, budget and version of its calls",
         ),
-        ("volume_default_microversion", "volume_default_microversion is not used: the calls"),
-        ("rate_limit", "rate_limit is not used: the calls"),
+        ("volume_default_microversion", "volume_default_microversion is not used: vbsdash"),
+        ("rate_limit", "rate_limit is not used: vbsdash"),
         (
             "identity_endpoint_override",
             "identity_endpoint_override is not used: the sign-in goes to auth_url",
