@@ -4,7 +4,7 @@ refused sign-in once more, and what it finds mended is asked about at once.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -195,13 +195,14 @@ class _Test:
         """
         began = time.monotonic()
         config = self._config
-        if not self._add_checks("name", [resolve(url, config.proxies) for url in urls], began):
+        if not self._add_checks("name", (resolve(url, config.proxies) for url in urls), began):
             return False
         began = time.monotonic()
-        checks = [connect(url, config.verify, config.cert, proxies=config.proxies) for url in urls]
+        checks = (connect(url, config.verify, config.cert, proxies=config.proxies) for url in urls)
         return self._add_checks("tls", checks, began)
 
-    def _add_checks(self, step: str, checks: Sequence[HostCheck], began: float) -> bool:
+    def _add_checks(self, step: str, checks: Iterable[HostCheck], began: float) -> bool:
+        """Makes the checks until one fails."""
         sentences: list[str] = []
         if self.steps[step].outcome == "ok":
             sentences.append(self.steps[step].detail)
@@ -229,6 +230,7 @@ class _Test:
                 cure = "Correct auth_url in clouds.yaml."
             else:
                 cure = "The identity service has trouble: try again later."
+            cure += self._cure_of_proxy(e, self._config.auth.get("auth_url") or "")
             self._fail("sign_in", e.message, cure, began)
             return False
         if client.signs_each_call:  # Nothing was asked, so there is no time to tell.
@@ -283,7 +285,17 @@ class _Test:
             self._fail("permission", sentence, _PERMISSION_CURE, began)
         else:
             cures = [cure for error_class, cure in _PATH_CURES if isinstance(error, error_class)]
-            self._fail_path(f"{error.message}{status}", cures[0], began)
+            cure = cures[0] + self._cure_of_proxy(error, client.endpoint)
+            self._fail_path(f"{error.message}{status}", cure, began)
+
+    def _cure_of_proxy(self, error: VBSError, url: str) -> str:
+        """Returns where else to look for what failed, where a proxy may have had a part in it: it
+        forwards plain calls, and can break a tunnel but not answer in it.
+        """
+        proxies = self._config.proxies
+        has_answer = error.http_status is not None
+        proxy = proxies.forwarder_for(url) if has_answer else proxies.for_url(url)
+        return f" Or see what the proxy of {proxy.variable} logs." if proxy else ""
 
     def _fail_path(self, sentence: str, cure: str, began: float) -> None:
         permission = self.steps["permission"]

@@ -22,15 +22,17 @@ from backups.vbs.deadline import TlsConnection, proxy_context, set_deadline
 from backups.vbs.errors import ProxyFailed
 from backups.vbs.proxies import DIRECT, Proxies, Proxy, headers_of, place_of
 from backups.vbs.tls import context_for
-from backups.vbs.transport_errors import ProxyRefusal, from_proxy
+from backups.vbs.transport_errors import (
+    EXPIRED,
+    NOT_YET_VALID,
+    OTHER_NAMES,
+    ProxyRefusal,
+    from_proxy,
+)
 
 RESOLVE_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
-# OpenSSL's X509_V_ERR_… numbers that a person can do something about.
-_NOT_YET_VALID = 9
-_EXPIRED = 10
-_OTHER_NAMES = (62, 64)  # Of a host name, of an address.
-_UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
+_UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)  # As transport_errors has others of OpenSSL's numbers.
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def connect(
     address = _address_of(url)
     is_tls = urlsplit(url).scheme == "https"
     way = ""
+    proxy = None
     try:
         way = proxies.way_to(url)
         proxy = proxies.for_url(url)
@@ -119,7 +122,8 @@ def connect(
         return HostCheck(False, e.sentence, e.cure)
     except (OSError, HTTPError, UnicodeError) as e:
         check = _failure(address, e)
-        return HostCheck(False, _with_way(check.sentence, way), check.cure)
+        cure = check.cure if proxy is None else f"{check.cure} {_cure_of_tunnel(e, proxy)}"
+        return HostCheck(False, _with_way(check.sentence, way), cure)
 
 
 def _with_way(sentence: str, way: str) -> str:
@@ -205,6 +209,16 @@ def _failure(address: _Address, error: Exception) -> HostCheck:
     return HostCheck(False, sentence, "Check firewalls and routes from this machine to it.")
 
 
+def _cure_of_tunnel(error: Exception, proxy: Proxy) -> str:
+    """Returns what else to do where the proxy may have answered in place of the host."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "Or the certificate is the proxy's own, which looks into TLS: name its authority under "
+            "cacert, or in REQUESTS_CA_BUNDLE."
+        )
+    return f"Or see that the proxy of {proxy.variable} passes on what it gets, and what it logs."
+
+
 def _address_of(url: str) -> _Address:
     parts = urlsplit(url)
     default_port = 443 if parts.scheme == "https" else 80
@@ -220,17 +234,17 @@ def _certificate_sentence(host: str, certificate: Mapping[str, object], verify: 
 
 def _refused_certificate(host: str, error: ssl.SSLCertVerificationError) -> HostCheck:
     code = error.verify_code
-    if code == _EXPIRED:
+    if code == EXPIRED:
         return HostCheck(
             False, f"The certificate of {host} ran out.", "Have the certificate renewed."
         )
-    if code == _NOT_YET_VALID:
+    if code == NOT_YET_VALID:
         return HostCheck(
             False,
             f"The certificate of {host} is not valid yet.",
             "Check the clock of this machine.",
         )
-    if code in _OTHER_NAMES:
+    if code in OTHER_NAMES:
         return HostCheck(
             False,
             f"The certificate of {host} was made for another name.",

@@ -22,8 +22,10 @@ _CERTIFICATE_ALERTS = (
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
     "TLSV1_ALERT_UNKNOWN_CA",
 )
-
-
+# OpenSSL's X509_V_ERR_… numbers that a person can do something about.
+NOT_YET_VALID = 9
+EXPIRED = 10
+OTHER_NAMES = (62, 64)  # Of a host name, of an address.
 # What proxies answer to CONNECT when the host behind them is not reached; tinyproxy says 500.
 _NOT_REACHED = frozenset({500, 502, 503, 504})
 
@@ -51,9 +53,9 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
         if has(ProxyRefusal, urllib3.exceptions.ProxyError):
             return from_proxy(error, host, proxy)
         host = f"{host} (through {proxy.place}, as {proxy.variable} says)"
-    if has(ssl.SSLCertVerificationError):
-        cure = "set cacert to the right authority (or verify: false for a test cloud)"
-        return Unavailable(f"{host}: TLS certificate verification failed; {cure} in clouds.yaml.")
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unavailable(f"{host}: {_certificate_failure(cause.verify_code, proxy)}.")
     if any(_asks_for_certificate(cause) for cause in causes):
         cure = "set cert and key to a client certificate that it takes"
         return Unavailable(
@@ -77,6 +79,19 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
     if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
         return Malformed(f"{host} answered with something that is not proper HTTP.")
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
+
+
+def _certificate_failure(code: int, proxy: Proxy | None) -> str:
+    if code in OTHER_NAMES:
+        return "the TLS certificate was made for another name; correct the address in clouds.yaml"
+    if code == EXPIRED:
+        return "the TLS certificate ran out; have it renewed"
+    if code == NOT_YET_VALID:
+        return "the TLS certificate is not valid yet; check the clock of this machine"
+    cure = "set cacert to the right authority (or verify: false for a test cloud)"
+    if proxy is not None:
+        cure = "set cacert to the right authority, the proxy's own where it looks into TLS,"
+    return f"TLS certificate verification failed; {cure} in clouds.yaml"
 
 
 def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backups.clouds import connection_test, registry
 from backups.clouds.connection_test import ConnectionTest
-from backups.simulator import Simulator
+from backups.simulator import Fault, Simulator
 from backups.tests.forward_proxy import CERTIFICATES, tls_in_front_of
 from backups.tests.tinyproxy import Tinyproxy, need_tinyproxy, tinyproxy
 from backups.vbs.clouds import load_clouds
@@ -149,3 +149,16 @@ def test_a_cloud_that_the_proxy_cannot_reach_is_named(estate: Estate, tmp_path: 
         f"The proxy {proxy.place} could not connect to localhost:1 (HTTP 500).",
     )
     assert "ALL_PROXY" in failed.next
+
+
+def test_the_proxys_log_is_advised_where_it_may_have_answered(
+    estate: Estate, tmp_path: Path
+) -> None:
+    is_tls = estate.place.startswith("localhost")
+    estate.sim.fault(Fault("status", status=503))
+    with tinyproxy(tmp_path / "proxy") as proxy:
+        estate.configure({"ALL_PROXY": proxy.place})
+        test = estate.test()
+    failed = next(step for step in test.steps if step.outcome == "failed")
+    # Inside a tunnel nobody but the cloud answers.
+    assert failed.next.endswith("see what the proxy of ALL_PROXY logs.") == (not is_tls)

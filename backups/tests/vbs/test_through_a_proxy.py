@@ -31,6 +31,8 @@ from backups.vbs.errors import (
     Unavailable,
     VBSError,
 )
+from backups.vbs.host_check import connect
+from backups.vbs.proxies import read_proxies
 
 NOW = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
 GOOD = str(CERTIFICATES / "good.pem")
@@ -342,11 +344,13 @@ def standing(trouble: Trouble) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-def failures(variables: Mapping[str, str], folder: Path, sim: Simulator, url: str) -> list[Any]:
+def failures(
+    variables: Mapping[str, str], folder: Path, sim: Simulator, url: str, **keys: str
+) -> list[Any]:
     """The errors of a sign-in and of a call without one."""
     errors: list[VBSError] = []
     for auth in ("password", "aksk"):
-        entry = entry_at(sim, url, auth=auth)
+        entry = entry_at(sim, url, auth=auth, **keys)
         with opened(variables, folder, entry) as client, pytest.raises(VBSError) as caught:
             client.list_backups(limit=1)
         errors.append(caught.value)
@@ -460,6 +464,45 @@ def test_what_is_wrong_with_the_cloud_behind_a_tunnel_names_both(
             f"localhost:{port} (through {proxy.place}, as ALL_PROXY says): TLS certificate "
             "verification failed; set cacert"
         )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "says"),
+    [
+        ("another", "was made for another name; correct the address in clouds.yaml."),
+        ("expired", "ran out; have it renewed."),
+    ],
+)
+def test_a_certificate_of_a_known_authority_that_is_not_good_is_told_why(
+    sim: Simulator, tmp_path: Path, certificate: str, says: str
+) -> None:
+    file = str(CERTIFICATES / f"{certificate}.pem")
+    with tls_in_front_of(port_of(sim), certificate) as port:
+        url = f"https://localhost:{port}"
+        for error in failures({}, tmp_path, sim, url, cacert=file):
+            assert error.message == f"localhost:{port}: the TLS certificate {says}"
+
+
+def test_the_authority_to_name_may_be_that_of_a_proxy_that_looks_into_tls(sim: Simulator) -> None:
+    with tls_in_front_of(port_of(sim)) as port, forward_proxy() as proxy:
+        proxies = read_proxies({"ALL_PROXY": proxy.place})
+        through = connect(f"https://localhost:{port}", True, proxies=proxies)
+        directly = connect(f"https://localhost:{port}", True)
+    assert "the certificate is the proxy's own" in through.cure
+    assert "proxy" not in directly.cure
+
+
+def test_a_tunnel_that_leads_nowhere_may_be_the_proxys_fault() -> None:
+    def page(near: socket.socket) -> None:
+        near.recv(65536)
+        near.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Welcome</html>")
+
+    with answering(page) as port:
+        proxies = read_proxies({"ALL_PROXY": f"127.0.0.1:{port}"})
+        found = connect(f"https://{NOWHERE}", True, proxies=proxies)
+    assert found.cure.endswith(
+        "see that the proxy of ALL_PROXY passes on what it gets, and what it logs."
+    )
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
