@@ -3,19 +3,21 @@ along an index.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Case, F, Model, Q, QuerySet, When
 
 from backups.query.conditions import condition, with_unindexed_columns
 from backups.query.cursor import FIRST, Cursor, Place
 from backups.query.definition import FEW, ListDefinition
 from backups.query.list_query import ListQuery
 from backups.query.order import Row, Segment, place_of, rows_from, segment_number, segments
+
+KEYS_AT_ONCE = 2000  # fetched from the database
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,35 @@ class Pages:
             condition(self._query, self._definition, self._now, text_condition=self._text_condition)
         ).order_by()
 
+    def ordered_keys(self) -> Iterator[Any]:
+        """Yields the primary keys of all matches in their order, as one statement finds them: a row
+        that moves while the rest is read is neither lost nor met twice.
+        """
+        ordering = self._query.ordering
+        ordered_by = ordering.removeprefix("-")
+        rows = self.matching
+        if ordered_by in self._definition.columns:
+            column = F(ordered_by)
+            order = [
+                column.desc(nulls_last=True) if self._descending else column.asc(nulls_last=True)
+            ]
+        else:
+            rows = rows.alias(rank=segment_number(self._definition, ordering, self._now))
+            order = [F("rank").asc()]
+            for number, name in enumerate(self._segment_columns):
+                if name is not None:
+                    in_rank = Case(When(rank=number, then=name))
+                    order.append(in_rank.desc() if self._descending else in_rank.asc())
+        keys = rows.order_by(*order, "pk").values_list("pk", flat=True)
+        return keys.iterator(chunk_size=KEYS_AT_ONCE)
+
     def page(self, cursor: Cursor | None, size: int, *columns: str, count: bool = False) -> Page:
         """Returns the page at a cursor, the first one without. `count`: fill in `matching`."""
         cursor = cursor or FIRST
         every_place = self._sorted_places
         if every_place is not None:
             places, has_more = self._slice(every_place, cursor, size)
-            rows = self._fetch([place.pk for place in places], columns)
+            rows = self.rows_of([place.pk for place in places], columns)
             return self._page(rows, places, cursor, has_more, len(every_place))
         ordered_by = self._query.ordering.removeprefix("-")
         placed = rows_from(
@@ -175,7 +199,7 @@ class Pages:
             return (place.segment, _Descending(place.value), place.pk)
         return (place.segment, place.value, place.pk)
 
-    def _fetch(self, pks: Sequence[object], columns: Sequence[str]) -> list[Row]:
+    def rows_of(self, pks: Sequence[object], columns: Sequence[str]) -> list[Row]:
         """Returns the rows of these keys, in their order, without those that were just deleted."""
         by_pk = {}
         for row in self._rows.filter(pk__in=pks).order_by().values("pk", *columns):

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from backups.api import table
 from backups.models import Backup, Cloud, Volume
 from backups.query.backups import BACKUPS
 from backups.query.volumes import VOLUMES
@@ -125,6 +126,21 @@ def test_the_page_and_the_csv_are_ordered_by_id(api: Client, ids: list[str]) -> 
     page = api.get("/backups/?ordering=id").content.decode()
     assert page.index(f"/backups/{ids[0]}/") < page.index(f"/backups/{ids[1]}/")
     assert f"/backups/{ids[-1]}/" not in page
+
+
+@pytest.mark.parametrize("query", ["", "&cloud=otc", "&ordering=name", "&ordering=-attention"])
+def test_a_csv_in_any_order_misses_nothing_while_backups_are_decoded(
+    api: Client, ids: list[str], monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(table, "ROWS_PER_QUERY", 7)
+    csv: Any = api.get(f"/api/backups.csv?fields=id{query}")
+    lines: list[str] = []
+    for number, chunk in enumerate(csv.streaming_content):
+        lines += chunk.decode().split()
+        if number:
+            decode_some(number)
+    assert lines[0] == "id"
+    assert sorted(lines[1:]) == ids
 
 
 def test_a_walk_of_volumes_by_their_ids_misses_nothing(api: Client) -> None:

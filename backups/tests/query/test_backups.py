@@ -127,6 +127,12 @@ def in_order(rows: list[dict[str, Any]], ordering: str) -> list[uuid.UUID]:
     return [pk for _, pk in [*given, *(pair for pair in keyed if pair[0] is None)]]
 
 
+@pytest.mark.parametrize("ordering", BACKUPS.orderings)
+def test_one_statement_gives_the_keys_in_order(rows: list[dict[str, Any]], ordering: str) -> None:
+    pages = Pages(BACKUPS, parse(QueryDict(f"ordering={ordering}"), BACKUPS), NOW)
+    assert list(pages.ordered_keys()) == in_order(rows, ordering)
+
+
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
 @pytest.mark.parametrize("ordering", BACKUPS.orderings)
 def test_every_order_holds_every_row_once_both_ways(

@@ -9,7 +9,7 @@ import pytest
 from django.http import QueryDict
 
 from backups.models import Backup, Cloud, Volume
-from backups.query.cursor import BadCursor, Cursor, read_cursor
+from backups.query.cursor import FIRST, BadCursor, Cursor, read_cursor
 from backups.query.list_query import parse
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES, WORST_FIRST
@@ -64,6 +64,16 @@ def walked(ordering: str, few: int, cursor: Cursor) -> list[int]:
         if follows is None:
             return found
         cursor = read_cursor(follows, VOLUMES, wanted)
+
+
+@pytest.mark.parametrize("ordering", VOLUMES.orderings)
+def test_one_statement_gives_the_keys_in_the_order_of_the_pages(
+    volumes: list[dict[str, Any]], ordering: str
+) -> None:
+    wanted = parse(QueryDict(f"ordering={ordering}&cloud=otc"), VOLUMES)
+    pages = Pages(VOLUMES, wanted, NOON, rows=Volume.objects.with_protection(NOON))
+    assert volumes
+    assert list(pages.ordered_keys()) == walked(ordering, 0, FIRST)
 
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
