@@ -164,11 +164,11 @@ def test_the_keyboard_alone_adds_opens_and_refreshes(watched: Watched, settings:
         keys.press("a")
         page.wait_for_url("**/backups/add/")
         page.locator("#backup_ids").focus()
-        keys.type(f"{simulator.seed_example_id} a j")  # keys rest inside a field
+        keys.type(f"{simulator.seed_example_id} aj")  # keys rest inside a field
         expect(page.locator("#vd")).to_contain_text("1 new")
         keys.press("Tab")
         keys.press("Enter")
-        # Two words are no IDs: the text is kept.
+        # The word behind it is no ID: the text is kept.
         expect(page.locator("#vd")).to_contain_text("1 added")
         page.goto("/backups/?view=all")
         keys.press("j")
