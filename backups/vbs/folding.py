@@ -13,6 +13,9 @@ _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _MINUS: Final = "\u2212"
+# What office programs make of ' and ".
+_SINGLE_QUOTES: Final = "\u2018\u2019\u201a\u201b\u02bc"
+_DOUBLE_QUOTES: Final = "\u201c\u201d\u201e\u201f"
 _DOTLESS_I: Final = "\u0131"
 _DOT_ABOVE: Final = "\u0307"
 
@@ -28,6 +31,10 @@ class _Seen(dict[int, str]):
             seen = ""
         elif category == "Pd" or character == _MINUS:
             seen = "-"
+        elif character in _SINGLE_QUOTES:
+            seen = "'"
+        elif character in _DOUBLE_QUOTES:
+            seen = '"'
         self[code] = seen
         return seen
 
@@ -37,7 +44,7 @@ _SEEN: Final = _Seen()
 
 def visible(text: str) -> str:
     """Returns a text without the characters that nobody sees, in the one form (NFKC) of what can be
-    written composed or not, wide or narrow; each dash is a hyphen.
+    written composed or not, wide or narrow; each dash is a hyphen, quotes are upright.
     """
     if text.isascii():
         return text

@@ -6,6 +6,7 @@ A cloud writes a UUID in one way (`ids.normal`), people in many: see `id_text`.
 import re
 import uuid
 from typing import Final
+from urllib.parse import unquote
 
 from backups.vbs import id_text
 from backups.vbs.folding import visible
@@ -14,7 +15,11 @@ from backups.vbs.ids import HYPHENATED, normal
 _LONGEST: Final = 300  # characters of a spelling, of which many may be invisible
 # What may stand before the beginning of a UUID that is searched.
 _BEFORE: Final = " \"'{"
+_BEHIND: Final = "-.…"  # where it was cut off
 _URN: Final = "urn:uuid:"
+_WHOLE: Final = re.compile(
+    r"(?<![0-9a-z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-z])"
+)
 _DIGITS: Final = re.compile(r"[0-9a-f]{8,31}")  # the first group of a UUID, or more
 
 
@@ -22,7 +27,8 @@ def read_uuid(text: str) -> uuid.UUID | None:
     """Returns the UUID that a person wrote, in whatever spelling; None when it is none."""
     if HYPHENATED.fullmatch(text):
         return uuid.UUID(text)
-    text = text.strip()
+    # Programs on the way may have escaped an address that was escaped already.
+    text = unquote(text.strip())
     spelled = id_text.canonical(text) if len(text) <= _LONGEST else None
     return uuid.UUID(spelled) if spelled else None
 
@@ -51,17 +57,26 @@ def stored_spellings(text: str) -> tuple[str, ...]:
 
 
 def searched_spellings(text: str) -> tuple[str, ...]:
-    """Returns what a search for this text looks for as well, in lower case: the spellings of the
-    UUID, or of the beginning of one, that it is.
+    """Returns what a search for this text looks for as well, in lower case: the spellings of each
+    UUID in it, as in a link, or of the beginning of one that it is.
     """
     value = read_uuid(text)
     if value is not None:
         return (str(value), value.hex)
-    text = text.strip()
+    text = unquote(text.strip())
     if len(text) > _LONGEST:
         return ()
-    bare = id_text.plain(text).lower().strip(_BEFORE).removeprefix(_URN).strip(_BEFORE)
-    bare = bare.rstrip("-")
+    readable = id_text.plain(text).lower()
+    whole: list[str] = []
+    for spelled in _WHOLE.findall(readable):
+        value = uuid.UUID(spelled)
+        whole += [str(value), value.hex]
+    return tuple(whole) or _beginning(readable)
+
+
+def _beginning(text: str) -> tuple[str, ...]:
+    """Returns the beginning of a UUID as it is stored; nothing when the text is none."""
+    bare = text.strip(_BEFORE).removeprefix(_URN).strip(_BEFORE).rstrip(_BEHIND)
     digits = bare.replace("-", "")
     if not _DIGITS.fullmatch(digits):
         return ()

@@ -17,7 +17,7 @@ STANDS_FOR_NONE: Final = "Not a backup ID: it stands for none."
 _GROUPS: Final = [8, 4, 4, 4, 12]
 _HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
 _SPELLED: Final = re.compile(r"(?:urn:)?(?:uuid:)?", re.IGNORECASE)
-_AROUND: Final = "`= \t\r\n\v\f\"'<>()[]{}.,;:!?*|_"
+_AROUND: Final = "`= \t\r\n\v\f\"'<>()[]{}.,;:!?*|_…。、【】《》〈〉"
 _CUT_OFF: Final = re.compile(
     r"(?=\D*\d)[0-9a-f]{6,8}(?:-[0-9a-f-]{0,27})?\s?(?:…|\.{2,3})", re.IGNORECASE
 )

@@ -39,6 +39,8 @@ ALIKE = [
     ("a\t b\r\nc", " a b  c "),
     ("web\u201301", "web-01"),
     ("web\u201101", "web\u221201"),
+    ("l\u2019archive", "L'archive"),
+    ("\u201eB\u00fcro\u201c", '"b\u00fcro"'),
 ]
 
 

@@ -40,6 +40,10 @@ SPELLINGS = [
     f"{{ {ID.upper()} }}",
     f"{ID}.",
     f"**{ID}**",
+    f"%7B{ID}%7D",
+    f"{ID}\u3002",
+    f"\u3010{ID}\u3011",
+    f"{ID}\u2026",
 ]
 NOT_ONE = [
     "",
@@ -93,6 +97,8 @@ def test_an_id_that_is_no_uuid_keeps_its_case_and_loses_what_nobody_sees() -> No
         (f"urn:uuid:{ID[:8]}", (ID[:8],)),
         (f"urn:uuid:{ID[:9]}", (ID[:8],)),
         (f"\u200b{HEX[:9]}", (ID[:10],)),
+        (f"{ID[:8]}\u2026", (ID[:8],)),
+        (f"{ID[:13]}...", (ID[:13],)),
         ("2026-11-23", ()),
         ("nightly", ()),
         ("[abc]", ()),
@@ -106,3 +112,19 @@ def test_the_beginning_of_a_uuid_is_searched_as_it_is_stored(
     text: str, spellings: tuple[str, ...]
 ) -> None:
     assert searched_spellings(text) == spellings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://vbs.example.com/v2/b23b579f/backups/{ID}",
+        f"https://vbsdash.example.com/vbs/backups/{ID.upper()}/?live=off#raw.",
+        f"http://h/backups/?volume_id=%7B{ID}%7D",
+        f"id: {ID}",
+        f"id={HEX}",
+        f"backup {ID.replace('-', chr(0x2011))} of last night",
+        f"nightly-{ID}",
+    ],
+)
+def test_a_uuid_within_a_text_is_searched_too(text: str) -> None:
+    assert searched_spellings(text) == (ID, HEX)
