@@ -23,6 +23,7 @@ _CURES = (
     (r"is locked", "stop the program that holds it, or try again"),
     (r"unable to open", "create its folder, and give vbsdash the right to write there"),
     (r"disk is full|No space left", "make room on its disk"),
+    (r"not a database", "correct the address, or restore it from a backup"),
     (r"malformed|disk I/O", "restore it from a backup"),
     (r"SSL|sslmode|certificate", "correct sslmode and the certificates"),
     (r"too many (clients|connections)|connection slots", "allow it more connections"),

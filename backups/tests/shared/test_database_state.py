@@ -46,7 +46,7 @@ def test_an_error_without_a_code_is_one_of_the_way_to_the_database(reason: str, 
     ("reason", "cure"),
     [
         ("database disk image is malformed", "restore it from a backup"),
-        ("file is not a database", "start it, or correct the address"),
+        ("file is not a database", "correct the address, or restore it from a backup"),
     ],
 )
 def test_a_file_that_is_broken_is_said_to_be(reason: str, cure: str) -> None:
