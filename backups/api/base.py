@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+from django.urls import resolve
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -74,6 +75,10 @@ class Nothing(Call):
     conditional = False
 
     def get(self, request: Request, **_: Any) -> Response:
-        raise NotFound(f"There is nothing at {request.path[:200]}.")
+        sentence = f"There is nothing at {request.path[:200]}"
+        with_slash = resolve(f"{request.path_info}/")
+        if getattr(with_slash.func, "view_class", None) is not Nothing:
+            raise NotFound(f"{sentence}: write a slash at its end.")
+        raise NotFound(f"{sentence}.")
 
     post = put = patch = delete = get

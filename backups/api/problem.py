@@ -79,6 +79,9 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(exc, exceptions.ValidationError):
         errors = _bounded(_flat("", response.data))
         detail = " ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
+    elif isinstance(exc, exceptions.UnsupportedMediaType):
+        media_type = context["request"].content_type[:200]
+        detail = f"The Content-Type is “{media_type}”: send JSON, as application/json."
     elif isinstance(response.data, dict):
         detail = str(response.data.get("detail", ""))
     else:

@@ -123,8 +123,21 @@ def test_every_call_that_writes_passes_over_the_mark(
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/merge-patch+json", "text/json", "text/plain", "application/yaml"]
+    "content_type",
+    ["application/x-www-form-urlencoded", "application/merge-patch+json", "text/plain", "a/yaml"],
 )
 def test_a_type_that_is_not_read_is_415(api: Client, content_type: str) -> None:
     answer = post(api, BODY.encode("utf-8-sig"), content_type)
-    assert (answer.status_code, content_type in answer.json()["detail"]) == (415, True)
+    sentence = f"The Content-Type is “{content_type}”: send JSON, as application/json."
+    assert (answer.status_code, answer.json()["detail"]) == (415, sentence)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_known"),
+    [("/api/backups", True), (f"/api/backups/{ID}/refresh", True), ("/api/backup", False)],
+)
+def test_an_address_that_lacks_its_slash_is_told_so(api: Client, path: str, is_known: bool) -> None:
+    for answer in (api.get(path), api.post(path)):
+        cure = ": write a slash at its end." if is_known else "."
+        expected = f"There is nothing at {path}{cure}"
+        assert (answer.status_code, answer.json()["detail"]) == (404, expected)
