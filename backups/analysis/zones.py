@@ -58,7 +58,7 @@ def zone_or_utc(name: str) -> ZoneInfo:
 def cure(name: str) -> str:
     """Returns what to write instead of a text that is no zone, as the beginning of a sentence."""
     usual = "Write one like Europe/Berlin"
-    offset = _OFFSET.fullmatch(name.strip())
+    offset = _OFFSET.fullmatch(name.replace(" ", ""))
     if offset is None or offset[3] not in (None, "00"):
         return usual
     hours = int(offset[2])

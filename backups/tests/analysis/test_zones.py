@@ -67,6 +67,7 @@ def test_what_is_no_zone_of_a_place_is_none(name: str) -> None:
     [
         ("UTC+5", ", or Etc/GMT-5 for UTC+5"),
         ("gmt+5", ", or Etc/GMT-5 for UTC+5"),
+        ("GMT + 5 ", ", or Etc/GMT-5 for UTC+5"),
         ("GMT-3", ", or Etc/GMT+3 for UTC\N{MINUS SIGN}3"),
         ("UTC\N{MINUS SIGN}3", ", or Etc/GMT+3 for UTC\N{MINUS SIGN}3"),
         ("+02:00", ", or Etc/GMT-2 for UTC+2"),
