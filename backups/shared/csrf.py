@@ -180,9 +180,9 @@ def _no_cookie(request: HttpRequest) -> Refusal:
         "a script calls the API with a token instead (Authorization: Bearer KEY)."
     )
     public_url = settings.PUBLIC_URL
-    if public_url is not None:
+    if public_url is not None and public_url.origin != here:
         # They are for its path, and for TLS alone where it has that.
-        reload_helps = str(public_url.origin) == here
+        reload_helps = False
         cure = (
             f"Cookies here are for {public_url}, the address in VBSDASH_URL: open that one, and "
             "allow its cookies in the browser."

@@ -10,12 +10,12 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.log import log_response
 from django_htmx.http import trigger_client_event
 
 from backups.shared.csrf import explain
 from backups.shared.refusal import RefusalPage
+from backups.web.referer import page_before
 
 logger = logging.getLogger(__name__)
 MOST_SHOWN = 30  # fields
@@ -41,7 +41,7 @@ def refused(request: HttpRequest, reason: str = "") -> RefusalPage:
         "refusal": refusal,
         "shown": _shown(fields),
         "again": fields if _may_be_sent_again(request, fields) else [],
-        "form_url": _form_url(request),
+        "form_url": page_before(request),
     }
     page = render_to_string("form_refused.html", context, request)
     response = RefusalPage(page, sentence=refusal.sentence, status=403)
@@ -90,14 +90,3 @@ def _may_be_sent_again(request: HttpRequest, fields: list[SentField]) -> bool:
     if not is_from_us or request.FILES:
         return False
     return not any(_SECRET.search(field.name) for field in fields)
-
-
-def _form_url(request: HttpRequest) -> str | None:
-    """Returns the address of the page that the form stands on, as far as the browser tells; None
-    where it is not one of ours.
-    """
-    referer = request.headers.get("Referer", "")
-    is_ours = url_has_allowed_host_and_scheme(
-        referer, {request.get_host()}, require_https=request.is_secure()
-    )
-    return referer if is_ours else None

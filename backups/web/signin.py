@@ -1,13 +1,33 @@
 """Signing in. Too many wrong passwords: a pause, said in a sentence on the same page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from backups.web.referer import page_before
 
 LONGEST_NAME = 255  # characters
+READING = ("GET", "HEAD")
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """Leads to the sign-in page, and from there to the page that was asked for.
+
+    The address that a form is sent to cannot be opened, so after a sign-in its page is.
+    """
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseRedirect:
+        if request.method in READING:
+            return super().handle_no_permission(request, view_func)
+        return redirect_to_login(page_before(request) or reverse("home"))
 
 
 class SignIn(LoginView):

@@ -19,6 +19,7 @@ from backups.refresh.plan import Fetched
 from backups.tests.otc import configure, silent
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
+from vbsdash import public_url
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ONE, TWO = "2ef47aee-8844-490c-804d-2a8efe561c65", "7e8f9a0b-1c2d-4e3f-8a4b-5c6d7e8f9a0b"
@@ -422,6 +423,27 @@ def test_a_failed_backup_gives_its_reason_and_the_next_step(web: Client) -> None
 
 def sign_in(client: Client, password: str) -> Any:
     return client.post("/accounts/login/", {"username": "operator", "password": password})
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("http://testserver/clouds/?q=x", "/clouds/%3Fq%3Dx"),
+        ("https://dash.example/vbs/clouds/", "/vbs/clouds/"),
+        ("http://testserver//evil.example/", "/evil.example/"),
+        ("https://evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/clouds/otc/test/", "/account/look/", "/backups/bulk/"])
+def test_a_form_of_a_session_that_ended_leads_by_the_sign_in_to_its_page(
+    client: Client, settings: Any, path: str, referer: str, page: str
+) -> None:
+    """Its own address cannot be opened."""
+    settings.PUBLIC_URL = public_url.read({"VBSDASH_URL": "https://dash.example/vbs"})
+    answer = client.post(path, headers={"referer": referer})
+    assert answer["Location"] == f"/accounts/login/?next={page}"
 
 
 def test_signing_in_leads_home_and_out_leads_back(client: Client) -> None:
