@@ -15,6 +15,10 @@ MIGRATE = "run manage.py migrate"
 _NOT_MIGRATED = frozenset({"42P01", "42703", "3F000"})
 # The first pattern that the reason holds decides. The texts are those of SQLite and of libpq.
 _CURES = (
+    (r"invalid response to SSL", "correct its host and port: what answers is no PostgreSQL"),
+    (r"session is|hot standby mode", "correct its hosts, or target_session_attrs"),
+    (r"definition of service", "correct the name of its service, or PGSERVICEFILE"),
+    (r"not a database", "name another file, or restore it from a backup"),
     (r"authentication failed|no password|pg_hba\.conf|role \"", "correct its user and password"),
     (r"database \".*\" does not exist", "create it, or correct its name"),
     (r"translate host name|resolve host", "correct its host"),
@@ -23,9 +27,9 @@ _CURES = (
     (r"is locked", "stop the program that holds it, or try again"),
     (r"unable to open", "create its folder, and give vbsdash the right to write there"),
     (r"disk is full|No space left", "make room on its disk"),
-    (r"not a database", "correct the address, or restore it from a backup"),
     (r"malformed|disk I/O", "restore it from a backup"),
     (r"SSL|sslmode|certificate", "correct sslmode and the certificates"),
+    (r"invalid .* value", "correct the options of its address"),
     (r"too many (clients|connections)|connection slots", "allow it more connections"),
 )
 _USUAL_CURE = "start it, or correct the address"
@@ -95,15 +99,29 @@ def sentence_of(error: Exception) -> str | None:
     """Returns what an error says of the database as a whole; None where it is a fault of
     vbsdash.
     """
-    code = getattr(error.__cause__, "sqlstate", None) or ""
+    code = _sqlstate(error)
     reason = _reason(error)
-    if code in _NOT_MIGRATED or reason.startswith(("no such table", "no such column")):
+    if _is_not_migrated(error):
         return f"{SUBJECT} is not set up ({reason}): {MIGRATE}"
     is_unusable = not code and type(error).__name__ == "OperationalError"
     is_broken = not code and reason.endswith(("not a database", "malformed"))
     if is_unusable or is_broken or code.startswith(_UNUSABLE):
         return f"{SUBJECT} cannot be used ({reason}): {_cure(reason)}"
     return None
+
+
+def cure_of(error: Exception) -> str:
+    """Returns what may cure an error, without what the error tells of hosts and users."""
+    return MIGRATE if _is_not_migrated(error) else _cure(_reason(error))
+
+
+def _is_not_migrated(error: Exception) -> bool:
+    lacks_table = _reason(error).startswith(("no such table", "no such column"))
+    return lacks_table or _sqlstate(error) in _NOT_MIGRATED
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
 
 
 def _reason(error: Exception) -> str:

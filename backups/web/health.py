@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
-from backups.shared import clock
+from backups.shared import broker_state, clock, database_state
 from backups.shared.heartbeat import QUEUES, SILENCE, signs
 from backups.web.set_up import NOT_SET_UP
 
@@ -51,17 +51,20 @@ def _parts(now: datetime, *, not_set_up: str | None) -> dict[str, str]:
     """
     parts = {"database": OK, "broker": _broker(), "worker": OK, "scheduler": OK, "lag": OK}
     if not_set_up is not None:
-        return {**_without_database(parts, "is not set up"), "database": not_set_up}
+        return _without_database(parts, not_set_up)
     try:
         seen_at = signs()
         parts["database"] = _clock(clock.offset())
         late = [state.name for state in cloud_states.states(now) if _is_late(state)]
-    except DatabaseError:
-        return _without_database(parts, "does not answer")
+    except DatabaseError as e:
+        logger.warning("readyz: the database cannot be used: %s", e)
+        cure = database_state.cure_of(e)
+        return _without_database(parts, f"The database of DATABASE_URL cannot be used: {cure}.")
     except Exception as e:
         # Such as a driver or an option that is not there.
         logger.warning("readyz: the database cannot be asked", exc_info=e)
-        return _without_database(parts, f"cannot be asked ({type(e).__name__})")
+        kind = type(e).__name__
+        return _without_database(parts, f"The database of DATABASE_URL cannot be asked ({kind}).")
     parts["scheduler"] = _alive(seen_at.get("scheduler"), now, "The scheduler has sent nothing")
     parts["worker"] = _workers(seen_at, now)
     if parts["worker"] != OK and parts["scheduler"] != OK:
@@ -71,11 +74,11 @@ def _parts(now: datetime, *, not_set_up: str | None) -> dict[str, str]:
     return parts
 
 
-def _without_database(parts: dict[str, str], reason: str) -> dict[str, str]:
-    not_known = f"Not known: the database {reason}."
+def _without_database(parts: dict[str, str], sentence: str) -> dict[str, str]:
+    not_known = "Not known: the database cannot be asked."
     return {
         **parts,
-        "database": f"The database {reason}.",
+        "database": sentence,
         "worker": not_known,
         "scheduler": not_known,
         "lag": not_known,
@@ -135,9 +138,7 @@ def _broker() -> str:
         # Any transport has errors of its own, for a wrong password, virtual host or certificate.
         # What Celery wraps says more than its wrapping.
         cause = e.__cause__ or e
-        logger.warning("readyz: the broker does not answer: %s", cause)
-        reason = type(cause).__name__
-        if "certificate verify failed" in str(cause):
-            reason = "its certificate is not accepted"
-        return f"The broker does not answer ({reason}): see CELERY_BROKER_URL."
+        logger.warning("readyz: the broker cannot be used: %s", cause)
+        reason = broker_state.reason(cause)
+        return f"The broker cannot be used ({reason}): see CELERY_BROKER_URL."
     return OK

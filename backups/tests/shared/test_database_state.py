@@ -32,6 +32,11 @@ ADDRESS = 'connection failed: connection to server at "10.0.0.5", port 5432 fail
         (f"{ADDRESS}server does not support SSL, but SSL was required", "correct sslmode"),
         ('connection is bad: invalid sslmode value: "x"', "correct sslmode and the certificates"),
         (f"{ADDRESS}FATAL:  the database system is starting up", "start it, or correct"),
+        (f"{ADDRESS}received invalid response to SSL negotiation: H", "correct its host and port"),
+        (f"{ADDRESS}session is read-only", "correct its hosts, or target_session_attrs"),
+        (f"{ADDRESS}server is not in hot standby mode", "correct its hosts, or target_session"),
+        ('connection is bad: invalid gssencmode value: "x"', "correct the options of its address"),
+        ('connection is bad: definition of service "x" not found', "correct the name of its"),
         ('could not translate host name "db" to address', "correct its host"),
     ],
 )
@@ -46,7 +51,7 @@ def test_an_error_without_a_code_is_one_of_the_way_to_the_database(reason: str, 
     ("reason", "cure"),
     [
         ("database disk image is malformed", "restore it from a backup"),
-        ("file is not a database", "correct the address, or restore it from a backup"),
+        ("file is not a database", "name another file, or restore it from a backup"),
     ],
 )
 def test_a_file_that_is_broken_is_said_to_be(reason: str, cure: str) -> None:

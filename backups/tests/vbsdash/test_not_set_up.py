@@ -118,7 +118,7 @@ def test_pages_say_what_is_missing_until_it_is_there(tmp_path: Path) -> None:
             False,
             CAPITAL,
         )
-        assert ready["parts"]["worker"] == "Not known: the database is not set up."
+        assert ready["parts"]["worker"] == "Not known: the database cannot be asked."
         assert (web.log.count(SENTENCE[:-1]), web.log.count("Traceback")) == (1, 0)
         argv = [sys.executable, "manage.py", "migrate", "-v", "0"]
         subprocess.run(argv, env=env(tmp_path), cwd=PROJECT, check=True)
