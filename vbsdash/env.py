@@ -9,8 +9,8 @@ from io import StringIO
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
-from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+from dotenv.variables import Variable, parse_variables
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
@@ -22,6 +22,8 @@ _ORIGIN = re.compile(
     r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
 )
 _ZONE = re.compile("%[^/]*")  # of an address of IPv6
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_IN_SINGLE_QUOTES = re.compile(r"[^=#]*=[^\S\n]*'")
 SHORTEST_SECRET_KEY = 32  # characters
 LONGEST_SHOWN = 50  # characters of a value that is refused
 LOOPBACK = ["127.0.0.0/8", "::1"]
@@ -38,17 +40,34 @@ def read(environ: Mapping[str, str], *, dotenv: Path) -> dict[str, str]:
         text = dotenv.read_text(encoding="utf-8") if dotenv.exists() else ""
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(f"{dotenv} cannot be read: make it a readable UTF-8 file.") from e
+    from_file: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
-        if binding.error:
-            raise ConfigurationError(
-                f"{dotenv}, line {binding.original.line}, is no NAME=value: correct it there."
-            )
-    # A name without "=" has no value.
-    values = dotenv_values(stream=StringIO(text))
-    from_file = {name: value for name, value in values.items() if value is not None}
+        place = f"{dotenv}, line {binding.original.line},"
+        if binding.error or not _NAME.fullmatch(binding.key or "COMMENT"):
+            raise ConfigurationError(f"{place} is no NAME=value: correct it there.")
+        # A comment has no name, and a name without "=" no value.
+        if binding.key is None or binding.value is None:
+            continue
+        value = binding.value
+        if not _IN_SINGLE_QUOTES.match(binding.original.string):
+            value = _filled_in(value, {**from_file, **environ}, place)
+        from_file[binding.key] = value
     for name in _in_the_other_case(from_file, environ):
         del from_file[name]
     return {**from_file, **environ}
+
+
+def _filled_in(text: str, values: Mapping[str, str], place: str) -> str:
+    """Returns the text with `${NAME}` and `${NAME:-default}` replaced."""
+    filled_in = ""
+    for part in parse_variables(text):
+        if isinstance(part, Variable) and part.default is None and part.name not in values:
+            raise ConfigurationError(
+                f"{place} takes a variable in ${{}} that is not set: set it, or put the value in "
+                "single quotes, in which nothing is replaced."
+            )
+        filled_in += part.resolve(values)
+    return filled_in
 
 
 def _in_the_other_case(from_file: Iterable[str], environ: Iterable[str]) -> list[str]:

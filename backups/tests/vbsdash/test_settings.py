@@ -312,6 +312,9 @@ def test_a_wrong_cloud_file_is_named_with_the_place(
     [
         (b"PORT=\xff", "make it a readable UTF-8 file"),
         (b"DEBUG=1\nthis is no line\n", "line 2, is no NAME=value"),
+        ("\u200bPORT=1\n".encode(), "line 1, is no NAME=value"),
+        (b"[vbsdash]\nPORT=1\n", "line 1, is no NAME=value"),
+        (b"A=1\nSECRET_KEY=${A}${NOT_SET}\n", "line 2, takes a variable in ${} that is not set"),
     ],
 )
 def test_a_wrong_env_file_is_named(start: Start, server: Any, text: bytes, words: str) -> None:
@@ -329,6 +332,33 @@ def test_the_environment_wins_over_the_env_file(start: Start, server: Any) -> No
         "0.0.0.0",
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("SECRET_KEY={}", "x!@#%/:$&;=+[]{}"),
+        ("SECRET_KEY='{}'", 'x!@#%/: "$&;${PORT}'),
+        ('SECRET_KEY="{}"', "x!@#%/: '$&; # no comment"),
+        ("export SECRET_KEY = {}  # a comment", "p#ss"),
+        ("\ufeffSECRET_KEY={}\r", "word"),
+    ],
+)
+def test_a_password_in_the_env_file_is_taken_as_it_stands(
+    start: Start, server: Any, line: str, value: str
+) -> None:
+    value *= 32
+    (server[1] / ".env").write_bytes(f"{line.format(value)}\nPORT=1111\n".encode())
+    assert values(start, "SECRET_KEY", "LISTEN_PORT") == [value, 1111]
+
+
+def test_variables_in_the_env_file_are_filled_in_and_the_environment_wins(
+    start: Start, server: Any
+) -> None:
+    text = "B=of-file-\nSECRET_KEY=${A}${B}${C:-default-}of-at-least-32-characters\n"
+    (server[1] / ".env").write_text(text)
+    key = "of-environment-of-file-default-of-at-least-32-characters"
+    assert values(start, "SECRET_KEY", A="of-environment-") == [key]
 
 
 def test_a_cloud_file_of_the_env_file_is_found(start: Start, server: Any, tmp_path: Path) -> None:
