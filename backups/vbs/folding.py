@@ -8,9 +8,9 @@ import unicodedata
 from typing import Final
 
 # Unicode's Default_Ignorable_Code_Point outside of category Cf: joiners, fillers and selectors of a
-# variant, which nobody sees either.
+# variant.
 _IGNORABLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 _MINUS: Final = "\u2212"
 # What office programs make of ' and ".
@@ -20,16 +20,20 @@ _DOTLESS_I: Final = "\u0131"
 _DOT_ABOVE: Final = "\u0307"
 
 
+def is_invisible(character: str) -> bool:
+    """Is this a character that nobody sees, such as a joiner or the mark of a direction?"""
+    return unicodedata.category(character) == "Cf" or bool(_IGNORABLE.fullmatch(character))
+
+
 class _Seen(dict[int, str]):
     """What a reader sees of each character, worked out once for each."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        category = unicodedata.category(character)
         seen = character
-        if category == "Cf" or _IGNORABLE.fullmatch(character):
+        if is_invisible(character):
             seen = ""
-        elif category == "Pd" or character == _MINUS:
+        elif unicodedata.category(character) == "Pd" or character == _MINUS:
             seen = "-"
         elif character in _SINGLE_QUOTES:
             seen = "'"
@@ -42,7 +46,7 @@ class _Seen(dict[int, str]):
 _SEEN: Final = _Seen()
 
 
-def visible(text: str) -> str:
+def as_seen(text: str) -> str:
     """Returns a text without the characters that nobody sees, in the one form (NFKC) of what can be
     written composed or not, wide or narrow; each dash is a hyphen, quotes are upright.
     """
@@ -61,7 +65,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.lower().split())
-    folded = visible(text).casefold()
+    folded = as_seen(text).casefold()
     folded = folded.replace(f"i{_DOT_ABOVE}", "i").replace(_DOTLESS_I, "i")
     # Case folding takes some letters apart.
     return " ".join(unicodedata.normalize("NFKC", folded).split())

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from backups.vbs import id_text
-from backups.vbs.folding import visible
+from backups.vbs.folding import as_seen
 from backups.vbs.ids import HYPHENATED, normal
 
 _LONGEST: Final = 300  # characters of a spelling, of which many may be invisible
@@ -41,7 +41,7 @@ def written(text: str) -> str:
     if value is not None:
         return str(value)
     text = text.strip()
-    return text if len(text) > _LONGEST else visible(text).strip()
+    return text if len(text) > _LONGEST else as_seen(text).strip()
 
 
 def stored_spellings(text: str) -> tuple[str, ...]:

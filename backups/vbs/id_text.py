@@ -1,5 +1,5 @@
-"""Reads the ID of a backup as people write and paste it: in every spelling, and with the
-characters that mails, chats, office programs and terminals put beside or into it.
+"""Reads a UUID, above all of a backup, as people write and paste it: in every spelling, and with
+the characters that mails, chats, office programs and terminals put beside or into it.
 
 What cannot be seen is taken away, what only looks different becomes what the API writes, and what
 looks like a digit but is none is called by its name.
@@ -9,6 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
+from backups.vbs.folding import is_invisible
 from backups.vbs.ids import HYPHENATED, stands_for_none
 
 DIGITS: Final = 32  # of a UUID
@@ -48,8 +49,7 @@ _NUL_PICTURE: Final = "␀"
 _DELETE_PICTURE: Final = "␡"
 _CODES: Final = (*range(9), *range(0x0E, 0x20))  # of what `_CONTROL` finds, but for the last one
 _PICTURE_OF: Final = {**{code: chr(_PICTURES + code) for code in _CODES}, 0x7F: _DELETE_PICTURE}
-_INVISIBLE: Final = frozenset("\u034f\u17b4\u17b5")
-_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_BRAILLE_BLANK: Final = "\u2800"
 _HYPHENS: Final = frozenset("\u02d7\u2043\u207b\u208b\u2212\u2500\u2501\u2796")
 _QUOTES: Final = frozenset("´„‚′″‵‶ʹʺʻʼʽˈˊˋ〝〞〟「」『』")
 _UPRIGHT: Final = frozenset("│┃┆┇┊┋║╎╏╵╷╹╻╽╿⎪⏐￨¦∣❘")
@@ -95,9 +95,8 @@ def why_no_backup_id(text: str) -> str:
         return "Not a backup ID: it is cut off, copy the whole ID."
     if stands_for_none(candidate) or _HEX.fullmatch(candidate):
         return STANDS_FOR_NONE
-    if not resembles_id(candidate):
-        strange = _strange_character(candidate[:80])
-        return f"Not a backup ID: {strange}." if strange and "␀" in strange else NO_ID
+    if not resembles_id(candidate) and _NUL_PICTURE not in candidate[:80]:
+        return NO_ID
     strange = _strange_character(candidate)
     if strange:
         return f"Not a backup ID: {strange}."
@@ -152,7 +151,7 @@ def visible(text: str) -> str:
     shown = []
     for character in text:
         category = unicodedata.category(character)
-        is_odd = _is_invisible(character, category) or character in _BLANK
+        is_odd = is_invisible(character) or character == _BRAILLE_BLANK
         if is_odd or (category in ("Zl", "Zp", "Zs") and character != " "):
             shown.append(f"⟨U+{ord(character):04X}⟩")
         elif _CONTROL.match(character) and character != "\x00":
@@ -177,9 +176,9 @@ _PLAIN: Final = _Plain()
 def _plain_character(character: str) -> str:
     category = unicodedata.category(character)
     result = character
-    if _is_invisible(character, category):
+    if is_invisible(character):
         result = ""
-    elif category == "Zs" or character in _BLANK:
+    elif category == "Zs" or character == _BRAILLE_BLANK:
         result = " "
     elif category in ("Zl", "Zp") or character == "\x85":
         result = "\n"
@@ -199,13 +198,6 @@ def _plain_character(character: str) -> str:
         folded = unicodedata.normalize("NFKC", character)
         result = folded if folded.isascii() else character
     return result
-
-
-def _is_invisible(character: str, category: str) -> bool:
-    if category == "Cf" or character in _INVISIBLE:
-        return True
-    # Selectors of a variant of the character before.
-    return "\ufe00" <= character <= "\ufe0f" or "\U000e0000" <= character <= "\U000e0fff"
 
 
 def _bare(text: str) -> str:
