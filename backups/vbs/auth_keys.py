@@ -140,6 +140,15 @@ class AuthKeys:
             kind = self._kind_of(key, [key, *auth])
             if kind is not None:
                 self._refuse_kind(key, kind)
+        if auth.get("password"):
+            return
+        for key in self.entry:
+            other = meant(key, _OF_OBJECT_STORES)
+            if other is not None:
+                self.keys.refuse(
+                    f"{self.keys.name('auth_type')} is missing: {self.keys.name(key)} looks like "
+                    f"{self.keys.name(other)} of aksk, write that name and auth_type aksk"
+                )
 
     def _refuse_kind(self, key: str, kind: str) -> None:
         name = self.keys.name(key)
@@ -181,15 +190,6 @@ class AuthKeys:
         if has_project and "trust_id" in auth:
             project = next(key for key in _PROJECT if key in auth)
             self._refuse_pair("trust_id", project, "both name the project")
-        if "application_credential_secret" in self.accepted:
-            # Keystone refuses the sign-in, which would say nothing of the key.
-            for key in (*_PROJECT, "domain_id", "domain_name", "trust_id"):
-                if key in auth:
-                    name = self.keys.name(key, in_auth=True)
-                    self.keys.refuse(
-                        f"{name} does not go with an application credential, which is of one "
-                        "project: remove it"
-                    )
 
     def _refuse_pair(self, key: str, other_key: str, problem: str) -> None:
         names = f"{self.keys.name(key)} and {self.keys.name(other_key, in_auth=True)}"

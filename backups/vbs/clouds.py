@@ -78,7 +78,7 @@ def load_clouds(
             cure = "correct the name"
             if not readers:
                 choices = "no cloud at all"
-                cure = f"write it into a clouds.yaml (see README), or unset {chosen_by}"
+                cure = f"{cure}, write a clouds.yaml (README.md), or unset {chosen_by}"
             raise ConfigurationError(f"{chosen_by} names {name!r}, but there is {choices}: {cure}.")
     proxies = read_proxies(environ)
     clouds: dict[str, CloudConfig] = {}

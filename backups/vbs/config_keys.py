@@ -72,6 +72,8 @@ class ConfigKeys:
             parts = take_apart(value, schemes=("https", "http"), example="https://HOST/PATH")
         except WrongUrl as e:
             self.refuse(f"{self.name(key)} {e}")
+        if "<" in value or ">" in value:
+            self.refuse(f"{self.name(key)} holds a <…> that nothing has filled in: write the value")
         if value != value.strip():
             self.refuse(f"{self.name(key)} has a blank or line end around it: take it out")
         if parts.user or parts.password or "?" in value:

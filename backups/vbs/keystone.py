@@ -165,6 +165,10 @@ class KeystoneSignIn(SignIn):
             if PROJECT_KEYS.isdisjoint(auth) and not auth.get("trust_id"):
                 advice = f"or {keys.name('project_id')}: a token must belong to a project"
                 keys.refuse_missing("project_name", advice)
+        if plugin_name(auth_type) == "v3token" and not auth.get("token"):
+            keys.refuse_missing("token")
+        if auth_type == "v3applicationcredential":
+            _check_application_credential(auth, keys)
         try:
             load_plugin(auth_type, auth)
         except ValueError as e:
@@ -408,6 +412,19 @@ def _plugin_of(config: CloudConfig) -> BaseIdentityPlugin:
         return load_plugin(config.auth_type, config.auth)
     except ValueError as e:
         raise ConfigurationError(f"Cloud {config.name}: {e}.") from e
+
+
+def _check_application_credential(auth: Mapping[str, str | None], keys: ConfigKeys) -> None:
+    needed = "auth_type v3applicationcredential needs it"
+    if not auth.get("application_credential_secret"):
+        place = "" if keys.from_variables else ", here or in secure.yaml"
+        keys.refuse_missing("application_credential_secret", f"{needed}{place}")
+    if auth.get("application_credential_id"):
+        return
+    if not auth.get("application_credential_name"):
+        keys.refuse_missing("application_credential_id", needed)
+    if not auth.get("username") and not auth.get("user_id"):
+        keys.refuse_missing("username", "the credential's name is known for its user alone")
 
 
 def _secrets_of(auth: Mapping[str, str | None]) -> list[str]:

@@ -235,6 +235,8 @@ def warning(key: str, sign_in_keys: Collection[str], name: Callable[[str], str])
         return f"{written} is not used: vbsdash chooses deadlines, budget and version of its calls"
     if key in _UNUSED_IDENTITY:
         return f"{written} is not used: the sign-in goes to auth_url"
+    if key.endswith("proxy"):
+        return f"{written} is not used: name proxies in HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
     if key in _OTHER_TOOLS or key.startswith(("has_", "disabled_reason_")) or is_private(key):
         return None
     probable: str | None = None

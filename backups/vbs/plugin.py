@@ -27,6 +27,9 @@ UNSUPPORTED = frozenset(
         "v3websso",
     }
 )
+_SCOPE = frozenset(
+    {"domain_id", "domain_name", "project_id", "project_name", "system_scope", "trust_id"}
+)
 # What the refusal of an unknown `auth_type` advises.
 USUAL_AUTH_TYPES = "password, v3applicationcredential, token or aksk"
 
@@ -54,6 +57,9 @@ def option_names(auth_type: str) -> dict[str, str]:
     if "auth_url" not in names:
         # It signs in nowhere, so there is no catalog and no project: none, admin_token, http_basic.
         return {}
+    if auth_type == "v3applicationcredential":
+        # It is of one project; Keystone refuses one that asks for a scope.
+        names = {key: word for key, word in names.items() if word not in _SCOPE}
     if "project_id" in names:  # Older tools call a project a tenant.
         names["tenant_id"] = "project_id"
         names["tenant_name"] = "project_name"
@@ -72,6 +78,9 @@ def load_plugin(auth_type: str, auth: Mapping[str, str | None]) -> BaseIdentityP
     for key, value in auth.items():
         if names[key] and value is not None:
             options[names[key]] = value
+    if "user_id" in options:
+        # It counts, and needs no domain, as with other tools.
+        options.pop("username", None)
     _fill_domains(options, auth)
     url = options.get("auth_url", "").rstrip("/")
     options["auth_url"] = url if url.endswith("/v3") else f"{url}/v3"

@@ -45,11 +45,11 @@ ENVVARS = {
 
 @dataclass(frozen=True)
 class Meaning:
-    """What both make of an entry. A domain is an ID or a name; the ID counts."""
+    """What both make of an entry. A user or a domain is an ID or a name; the ID counts."""
 
     kind: str
     auth_url: str
-    user: tuple[str | None, str | None]
+    user: str | None
     user_domain: str | None
     project: str | None
     project_domain: str | None
@@ -129,6 +129,7 @@ SAME: dict[str, str | tuple[str, Mapping[str, str]]] = {
         "compute_api_version: 2.79\nimage_endpoint_override: https://img.example\n"
         "networks:\n- name: n\nfloating_ip_source: None\nobject_store_interface: internal"
     ),
+    "a user's ID beside its name": auth(user_id="u1", user_domain_name=""),
     "keys beside auth": f"""
 clouds:
   otc:
@@ -371,7 +372,7 @@ def ours(variables: Mapping[str, str], folder: Path) -> Meaning:
     return Meaning(
         kind=_kind(config),
         auth_url=_address(plugin.auth_url),
-        user=(getattr(method, "user_id", None), getattr(method, "username", None)),
+        user=getattr(method, "user_id", None) or getattr(method, "username", None),
         user_domain=getattr(method, "user_domain_id", None)
         or getattr(method, "user_domain_name", None),
         project=plugin.project_id or plugin.project_name,
@@ -417,7 +418,7 @@ def theirs(variables: Mapping[str, str], folder: Path, patch: pytest.MonkeyPatch
         return Meaning(
             kind=str(region.config["auth_type"]).removeprefix("v3"),
             auth_url=_address(plugin.auth_url),
-            user=(get(v3, "user_id"), get(v3, "username")),
+            user=get(v3, "user_id") or get(v3, "username"),
             user_domain=domain(v3, "user"),
             project=project_id or get(plugin, "project_name"),
             project_domain=None if project_id else domain(plugin, "project"),
@@ -544,6 +545,31 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
         "'volume_endpoint_override': it belongs beside auth",
     ),
     "a misspelt key of auth": (auth(usrname="u"), "unknown key 'usrname': remove or correct"),
+    "Auth": (entry().replace("auth:", "Auth:"), "Auth looks like auth: correct it"),
+    "AK/SK beside auth by other names": (
+        f"clouds: {{otc: {{access_key: a, secret_key: s, auth: {{auth_url: '{IAM}'}}}}}}",
+        "auth_type is missing: access_key looks like ak of aksk, write that name and auth_type",
+    ),
+    "auth_type: token without one": (
+        auth(username="", password="", user_domain_name="") + "    auth_type: token\n",
+        "token in auth is missing: set it",
+    ),
+    "an application credential without its secret": (
+        f"clouds: {{otc: {{auth_type: v3applicationcredential, auth: {{auth_url: '{IAM}', "
+        "application_credential_id: a}}}",
+        "application_credential_secret in auth is missing: set it, auth_type "
+        "v3applicationcredential needs it, "
+        "here or in secure.yaml",
+    ),
+    "an application credential by name without its user": (
+        f"clouds: {{otc: {{auth_type: v3applicationcredential, auth: {{auth_url: '{IAM}', "
+        "application_credential_name: a, application_credential_secret: s}}}",
+        "username in auth is missing: set it, the credential's name is known for its user alone",
+    ),
+    "a placeholder in an address": (
+        entry("vbs_endpoint_override: https://vbs.example/v2/<project_id>"),
+        "vbs_endpoint_override holds a <…> that nothing has filled in",
+    ),
     "passwort": (auth(password="", passwort="x"), "'passwort': did you mean password?"),
     "user": (auth(username="", user="x"), "'user': did you mean username?"),
     "os_username": (auth(username="", os_username="x"), "'os_username': did you mean username?"),
@@ -619,19 +645,7 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
             application_credential_secret="s",
         )
         + "    auth_type: v3applicationcredential\n",
-        "project_name in auth does not go with an application credential",
-    ),
-    "an application credential after an openrc": (
-        (
-            "",
-            {
-                **ENVVARS,
-                "OS_AUTH_TYPE": "v3applicationcredential",
-                "OS_APPLICATION_CREDENTIAL_ID": "a",
-                "OS_APPLICATION_CREDENTIAL_SECRET": "s",
-            },
-        ),
-        "OS_PROJECT_NAME does not go with an application credential, which is of one project: rem",
+        "'project_name': it is one of auth_type password and not of v3applicationcredential",
     ),
     "system_scope: true": (
         auth(project_name="", system_scope="true"),
@@ -736,7 +750,10 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     ),
     # Variables
     "OS_CLOUD that is not there": ((entry(), {"OS_CLOUD": "x"}), "OS_CLOUD names 'x', but there"),
-    "OS_CLOUD without clouds": (("", {"OS_CLOUD": "x"}), "no cloud at all: write it into a clouds"),
+    "OS_CLOUD without clouds": (
+        ("", {"OS_CLOUD": "x"}),
+        "no cloud at all: correct the name, write",
+    ),
     "OS_USERNAME that is left over": (
         (entry(), {"OS_USERNAME": "reader"}),
         "OS_AUTH_URL is missing: set it, it is the address of the identity service; or unset the",

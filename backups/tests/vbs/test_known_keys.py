@@ -8,6 +8,7 @@ import pytest
 
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.clouds import choice_notices, load_clouds
+from backups.vbs.keystone import PROJECT_KEYS
 
 AUTH = {
     "auth_url": "https://iam.example/v3",
@@ -104,6 +105,7 @@ def test_a_key_that_is_obeyed_or_concerns_other_services_is_left_alone(
             "identity_endpoint_override",
             "identity_endpoint_override is not used: the sign-in goes to auth_url",
         ),
+        ("https_proxy", "https_proxy is not used: name proxies in HTTPS_PROXY"),
         ("cert_file", "nobody knows the key cert_file: did you mean cert?"),
     ],
 )
@@ -130,6 +132,23 @@ def test_a_key_of_another_way_to_sign_in_is_named(tmp_path: Path) -> None:
     assert warnings == (
         f"{place}: passcode is not used: auth_type password does not have it.",
         f"{place}: token is not used: auth_type password does not have it.",
+    )
+
+
+def test_a_project_beside_an_application_credential_is_named(tmp_path: Path) -> None:
+    """An openrc left it behind; Keystone would refuse the sign-in for it."""
+    variables = {
+        "OS_AUTH_TYPE": "v3applicationcredential",
+        "OS_APPLICATION_CREDENTIAL_ID": "a",
+        "OS_APPLICATION_CREDENTIAL_SECRET": "s",
+    }
+    [config] = load_clouds({**VARIABLES, **variables}, cwd=tmp_path, home=tmp_path).values()
+    assert PROJECT_KEYS.isdisjoint(config.auth)
+    assert config.warnings == (
+        "The OS_* variables: OS_PASSWORD is not used: auth_type v3applicationcredential does not "
+        "have it.",
+        "The OS_* variables: OS_PROJECT_NAME is not used: auth_type v3applicationcredential does "
+        "not have it.",
     )
 
 
