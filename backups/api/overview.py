@@ -135,7 +135,7 @@ class Summary(Call):
         query_params.allow_only(request, "zone")
         name = request.query_params.get("zone", "UTC")
         # In an address a plus that is not encoded is a space.
-        zone = zones.zone_named(name.replace(" ", "+"))
+        zone = zones.zone_named(name) or zones.zone_named(name.replace(" ", "+"))
         if zone is None:
             raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone. {zones.cure(name)}."]})
         return Response(json_value(summary(self.now, zone, only=tokens.scope(request.auth))))

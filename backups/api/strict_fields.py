@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backups.vbs.id_spellings import read_uuid
+from backups.vbs.id_text import NO_ID, why_no_backup_id
 
 
 class StrictTextField(serializers.CharField):
@@ -85,5 +86,6 @@ class StrictUUIDField(serializers.UUIDField):
     def to_internal_value(self, data: object) -> UUID:
         value = read_uuid(data) if isinstance(data, str) else None
         if value is None:
-            raise serializers.ValidationError("This is no ID: a UUID has 32 hexadecimal digits.")
+            reason = why_no_backup_id(data) if isinstance(data, str) else NO_ID
+            raise serializers.ValidationError(reason)
         return value

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from backups.query.public_fields import FOREIGN_IDS
 from backups.vbs.id_spellings import read_uuid, stored_spellings
+from backups.vbs.id_text import why_no_backup_id
 
 FieldKind = Literal["text", "integer", "number", "flag", "instant", "id", "foreign_id", "choice"]
 FieldValue: TypeAlias = str | int | float | bool | datetime | uuid.UUID
@@ -174,7 +175,7 @@ def _parse_flag(text: str) -> bool:
 def _parse_id(text: str) -> uuid.UUID:
     value = read_uuid(text)
     if value is None:
-        raise InvalidValue(f"is no ID: “{text[:80]}”. A UUID has 32 hexadecimal digits.")
+        raise InvalidValue(f"cannot be “{text[:80]}”. {why_no_backup_id(text)}")
     return value
 
 

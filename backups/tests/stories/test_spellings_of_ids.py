@@ -258,6 +258,16 @@ def test_a_filter_with_what_is_no_id_is_refused_or_finds_nothing(web: Client, te
     assert listed(web.get("/api/backups/", {"volume_id": text})) == []
 
 
+def test_a_letter_of_another_script_is_named_in_filters_and_bodies(web: Client) -> None:
+    cyrillic = ID.replace(ID[-1], "а")
+    place = cyrillic.index("а") + 1
+    sentence = f"“а” at place {place} is CYRILLIC SMALL LETTER A (U+0430), not “a”."
+    asked = web.get("/api/backups/", {"id": cyrillic})
+    assert sentence in asked.json()["errors"]["id"][0]
+    sent = web.post("/api/backups/refresh/", {"ids": [cyrillic]}, content_type=JSON)
+    assert sent.json()["errors"] == {"ids.0": [f"Not a backup ID: {sentence}"]}
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_the_admin_finds_every_spelling(web: Client, spelling: str) -> None:
     page = web.get("/admin/backups/backup/", {"q": spelling}).content.decode()
@@ -272,3 +282,13 @@ def test_a_saved_view_keeps_what_was_written_and_finds_it(web: Client) -> None:
     page = web.get("/backups/", follow=True)
     assert f"/backups/{ID}/" in page.content.decode()
     assert f"/backups/{OTHER}/" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("zone", "status"),
+    [("America/New York", 200), ("Etc/GMT 5", 200), ("etc/gmt+5", 200), ("GMT+5 or so", 400)],
+)
+def test_a_zone_may_have_lost_its_plus_or_its_underscore(
+    web: Client, zone: str, status: int
+) -> None:
+    assert web.get("/api/summary/", {"zone": zone}).status_code == status
