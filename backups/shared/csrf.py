@@ -15,6 +15,7 @@ from backups.shared.refusal import printable
 
 LONGEST_SHOWN = 100  # characters of what a stranger sent
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SCRIPT_CURE = "a script calls the API with a token instead (Authorization: Bearer KEY)."
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def explain(request: HttpRequest, reason: str) -> Refusal:
     if reason == csrf.REASON_CSRF_TOKEN_MISSING:
         return Refusal(
             "The form came without its token.",
-            "Load the page anew and send the form again; a script calls the API with a token "
-            "instead (Authorization: Bearer KEY).",
+            f"Load the page anew and send the form again; {SCRIPT_CURE}",
             from_own_page=True,
             reload_helps=True,
         )
@@ -117,8 +117,7 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
     if origin is None or expected_origin is None or origin == expected_origin:
         return Refusal(
             f'The form came from "{shown}", which is no origin of a page; {expected} is expected.',
-            f"Open {expected} in a browser; a script calls the API with a token instead "
-            "(Authorization: Bearer KEY).",
+            f"Open {expected} in a browser; {SCRIPT_CURE}",
             from_own_page=False,
         )
     return Refusal(
@@ -173,11 +172,12 @@ def _untrusted_proxy(request: HttpRequest, origin: Origin, expected: Origin) -> 
 
 
 def _no_cookie(request: HttpRequest) -> Refusal:
-    here = own(request)
+    # Django has found it to be ours before it looked for a cookie; proxies may lose the host.
+    here = request.META.get("HTTP_ORIGIN") or own(request)
     reload_helps = True
     cure = (
         f"Allow cookies of {here} in the browser, load the page anew and send the form again; "
-        "a script calls the API with a token instead (Authorization: Bearer KEY)."
+        f"{SCRIPT_CURE}"
     )
     public_url = settings.PUBLIC_URL
     if public_url is not None and public_url.origin != here:
@@ -185,7 +185,7 @@ def _no_cookie(request: HttpRequest) -> Refusal:
         reload_helps = False
         cure = (
             f"Cookies here are for {public_url}, the address in VBSDASH_URL: open that one, and "
-            "allow its cookies in the browser."
+            f"allow its cookies in the browser; {SCRIPT_CURE}"
         )
     return Refusal(
         "The browser has sent no cookie with the form.",

@@ -137,10 +137,16 @@ def _strip_public_path(request: HttpRequest) -> None:
     public_path = settings.FORCE_SCRIPT_NAME
     if not public_path:
         return
-    path = request.path_info
+    path = _with_one_slash(request.path_info)
     if path == public_path or path.startswith(f"{public_path}/"):
-        path = path.removeprefix(public_path)
-    # nginx makes two slashes of one where only the address of proxy_pass ends in a slash.
-    request.path_info = "/" + path.lstrip("/")
-    request.path = public_path + request.path_info
-    request.META["PATH_INFO"] = request.path_info
+        path = _with_one_slash(path.removeprefix(public_path))
+    request.path_info = path
+    request.path = public_path + path
+    request.META["PATH_INFO"] = path
+
+
+def _with_one_slash(path: str) -> str:
+    """Returns the path with one slash at its beginning, of which nginx makes two where only the
+    address of proxy_pass ends in one.
+    """
+    return "/" + path.lstrip("/")

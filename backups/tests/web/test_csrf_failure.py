@@ -231,7 +231,12 @@ def test_a_token_or_cookie_that_is_missing_or_old_is_cured_by_loading_the_page_a
 
 def test_cookies_for_the_public_address_are_explained_at_others(public: WebServer) -> None:
     other = "http://192.0.2.7"
-    for host, origin in (("192.0.2.7", other), (HOST, f"https://{HOST}")):
+    public_origin = f"https://{HOST}"
+    for host, origin in (
+        ("192.0.2.7", other),
+        (HOST, public_origin),
+        ("192.0.2.7", public_origin),
+    ):
         heads = [f"Host: {host}", f"Origin: {origin}", "Cookie: tz=UTC", f"Referer: {origin}/x"]
         text = words(Form(public).post(*heads))
         cure = "https://dash.example.com/vbs, the address in VBSDASH_URL: open that one"

@@ -176,6 +176,7 @@ def test_the_public_host_is_under_its_public_scheme(settings: Any) -> None:
         ("/vbs/vbs/", "/vbs/"),
         ("/vbs//evil.example/", "/evil.example/"),
         ("//backups/", "/backups/"),
+        ("//vbs/backups/", "/backups/"),
         ("//", "/"),
         ("//static/x.css", "/static/x.css"),
     ],
