@@ -13,6 +13,7 @@ from typing import NamedTuple
 ANSWER_WITHIN_S = 5.0  # then the request is sent anew
 CONNECT_TIMEOUT_S = 1.0
 PAUSE_S = 0.8  # between two requests
+RUN_ELSEWHERE = ("broker", "database")  # as /readyz names them; our own broker answers before
 
 
 class Answer(NamedTuple):
@@ -56,10 +57,10 @@ class PendingRequest:
 
 @dataclass
 class Readiness:
-    """Whether all parts are ready.
+    """Whether all parts are ready, as far as that is waited for.
 
-    A lag is reported but not waited for: after a night without vbsdash everything is due,
-    while all parts work.
+    A lag is only reported: after a night without vbsdash everything is due, while all parts work.
+    So are a broker and a database that cannot be used: whoever runs them has to be told now.
     """
 
     address: str
@@ -96,7 +97,8 @@ class Readiness:
     def _is_ready_by(self, answer: Answer) -> bool:
         if answer.status != 200:
             self.missing = _complaints(answer) or {"web": f"{self._path} answers {answer.status}"}
-            return self.missing.keys() == {"lag"}
+            runs_elsewhere = not self.missing.keys().isdisjoint(RUN_ELSEWHERE)
+            return runs_elsewhere or self.missing.keys() == {"lag"}
         if self._path == "/healthz":
             self._path = "/readyz"
             self._next_at = 0.0

@@ -81,6 +81,15 @@ def test_a_lag_is_told_but_not_waited_for(web: Web) -> None:
     assert readiness.missing == {"lag": lag}
 
 
+@pytest.mark.parametrize("part", ["broker", "database"])
+def test_what_runs_elsewhere_is_told_but_not_waited_for(web: Web, part: str) -> None:
+    parts = {part: "It cannot be used.", "worker": "No worker has answered yet."}
+    web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": parts}))
+    readiness = Readiness("127.0.0.1", web.server_port)
+    becomes_ready(readiness)
+    assert readiness.missing == parts
+
+
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"parts": 3}'])
 def test_an_error_without_parts_is_named_by_its_status(web: Web, body: str) -> None:
     web.said["/healthz"] = (500, body)

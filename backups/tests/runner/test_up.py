@@ -231,8 +231,8 @@ def test_each_command_says_in_a_sentence_that_the_database_cannot_be_used(
     code, said = refused(tmp_path, *command, DATABASE_URL=f"sqlite:///{file}")
     assert code == 1
     assert said == (
-        "vbsdash: the database of DATABASE_URL cannot be used (file is not a database): correct "
-        "the address, or restore it from a backup.\n"
+        "vbsdash: the database of DATABASE_URL cannot be used (file is not a database): name "
+        "another file, or restore it from a backup.\n"
     )
 
 
