@@ -18,6 +18,12 @@ MEMORY = "memory"
 IN_MEMORY = (
     "CELERY_BROKER_URL is memory://, which no two processes share: write redis:// or amqp://."
 )
+# Celery itself would obey these, and nobody would have judged them.
+NOT_SUPPORTED = {
+    "CELERY_BROKER_READ_URL": "write CELERY_BROKER_URL alone",
+    "CELERY_BROKER_WRITE_URL": "write CELERY_BROKER_URL alone",
+    "CELERY_RESULT_BACKEND": "leave it out, as no results of tasks are kept",
+}
 REDIS_EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
 AMQP_EXAMPLE = "amqp://USER:PASSWORD@HOST:5672/VHOST"
 # Of Redis; a server has 16 unless its own setting `databases` says more.
@@ -63,10 +69,9 @@ def broker(env: Mapping[str, str]) -> Broker | None:
     """Returns the broker of CELERY_BROKER_URL; None where nothing is set. Raises
     ConfigurationError.
     """
-    for name in ("CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    for name, cure in NOT_SUPPORTED.items():
         if env.get(name):
-            # Celery would obey it, and nobody would have judged it.
-            raise ConfigurationError(f"{name} is not supported: write CELERY_BROKER_URL alone.")
+            raise ConfigurationError(f"{name} is not supported: {cure}.")
     value = env.get("CELERY_BROKER_URL")
     if not value:
         return None

@@ -136,9 +136,9 @@ def test_several_brokers_of_amqp_are_each_judged() -> None:
     assert (connection.hostname, connection.port, connection.password) == ("h2", 5673, "a;b")
 
 
-@pytest.mark.parametrize("name", ["CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"])
+@pytest.mark.parametrize("name", broker_url.NOT_SUPPORTED)
 def test_another_variable_of_celery_is_refused_by_name(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} is not supported: write CELERY_BROKER"):
+    with pytest.raises(ConfigurationError, match=f"^{name} is not supported: .*[a-zA-Z]\\.$"):
         broker_url.broker({"CELERY_BROKER_URL": "redis://h/0", name: "redis://h/1"})
     assert broker_url.broker({name: ""}) is None
 
