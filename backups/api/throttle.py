@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from backups.models import ApiToken
+from backups.shared import broker_state
 
 logger = logging.getLogger(__name__)
 # A Redis that did not answer is not asked again for so long: it would slow every call.
@@ -38,7 +39,8 @@ class TokenThrottle(BaseThrottle):
             is_allowed = _limiter(settings.REDIS_URL).hit(limit, who)
             window = _limiter(settings.REDIS_URL).get_window_stats(limit, who)
         except (StorageError, RedisError, OSError) as e:
-            logger.warning("calls are not counted for %d s: %s", REDIS_AWAY_S, e)
+            why = broker_state.reason(e)
+            logger.warning("calls are not counted: Redis cannot be used (%s): see REDIS_URL", why)
             _redis_away["until"] = time.monotonic() + REDIS_AWAY_S
             return True
         self._wait = max(1, math.ceil(window.reset_time - time.time()))

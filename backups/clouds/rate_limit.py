@@ -21,6 +21,7 @@ from limits.storage import RedisStorage, Storage
 from redis.exceptions import RedisError
 
 from backups.clouds.rate_limit_store import DatabaseStorage
+from backups.shared import broker_state
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ def _count(question: Callable[[Storage], int]) -> int:
         except (RedisError, OSError) as e:
             _storages.avoid_redis_until[url] = time.monotonic() + AVOID_REDIS_S
             logger.warning(
-                "budgets are counted in the database: Redis does not answer (%s)", type(e).__name__
+                "budgets are counted in the database: Redis cannot be used (%s): see REDIS_URL",
+                broker_state.reason(e),
             )
     try:
         return question(_storages.database)

@@ -1,4 +1,4 @@
-"""What is wrong with a broker that cannot be used, in words."""
+"""What is wrong with a broker or with Redis where it cannot be used, in words."""
 
 import re
 
@@ -32,7 +32,7 @@ _REASONS = (
 
 
 def reason(error: BaseException) -> str:
-    """Returns why a broker cannot be used; the kind of the error where it is an unknown one."""
+    """Returns why it cannot be used; the kind of the error where it is an unknown one."""
     text = str(error)
     for pattern, words in _REASONS:
         if re.search(pattern, text):
