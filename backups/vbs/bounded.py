@@ -16,16 +16,18 @@ from backups.vbs.proxies import Proxies
 
 class BoundedAdapter(DeadlineAdapter):
     """Raises Malformed for a body of more than `max_bytes`, unpacked: keystoneauth1
-    itself would read on.
+    itself would read on. `asked_url` is what was asked last.
     """
 
     def __init__(self, max_bytes: int, proxies: Proxies, verify: bool | str) -> None:
         super().__init__(proxies, verify)
         self._max_bytes = max_bytes
+        self.asked_url = ""
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
+        self.asked_url = str(request.url)
         kwargs["stream"] = True
         response = super().send(request, *args, **kwargs)
         try:

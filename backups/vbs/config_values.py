@@ -18,7 +18,7 @@ _YAML_TYPES: tuple[tuple[type, str], ...] = (
     (dict, "write one value, no mapping"),
 )
 LONGEST = 2000  # Characters of an address, a path or a name.
-_SECRETS = re.compile("password|secret|token|passcode|^sk$")
+SECRETS = re.compile("password|secret|token|passcode|^sk$")
 # Templates that nobody filled in: ${NAME}, {{ name }}, <name>, %NAME%.
 _PLACEHOLDER = re.compile(
     r"\$\{[A-Za-z_][^{}]*\}|\{\{.*\}\}|<[A-Za-z][A-Za-z0-9 _.-]*>|%[A-Z][A-Z0-9_]+%", re.DOTALL
@@ -38,7 +38,7 @@ def why_no_text(value: object) -> str | None:
 
 def why_odd(key: str, text: str) -> str | None:
     """Returns what about a text cannot be meant, with the cure; None for a good one."""
-    is_secret = _SECRETS.search(key) is not None
+    is_secret = SECRETS.search(key) is not None
     if not is_secret and len(text) > LONGEST:
         return f"is longer than {LONGEST:,} characters: correct it"
     placeholder = _PLACEHOLDER.fullmatch(text)

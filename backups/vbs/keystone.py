@@ -20,6 +20,7 @@ from keystoneauth1.session import Session
 from backups.vbs.bounded import BoundedAdapter
 from backups.vbs.cloud_config import BlockStorage, CloudConfig
 from backups.vbs.config_keys import ConfigKeys
+from backups.vbs.config_values import SECRETS
 from backups.vbs.deadline import set_deadline
 from backups.vbs.endpoints import CatalogEntry
 from backups.vbs.errors import (
@@ -40,6 +41,7 @@ from backups.vbs.plugin import (
     option_names,
     plugin_name,
 )
+from backups.vbs.proxies import Proxy
 from backups.vbs.sign_in import Clock, Guard, SignIn
 from backups.vbs.transport_errors import doubted, from_transport
 
@@ -109,7 +111,6 @@ class KeystoneSignIn(SignIn):
         self._monotonic = monotonic
         self._url = config.auth.get("auth_url") or ""
         self._host = urlsplit(self._url).netloc
-        self._forwarder = config.proxies.forwarder_for(self._url)
         self._sign_in_secrets = _secrets_of(config.auth)
         self._plugin = _plugin_of(config)
         self._lock = threading.Lock()
@@ -119,9 +120,9 @@ class KeystoneSignIn(SignIn):
         self._doubted: str | None = None  # A token that was answered with 401.
         self._http = requests.Session()
         self._http.trust_env = False
+        self._adapter = BoundedAdapter(SIGN_IN_BYTES, config.proxies, config.verify)
         for scheme in ("http://", "https://"):
-            adapter = BoundedAdapter(SIGN_IN_BYTES, config.proxies, config.verify)
-            self._http.mount(scheme, adapter)
+            self._http.mount(scheme, self._adapter)
         self._session = Session(
             session=self._http,
             verify=config.verify,
@@ -156,6 +157,9 @@ class KeystoneSignIn(SignIn):
                 advice += "; or unset the other variables that sign in, such as OS_USERNAME"
             keys.refuse_missing("auth_url", advice)
         keys.check_url("auth_url", auth_url)
+        for key, value in auth.items():
+            if key.endswith("_endpoint") and value:  # Of OpenID Connect; it may have a query.
+                keys.check_url(key, value.partition("?")[0])
         if plugin_name(auth_type) == "v3password":
             if not auth.get("password"):
                 advice = "" if keys.from_variables else "here or in secure.yaml"
@@ -351,7 +355,8 @@ class KeystoneSignIn(SignIn):
             )
             raise doubted(error, e.response.headers, e.response.content, self._forwarder) from e
         except ks_exceptions.ConnectionError as e:
-            raise from_transport(e, self._host, self._config.proxies.for_url(self._url)) from e
+            url = self._asked_url
+            raise from_transport(e, urlsplit(url).netloc, self._config.proxies.for_url(url)) from e
         except (
             ks_exceptions.ClientException,
             requests.RequestException,
@@ -359,10 +364,20 @@ class KeystoneSignIn(SignIn):
             ValueError,
             TypeError,
         ) as e:
+            host = urlsplit(self._asked_url).netloc
             raise Malformed(
-                f"{self._host} answered the sign-in with something that is not understood."
+                f"{host} answered the sign-in with something that is not understood."
             ) from e
         return self._read_token(access)
+
+    @property
+    def _asked_url(self) -> str:
+        """Returns the address that was asked last: with OpenID Connect not always auth_url."""
+        return self._adapter.asked_url or self._url
+
+    @property
+    def _forwarder(self) -> Proxy | None:
+        return self._config.proxies.forwarder_for(self._asked_url)
 
     def _read_token(self, access: Any) -> _Token:
         """Reads keystoneauth1's AccessInfo, whose properties raise for what the answer lacks."""
@@ -430,7 +445,7 @@ def _check_application_credential(auth: Mapping[str, str | None], keys: ConfigKe
 def _secrets_of(auth: Mapping[str, str | None]) -> list[str]:
     secrets: list[str] = []
     for key, value in auth.items():
-        if key in {"password", "token"} or "secret" in key:
+        if SECRETS.search(key) and not key.endswith(("_endpoint", "_type")):
             secrets.append(str(value))
     return secrets
 

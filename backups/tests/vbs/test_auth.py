@@ -274,6 +274,34 @@ def test_an_identity_service_that_is_down_is_unavailable() -> None:
     who.close()
 
 
+def open_id(url: str) -> KeystoneSignIn:
+    """A sign-in by a provider that is no part of Keystone."""
+    auth = {"auth_url": "http://127.0.0.1:2/v3", "identity_provider": "i", "protocol": "openid"}
+    auth |= {"client_id": "c", "client_secret": "hunter2-hunter2", "project_id": "p"}
+    auth["discovery_endpoint"] = url
+    return KeystoneSignIn(
+        CloudConfig("otc", None, "v3oidcclientcredentials", auth), clock=lambda: NOW
+    )
+
+
+def test_a_provider_that_is_down_is_not_told_as_the_identity_service() -> None:
+    who = open_id("http://127.0.0.1:1/.well-known/openid-configuration")
+    with pytest.raises(Unavailable) as caught:
+        who.token()
+    assert caught.value.message == "127.0.0.1:1 refused the connection."
+    who.close()
+
+
+def test_a_provider_that_answers_nonsense_is_not_told_as_the_identity_service(
+    keystone: tuple[Keystone, str],
+) -> None:
+    who = open_id(keystone[1])
+    with pytest.raises(Malformed) as caught:
+        who.token()
+    assert caught.value.message.startswith(f"{keystone[1].removeprefix('http://')} answered")
+    who.close()
+
+
 def test_the_endpoint_is_the_first_type_that_is_there_in_region_and_interface(
     keystone: tuple[Keystone, str],
 ) -> None:

@@ -570,6 +570,20 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
         entry("vbs_endpoint_override: https://vbs.example/v2/<project_id>"),
         "vbs_endpoint_override holds a <…> that nothing has filled in",
     ),
+    "an address of a provider that is none": (
+        auth(
+            username="",
+            password="",
+            user_domain_name="",
+            identity_provider="i",
+            protocol="openid",
+            client_id="c",
+            client_secret="hunter2",
+            discovery_endpoint="idp.example/.well-known",
+        )
+        + "    auth_type: v3oidcclientcredentials\n",
+        "discovery_endpoint must begin with one of https://, http://",
+    ),
     "passwort": (auth(password="", passwort="x"), "'passwort': did you mean password?"),
     "user": (auth(username="", user="x"), "'user': did you mean username?"),
     "os_username": (auth(username="", os_username="x"), "'os_username': did you mean username?"),
