@@ -122,7 +122,9 @@ def connect(
         return HostCheck(False, e.sentence, e.cure)
     except (OSError, HTTPError, UnicodeError) as e:
         check = _failure(address, e)
-        cure = check.cure if proxy is None else f"{check.cure} {_cure_of_tunnel(e, proxy)}"
+        cure = check.cure
+        if proxy is not None:
+            cure += _cure_of_tunnel(e, proxy)
         return HostCheck(False, _with_way(check.sentence, way), cure)
 
 
@@ -212,11 +214,13 @@ def _failure(address: _Address, error: Exception) -> HostCheck:
 def _cure_of_tunnel(error: Exception, proxy: Proxy) -> str:
     """Returns what else to do where the proxy may have answered in place of the host."""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code not in _UNKNOWN_AUTHORITY:
+            return ""
         return (
-            "Or the certificate is the proxy's own, which looks into TLS: name its authority under "
-            "cacert, or in REQUESTS_CA_BUNDLE."
+            " Or the certificate is the proxy's own, which looks into TLS: name its authority "
+            "under cacert, or in REQUESTS_CA_BUNDLE."
         )
-    return f"Or see that the proxy of {proxy.variable} passes on what it gets, and what it logs."
+    return f" Or see that the proxy of {proxy.variable} passes on what it gets, and what it logs."
 
 
 def _address_of(url: str) -> _Address:

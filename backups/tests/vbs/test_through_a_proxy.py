@@ -488,8 +488,11 @@ def test_the_authority_to_name_may_be_that_of_a_proxy_that_looks_into_tls(sim: S
         proxies = read_proxies({"ALL_PROXY": proxy.place})
         through = connect(f"https://localhost:{port}", True, proxies=proxies)
         directly = connect(f"https://localhost:{port}", True)
+        of_another_name = connect(f"https://{NOWHERE}:{port}", GOOD, proxies=proxies)
     assert "the certificate is the proxy's own" in through.cure
     assert "proxy" not in directly.cure
+    assert of_another_name.cure.startswith("Use the name that the certificate was made for")
+    assert "proxy" not in of_another_name.cure
 
 
 def test_a_tunnel_that_leads_nowhere_may_be_the_proxys_fault() -> None:
