@@ -33,6 +33,7 @@ _OTHER_SECTIONS = frozenset(
         "openstack",
         "public-clouds",
         "shade",
+        "sops",
     }
 )
 _NO_SUCH_VALUE = "no such value"
@@ -139,6 +140,13 @@ def _read_file(path: Path) -> CloudsFile:
     if not isinstance(content, dict) or "clouds" not in content:
         _refuse_without_clouds(path, content)
     clouds: object = content["clouds"]
+    if not clouds:
+        beside = [key for key, value in content.items() if _is_entry(value) and not is_private(key)]
+        if beside:
+            names = ", ".join(shown(key) for key in beside)
+            raise ConfigurationError(
+                f"{path} has no cloud under the key clouds: indent {names} below it."
+            )
     if clouds is None:
         clouds = {}
     if not isinstance(clouds, dict):
@@ -160,6 +168,8 @@ def _read_file(path: Path) -> CloudsFile:
 
 
 def _refuse_without_clouds(path: Path, content: object) -> NoReturn:
+    if isinstance(content, str) and content.startswith("$ANSIBLE_VAULT"):
+        raise ConfigurationError(f"{path} is encrypted by ansible-vault: decrypt it.")
     cure = "write clouds: and each cloud below it"
     if isinstance(content, dict):
         at_the_top = [shown(key) for key, value in content.items() if _is_entry(value)]

@@ -19,9 +19,11 @@ _YAML_TYPES: tuple[tuple[type, str], ...] = (
 )
 LONGEST = 2000  # Characters of an address, a path or a name.
 SECRETS = re.compile("password|secret|token|passcode|^sk$")
-# Templates that nobody filled in: ${NAME}, {{ name }}, <name>, %NAME%.
+# What nobody filled in: ${NAME}, {{ name }}, <name>, %NAME%, <%= name %>, and what sops encrypted.
 _PLACEHOLDER = re.compile(
-    r"\$\{[A-Za-z_][^{}]*\}|\{\{.*\}\}|<[A-Za-z][A-Za-z0-9 _.-]*>|%[A-Z][A-Z0-9_]+%", re.DOTALL
+    r"\$\{[A-Za-z_][^{}]*\}|\{\{.*\}\}|<[A-Za-z][A-Za-z0-9 _.-]*>|%[A-Z][A-Z0-9_]+%"
+    r"|<%.*%>|ENC\[[A-Z0-9_]+,data:.*\]",
+    re.DOTALL,
 )
 _VARIABLE_INSIDE = re.compile(r"\$\{[A-Za-z_][^{}]*\}|\{\{.*\}\}", re.DOTALL)
 

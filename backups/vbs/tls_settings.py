@@ -92,7 +92,11 @@ class TlsSettings:
         return word in _TRUE
 
     def _path(self, key: str) -> Path | None:
-        text = self.keys.text(key, self.entry.get(key))
+        value = self.entry.get(key)
+        if isinstance(value, str) and "-----BEGIN " in value:
+            name = self.keys.name(key)
+            self.keys.refuse(f"{name} holds what belongs into a file: write the path of one")
+        text = self.keys.text(key, value)
         return self.cwd / expanded(text) if text else None
 
     def _check_authorities(self, path: Path) -> None:

@@ -524,6 +524,14 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "clouds as a text": ("clouds: otc\n", "has no mapping under the key clouds"),
     "a list": ("- clouds\n", "has no mapping under the key clouds"),
     "no clouds": (entry().partition("\n")[2].replace("  otc", "otc"), "write clouds: above otc"),
+    "clouds that are not indented": (
+        entry().replace("  otc", "otc"),
+        "has no cloud under the key clouds: indent otc below it",
+    ),
+    "a file that is encrypted": (
+        "$ANSIBLE_VAULT;1.1;AES256\n6137\n",
+        "is encrypted by ansible-vault: decrypt it",
+    ),
     "cloud": (entry().replace("clouds", "cloud"), "cloud looks like it, correct it"),
     "Clouds": (entry().replace("clouds", "Clouds"), "Clouds looks like it, correct it"),
     "no name": ("clouds:\n  auth: {}\n  region_name: x\n", "auth stands where the name of a cloud"),
@@ -725,6 +733,10 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
     "insecure: 1": (entry("insecure: 1"), "insecure is unclear: write true or false"),
     "insecure: yes, as a text": (entry('insecure: "yes"'), "insecure is unclear"),
     "insecure: maybe": (entry("insecure: maybe"), "insecure is unclear"),
+    "cacert that is no path": (
+        entry("cacert: |\n  -----BEGIN CERTIFICATE-----\n  MIIB\n  -----END CERTIFICATE-----"),
+        "cacert holds what belongs into a file: write the path of one",
+    ),
     "cacert that is not there": (entry("cacert: /nowhere/ca.pem"), "cacert names /nowhere/ca.pem"),
     "cacert without certificates": (entry(f"cacert: {CLIENT_KEY}"), "which holds no certificate"),
     "cacert that is a bare folder": (entry("cacert: /"), "a folder without certificates"),
@@ -747,6 +759,11 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
         auth(password="${OS_PASSWORD}"),
         "password in auth is a placeholder that nothing has filled in",
     ),
+    "a value that sops encrypted": (
+        auth(password='"ENC[AES256_GCM,data:hunter2,iv:x,tag:y,type:str]"'),
+        "password in auth is a placeholder",
+    ),
+    "a template of Ruby": (auth(password='"<%= hunter2 %>"'), "password in auth is a placeholder"),
     "a template": (auth(password='"{{ vault_password }}"'), "password in auth is a placeholder"),
     "what a guide says": (auth(password="<your password>"), "password in auth is a placeholder"),
     "a variable in an address": (auth(auth_url='"https://${HOST}/v3"'), "auth_url in auth is a pl"),
