@@ -20,7 +20,8 @@ EXCEL = OpenApiParameter(
     str,
     enum=["1", "0"],
     description="1 writes the file so that Excel opens it by a double click: with a byte order "
-    "mark, and with semicolons where the languages of `Accept-Language` have a decimal comma.",
+    "mark, and with semicolons and decimal commas where the languages of `Accept-Language` have "
+    "these.",
 )
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 # Regions whose separator is a semicolon although their decimal sign is a point.
@@ -32,12 +33,13 @@ _INNER_START = re.compile(r"(?<=[,;\t\r\n])(?=[=+\-@＝＋－＠])")
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """`mark` is what the file begins with; `harmless` makes a text that no spreadsheet runs;
-    `escapes_json`: JSON in a cell is ASCII.
+    """`mark` is what the file begins with; `decimal_sign` stands in numbers; `harmless` makes a
+    text that no spreadsheet runs; `escapes_json`: JSON in a cell is ASCII.
     """
 
     mark: str
     separator: str
+    decimal_sign: str
     harmless: Callable[[str], str]
     escapes_json: bool
 
@@ -52,20 +54,23 @@ def dialect_of(request: Request) -> CsvDialect:
         raise Unprocessed({"excel": ["has two values: write one of them."]})
     if not texts or not _FLAGS[texts[0]]:
         return PLAIN
-    languages = request.headers.get("Accept-Language", "")
-    return CsvDialect(MARK, excel_separator(languages), harmless_in_excel, escapes_json=False)
+    separator, decimal_sign = excel_signs(request.headers.get("Accept-Language", ""))
+    return CsvDialect(MARK, separator, decimal_sign, harmless_in_excel, escapes_json=False)
 
 
-def excel_separator(accept_language: str) -> str:
-    """Returns what Excel most likely expects where these languages are read: it takes the list
-    separator of the system, a semicolon where numbers have a decimal comma.
+def excel_signs(accept_language: str) -> tuple[str, str]:
+    """Returns the separator and the decimal sign that Excel most likely expects where these
+    languages are read: it takes those of the system, a semicolon where numbers have a decimal
+    comma. There it would take 12.5 for a day in May.
 
-    A line `sep=;` would tell it any other, but then Excel takes no notice of the mark.
+    A line `sep=;` would tell it any separator, but then Excel takes no notice of the mark.
     """
     languages = parse_accept_lang_header(accept_language.lower())
     language = languages[0][0] if languages else "en"
+    if language.endswith(_SEMICOLON_REGIONS):
+        return ";", "."
     has_decimal_comma = get_format("DECIMAL_SEPARATOR", language, use_l10n=True) == ","
-    return ";" if has_decimal_comma or language.endswith(_SEMICOLON_REGIONS) else ","
+    return (";", ",") if has_decimal_comma else (",", ".")
 
 
 def harmless(text: str) -> str:
@@ -90,4 +95,4 @@ def _first_sign(text: str) -> str:
     return ""
 
 
-PLAIN = CsvDialect("", ",", harmless, escapes_json=True)
+PLAIN = CsvDialect("", ",", ".", harmless, escapes_json=True)

@@ -28,7 +28,7 @@ from backups.reports.conditional import etag
 
 ROWS_PER_QUERY = 1000
 KEY_BYTES = 16  # of a UUID
-Cell = str | int | float | None
+Cell = str | int | None
 
 
 class CsvRenderer(BaseRenderer):
@@ -112,8 +112,10 @@ def cell(value: object, dialect: CsvDialect) -> Cell:
         return dialect.harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, int):
         return value
+    if isinstance(value, float):
+        return str(value).replace(".", dialect.decimal_sign)
     if isinstance(value, datetime):
         return utc_text(value)
     if isinstance(value, list | dict):

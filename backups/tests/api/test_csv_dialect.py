@@ -15,7 +15,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from backups.api.csv_dialect import excel_separator, harmless_in_excel
+from backups.api.csv_dialect import excel_signs, harmless_in_excel
 from backups.models import Backup
 from backups.tests.api.test_backups import track
 from backups.tests.otc import configure, silent
@@ -106,7 +106,22 @@ def test_the_plain_table_looks_at_no_language(api: Client) -> None:
     ],
 )
 def test_the_separator_is_that_of_the_readers_language(languages: str, separator: str) -> None:
-    assert excel_separator(languages) == separator
+    assert excel_signs(languages)[0] == separator
+
+
+@pytest.mark.parametrize(
+    ("languages", "written"),
+    [("", "12.5"), ("en-US", "12.5"), ("de-DE", "12,5"), ("fr", "12,5"), ("de-CH", "12.5")],
+)
+def test_a_number_has_the_decimal_sign_of_the_readers_language(
+    api: Client, languages: str, written: str
+) -> None:
+    Backup.objects.filter(pk=ONE).update(throughput_mb_s=12.5)
+    query = f"fields=throughput_mb_s&id={ONE}"
+    headers = {"Accept-Language": languages}
+    text = table(api, f"{query}&excel=1", **headers).decode("utf-8-sig").splitlines()[1]
+    assert text.strip('"') == written
+    assert table(api, query, **headers).splitlines()[1] == b"12.5"
 
 
 def test_a_german_browser_gets_semicolons_and_is_not_served_anothers_table(api: Client) -> None:
