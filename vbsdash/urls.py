@@ -23,8 +23,10 @@ from backups.web import (
     volumes,
 )
 from backups.web.backup_list import backup_list
+from backups.web.not_found import not_found
 from backups.web.signin import SignIn
 
+handler404 = not_found
 urlpatterns = [
     path("", home.home, name="home"),
     path("backups/", backup_list, name="backups"),

@@ -70,6 +70,23 @@ def test_a_page_is_read_at_its_one_address(web: Client, spelling: str) -> None:
         assert web.get(f"{path}{ID}/").status_code == 200
 
 
+@pytest.mark.parametrize("behind", [".", ",", ").", ">", "%3E", "*", "%E3%80%82", "%E2%80%9D;"])
+@pytest.mark.parametrize("path", [f"/backups/{ID}/", f"/volumes/a%20b%25/{ID}/", "/backups/", "/"])
+@pytest.mark.parametrize("prefix", ["", "/vbs"])
+def test_what_a_mail_has_behind_a_link_leads_to_its_page(
+    web: Client, prefix: str, path: str, behind: str
+) -> None:
+    with override_script_prefix(f"{prefix}/"):
+        answer = web.get(f"{path}{behind}?a=%26", SCRIPT_NAME=prefix)
+    assert (answer.status_code, answer["Location"]) == (302, f"{prefix}{path}?a=%26")
+    assert web.post(f"{path}{behind}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing/.", "/backups/x/.", "/api/.", "/-a/", "/.a"])
+def test_what_is_no_page_without_its_punctuation_neither_is_404(web: Client, path: str) -> None:
+    assert web.get(path).status_code == 404
+
+
 @pytest.mark.parametrize("cloud", ["otc", "a b", "Zürich 100%", "a%2Fb", "x;y=1&z#?", "(1)+~@:!"])
 @pytest.mark.parametrize("prefix", ["", "/vbs", "/für alle"])
 def test_whatever_the_cloud_and_the_prefix_a_redirect_leads_to_the_page(
