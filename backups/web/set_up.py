@@ -77,8 +77,9 @@ class SetUpFirst:
                 text = str(e)
                 self._sentence = f"{text[:1].upper()}{text[1:]}."
                 logger.error("%s", text)
-            except Error:
+            except Error as e:
                 self._sentence = None
+                logger.error("%s", database_state.sentence_of(e) or e)
             finally:
                 connection.close()
             self._checked_at = time.monotonic()

@@ -126,3 +126,18 @@ def test_pages_say_what_is_missing_until_it_is_there(tmp_path: Path) -> None:
         assert web.get("/api/backups/")[0].status == 401
     finally:
         web.stop()
+
+
+def test_the_log_says_why_the_database_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "db.sqlite3").write_text("no database at all" * 9)
+    web = Web(tmp_path)
+    try:
+        assert web.get("/readyz")[0].status == 503
+        sentence = (
+            "the database of DATABASE_URL cannot be used (file is not a database): correct the "
+            "address, or restore it from a backup"
+        )
+        wait_until(lambda: sentence in web.log, lambda: web.log)
+        assert "Traceback" not in web.log
+    finally:
+        web.stop()
