@@ -274,9 +274,11 @@ class _Reader:
         while end < len(self._lines) and is_drawn(self._lines[end]):
             end += 1
         pieces = pieces_of_drawn(self._lines[number:end], self._text.kind)
-        if pieces is None:
-            return self._as_text(number)
-        self._add(pieces)
+        if pieces is not None:
+            self._add(pieces)
+            return end
+        for at in range(number, end):
+            self._as_text(at)
         return end
 
     def _delimited(self, number: int) -> int | None:

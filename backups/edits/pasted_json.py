@@ -20,7 +20,7 @@ from backups.edits.pasted_pieces import Piece
 from backups.vbs.id_text import canonical
 
 _DECODER = json.JSONDecoder()
-_BEGINNING = re.compile(r'[\[{](?=\s*["{\[\]}])')
+_BEGINNING = re.compile(r'\[(?=\s*["{\[])|\{(?=\s*")')
 _RESOURCE_TYPE = re.compile(r"(?:openstack|opentelekomcloud|huaweicloud|flexibleengine)_\w|OS::")
 _OF_TERRAFORM = frozenset(["mode", "instances", "provider", "provider_name", "address", "change"])
 RESOURCE = "another resource's ID"
@@ -31,11 +31,24 @@ _INDENT = 200  # characters before a list in its line
 Span = tuple[int, int, object]
 
 
+class _Document(str):
+    """A text of which a JSONDecodeError does not count the lines, each time from the first."""
+
+    __slots__ = ()
+
+    def count(self, *_arguments: object) -> int:
+        return 0
+
+    def rfind(self, *_arguments: object) -> int:
+        return -1
+
+
 def json_spans(text: str) -> list[Span]:
     """Returns where JSON objects and lists stand in a text, and what each holds. One that is not
     whole is text like any other, and so is a list behind a key, as in HCL.
     """
     spans = []
+    document = _Document(text)
     wasted = 0
     at = 0
     while wasted <= _WASTE * len(text):
@@ -48,7 +61,7 @@ def json_spans(text: str) -> list[Span]:
             at = start + 1
             continue
         try:
-            value, at = _DECODER.raw_decode(text, start)
+            value, at = _DECODER.raw_decode(document, start)
         except json.JSONDecodeError as e:
             wasted += e.pos - start
             at = start + 1

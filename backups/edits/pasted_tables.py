@@ -2,9 +2,11 @@
 
 import csv
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 
 from backups.edits.pasted_labels import (
     BACKUP,
@@ -31,6 +33,7 @@ _HEADER_WORD = re.compile(
     re.IGNORECASE,
 )
 _HEX_PART = re.compile(r"[0-9A-Fa-f-]{1,35}")
+_NARROWEST = 4  # characters of a column in which a client breaks an ID
 _DELIMITERS = "\t;,|"
 _LONGEST_HEADER = 2_000  # characters
 _KEY_NAMES_TEXT = "field property key attribute name parameter item column"
@@ -104,7 +107,7 @@ def _unwrapped(rows: Sequence[Row]) -> list[Row]:
         whole = list(row)
         last = number
         for column, cell in enumerate(row):
-            if not _HEX_PART.fullmatch(cell) or canonical(cell) is not None:
+            if len(cell) < _NARROWEST or not _HEX_PART.fullmatch(cell):
                 continue
             end = _end_of_wrapped(rows, number, column)
             if end is not None:
@@ -119,16 +122,17 @@ def _unwrapped(rows: Sequence[Row]) -> list[Row]:
 def _end_of_wrapped(rows: Sequence[Row], number: int, column: int) -> int | None:
     """Returns the row in which an ID ends that begins in this cell."""
     text = rows[number][column]
+    is_whole = canonical(text) is not None
     end = number
-    while len(text) < 36 and end + 1 < len(rows):
+    while not is_whole and end + 1 < len(rows):
         end += 1
         below = rows[end]
         if column >= len(below) or not _HEX_PART.fullmatch(below[column]):
             return None
-        if canonical(below[column]) is not None:
-            return None
         text += below[column]
-        if canonical(text) is not None:
+        if len(text) > 36:
+            return None
+        if len(text) in (32, 36) and canonical(text) is not None:
             return end
     return None
 
@@ -350,7 +354,10 @@ def aligned_cells(line: str, headers: Sequence[tuple[int, str]]) -> Row:
     for part in _BETWEEN.split(line.strip()):
         at = line.index(part, at)
         end = at + len(part)
-        column = min(range(len(headers)), key=partial(_distance, headers, at, end))
+        first = max(0, bisect_right(headers, at, key=itemgetter(0)) - 1)
+        last = bisect_right(headers, end, key=itemgetter(0))
+        near = range(first, min(last + 1, len(headers)))
+        column = min(near, key=partial(_distance, headers, at, end))
         cells[column] = f"{cells[column]} {part}".strip()
         at = end
     return cells

@@ -25,7 +25,8 @@ _CUT_OFF: Final = re.compile(
 # What terminals take as colours, titles and links; the escape itself may be lost or spelled out.
 _ESCAPE: Final = re.compile(
     r"(?:\x1b|␛|\^\[|\\e|\\0?33|\\x1[bB]|\\u001[bB])"
-    r"(?:\[[0-?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,4000}(?:\x07|\x1b\\)|[()][0-9A-Z]|[=>78cM])"
+    r"(?:\[[0-?]{0,40}[ -/]{0,4}[@-~]|\][^\]\x07\x1b\n]{0,4000}(?:\x07|\x1b\\)"
+    r"|[()][0-9A-Z]|[=>78cM])"
     r"|\[(?:[0-9]{1,3}(?:;[0-9]{1,3}){0,8})?m"
     r"|\x9b[0-?]{0,40}[@-~]"
 )
@@ -37,7 +38,7 @@ _SOFT: Final = re.compile(
 # Blanks may have got beside its hyphens, or in their place.
 _GAP: Final = r"(?:[ \t]{1,2}-?[ \t]{0,2}|-[ \t]{0,2})"
 _SPACED: Final = re.compile(
-    rf"(?<![0-9a-z-])([0-9a-f]{{8}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}})"
+    rf"(?<![0-9a-z-])(?![0-9a-f-]{{36}})([0-9a-f]{{8}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}}){_GAP}([0-9a-f]{{4}})"
     rf"{_GAP}([0-9a-f]{{12}})(?![0-9a-z-])",
     re.IGNORECASE,
 )
@@ -77,7 +78,7 @@ def canonical(text: str) -> str | None:
     Upper case, no hyphens, braces, quotes, `urn:uuid:` and typographic characters are only other
     spellings of one.
     """
-    candidate = _bare(text)
+    candidate = text if HYPHENATED.fullmatch(text) else _bare(text)
     if HYPHENATED.fullmatch(candidate):
         spelled = candidate.lower()
     elif _HEX.fullmatch(candidate):
@@ -216,6 +217,8 @@ def _strange_character(word: str) -> str | None:
     for place, character in enumerate(word, start=1):
         if character in "0123456789abcdefABCDEF-":
             continue
+        if character.isspace():
+            return f"a new line or a tab is in it at place {place}"
         if character == _DELETE_PICTURE or _PICTURES <= ord(character) < _PICTURES + 0x20:
             code = 0x7F if character == _DELETE_PICTURE else ord(character) - _PICTURES
             name = unicodedata.name(character).removeprefix("SYMBOL FOR ")

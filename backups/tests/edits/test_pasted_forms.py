@@ -5,8 +5,10 @@ clients.
 import argparse
 import io
 import json
+import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import prettytable
@@ -16,7 +18,7 @@ from cliff.formatters import commaseparated, json_format, shell, table, value, y
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.edits.pasted_ids import MOST_LEFT_OUT, read_each, read_ids
+from backups.edits.pasted_ids import MOST_LEFT_OUT, TooMany, read_each, read_ids
 from backups.tests.edits.pasted_forms import FORMS, Form
 
 LIST = [
@@ -218,3 +220,23 @@ def test_in_any_form_exactly_the_backups_are_tracked(
 def test_ten_thousand_ids_in_one_line_are_read_in_one_pass(separator: str) -> None:
     ids = [str(uuid.UUID(int=(7 << 100) + n)) for n in range(10_000)]
     assert [line.id for line in read_ids(separator.join(ids))] == ids
+
+
+# What once took time by the square of its length: each of these took minutes.
+LONG_TEXTS = {
+    "rows that are no table": ("|" * 60 + "\n") * 10_000,
+    "rows that may go on": "| a |\n" * 200_000,
+    "JSON that ends early": '{"' * 500_000,
+    "objects in lists": "[{" * 500_000,
+    "titles of a terminal without an end": "\x1b]aaaaaa" * 100_000,
+    "columns": "  ".join(["ID", *["NAME"] * 250]) + ("\n" + "  ".join(["x" * 8] * 300)) * 1_000,
+    "brackets": "(" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=LONG_TEXTS)
+def test_no_text_takes_time_by_the_square_of_its_length(text: str) -> None:
+    began = time.process_time()
+    with suppress(TooMany):
+        read_ids(text)
+    assert time.process_time() - began < 30

@@ -86,6 +86,8 @@ def test_quotes_around_an_id_are_no_part_of_it(quotes: str) -> None:
         (f"{ID[:5]}\x00{ID[6:]}", "“␀” at place 6 is NUL (U+0000), a control character"),
         (f"{ID}\x7f", "“␡” at place 37 is DELETE (U+007F), a control character"),
         (ID.replace("-", "_"), "“_” at place 9 is LOW LINE, which no UUID has"),
+        (f"{ID[:35]}\n{ID[35:]}", "a new line or a tab is in it at place 36"),
+        (f"{'0' * 28}\t0000", "a new line or a tab is in it at place 29"),
         (ID[:-1], "it has 31 hexadecimal digits, a UUID has 32"),
         (ID[1:], "it has 31 hexadecimal digits, a UUID has 32"),
         (f"{ID}0", "it has 33 hexadecimal digits, a UUID has 32"),
