@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.log import log_response
 from django_htmx.http import trigger_client_event
 
-from backups.shared.csrf import explain
+from backups.shared.csrf import Refusal, explain
 from backups.shared.refusal import RefusalPage
 from backups.web.referer import page_before
 
@@ -40,7 +40,7 @@ def refused(request: HttpRequest, reason: str = "") -> RefusalPage:
     context = {
         "refusal": refusal,
         "shown": _shown(fields),
-        "again": fields if _may_be_sent_again(request, fields) else [],
+        "again": fields if _may_be_sent_again(request, refusal, fields) else [],
         "form_url": page_before(request),
     }
     page = render_to_string("form_refused.html", context, request)
@@ -79,14 +79,15 @@ def _shown(fields: list[SentField]) -> list[SentField]:
     return shown[:MOST_SHOWN]
 
 
-def _may_be_sent_again(request: HttpRequest, fields: list[SentField]) -> bool:
+def _may_be_sent_again(request: HttpRequest, refusal: Refusal, fields: list[SentField]) -> bool:
     """Returns whether the page may offer the whole form with a new token.
 
     Only where Django has found, before it looked at the token, that the form comes from a page of
-    ours: else a page of somebody else could have its form sent by a click here. A form with a
-    secret, or with files, is not whole.
+    ours: else a page of somebody else, as of another port, could have its form sent by a click
+    here. A form with a secret, or with files, is not whole.
     """
-    is_from_us = "HTTP_ORIGIN" in request.META or request.is_secure()
-    if not is_from_us or request.FILES:
+    is_origin_sent = "HTTP_ORIGIN" in request.META or request.is_secure()
+    # Where it is enough to load the page anew, the origin that was sent is ours.
+    if not is_origin_sent or not refusal.reload_helps or request.FILES:
         return False
     return not any(_SECRET.search(field.name) for field in fields)

@@ -326,11 +326,24 @@ def test_pasted_ids_of_a_stale_page_are_shown_and_can_be_sent_again(browser: Sig
     assert browser.post("/backups/add/", f"Origin: {HERE}", body=body, kind=FORM).status == 200
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [],
+        # Another server on the same machine is somebody else.
+        [f"Origin: {HERE}:8443"],
+        [f"Origin: https://{HOST}"],
+        [f"Origin: https://{HOST}:8443", TLS],
+        [TLS, f"Referer: https://{HOST}:8443/"],
+    ],
+    ids=" ".join,
+)
 def test_a_form_of_unknown_origin_is_shown_and_cannot_be_sent_again_by_a_click(
-    browser: SignedIn,
+    browser: SignedIn, heads: list[str]
 ) -> None:
     body = f"cloud=otc&backup_ids=one&csrfmiddlewaretoken={STALE}"
-    answer = browser.post("/backups/add/", body=body, kind=FORM)
+    answer = browser.post("/backups/add/", *heads, body=body, kind=FORM)
+    assert answer.status == 403
     assert ">\none</textarea>" in answer.text
     assert "Send it again" not in answer.text
 
