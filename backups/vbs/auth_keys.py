@@ -12,7 +12,15 @@ from functools import cache
 from backups.vbs.auth import sign_in_class
 from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.ids import why_no_id
-from backups.vbs.known_keys import BLOCK_STORAGE_KEYS, PLAIN_KEYS, VBS_KEYS, meant, shown
+from backups.vbs.known_keys import (
+    BLOCK_STORAGE_KEYS,
+    PLAIN_KEYS,
+    VBS_KEYS,
+    holds_value,
+    meant,
+    shown,
+    without_value,
+)
 
 # In the order in which they are proposed for the keys that are given.
 _KINDS = (
@@ -112,6 +120,8 @@ class AuthKeys:
         return outer if value is None else value
 
     def _refuse_unknown(self, key: str, inner: Mapping[str, object]) -> None:
+        if inner[key] is None and holds_value(key):
+            self.keys.refuse(f"in auth, {without_value(key, self.known)}")
         problem = f"auth holds the unknown key {shown(key)!r}"
         if key in PLAIN_KEYS or key in VBS_KEYS or key in BLOCK_STORAGE_KEYS:
             self.keys.refuse(f"{problem}: it belongs beside auth, move it there")
@@ -126,6 +136,8 @@ class AuthKeys:
         if other is not None and other not in self.accepted:
             kind = self._kind_of(other, [other])
             self.keys.refuse(f"{problem}: did you mean {other}, a key of auth_type {kind}?")
+        if inner[key] is None:
+            self.keys.refuse(f"in auth, {without_value(key)}")
         self.keys.refuse(f"{problem}: remove or correct it")
 
     def _refuse_other_kind(self, auth: Mapping[str, str | None]) -> None:

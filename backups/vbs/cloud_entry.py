@@ -104,8 +104,8 @@ class EntryReader:
 
         Variables that begin with OS_ may be anybody's: of those it names what looks misspelt.
         """
-        for key in entry:
-            sentence = known_keys.warning(key, sign_in_keys, self.keys.name)
+        for key, value in entry.items():
+            sentence = known_keys.warning(key, value, sign_in_keys, self.keys.name)
             if sentence is None or (self.keys.from_variables and "remove it" in sentence):
                 continue
             sentences.append(sentence)
@@ -121,6 +121,8 @@ def normal_keys(raw: Mapping[object, object], keys: ConfigKeys) -> dict[str, obj
     normal: dict[str, object] = {}
     for key, value in raw.items():
         if not isinstance(key, str):
+            if key is not None and value is None:
+                keys.refuse(known_keys.without_value(key))
             keys.refuse(
                 f"a key is no text to YAML, which reads it as {shown(key)}: put it in quotes"
             )

@@ -13,6 +13,7 @@ from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.cloud_entry import EntryReader
 from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.known_keys import shown
 from backups.vbs.proxies import read_proxies
 
 ENVVARS = "envvars"  # The cloud that the OS_* variables make, unless OS_CLOUD_NAME names it.
@@ -74,7 +75,7 @@ def load_clouds(
         names = [environ["OS_CLOUD"]]
     for name in names:
         if name not in readers:
-            choices = ", ".join(sorted(readers))
+            choices = ", ".join(shown(name) for name in sorted(readers))
             cure = "correct the name"
             if not readers:
                 choices = "no cloud at all"
@@ -122,7 +123,7 @@ def _readers(environ: Mapping[str, str], *, cwd: Path, home: Path) -> dict[str, 
     file = clouds_file.read(environ, cwd=cwd, home=home)
     if file is not None:
         for name, entry in file.entries.items():
-            keys = ConfigKeys(f"{file.paths[name]}, cloud {name}")
+            keys = ConfigKeys(f"{file.paths[name]}, cloud {shown(name)}")
             readers[name] = EntryReader(keys, entry, environ, cwd, file.warnings)
     if _makes_cloud(environ):
         name = environ.get("OS_CLOUD_NAME") or ENVVARS

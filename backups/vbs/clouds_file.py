@@ -18,7 +18,7 @@ from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from backups.vbs.errors import ConfigurationError
-from backups.vbs.known_keys import is_private, near, shown
+from backups.vbs.known_keys import is_private, near, shown, without_value
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 # Sections of the file that other tools read. None of them says how a cloud is reached.
@@ -194,7 +194,10 @@ def _section_warnings(path: Path, content: Mapping[object, object]) -> tuple[str
             cure = "indent it below clouds, or begin its name with x- if it is only an anchor"
         else:
             cure = "remove it, or indent it below the cloud it belongs to"
-        warnings.append(f"{path}: nobody knows the key {shown(key)} beside clouds: {cure}.")
+        sentence = f"nobody knows the key {shown(key)} beside clouds: {cure}"
+        if value is None:
+            sentence = without_value(key)
+        warnings.append(f"{path}: {sentence}.")
     return tuple(warnings)
 
 

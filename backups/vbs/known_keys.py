@@ -195,12 +195,36 @@ _MEANT: Final = {
     "follow": "vbs_follow",
     "requests_per_second": "vbs_requests_per_second",
 }
+# Where a key ends with whose value YAML has made one key; what follows may be a password.
+_END_OF_KEY = re.compile("[:：= ]")
 
 
 def shown(key: object) -> str:
-    """Returns a key as a sentence may quote it: on one line, and not endless."""
+    """Returns a key as a sentence may quote it: on one line, not endless, without a value."""
     text = str(key)
+    end = _END_OF_KEY.search(text)
+    if end is not None:
+        text = f"{text[: end.start()]}…"
     return text[:60] if text[:60].isprintable() and text else repr(text[:60])
+
+
+def holds_value(key: object) -> bool:
+    """Has YAML perhaps made one key of a key and its value?"""
+    return _END_OF_KEY.search(str(key)) is not None
+
+
+def without_value(key: object, candidates: Collection[str] = ()) -> str:
+    """Returns what to say of a key that nobody knows and that has no value. It may be a value, or
+    hold one, so nothing of it is quoted.
+    """
+    head = _END_OF_KEY.split(str(key))[0]
+    probable = meant(head, candidates)
+    if probable is not None:
+        return f"{probable} is one key with its value: write a colon and a blank between them"
+    return (
+        "a key that nobody knows has no value, so it is not shown: write a blank behind the colon "
+        "of a key, and put a value that holds a comma in quotes"
+    )
 
 
 def is_private(key: object) -> bool:
@@ -224,12 +248,15 @@ def meant(key: str, candidates: Collection[str]) -> str | None:
     return near(word, candidates)
 
 
-def warning(key: str, sign_in_keys: Collection[str], name: Callable[[str], str]) -> str | None:
+def warning(
+    key: str, value: object, sign_in_keys: Collection[str], name: Callable[[str], str]
+) -> str | None:
     """Returns what to say of a key that is not obeyed; None when it is, or when it concerns other
     services alone. `name` writes a key as the operator does.
     """
     written = shown(name(key))
-    if key in {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys} or key in BLOCK_STORAGE_KEYS:
+    all_keys = {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys}
+    if key in all_keys or key in BLOCK_STORAGE_KEYS:
         return None
     if key in _UNUSED:
         return f"{written} is not used: vbsdash chooses deadlines, budget and version of its calls"
@@ -247,7 +274,9 @@ def warning(key: str, sign_in_keys: Collection[str], name: Callable[[str], str])
             return None
         probable = f"{our_service}_{suffix}"
     else:
-        probable = meant(key, {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys})
+        probable = meant(key, all_keys)
+    if value is None and (probable is None or holds_value(key)):
+        return without_value(key, all_keys)
     if probable is None:
         return f"nobody knows the key {written}: remove it, or correct its name"
     return f"nobody knows the key {written}: did you mean {name(probable)}?"

@@ -8,6 +8,7 @@ import pytest
 
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.clouds import choice_notices, load_clouds
+from backups.vbs.errors import ConfigurationError
 from backups.vbs.keystone import PROJECT_KEYS
 
 AUTH = {
@@ -117,6 +118,48 @@ def test_an_unknown_key_is_named_with_what_was_probably_meant(
     assert warning.endswith((".", "?"))
     assert not warning.endswith("?.")
     assert "secret-word" not in warning
+
+
+@pytest.mark.parametrize(
+    ("broken", "of"),
+    [
+        ("password:{}", "password"),
+        ("password={}", "password"),
+        ("password：{}", "password"),
+        ("password {}", "password"),
+        ("Pass:{}", "password"),
+        ("application-credential-secret:{}", "application_credential_secret"),
+        ("pw:{}", None),
+        ("? {}", None),
+        ("user_domain_name: d,{}", None),
+    ],
+)
+@pytest.mark.parametrize("secret", ["s3cret", "34", "X:34", "6"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "clouds: {{otc: {{auth: {{auth_url: '{url}', username: u, {broken}}}}}}}",
+        "clouds: {{otc: {{auth: {auth}, {broken}}}}}",
+        "{{clouds: {{otc: {{auth: {auth}}}}}, {broken}}}",
+    ],
+    ids=["in auth", "beside auth", "beside clouds"],
+)
+def test_a_value_that_yaml_took_for_a_key_is_not_quoted(
+    tmp_path: Path, form: str, secret: str, broken: str, of: str | None
+) -> None:
+    broken = broken.format(secret)
+    text = form.format(url=AUTH["auth_url"], auth=json.dumps(AUTH), broken=broken)
+    (tmp_path / "clouds.yaml").write_text(text)
+    try:
+        sentences = load_clouds({}, cwd=tmp_path, home=tmp_path)["otc"].warnings
+    except ConfigurationError as e:
+        sentences = (str(e),)
+    says = "a key that nobody knows has no value, so it is not shown: write a blank"
+    if of is not None and not form.startswith("{{"):
+        says = f"{of} is one key with its value: write a colon and a blank between them"
+    assert any(says in sentence for sentence in sentences)
+    for sentence in sentences:
+        assert secret not in sentence.replace(str(tmp_path), "")
 
 
 def test_a_file_of_authorities_that_is_not_asked_is_named(tmp_path: Path) -> None:
