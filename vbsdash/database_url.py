@@ -126,7 +126,9 @@ def _postgresql(addresses: Sequence[UrlParts], env: Mapping[str, str]) -> dict[s
         in_address[name] = value or options.pop(name, "")
     variables = {} if "service" in options else _libpq_variables(env)
     for name in in_address:
-        in_address[name] = in_address[name] or variables.pop(name, "")
+        # Taken out in any case: Django lets its options come before what is beside them.
+        variable = variables.pop(name, "")
+        in_address[name] = in_address[name] or variable
     if not in_address["dbname"] and "service" not in {**variables, **options}:
         raise WrongUrl(NO_DATABASE)
     if len(in_address["dbname"]) > LONGEST_DATABASE_NAME:
