@@ -175,8 +175,9 @@ def _libpq_options() -> dict[str, str]:
 
 def _check_libpq_options(options: Mapping[str, str]) -> None:
     """Refuses by name what libpq does not know. Raises WrongUrl."""
+    of_libpq = _libpq_options()
     for name in options:
-        if name not in (*_libpq_options(), "assume_role"):
+        if name not in of_libpq and name != "assume_role":
             raise WrongUrl(
                 f"has the option {name}, which libpq does not know: leave it out or correct it"
             )
