@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import requests.utils
 
@@ -233,7 +233,7 @@ def names_host(no_proxy: str, url: str) -> bool:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if proxy_bypass(host, {"no": no_proxy}):
+    if proxy_bypass_environment(host, {"no": no_proxy}):
         return True
     for entry in no_proxy.replace(" ", "").lower().split(","):
         if _is_host_of(f"{host}:{parts.port}", entry) or _is_address_of(host, parts.port, entry):
