@@ -14,12 +14,14 @@ from dotenv.variables import Variable, parse_variables
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
+from backups.vbs.url_parts import HIGHEST_PORT
 from vbsdash import public_url
 
 # No underscore: Django answers to no such name.
 _HOST_NAME = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
 _ORIGIN = re.compile(
-    r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE
+    r"https?://(\*\.)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?",
+    re.IGNORECASE,
 )
 _ZONE = re.compile("%[^/]*")  # of an address of IPv6
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -142,7 +144,8 @@ def origins(env: Mapping[str, str]) -> list[str]:
     """Returns origins as browsers write them: in lower case, without the scheme's own port."""
     trusted_origins = []
     for origin in names(env, "CSRF_TRUSTED_ORIGINS"):
-        if not _ORIGIN.fullmatch(origin):
+        match = _ORIGIN.fullmatch(origin)
+        if match is None or int(match["port"] or 1) > HIGHEST_PORT:
             raise ConfigurationError(
                 f"CSRF_TRUSTED_ORIGINS holds {_shown(origin)}: write each as https://host or "
                 "https://host:port, with commas between them and no path."

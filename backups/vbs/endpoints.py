@@ -79,7 +79,8 @@ def find(
         base = entry.url.rstrip("/")
     if not base.startswith(("http://", "https://")) or not _has_place(base):
         raise WrongAddress(
-            "The catalog's address is none of http(s): set an endpoint override in clouds.yaml."
+            "The catalog's address is no http(s) address with a host: set an endpoint override in "
+            "clouds.yaml."
         )
     if catalog_type in _V3_TYPES and not _VERSION.search(urlsplit(base).path):
         base = f"{base}/v3"  # The entry names the service, not a version of it.

@@ -31,12 +31,12 @@ _NOT_REACHED = frozenset({500, 502, 503, 504})
 
 
 class ProxyRefusal(OSError):
-    """A proxy passed a call not on. `status` is the HTTP status that it answered with; without one
-    the cause says what happened to the question.
+    """A proxy did not pass a call on. `status` is the HTTP status that it answered with;
+    without one the cause says what happened to the question.
     """
 
     def __init__(self, status: int | None) -> None:
-        super().__init__("The proxy passed a call not on.")
+        super().__init__("The proxy did not pass a call on.")
         self.status = status
 
 
@@ -95,7 +95,7 @@ def _certificate_failure(code: int, proxy: Proxy | None) -> str:
 
 
 def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
-    """Returns the error of a proxy that was not reached, or passed a call to `host` not on."""
+    """Returns the error of a proxy that was not reached, or did not pass a call to `host` on."""
     causes = _causes(error)
     refusals = [cause for cause in causes if isinstance(cause, ProxyRefusal)]
     for refusal in refusals:

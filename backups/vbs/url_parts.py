@@ -9,7 +9,6 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 from urllib.parse import quote, unquote
 
 HIGHEST_PORT = 65535
@@ -19,7 +18,8 @@ ENCODING = (
     "in a user or password write @ as %40, / as %2F, # as %23, ? as %3F, % as %25, [ as %5B, "
     "] as %5D and a blank as %20"
 )
-STRANGE_CHARACTER = f"holds a blank, a line end or an invisible character: take it out; {ENCODING}"
+STRANGE_CHARACTER = "holds a blank, a line end or an invisible character: take it out"
+NO_HOST = "names a host that can be none"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _AUTHORITY = re.compile(r"[^/?#]*")
 _BRACKETS = re.compile(r"\[([^\[\]]*)\](?::(.*))?", re.DOTALL)
@@ -92,10 +92,11 @@ def take_apart(
     text = value.strip()
     if text.startswith(_QUOTES) or text.endswith(_QUOTES):
         raise WrongUrl(f"stands in quotes: write it without them, as {example}")
+    encoding = f"; {ENCODING}" if "@" in text else ""
     if not text.isprintable():
-        raise WrongUrl(STRANGE_CHARACTER)
+        raise WrongUrl(f"{STRANGE_CHARACTER}{encoding}")
     scheme, rest = _split_scheme(text, schemes, example)
-    _check_characters(text)
+    _check_characters(text, encoding)
     authority = _first(_AUTHORITY, rest)
     tail = rest[len(authority) :]
     user_info, at, place = authority.rpartition("@")
@@ -104,13 +105,13 @@ def take_apart(
             f"seems to hold a password with a character that must be encoded: {ENCODING}"
         )
     if "#" in tail:
-        raise WrongUrl(f"has a # which begins no part of it: {ENCODING}, or leave the # out")
+        raise WrongUrl(f"has a # which begins no part of it: leave it out{encoding}")
     user = None
     password = None
     if at:
         user, password = _user_and_password(user_info, example, by_libpq=by_libpq)
     raw_path, _, query = tail.partition("?")
-    host, port = _host_and_port(place, example, by_libpq=by_libpq)
+    host, port = _host_and_port(place, example, encoding, by_libpq=by_libpq)
     return UrlParts(
         scheme=scheme,
         host=host,
@@ -118,21 +119,23 @@ def take_apart(
         user=user,
         password=password,
         raw_path=raw_path,
-        options=_options(query),
+        options=_options(query, encoding),
     )
 
 
-def _check_characters(text: str) -> None:
-    """Refuses what is no text of an address anywhere in it."""
+def _check_characters(text: str, encoding: str) -> None:
+    """Refuses what is no text of an address anywhere in it. `encoding` ends a cure, where there may
+    be a user or password.
+    """
     if _PLACEHOLDER.search(text):
         raise WrongUrl(
             "holds a placeholder such as ${NAME}, which nothing has filled in: write the value; in "
             "a user or password write $ as %24 and { as %7B"
         )
     if " " in text:
-        raise WrongUrl(STRANGE_CHARACTER)
+        raise WrongUrl(f"{STRANGE_CHARACTER}{encoding}")
     if _NO_CODE.search(text):
-        raise WrongUrl(f"holds a % that begins no code such as %2F: {ENCODING}")
+        raise WrongUrl(f"holds a % that begins no code such as %2F: write it as %25{encoding}")
     try:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
@@ -176,12 +179,15 @@ def _user_and_password(
     return unquote(user) or None, unquote(password) or None
 
 
-def _host_and_port(place: str, example: str, *, by_libpq: bool) -> tuple[str, int | None]:
+def _host_and_port(
+    place: str, example: str, encoding: str, *, by_libpq: bool
+) -> tuple[str, int | None]:
+    cure = f"write {example}{encoding}"
     if place.startswith("["):
         match = _BRACKETS.fullmatch(place)
         if match is None or not _is_ipv6(match.group(1)):
-            _refuse_host(example)
-        return match.group(1).lower(), _port(match.group(2), example)
+            raise WrongUrl(f"{NO_HOST}: {cure}")
+        return match.group(1).lower(), _port(match.group(2), cure)
     if "," in place:
         raise WrongUrl(f"names several hosts, which is not supported: write one, as {example}")
     if place.count(":") > 1:
@@ -190,31 +196,29 @@ def _host_and_port(place: str, example: str, *, by_libpq: bool) -> tuple[str, in
             f"[2001:db8::1], and a password before an @; write {example}"
         )
     host, colon, port_text = place.partition(":")
-    port = _port(port_text if colon else None, example)
+    port = _port(port_text if colon else None, cure)
     if by_libpq and (not host or unquote(host).startswith("/")):
         return unquote(host), port
     if not host:
         raise WrongUrl(f"names no host: write {example}")
+    if not host.isascii():
+        raise WrongUrl(
+            f"{NO_HOST}, with letters other than a to z: write its name in DNS, as "
+            f"xn--bcher-kva.example for bücher.example{encoding}"
+        )
     if len(host) > LONGEST_HOST or not _HOST.fullmatch(host):
-        _refuse_host(example)
+        raise WrongUrl(f"{NO_HOST}: {cure}")
     if re.fullmatch("[0-9.]+", host) and not is_ipv4(host):
-        _refuse_host(example)
+        raise WrongUrl(f"{NO_HOST}: {cure}")
     return host.lower(), port
 
 
-def _refuse_host(example: str) -> NoReturn:
-    raise WrongUrl(f"names a host that can be none: write {example}; {ENCODING}")
-
-
-def _port(text: str | None, example: str) -> int | None:
+def _port(text: str | None, cure: str) -> int | None:
     """Returns None where there is no port, which is not the same as one that is empty."""
     if text is None:
         return None
     if not _PORT.fullmatch(text) or not 1 <= int(text) <= HIGHEST_PORT:
-        raise WrongUrl(
-            f"has no port from 1 to {HIGHEST_PORT} after the colon of its host: write {example}; "
-            f"{ENCODING}"
-        )
+        raise WrongUrl(f"has no port from 1 to {HIGHEST_PORT} after the colon of its host: {cure}")
     return int(text)
 
 
@@ -234,7 +238,7 @@ def _is_ipv6(host: str) -> bool:
         return False
 
 
-def _options(query: str) -> dict[str, str]:
+def _options(query: str, encoding: str) -> dict[str, str]:
     """Returns what stands after the question mark. Of an option that is there twice, has no value,
     or holds a +, different parsers make different things.
     """
@@ -247,8 +251,8 @@ def _options(query: str) -> dict[str, str]:
         name, _, value = pair.partition("=")
         if not _OPTION_NAME.fullmatch(name) or not value:
             raise WrongUrl(
-                "has options that are not written as ?name=value&name=value: correct them; "
-                f"{ENCODING}"
+                "has options that are not written as ?name=value&name=value: correct "
+                f"them{encoding}"
             )
         if name in options:
             raise WrongUrl(f"has the option {name} twice: write it once")

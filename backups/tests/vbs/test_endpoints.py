@@ -33,5 +33,5 @@ class Catalog:
     ],
 )
 def test_an_address_that_is_none_is_told_with_the_cure(address: str) -> None:
-    with pytest.raises(WrongAddress, match="set an endpoint override"):
+    with pytest.raises(WrongAddress, match=r"no http.s. address with a host: set an endpoint"):
         find(None, ["vbs"], Catalog(address))
