@@ -87,6 +87,14 @@ def own(request: HttpRequest) -> str:
     return str(_origin(url) or url.geturl())
 
 
+def _address(own_origin: str) -> str:
+    """Returns where our pages are, which may be on a path of the origin."""
+    public_url = settings.PUBLIC_URL
+    if public_url is not None and public_url.origin == own_origin:
+        return str(public_url)
+    return own_origin
+
+
 def _origin(url: SplitResult) -> Origin | None:
     """Returns None for what no page can come from."""
     try:
@@ -104,8 +112,8 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
     if sent == "null":
         return Refusal(
             "The browser does not say from which page the form came (Origin: null).",
-            f"Open {expected} itself, not inside another page or a saved file; let no browser "
-            "extension or proxy set Referrer-Policy: no-referrer.",
+            f"Open {_address(expected)} itself, not inside another page or a saved file; let no "
+            "browser extension or proxy set Referrer-Policy: no-referrer.",
             from_own_page=False,
         )
     try:
@@ -117,7 +125,7 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
     if origin is None or expected_origin is None or origin == expected_origin:
         return Refusal(
             f'The form came from "{shown}", which is no origin of a page; {expected} is expected.',
-            f"Open {expected} in a browser; {SCRIPT_CURE}",
+            f"Open {_address(expected)} in a browser; {SCRIPT_CURE}",
             from_own_page=False,
         )
     return Refusal(
@@ -150,8 +158,8 @@ def _cure_of(request: HttpRequest, origin: Origin, expected: Origin) -> str:
         )
     if origin.scheme != expected.scheme:
         return (
-            f"Open {expected} instead; if plain HTTP is meant, the proxy must not send "
-            "X-Forwarded-Proto: https, nor VBSDASH_URL begin with https://."
+            f"Open {_address(str(expected))} instead; if plain HTTP is meant, the proxy must not "
+            "send X-Forwarded-Proto: https, nor VBSDASH_URL begin with https://."
         )
     return (
         "The proxy has to pass the Host header with its port (nginx: proxy_set_header Host "

@@ -229,6 +229,12 @@ def test_a_token_or_cookie_that_is_missing_or_old_is_cured_by_loading_the_page_a
     assert "Send it again" not in text
 
 
+@pytest.mark.parametrize("origin", [f"http://{HOST}", "null", "app://dash"])
+def test_the_address_to_open_has_the_public_path(public: WebServer, origin: str) -> None:
+    text = words(Form(public).post(f"Host: {HOST}", f"Origin: {origin}"))
+    assert f"Open https://{HOST}/vbs " in text
+
+
 def test_cookies_for_the_public_address_are_explained_at_others(public: WebServer) -> None:
     other = "http://192.0.2.7"
     public_origin = f"https://{HOST}"
