@@ -19,7 +19,6 @@ from backups.vbs.url_parts import UrlParts, WrongUrl, is_ipv4, refuse_unknown_op
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _EXAMPLE = "http://USER:PASSWORD@HOST:PORT"
-_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][^{}]*\}")
 _NEARLY_A_SCHEME = re.compile(r"https?[:/]+[^0-9/]", re.IGNORECASE)  # As http:/proxy, http//proxy.
 _NAME = re.compile(r"\.*[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[([^\]]*)\](?::(\d+))?")  # IPv6, with or without a port.
@@ -78,10 +77,6 @@ class _Variable:
     def proxy(self) -> Proxy:
         """Raises ConfigurationError, which quotes nothing of the value."""
         text = self.value.strip()
-        if _PLACEHOLDER.search(text):
-            raise ConfigurationError(
-                f"{self.name} holds a ${{NAME}} that nothing has filled in: write the value itself."
-            )
         if "://" not in text and not _NEARLY_A_SCHEME.match(text):
             text = f"http://{text}"
         if text.lower().startswith("socks"):

@@ -129,8 +129,8 @@ def _check_characters(text: str, encoding: str) -> None:
     """
     if _PLACEHOLDER.search(text):
         raise WrongUrl(
-            "holds a placeholder such as ${NAME}, which nothing has filled in: write the value; in "
-            "a user or password write $ as %24 and { as %7B"
+            "holds a ${NAME} or the like that nothing has filled in: write the value; in a user or "
+            "password write $ as %24 and { as %7B"
         )
     if " " in text:
         raise WrongUrl(f"{STRANGE_CHARACTER}{encoding}")
@@ -264,5 +264,5 @@ def refuse_unknown_options(parts: UrlParts, allowed: Sequence[str]) -> None:
     """Refuses by name an option that is none of `allowed`. Raises WrongUrl."""
     for name in parts.options:
         if name not in allowed:
-            cure = f"write {', '.join(allowed)} or none" if allowed else "leave it out"
-            raise WrongUrl(f"has the option {name}, which is not supported: {cure}")
+            others = f"write {', '.join(allowed)}, or " if allowed else ""
+            raise WrongUrl(f"has the option {name}, which is not supported: {others}leave it out")

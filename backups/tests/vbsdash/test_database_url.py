@@ -158,7 +158,7 @@ def test_a_data_folder_may_have_any_name() -> None:
         ("postgres://u:s3cret@h1,,h2/x", "a comma with no host before or after it"),
         ("postgres://u:s3cret@h1,h2:0/x", "no port"),
         ("postgres://u:a,s3cret#b@h1,h2/x", "a password with a character that must be encoded"),
-        ("postgres://u:${s3cret}@h/x", "a placeholder such as ${NAME}"),
+        ("postgres://u:${s3cret}@h/x", "a ${NAME} or the like that nothing has"),
         ("postgres://u:s3cret@h/x?ssl=yes", "the option ssl, which libpq does not know"),
         ("psql postgres://u:s3cret@h/x", "must begin"),
         ("Server=h;User Id=u;Password=s3cret;", "must begin"),
