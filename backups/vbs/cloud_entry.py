@@ -134,9 +134,10 @@ def normal_keys(raw: Mapping[object, object], keys: ConfigKeys) -> dict[str, obj
 
 
 def _inner_auth(entry: Mapping[str, object], keys: ConfigKeys) -> dict[str, object]:
-    for key, value in entry.items():
-        if "auth" not in entry and isinstance(value, dict) and known_keys.meant(key, ["auth"]):
-            keys.refuse(f"{shown(key)} looks like auth: correct it")
+    if "auth" not in entry:
+        for key, value in entry.items():
+            if isinstance(value, dict) and known_keys.meant(key, ["auth"]):
+                keys.refuse(f"{shown(key)} looks like auth: correct it")
     inner = entry.get("auth") or {}
     if not isinstance(inner, dict):
         keys.refuse("auth is no mapping: write auth_url, username and so on below it")
