@@ -18,7 +18,7 @@ from backups.api.errors import Changed, TooLarge, Unprocessed, edit_problems
 from backups.api.json_values import backup_rows, json_value, utc_text
 from backups.clouds.registry import UnknownCloud
 from backups.edits import backup_edits, tokens, tracking
-from backups.edits.pasted_ids import MOST, TooMany
+from backups.edits.pasted_pieces import MOST, TooMany
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
 from backups.query.backups import BACKUPS

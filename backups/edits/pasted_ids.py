@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from backups.edits.pasted_files import restored
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json
 from backups.edits.pasted_labels import meaning, words_of
-from backups.edits.pasted_pieces import Piece
+from backups.edits.pasted_pieces import MOST, Piece, TooMany
 from backups.edits.pasted_tables import (
     aligned_cells,
     aligned_header,
@@ -36,7 +36,6 @@ from backups.vbs.fields import clean
 from backups.vbs.id_text import NO_ID, canonical, plain, resembles_id, visible, why_no_backup_id
 from backups.vbs.ids import HYPHENATED
 
-MOST = 10_000  # IDs at once
 MOST_LINES = 300_000  # of text at once: what a client prints of so many backups one by one
 MAX_SHOWN = 200  # characters of a text that are echoed
 MOST_LEFT_OUT = 20  # lines of one kind; the others are counted
@@ -57,13 +56,6 @@ _HEX_DIGITS = tuple("0123456789abcdefABCDEF-")
 _END_OF_ID = re.compile(r"(?<![0-9A-Za-z-])([0-9A-Fa-f][0-9A-Fa-f-]{3,34})=?$")
 _REST_OF_ID = re.compile(r"[ \t]*([0-9A-Fa-f-]{1,32})(?![0-9A-Za-z-])")
 _QUOTED = re.compile(r"(?:[ \t]{0,3}>(?!>))+[ \t]?")
-
-
-class TooMany(ValueError):
-    """The text is a sentence for a person."""
-
-    def __init__(self, what: str = "IDs", most: int = MOST) -> None:
-        super().__init__(f"More than {most:,} {what} at once; at most {most:,} are taken.")
 
 
 @dataclass(frozen=True)
@@ -216,12 +208,21 @@ def _with_ids_in_one_line(lines: list[str]) -> list[str]:
         if joined and joined[-1].rstrip("=").endswith(_HEX_DIGITS):
             start = _END_OF_ID.search(joined[-1][-40:])
             rest = _REST_OF_ID.match(line) if start else None
-            if start and rest and HYPHENATED.fullmatch(start[1] + rest[1]):
+            whole = _whole_id(start[1], rest[1]) if start and rest else None
+            if start and rest and whole:
                 before = joined.pop()
-                joined.append(before[: len(before) - len(start[0])] + start[1] + rest[1])
+                joined.append(before[: len(before) - len(start[0])] + whole)
                 line = line[rest.end() :]
         joined.append(line)
     return joined
+
+
+def _whole_id(start: str, rest: str) -> str | None:
+    """Returns the ID that two parts make; between them may be a hyphen of who broke it."""
+    for beginning in (start, start.removesuffix("-")):
+        if HYPHENATED.fullmatch(beginning + rest):
+            return beginning + rest
+    return None
 
 
 class _Reader:

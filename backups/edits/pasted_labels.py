@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 # What a label says: the ID is a backup's, or it is the ID of its own object, or whose else it is,
@@ -18,15 +19,16 @@ SNAPSHOT: Final = "a snapshot's ID"
 SERVER: Final = "a server's ID"
 
 _WORDS_OF: Final = {
-    BACKUP: "backup backups bkp bkup volumebackup volumebackups",
-    DISK: "volume volumes vol vols disk disks evs blockdevice blockdevices",
-    SNAPSHOT: "snapshot snapshots snap snaps",
-    PROJECT: "project projects tenant tenants",
-    "an image's ID": "image images glance",
-    SERVER: "instance instances server servers vm vms ecs machine machines",
-    "a job's ID": "job jobs task tasks operation operations workflow",
+    BACKUP: "backup backups bak bkp bkup volumebackup volumebackups sicherung sicherungen",
+    DISK: "volume volumes vol vols disk disks evs blockdevice blockdevices pv pvc pvcs"
+    " platte platten festplatte festplatten datenträger laufwerk laufwerke",
+    SNAPSHOT: "snapshot snapshots snap snaps snapcontent snapshotcontent",
+    PROJECT: "project projects tenant tenants projekt projekte mandant",
+    "an image's ID": "image images glance abbild",
+    SERVER: "instance instances server servers vm vms ecs machine machines instanz instanzen",
+    "a job's ID": "job jobs task tasks operation operations workflow auftrag",
     REQUEST: "req request requests trace traceid correlation transaction span",
-    "a user's ID": "user users owner account accounts person author",
+    "a user's ID": "user users owner account accounts person author benutzer",
     "a domain's ID": "domain domains",
     "a host's ID": "host hosts hypervisor hypervisors node nodes agent agents",
     "a port's ID": "port ports nic nics interface interfaces",
@@ -46,6 +48,7 @@ _WORDS_OF: Final = {
     "a checksum": "md sha checksum checksums etag digest hash commit crc",
     "an event's ID": "event events alarm alarms message messages log logs lineage",
     "an endpoint's ID": "endpoint endpoints service services region catalog",
+    "an object's ID": "uid uids",
     PARENT: "parent base",
     NAME: "name names description displayname container containers label title",
 }
@@ -56,12 +59,14 @@ _ENDINGS: Final = {
     for word in ("backup", "volume", "disk", "snapshot", "server", "project", "instance")
     for ending in (word, f"{word}s")
 }
-_IDS: Final = frozenset(["id", "ids", "uuid", "uuids", "guid", "guids", "identifier", "urn"])
+_IDS_TEXT: Final = "id ids uuid uuids guid guids identifier urn handle kennung"
+_IDS: Final = frozenset(_IDS_TEXT.split())
 # Words between a label and its ID that change nothing.
 _FILLING_TEXT: Final = (
     "s the a an is was are be has with no nr number called of value values string str text "
     "list show get detail details delete set unset export tostring tolist toset sensitive "
-    "resourceid and or to new old this that these those all uuidv4 v1 v2 v3 v4 from in"
+    "resourceid and or to new old this that these those all uuidv4 v1 v2 v3 v4 from in munch "
+    "der die das den dem des ein eine einer und oder von vom mit ist sind dazu nummer"
 )
 _FILLING: Final = frozenset(_FILLING_TEXT.split())
 # Before “backup” in a key: it is another one than the object itself.
@@ -69,9 +74,10 @@ _OTHERS_TEXT: Final = "parent base source src previous prev last first origin or
 _OTHERS: Final = frozenset(_OTHERS_TEXT.split())
 EXPLICIT: Final = (1, 4)  # Of `holds_backup_id`: the key itself says “backup”.
 _TYPE_NAMES: Final = ("type", "kind", "resource_type", "object_type", "entity", "entity_type")
+_MOST_KEPT: Final = 100  # characters of a label whose meaning is kept for when it comes again
 _SPACES: Final = re.compile(r"[\s-]+")
 _GLUED: Final = re.compile(r"(.{2,}?)(?:uu)?ids?")
-_WORD: Final = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
+_WORD: Final = re.compile(r"[A-Z]+s?(?![a-zäöüß])|[A-ZÄÖÜ]?[a-zäöüß]+|[^\W\d_A-Za-zäöüß]+|\d+")
 
 # What only objects of this kind have among their fields; the first kind that fits counts.
 _FIELDS_OF: Final = (
@@ -102,9 +108,14 @@ _FIELDS_OF_SNAPSHOT_TEXT: Final = (
 _FIELDS_OF_SNAPSHOT: Final = frozenset(_FIELDS_OF_SNAPSHOT_TEXT.split())
 
 
-def words_of(text: str) -> list[str]:
+def words_of(text: str) -> Sequence[str]:
     """Returns the words of a label in lower case: `sourceVolume_id` has three."""
-    return [word.lower() for word in _WORD.findall(text)]
+    return _words_of(text) if len(text) <= _MOST_KEPT else _words_of.__wrapped__(text)
+
+
+@lru_cache(4_096)
+def _words_of(text: str) -> Sequence[str]:
+    return tuple([word.lower() for word in _WORD.findall(text)])
 
 
 def meaning(words: Sequence[str], *, skipping_unknown: bool = False) -> str | None:
@@ -127,6 +138,11 @@ def meaning(words: Sequence[str], *, skipping_unknown: bool = False) -> str | No
 
 def kind_of(word: str) -> str | None:
     """Returns whose ID this word announces, also where “id” is glued to it."""
+    return _kind_of(word[-_MOST_KEPT:])
+
+
+@lru_cache(4_096)
+def _kind_of(word: str) -> str | None:
     kind = _MEANING.get(word)
     if kind is None and word.endswith(("id", "ids")):
         glued = _GLUED.fullmatch(word)
@@ -140,6 +156,11 @@ def key_meaning(key: str) -> str | None:
     """Returns what a key or the header of a column says of its value, None where it says nothing
     of an ID.
     """
+    return _key_meaning(key[-_MOST_KEPT:])
+
+
+@lru_cache(4_096)
+def _key_meaning(key: str) -> str | None:
     words = words_of(key)
     kind = meaning(words)
     if kind == BACKUP and not _OTHERS.isdisjoint(words):
@@ -152,6 +173,11 @@ def holds_backup_id(key: str) -> int:
     is surer than `id`, which may be the number of the row, and `id` than `UUID`; a mere `Backup`
     may be its name.
     """
+    return _sureness(key[-_MOST_KEPT:])
+
+
+@lru_cache(4_096)
+def _sureness(key: str) -> int:
     words = words_of(key)
     kind = key_meaning(key)
     sureness = 0

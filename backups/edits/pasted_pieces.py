@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 
+MOST = 10_000  # IDs of backups at once
+
+
+class TooMany(ValueError):
+    """The text is a sentence for a person."""
+
+    def __init__(self, what: str = "IDs", most: int = MOST) -> None:
+        super().__init__(f"More than {most:,} {what} at once; at most {most:,} are taken.")
+
 
 @dataclass(frozen=True)
 class Piece:

@@ -29,7 +29,7 @@ _BORDER = frozenset(" \t|+:=-")
 _LEVEL = frozenset("+=-")
 _MOST_COLUMNS = 1_000
 _HEADER_WORD = re.compile(
-    r"\b(?:\w*id|ids|\w*uuid|guid|backups?|volumes?|disks?|field|property|key|attribute|name)\b",
+    r"\b(?:\w*id|ids|\w*uuid|guid|backups?|volumes?|disks?|sicherung|field|property|key|attribute|name)\b",
     re.IGNORECASE,
 )
 _HEX_PART = re.compile(r"[0-9A-Fa-f-]{1,35}")

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 from typing import Final
 
@@ -26,12 +27,15 @@ from backups.edits.pasted_labels import (
     says_only,
     words_of,
 )
-from backups.edits.pasted_pieces import Piece
+from backups.edits.pasted_pieces import Piece, TooMany
 from backups.edits.pasted_tables import ANOTHER_COLUMN, is_border
 from backups.vbs.id_text import canonical, resembles_id
 
+MOST_OF_ANY: Final = 50_000  # IDs in one text, with those that are left out
 IN_LINK: Final = "another ID of a link"
 _FAR: Final = 200  # characters before an ID in which its label is looked for
+_LONGEST_LABEL: Final = 60  # characters of a label on a line of its own
+_MOST_HEADINGS: Final = 50  # above a line, each further in than the one before
 _INDENT: Final = 40  # characters before the first ID of a line, at most
 _MOST_OPEN: Final = 8  # brackets around an ID whose labels are looked at
 _NEAR_LINES: Final = 60  # lines around a key in which the other keys of its object are looked for
@@ -100,6 +104,16 @@ class Heading:
     is_used: bool = False
 
 
+@dataclass(frozen=True)
+class ObjectOfLines:
+    """Lines with keys that are an object together: the first, the last, how far in they are."""
+
+    first: int
+    last: int
+    indent: int
+    keys: Sequence[str]
+
+
 @dataclass
 class Finding:
     """A run of characters that is, or is meant as, an ID. `kind` is None without any label."""
@@ -123,7 +137,15 @@ class ReadLine:
     words: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     is_noise: bool = False
-    is_link: bool = False
+
+    @cached_property
+    def has_state(self) -> bool:
+        """Does it hold a word that clients print beside IDs?"""
+        return any(word.lower() in _STATES for word in re.split(r"[\s,]+", self.text))
+
+    @cached_property
+    def begins_with_id(self) -> bool:
+        return not self.text[: self.findings[0].start].strip(" \t\"'*-+>")
 
 
 class TextReader:
@@ -132,7 +154,8 @@ class TextReader:
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
         self._headings: list[Heading] = []
-        self._label_of_next: str | None = None
+        self._object = ObjectOfLines(0, -1, 0, [])
+        self._count = 0  # of IDs
         self.kind: str | None = None  # of what the last command prints
 
     def end_of_part(self) -> None:
@@ -178,12 +201,12 @@ class TextReader:
         positional = 0
         findings: list[Finding] = []
         for run in _RUN.finditer(line.text, offset):
-            findings += _ids_of_run(run)
+            findings += self._counted(_ids_of_run(run))
         for finding in findings:
             if canonical(finding.value) is None:
                 continue
             label = _label_before(line.text, finding, offset, [])
-            before = line.text[offset : finding.start].split()
+            before = line.text[max(offset, finding.start - _FAR) : finding.start].split()
             has_option = len(before) > 0 and _OPTION.fullmatch(before[-1]) is not None
             is_plain = line.text[finding.start - 1 : finding.start].isspace()
             kind: str | None = label
@@ -213,8 +236,10 @@ class TextReader:
 
     def _heading(self, line: ReadLine, number: int, indent: int, stripped: str) -> None:
         """Keeps what a line without an ID says of those below it."""
-        words = words_of(stripped)
         is_open = stripped.endswith((":", "{", "[", "(", "=>", "=", "- |", ": |", ": >"))
+        if not is_open and len(stripped) > _LONGEST_LABEL:
+            return
+        words = words_of(stripped[-_FAR:])
         is_label = says_only(words)
         block = _BLOCK.match(stripped)
         if block:
@@ -224,13 +249,11 @@ class TextReader:
         elif is_label or is_open:
             kind = _kind_above(words)
         else:
-            line.words = _words(stripped)
-            line.is_link = _LINK.fullmatch(stripped.strip("<>()[]\"'`.,;")) is not None
-            line.is_noise = _is_noise(stripped)
             return
         is_bracket = stripped.endswith(("{", "[", "("))
         line.is_noise = True
         self._headings = [h for h in self._headings if h.is_block or h.indent < indent]
+        del self._headings[:-_MOST_HEADINGS]
         self._headings.append(
             Heading(indent, kind, is_block=is_bracket, is_plural=is_plural(words) and is_label)
         )
@@ -260,10 +283,16 @@ class TextReader:
                 if openers:
                     openers.pop()
             else:
-                for finding in _ids_of_run(run):
+                for finding in self._counted(_ids_of_run(run)):
                     self._judge(line, finding, last, openers, number, links)
                     line.findings.append(finding)
                     last = finding
+
+    def _counted(self, findings: list[Finding]) -> list[Finding]:
+        self._count += len(findings)
+        if self._count > MOST_OF_ANY:
+            raise TooMany("IDs of any kind", MOST_OF_ANY)
+        return findings
 
     def _judge(
         self,
@@ -279,7 +308,6 @@ class TextReader:
             self._label(line, finding, last, openers, number)
         else:
             floor = max(last.end if last else 0, link[0])
-            line.is_link = True
             finding.kind = _kind_in_link(line.text, finding, floor, link)
             finding.is_labelled = True
 
@@ -300,14 +328,12 @@ class TextReader:
             finding.kind = ANOTHER_COLUMN
             finding.is_labelled = True
             return
-        if label is None and last is not None and _SEPARATORS.fullmatch(between):
-            if last.passes_on:
+        if label is None and last is not None:
+            if last.passes_on and _SEPARATORS.fullmatch(between):
                 finding.kind = last.kind
                 finding.is_labelled = True
                 finding.passes_on = True
-            return
-        if label is None and last is not None:
-            if is_row and _is_row(text, line.findings, between):
+            elif is_row and _is_row(line, between):
                 finding.kind = ANOTHER_COLUMN
                 finding.is_labelled = True
             return
@@ -318,7 +344,7 @@ class TextReader:
             is_own = label == OWN
             kind = self._kind_above()
             if kind is None and is_own and key is not None:
-                kind = object_kind(self._siblings(number, len(key[1])))
+                kind = object_kind(self._fields_around(number, len(key[1])))
             finding.kind = kind or self.kind
             finding.is_labelled = is_own or kind is not None
         else:
@@ -333,19 +359,31 @@ class TextReader:
                 return heading.kind
         return None
 
-    def _siblings(self, number: int, indent: int) -> list[str]:
-        """Returns the keys of the lines around this one that belong to the same object."""
-        keys = []
+    def _fields_around(self, number: int, indent: int) -> Sequence[str]:
+        """Returns the keys of this line and of those around it that belong to the same object."""
+        near = self._object
+        if not (near.first <= number <= near.last and near.indent == indent):
+            self._object = self._object_around(number, indent)
+        return self._object.keys
+
+    def _object_around(self, number: int, indent: int) -> ObjectOfLines:
         own_key = _KEY.match(self._lines[number])
         own = own_key[2] if own_key else ""
+        keys = [own]
+        first = number
+        last = number
         if not self._lines[number].lstrip().startswith("- "):
             for at in range(number - 1, max(-1, number - _NEAR_LINES), -1):
                 key = _KEY.match(self._lines[at])
                 if key is None or len(key[1]) < indent or key[2] == own:
                     break
-                if len(key[1]) == indent:
-                    keys.append(key[2])
-                if self._lines[at].lstrip().startswith("- ") and len(key[1]) == indent:
+                if len(key[1]) > indent:
+                    continue
+                if key[2] in keys:
+                    break
+                keys.append(key[2])
+                first = at
+                if self._lines[at].lstrip().startswith("- "):
                     break
         for at in range(number + 1, min(len(self._lines), number + _NEAR_LINES)):
             key = _KEY.match(self._lines[at])
@@ -357,19 +395,26 @@ class TextReader:
                 continue
             if len(key[1]) < indent or key[2] == own:
                 break
-            if len(key[1]) == indent:
-                keys.append(key[2])
-        return keys
+            if len(key[1]) > indent:
+                continue
+            if key[2] in keys:
+                break
+            keys.append(key[2])
+            last = at
+        return ObjectOfLines(first, last, indent, keys)
 
     def _without_prefix(self, key: str, number: int, indent: int) -> str | None:
         """Returns what a key says without the prefix that all keys around it have, as the formatter
         `shell` of the clients puts before them.
         """
-        siblings = self._siblings(number, indent)
-        if len(siblings) < 2:
+        fields = self._fields_around(number, indent)
+        if len(fields) < 3:
             return ANOTHER
+        # The first and the last in their order differ the soonest.
+        first = min(fields)
+        last = max(fields)
         length = 0
-        while length < len(key) and all(other.startswith(key[: length + 1]) for other in siblings):
+        while length < len(first) and first[length] == last[length]:
             length += 1
         return (key_meaning(key[length:]) or ANOTHER) if length else ANOTHER
 
@@ -475,7 +520,8 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
         label = _label_in_cell_before(before, cell)
     if label == OWN or (label is None and not words):
         for opener in reversed(openers[-_MOST_OPEN:]):
-            outside = text[max(0, opener - _FAR) : opener]
+            nearest = floor if floor <= opener else 0
+            outside = text[max(nearest, opener - _FAR) : opener]
             resource = _RESOURCE.findall(outside)
             if resource:
                 return resource_kind(resource[-1])
@@ -572,17 +618,18 @@ def _last_part(text: str, breaks: re.Pattern[str]) -> str:
     return text[end:]
 
 
-def _is_row(text: str, findings: Sequence[Finding], between: str) -> bool:
+def _is_row(line: ReadLine, between: str) -> bool:
     """Does the line begin with an ID, as a row of a list does, and hold other cells before the
-    next one?
+    next one, or behind all of them?
     """
-    first = findings[0]
-    if text[: first.start].strip(" \"'*-+>"):
+    if not line.begins_with_id:
         return False
-    words = between.replace(",", " ").replace(";", " ").split()
     if "\t" in between.strip("\t "):
         return True
-    return len(words) >= 3 or (len(words) > 0 and _has_state(text.replace(",", " ")))
+    words = between.replace(",", " ").replace(";", " ").split()
+    if between.isspace():
+        return line.has_state
+    return len(words) >= 3 or (len(words) > 0 and line.has_state)
 
 
 def _rest(line: ReadLine) -> list[str]:
@@ -648,7 +695,7 @@ def pieces_of_lines(lines: Sequence[ReadLine]) -> Iterator[Piece]:
         is_labelled |= any(finding.is_labelled for finding in line.findings)
         rows += len(line.findings) == 1 and len(line.words) > 0
     shown_values = _values_without_names(lines)
-    is_message = has_id and any(not x.findings and len(x.text.split()) >= 4 for x in lines)
+    is_message = has_id and any(_is_of_message(line) for line in lines)
     is_signed = False
     for number, line in enumerate(lines):
         is_signed |= line.text.rstrip() == "--"
@@ -659,10 +706,20 @@ def pieces_of_lines(lines: Sequence[ReadLine]) -> Iterator[Piece]:
             continue
         if line.findings:
             is_mistake = len(line.words) == 1 or _is_list(line.text)
-            if is_mistake and rows < 2 and not _has_state(line.text):
+            if is_mistake and rows < 2 and not line.has_state:
                 yield from map(Piece, line.words)
-        elif not (has_id and _is_prose(lines, number, is_message=is_message)):
+            continue
+        is_prose = has_id and _is_prose(lines, number, is_message=is_message)
+        if not is_prose and not _is_noise(line.text.strip()):
             yield from _mistakes(line)
+
+
+def _is_of_message(line: ReadLine) -> bool:
+    """Is this a whole sentence, or what a letter begins or ends with?"""
+    words = line.text.split()
+    is_greeting = len(words) <= 3 and line.text.rstrip().endswith((",", "!"))
+    is_greeting = is_greeting and all(word.strip(",!").isalpha() for word in words)
+    return not line.findings and (len(words) >= 4 or is_greeting)
 
 
 def _is_list(text: str) -> bool:
@@ -679,16 +736,12 @@ def _piece(finding: Finding, shown: str | None) -> Piece:
 
 
 def _mistakes(line: ReadLine) -> Iterator[Piece]:
-    if line.is_link:
+    if _LINK.fullmatch(line.text.strip().strip("<>()[]\"'`.,;")):
         yield Piece(line.text.strip(), why="The link does not end in a backup ID.")
         return
     for word in re.split(r"[\s,;]+", line.text):
         if word.strip("|+-\"'"):
             yield Piece(word)
-
-
-def _has_state(text: str) -> bool:
-    return any(word.lower() in _STATES for word in text.split())
 
 
 def _is_prose(lines: Sequence[ReadLine], number: int, *, is_message: bool) -> bool:
@@ -699,12 +752,14 @@ def _is_prose(lines: Sequence[ReadLine], number: int, *, is_message: bool) -> bo
     words = text.split()
     if len(words) >= 4 and "," not in text:
         return True
-    if text.endswith((",", ".", "!", "?")) and len(words) > 1:
+    if text.endswith((",", ".", "!", "?")) and (len(words) > 1 or is_message):
         return True
-    if is_message and text.strip(",.!").isalpha():
+    if is_message and text.strip(",.!:").isalpha():
         return True
     if len(words) < 2 or "," in text:
         return False
+    if is_message and all(word.isalpha() for word in words):
+        return True
     around = [*lines[max(0, number - 1) : number], *lines[number + 1 : number + 2]]
     return not any(line.findings for line in around)
 

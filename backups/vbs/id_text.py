@@ -78,6 +78,8 @@ def canonical(text: str) -> str | None:
     Upper case, no hyphens, braces, quotes, `urn:uuid:` and typographic characters are only other
     spellings of one.
     """
+    if len(text) < DIGITS:
+        return None
     candidate = text if HYPHENATED.fullmatch(text) else _bare(text)
     if HYPHENATED.fullmatch(candidate):
         spelled = candidate.lower()

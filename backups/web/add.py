@@ -14,7 +14,8 @@ from backups import tasks
 from backups.clouds import registry
 from backups.clouds.registry import UnknownCloud
 from backups.edits import tracking
-from backups.edits.pasted_ids import Line, TooMany, read_ids
+from backups.edits.pasted_ids import Line, read_ids
+from backups.edits.pasted_pieces import TooMany
 from backups.edits.tracking import Added, Verdict
 from backups.web import status
 from backups.web.added import batch_url

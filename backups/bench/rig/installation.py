@@ -18,7 +18,7 @@ from django.utils import timezone
 from backups.bench.rig.cloud import CloudProcess
 from backups.bench.rig.processes import LOG, Process
 from backups.edits import tracking
-from backups.edits.pasted_ids import MOST
+from backups.edits.pasted_pieces import MOST
 from backups.models import Backup, Cloud
 from backups.shared.locks import lock_cloud
 from backups.vbs.clouds import load_clouds

@@ -1291,7 +1291,54 @@ for label in (
     "volume",
 ):
     OTHERS.append(Form(f"before {label}", f"{VOLUME} {label}", [], {VOLUME: DISK}))
+WORDS_OF_PEOPLE = [
+    Form(
+        "a German sentence",
+        f"Die Sicherung {A} der Platte {VOLUME} ist fehlgeschlagen. Projekt: {PROJECT}",
+        [A],
+        {VOLUME: DISK, PROJECT: OF_PROJECT},
+    ),
+    Form(
+        "German columns",
+        f"Sicherung\tDatenträger\n{A}\t{VOLUME}\n",
+        [A],
+        {VOLUME: DISK},
+    ),
+    Form(
+        "a short mail, quoted",
+        f"> Hi,\n> please check\n> {A}\n> and\n> {B}\n>\n> Thanks\n",
+        [A, B],
+    ),
+    Form("a hyphen where a line broke", f"Backup {A[:21]}-\n{A[21:]} failed", [A]),
+    Form(
+        "rows of tabs without a header",
+        f"{A}\t{VOLUME}\tavailable\n{B}\t{VOLUME_2}\terror\n",
+        [A, B],
+        {VOLUME: "an ID of another column", VOLUME_2: "an ID of another column"},
+    ),
+    Form(
+        "an object of the SDK with its place",
+        f"Backup(id={A}, volume_id={VOLUME}, location=Munch({{'cloud': 'otc', 'project': "
+        f"Munch({{'id': '{PROJECT}', 'name': 'eu-de'}})}}))",
+        [A],
+        {VOLUME: DISK, PROJECT: OF_PROJECT},
+    ),
+    Form(
+        "a volume of Kubernetes",
+        f"metadata:\n  name: pvc-{SERVER}\n  uid: {USER}\nspec:\n  csi:\n"
+        f"    volumeHandle: {VOLUME}\nstatus:\n  snapshotHandle: {SNAPSHOT}\n",
+        [],
+        {SERVER: DISK, USER: "an object's ID", VOLUME: DISK, SNAPSHOT: OF_SNAPSHOT},
+    ),
+    Form(
+        "the entities of a job",
+        f'{{"entities": {{"bakId": "{A}"}}, "job_id": "{JOB}"}}',
+        [A],
+        {JOB: OF_JOB},
+    ),
+]
 FORMS = [
+    *WORDS_OF_PEOPLE,
     *TABLES,
     *DELIMITED,
     *JSON_FORMS,

@@ -18,7 +18,8 @@ from cliff.formatters import commaseparated, json_format, shell, table, value, y
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.edits.pasted_ids import MOST_LEFT_OUT, TooMany, read_each, read_ids
+from backups.edits.pasted_ids import MOST_LEFT_OUT, read_each, read_ids
+from backups.edits.pasted_pieces import TooMany
 from backups.tests.edits.pasted_forms import FORMS, Form
 
 LIST = [
