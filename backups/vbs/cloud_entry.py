@@ -105,15 +105,12 @@ class EntryReader:
         Variables that begin with OS_ may be anybody's: of those it names what looks misspelt.
         """
         for key, value in entry.items():
-            sentence = known_keys.warning(key, value, sign_in_keys, self.keys.name)
-            if sentence is None or (self.keys.from_variables and "remove it" in sentence):
-                continue
-            sentences.append(sentence)
-        return [f"{self.keys.place}: {_ended(sentence)}" for sentence in sentences]
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith("?") else f"{sentence}."
+            sentence = known_keys.warning(
+                key, value, sign_in_keys, self.keys.name, is_ours=not self.keys.from_variables
+            )
+            if sentence is not None:
+                sentences.append(sentence)
+        return [self.keys.whole(sentence) for sentence in sentences]
 
 
 def normal_keys(raw: Mapping[object, object], keys: ConfigKeys) -> dict[str, object]:

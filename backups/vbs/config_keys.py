@@ -27,9 +27,13 @@ class ConfigKeys:
             return f"OS_{key.upper()}"
         return f"{key} in auth" if in_auth else key
 
-    def refuse(self, sentence: str) -> NoReturn:
+    def whole(self, sentence: str) -> str:
+        """Returns the sentence with its place before it and a period, or its "?", at the end."""
         end = "" if sentence.endswith("?") else "."
-        raise ConfigurationError(f"{self.place}: {sentence}{end}")
+        return f"{self.place}: {sentence}{end}"
+
+    def refuse(self, sentence: str) -> NoReturn:
+        raise ConfigurationError(self.whole(sentence))
 
     def refuse_unsupported(self, sentence: str) -> NoReturn:
         """Refuses what other tools can use and we cannot. The file is shared with them, so the cure

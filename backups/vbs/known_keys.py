@@ -249,10 +249,16 @@ def meant(key: str, candidates: Collection[str]) -> str | None:
 
 
 def warning(
-    key: str, value: object, sign_in_keys: Collection[str], name: Callable[[str], str]
+    key: str,
+    value: object,
+    sign_in_keys: Collection[str],
+    name: Callable[[str], str],
+    *,
+    is_ours: bool,
 ) -> str | None:
     """Returns what to say of a key that is not obeyed; None when it is, or when it concerns other
-    services alone. `name` writes a key as the operator does.
+    services alone. `name` writes a key as the operator does. With `is_ours` a key that resembles
+    none that is known is a mistake too; else it may be anybody's.
     """
     written = shown(name(key))
     all_keys = {*PLAIN_KEYS, *VBS_KEYS, *sign_in_keys}
@@ -275,6 +281,8 @@ def warning(
         probable = f"{our_service}_{suffix}"
     else:
         probable = meant(key, all_keys)
+    if probable is None and not is_ours:
+        return None
     if value is None and (probable is None or holds_value(key)):
         return without_value(key, all_keys)
     if probable is None:
