@@ -68,7 +68,7 @@ def _log_idle_settings(**_: object) -> None:
 
     from backups.clouds import registry
 
-    for sentence in [*settings.CLOUD_NOTICES, *registry.warnings()]:
+    for sentence in [*settings.NOTICES, *registry.warnings()]:
         logger.warning("%s", sentence)
 
 

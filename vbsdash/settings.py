@@ -23,13 +23,15 @@ from vbsdash import (
     listen_host,
     log,
     public_url,
+    secret_files,
+    setting_names,
 )
 from vbsdash.broker_url import Broker
 
 django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
-    ENV = env.read(os.environ, dotenv=BASE_DIR / ".env")
+    ENV = secret_files.read(env.read(os.environ, dotenv=BASE_DIR / ".env"))
     DEBUG = env.flag(ENV, "DEBUG")
     LISTEN_HOST = listen_host.read(ENV)
     LISTEN_PORT = env.port(ENV)
@@ -43,7 +45,8 @@ try:
     _home = Path(ENV.get("HOME") or "/nonexistent")
     _only = env.names(ENV, "VBSDASH_CLOUDS")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=_only)
-    CLOUD_NOTICES = choice_notices(ENV, CLOUDS, only=_only)
+    # What is said at the start of settings that have no effect.
+    NOTICES = [*setting_names.notices(ENV), *choice_notices(ENV, CLOUDS, only=_only)]
     # Without a configured cloud and database there is a demo: a simulated cloud, with a database
     # file of its own.
     DEMO = not CLOUDS and not ENV.get("DATABASE_URL")

@@ -167,7 +167,7 @@ def _warnings() -> tuple[str, ...]:
     led to.
     """
     configured = settings.CLOUDS
-    sentences = [*settings.CLOUD_NOTICES, *registry.warnings()]
+    sentences = [*settings.NOTICES, *registry.warnings()]
     by_place = same_project.groups((name, config.place) for name, config in configured.items())
     endpoints = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
     by_endpoint = same_project.groups(endpoints)

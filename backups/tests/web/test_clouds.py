@@ -185,7 +185,7 @@ def test_what_has_no_effect_in_clouds_yaml_is_said_on_the_page_in_the_api_and_at
     file = tmp_path / "clouds.yaml"
     file.write_text(json.dumps({"clouds": {"otc": entry}}))
     settings.CLOUDS = load_clouds({}, cwd=tmp_path, home=tmp_path)
-    settings.CLOUD_NOTICES = ["OS_CLOUD is set."]
+    settings.NOTICES = ["OS_CLOUD is set."]
     sentence = f"{file}, cloud otc: nobody knows the key regoin_name: did you mean region_name?"
     [cloud] = [state for state in web.get("/api/clouds/").json() if state["name"] == "otc"]
     assert cloud["warnings"] == [sentence]
