@@ -11,7 +11,8 @@ ADDRESS = f"http://someone:{PASSWORD}@proxy:3128"
 
 
 def fail() -> None:
-    raise ValueError("an exception")
+    options = {"proxies": {"all": ADDRESS}}  # As code of others has it in its hands.
+    raise ValueError("an exception", len(options))
 
 
 def test_it_hides_the_passwords_that_stand_in_addresses(settings: Any) -> None:
@@ -21,8 +22,6 @@ def test_it_hides_the_passwords_that_stand_in_addresses(settings: Any) -> None:
     request = RequestFactory().get("/", HTTPS_PROXY=ADDRESS, HTTP_PROXY=ADDRESS)
     with pytest.raises(ValueError, match="an exception") as caught:
         fail()
-    # Without the frame of this test, whose values the page would show.
-    frames = caught.tb.tb_next
-    page = technical_500_response(request, caught.type, caught.value, frames).content.decode()
+    page = technical_500_response(request, caught.type, caught.value, caught.tb).content.decode()
     assert "an exception" in page
     assert PASSWORD not in page
