@@ -62,6 +62,8 @@ class EntryReader:
         auth_keys = AuthKeys(entry, auth_type, keys, has_auth_type="auth_type" in entry)
         auth = auth_keys.checked(_inner_auth(entry, keys), region)
         endpoint = settings.url("vbs_endpoint_override")
+        if "password" in auth_keys.accepted and not auth.get("password"):
+            self._refuse_password_in_variable()
         sign_in_class(auth_type).check(auth_type, auth, keys, has_endpoint=endpoint is not None)
         tls = TlsSettings(entry, keys, self.environ, self.cwd)
         return CloudConfig(
@@ -96,6 +98,12 @@ class EntryReader:
             name = self.keys.name("auth_type")
             self.keys.refuse(f"{name} has no value: write password, or remove the line")
         return auth_type
+
+    def _refuse_password_in_variable(self) -> None:
+        """Refuses OS_PASSWORD for an entry without a password: of other tools some take it."""
+        if self.environ.get("OS_PASSWORD") and not self.keys.from_variables:
+            advice = "here or in secure.yaml; OS_PASSWORD counts with OS_AUTH_URL alone"
+            self.keys.refuse_missing("password", advice)
 
     def _about(
         self, entry: Mapping[str, object], sentences: list[str], sign_in_keys: Collection[str]

@@ -785,6 +785,10 @@ REFUSED: dict[str, tuple[str | tuple[str, Mapping[str, str]], str]] = {
         ("", {"OS_CLOUD": "x"}),
         "no cloud at all: correct the name, write",
     ),
+    "OS_PASSWORD for an entry of a file": (
+        (auth(password=""), {"OS_CLOUD": "otc", "OS_PASSWORD": "hunter2"}),
+        "password in auth is missing: set it, here or in secure.yaml; OS_PASSWORD counts with",
+    ),
     "OS_USERNAME that is left over": (
         (entry(), {"OS_USERNAME": "reader"}),
         "OS_AUTH_URL is missing: set it, it is the address of the identity service; or unset the",
