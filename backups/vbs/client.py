@@ -31,7 +31,7 @@ from backups.vbs.ids import HYPHENATED, normal
 from backups.vbs.json_object import JsonObject, parse_object
 from backups.vbs.paging import Page, Walk
 from backups.vbs.sign_in import Clock, Guard, SignIn
-from backups.vbs.transport_errors import doubted
+from backups.vbs.transport_errors import doubt
 
 PAGE = 1000  # Entries: the most that servers give (API.md §6).
 _MICROVERSION = "3.64"  # The last that adds a key to a backup (API.md §9).
@@ -318,7 +318,8 @@ class Client:
             return parse_object(reply.content)
         except Malformed as e:
             forwarder = self.config.proxies.forwarder_for(url)
-            raise doubted(e, reply.headers, reply.content, forwarder) from e
+            doubt(e, reply.headers, reply.content, forwarder)
+            raise
 
     def _error(self, reply: Reply, url: str, token: str | None) -> VBSError:
         forwarder = self.config.proxies.forwarder_for(url)
@@ -326,7 +327,8 @@ class Client:
         error = from_response(
             reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets
         )
-        return doubted(error, reply.headers, reply.content, forwarder)
+        doubt(error, reply.headers, reply.content, forwarder)
+        return error
 
     def _send(self, endpoint: Endpoint, path: str, token: str | None, limits: Limits) -> Reply:
         deadline = time.monotonic() + limits.seconds

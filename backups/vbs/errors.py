@@ -66,6 +66,10 @@ class VBSError(Exception):
         self.code = code
         self.retry_after = retry_after
 
+    def add(self, sentence: str) -> None:
+        self.message = clean(f"{self.message} {sentence}")
+        self.args = (self.message,)
+
 
 class Unavailable(VBSError):
     class_name = "unavailable"

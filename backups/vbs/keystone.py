@@ -43,7 +43,7 @@ from backups.vbs.plugin import (
 )
 from backups.vbs.proxies import Proxy
 from backups.vbs.sign_in import Clock, Guard, SignIn
-from backups.vbs.transport_errors import doubted, from_transport
+from backups.vbs.transport_errors import doubt, from_transport
 
 SIGN_IN_SECONDS = 8.0
 SIGN_IN_BYTES = 4 << 20  # Catalogs are long, but no longer.
@@ -353,7 +353,8 @@ class KeystoneSignIn(SignIn):
                 "clouds.yaml.",
                 http_status=status,
             )
-            raise doubted(error, e.response.headers, e.response.content, self._forwarder) from e
+            doubt(error, e.response.headers, e.response.content, self._forwarder)
+            raise error from e
         except ks_exceptions.ConnectionError as e:
             url = self._asked_url
             raise from_transport(e, urlsplit(url).netloc, self._config.proxies.for_url(url)) from e
@@ -413,7 +414,7 @@ class KeystoneSignIn(SignIn):
         forwarder = self._forwarder
         secrets = [*self._sign_in_secrets, *(forwarder.secrets if forwarder else ())]
         error = from_response(status, headers, body, now=self._clock(), secrets=secrets)
-        error = doubted(error, headers, body, forwarder)
+        doubt(error, headers, body, forwarder)
         is_forbidden = isinstance(error, Rejected) and status == 403
         if isinstance(error, Unauthorized) or is_forbidden:
             return SignInRefused(

@@ -4,7 +4,7 @@ errors.py: whether the cloud failed, or the forward proxy on the way to it.
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from urllib.parse import urlsplit
 
@@ -45,12 +45,8 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
     lower layers is kept. `proxy` is the one that the exchange went through.
     """
     causes = _causes(error)
-
-    def has(*types: type[BaseException]) -> bool:
-        return any(isinstance(cause, types) for cause in causes)
-
     if proxy is not None:
-        if has(ProxyRefusal, urllib3.exceptions.ProxyError):
+        if _has(causes, ProxyRefusal, urllib3.exceptions.ProxyError):
             return from_proxy(error, host, proxy)
         host = f"{host} (through {proxy.place}, as {proxy.variable} says)"
     for cause in causes:
@@ -61,22 +57,24 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
         return Unavailable(
             f"{host} refused the TLS client certificate, or its lack; {cure} in clouds.yaml."
         )
-    if has(ssl.SSLError, requests.exceptions.SSLError):
+    if _has(causes, ssl.SSLError, requests.exceptions.SSLError):
         return Unavailable(
             f"{host}: TLS failed; check the address, verify and cacert in clouds.yaml, and cert "
             "and key if it wants a client certificate."
         )
-    if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
+    if _has(causes, socket.gaierror, urllib3.exceptions.NameResolutionError):
         return Unavailable(f"{host}: the host name could not be resolved.")
-    if has(ConnectionRefusedError):
+    if _has(causes, ConnectionRefusedError):
         return Unavailable(f"{host} refused the connection.")
-    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+    if _has(causes, TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         return Unavailable(f"{host} did not answer in time.")
-    if has(IncompleteRead, urllib3.exceptions.InvalidChunkLength):
+    if _has(causes, IncompleteRead, urllib3.exceptions.InvalidChunkLength):
         return Unavailable(f"{host}: the answer was cut off.")
-    if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
+    if _has(causes, ConnectionResetError, BrokenPipeError, RemoteDisconnected):
         return Unavailable(f"{host} closed the connection before it had answered.")
-    if has(urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException):
+    if _has(
+        causes, urllib3.exceptions.DecodeError, requests.exceptions.InvalidHeader, HTTPException
+    ):
         return Malformed(f"{host} answered with something that is not proper HTTP.")
     return Unavailable(f"{host} could not be reached ({type(error).__name__}).")
 
@@ -101,33 +99,29 @@ def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
     for refusal in refusals:
         if refusal.status is not None:
             return _refused_by_proxy(refusal.status, host, proxy)
-
-    def has(*types: type[BaseException]) -> bool:
-        return any(isinstance(cause, types) for cause in causes)
-
     place = proxy.place
     variable = proxy.variable
-    if has(ssl.SSLCertVerificationError):
+    if _has(causes, ssl.SSLCertVerificationError):
         return ProxyFailed(
             f"The certificate of the proxy {place} is refused.",
             f"Name its authority under cacert in clouds.yaml, or correct the name in {variable}.",
         )
-    if has(ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError):
+    if _has(causes, ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError):
         return ProxyFailed(
             f"The proxy {place} does not speak TLS as expected.",
             f"Write http:// instead of https:// in {variable}, or correct the port there.",
         )
-    if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
+    if _has(causes, socket.gaierror, urllib3.exceptions.NameResolutionError):
         return ProxyFailed(
             f"The name {proxy.host} of the proxy in {variable} cannot be resolved.",
             f"Correct {variable}, or the name servers of this machine.",
         )
-    if has(ConnectionRefusedError):
+    if _has(causes, ConnectionRefusedError):
         return ProxyFailed(
             f"The proxy {place} refuses the connection.",
             f"Correct the port in {variable}, or see that the proxy runs.",
         )
-    if has(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+    if _has(causes, TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
         if refusals:
             return ProxyFailed(
                 f"The proxy {place} did not open a way to {host} in time.",
@@ -137,12 +131,12 @@ def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
             f"The proxy {place} does not answer in time.",
             f"Correct {variable}, or the firewalls and routes from this machine to the proxy.",
         )
-    if has(ConnectionResetError, BrokenPipeError, RemoteDisconnected):
+    if _has(causes, ConnectionResetError, BrokenPipeError, RemoteDisconnected):
         return ProxyFailed(
             f"The proxy {place} closed the connection before it had answered.",
             f"See that {variable} names a proxy that speaks HTTP, and what the proxy logs.",
         )
-    if has(HTTPException):
+    if _has(causes, HTTPException):
         return ProxyFailed(
             f"The proxy {place} answered with something that is not HTTP.",
             f"See that {variable} names a proxy that speaks HTTP, and its port.",
@@ -205,20 +199,17 @@ def _is_of_openstack(headers: Mapping[str, str]) -> bool:
     return is_keystone or "X-Openstack-Request-Id" in headers
 
 
-def doubted(
-    error: VBSError, headers: Mapping[str, str], body: bytes, proxy: Proxy | None
-) -> VBSError:
-    """Returns the error of an answer that the forwarding `proxy` may have given itself, which it
-    then says: nothing of the answer tells that it comes from OpenStack, whose errors are JSON.
+def doubt(error: VBSError, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> None:
+    """Adds to the error of an answer that the forwarding `proxy` may have given it: where nothing
+    tells that it comes from OpenStack, whose errors are JSON.
     """
     if proxy is None or _is_of_openstack(headers) or body.lstrip().startswith(b"{"):
-        return error
-    return type(error)(
-        f"{error.message} It may come from the proxy {proxy.place}, as {proxy.variable} says.",
-        http_status=error.http_status,
-        code=error.code,
-        retry_after=error.retry_after,
-    )
+        return
+    error.add(f"It may come from the proxy {proxy.place}, as {proxy.variable} says.")
+
+
+def _has(causes: Iterable[BaseException], *types: type[BaseException]) -> bool:
+    return any(isinstance(cause, types) for cause in causes)
 
 
 def _asks_for_certificate(error: BaseException) -> bool:

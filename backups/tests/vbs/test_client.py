@@ -23,6 +23,7 @@ from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
     Gone,
     Malformed,
+    ProxyFailed,
     Rejected,
     SignInRefused,
     Unauthorized,
@@ -595,6 +596,16 @@ def test_every_body_form_is_read(
 )
 def test_retry_after_is_seconds_from_now(header: str, seconds: float | None) -> None:
     assert from_response(503, {"Retry-After": header}, b"", now=NOW).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "error", [Rejected("No.", http_status=403, code="x"), ProxyFailed("No.", "See why.")]
+)
+def test_a_sentence_is_added_to_an_error_of_any_class(error: VBSError) -> None:
+    before = dict(vars(error))
+    error.add("It may come from a proxy.")
+    assert str(error) == f"{before['message']} It may come from a proxy."
+    assert vars(error) == {**before, "message": str(error)}
 
 
 def test_a_message_never_quotes_keys_or_tokens() -> None:
