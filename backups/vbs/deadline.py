@@ -79,7 +79,7 @@ class _DeadlineResponse(HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
 
 
-class _Plain(HTTPConnection):
+class _Connection(HTTPConnection):
     """Remembers, once it is closed too, that it reached the proxy: urllib3 forgets, and takes a
     server that hangs up for a proxy that cannot be reached.
     """
@@ -97,21 +97,7 @@ class _Plain(HTTPConnection):
         return self._was_connected or super().has_connected_to_proxy
 
 
-class TlsConnection(HTTPSConnection):
-    """Remembers what _Plain does."""
-
-    response_class = _DeadlineResponse
-    _was_connected = False
-
-    def connect(self) -> None:
-        self._was_connected = False
-        super().connect()
-        self._was_connected = True
-
-    @property
-    def has_connected_to_proxy(self) -> bool:
-        return self._was_connected or super().has_connected_to_proxy
-
+class TlsConnection(_Connection, HTTPSConnection):
     def _tunnel(self) -> None:
         """Asks a proxy for a tunnel; what goes wrong then is the proxy's, or behind it."""
         try:
@@ -142,7 +128,7 @@ def proxy_context(verify: bool | str) -> ssl.SSLContext:
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
+    ConnectionCls = _Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
