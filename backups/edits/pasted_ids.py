@@ -9,12 +9,12 @@ import csv
 import html
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from urllib.parse import unquote
 
 from backups.edits.pasted_files import restored
-from backups.edits.pasted_json import Span, json_spans, pieces_of_json
+from backups.edits.pasted_json import Span, json_spans, pieces_of_json, texts_of
 from backups.edits.pasted_labels import meaning, words_of
 from backups.edits.pasted_pieces import MOST, Piece, TooMany
 from backups.edits.pasted_tables import (
@@ -30,6 +30,7 @@ from backups.edits.pasted_tables import (
     pieces_of_drawn,
     pieces_of_properties,
     pieces_of_rows,
+    rows_of_browser,
 )
 from backups.edits.pasted_text import ReadLine, TextReader, command_of, pieces_of_lines
 from backups.vbs.fields import clean
@@ -264,10 +265,15 @@ class _Reader:
         kind = meaning(words_of(before[-100:]))
         value = self._spans[int(self._lines[number][1:])][2]
         try:
-            self._add(pieces_of_json(value, kind or self._text.kind))
+            pieces = pieces_of_json(value, kind or self._text.kind)
+            texts = [] if pieces else list(texts_of(value))
         except RecursionError:
             # Nested deeper than anything that a cloud or a client prints.
-            self._add([])
+            return number + 1
+        self._add(pieces)
+        reader = TextReader(texts)
+        for line in range(len(texts)):
+            self._read.append(replace(reader.read(line), is_noise=True))
         return number + 1
 
     def _drawn(self, number: int) -> int:
@@ -292,11 +298,14 @@ class _Reader:
         end = number + 1
         while end < len(self._lines) and not self._ends_part(self._lines[end]):
             end += 1
-        try:
-            rows = list(csv.reader(self._lines[number + 1 : end], delimiter=delimiter))
-        except csv.Error:
-            # It is no CSV after all.
-            return None
+        below = self._lines[number + 1 : end]
+        rows = rows_of_browser(below, len(header) - 1) if delimiter == "\t" else None
+        if not rows:
+            try:
+                rows = list(csv.reader(below, delimiter=delimiter))
+            except csv.Error:
+                # It is no CSV after all.
+                return None
         columns = columns_of(header, self._text.kind)
         place = columns.own or 0 if columns else 0
         wide = []

@@ -81,6 +81,18 @@ def pieces_of_json(value: object, kind: str | None) -> list[Piece]:
     return list(_walk(value, kind))
 
 
+def texts_of(value: object) -> Iterator[str]:
+    """Yields the lines of the texts in a decoded value. Raises RecursionError."""
+    if isinstance(value, str):
+        yield from value.splitlines()
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_of(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts_of(item)
+
+
 def resource_kind(resource_type: str) -> str:
     """Returns what a resource of Terraform is: `openstack_blockstorage_volume_v3` is a disk."""
     kind = meaning(words_of(resource_type), skipping_unknown=True)

@@ -36,6 +36,7 @@ _HEX_PART = re.compile(r"[0-9A-Fa-f-]{1,35}")
 _NARROWEST = 4  # characters of a column in which a client breaks an ID
 _DELIMITERS = "\t;,|"
 _LONGEST_HEADER = 2_000  # characters
+_LONGEST_ROW = 4_000  # characters of a row whose cells hold several lines
 _KEY_NAMES_TEXT = "field property key attribute name parameter item column"
 _KEY_NAMES = frozenset(_KEY_NAMES_TEXT.split())
 _VALUE_NAMES = frozenset(["value", "values", "content"])
@@ -325,6 +326,27 @@ def header_cells(line: str, delimiter: str) -> Row:
     except (csv.Error, ValueError):
         return []
     return [cell.strip().strip("\"'*` ") for cell in cells]
+
+
+def rows_of_browser(lines: Sequence[str], tabs: int) -> list[Row] | None:
+    """Returns the rows of a table that was copied from a page, whose cells hold several lines: of
+    each cell the ID. None where the rows do not come out with this many tabs.
+    """
+    rows = []
+    row = ""
+    for line in lines:
+        row = f"{row}\n{line}"
+        if row.count("\t", 0, _LONGEST_ROW) > tabs or len(row) > _LONGEST_ROW:
+            return None
+        if "\t" in line and row.count("\t") == tabs:
+            rows.append([_id_in(cell) for cell in row.split("\t")])
+            row = ""
+    return None if "\t" in row else rows
+
+
+def _id_in(cell: str) -> str:
+    ids = [line for line in cell.splitlines() if canonical(line) is not None]
+    return ids[0] if ids else cell.strip()
 
 
 def aligned_header(line: str) -> list[tuple[int, str]] | None:

@@ -1331,6 +1331,26 @@ WORDS_OF_PEOPLE = [
         {SERVER: DISK, USER: "an object's ID", VOLUME: DISK, SNAPSHOT: OF_SNAPSHOT},
     ),
     Form(
+        "a table of a console whose cells hold two lines",
+        "Name/ID\tStatus\tDisk\tSize (GB)\tOperation\n"
+        f"nightly\n{A}\tAvailable\tdb-01\n{VOLUME}\t40\tRestore\nDelete\n"
+        f"weekly\n{B}\tError\tdb-02\n{VOLUME_2}\t40\tRestore\nDelete\n",
+        [A, B],
+        {VOLUME: DISK, VOLUME_2: DISK},
+    ),
+    Form(
+        "a sentence in JSON",
+        f'{{"changed": false, "msg": "Backup {A} of volume {VOLUME} is there"}}',
+        [A],
+        {VOLUME: DISK},
+    ),
+    Form(
+        "a link in JSON",
+        f'{{"rel": "self", "href": "https://x/v2/{PROJECT}/backups/{A}"}}',
+        [A],
+        {PROJECT: OF_PROJECT},
+    ),
+    Form(
         "the entities of a job",
         f'{{"entities": {{"bakId": "{A}"}}, "job_id": "{JOB}"}}',
         [A],
