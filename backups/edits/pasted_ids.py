@@ -22,6 +22,7 @@ from backups.edits.pasted_tables import (
     aligned_header,
     columns_of,
     delimiter_of,
+    drawn_length,
     header_cells,
     is_border,
     is_drawn,
@@ -277,9 +278,7 @@ class _Reader:
         return number + 1
 
     def _drawn(self, number: int) -> int:
-        end = number
-        while end < len(self._lines) and is_drawn(self._lines[end]):
-            end += 1
+        end = number + drawn_length(self._lines[number:])
         pieces = pieces_of_drawn(self._lines[number:end], self._text.kind)
         if pieces is not None:
             self._add(pieces)

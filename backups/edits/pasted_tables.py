@@ -27,6 +27,7 @@ csv.field_size_limit(2**24)
 ANOTHER_COLUMN = "an ID of another column"
 _BORDER = frozenset(" \t|+:=-")
 _LEVEL = frozenset("+=-")
+_MARKDOWN_BORDER = re.compile(r"(?:\|[ \t]*:?-{3,}:?[ \t]*)+\|?")
 _MOST_COLUMNS = 1_000
 _HEADER_WORD = re.compile(
     r"\b(?:\w*id|ids|\w*uuid|guid|backups?|volumes?|disks?|sicherung|field|property|key|attribute|name)\b",
@@ -70,6 +71,28 @@ def is_drawn(line: str) -> bool:
     if stripped.startswith("|"):
         return stripped.count("|") <= _MOST_COLUMNS
     return stripped.startswith(("+-", "+=")) and is_border(stripped)
+
+
+def drawn_length(lines: Sequence[str]) -> int:
+    """Returns how many lines the drawn table has that the first line begins.
+
+    Another one may follow at once: its upper border after the lower one of the first, or, in
+    Markdown, a header with the border below it.
+    """
+    length = 0
+    was_border = False
+    for line in lines:
+        if not is_drawn(line):
+            break
+        stripped = line.strip()
+        border = stripped.startswith("+") and is_border(stripped)
+        if border and was_border:
+            break
+        if length > 2 and _MARKDOWN_BORDER.fullmatch(stripped):
+            return length - 1
+        was_border = border
+        length += 1
+    return length
 
 
 def cells_of(line: str) -> Row:

@@ -75,6 +75,24 @@ TABLES = [
     Form("cinder backup-list", CINDER_LIST, [A, B], {VOLUME: DISK, VOLUME_2: DISK}),
     Form("volume list", VOLUME_LIST, [], {VOLUME: DISK}),
     Form(
+        "a list and at once a backup",
+        CINDER_LIST.rstrip("\n") + CINDER_SHOW.replace(A, C),
+        [A, B, C],
+        {SNAPSHOT: OF_SNAPSHOT, VOLUME: DISK, VOLUME_2: DISK},
+    ),
+    Form(
+        "a backup and at once a list of disks",
+        CINDER_SHOW.rstrip("\n") + VOLUME_LIST.replace(VOLUME, VOLUME_2),
+        [A],
+        {SNAPSHOT: OF_SNAPSHOT, VOLUME: DISK, VOLUME_2: DISK},
+    ),
+    Form(
+        "two tables of Markdown",
+        f"| ID |\n|---|\n| {A} |\n| volume_id | id |\n|---|---|\n| {VOLUME} | {B} |\n",
+        [A, B],
+        {VOLUME: DISK},
+    ),
+    Form(
         "a Unicode box",
         f"┌────┬────┐\n│ ID │ Volume │\n├────┼────┤\n│ {A} │ {VOLUME} │\n└────┴────┘",
         [A],
