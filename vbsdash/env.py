@@ -169,16 +169,13 @@ def trusted_proxies(env: Mapping[str, str]) -> tuple[Network, ...]:
                 f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}, by which every client could choose "
                 "its own address: write those of the proxies, as 10.0.0.5 or 192.168.0.0/16."
             )
-        mapped = getattr(network.network_address, "ipv4_mapped", None)
-        if mapped is not None and network.prefixlen >= MAPPED_BITS:
-            network = ip_network((mapped, network.prefixlen - MAPPED_BITS))
         networks.append(network)
     return tuple(networks)
 
 
 def _network(text: str) -> Network:
     try:
-        return ip_network(text)
+        return _as_ipv4(ip_network(text))
     except ValueError:
         pass
     beginning = f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}"
@@ -193,6 +190,14 @@ def _network(text: str) -> Network:
     raise ConfigurationError(
         f"{beginning}: write {network} for the whole network, or {address} for the one address."
     )
+
+
+def _as_ipv4(network: Network) -> Network:
+    """Returns the IPv4 network that this one is in the spelling of IPv6, else itself."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < MAPPED_BITS:
+        return network
+    return ip_network((mapped, network.prefixlen - MAPPED_BITS))
 
 
 def data_dir(env: Mapping[str, str], default: Path) -> Path:

@@ -189,6 +189,7 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("VBSDASH_TRUSTED_PROXIES", "*", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5,0.0.0.0/0", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "::/0", "write those of the proxies"),
+        ("VBSDASH_TRUSTED_PROXIES", "::ffff:0:0/96", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "0.0.0.0", "write those of the proxies"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5/8", "write 10.0.0.0/8 for the whole network"),
         ("VBSDASH_TRUSTED_PROXIES", "10.0.0.5 10.0.0.6", "commas between them"),
