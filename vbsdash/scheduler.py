@@ -91,7 +91,11 @@ class ReconnectingScheduler(Scheduler):
         self._failures = 0
 
     def _send(self, entry: ScheduleEntry) -> None:
-        self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WAIT_S)
+        # A new connection begins with the first of several brokers.
+        retries = len(self.connection.alt) or 1
+        self.connection.ensure_connection(
+            max_retries=retries, interval_start=0, timeout=BROKER_WAIT_S
+        )
         self.apply_async(entry, producer=self.producer, advance=False)
 
     def _store_heartbeat(self) -> None:

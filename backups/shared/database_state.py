@@ -29,7 +29,7 @@ _CURES = (
     (r"disk is full|No space left", "make room on its disk"),
     (r"malformed|disk I/O", "restore it from a backup"),
     (r"SSL|sslmode|certificate", "correct sslmode and the certificates"),
-    (r"invalid .* value", "correct the options of its address"),
+    (r"invalid .* value|unrecognized|could not parse", "correct the options of its address"),
     (r"too many (clients|connections)|connection slots", "allow it more connections"),
 )
 _USUAL_CURE = "start it, or correct the address"

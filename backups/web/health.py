@@ -133,7 +133,11 @@ def _broker() -> str:
             connect_timeout=BROKER_CONNECT_S,
             transport_options={"socket_timeout": BROKER_ANSWER_S},
         ) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TOTAL_S)
+            # Of several brokers the last one too, as the workers do.
+            retries = len(connection.alt) or 1
+            connection.ensure_connection(
+                max_retries=retries, interval_start=0, timeout=BROKER_TOTAL_S
+            )
     except Exception as e:  # noqa: BLE001
         # Any transport has errors of its own, for a wrong password, virtual host or certificate.
         # What Celery wraps says more than its wrapping.

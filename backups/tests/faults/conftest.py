@@ -1,3 +1,4 @@
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from backups.runner.ports import accepts
 from backups.tests.faults.house import House
-from backups.tests.faults.rabbitmq import need_rabbitmq
+from backups.tests.faults.rabbitmq import RabbitMQ, need_rabbitmq
+from backups.tests.waiting import wait_until
 
 
 @contextmanager
@@ -56,3 +59,17 @@ def whole(house: House) -> House:
         house.mend()
         house.recovers(datetime.now(UTC))
     return house
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    need_rabbitmq()
+    server = RabbitMQ(tmp_path_factory.mktemp("r") / "rabbitmq")
+    server.open()
+    server.part.start()
+    try:
+        wait_until(lambda: accepts(server.port))
+        yield server.port
+    finally:
+        server.part.end(signal.SIGTERM)
+        server.close()

@@ -2,7 +2,6 @@
 refused by each of those that connect, unless the address says otherwise.
 """
 
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,10 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from backups.bench.rig.processes import broker_at
-from backups.runner.ports import accepts
-from backups.tests.faults.rabbitmq import RabbitMQ, need_rabbitmq
 from backups.tests.faults.tls_front import CERTIFICATES, TlsFront
-from backups.tests.waiting import wait_until
 from backups.tests.web.test_health import readyz_with
 from vbsdash import broker_url
 
@@ -50,20 +46,6 @@ FAILURES = (OperationalError, StorageError, RedisError, OSError)
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with broker_at(tmp_path_factory.mktemp("b")) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    need_rabbitmq()
-    server = RabbitMQ(tmp_path_factory.mktemp("r") / "rabbitmq")
-    server.open()
-    server.part.start()
-    try:
-        wait_until(lambda: accepts(server.port))
-        yield server.port
-    finally:
-        server.part.end(signal.SIGTERM)
-        server.close()
 
 
 def celery_connects(url: str) -> None:

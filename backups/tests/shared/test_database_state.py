@@ -36,6 +36,8 @@ ADDRESS = 'connection failed: connection to server at "10.0.0.5", port 5432 fail
         (f"{ADDRESS}session is read-only", "correct its hosts, or target_session_attrs"),
         (f"{ADDRESS}server is not in hot standby mode", "correct its hosts, or target_session"),
         ('connection is bad: invalid gssencmode value: "x"', "correct the options of its address"),
+        (f'{ADDRESS}FATAL:  unrecognized configuration parameter "x"', "correct the options of"),
+        ('connection is bad: could not parse network address "x"', "correct the options of its"),
         ('connection is bad: definition of service "x" not found', "correct the name of its"),
         ('could not translate host name "db" to address', "correct its host"),
     ],
