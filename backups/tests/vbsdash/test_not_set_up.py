@@ -134,8 +134,8 @@ def test_the_log_says_why_the_database_cannot_be_used(tmp_path: Path) -> None:
     try:
         assert web.get("/readyz")[0].status == 503
         sentence = (
-            "the database of DATABASE_URL cannot be used (file is not a database): correct the "
-            "address, or restore it from a backup"
+            "the database of DATABASE_URL cannot be used (file is not a database): name "
+            "another file, or restore it from a backup"
         )
         wait_until(lambda: sentence in web.log, lambda: web.log)
         assert "Traceback" not in web.log
