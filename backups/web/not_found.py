@@ -11,7 +11,7 @@ from django.views.defaults import page_not_found
 
 from backups.web.id_in_path import READERS
 
-_SWALLOWED = re.compile(r"(?<=/)[^\w/]{1,20}\Z")
+_SWALLOWED = re.compile(r"(?<=/)[^\w/\x00-\x1f\x7f]{1,20}\Z")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

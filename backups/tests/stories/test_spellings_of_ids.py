@@ -82,7 +82,9 @@ def test_what_a_mail_has_behind_a_link_leads_to_its_page(
     assert web.post(f"{path}{behind}").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/nothing/.", "/backups/x/.", "/api/.", "/-a/", "/.a"])
+@pytest.mark.parametrize(
+    "path", ["/nothing/.", "/backups/x/.", "/api/.", "/-a/", "/.a", "/backups/%00"]
+)
 def test_what_is_no_page_without_its_punctuation_neither_is_404(web: Client, path: str) -> None:
     assert web.get(path).status_code == 404
 
