@@ -49,6 +49,7 @@ _CELL = re.compile(r"<t[dh][\s>]", re.IGNORECASE)
 _END_OF_CELL = re.compile(r"</t[dh]>\s*", re.IGNORECASE)
 _END_OF_ROW = re.compile(r"</tr>\s*", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
+_HREF = re.compile(r"href=[\"']?([^\"'\s>]+)")
 _WORD = re.compile(r"[^\s,;]+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _NOTHING = "There is no backup ID in this text."
@@ -177,11 +178,18 @@ def _unescaped(text: str) -> str:
 
 
 def _without_tags(text: str) -> str:
-    """Returns the cells of an HTML table between tabs; any other text as it is."""
+    """Returns the cells of an HTML table, and links with IDs, between tabs; any other text as
+    it is.
+    """
     if not _CELL.search(text):
         return text
     text = _END_OF_CELL.sub("\t", text)
-    return _TAG.sub("", _END_OF_ROW.sub("\n", text))
+    return _TAG.sub(_link_of_tag, _END_OF_ROW.sub("\n", text))
+
+
+def _link_of_tag(tag: re.Match[str]) -> str:
+    link = _HREF.search(tag[0])
+    return f"{link[1]} " if link and _MAY_HOLD_ID.search(link[1]) else ""
 
 
 def _lines_around(text: str, spans: list[Span]) -> list[str]:

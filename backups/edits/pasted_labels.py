@@ -103,7 +103,8 @@ _FIELDS_OF: Final = (
 )
 # Of an object with a disk's ID that no field above tells apart.
 _FIELDS_OF_SNAPSHOT_TEXT: Final = (
-    "properties group_snapshot_id consumes_quota user_id os_extended_snapshot_attributes_progress"
+    "properties metadata group_snapshot_id consumes_quota user_id "
+    "os_extended_snapshot_attributes_progress"
 )
 _FIELDS_OF_SNAPSHOT: Final = frozenset(_FIELDS_OF_SNAPSHOT_TEXT.split())
 
@@ -124,8 +125,11 @@ def meaning(words: Sequence[str], *, skipping_unknown: bool = False) -> str | No
     Words that only fill are skipped. `OWN`: they say no more than “ID”.
     """
     says_id = False
-    for word in reversed(words):
+    for place in range(len(words) - 1, -1, -1):
+        word = words[place]
         kind = kind_of(word)
+        if kind == BACKUP and place > 0 and kind_of(words[place - 1]) == PARENT:
+            return PARENT
         if kind is not None:
             # “no backup with a name or ID of …”
             return OWN if kind == NAME and says_id else kind

@@ -22,6 +22,7 @@ from backups.edits.pasted_labels import (
     SERVER,
     is_plural,
     key_meaning,
+    kind_of,
     meaning,
     object_kind,
     says_only,
@@ -80,12 +81,16 @@ _TOOL: Final = re.compile(
     r"\s*(?:sudo\s+|time\s+)?(openstack|cinder|nova|glance|terraform|tofu|curl|wget)\s+\S"
 )
 _OPTION: Final = re.compile(r"--?[\w-]+=?")
+_FLAGS: Final = frozenset(["--incremental", "--no-incremental", "--force", "--wait"])
+_SECTION: Final = re.compile(r"\[{1,2}([\w .-]{2,40})\]{1,2}")
+_NAME_IN_WORDS: Final = re.compile(r"\s+[\"']?\w*[-_.\d][\w.-]*[\"']?\s*$")
 _STATES_TEXT: Final = (
     "none null nil true false yes no available error creating deleting restoring "
-    "error_restoring error_deleting active in-use backing-up queued full incremental ok"
+    "error_restoring error_deleting active in-use backing-up queued full incremental ok failed done"
 )
 _STATES: Final = frozenset(_STATES_TEXT.split())
 _BULLET: Final = re.compile(r"^\s*(?:[*+>#-]+|\(?\d{1,5}[.):]|\[[ xX]?\])(?=\s|$)\s*")
+_WIKI: Final = re.compile(r"h[1-6]\.\s.*|\{\w+[^{}]*\}")
 _NAME: Final = re.compile(r"[^\W\d_]+|\S+(?:\s+\S+){0,4}\s*[:=]\W*")
 _IN_BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _NUMBER: Final = re.compile(r"[\d.,:+%/TZ-]+|\d+\s?[KMGT]i?B")
@@ -208,6 +213,7 @@ class TextReader:
             label = _label_before(line.text, finding, offset, [])
             before = line.text[max(offset, finding.start - _FAR) : finding.start].split()
             has_option = len(before) > 0 and _OPTION.fullmatch(before[-1]) is not None
+            has_option = has_option and before[-1] not in _FLAGS
             is_plain = line.text[finding.start - 1 : finding.start].isspace()
             kind: str | None = label
             if is_plain and not has_option and objects.taken:
@@ -242,6 +248,12 @@ class TextReader:
         words = words_of(stripped[-_FAR:])
         is_label = says_only(words)
         block = _BLOCK.match(stripped)
+        section = _SECTION.fullmatch(stripped)
+        if section and is_label:
+            # Of TOML and its kin: it holds until the next one.
+            self.kind = _kind_above(words)
+            line.is_noise = True
+            return
         if block:
             kind: str | None = resource_kind(block[1])
         elif stripped.startswith("import") and stripped.endswith("{"):
@@ -512,6 +524,8 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
     inner = _last_part(cell, _BRACKETS)
     words = words_of(inner)
     label = meaning(words)
+    if len(words) > 1 and words[-1] in ("of", "for") and kind_of(words[-2]) == BACKUP:
+        return DISK
     if label == ANOTHER and not _is_compound(inner):
         label = OWN
     if label in (None, OWN):
@@ -526,7 +540,7 @@ def _label_before(text: str, finding: Finding, floor: int, openers: Sequence[int
             if resource:
                 return resource_kind(resource[-1])
             part = _last_part(_last_part(outside, _BREAK), _BRACKETS)
-            kind = meaning(words_of(part))
+            kind = meaning(words_of(part)) or meaning(words_of(_NAME_IN_WORDS.sub("", part)))
             if kind not in (None, OWN, ANOTHER):
                 return kind
         resource = _RESOURCE.findall(before)
@@ -641,6 +655,8 @@ def _rest(line: ReadLine) -> list[str]:
         text = text.partition(mark)[0]
     # A word before the first ID is what somebody calls it.
     before = _BULLET.sub("", text[: line.findings[0].start])
+    if before.endswith("/") and len(before.split()) == 1:
+        before = ""
     parts = [] if _NAME.fullmatch(before.strip()) else [before]
     at = line.findings[0].end
     for finding in line.findings[1:]:
@@ -665,6 +681,8 @@ def _words(text: str) -> list[str]:
 
 def _is_noise(stripped: str) -> bool:
     """Is this a line that people paste along with IDs: a heading, a fence, a comment?"""
+    if _WIKI.fullmatch(stripped):
+        return True
     if stripped.startswith(("#", "//", "```", "~~~", "--", "==", "sep=", "< ", "> ", "%")):
         return True
     if stripped.endswith((":", "{", "[", "(")) and len(stripped) > 1:

@@ -197,7 +197,10 @@ def _plain_character(character: str) -> str:
         result = "+"
     elif character in _BULLETS:
         result = "* "
-    elif "\uff01" <= character <= "\uff5e" or "\U0001d400" <= character <= "\U0001d7ff":
+    elif "\ufb00" <= character <= "\ufb06" or "\uff01" <= character <= "\uff5e":
+        # Ligatures, as PDFs have them, and what keyboards for Chinese and Japanese write.
+        result = unicodedata.normalize("NFKC", character)
+    elif "\U0001d400" <= character <= "\U0001d7ff":
         folded = unicodedata.normalize("NFKC", character)
         result = folded if folded.isascii() else character
     return result

@@ -1369,6 +1369,51 @@ WORDS_OF_PEOPLE = [
         {PROJECT: OF_PROJECT},
     ),
     Form(
+        "names before IDs in brackets",
+        f"The job for disk db-01 ({VOLUME}) has failed.\nBackup: {A}\nProject: eu-de ({PROJECT})",
+        [A],
+        {VOLUME: DISK, PROJECT: OF_PROJECT},
+    ),
+    Form("a backup of something", f"{A} is the backup of {VOLUME}", [A], {VOLUME: DISK}),
+    Form(
+        "a parent in words",
+        f"Parent backup: {B}\nBackup: {A}",
+        [A],
+        {B: "another backup's ID"},
+    ),
+    Form(
+        "sections of TOML",
+        f'[backup]\nid = "{A}"\n[volume]\nid = "{VOLUME}"\n',
+        [A],
+        {VOLUME: DISK},
+    ),
+    Form("a wiki", f"h2. Backups\n{{code}}\n{A}\n{{code}}\n* {{{{{B}}}}} failed\n", [A, B]),
+    Form(
+        "a command with a flag before the disk",
+        f"openstack volume backup create --name x --incremental {VOLUME}",
+        [],
+        {VOLUME: DISK},
+    ),
+    Form(
+        "links in a row of HTML",
+        f'<tr><td><a href="/project/backups/{A}/">x</a></td>'
+        f'<td><a href="/project/volumes/{VOLUME}/">db</a></td></tr>',
+        [A],
+        {VOLUME: DISK},
+    ),
+    Form(
+        "a snapshot as the API shows it",
+        f'{{"id": "{SNAPSHOT}", "volume_id": "{VOLUME}", "status": "available", "metadata": {{}}}}',
+        [],
+        {SNAPSHOT: OF_SNAPSHOT, VOLUME: DISK},
+    ),
+    Form("a path of a file", f"/var/lib/backup/{A[:2]}/{A}", [A]),
+    Form(
+        "a ligature of a PDF",
+        "c0\ufb00ee12-3456-4789-abcd-ef0123456789",
+        ["c0ffee12-3456-4789-abcd-ef0123456789"],
+    ),
+    Form(
         "the entities of a job",
         f'{{"entities": {{"bakId": "{A}"}}, "job_id": "{JOB}"}}',
         [A],
