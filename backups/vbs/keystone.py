@@ -54,6 +54,7 @@ LONGEST_LIFE = timedelta(days=365)
 SHORTEST_LIFE = timedelta(minutes=5)
 # After a refused sign-in, or a renewal that did not help, nothing is tried for so long.
 PAUSE_AFTER_REFUSAL = timedelta(seconds=60)
+MAX_REGIONS_SHOWN = 10
 PROJECT_KEYS = frozenset({"project_id", "project_name", "tenant_id", "tenant_name"})
 
 
@@ -93,8 +94,8 @@ class KeystoneSignIn(SignIn):
 
     signs_each_call = False
     refusal_cure = (
-        "Correct the user, password or domain in clouds.yaml; repeated tries lock accounts, "
-        "so press once."
+        "Correct the user, password, domain or project in clouds.yaml; repeated tries lock "
+        "accounts, so press once."
     )
 
     def __init__(
@@ -201,8 +202,22 @@ class KeystoneSignIn(SignIn):
             keys = "region_name, interface and the keys of the volume service"
         raise WrongAddress(
             f"The catalog has no {interfaces} endpoint of {', '.join(types)}{region}: "
-            f"correct {keys}, or set an endpoint override in clouds.yaml."
+            f"correct {keys}, or set an endpoint override in clouds.yaml.{self._other_regions()}"
         )
+
+    def _other_regions(self) -> str:
+        """Returns a sentence with the regions of the catalog when the configured one is none of
+        them.
+        """
+        regions: set[str] = set()
+        for service in self._token_in_force().catalog:
+            for endpoint in service["endpoints"]:
+                region = endpoint.get("region_id") or endpoint.get("region")
+                if region:
+                    regions.add(str(region))
+        if not regions or self._config.region in (None, *regions):
+            return ""
+        return f" Its regions: {', '.join(sorted(regions)[:MAX_REGIONS_SHOWN])}."
 
     def _fits(self, endpoint: Mapping[str, Any], wanted: str, service_type: str) -> bool:
         region = self._config.region_of(service_type)

@@ -310,8 +310,12 @@ def test_the_endpoint_is_the_first_type_that_is_there_in_region_and_interface(
     )
     assert german.endpoint(["vbsv2", "vbs"]) == ("vbs", "https://vbs.example/v2/")
     assert dutch.endpoint(["vbsv2", "vbs"]) == ("vbsv2", "https://nl.example/v2")
-    with pytest.raises(WrongAddress):
+    with pytest.raises(WrongAddress) as caught:
         swiss.endpoint(["vbsv2", "vbs"])
+    assert caught.value.message.endswith(" Its regions: eu-de, eu-nl.")
+    with pytest.raises(WrongAddress) as caught:
+        dutch.endpoint(["dns"])
+    assert "regions" not in caught.value.message
     for one in (german, dutch, swiss):
         one.close()
 
