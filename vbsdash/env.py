@@ -14,8 +14,7 @@ from dotenv.variables import Variable, parse_variables
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
-from backups.vbs.url_parts import HIGHEST_PORT
-from vbsdash import public_url
+from backups.vbs.url_parts import DEFAULT_PORTS, HIGHEST_PORT
 
 # No underscore: Django answers to no such name.
 _HOST_NAME = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -151,7 +150,7 @@ def origins(env: Mapping[str, str]) -> list[str]:
                 "https://host:port, with commas between them and no path."
             )
         scheme = origin.partition(":")[0].lower()
-        own_port = f":{public_url.DEFAULT_PORTS[scheme]}"
+        own_port = f":{DEFAULT_PORTS[scheme]}"
         trusted_origins.append(origin.lower().removesuffix(own_port))
     return trusted_origins
 

@@ -9,8 +9,8 @@ from typing import Final
 import idna
 
 from backups.vbs.errors import ConfigurationError
+from backups.vbs.url_parts import DEFAULT_PORTS, HIGHEST_PORT, LONGEST_HOST
 
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # How our own paths begin. A public path that begins so could not be told from them once a proxy
 # has stripped it.
 OWN_PATHS: Final = frozenset(
@@ -36,7 +36,6 @@ _PARTS = re.compile(r"(https?)://([^/]*)(.*)", re.IGNORECASE)
 _PLACE = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
-_LONGEST_HOST = 253  # characters
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _refused(fault: str, cure: str) -> ConfigurationError:
 def _port(text: str | None, scheme: str) -> int:
     if not text:
         return DEFAULT_PORTS[scheme]
-    if len(text) > 5 or not 1 <= int(text) <= 65535:
+    if len(text) > 5 or not 1 <= int(text) <= HIGHEST_PORT:
         raise _refused("has a port that cannot be", "write one from 1 to 65535, or none")
     return int(text)
 
@@ -138,7 +137,7 @@ def _host(text: str) -> str:
     for label in labels:
         if not _LABEL.fullmatch(label):
             raise _bad_host()
-    if len(name) > _LONGEST_HOST:
+    if len(name) > LONGEST_HOST:
         raise _bad_host()
     # A browser takes a name that ends in a number for an address.
     if labels[-1].isdecimal() or labels[-1].startswith("0x"):

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from backups.models import Cloud
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.ids import HYPHENATED
+from backups.vbs.url_parts import DEFAULT_PORTS
 
 logger = logging.getLogger(__name__)
 
 LEARNED_EVERY_S = 30.0
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class _Learned:

@@ -12,9 +12,9 @@ from django.middleware import csrf
 
 from backups.shared.proxies import not_believed
 from backups.shared.refusal import printable
+from backups.vbs.url_parts import DEFAULT_PORTS
 
 LONGEST_SHOWN = 100  # characters of what a stranger sent
-DEFAULT_PORTS = {"http": 80, "https": 443}
 SCRIPT_CURE = "a script calls the API with a token instead (Authorization: Bearer KEY)."
 
 

@@ -15,14 +15,20 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 import requests.utils
 
 from backups.vbs.errors import ConfigurationError, ProxyFailed
-from backups.vbs.url_parts import UrlParts, WrongUrl, is_ipv4, refuse_unknown_options, take_apart
+from backups.vbs.url_parts import (
+    DEFAULT_PORTS,
+    UrlParts,
+    WrongUrl,
+    is_ipv4,
+    refuse_unknown_options,
+    take_apart,
+)
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _EXAMPLE = "http://USER:PASSWORD@HOST:PORT"
 _NEARLY_A_SCHEME = re.compile(r"https?[:/]+[^0-9/]", re.IGNORECASE)  # As http:/proxy, http//proxy.
 _NAME = re.compile(r"\.*[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[([^\]]*)\](?::(\d+))?")  # IPv6, with or without a port.
-_DEFAULT_PORTS = {"http": 80, "https": 443}  # As requests has them, also for proxies.
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class _Variable:
                 raise WrongUrl(f"has a path, which a proxy has not: write {_EXAMPLE}")
         except WrongUrl as e:
             raise ConfigurationError(f"{self.name} {e}.") from None
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
         url = _url_for_requests(parts, port)
         return Proxy(self.name, parts.scheme, parts.host, port, url)
 

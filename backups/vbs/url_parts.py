@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 HIGHEST_PORT = 65535
+DEFAULT_PORTS = {"http": 80, "https": 443}
 LONGEST_HOST = 253  # characters
 # Cures a user or password that ends too early for whoever takes the address apart.
 ENCODING = (
