@@ -261,7 +261,10 @@ def unusable(databases: Databases, folder: Path) -> dict[str, tuple[str, str]]:
                 f"sqlite:///{folder}",
                 "create its folder, and give vbsdash the right to write there.",
             ),
-            "a text": (f"sqlite:///{text}", "start it, or correct the address."),
+            "a text": (
+                f"sqlite:///{text}",
+                "name another file, or restore it from a backup.",
+            ),
             "away": (nowhere, "start it, or correct the address."),
             "no host": (no_host, "correct its host."),
         }
