@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from urllib.parse import unquote
 
+from backups.edits.pasted_commands import command_of
 from backups.edits.pasted_files import restored
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json, texts_of
 from backups.edits.pasted_labels import meaning, words_of
@@ -33,7 +34,7 @@ from backups.edits.pasted_tables import (
     pieces_of_rows,
     rows_of_browser,
 )
-from backups.edits.pasted_text import ReadLine, TextReader, command_of, pieces_of_lines
+from backups.edits.pasted_text import ReadLine, TextReader, pieces_of_lines
 from backups.vbs.fields import clean
 from backups.vbs.id_text import NO_ID, canonical, plain, resembles_id, visible, why_no_backup_id
 from backups.vbs.ids import HYPHENATED

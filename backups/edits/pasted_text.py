@@ -1,5 +1,5 @@
 """The IDs in text that is no table: lists, YAML, keys and values, HCL, addresses, logs, prose and
-whole sessions of a terminal. What stands beside an ID says whose it is.
+sessions of a terminal. What stands beside an ID says whose it is.
 """
 
 import re
@@ -10,6 +10,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Final
 
+from backups.edits.pasted_commands import command_of, objects_of
 from backups.edits.pasted_json import resource_kind
 from backups.edits.pasted_labels import (
     ANOTHER,
@@ -19,7 +20,6 @@ from backups.edits.pasted_labels import (
     OWN,
     PROJECT,
     REQUEST,
-    SERVER,
     is_plural,
     key_meaning,
     kind_of,
@@ -65,21 +65,6 @@ _BRACKET_BEFORE: Final = re.compile(r"[(\[]([^()\[\]]{1,40})[)\]]\W{0,5}$")
 _BREAK: Final = re.compile(r"[,;\t|]|[.!?]\s")
 _BRACKETS: Final = re.compile(r"[\[\](){}]")
 _SEPARATORS: Final = re.compile(r"[\s,;/|&\"'()\[\]+-]*(?:and)?[\s,;/|&\"'()\[\]+-]*")
-_PROMPT_MARK: Final = re.compile(r"[$#%>)]|\.\.\.|\]:")
-_PROMPT: Final = re.compile(
-    r"\s*(?:\([^()\s]{1,40}\)\s*)?"
-    r"(?:[\w.-]{1,64}@[\w.-]{1,64}[^$#%>\n]{0,120}[$#%>]|\[[^\]\n]{1,120}\][$#]|[$#%>]|PS\s[^>\n]{0,120}>"
-    r"|[A-Z]:\\[^>\n]{0,120}>|[\w.-]{1,20}[$#]|\(openstack\)|\((?:Pdb|py)\)|>>>|\.\.\.|In\s\[\d+\]:)"
-    r"(?:\s+|$)"
-)
-_TOOLS_TEXT: Final = (
-    "openstack cinder nova glance neutron os terraform tofu curl wget http https xh "
-    "kubectl hcloud otc jq yq cat echo grep export for python python3 manage.py"
-)
-_TOOLS: Final = frozenset(_TOOLS_TEXT.split())
-_TOOL: Final = re.compile(
-    r"\s*(?:sudo\s+|time\s+)?(openstack|cinder|nova|glance|terraform|tofu|curl|wget)\s+\S"
-)
 _OPTION: Final = re.compile(r"--?[\w-]+=?")
 _FLAGS: Final = frozenset(["--incremental", "--no-incremental", "--force", "--wait"])
 _SECTION: Final = re.compile(r"\[{1,2}([\w .-]{2,40})\]{1,2}")
@@ -200,7 +185,7 @@ class TextReader:
         self.kind = None
         if not command:
             return
-        objects = _objects_of(command)
+        objects = objects_of(command)
         self.kind = objects.printed
         offset = len(line.text) - len(command)
         positional = 0
@@ -303,7 +288,7 @@ class TextReader:
     def _counted(self, findings: list[Finding]) -> list[Finding]:
         self._count += len(findings)
         if self._count > MOST_OF_ANY:
-            raise TooMany("IDs of any kind", MOST_OF_ANY)
+            raise TooMany
         return findings
 
     def _judge(
@@ -429,66 +414,6 @@ class TextReader:
         while length < len(first) and first[length] == last[length]:
             length += 1
         return (key_meaning(key[length:]) or ANOTHER) if length else ANOTHER
-
-
-@dataclass(frozen=True)
-class CommandObjects:
-    """What a command is about: `taken`: of what the IDs in its line are, in order; `printed`: what
-    it prints.
-    """
-
-    taken: Sequence[str]
-    printed: str | None
-
-
-def command_of(line: str) -> str | None:
-    """Returns the command of a line with a prompt, or one that begins with a client's name; None
-    when the line is no such line.
-    """
-    prompt = _PROMPT.match(line) if _PROMPT_MARK.search(line) else None
-    if prompt:
-        command = line[prompt.end() :]
-        first = command.split(maxsplit=1)[0] if command.strip() else ""
-        if not first or first in _TOOLS or "@" in prompt[0] or "PS " in prompt[0]:
-            return command
-        if first.rpartition("/")[2] in _TOOLS:
-            return command
-        if prompt[0].strip() in ("$", ">>>") and canonical(first) is None:
-            return command
-    return line.lstrip() if _TOOL.match(line) else None
-
-
-def _objects_of(command: str) -> CommandObjects:
-    words: list[str] = []
-    is_value = False
-    for part in command.split():
-        if part in ("|", ">", "&&", ";") or canonical(part) is not None:
-            break
-        if part.startswith("-"):
-            if len(words) > 1:
-                break
-            # An option of the client itself, as `--os-cloud otc`.
-            is_value = "=" not in part
-        elif is_value:
-            is_value = False
-        else:
-            words += words_of(part)
-    tool = words[0] if words else ""
-    if tool in ("openstack", "cinder", "nova", "glance", "os"):
-        kind = meaning(words, skipping_unknown=True)
-        if kind in (None, OWN):
-            kind = {"cinder": DISK, "nova": SERVER}.get(tool)
-        if kind == BACKUP and "create" in words:
-            return CommandObjects([DISK], BACKUP)
-        if kind == BACKUP and "restore" in words:
-            return CommandObjects([BACKUP, DISK], None)
-        return CommandObjects([kind] if kind else [], kind)
-    link = _LINK.search(command)
-    if link:
-        path = re.sub(r"://[^/]*", " ", link[0])
-        kind = meaning(words_of(_ID.sub(" ", path)), skipping_unknown=True)
-        return CommandObjects([], None if kind == OWN else kind)
-    return CommandObjects([], None)
 
 
 def _ids_of_run(run: re.Match[str]) -> list[Finding]:

@@ -17,6 +17,8 @@ NO_ID: Final = "Not a backup ID: a UUID has 32 hexadecimal digits."
 STANDS_FOR_NONE: Final = "Not a backup ID: it stands for none."
 _GROUPS: Final = [8, 4, 4, 4, 12]
 _HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
+_NO_DIGIT: Final = re.compile(r"[^0-9a-fA-F]")
+_DECIMAL: Final = re.compile(r"\d")
 _SPELLED: Final = re.compile(r"(?:urn:)?(?:uuid:)?", re.IGNORECASE)
 _AROUND: Final = "`= \t\r\n\v\f\"'<>()[]{}.,;:!?*|_…。、【】《》〈〉"
 _CUT_OFF: Final = re.compile(
@@ -119,8 +121,8 @@ def resembles_id(word: str) -> bool:
         return False
     groups = re.split("[-_…]", word)
     alphanumeric = "".join(groups)
-    digits = sum(1 for letter in alphanumeric if letter in "0123456789abcdefABCDEF")
-    if digits < 0.75 * len(alphanumeric) or not any(c.isdigit() for c in alphanumeric):
+    others = len(_NO_DIGIT.findall(alphanumeric))
+    if others > 0.25 * len(alphanumeric) or not _DECIMAL.search(alphanumeric):
         return False
     lengths = [len(group) for group in groups]
     if len(groups) == 1:
