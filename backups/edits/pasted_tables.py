@@ -362,6 +362,10 @@ def rows_of_browser(lines: Sequence[str], tabs: int) -> list[Row] | None:
         if row.count("\t", 0, _LONGEST_ROW) > tabs or len(row) > _LONGEST_ROW:
             return None
         if "\t" in line and row.count("\t") == tabs:
+            parts = row[1:].split("\n")
+            if len(parts) > 1 and all("\t" in part for part in parts):
+                # Rows that end before their last cells.
+                return None
             rows.append([_id_in(cell) for cell in row.split("\t")])
             row = ""
     return None if "\t" in row else rows

@@ -1414,6 +1414,11 @@ WORDS_OF_PEOPLE = [
         ["c0ffee12-3456-4789-abcd-ef0123456789"],
     ),
     Form(
+        "rows between tabs that end early",
+        f"ID\tName\tStatus\n{A}\tx\n{B}\ty\n{C}\tz\terror\n",
+        [A, B, C],
+    ),
+    Form(
         "the entities of a job",
         f'{{"entities": {{"bakId": "{A}"}}, "job_id": "{JOB}"}}',
         [A],
