@@ -5,6 +5,7 @@ import sys
 from threading import Thread
 
 import django
+from django.db.migrations.loader import MigrationLoader
 from django.urls import resolve
 
 from backups.web.set_up import SetUpFirst
@@ -19,8 +20,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 try:
     django.setup(set_prefix=False)
     application = SetUpFirst(Utf8Handler())
-    # Loads every page.
+    # Loads every page, and every migration: a fork may fall into the check below, and a copy of a
+    # process that loads a module has half of it for ever.
     resolve("/")
+    MigrationLoader(connection=None)
 except SystemExit as e:
     # A setting is wrong; the code is the sentence that says so.
     print(e.code, file=sys.stderr, flush=True)

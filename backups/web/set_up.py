@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +15,8 @@ from backups.shared import database_state
 
 # In the WSGI environment of a probe: the sentence that says what is wrong.
 NOT_SET_UP = "vbsdash.not_set_up"
-PROBES = ("/healthz", "/readyz")
+ALIVE = "/healthz"
+READY = "/readyz"
 CHECK_EVERY_S = 1.0
 RETRY_AFTER_S = "10"
 PAGE = """<!doctype html>
@@ -47,18 +49,21 @@ class SetUpFirst:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._is_set_up = False
-        self._lock = threading.Lock()
-        self._checked_at = float("-inf")  # by the monotonic clock
+        self._make_lock()
+        self._checked_at: float | None = None  # by the monotonic clock
         self._sentence: str | None = None
+        # `gunicorn --preload` forks while a thread checks, which does not run on in the copy.
+        os.register_at_fork(after_in_child=self._make_lock)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if self._is_set_up:
+        path = str(environ.get("PATH_INFO", "")).removesuffix("/")
+        # That this process answers has nothing to do with the database.
+        if self._is_set_up or path.endswith(ALIVE):
             return self._application(environ, start_response)
         sentence = self.problem()
         if sentence is None:
             return self._application(environ, start_response)
-        path = str(environ.get("PATH_INFO", ""))
-        if path.removesuffix("/").endswith(PROBES):
+        if path.endswith(READY):
             return self._application({**environ, NOT_SET_UP: sentence}, start_response)
         return _refuse(sentence, start_response, is_api="/api/" in path)
 
@@ -66,24 +71,35 @@ class SetUpFirst:
         """Returns what is missing as a sentence; None where nothing is, or where the database does
         not answer, of which the pages tell.
         """
-        with self._lock:
-            if time.monotonic() - self._checked_at < CHECK_EVERY_S:
-                return self._sentence
-            try:
-                database_state.check(newer_is_fine=True)
-                self._is_set_up = True
-                self._sentence = None
-            except database_state.NotSetUp as e:
-                text = str(e)
-                self._sentence = f"{text[:1].upper()}{text[1:]}."
-                logger.error("%s", text)
-            except Error as e:
-                self._sentence = None
-                logger.error("%s", database_state.sentence_of(e) or e)
-            finally:
-                connection.close()
-            self._checked_at = time.monotonic()
+        # Only the first check is waited for: of a silent database each takes seconds.
+        if not self._lock.acquire(blocking=self._checked_at is None):
             return self._sentence
+        try:
+            now = time.monotonic()
+            if self._checked_at is None or now - self._checked_at >= CHECK_EVERY_S:
+                self._check()
+        finally:
+            self._lock.release()
+        return self._sentence
+
+    def _check(self) -> None:
+        try:
+            database_state.check(newer_is_fine=True)
+            self._is_set_up = True
+            self._sentence = None
+        except database_state.NotSetUp as e:
+            text = str(e)
+            self._sentence = f"{text[:1].upper()}{text[1:]}."
+            logger.error("%s", text)
+        except Error as e:
+            self._sentence = None
+            logger.error("%s", database_state.sentence_of(e) or e)
+        finally:
+            connection.close()
+        self._checked_at = time.monotonic()
+
+    def _make_lock(self) -> None:
+        self._lock = threading.Lock()
 
 
 def _refuse(sentence: str, start_response: StartResponse, *, is_api: bool) -> list[bytes]:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -63,13 +66,16 @@ def test_worker_and_beat_end_with_the_sentence(tmp_path: Path, options: tuple[st
 class Web:
     """gunicorn as somebody starts it by hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more_options: str, database_url: str = "") -> None:
+        variables = env(folder)
+        if database_url:
+            variables["DATABASE_URL"] = database_url
         self._listener = ports.listen("127.0.0.1", 0)
         fd = self._listener.fileno()
         argv = (sys.executable, "-m", "gunicorn", "vbsdash.wsgi", "--bind", f"fd://{fd}")
         options = ("--worker-class", "gthread", "--threads", "4", "--no-control-socket")
         self._log = folder / "web.log"
-        self._part = Part((*argv, *options), env(folder), self._log, (fd,))
+        self._part = Part((*argv, *options, *more_options), variables, self._log, (fd,))
         self._part.start()
 
     def stop(self) -> None:
@@ -141,3 +147,76 @@ def test_the_log_says_why_the_database_cannot_be_used(tmp_path: Path) -> None:
         assert "Traceback" not in web.log
     finally:
         web.stop()
+
+
+class SilentDatabase:
+    """Takes connections and says nothing, but for those that it is told to end."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port: int = self._listener.getsockname()[1]
+        # Longer than a test lasts, so that whoever asks it still waits when the test ends.
+        self.url = f"postgres://u:p@127.0.0.1:{port}/x?connect_timeout=600"
+
+    def take_one(self) -> socket.socket:
+        self._listener.settimeout(LIMIT_S)
+        return self._listener.accept()[0]
+
+    def end_all_others(self) -> None:
+        """Takes and ends each further connection, until it is closed."""
+        Thread(target=self._end_each, daemon=True).start()
+
+    def _end_each(self) -> None:
+        self._listener.settimeout(None)
+        with suppress(OSError):
+            while True:
+                self._listener.accept()[0].close()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_the_process_is_alive_while_the_database_is_silent(tmp_path: Path) -> None:
+    database = SilentDatabase()
+    web = Web(tmp_path, database_url=database.url)
+    try:
+        with database.take_one():
+            # It is asked whether it is set up, and the answer is still awaited.
+            for path in ("/healthz", "/healthz/"):
+                assert web.get(path)[0].status == 200
+    finally:
+        web.stop()
+        database.close()
+
+
+def test_a_check_that_another_request_makes_is_not_waited_for(tmp_path: Path) -> None:
+    database = SilentDatabase()
+    web = Web(tmp_path, database_url=database.url)
+
+    def ask_for_pages() -> None:
+        with suppress(OSError):
+            while True:
+                web.get("/accounts/login/")
+
+    try:
+        database.take_one().close()
+        Thread(target=ask_for_pages, daemon=True).start()
+        with database.take_one():
+            # It is a page that needs no database.
+            assert web.get("/accounts/login/")[0].status == 200
+    finally:
+        web.stop()
+        database.close()
+
+
+def test_workers_that_are_forked_while_the_database_is_silent_answer(tmp_path: Path) -> None:
+    database = SilentDatabase()
+    web = Web(tmp_path, "--preload", database_url=database.url)
+    try:
+        # The check of the process that forks lasts on.
+        with database.take_one():
+            database.end_all_others()
+            assert web.get("/accounts/login/")[0].status == 200
+    finally:
+        web.stop()
+        database.close()
