@@ -138,16 +138,18 @@ def _other_origin(request: HttpRequest, sent: str) -> Refusal:
 
 def _cure_of(request: HttpRequest, origin: Origin, expected: Origin) -> str:
     """Returns how the two are made one."""
-    setting = f"set VBSDASH_URL to the address that browsers use ({origin} and its path)"
+    # Whoever sends it may write anything there, as long as a header may be.
+    shown = printable(str(origin), LONGEST_SHOWN)
+    setting = f"set VBSDASH_URL to the address that browsers use ({shown} and its path)"
     proxy = _untrusted_proxy(request, origin, expected)
     if proxy:
         return (
-            f"{proxy} tells of {origin} and is not believed: if it is your proxy, add it to "
+            f"{proxy} tells of {shown} and is not believed: if it is your proxy, add it to "
             f"VBSDASH_TRUSTED_PROXIES, or {setting}."
         )
     if origin.host != expected.host:
         return (
-            f"If {origin} is where people open vbsdash: {setting}, add it to CSRF_TRUSTED_ORIGINS, "
+            f"If {shown} is where people open vbsdash: {setting}, add it to CSRF_TRUSTED_ORIGINS, "
             "or let the proxy pass the Host header as it came, or as X-Forwarded-Host. If not, a "
             "page of somebody else has sent the form; nothing was done."
         )

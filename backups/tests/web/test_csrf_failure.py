@@ -354,6 +354,21 @@ def test_a_form_of_unknown_origin_is_shown_and_cannot_be_sent_again_by_a_click(
     assert "Send it again" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("name", "heads"),
+    [("Origin", []), ("Referer", [TLS])],
+)
+def test_however_long_an_origin_is_the_sentence_stays_short(
+    browser: SignedIn, name: str, heads: list[str]
+) -> None:
+    lines = [*heads, f"{name}: http://{'y' * 5000}", "HX-Request: true"]
+    answer = browser.post("/backups/add/", *lines, body="", kind=FORM)
+    assert answer.status == 403
+    notice: Any = json.loads(answer.headers["HX-Trigger"])["notice"]["value"]
+    assert "y" * 90 in notice
+    assert len(notice) < 1_000
+
+
 def test_what_a_page_of_somebody_else_sends_is_not_shown(browser: SignedIn) -> None:
     body = "cloud=otc&backup_ids=call+this+number"
     answer = browser.post("/backups/add/", "Origin: https://evil.example", body=body, kind=FORM)
