@@ -53,6 +53,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]{0,1000}>")
 _HREF = re.compile(r"href=[\"']?([^\"'\s>]+)")
 _WORD = re.compile(r"[^\s,;]+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
+_LONGEST_ID = 10_000  # characters of an ID with whatever is around it
 _NOTHING = "There is no backup ID in this text."
 _JSON_LINE = "\x01"  # begins a line that stands for JSON; no other line can hold it any more
 _HEX_DIGITS = tuple("0123456789abcdefABCDEF-")
@@ -143,7 +144,7 @@ def _line(piece: Piece, backup_id: str | None) -> Line:
 
 
 def _why_nothing(text: str) -> str:
-    reason = why_no_backup_id(text)
+    reason = why_no_backup_id(text) if len(text) <= _LONGEST_ID else NO_ID
     return _NOTHING if reason == NO_ID else reason
 
 
