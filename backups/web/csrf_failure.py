@@ -3,7 +3,6 @@ it, and the text that was sent, so that it is not lost.
 """
 
 import logging
-import re
 from dataclasses import dataclass
 
 from django.core.exceptions import SuspiciousOperation
@@ -19,7 +18,10 @@ from backups.web.referer import page_before
 
 logger = logging.getLogger(__name__)
 MOST_SHOWN = 30  # fields
-_SECRET = re.compile("pass|secret|token|key", re.IGNORECASE)
+# Those of the sign-in page and of the administration.
+_PASSWORDS = frozenset(
+    {"password", "password1", "password2", "old_password", "new_password1", "new_password2"}
+)
 TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105  the name of a field
 
 
@@ -74,7 +76,7 @@ def _sent_fields(request: HttpRequest) -> list[SentField]:
 
 def _shown(fields: list[SentField]) -> list[SentField]:
     """Returns those that hold a text which a reader may see again."""
-    readable = [field for field in fields if not _SECRET.search(field.name)]
+    readable = [field for field in fields if field.name not in _PASSWORDS]
     shown = [field for field in readable if field.text.strip()]
     return shown[:MOST_SHOWN]
 
@@ -84,10 +86,10 @@ def _may_be_sent_again(request: HttpRequest, refusal: Refusal, fields: list[Sent
 
     Only where Django has found, before it looked at the token, that the form comes from a page of
     ours: else a page of somebody else, as of another port, could have its form sent by a click
-    here. A form with a secret, or with files, is not whole.
+    here. A form with a password, or with files, is not whole.
     """
     is_origin_sent = "HTTP_ORIGIN" in request.META or request.is_secure()
     # Where it is enough to load the page anew, the origin that was sent is ours.
     if not is_origin_sent or not refusal.reload_helps or request.FILES:
         return False
-    return not any(_SECRET.search(field.name) for field in fields)
+    return not any(field.name in _PASSWORDS for field in fields)

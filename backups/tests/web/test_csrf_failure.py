@@ -332,6 +332,22 @@ def test_pasted_ids_of_a_stale_page_are_shown_and_can_be_sent_again(browser: Sig
     assert browser.post("/backups/add/", f"Origin: {HERE}", body=body, kind=FORM).status == 200
 
 
+def test_a_field_of_keys_that_one_presses_is_no_secret(browser: SignedIn) -> None:
+    body = f"single_keys=on&csrfmiddlewaretoken={STALE}"
+    answer = browser.post("/account/keys/", f"Origin: {HERE}", body=body, kind=FORM)
+    assert ">\non</textarea>" in answer.text
+    assert "Send it again" in answer.text
+
+
+@pytest.mark.parametrize("name", ["password", "password2", "old_password", "new_password1"])
+def test_a_form_with_a_password_is_not_sent_again(browser: SignedIn, name: str) -> None:
+    body = f"{name}=hidden-word&csrfmiddlewaretoken={STALE}"
+    answer = browser.post("/account/keys/", f"Origin: {HERE}", body=body, kind=FORM)
+    assert answer.status == 403
+    assert "hidden-word" not in answer.text
+    assert "Send it again" not in answer.text
+
+
 @pytest.mark.parametrize(
     "heads",
     [
