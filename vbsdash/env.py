@@ -14,6 +14,7 @@ from dotenv.variables import Variable, parse_variables
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
+from backups.vbs.quoted import quoted
 from backups.vbs.url_parts import DEFAULT_PORTS, HIGHEST_PORT
 
 # No underscore: Django answers to no such name.
@@ -26,7 +27,6 @@ _ZONE = re.compile("%[^/]*")  # of an address of IPv6
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _IN_SINGLE_QUOTES = re.compile(r"[^=#]*=[^\S\n]*'")
 SHORTEST_SECRET_KEY = 32  # characters
-LONGEST_SHOWN = 50  # characters of a value that is refused
 LOOPBACK = ["127.0.0.0/8", "::1"]
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
@@ -85,7 +85,7 @@ def flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     if not value:
         return default
     if value not in TRUE | FALSE:
-        raise ConfigurationError(f"{name} is {env[name]!r}: write 1 or 0.")
+        raise ConfigurationError(f"{name} is {quoted(env[name])}: write 1 or 0.")
     return value in TRUE
 
 
@@ -98,7 +98,7 @@ def port(env: Mapping[str, str]) -> int:
     value = env.get("PORT") or "8000"
     if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
         raise ConfigurationError(
-            f"PORT is {value[:20]!r}: write a number from 0 to 65535; 0 takes a free one."
+            f"PORT is {quoted(value)}: write a number from 0 to 65535; 0 takes a free one."
         )
     return int(value)
 
@@ -112,7 +112,7 @@ def hosts(env: Mapping[str, str]) -> list[str]:
         host = _host(text.lower())
         if host is None:
             raise ConfigurationError(
-                f"ALLOWED_HOSTS holds {_shown(text)}: write names and addresses, with commas "
+                f"ALLOWED_HOSTS holds {quoted(text)}: write names and addresses, with commas "
                 "between them and without http://, path, port and underscore, as "
                 "backups.example.com, .example.com for all names below it, or [2001:db8::1]."
             )
@@ -132,13 +132,6 @@ def _host(text: str) -> str | None:
     return name if _HOST_NAME.fullmatch(name) else None
 
 
-def _shown(text: str) -> str:
-    """Returns what a refusal says of a value; who writes a password there shows it to nobody."""
-    if "@" in text:
-        return "a user or a password"
-    return repr(text[:LONGEST_SHOWN])
-
-
 def origins(env: Mapping[str, str]) -> list[str]:
     """Returns origins as browsers write them: in lower case, without the scheme's own port."""
     trusted_origins = []
@@ -146,7 +139,7 @@ def origins(env: Mapping[str, str]) -> list[str]:
         match = _ORIGIN.fullmatch(origin)
         if match is None or int(match["port"] or 1) > HIGHEST_PORT:
             raise ConfigurationError(
-                f"CSRF_TRUSTED_ORIGINS holds {_shown(origin)}: write each as https://host or "
+                f"CSRF_TRUSTED_ORIGINS holds {quoted(origin)}: write each as https://host or "
                 "https://host:port, with commas between them and no path."
             )
         scheme = origin.partition(":")[0].lower()
@@ -165,7 +158,7 @@ def trusted_proxies(env: Mapping[str, str]) -> tuple[Network, ...]:
         network = None if text == "*" else _network(_ZONE.sub("", text))
         if network is None or network.network_address.is_unspecified:
             raise ConfigurationError(
-                f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}, by which every client could choose "
+                f"VBSDASH_TRUSTED_PROXIES holds {quoted(text)}, by which every client could choose "
                 "its own address: write those of the proxies, as 10.0.0.5 or 192.168.0.0/16."
             )
         networks.append(network)
@@ -177,7 +170,7 @@ def _network(text: str) -> Network:
         return _as_ipv4(ip_network(text))
     except ValueError:
         pass
-    beginning = f"VBSDASH_TRUSTED_PROXIES holds {_shown(text)}"
+    beginning = f"VBSDASH_TRUSTED_PROXIES holds {quoted(text)}"
     try:
         network = ip_network(text, strict=False)
     except ValueError as e:

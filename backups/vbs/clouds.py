@@ -15,6 +15,7 @@ from backups.vbs.config_keys import ConfigKeys
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.known_keys import shown
 from backups.vbs.proxies import read_proxies
+from backups.vbs.quoted import quoted
 
 ENVVARS = "envvars"  # The cloud that the OS_* variables make, unless OS_CLOUD_NAME names it.
 # Whoever has set one of these means to sign in by variables; a missing OS_AUTH_URL is then a
@@ -80,7 +81,9 @@ def load_clouds(
             if not readers:
                 choices = "no cloud at all"
                 cure = f"{cure}, write a clouds.yaml (README.md), or unset {chosen_by}"
-            raise ConfigurationError(f"{chosen_by} names {name!r}, but there is {choices}: {cure}.")
+            raise ConfigurationError(
+                f"{chosen_by} names {quoted(name)}, but there is {choices}: {cure}."
+            )
     proxies = read_proxies(environ)
     clouds: dict[str, CloudConfig] = {}
     for name in names or readers:

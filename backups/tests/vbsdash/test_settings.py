@@ -205,6 +205,11 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("OS_CLIENT_CONFIG_FILE", "/proc", "correct the path"),
         ("OS_CLIENT_CONFIG_FILE", "~no-such-user/clouds.yaml", "correct the path"),
         ("VBSDASH_CLOUDS", "otc", "correct the name"),
+        ("VBSDASH_CLOUDS", "https://me:s3cret-word@h", "correct the name"),
+        ("OS_CLOUD", "https://me:s3cret-word@h", "correct the name"),
+        ("PORT", "https://me:s3cret-word@h", "write a number from 0 to 65535"),
+        ("DEBUG", "https://me:s3cret-word@h", "write 1 or 0"),
+        ("VBSDASH_TRUSTED_PROXIES", "https://me:s3cret-word@h", "write addresses and networks"),
     ],
 )
 def test_a_wrong_variable_is_one_sentence_with_its_name_and_the_cure(
