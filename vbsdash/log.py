@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import structlog
 
+from backups.shared import probes
+
 REPEATED_AFTER_S = 60.0
 LONGEST_COMPARED = 2_000  # characters of the text of an error
 # IDs and addresses of objects, which differ between two errors that are the same.
@@ -174,4 +176,4 @@ def _is_not_about_readyz(record: logging.LogRecord) -> bool:
     """
     request = getattr(record, "request", None)
     path: str = getattr(request, "path_info", "")
-    return path.removesuffix("/") != "/readyz"
+    return probes.without_slash(path) != probes.READY

@@ -17,12 +17,12 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 from django.utils.log import log_response
 
+from backups.shared import probes
 from backups.shared.proxies import not_believed
 from backups.shared.refusal import RefusalPage, printable
 
 logger = logging.getLogger(__name__)
-# They are asked by address, container name or none at all, and answer all the same.
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({probes.ALIVE, probes.READY, probes.METRICS})
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 PROXY_CURE = (
@@ -41,7 +41,7 @@ class HostMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        path = request.path_info.removesuffix("/")
+        path = probes.without_slash(request.path_info)
         if path in PROBES:
             match = resolve(path)
             probe: Callable[[HttpRequest], HttpResponseBase] = match.func

@@ -11,12 +11,10 @@ from typing import Any
 
 from django.db import Error, connection
 
-from backups.shared import database_state
+from backups.shared import database_state, probes
 
 # In the WSGI environment of a probe: the sentence that says what is wrong.
 NOT_SET_UP = "vbsdash.not_set_up"
-ALIVE = "/healthz"
-READY = "/readyz"
 CHECK_EVERY_S = 1.0
 RETRY_AFTER_S = "10"
 PAGE = """<!doctype html>
@@ -56,14 +54,14 @@ class SetUpFirst:
         os.register_at_fork(after_in_child=self._make_lock)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = str(environ.get("PATH_INFO", "")).removesuffix("/")
+        path = probes.without_slash(str(environ.get("PATH_INFO", "")))
         # That this process answers has nothing to do with the database.
-        if self._is_set_up or path.endswith(ALIVE):
+        if self._is_set_up or path.endswith(probes.ALIVE):
             return self._application(environ, start_response)
         sentence = self.problem()
         if sentence is None:
             return self._application(environ, start_response)
-        if path.endswith(READY):
+        if path.endswith(probes.READY):
             return self._application({**environ, NOT_SET_UP: sentence}, start_response)
         return _refuse(sentence, start_response, is_api="/api/" in path)
 
