@@ -4,10 +4,9 @@ import logging
 import threading
 from typing import Any
 
-from amqp.exceptions import AMQPError
 from celery import Task
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+
+from backups.shared.broker_errors import BROKER_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def publish(task: Task[Any, None], *arguments: object, queue: str, expires_s: in
         try:
             task.apply_async(arguments, queue=queue, expires=expires_s)
             is_published.set()
-        except (OperationalError, AMQPError, RedisError, OSError) as e:
+        except BROKER_ERRORS as e:
             logger.warning("broker away, what is due stays due: %s", e)
 
     if task.app.conf.task_always_eager:

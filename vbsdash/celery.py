@@ -63,12 +63,10 @@ def _end_without_tables() -> None:
 
 
 @worker_init.connect
-def _log_idle_settings(**_: object) -> None:
-    from django.conf import settings
-
+def _log_settings_without_effect(**_: object) -> None:
     from backups.clouds import registry
 
-    for sentence in [*settings.NOTICES, *registry.warnings()]:
+    for sentence in registry.settings_without_effect():
         logger.warning("%s", sentence)
 
 

@@ -7,13 +7,12 @@ import os
 import threading
 import time
 
-from amqp.exceptions import AMQPError
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 from django.db import DatabaseError, connection
 from kombu import Connection
-from kombu.exceptions import OperationalError
 from kombu.utils.objects import cached_property
-from redis.exceptions import RedisError
+
+from backups.shared.broker_errors import BROKER_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ class ReconnectingScheduler(Scheduler):
         """
         try:
             self._send(entry)
-        except (OperationalError, SchedulingError, AMQPError, RedisError, OSError) as error:
+        except (*BROKER_ERRORS, SchedulingError) as error:
             self._drop_connection()
             self._note_failure(f"the broker takes no message: {error}")
             return

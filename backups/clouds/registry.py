@@ -56,6 +56,13 @@ def warnings() -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
+def settings_without_effect() -> list[str]:
+    """Returns a sentence for each setting, of clouds or of vbsdash, that is not obeyed as one may
+    think, for the start.
+    """
+    return [*settings.NOTICES, *warnings()]
+
+
 def client(name: str) -> Client:
     """Returns the one client of this process for a configured cloud; it keeps
     connections and the token.

@@ -167,7 +167,7 @@ def _warnings() -> tuple[str, ...]:
     led to.
     """
     configured = settings.CLOUDS
-    sentences = [*settings.NOTICES, *registry.warnings()]
+    sentences = registry.settings_without_effect()
     by_place = same_project.groups((name, config.place) for name, config in configured.items())
     endpoints = Cloud.objects.filter(pk__in=configured).values_list("name", "endpoint")
     by_endpoint = same_project.groups(endpoints)
