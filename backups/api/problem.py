@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypedDict
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
@@ -17,11 +17,11 @@ from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, OriginRefused, TooLarge
 from backups.query.first_few import MOST_NAMED, REST, first_few
+from backups.shared.problem import CONTENT_TYPE, Errors, problem
 from backups.shared.refusal import RefusalPage
 
 logger = logging.getLogger(__name__)
 LONGEST_SENTENCE = 2000  # characters; the longest that vbsdash writes names all filters of a list
-CONTENT_TYPE = "application/problem+json"
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "Vary", "Cache-Control")
 _SENTENCES = {
     400: "This request cannot be read.",
@@ -30,25 +30,6 @@ _SENTENCES = {
     500: "vbsdash failed on this; its log holds the reason.",
     503: "The database does not answer.",
 }
-Errors = dict[str, list[str]]  # sentences by field
-
-
-class Problem(TypedDict):
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: Errors
-
-
-def problem(code: int, detail: str, errors: Errors | None = None) -> Problem:
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(code).phrase,
-        "status": code,
-        "detail": detail,
-        "errors": errors or {},
-    }
 
 
 def _bounded(errors: Errors) -> Errors:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import Error, connection
 
 from backups.shared import database_state, probes
+from backups.shared.problem import CONTENT_TYPE, problem
 
 # In the WSGI environment of a probe: the sentence that says what is wrong.
 NOT_SET_UP = "vbsdash.not_set_up"
@@ -102,15 +103,8 @@ class SetUpFirst:
 
 def _refuse(sentence: str, start_response: StartResponse, *, is_api: bool) -> list[bytes]:
     if is_api:
-        problem = {
-            "type": "about:blank",
-            "title": "Service Unavailable",
-            "status": 503,
-            "detail": sentence,
-            "errors": {},
-        }
-        content_type = "application/problem+json"
-        body = json.dumps(problem).encode()
+        content_type = CONTENT_TYPE
+        body = json.dumps(problem(503, sentence)).encode()
     else:
         content_type = "text/html; charset=utf-8"
         body = PAGE.format(sentence=escape(sentence)).encode()

@@ -15,7 +15,8 @@ from django.http import HttpResponseServerError
 from django.test import Client, RequestFactory
 
 from backups import tasks
-from backups.api.problem import CONTENT_TYPE, Problems
+from backups.api.problem import Problems
+from backups.shared.problem import CONTENT_TYPE
 from vbsdash import log
 from vbsdash.log import CountRepeated
 
