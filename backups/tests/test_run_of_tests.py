@@ -197,6 +197,7 @@ ALLOWED = {  # file and line: it waits for an event, or holds a process that mus
     "runner/test_supervisor.py": "time.sleep(0.5)|print(f'process {os.getpid()} at {time.time()}",
     # options of an address
     "vbsdash/test_settings.py": "connect_timeout",
+    "vbsdash/test_not_set_up.py": "?connect_timeout=",
     "vbsdash/test_database_url.py": "?connect_timeout=|?timeout=",
     "vbsdash/test_broker_url.py": "?socket_timeout=",
     "vbs/test_url_parts.py": "?timeout=",
