@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from backups.edits.pasted_labels import (
     ANOTHER,
     BACKUP,
-    EXPLICIT,
     OWN,
+    Sureness,
     holds_backup_id,
     key_meaning,
+    left_out,
     meaning,
     object_kind,
     type_meaning,
@@ -104,7 +105,7 @@ def _walk(value: object, kind: str | None, *, is_fixed: bool = False) -> Iterato
     if isinstance(value, list):
         for item in value:
             if isinstance(item, str | int | float) and not isinstance(item, bool):
-                yield Piece(str(item), _other(kind))
+                yield Piece(str(item), left_out(kind))
             else:
                 yield from _walk(item, kind, is_fixed=is_fixed)
     elif isinstance(value, dict):
@@ -127,7 +128,7 @@ def _walk_object(
         if key == own_key:
             continue
         if _is_id(key):
-            inside.append(Piece(key, _other(kind)))
+            inside.append(Piece(key, left_out(kind)))
             continue
         of_key = key_meaning(key)
         if isinstance(value, dict | list):
@@ -137,19 +138,19 @@ def _walk_object(
             pieces = list(_walk(value, below, is_fixed=is_fixed))
             lists_backups |= any(piece.left_out is None for piece in pieces)
             inside += pieces
-        elif of_key not in (None, BACKUP, OWN) and _is_id(value):
+        elif left_out(of_key) is not None and _is_id(value):
             inside.append(Piece(str(value), of_key))
         elif own_key is None and key == "value" and (kind == BACKUP or _is_id(value)):
             # An output of Terraform: its name is the key above.
-            inside.append(Piece(str(value), _other(kind)))
+            inside.append(Piece(str(value), left_out(kind)))
     if own_key is not None:
-        if holds_backup_id(own_key) in EXPLICIT:
+        if holds_backup_id(own_key).names_backup:
             yield Piece(own)
         elif has_id:
             signature = kind
             if kind is None:
                 signature = object_kind(fields) or type_meaning(fields)
-            yield Piece(own, ANOTHER if lists_backups else _other(signature))
+            yield Piece(own, ANOTHER if lists_backups else left_out(signature))
         elif not lists_backups:
             # Else it is the number of a call or of a row around the backups.
             yield Piece(own)
@@ -159,12 +160,12 @@ def _walk_object(
 def _own_key(fields: Mapping[str, object]) -> str | None:
     """Returns the key that holds the ID of the object most surely."""
     own_key = None
-    best = 0
+    best = Sureness.NONE
     for key, value in fields.items():
         if value is None or isinstance(value, dict | list | bool):
             continue
         sureness = holds_backup_id(key)
-        if sureness == 1 and not _is_id(value):
+        if sureness == Sureness.BACKUP and not _is_id(value):
             continue
         if sureness > best:
             best = sureness
@@ -184,7 +185,3 @@ def _is_resource(fields: Mapping[str, object]) -> bool:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and canonical(value) is not None
-
-
-def _other(kind: str | None) -> str | None:
-    return None if kind in (None, BACKUP, OWN) else kind

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
@@ -72,7 +73,6 @@ _FILLING: Final = frozenset(_FILLING_TEXT.split())
 # Before “backup” in a key: it is another one than the object itself.
 _OTHERS_TEXT: Final = "parent base source src previous prev last first origin original"
 _OTHERS: Final = frozenset(_OTHERS_TEXT.split())
-EXPLICIT: Final = (1, 4)  # Of `holds_backup_id`: the key itself says “backup”.
 _TYPE_NAMES: Final = ("type", "kind", "resource_type", "object_type", "entity", "entity_type")
 _MOST_KEPT: Final = 100  # characters of a label whose meaning is kept for when it comes again
 _SPACES: Final = re.compile(r"[\s-]+")
@@ -107,6 +107,25 @@ _FIELDS_OF_SNAPSHOT_TEXT: Final = (
     "os_extended_snapshot_attributes_progress"
 )
 _FIELDS_OF_SNAPSHOT: Final = frozenset(_FIELDS_OF_SNAPSHOT_TEXT.split())
+
+
+class Sureness(IntEnum):
+    """How surely the value under a key is the ID of a backup, by what the key says."""
+
+    NONE = 0
+    BACKUP = 1  # It may be a name.
+    UUID = 2
+    ID = 3  # It may be the number of a row.
+    BACKUP_ID = 4
+
+    @property
+    def names_backup(self) -> bool:
+        return self in (Sureness.BACKUP, Sureness.BACKUP_ID)
+
+
+def left_out(kind: str | None) -> str | None:
+    """Returns whose ID it is; None when it may be a backup's."""
+    return None if kind in (None, BACKUP, OWN) else kind
 
 
 def words_of(text: str) -> Sequence[str]:
@@ -172,24 +191,20 @@ def _key_meaning(key: str) -> str | None:
     return kind
 
 
-def holds_backup_id(key: str) -> int:
-    """Returns how surely the value under a key is the ID of a backup: 0 is not at all. `Backup ID`
-    is surer than `id`, which may be the number of the row, and `id` than `UUID`; a mere `Backup`
-    may be its name.
-    """
+def holds_backup_id(key: str) -> Sureness:
+    """Returns how surely the value under a key is the ID of a backup."""
     return _sureness(key[-_MOST_KEPT:])
 
 
 @lru_cache(4_096)
-def _sureness(key: str) -> int:
+def _sureness(key: str) -> Sureness:
     words = words_of(key)
     kind = key_meaning(key)
-    sureness = 0
     if kind == BACKUP:
-        sureness = 4 if _says_id(words[-1]) else 1
-    elif kind == OWN and len(words) <= 2:
-        sureness = 3 if words[-1] in ("id", "ids") else 2
-    return sureness
+        return Sureness.BACKUP_ID if _says_id(words[-1]) else Sureness.BACKUP
+    if kind == OWN and len(words) <= 2:
+        return Sureness.ID if words[-1] in ("id", "ids") else Sureness.UUID
+    return Sureness.NONE
 
 
 def _says_id(word: str) -> bool:

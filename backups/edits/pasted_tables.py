@@ -10,10 +10,10 @@ from operator import itemgetter
 
 from backups.edits.pasted_labels import (
     BACKUP,
-    EXPLICIT,
-    OWN,
+    Sureness,
     holds_backup_id,
     key_meaning,
+    left_out,
     object_kind,
     says_only,
     type_meaning,
@@ -204,9 +204,8 @@ def _first_ids(rows: Sequence[Row], kind: str | None) -> Columns:
     )
     widest = max(len(row) for row in rows)
     others = dict.fromkeys(range(own + 1, widest), ANOTHER_COLUMN)
-    if kind not in (None, BACKUP, OWN):
-        return Columns(None, {own: kind, **others})
-    return Columns(own, others)
+    other = left_out(kind)
+    return Columns(own, others) if other is None else Columns(None, {own: other, **others})
 
 
 def is_property_header(row: Sequence[str]) -> bool:
@@ -250,27 +249,29 @@ def pieces_of_object(fields: Mapping[str, str], kind: str | None) -> list[Piece]
             pieces.append(
                 _own_piece(key, value, kind or object_kind(fields) or type_meaning(fields))
             )
-        elif of_key not in (None, OWN, BACKUP) and canonical(value) is not None:
+        elif left_out(of_key) is not None and canonical(value) is not None:
             pieces.append(Piece(value, of_key))
     return pieces
 
 
 def _may_hold_own(key: str, value: str) -> bool:
     sureness = holds_backup_id(key)
-    if sureness in EXPLICIT:
-        return canonical(value) is not None or (sureness > 1 and value not in ("None", "", "null"))
-    return sureness > 0 and value != ""
+    if sureness == Sureness.NONE:
+        return False
+    if not sureness.names_backup:
+        return value != ""
+    is_value = value not in ("None", "", "null")
+    return canonical(value) is not None or (sureness == Sureness.BACKUP_ID and is_value)
 
 
 def _own_piece(key: str, value: str, kind: str | None) -> Piece:
-    is_other = holds_backup_id(key) not in EXPLICIT and kind not in (None, BACKUP, OWN)
-    return Piece(value, kind if is_other else None)
+    return Piece(value, None if holds_backup_id(key).names_backup else left_out(kind))
 
 
 def columns_of(header: Sequence[str], kind: str | None) -> Columns | None:
     """Returns what the columns below a header hold; None when it is no header."""
     own = None
-    best = 0
+    best = Sureness.NONE
     others = {}
     for column, cell in enumerate(header):
         if len(cell) > 60:
@@ -279,16 +280,15 @@ def columns_of(header: Sequence[str], kind: str | None) -> Columns | None:
         if sureness > best:
             best = sureness
             own = column
-        of_cell = key_meaning(cell)
-        if of_cell not in (None, OWN, BACKUP):
-            others[column] = of_cell
+        other = left_out(key_meaning(cell))
+        if other is not None:
+            others[column] = other
     if own is None:
         says_id = any("id" in words_of(header[column]) for column in others)
         return Columns(None, others) if says_id else None
-    if best not in EXPLICIT:
-        signature = kind or object_kind(header)
-        if signature not in (None, OWN, BACKUP):
-            return Columns(None, {**others, own: signature})
+    signature = left_out(kind or object_kind(header))
+    if signature is not None and not best.names_backup:
+        return Columns(None, {**others, own: signature})
     return Columns(own, others)
 
 
@@ -296,7 +296,7 @@ def pieces_of_rows(
     rows: Sequence[Sequence[str]], columns: Columns, header: Sequence[str]
 ) -> Iterator[Piece]:
     names = [cell.lower() for cell in header]
-    explicit = [at for at, cell in enumerate(header) if holds_backup_id(cell) in EXPLICIT]
+    explicit = [at for at, cell in enumerate(header) if holds_backup_id(cell).names_backup]
     for row in rows:
         if [cell.lower() for cell in row] == names:
             continue

@@ -23,6 +23,7 @@ from backups.edits.pasted_labels import (
     is_plural,
     key_meaning,
     kind_of,
+    left_out,
     meaning,
     object_kind,
     says_only,
@@ -675,7 +676,7 @@ def _piece(finding: Finding, shown: str | None) -> Piece:
     kind = finding.kind
     if kind is None and shown is not None:
         kind = shown
-    return Piece(finding.value, None if kind in (None, BACKUP, OWN) else kind)
+    return Piece(finding.value, left_out(kind))
 
 
 def _mistakes(line: ReadLine) -> Iterator[Piece]:
