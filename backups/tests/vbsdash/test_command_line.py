@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db  # Of each kind of database there is one set 
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER = """
 import json, os, runpy, sys
-import celery, csp.constants, django_stubs_ext, dj_database_url, dotenv, psycopg, yaml
+import celery, csp.constants, django_stubs_ext, dotenv, psycopg, yaml
 import keystoneauth1.identity, keystoneauth1.loading, structlog
 import django.core.management, django.db.migrations.executor
 for line in sys.stdin:
