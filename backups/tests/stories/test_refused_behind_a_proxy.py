@@ -86,6 +86,7 @@ def test_headers_that_the_page_advises_let_everybody_sign_in(tmp_path: Path) -> 
         assert site.sign_in("/good-too").status_code == 302
 
 
+@pytest.mark.soak
 def test_the_public_address_that_the_page_advises_lets_everybody_sign_in(tmp_path: Path) -> None:
     proxies = {"/nothing": "", "/no-scheme": HOST, "/no-port": HOST_WITHOUT_PORT + SCHEME}
     with behind(tmp_path, proxies, VBSDASH_URL="PUBLIC") as site:
@@ -93,6 +94,7 @@ def test_the_public_address_that_the_page_advises_lets_everybody_sign_in(tmp_pat
             assert site.sign_in(path).status_code == 302
 
 
+@pytest.mark.soak
 def test_the_origin_that_the_page_advises_lets_everybody_sign_in(tmp_path: Path) -> None:
     with behind(tmp_path, {"/nothing": ""}, CSRF_TRUSTED_ORIGINS="PUBLIC") as site:
         assert site.sign_in("/nothing").status_code == 302

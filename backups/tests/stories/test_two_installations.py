@@ -51,6 +51,7 @@ def test_on_two_ports_nobody_signs_out_of_the_other(chromium: Browser, tmp_path:
         both_stay_signed_in(chromium, first.address, second.address)
 
 
+@pytest.mark.soak
 def test_on_two_ports_with_one_secret_key_neither(chromium: Browser, tmp_path: Path) -> None:
     key = "k" * 50
     with (
@@ -60,6 +61,7 @@ def test_on_two_ports_with_one_secret_key_neither(chromium: Browser, tmp_path: P
         both_stay_signed_in(chromium, first.address, second.address)
 
 
+@pytest.mark.soak
 def test_on_two_paths_of_which_one_is_the_root_neither(chromium: Browser, tmp_path: Path) -> None:
     need_nginx()
     port = free_port()
