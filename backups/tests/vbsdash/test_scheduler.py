@@ -127,18 +127,28 @@ def test_it_gives_up_when_nothing_was_sent_for_long(
     assert ended.value.code == os.EX_TEMPFAIL
 
 
-def run(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """A scheduler of its own, until it ends by itself."""
-    plan = parts.beat_part()
-    base = {
+def _environment(tmp_path: Path, **env: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "vbsdash.settings",
         "VBSDASH_DATA_DIR": str(tmp_path / "data"),
+        **env,
     }
+
+
+def migrate(tmp_path: Path, **env: str) -> None:
+    argv = [sys.executable, "manage.py", "migrate", "-v0"]
+    subprocess.run(argv, env=_environment(tmp_path, **env), cwd=settings.BASE_DIR, check=True)
+
+
+def run(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A scheduler of its own, until it ends by itself."""
+    plan = parts.beat_part()
+    whole_env = _environment(tmp_path, **plan.env, **env)
     return subprocess.run(
         plan.argv,
-        env={**base, **plan.env, **env},
+        env=whole_env,
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
@@ -152,6 +162,7 @@ def test_a_process_without_broker_ends_with_an_error_and_few_words(tmp_path: Pat
     """As a supervisor sees it: not 0, and a log that says it in two lines,
     however often it tried.
     """
+    migrate(tmp_path)
     done = run(tmp_path, CELERY_BROKER_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == os.EX_TEMPFAIL
     assert done.stdout == ""
@@ -168,13 +179,7 @@ def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(
     database = PostgreSQL(tmp_path)
     try:
         env = {"CELERY_BROKER_URL": server.url, "DATABASE_URL": database.url}
-        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-        here = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "VBSDASH_DATA_DIR": str(tmp_path / "data"),
-        }
-        subprocess.run(migrate, env={**here, **env}, cwd=settings.BASE_DIR, check=True)
+        migrate(tmp_path, **env)
         with database.locked("backups_heartbeat"):
             done = run(tmp_path, **env)
     finally:
