@@ -302,5 +302,8 @@ if _broker.url.startswith("redis"):
         # Queues come in the order of the option -Q: people before bulk.
         "queue_order_strategy": "priority",
     }
+elif _broker.url.startswith("amqp"):
+    # Seconds. A broker that is just starting may take a connection and never answer on it.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"read_timeout": 15, "write_timeout": 15}
 
 LOGGING = log.config(debug=DEBUG)

@@ -44,6 +44,7 @@ def test_each_printed_address_shows_the_sign_in_page_when_it_is_opened(
 
 
 @pytest.mark.skipif(not OTHERS, reason="this machine has loopback alone")
+@pytest.mark.soak
 def test_an_address_that_allowed_hosts_does_not_let_in_is_not_printed(tmp_path: Path) -> None:
     other = in_url(str(OTHERS[0]))
     up = Up(tmp_path, VBSDASH_HOST=ANY, ALLOWED_HOSTS=f"dash.example.com,{other}")
@@ -56,6 +57,7 @@ def test_an_address_that_allowed_hosts_does_not_let_in_is_not_printed(tmp_path: 
         up.process.wait(LIMIT_S)
 
 
+@pytest.mark.soak
 def test_where_no_own_address_is_let_in_the_banner_says_so_and_names_what_is(
     tmp_path: Path,
 ) -> None:
