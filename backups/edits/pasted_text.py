@@ -366,40 +366,49 @@ class TextReader:
 
     def _object_around(self, number: int, indent: int) -> ObjectOfLines:
         own_key = _KEY.match(self._lines[number])
-        own = own_key[2] if own_key else ""
-        keys = [own]
+        keys = [own_key[2] if own_key else ""]
+        first = self._add_keys_above(number, indent, keys)
+        last = self._add_keys_below(number, indent, keys)
+        return ObjectOfLines(first, last, indent, keys)
+
+    def _add_keys_above(self, number: int, indent: int, keys: list[str]) -> int:
+        """Adds the keys above a line that belong to its object; returns the line of the first."""
         first = number
-        last = number
-        if not self._lines[number].lstrip().startswith("- "):
-            for at in range(number - 1, max(-1, number - _NEAR_LINES), -1):
-                key = _KEY.match(self._lines[at])
-                if key is None or len(key[1]) < indent or key[2] == own:
-                    break
-                if len(key[1]) > indent:
-                    continue
-                if key[2] in keys:
-                    break
-                keys.append(key[2])
-                first = at
-                if self._lines[at].lstrip().startswith("- "):
-                    break
-        for at in range(number + 1, min(len(self._lines), number + _NEAR_LINES)):
+        if _is_item(self._lines[number]):
+            return first
+        for at in range(number - 1, max(-1, number - _NEAR_LINES), -1):
             key = _KEY.match(self._lines[at])
-            if self._lines[at].lstrip().startswith("- ") and (not key or len(key[1]) <= indent):
-                break
-            if key is None:
-                if not self._lines[at].strip() or self._lines[at].strip() in ("}", "---"):
-                    break
-                continue
-            if len(key[1]) < indent or key[2] == own:
+            if key is None or _ends_object(key, indent, keys):
                 break
             if len(key[1]) > indent:
+                # It is of an object inside this one.
                 continue
-            if key[2] in keys:
+            keys.append(key[2])
+            first = at
+            if _is_item(self._lines[at]):
                 break
+        return first
+
+    def _add_keys_below(self, number: int, indent: int, keys: list[str]) -> int:
+        """Adds the keys below a line that belong to its object; returns the line of the last."""
+        last = number
+        for at in range(number + 1, min(len(self._lines), number + _NEAR_LINES)):
+            line = self._lines[at]
+            key = _KEY.match(line)
+            if _is_item(line) and (key is None or len(key[1]) <= indent):
+                break
+            if key is None:
+                if line.strip() in ("", "}", "---"):
+                    break
+                continue
+            if _ends_object(key, indent, keys):
+                break
+            if len(key[1]) > indent:
+                # It is of an object inside this one.
+                continue
             keys.append(key[2])
             last = at
-        return ObjectOfLines(first, last, indent, keys)
+        return last
 
     def _without_prefix(self, key: str, number: int, indent: int) -> str | None:
         """Returns what a key says without the prefix that all keys around it have, as the formatter
@@ -415,6 +424,19 @@ class TextReader:
         while length < len(first) and first[length] == last[length]:
             length += 1
         return (key_meaning(key[length:]) or ANOTHER) if length else ANOTHER
+
+
+def _is_item(line: str) -> bool:
+    """Does a line begin an item of a list, as in YAML?"""
+    return line.lstrip().startswith("- ")
+
+
+def _ends_object(key: re.Match[str], indent: int, keys: Sequence[str]) -> bool:
+    """Is this a key of another object? It is less far in, or stands a second time; `keys` begins
+    with the one that the object was looked for from.
+    """
+    is_again = len(key[1]) == indent and key[2] in keys
+    return len(key[1]) < indent or key[2] == keys[0] or is_again
 
 
 def _ids_of_run(run: re.Match[str]) -> list[Finding]:
