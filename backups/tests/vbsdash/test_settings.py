@@ -426,7 +426,8 @@ from vbsdash.celery import app
 with app.connection_for_write() as connection:
     print(connection.transport.driver_name, connection.transport_options)
 """
-    assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, "py-amqp {}\n")
+    options = "{'read_timeout': 15, 'write_timeout': 15}"
+    assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, f"py-amqp {options}\n")
 
 
 @pytest.mark.parametrize(
