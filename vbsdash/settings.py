@@ -260,6 +260,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Redirected, a traceback would become a record for each of its fragments.
 CELERY_WORKER_REDIRECT_STDOUTS = False
+# After a new connection Celery would take fewer messages at first, and tell an AMQP broker of each
+# step back up from the threads that do the tasks. There it waits for answers on the connection
+# that the worker's own loop is reading: both lose bytes, and the loop never comes back.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker may be away for a weekend
 # A lost message loses nothing: the row stays due.
@@ -305,5 +309,8 @@ if _broker.url.startswith("redis"):
 elif _broker.url.startswith("amqp"):
     # Seconds. A broker that is just starting may take a connection and never answer on it.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"read_timeout": 15, "write_timeout": 15}
+    # Seconds. A peer that went without a word is noticed after two of them; Celery's own 120 would
+    # leave a worker deaf for four minutes.
+    CELERY_BROKER_HEARTBEAT = 10
 
 LOGGING = log.config(debug=DEBUG)

@@ -425,9 +425,11 @@ def test_an_amqp_broker_reaches_celery_without_the_options_of_redis(start: Start
 from vbsdash.celery import app
 with app.connection_for_write() as connection:
     print(connection.transport.driver_name, connection.transport_options)
+print(app.conf.broker_heartbeat, app.conf.worker_enable_prefetch_count_reduction)
 """
     options = "{'read_timeout': 15, 'write_timeout': 15}"
-    assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, f"py-amqp {options}\n")
+    printed = f"py-amqp {options}\n10 False\n"
+    assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, printed)
 
 
 @pytest.mark.parametrize(
