@@ -67,6 +67,9 @@ class Runner:
 
     def wait_for(self, *wanted: str) -> None:
         wait_until(lambda: set(wanted) <= set(self.lines), lambda: f"{wanted} not in {self.lines}")
+        self.remember_children()
+
+    def remember_children(self) -> None:
         for process in psutil.Process(self.process.pid).children(recursive=True):
             self.seen[process.pid] = process
 
@@ -96,6 +99,8 @@ def run(tmp_path: Path) -> Iterator[Callable[[str], Runner]]:
 
     yield start
     for runner in runners:
+        if runner.process.poll() is None:
+            runner.remember_children()
         runner.process.kill()
         runner.process.wait()
         for process in runner.seen.values():
@@ -211,9 +216,13 @@ def test_a_killed_part_comes_back_and_what_it_had_started_does_not_stay(
     runner = run(f'start("web", {PARENT!r})')
     runner.wait_for("web    | deaf")
     (leader,) = psutil.Process(runner.process.pid).children()
+    of_before = runner.left_over()
     leader.kill()
     runner.wait_for("up     | web ended (SIGKILL); starting it again in 1 s")
-    assert runner.left_over() == []
+    # On a slow machine the part that was started again may be up by now. It belongs here.
+    wait_until(
+        lambda: set(runner.left_over()).isdisjoint(of_before), lambda: str(runner.left_over())
+    )
     wait_until(lambda: runner.lines.count("web    | deaf") == 2, lambda: str(runner.lines))
 
 
