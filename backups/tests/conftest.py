@@ -32,13 +32,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run what is marked `either`, and nothing else, on the database that the plain run "
         "leaves out",
     )
+    parser.addoption(
+        "--one-database",
+        action="store_true",
+        help="run each test of the database on one of the two, as if it were marked `either`",
+    )
 
 
 @pytest.hookimpl(trylast=True)  # of what -m and -k have left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    mine = deal(items, workers=workers, other_database=config.getoption("other_database"))[worker]
+    dealt = deal(
+        items,
+        workers=workers,
+        other_database=config.getoption("other_database"),
+        one_database=config.getoption("one_database"),
+    )
+    mine = dealt[worker]
     items[:] = mine or items[:1]  # a worker without any test would end in failure
 
 

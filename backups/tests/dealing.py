@@ -4,7 +4,8 @@ odd ones on PostgreSQL.
 Most tests of the database run on both. What is marked `either` asks nothing of a database that
 others do not ask: pages, forms and faults of clouds. The plain run takes each of these on one of
 the two, half on this one and half on that one; the long run takes them on the other
-(`--other-database`). What is marked `once`, or needs no database at all, runs on one worker.
+(`--other-database`). A run that proves something else than databases takes all tests so
+(`--one-database`). What is marked `once`, or needs no database at all, runs on one worker.
 
 The schedulers of xdist cannot do this: they hand a test to whichever worker is free, and want the
 same tests collected in all, so no worker could have a database of its own.
@@ -63,7 +64,11 @@ Way = Literal["both", "either", "once"]
 
 
 def deal(
-    items: Sequence[pytest.Item], *, workers: int, other_database: bool
+    items: Sequence[pytest.Item],
+    *,
+    workers: int,
+    other_database: bool = False,
+    one_database: bool = False,
 ) -> list[list[pytest.Item]]:
     """The tests of each worker, in the order of `items`. An odd number of workers has SQLite alone
     and runs all.
@@ -85,7 +90,8 @@ def deal(
         first = pairs.first_worker[item.path]
         database = (crc32(item.nodeid.encode()) + other_database) % 2
         for worker in (first, first + 1):
-            if way == "both" or worker % 2 == database:
+            on_both = way == "both" and not one_database
+            if on_both or worker % 2 == database:
                 dealt[worker].append(item)
     return dealt
 

@@ -78,10 +78,16 @@ def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
     """
     return Run(
         name=name,
-        what=f"it is {now} and the zone is {zone}; in a random order",
+        what=f"it is {now} and the zone is {zone}; in a random order, on either database",
         marked=WITHOUT_BROWSER,
         short=short,
-        words=(*RANDOM_ORDER, name, "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+        words=(
+            "--one-database",
+            *RANDOM_ORDER,
+            name,
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ),
         env={
             "TZ": zone,
             "PYTHONPATH": SHIFTED_CLOCK,

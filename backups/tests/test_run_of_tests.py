@@ -244,7 +244,7 @@ class Item:
         return name in self.marks
 
 
-def dealt(*, other: bool = False, workers: int = 4) -> list[list[str]]:
+def dealt(*, other: bool = False, one: bool = False, workers: int = 4) -> list[list[str]]:
     items: Any = [
         *(Item(f"test_{file}.py::test_{n}", ("django_db",)) for file in "ab" for n in range(3)),
         *(Item(f"test_page.py::test_{n}", ("django_db", "either")) for n in range(40)),
@@ -253,7 +253,7 @@ def dealt(*, other: bool = False, workers: int = 4) -> list[list[str]]:
     ]
     return [
         [item.nodeid for item in mine]
-        for mine in deal(items, workers=workers, other_database=other)
+        for mine in deal(items, workers=workers, other_database=other, one_database=one)
     ]
 
 
@@ -275,6 +275,14 @@ def test_what_is_marked_either_runs_on_one_database_and_in_the_long_run_on_the_o
         there = {nodeid for mine in other[1 - parity :: 2] for nodeid in mine}
         assert 10 < len(here) < 30
         assert here == there
+
+
+def test_a_run_of_one_database_takes_each_test_once_and_both_databases() -> None:
+    workers = dealt(one=True)
+    everything = [nodeid for mine in workers for nodeid in mine]
+    assert sorted(everything) == sorted(dealt(workers=1)[0])
+    for parity in (0, 1):
+        assert any("test_page" in nodeid for mine in workers[parity::2] for nodeid in mine)
 
 
 def test_the_rest_runs_once() -> None:
