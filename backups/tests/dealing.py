@@ -4,8 +4,8 @@ odd ones on PostgreSQL.
 Most tests of the database run on both. What is marked `either` asks nothing of a database that
 others do not ask: pages, forms and faults of clouds. The plain run takes each of these on one of
 the two, half on this one and half on that one; the long run takes them on the other
-(`--other-database`). A run that proves something else than databases takes all tests so
-(`--one-database`). What is marked `once`, or needs no database at all, runs on one worker.
+(`--other-database`). A run that proves something else than databases takes every test on one of
+the two (`--one-database`). What is marked `once`, or needs no database at all, runs on one worker.
 
 The schedulers of xdist cannot do this: they hand a test to whichever worker is free, and want the
 same tests collected in all, so no worker could have a database of its own.

@@ -42,10 +42,8 @@ finally:
     supervisor.stop()
 """
 SLEEP = "import time; print('up'); time.sleep(100)"
-DEAF = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); "
-    "time.sleep(100)"
-)
+# It ends by no limit of waiting either.
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); signal.pause()"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', {DEAF!r}])"
 
 
