@@ -10,7 +10,8 @@ from django.db import Error
 
 from backups.shared import database_state
 
-# They ask nothing of a database, or look into one as it is. `up` migrates by itself.
+# They ask nothing of a database, or look into one as it is. `up` migrates by itself, `restore_data`
+# makes the tables.
 WITHOUT_TABLES = frozenset(
     {
         "bench",
@@ -25,6 +26,7 @@ WITHOUT_TABLES = frozenset(
         "makemessages",
         "makemigrations",
         "optimizemigration",
+        "restore_data",
         "sendtestemail",
         "shell",
         "showmigrations",

@@ -5,12 +5,15 @@ reads the new count then reads the new rows as well. `backups/tests/data_version
 every write of the product in every test and fails where the call is missing.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from django.db import connection, models
 from django.db.models import F
 
 # Transactions that write at the same time each raise a row of their own on PostgreSQL, so that
 # none waits for another. The sum of all rows counts.
 SHARDS = 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RAISE_FREE_SHARD = """
 UPDATE backups_dataversion SET n = n + 1 WHERE shard = (
     SELECT shard FROM backups_dataversion ORDER BY shard LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -39,6 +42,16 @@ def data_changed() -> None:
         rows = [DataVersion(shard=shard) for shard in range(SHARDS)]
         DataVersion.objects.bulk_create(rows, ignore_conflicts=True)
         _raise_first_shard()
+
+
+def data_replaced(now: datetime) -> None:
+    """Sets the count beyond all that any browser has seen of this installation or of the one that
+    was lost: no ETag of before means the rows of now.
+
+    The microseconds since 1970 grow faster than changes are made, so a later restore is beyond it.
+    """
+    data_changed()
+    DataVersion.objects.filter(shard=0).update(n=(now - _EPOCH) // timedelta(microseconds=1))
 
 
 def _raise_first_shard() -> bool:

@@ -28,6 +28,7 @@ FLOORS = {  # of each room; `templatetags` and `admin` are a part of the web
     "backups.clouds": 2,
     "backups.derived": 2,
     "backups.query": 2,
+    "backups.transfer": 2,
     "backups.shared": 1,
     "backups.models": 1,
     "backups.analysis": 0,

@@ -67,6 +67,7 @@ COMMANDS = {
     "axes_reset_ip_username": ("127.0.0.1", "ada"),
     "axes_reset_logs": (),
     "axes_reset_username": ("ada",),
+    "backup_data": ("/dev/null/none",),
     "changepassword": ("ada",),
     "clearsessions": (),
     "create_token": ("ada",),
