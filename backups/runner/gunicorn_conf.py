@@ -1,10 +1,26 @@
-"""Configures gunicorn where only a file can: its workers die with it, also when it is killed."""
+"""Configures gunicorn for all who start it: `make run`, the systemd units, Compose, a person.
+
+What differs is on the command line: `--bind`, and `--workers`, the number of processes.
+"""
 
 import os
 import signal
 
 from backups.runner.process import die_with_parent
 
+# Clients that send or read slowly hold no thread (backups/runner/web_worker.py).
+worker_class = "backups.runner.web_worker.WebWorker"
+threads = 8
+keepalive = 15  # seconds
+graceful_timeout = 5  # seconds; `make run` has to end within 10
+# Whom to believe about clients is decided by VBSDASH_TRUSTED_PROXIES alone.
+forwarded_allow_ips = ""
+control_socket_disable = True
+# No disk is behind this folder, so writing into it never waits.
+if os.access("/dev/shm", os.W_OK):  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
+
 
 def post_fork(_server: object, _worker: object) -> None:
+    # Workers end with gunicorn, also when it is killed.
     die_with_parent(signal.SIGKILL, parent=os.getppid())

@@ -1,6 +1,5 @@
 """The command line of each part."""
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -73,21 +72,14 @@ def _celery(name: str, *options: str) -> Part:
 
 
 def web_part(listen_fd: int, *, port: int) -> Part:
-    """Returns gunicorn with one process, which saves memory, and threads.
+    """Returns gunicorn with one worker, which saves memory; `gunicorn_conf` has its other options.
 
     The socket is the runner's, so requests wait while this part restarts. `port` is the socket's,
     also where PORT is 0: cookies are named after it.
     """
     options = (
-        f"--bind fd://{listen_fd} --workers 1 --worker-class gthread --threads 8 "
-        # Whom to believe about clients is decided by VBSDASH_TRUSTED_PROXIES alone.
-        "--graceful-timeout 5 --keep-alive 15 --forwarded-allow-ips= "
-        # Bytes, the most that gunicorn takes: the whole state of a list is in its address.
-        "--limit-request-line 8190 "
-        "--no-control-socket --log-level warning --config python:backups.runner.gunicorn_conf"
+        f"--bind fd://{listen_fd} --workers 1 --log-level warning "
+        "--config python:backups.runner.gunicorn_conf"
     ).split()
-    # No disk is behind this folder, so writing into it never waits.
-    if os.access("/dev/shm", os.W_OK):  # noqa: S108
-        options += ["--worker-tmp-dir", "/dev/shm"]  # noqa: S108
     argv = (sys.executable, "-m", "gunicorn", "vbsdash.wsgi", *options)
     return Part("web", argv, env={**_ENV, "PORT": str(port)}, pass_fds=(listen_fd,))
