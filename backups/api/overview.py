@@ -90,7 +90,7 @@ class CloudBackups(Call):
         try:
             listed = discover.listed(cloud, limit=limit, offset=offset, **filters)
         except VBSError as e:
-            raise CloudFailed(f"{cloud}: {e.message}") from e
+            raise CloudFailed(f"{cloud}: {e.message_with_request}") from e
         following = None if listed.next_offset is None else _cursor(listed.next_offset)
         previous = _cursor(max(0, offset - limit)) if offset else None
         return Response(

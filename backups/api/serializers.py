@@ -67,6 +67,11 @@ class ErrorSerializer(Serializer):
     http_status = serializers.IntegerField(allow_null=True)
     code = serializers.CharField(allow_null=True)
     message = serializers.CharField()
+    request_id = serializers.CharField(
+        allow_null=True,
+        required=False,
+        help_text="The cloud's ID of the failed call, for its support.",
+    )
     since = serializers.DateTimeField()
 
     def get_fields(self) -> dict[str, AnyField]:

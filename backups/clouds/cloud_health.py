@@ -2,6 +2,7 @@
 is to be left alone.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from backups.clouds.stored_error import described
 from backups.models import Cloud
 from backups.vbs.client import Client
 from backups.vbs.errors import NotAsked, SignInRefused, VBSError
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "attempted_at",
@@ -109,6 +112,9 @@ def _note_sign_in(cloud: Cloud, client: Client) -> None:
 
 
 def _note_error(cloud: Cloud, error: VBSError, asked_at: datetime) -> None:
+    if cloud.error is None or cloud.error["class"] != error.class_name:
+        # Once for each trouble: what goes on is on the page.
+        logger.warning("%s: %s", cloud.name, error.message_with_request)
     cloud.error = described(error, asked_at, before=cloud.error)
     config = registry.configured().get(cloud.name)
     if not isinstance(error, SignInRefused) or config is None:

@@ -231,7 +231,7 @@ class _Test:
             else:
                 cure = "The identity service has trouble: try again later."
             cure += self._cure_of_proxy(e, self._config.auth.get("auth_url") or "")
-            self._fail("sign_in", e.message, cure, began)
+            self._fail("sign_in", e.message_with_request, cure, began)
             return False
         if client.signs_each_call:  # Nothing was asked, so there is no time to tell.
             self.steps["sign_in"] = Step("sign_in", "ok", client.credentials.success_sentence)
@@ -275,7 +275,7 @@ class _Test:
         self.steps["path"] = Step("path", "ok", f"{sentence}: {path}.")
 
     def _list_failed(self, client: Client, error: VBSError, began: float) -> None:
-        status = f" (HTTP {error.http_status})" if error.http_status else ""
+        status = _status(error)
         if isinstance(error, SignInRefused) and client.signs_each_call:
             self._fail_sign_in(client, error, began)
         elif isinstance(error, ProxyFailed):
@@ -305,6 +305,8 @@ class _Test:
     def _fail_sign_in(self, client: Client, refusal: SignInRefused, began: float) -> None:
         self.refusal = refusal
         sentence = client.credentials.refusal_sentence(refusal)
+        if refusal.request_id is not None:
+            sentence = f"{sentence.rstrip('.')} (request {refusal.request_id})."
         self._fail("sign_in", sentence, client.credentials.refusal_cure, began)
 
     def _pass(self, step: str, sentence: str, began: float) -> None:
@@ -317,3 +319,13 @@ class _Test:
 
 def _milliseconds_since(began: float) -> int:
     return round(1000 * (time.monotonic() - began))
+
+
+def _status(error: VBSError) -> str:
+    """Returns the status of an answer and the ID that the cloud's support asks for, in brackets;
+    nothing where no answer came.
+    """
+    if not error.http_status:
+        return ""
+    request = f", request {error.request_id}" if error.request_id else ""
+    return f" (HTTP {error.http_status}{request})"

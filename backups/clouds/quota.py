@@ -61,7 +61,7 @@ def read(name: str, now: datetime) -> int:
         rows.update(quota_due_at=now + READ_AGAIN_WITHOUT_BUDGET)
         return 0
     except VBSError as e:
-        sentence = f"The quota was not read: {e.message.rstrip('.')}."
+        sentence = f"The quota was not read: {e.message_with_request.rstrip('.')}."
         due_at = now + READ_AGAIN_AFTER_FAILURE
         if e.class_name in _REFUSALS:
             sentence = f"{sentence} {BY_HAND}"

@@ -101,7 +101,11 @@ def _wait_for_turn(config: CloudConfig) -> datetime:
         if is_paused(cloud, config, now):
             stored_error = cloud.error or {}
             message = stored_error.get("message") or "Sign-in refused."
-            raise SignInRefused(message, http_status=stored_error.get("http_status"))
+            raise SignInRefused(
+                message,
+                http_status=stored_error.get("http_status"),
+                request_id=stored_error.get("request_id"),
+            )
         is_free = Q(signing_in_until=None) | Q(signing_in_until__lt=now)
         # Not when it was refused meanwhile.
         free_rows = rows.filter(is_free, refused_at=cloud.refused_at)

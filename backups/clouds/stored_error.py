@@ -1,4 +1,8 @@
-"""The shape `error` of the JSON API, as it is stored with a cloud or a backup."""
+"""The shape `error` of the JSON API, as it is stored with a cloud or a backup.
+
+`request_id` is the cloud's own ID of the failed call, for which its support asks; errors that were
+stored by older versions lack it.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,5 +25,6 @@ def described(
         "http_status": error.http_status,
         "code": error.code,
         "message": error.message,
+        "request_id": error.request_id,
         "since": since,
     }

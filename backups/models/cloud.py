@@ -26,7 +26,7 @@ class Cloud(models.Model):
     clock_ahead_seconds = models.BigIntegerField(null=True)
     last_good_at = models.DateTimeField(null=True)
     attempted_at = models.DateTimeField(null=True)
-    error = models.JSONField(null=True)  # {class, http_status, code, message, since}
+    error = models.JSONField(null=True)  # {class, http_status, code, message, request_id, since}
     # Sign-in: a refused one is not repeated for an hour unless the configuration changed; one
     # process tries at a time.
     refused_at = models.DateTimeField(null=True)

@@ -142,7 +142,7 @@ class _Sweep:
             apply(self._name, [], calls=[CallResult(self._page_requested_at, e)])
             # A refused sign-in says nothing of lists.
             if not isinstance(e, SignInRefused):
-                list_support.note_failure(self._name, e.message, clock.now())
+                list_support.note_failure(self._name, e.message_with_request, clock.now())
             return self._good
         finally:
             queue.derive_due(self._name, clock.now())

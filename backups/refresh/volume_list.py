@@ -111,7 +111,7 @@ def read(name: str, now: datetime) -> int:
         Cloud.objects.filter(pk=name).update(volumes_due_at=now + RETRY_WITHOUT_BUDGET_AFTER)
         return 0
     except VBSError as e:
-        sentence = f"The list of disks was not read: {e.message.rstrip('.')}."
+        sentence = f"The list of disks was not read: {e.message_with_request.rstrip('.')}."
         if e.class_name in ("rejected", "wrong_address", "gone"):
             _note_error(name, f"{sentence} {BY_HAND}")
         else:

@@ -123,6 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         where the body ends.
         """
         number = f"{next(self._numbers):012x}"
+        request_id = f"req-00000000-0000-4000-8000-{number}"
         default_reason = "OK" if answer.status < 300 else "Status"
         reason = REASONS.get(answer.status, default_reason)
         headers = {
@@ -130,8 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             "Server": "vbs-simulator",
             "Content-Type": answer.content_type,
             "X-Request-Id": number,
-            "X-Openstack-Request-Id": f"req-{number}",
-            "X-Compute-Request-Id": f"req-{number}",
+            "X-Openstack-Request-Id": request_id,
+            "X-Compute-Request-Id": request_id,
         }
         headers.update(answer.headers)
         headers[framing] = value

@@ -10,13 +10,15 @@ import urllib3.exceptions
 from urllib3 import HTTPResponse
 
 from backups.vbs.deadline import DeadlineAdapter
-from backups.vbs.errors import Malformed
+from backups.vbs.errors import Malformed, request_id_of
 from backups.vbs.proxies import Proxies
+from backups.vbs.request_ids import HEADER as REQUEST_ID_HEADER
+from backups.vbs.request_ids import new_id
 
 
 class BoundedAdapter(DeadlineAdapter):
     """Raises Malformed for a body of more than `max_bytes`, unpacked: keystoneauth1
-    itself would read on. `asked_url` is what was asked last.
+    itself would read on. `asked_url` is what was asked last. Each call gets an ID of its own.
     """
 
     def __init__(self, max_bytes: int, proxies: Proxies, verify: bool | str) -> None:
@@ -28,6 +30,7 @@ class BoundedAdapter(DeadlineAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         self.asked_url = str(request.url)
+        request.headers[REQUEST_ID_HEADER] = new_id()
         kwargs["stream"] = True
         response = super().send(request, *args, **kwargs)
         try:
@@ -40,6 +43,7 @@ class BoundedAdapter(DeadlineAdapter):
             raise Malformed(
                 f"The answer is longer than {self._max_bytes} bytes.",
                 http_status=response.status_code,
+                request_id=request_id_of(response.headers),
             )
         response.raw.release_conn()
         response.raw = HTTPResponse(body=io.BytesIO(content), preload_content=False)

@@ -25,11 +25,15 @@ from backups.vbs.errors import (
     Malformed,
     Unauthorized,
     VBSError,
+    clean,
     from_response,
+    request_id_of,
 )
 from backups.vbs.ids import HYPHENATED, normal
 from backups.vbs.json_object import JsonObject, parse_object
 from backups.vbs.paging import Page, Walk
+from backups.vbs.request_ids import HEADER as REQUEST_ID_HEADER
+from backups.vbs.request_ids import new_id
 from backups.vbs.sign_in import Clock, Guard, SignIn
 from backups.vbs.transport_errors import doubt
 
@@ -46,6 +50,17 @@ class Answer:
 
     http_status: int
     backup: JsonObject
+
+
+@dataclass(frozen=True)
+class _Received:
+    """An answer of 200 that is an object; whether it is the promised one is yet to be seen."""
+
+    body: JsonObject
+    headers: Mapping[str, str]
+
+    def malformed(self, sentence: str) -> Malformed:
+        return Malformed(sentence, http_status=200, request_id=request_id_of(self.headers))
 
 
 class Meter(Protocol):
@@ -156,14 +171,12 @@ class Client:
         """
         if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
-        body = self._get(self._backups(), f"/backups/{backup_id}", _SINGLE_LIMITS, alone=alone)
-        backup = body.get("backup")
+        received = self._get(self._backups(), f"/backups/{backup_id}", _SINGLE_LIMITS, alone=alone)
+        backup = received.body.get("backup")
         if not isinstance(backup, dict):
-            raise Malformed('The answer has no object under "backup".', http_status=200)
+            raise received.malformed('The answer has no object under "backup".')
         if "id" in backup and str(backup["id"]).lower() != backup_id.lower():
-            raise Malformed(
-                "The answer is about another backup than the one asked for.", http_status=200
-            )
+            raise received.malformed("The answer is about another backup than the one asked for.")
         return Answer(200, backup)
 
     def list_backups(
@@ -191,11 +204,12 @@ class Client:
         """Returns one raw volume, from the volume service. Raises Gone
         when that says itemNotFound.
         """
-        body = self._get(self._volumes(), f"/volumes/{quote(volume_id, safe='')}", _SINGLE_LIMITS)
-        volume = body.get("volume")
+        path = f"/volumes/{quote(volume_id, safe='')}"
+        received = self._get(self._volumes(), path, _SINGLE_LIMITS)
+        volume = received.body.get("volume")
         if not isinstance(volume, dict) or normal(str(volume.get("id"))) != normal(volume_id):
-            raise Malformed(
-                'The answer has no object under "volume" with the ID asked for.', http_status=200
+            raise received.malformed(
+                'The answer has no object under "volume" with the ID asked for.'
             )
         return volume
 
@@ -203,7 +217,7 @@ class Client:
         """Returns how many backups the project may have and has (API.md §5); not a
         part of stock Cinder.
         """
-        return self._get(self._backups(), "/cloudbackups/quota", _SINGLE_LIMITS)
+        return self._get(self._backups(), "/cloudbackups/quota", _SINGLE_LIMITS).body
 
     def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
         """Walks through the whole list, page by page."""
@@ -226,11 +240,11 @@ class Client:
         return Walk(ask, limit=page)
 
     def _page(self, endpoint: Endpoint, resource: str, query: Mapping[str, object]) -> Page:
-        body = self._get(endpoint, f"/{resource}/detail?{urlencode(query)}", _PAGE_LIMITS)
-        entries = body.get(resource)
+        received = self._get(endpoint, f"/{resource}/detail?{urlencode(query)}", _PAGE_LIMITS)
+        entries = received.body.get(resource)
         if not isinstance(entries, list):
-            raise Malformed(f'The answer has no list under "{resource}".', http_status=200)
-        return Page(entries, bool(body.get(f"{resource}_links")))
+            raise received.malformed(f'The answer has no list under "{resource}".')
+        return Page(entries, bool(received.body.get(f"{resource}_links")))
 
     def _backups(self) -> Endpoint:
         override = self.config.vbs_endpoint_override
@@ -259,11 +273,11 @@ class Client:
 
     def _get(
         self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool = False
-    ) -> JsonObject:
+    ) -> _Received:
         with self.credentials.around_call(alone=alone):
             return self._ask(endpoint, path, limits, alone=alone)
 
-    def _ask(self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool) -> JsonObject:
+    def _ask(self, endpoint: Endpoint, path: str, limits: Limits, *, alone: bool) -> _Received:
         """Returns the answer to one GET, made once more after a 401 with a renewed token, and after
         a 406 with the server's own microversion.
         """
@@ -274,7 +288,7 @@ class Client:
             if reply.status < 500 and reply.status != 401:
                 self.credentials.served(token)  # Whatever else the answer says.
             if not isinstance(outcome, VBSError):
-                return outcome
+                return _Received(outcome, reply.headers)
             if reply.status == 406 and reply.microversion:
                 self._microversion = _newest_microversion(reply, below=reply.microversion)
                 continue
@@ -299,6 +313,8 @@ class Client:
             else:
                 outcome = self._error(reply, endpoint.base, token)
         except VBSError as e:
+            if e.request_id is not None:
+                e.request_id = clean(e.request_id, self._secrets(endpoint.base, token))
             self._meter.ended(e.class_name)
             raise
         self._meter.ended(outcome.class_name if isinstance(outcome, VBSError) else "ok")
@@ -317,18 +333,26 @@ class Client:
         try:
             return parse_object(reply.content)
         except Malformed as e:
+            e.request_id = request_id_of(reply.headers)
             forwarder = self.config.proxies.forwarder_for(url)
             doubt(e, reply.headers, reply.content, forwarder)
             raise
 
     def _error(self, reply: Reply, url: str, token: str | None) -> VBSError:
-        forwarder = self.config.proxies.forwarder_for(url)
-        secrets = [*self.credentials.secrets(token), *(forwarder.secrets if forwarder else ())]
         error = from_response(
-            reply.status, reply.headers, reply.content, now=self._clock(), secrets=secrets
+            reply.status,
+            reply.headers,
+            reply.content,
+            now=self._clock(),
+            secrets=self._secrets(url, token),
         )
-        doubt(error, reply.headers, reply.content, forwarder)
+        doubt(error, reply.headers, reply.content, self.config.proxies.forwarder_for(url))
         return error
+
+    def _secrets(self, url: str, token: str | None) -> list[str]:
+        """Returns what the error of a call to `url` must not quote."""
+        forwarder = self.config.proxies.forwarder_for(url)
+        return [*self.credentials.secrets(token), *(forwarder.secrets if forwarder else ())]
 
     def _send(self, endpoint: Endpoint, path: str, token: str | None, limits: Limits) -> Reply:
         deadline = time.monotonic() + limits.seconds
@@ -336,6 +360,7 @@ class Client:
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "vbsdash",
+            REQUEST_ID_HEADER: new_id(),
         }
         if self._microversion and self.config.api != "vbs" and endpoint.is_v3:
             headers["OpenStack-API-Version"] = f"volume {self._microversion}"

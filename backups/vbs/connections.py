@@ -17,7 +17,7 @@ import urllib3.exceptions
 
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.deadline import DeadlineAdapter, set_deadline
-from backups.vbs.errors import Malformed
+from backups.vbs.errors import Malformed, request_id_of
 from backups.vbs.transport_errors import from_transport
 
 
@@ -107,7 +107,9 @@ class Connections:
         if len(content) > limits.size:
             response.close()
             raise Malformed(
-                f"The answer is longer than {limits.size} bytes.", http_status=response.status_code
+                f"The answer is longer than {limits.size} bytes.",
+                http_status=response.status_code,
+                request_id=request_id_of(response.headers),
             )
         response.raw.release_conn()
         version = request.headers.get("OpenStack-API-Version", "").removeprefix("volume ")

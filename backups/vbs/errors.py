@@ -25,8 +25,11 @@ from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 from backups.vbs.redact import REDACTED, redact
+from backups.vbs.request_ids import PATTERN as REQUEST_ID
+from backups.vbs.request_ids import id_in
 
 MAX_MESSAGE = 500  # Characters.
+MAX_REQUEST_ID = 100
 _MAX_DEPTH = 4  # Of a fault inside a fault.
 _MAX_RETRY_AFTER = 86_400.0  # Seconds; a longer pause is a slip of the server.
 _LATER = frozenset({408, 425, 429})
@@ -35,8 +38,8 @@ _NAMED_SECRET = re.compile(
     r"|secret(?:[ _-]?key)?|signature|password"
     r"|(?:x-)?(?:auth|subject|security)-token)(\W{0,2}[=:]\s*[\"']?)[^\s,;/\"'}]+"
 )
-# Tokens, secret keys, signatures; a UUID has 36 characters.
-_LONG = re.compile(r"[A-Za-z0-9_+=-]{40,}")
+# Tokens, secret keys, signatures; a UUID has 36 characters, and the ID of a request is let through.
+_LONG = re.compile(rf"(?!{REQUEST_ID}(?![A-Za-z0-9_+=-]))[A-Za-z0-9_+=-]{{40,}}")
 # What nobody reads (scripts, styles), and each tag.
 _HTML = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^<>]*>")
 
@@ -47,7 +50,7 @@ class ConfigurationError(Exception):
 
 class VBSError(Exception):
     """A call to a cloud failed. `retry_after` is in seconds; `http_status` is None
-    when no answer came.
+    when no answer came. `request_id` is the cloud's name for the call, for which its support asks.
     """
 
     class_name: ClassVar[str]
@@ -59,12 +62,21 @@ class VBSError(Exception):
         http_status: int | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.message = clean(message)
         super().__init__(self.message)
         self.http_status = http_status
         self.code = code
         self.retry_after = retry_after
+        self.request_id = request_id
+
+    @property
+    def message_with_request(self) -> str:
+        """The message, and the ID that the cloud's support asks for."""
+        if self.request_id is None:
+            return self.message
+        return f"{self.message.rstrip('.')} (request {self.request_id})."
 
     def add(self, sentence: str) -> None:
         self.message = clean(f"{self.message} {sentence}")
@@ -126,6 +138,7 @@ class Fault:
     code: str | None = None
     message: str = ""
     retry_after: object = None
+    request_id: object = None
 
 
 def clean(text: str, secrets: Sequence[str] = ()) -> str:
@@ -153,13 +166,33 @@ def from_response(
     """
     if 300 <= status < 400:
         return WrongAddress(
-            f"HTTP {status}: answered with a redirect; not followed.", http_status=status
+            f"HTTP {status}: answered with a redirect; not followed.",
+            http_status=status,
+            request_id=request_id_of(headers, secrets=secrets),
         )
     fault = read_fault(body)
     error_class = _class_of(status, fault)
     message = clean(fault.message, secrets) or f"HTTP {status} without an explanation."
-    retry_after = _seconds(headers.get("Retry-After") or fault.retry_after, now)
-    return error_class(message, http_status=status, code=fault.code, retry_after=retry_after)
+    return error_class(
+        message,
+        http_status=status,
+        code=fault.code,
+        retry_after=_seconds(headers.get("Retry-After") or fault.retry_after, now),
+        request_id=request_id_of(headers, fault.request_id, secrets=secrets),
+    )
+
+
+def request_id_of(
+    headers: Mapping[str, str], in_body: object = None, *, secrets: Sequence[str] = ()
+) -> str | None:
+    """Returns the cloud's ID of a request, from the headers of its answer or else from the body;
+    None where it names none. What could be a secret is struck out, as in a message.
+    """
+    text = id_in(headers) or in_body
+    if not isinstance(text, str):
+        return None
+    printable = "".join(letter for letter in text if "!" <= letter <= "~")
+    return clean(printable, secrets)[:MAX_REQUEST_ID] or None
 
 
 def _class_of(status: int, fault: Fault) -> type[VBSError]:
@@ -212,7 +245,7 @@ def _fault_of_object(name: str, value: dict[str, object], depth: int) -> Fault |
     message = _first(keys, "message", "errormsg", "msg")
     code = _code(_first(keys, "code", "errorcode"))
     if isinstance(message, str) and not message.lstrip().startswith("{"):
-        return Fault(name, code, message, keys.get("retryafter"))
+        return Fault(name, code, message, keys.get("retryafter"), keys.get("requestid"))
     for key, item in value.items():
         # A text is a fault of its own only at the top: {"badRequest": "no such thing"}.
         if isinstance(item, dict | list) or depth == 0:

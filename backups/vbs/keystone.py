@@ -32,6 +32,7 @@ from backups.vbs.errors import (
     VBSError,
     WrongAddress,
     from_response,
+    request_id_of,
 )
 from backups.vbs.ids import why_no_id
 from backups.vbs.plugin import (
@@ -346,7 +347,11 @@ class KeystoneSignIn(SignIn):
         if self._last_refusal is not None:
             refusal, refused_at = self._last_refusal
             if self._clock() < refused_at + PAUSE_AFTER_REFUSAL:
-                raise SignInRefused(refusal.message, http_status=refusal.http_status)
+                raise SignInRefused(
+                    refusal.message,
+                    http_status=refusal.http_status,
+                    request_id=refusal.request_id,
+                )
         try:
             self._current = self._request_token()
         except SignInRefused as e:
@@ -367,6 +372,7 @@ class KeystoneSignIn(SignIn):
                 f"{self._host} is no identity service (HTTP {status}): correct auth_url in "
                 "clouds.yaml.",
                 http_status=status,
+                request_id=request_id_of(e.response.headers),
             )
             doubt(error, e.response.headers, e.response.content, self._forwarder)
             raise error from e
@@ -433,7 +439,10 @@ class KeystoneSignIn(SignIn):
         is_forbidden = isinstance(error, Rejected) and status == 403
         if isinstance(error, Unauthorized) or is_forbidden:
             return SignInRefused(
-                f"Sign-in refused: {error.message}", http_status=status, code=error.code
+                f"Sign-in refused: {error.message}",
+                http_status=status,
+                code=error.code,
+                request_id=error.request_id,
             )
         return error
 

@@ -96,7 +96,12 @@ class NoTokenSignIn(SignIn):
         self._accepted = False
         if were_good or alone:
             return False
-        raise SignInRefused(error.message, http_status=error.http_status, code=error.code)
+        raise SignInRefused(
+            error.message,
+            http_status=error.http_status,
+            code=error.code,
+            request_id=error.request_id,
+        )
 
     @property
     def is_good(self) -> bool:

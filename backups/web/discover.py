@@ -92,7 +92,7 @@ def _list(cloud: str, form: DiscoverForm) -> CloudList:
     except UnknownCloud as e:
         return CloudList(error=str(e))
     except VBSError as e:
-        return CloudList(error=f"{cloud} did not give its list. {e.message}")
+        return CloudList(error=f"{cloud} did not give its list. {e.message_with_request}")
     return CloudList(is_answered=True, backups=tuple(page.backups), next_offset=page.next_offset)
 
 

@@ -15,7 +15,7 @@ from backups.clouds import registry
 from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh import single_gets
-from backups.simulator import Simulator
+from backups.simulator import Fault, Simulator
 from backups.tests.otc import make_due, running, sign_ins, track
 from backups.vbs.clouds import load_clouds
 
@@ -72,6 +72,32 @@ def test_the_step_that_fails_is_named_with_what_to_do(web: Client) -> None:
     assert "127.0.0.1:1 refuses the connection." in page
     assert "<b>Next:</b> Check the port in clouds.yaml" in page
     assert "hunter2" not in page
+
+
+def test_the_clouds_own_id_of_a_failed_call_is_on_the_pages_in_the_api_and_in_the_log(
+    sim: Simulator, web: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    track(sim.ids)
+    sim.fault(Fault("status", status=403, body="apigw", path=sim.ids[0]))
+    single_gets.refresh_due("otc")
+    refused = web.get(f"/api/backups/{sim.ids[0]}/").json()["error"]["request_id"]
+    assert refused in web.get(f"/backups/{sim.ids[0]}/").content.decode()
+    sim.clear_faults()
+    sim.fault(Fault("status", status=503))
+    make_due()
+    single_gets.refresh_due("otc")
+    states = web.get("/api/clouds/").json()
+    failed = next(state["error"] for state in states if state["name"] == "otc")["request_id"]
+    assert failed in web.get("/clouds/").content.decode()
+    assert [record.message for record in caplog.records if failed in record.message] == [
+        f"otc: Service cinder-backup could not be found (request {failed})."
+    ]
+    web.post("/clouds/otc/test/")
+    asked = re.findall(
+        r"\(HTTP 503, request (req-[0-9a-f-]{36})\)", web.get("/clouds/").content.decode()
+    )
+    assert len(asked) == 1
+    assert len({refused, failed, *asked}) == 3
 
 
 def test_what_api_a_cloud_has_is_left_open_until_it_answers(web: Client) -> None:
