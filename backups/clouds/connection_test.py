@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from django.db import transaction
 
@@ -34,6 +35,7 @@ from backups.vbs.errors import (
     WrongAddress,
 )
 from backups.vbs.host_check import HostCheck, connect, resolve
+from backups.vbs.paging import entry_id, is_listed
 
 Outcome = Literal["ok", "failed", "not_tried"]
 STEPS = ("name", "tls", "sign_in", "catalog", "permission", "path")
@@ -41,6 +43,10 @@ _CATALOG_CURE = "Correct region_name and interface, or set vbs_endpoint_override
 _PERMISSION_CURE = (
     "Give the user the right to read backups in this project, and see that the project is the "
     "right one."
+)
+_RULES_CURE = (
+    "Make another application credential, with a rule for this call as well (README, “Least "
+    "rights”); the rules of one that exists cannot be changed."
 )
 # The first that an error is an instance of counts.
 _PATH_CURES = (
@@ -267,12 +273,49 @@ class _Test:
         except VBSError as e:
             self._list_failed(client, e, began)
             return
-        self._pass("permission", "Backups may be read.", began)
+        sentences = ["Backups may be read."]
+        if client.credentials.has_access_rules:
+            try:
+                sentences += self._try_rules(client, entries)
+            except Unauthorized as e:
+                self._list_failed(client, e, began)
+                return
+            except OutOfBudget:
+                sentences.append("The call budget is used up: not every call was tried.")
+        self._pass("permission", " ".join(sentences), began)
         sentence = "The list of backups answers"
         if not entries:
             sentence += "; it is empty"
         path = urlsplit(client.endpoint).path
         self.steps["path"] = Step("path", "ok", f"{sentence}: {path}.")
+
+    def _try_rules(self, client: Client, entries: Sequence[object]) -> list[str]:
+        """Makes each other call once, since a rule may be forgotten. Returns a sentence for each
+        that is refused and that one can do without. Raises Unauthorized where it is one backup
+        that may not be read.
+        """
+        backup_id = entry_id(entries[0]) if entries and is_listed(entries[0]) else None
+        refused = _refusal(lambda: client.get_backup(backup_id or str(uuid4())))
+        if refused is not None:
+            raise refused
+        calls: list[Callable[[], object]] = [
+            lambda: client.list_volumes(limit=1),
+            lambda: client.get_volume(str(uuid4())),
+        ]
+        if self._is_vbs(client):
+            calls.append(client.get_quota)
+        sentences: list[str] = []
+        for call in calls:
+            refused = _refusal(call)
+            if refused is not None:
+                sentences.append(f"Refused: {refused.message_with_request}")
+        return sentences
+
+    def _is_vbs(self, client: Client) -> bool:
+        if client.endpoint_type in registry.VBS_CATALOG_TYPES:
+            return True
+        cloud = Cloud.objects.get(pk=self._config.name)
+        return registry.api(cloud, self._config) == "vbs"
 
     def _list_failed(self, client: Client, error: VBSError, began: float) -> None:
         status = _status(error)
@@ -282,7 +325,9 @@ class _Test:
             self._fail_path(error.sentence, error.cure, began)
         elif isinstance(error, Unauthorized | Rejected):
             sentence = f"Not allowed{status}: {error.message}"
-            self._fail("permission", sentence, _PERMISSION_CURE, began)
+            is_by_rule = isinstance(error, Unauthorized) and client.credentials.has_access_rules
+            cure = _RULES_CURE if is_by_rule else _PERMISSION_CURE
+            self._fail("permission", sentence, cure, began)
         else:
             cures = [cure for error_class, cure in _PATH_CURES if isinstance(error, error_class)]
             cure = cures[0] + self._cure_of_proxy(error, client.endpoint)
@@ -315,6 +360,21 @@ class _Test:
     def _fail(self, step: str, sentence: str, cure: str, began: float) -> None:
         milliseconds = _milliseconds_since(began)
         self.steps[step] = Step(step, "failed", sentence, cure, milliseconds)
+
+
+def _refusal(call: Callable[[], object]) -> Unauthorized | None:
+    """Makes a call and returns the 401 that it got. Another error is not about rights. Raises
+    OutOfBudget.
+    """
+    try:
+        call()
+    except OutOfBudget:
+        raise
+    except Unauthorized as e:
+        return e
+    except VBSError:
+        return None
+    return None
 
 
 def _milliseconds_since(began: float) -> int:

@@ -5,11 +5,12 @@ tokens, catalog (`backups/vbs/API.md` §7.1).
 import json
 import secrets
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from backups.simulator.access_rules import AccessRule, is_covered
 from backups.simulator.account import Account, catalog, hex_id
 from backups.simulator.errors import error
 from backups.simulator.message import Answer, Question, answer_json
@@ -22,8 +23,11 @@ Scope = Literal["project", "domain", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """`access_rules`: None opens every call."""
+
     expires_at: datetime
     scope: Scope
+    access_rules: Sequence[AccessRule] | None = None
 
 
 class Refused(Exception):
@@ -53,12 +57,16 @@ class Keystone:
         self.url = url
         self._lifetime = timedelta(seconds=token_seconds)
         self._tokens: dict[str, Token] = {}
+        # Of the application credential, for the tokens that it gets from now on.
+        self.access_rules: Sequence[AccessRule] | None = None
         self._lock = threading.Lock()
 
-    def issue(self, scope: Scope = "project") -> str:
+    def issue(
+        self, scope: Scope = "project", access_rules: Sequence[AccessRule] | None = None
+    ) -> str:
         token = "gAAAA" + secrets.token_urlsafe(48)
         with self._lock:
-            self._tokens[token] = Token(self._clock() + self._lifetime, scope)
+            self._tokens[token] = Token(self._clock() + self._lifetime, scope, access_rules)
         return token
 
     def revoke_all(self) -> None:
@@ -79,6 +87,11 @@ class Keystone:
         if token.scope == "project":
             return "good"
         return "domain" if token.scope == "domain" else "unscoped"
+
+    def opens(self, text: str, *, service: str, method: str, path: str) -> bool:
+        """Do the access rules of a good token cover this call?"""
+        rules = self._tokens[text].access_rules
+        return rules is None or is_covered(rules, service=service, method=method, path=path)
 
     def version(self) -> Answer:
         version = {
@@ -106,7 +119,8 @@ class Keystone:
             return error(
                 400, "keystone", message="Expecting to find identity with methods in auth."
             )
-        text = self.issue(scope)
+        rules = self.access_rules if "application_credential" in methods else None
+        text = self.issue(scope, rules)
         body = self._body(methods, scope, self._tokens[text])
         if scope != "none" and "nocatalog" not in question.query:
             body["catalog"] = catalog(
@@ -196,6 +210,8 @@ class Keystone:
             "issued_at": _stamp(self._clock()),
             "expires_at": _stamp(token.expires_at),
         }
+        if "application_credential" in methods:
+            body["application_credential"] = self._application_credential(token)
         if scope == "none":
             return body
         body["roles"] = [{"id": hex_id("role reader"), "name": "reader"}]
@@ -208,6 +224,19 @@ class Keystone:
                 "domain": domain,
             }
         return body
+
+    def _application_credential(self, token: Token) -> JsonObject:
+        account = self._account
+        credential: JsonObject = {
+            "id": account.application_credential_id,
+            "name": account.application_credential_name,
+            "restricted": True,
+        }
+        if token.access_rules is not None:
+            credential["access_rules"] = [
+                {"id": hex_id(f"access rule {rule}"), **asdict(rule)} for rule in token.access_rules
+            ]
+        return credential
 
 
 def _auth_of(body: bytes) -> JsonObject:

@@ -87,6 +87,26 @@ def backup_id_of(path: str) -> str | None:
     return None
 
 
+class CalledService(NamedTuple):
+    """The service that gets a request, by its type in the catalog, and the path as it sees it: the
+    address at which the cloud shows the service may have more in front.
+    """
+
+    type: str
+    path: str
+
+
+def called_service(path: str, *, flavor: str) -> CalledService | None:
+    """Returns None for the identity service, which asks for no token here."""
+    if flavor == "cinder" and path.startswith("/volume/"):
+        return CalledService("volumev3", path.removeprefix("/volume"))
+    if path.startswith("/evs/"):
+        return CalledService("evs", path.removeprefix("/evs"))
+    if path.startswith("/v2/"):
+        return CalledService("vbsv2", path)
+    return None
+
+
 class Service:
     """Answers questions; knows nothing of sockets. Safe to use from many threads."""
 
@@ -124,10 +144,17 @@ class Service:
             if why is None:
                 return None
             return gateway(401, "0301", f"Incorrect IAM authentication information: {why}")
-        verdict = self._keystone.check(question.headers.get("x-auth-token"))
-        if verdict == "good":
+        token = question.headers.get("x-auth-token", "")
+        verdict = self._keystone.check(token)
+        if verdict != "good":
+            return _refused(verdict, flavor=self._switches.flavor)
+        called = called_service(question.path, flavor=self._switches.flavor)
+        if called is None:
             return None
-        return _refused(verdict, flavor=self._switches.flavor)
+        is_open = self._keystone.opens(
+            token, service=called.type, method=question.method, path=called.path
+        )
+        return None if is_open else error(401, "keystone")
 
     def answer(
         self,

@@ -2,11 +2,12 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from backups.simulator.access_rules import AccessRule
 from backups.simulator.account import Account, cloud_entry, clouds_yaml
 from backups.simulator.body import Facts
 from backups.simulator.distort import distort
@@ -190,6 +191,12 @@ class Simulator:
 
     def clouds_yaml(self, name: str = "demo", *, auth: str = "password", **extra: Any) -> str:
         return clouds_yaml({name: self.cloud_entry(auth=auth, **extra)})
+
+    def restrict(self, rules: Sequence[AccessRule]) -> None:
+        """Makes the tokens that the application credential gets from now on open only the calls
+        that one of the rules covers.
+        """
+        self._keystone.access_rules = tuple(rules)
 
     # Content
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -213,6 +213,10 @@ class Client:
             )
         return volume
 
+    def list_volumes(self, *, limit: int = PAGE) -> Sequence[object]:
+        """Returns the first page of raw entries, from the volume service."""
+        return self._page(self._volumes(), "volumes", {"limit": limit, "offset": 0}).entries
+
     def get_quota(self) -> JsonObject:
         """Returns how many backups the project may have and has (API.md §5); not a
         part of stock Cinder.
@@ -292,9 +296,11 @@ class Client:
             if reply.status == 406 and reply.microversion:
                 self._microversion = _newest_microversion(reply, below=reply.microversion)
                 continue
-            if not isinstance(outcome, Unauthorized) or was_refused:
+            if not isinstance(outcome, Unauthorized):
                 raise outcome
-            if not self.credentials.refused(token, outcome, alone=alone):
+            if was_refused or not self.credentials.refused(token, outcome, alone=alone):
+                if self.credentials.has_access_rules:
+                    outcome.add(_about_rules(endpoint.base + path))
                 raise outcome
             was_refused = True
 
@@ -371,6 +377,17 @@ class Client:
         request.hooks = {}
         self.credentials.authorize(request, token)
         return self._connections.send(request, deadline, limits)
+
+
+def _about_rules(url: str) -> str:
+    """Returns what a 401 may mean besides: services answer so to a call that no access rule of the
+    application credential covers, and do not say it.
+    """
+    path = urlsplit(url).path
+    parent, _, last_step = path.rpartition("/")
+    if HYPHENATED.fullmatch(last_step):
+        path = f"{parent}/*"
+    return f"Perhaps no access rule of the application credential covers GET {path}."
 
 
 def _newest_microversion(reply: Reply, *, below: str) -> str | None:

@@ -71,6 +71,7 @@ class _Token:
     life: timedelta
     began: float  # Monotonic seconds.
     catalog: Sequence[Mapping[str, Any]] = field(repr=False)
+    has_access_rules: bool
 
     @property
     def expires_at(self) -> datetime:
@@ -297,6 +298,10 @@ class KeystoneSignIn(SignIn):
     def expires_at(self) -> datetime | None:
         return self._current.expires_at if self._current else None
 
+    @property
+    def has_access_rules(self) -> bool:
+        return self._current is not None and self._current.has_access_rules
+
     def renew(self) -> bool:
         """Gets a token that nobody doubts, once for all threads. False: there was one, or a new one
         would not help.
@@ -413,6 +418,7 @@ class KeystoneSignIn(SignIn):
                 life=_life_of(access, now),
                 began=self._monotonic(),
                 catalog=_catalog_of(services),
+                has_access_rules=access.application_credential_access_rules is not None,
             )
         except (AttributeError, KeyError, ValueError, TypeError) as e:
             raise Malformed(f"{self._host} answered the sign-in with an incomplete token.") from e

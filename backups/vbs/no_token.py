@@ -26,6 +26,7 @@ class NoTokenSignIn(SignIn):
     optional_keys: ClassVar[frozenset[str]] = frozenset()
     proof: ClassVar[str]  # What each call carries, as people call it.
     signs_each_call = True
+    has_access_rules = False
     is_unproved = False
     issued_at = None
     expires_at = None

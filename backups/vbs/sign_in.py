@@ -115,6 +115,10 @@ class SignIn(Protocol):
     def trust(self) -> None:
         """Notes that the token in force was accepted after it had been answered with 401 once."""
 
+    @property
+    def has_access_rules(self) -> bool:
+        """Do the credentials open certain calls alone, so that a 401 may be about the call?"""
+
     # The connection test
 
     @property
