@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style format lock bench soak screenshots clean venv dev browser servers rabbitmq announce environment
+.PHONY: help run test lint style format lock sbom licences audit bench soak screenshots clean venv dev browser servers rabbitmq announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,15 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 		$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 			--no-emit-index-url --no-emit-find-links --no-header $(ARGS) $$name.in -o $$name.txt || exit 1; \
 	done
+
+sbom: dev ## write what vbsdash runs on into build/: an SBOM (CycloneDX) and the licences; fails for a licence that is not allowed
+	@$(BIN)/python .ci/sbom.py requirements.txt build
+
+licences: sbom ## print each package that vbsdash runs on, with its licence
+	@cat build/licences.txt
+
+audit: dev ## ask for known vulnerabilities: 0 none, 1 some, 3 could not be audited; ARGS="requirements-dev.txt", ARGS="-s osv"
+	@$(BIN)/python .ci/audit.py $(ARGS)
 
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
