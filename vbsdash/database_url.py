@@ -11,6 +11,7 @@ from typing import Any
 
 from backups.vbs.errors import ConfigurationError
 from backups.vbs.url_parts import UrlParts, WrongUrl, refuse_unknown_options, take_apart
+from vbsdash.process_role import LIMITS, Role
 
 # A PostgreSQL server that is gone without a word is noticed within half a minute, while connecting,
 # asking or waiting. What DATABASE_URL says of these after its question mark comes before them.
@@ -33,10 +34,10 @@ SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 SQLITE_LOCK_WAIT_S = 20
 
 
-def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str, Any]:
+def database(env: Mapping[str, str], default: Path, *, folder: Path, role: Role) -> dict[str, Any]:
     """Returns Django's DATABASES entry for DATABASE_URL, or for the SQLite file `default`.
 
-    A relative path of SQLite begins in `folder`.
+    A relative path of SQLite begins in `folder`. Sessions of PostgreSQL get the limits of `role`.
     """
     value = env.get("DATABASE_URL")
     if not value:
@@ -49,7 +50,7 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path) -> dict[str
             take_apart(text, schemes=schemes, example=POSTGRESQL_EXAMPLE, by_libpq=True)
             for text in _for_each_host(value)
         ]
-        return _postgresql(addresses, env)
+        return _postgresql(addresses, env, role)
     except WrongUrl as e:
         # The address may hold a password, so an error does not quote it.
         raise ConfigurationError(f"DATABASE_URL {e}.") from e
@@ -97,7 +98,9 @@ def _for_each_host(value: str) -> list[str]:
     return [f"{match.group(1)}{host}{match.group(3)}" for host in hosts]
 
 
-def _postgresql(addresses: Sequence[UrlParts], env: Mapping[str, str]) -> dict[str, Any]:
+def _postgresql(
+    addresses: Sequence[UrlParts], env: Mapping[str, str], role: Role
+) -> dict[str, Any]:
     """Takes addresses that differ in host and port alone. What is not in them is left to libpq,
     and to its variables such as PGPASSWORD.
     """
@@ -135,6 +138,7 @@ def _postgresql(addresses: Sequence[UrlParts], env: Mapping[str, str]) -> dict[s
         raise WrongUrl(
             f"has a name of its database longer than {LONGEST_DATABASE_NAME} characters: correct it"
         )
+    libpq_options = {**POSTGRESQL_TIMEOUTS, **variables, **options, **timeouts}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": in_address["dbname"],
@@ -143,8 +147,19 @@ def _postgresql(addresses: Sequence[UrlParts], env: Mapping[str, str]) -> dict[s
         "USER": in_address["user"],
         "PASSWORD": in_address["password"],
         **KEPT_CONNECTIONS,
-        "OPTIONS": {**POSTGRESQL_TIMEOUTS, **variables, **options, **timeouts},
+        "OPTIONS": _with_limits(libpq_options, role),
     }
+
+
+def _with_limits(options: Mapping[str, Any], role: Role) -> dict[str, Any]:
+    """Returns libpq's options with the limits of the role in front of the administrator's own, of
+    which the last one counts; and with the role's name, for who looks into pg_stat_activity.
+    """
+    named = {"fallback_application_name": f"vbsdash {role}", **options}
+    if "service" in options and "options" not in options:
+        # Whatever its file says of options would be lost beside ours.
+        return named
+    return {**named, "options": f"{LIMITS[role].options()} {options.get('options', '')}".strip()}
 
 
 def _libpq_variables(env: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from vbsdash import (
     env,
     listen_host,
     log,
+    process_role,
     public_url,
     secret_files,
     setting_names,
@@ -58,7 +59,10 @@ try:
         # Its backups are tracked without anybody adding them.
         CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
     _sqlite_file = DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3")
-    DATABASES = {"default": database_url.database(ENV, _sqlite_file, folder=BASE_DIR)}
+    _role = process_role.current()
+    DATABASES = {
+        "default": database_url.database(ENV, _sqlite_file, folder=BASE_DIR, role=_role),
+    }
     _broker = broker_url.broker(ENV)
     EMBEDDED_BROKER = _broker is None
     BROKER_URL_FILE = DATA_DIR / "broker" / "url"

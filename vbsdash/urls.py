@@ -24,9 +24,11 @@ from backups.web import (
 )
 from backups.web.backup_list import backup_list
 from backups.web.not_found import not_found
+from backups.web.server_error import server_error
 from backups.web.signin import SignIn
 
 handler404 = not_found
+handler500 = server_error
 urlpatterns = [
     path("", home.home, name="home"),
     path("backups/", backup_list, name="backups"),

@@ -10,6 +10,7 @@ from django.urls import resolve
 
 from backups.web.set_up import SetUpFirst
 from backups.web.utf8_request import Utf8Handler
+from vbsdash import process_role
 from vbsdash.gc_freeze import freeze
 
 # A worker that ends so ends gunicorn too, for its supervisor to start it anew ever more rarely;
@@ -17,6 +18,7 @@ from vbsdash.gc_freeze import freeze
 BOOT_FAILED = 3
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
+process_role.become(process_role.Role.WEB)
 try:
     django.setup(set_prefix=False)
     application = SetUpFirst(Utf8Handler())

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.log import log_response
@@ -17,6 +16,7 @@ from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, OriginRefused, TooLarge
 from backups.query.first_few import MOST_NAMED, REST, first_few
+from backups.shared import database_state
 from backups.shared.problem import CONTENT_TYPE, Errors, problem
 from backups.shared.refusal import RefusalPage
 
@@ -28,7 +28,7 @@ _SENTENCES = {
     403: "Not allowed.",
     404: "There is nothing at this address.",
     500: "vbsdash failed on this; its log holds the reason.",
-    503: "The database does not answer.",
+    503: database_state.NO_ANSWER,
 }
 
 
@@ -51,8 +51,9 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """
     if isinstance(exc, RequestDataTooBig):
         exc = TooLarge("The body is larger than 5 MiB.")
-    if isinstance(exc, OperationalError | InterfaceError):
-        exc = DatabaseAway(_SENTENCES[503])
+    sentence = database_state.sentence_for_people(exc)
+    if sentence is not None:
+        exc = DatabaseAway(sentence)
     response = exception_handler(exc, dict(context))
     if response is None:
         return None

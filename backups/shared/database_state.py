@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 SUBJECT = "the database of DATABASE_URL"
 MIGRATE = "run manage.py migrate"
+NO_ANSWER = "The database does not answer."
 # SQLSTATE codes of PostgreSQL for a table, a column and a schema that do not exist.
 _NOT_MIGRATED = frozenset({"42P01", "42703", "3F000"})
 # The first pattern that the reason holds decides. The texts are those of SQLite and of libpq.
@@ -24,6 +25,8 @@ _CURES = (
     (r"translate host name|resolve host", "correct its host"),
     (r"permission denied", "give its user the right to read and write all of it"),
     (r"readonly|read-only", "give vbsdash the right to write it"),
+    (r"startup parameter", "let PgBouncer pass it: ignore_startup_parameters in its settings"),
+    (r"lock timeout", "end the session that holds it, or try again"),
     (r"is locked", "stop the program that holds it, or try again"),
     (r"unable to open", "create its folder, and give vbsdash the right to write there"),
     (r"disk is full|No space left", "make room on its disk"),
@@ -33,9 +36,18 @@ _CURES = (
     (r"too many (clients|connections)|connection slots", "allow it more connections"),
 )
 _USUAL_CURE = "start it, or correct the address"
+# What went on for longer than this process lets it (vbsdash/process_role.py), by SQLSTATE.
+_PASSED_LIMITS = {
+    "55P03": "another session holds what was needed",
+    "57014": "the question took too long",
+    "25P03": "a transaction rested for too long",
+}
+LOCK_NOT_AVAILABLE = "55P03"
+# SQLite has one writer at a time.
+_SQLITE_IS_LOCKED = "database is locked"
 # How the codes begin that mean: no connection, no such user, no such database, no right, no room,
 # shut down; and read only.
-_UNUSABLE = ("08", "28", "3D", "42501", "53", "57P", "25006")
+_UNUSABLE = ("08", "28", "3D", "42501", "53", "57P", "25006", *_PASSED_LIMITS)
 
 
 class NotSetUp(Exception):
@@ -99,7 +111,7 @@ def sentence_of(error: Exception) -> str | None:
     """Returns what an error says of the database as a whole; None where it is a fault of
     vbsdash.
     """
-    code = _sqlstate(error)
+    code = sqlstate(error)
     reason = _reason(error)
     if _is_not_migrated(error):
         return f"{SUBJECT} is not set up ({reason}): {MIGRATE}"
@@ -110,6 +122,30 @@ def sentence_of(error: Exception) -> str | None:
     return None
 
 
+def busy_reason(error: Exception) -> str | None:
+    """Returns why the database is too busy for what was asked, in some words; None where that is
+    not what went wrong.
+    """
+    if _reason(error) == _SQLITE_IS_LOCKED:
+        return _PASSED_LIMITS[LOCK_NOT_AVAILABLE]
+    return _PASSED_LIMITS.get(sqlstate(error))
+
+
+def sentence_for_people(error: BaseException | None) -> str | None:
+    """Returns what a page or call says that failed by the database as a whole, without names of
+    hosts and users; None where it is a fault of vbsdash.
+    """
+    if not isinstance(error, Error):
+        return None
+    reason = busy_reason(error)
+    if reason is not None:
+        return f"The database is busy ({reason}): try again in a moment."
+    if _is_not_migrated(error):
+        return f"The database is not set up for this version of vbsdash: {MIGRATE}."
+    is_away = isinstance(error, InterfaceError | OperationalError)
+    return NO_ANSWER if is_away or sentence_of(error) is not None else None
+
+
 def cure_of(error: Exception) -> str:
     """Returns what may cure an error, without what the error tells of hosts and users."""
     return MIGRATE if _is_not_migrated(error) else _cure(_reason(error))
@@ -117,10 +153,11 @@ def cure_of(error: Exception) -> str:
 
 def _is_not_migrated(error: Exception) -> bool:
     lacks_table = _reason(error).startswith(("no such table", "no such column"))
-    return lacks_table or _sqlstate(error) in _NOT_MIGRATED
+    return lacks_table or sqlstate(error) in _NOT_MIGRATED
 
 
-def _sqlstate(error: Exception) -> str:
+def sqlstate(error: Exception) -> str:
+    """Returns the code of PostgreSQL; an empty text for any other error."""
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 

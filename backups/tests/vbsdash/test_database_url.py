@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from backups.tests.vbsdash.test_broker_url import PASSWORDS
 from backups.vbs.errors import ConfigurationError
 from vbsdash import database_url
+from vbsdash.process_role import Role
 
 DEFAULT = Path("/srv/vbsdash/vbsdash.sqlite3")
 PROJECT = Path("/opt/vbsdash")
@@ -20,7 +21,7 @@ PROJECT = Path("/opt/vbsdash")
 
 def entry(value: str, **variables: str) -> dict[str, Any]:
     env = {"DATABASE_URL": value, **variables}
-    return database_url.database(env, DEFAULT, folder=PROJECT)
+    return database_url.database(env, DEFAULT, folder=PROJECT, role=Role.WEB)
 
 
 def sent_to_libpq(value: str, **variables: str) -> dict[str, str]:
@@ -36,8 +37,14 @@ def sent_to_libpq(value: str, **variables: str) -> dict[str, str]:
     for name in ("context", "cursor_factory", "prepare_threshold", "client_encoding"):
         parameters.pop(name, None)
     words = conninfo_to_dict(make_conninfo("", **parameters))
-    limits = database_url.POSTGRESQL_TIMEOUTS.items()
-    ours = [name for name, value in limits if words.get(name) == str(value)]
+    assert words.pop("fallback_application_name") == "vbsdash web"
+    if "service" not in words or "options" in words:
+        limits, _, theirs = str(words.pop("options")).partition("_session_timeout=60s")
+        assert limits.startswith("-c lock_timeout=10s -c statement_timeout=30s -c idle_")
+        if theirs:
+            words["options"] = theirs.strip()
+    waits = database_url.POSTGRESQL_TIMEOUTS.items()
+    ours = [name for name, value in waits if words.get(name) == str(value)]
     return {name: str(word) for name, word in words.items() if name not in ours}
 
 
@@ -136,7 +143,7 @@ def test_a_file_is_the_same_from_whatever_folder_a_part_starts(value: str, file:
 
 def test_a_data_folder_may_have_any_name() -> None:
     odd = Path("/srv/100%41?#/vbsdash.sqlite3")
-    assert database_url.database({}, odd, folder=PROJECT)["NAME"] == str(odd)
+    assert database_url.database({}, odd, folder=PROJECT, role=Role.WEB)["NAME"] == str(odd)
 
 
 @pytest.mark.parametrize(
