@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextvars import copy_context
 from typing import Any
 
 from celery import Task
@@ -38,7 +39,9 @@ def publish(task: Task[Any, None], *arguments: object, queue: str, expires_s: in
         # Celery's own switch: the work is done here and now, so there is no broker to wait for.
         apply_async()
         return is_published.is_set()
-    thread = threading.Thread(target=apply_async, daemon=True)
+    # The message names the request that it comes of.
+    context = copy_context()
+    thread = threading.Thread(target=context.run, args=(apply_async,), daemon=True)
     thread.start()
     thread.join(BROKER_WAIT_S)
     _hanging[:] = [hanging for hanging in (*_hanging, thread) if hanging.is_alive()]

@@ -7,7 +7,16 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
-from celery.signals import beat_init, task_prerun, worker_init, worker_ready
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+)
 from django.db import Error, connection
 
 from vbsdash import log
@@ -20,6 +29,17 @@ logger = logging.getLogger(__name__)
 app = Celery("vbsdash", task_cls="vbsdash.celery_expiry:SharedClockTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+REQUEST_ID = "request_id"  # in the context of the log, and in the headers of a message
+
+
+@setup_logging.connect
+def _set_up_logging(loglevel: int | None = None, **_: object) -> None:
+    """Keeps Celery from giving some of its loggers handlers with a format of their own."""
+    from django.conf import settings
+
+    log.use(settings.LOGGING, loglevel=loglevel)
 
 
 @worker_init.connect
@@ -77,12 +97,41 @@ def _freeze_loaded_objects(**_: object) -> None:
 
 @task_prerun.connect
 def _prepare_task(task: Task[Any, Any], task_id: str, **_: object) -> None:
-    """Measures the shared time, names the task in all that it logs, and notes what this process
-    costs, for /metrics.
+    """Measures the shared time, names the task and the request that it comes of in all that it
+    logs, and notes what this process costs, for /metrics.
     """
     from backups.shared import clock, processes
 
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+    request_id = task.request.get(REQUEST_ID)
+    if request_id is not None:
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        logger.info("the task begins")
     clock.measure()
     processes.note("worker", clock.now())
+
+
+@task_postrun.connect
+def _log_end(task: Task[Any, Any], state: str | None = None, **_: object) -> None:
+    """Logs the end of what somebody has asked for; the scheduler's own come every few seconds."""
+    if task.request.get(REQUEST_ID) is not None:
+        logger.info("the task has ended", extra={"state": state})
+
+
+@before_task_publish.connect
+def _name_request(headers: dict[str, Any] | None = None, **_: object) -> None:
+    """Writes into a message which request it comes of, also through further tasks: one grep over
+    the logs of web and workers shows the whole of it.
+    """
+    request_id = structlog.contextvars.get_contextvars().get(REQUEST_ID)
+    if headers is not None and request_id is not None:
+        headers[REQUEST_ID] = request_id
+
+
+@after_task_publish.connect
+def _log_message(
+    sender: str | None = None, headers: dict[str, Any] | None = None, **_: object
+) -> None:
+    if headers and headers.get(REQUEST_ID):
+        logger.info("a task is sent", extra={"sent_task": sender, "sent_task_id": headers["id"]})

@@ -1,21 +1,26 @@
-"""Logs one line of key=value pairs per event, with the ID of its request or task.
+"""Logs one line per event, with the IDs of its request and task: key=value pairs, or JSON.
 
 A warning or error that repeats is written once a minute, with how often it came.
 """
 
+import json
 import logging
+import logging.config
 import re
 import sys
 import threading
 import time
 import traceback
 from collections import OrderedDict
+from collections.abc import Mapping
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from backups.shared import probes
+from backups.vbs.errors import ConfigurationError
+from backups.vbs.quoted import quoted
 
 REPEATED_AFTER_S = 60.0
 LONGEST_COMPARED = 2_000  # characters of the text of an error
@@ -26,6 +31,7 @@ _VARYING = re.compile(
 # How Celery counts its tries to reach the broker.
 _TRIES = re.compile(r"Trying again in [0-9.]+ seconds\.\.\. \([0-9]+/\w+\)")
 REMEMBERED = 500  # different records
+FORMATS = ("console", "json")
 
 
 class LastWritten(NamedTuple):
@@ -37,8 +43,22 @@ class LastWritten(NamedTuple):
     left_out: int
 
 
-def config(*, debug: bool) -> dict[str, object]:
-    """Django's LOGGING: everything through one structlog formatter on stderr."""
+def read_format(env: Mapping[str, str]) -> str:
+    """Returns one of FORMATS. Raises ConfigurationError."""
+    value = env.get("VBSDASH_LOG_FORMAT") or FORMATS[0]
+    if value not in FORMATS:
+        raise ConfigurationError(
+            f"VBSDASH_LOG_FORMAT is {quoted(value)}: write json, or console for key=value."
+        )
+    return value
+
+
+def config(*, debug: bool, log_format: str) -> dict[str, Any]:
+    """Django's LOGGING: everything through one structlog formatter on stderr.
+
+    Loggers without handlers hand their lines on to the root, also those of web servers, which have
+    set up their own before.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -46,6 +66,13 @@ def config(*, debug: bool) -> dict[str, object]:
         structlog.stdlib.ExtraAdder(),
         _without_copies,
     ]
+    renderer: structlog.typing.Processor = structlog.processors.KeyValueRenderer(
+        key_order=["level", "logger", "event"], drop_missing=True
+    )
+    if log_format == "json":
+        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"))
+        renderer = structlog.processors.JSONRenderer(serializer=json_line)
+    to_root = {"propagate": True, "handlers": []}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -56,9 +83,7 @@ def config(*, debug: bool) -> dict[str, object]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.ExceptionRenderer(),
-                    structlog.processors.KeyValueRenderer(
-                        key_order=["level", "logger", "event"], drop_missing=True
-                    ),
+                    renderer,
                 ],
             }
         },
@@ -80,13 +105,17 @@ def config(*, debug: bool) -> dict[str, object]:
         "loggers": {
             "django.db.backends": {"level": "INFO"},
             "django.request": {"filters": ["not the readiness"]},
-            "django.server": {"level": "INFO", "propagate": True, "handlers": []},
+            "django.server": {"level": "INFO", **to_root},
+            "gunicorn.error": to_root,
+            "gunicorn.access": to_root,
+            "waitress": to_root,
             "celery": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "urllib3": {"level": "ERROR"},
             "keystoneauth": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
             "backups": {"level": "DEBUG" if debug else "INFO"},
+            "vbsdash": {"level": "INFO"},
         },
     }
 
@@ -147,9 +176,37 @@ def _raised_at(error: BaseException) -> tuple[str, int] | None:
     return frames[0].filename, frames[0].lineno or 0
 
 
+def json_line(event: Mapping[str, object], **_: object) -> str:
+    """Returns one line of ASCII that any reader of JSON takes, whatever a library has logged."""
+    try:
+        return json.dumps(event, default=repr, allow_nan=False)
+    except (TypeError, ValueError):
+        # A key that is no text, NaN, a list in itself.
+        return json.dumps({str(name): repr(value) for name, value in event.items()})
+
+
+def use(logging_config: dict[str, Any], *, loglevel: int | None) -> None:
+    """Sets up logging as it is configured, with the level that a command line names."""
+    logging.config.dictConfig(logging_config)
+    if loglevel:
+        logging.getLogger().setLevel(loglevel)
+
+
 def log_uncaught_errors() -> None:
-    """Makes one record, with its traceback inside, of an error that ends the process."""
+    """Makes one record, with its traceback inside, of an error that ends the process or a
+    thread.
+    """
     sys.excepthook = _log_uncaught_error
+    threading.excepthook = _log_error_of_thread
+
+
+def _log_error_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_type is SystemExit:
+        return
+    error = ended.exc_value or ended.exc_type()
+    logging.getLogger(__name__).critical(
+        "a thread ends by an error", exc_info=(ended.exc_type, error, ended.exc_traceback)
+    )
 
 
 def _log_uncaught_error(

@@ -43,6 +43,8 @@ try:
     PUBLIC_URL = public_url.read(ENV)
     TRUSTED_PROXIES = env.trusted_proxies(ENV)
     METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
+    LOG_FORMAT = log.read_format(ENV)
+    CELERY_EVENTS = env.flag(ENV, "VBSDASH_CELERY_EVENTS")
     _home = Path(ENV.get("HOME") or "/nonexistent")
     _only = env.names(ENV, "VBSDASH_CLOUDS")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=_only)
@@ -261,7 +263,9 @@ CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# For Flower and celery-exporter: what `celery worker -E` sends, and when a task was sent.
+CELERY_WORKER_SEND_TASK_EVENTS = CELERY_EVENTS
+CELERY_TASK_SEND_SENT_EVENT = CELERY_EVENTS
 # Redirected, a traceback would become a record for each of its fragments.
 CELERY_WORKER_REDIRECT_STDOUTS = False
 # After a new connection Celery would take fewer messages at first, and tell an AMQP broker of each
@@ -317,4 +321,4 @@ elif _broker.url.startswith("amqp"):
     # leave a worker deaf for four minutes.
     CELERY_BROKER_HEARTBEAT = 10
 
-LOGGING = log.config(debug=DEBUG)
+LOGGING = log.config(debug=DEBUG, log_format=LOG_FORMAT)

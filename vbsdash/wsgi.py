@@ -10,7 +10,7 @@ from django.urls import resolve
 
 from backups.web.set_up import SetUpFirst
 from backups.web.utf8_request import Utf8Handler
-from vbsdash import process_role
+from vbsdash import log, process_role
 from vbsdash.gc_freeze import freeze
 
 # A worker that ends so ends gunicorn too, for its supervisor to start it anew ever more rarely;
@@ -33,4 +33,5 @@ except SystemExit as e:
 freeze()
 # Whoever started it by hand reads in the log what is missing, before anybody asks for a page; in a
 # thread, as a database that does not answer holds up nothing.
+log.log_uncaught_errors()
 Thread(target=application.problem, daemon=True).start()

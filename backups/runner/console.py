@@ -4,6 +4,8 @@ import os
 import sys
 from typing import TextIO
 
+from backups.runner import json_lines
+
 NAME_WIDTH = 6  # characters
 COLOURS = {"up": 37, "broker": 35, "demo": 36, "worker": 32, "beat": 33, "web": 34}  # SGR codes
 # A log must not steer the terminal: escape sequences and other control characters of a line are
@@ -15,14 +17,22 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._coloured = self._stream.isatty() and not os.environ.get("NO_COLOR")
+        self._in_json = json_lines.are_wanted()
 
     def line(self, part: str, text: str) -> None:
         """Prints one line. When nobody reads any more it is dropped: the parts go on."""
-        name = f"{part:<{NAME_WIDTH}} |"
-        if self._coloured:
-            name = f"\x1b[{COLOURS.get(part, 37)}m{name}\x1b[0m"
+        text = text.rstrip().translate(_CONTROL)
+        if self._in_json:
+            if not text:
+                return
+            line = json_lines.as_json(part, text)
+        else:
+            name = f"{part:<{NAME_WIDTH}} |"
+            if self._coloured:
+                name = f"\x1b[{COLOURS.get(part, 37)}m{name}\x1b[0m"
+            line = f"{name} {text}"
         try:
-            print(name, text.rstrip().translate(_CONTROL), file=self._stream, flush=True)
+            print(line, file=self._stream, flush=True)
         except BrokenPipeError:
             null_fd = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null_fd, self._stream.fileno())

@@ -1,11 +1,14 @@
 """Configures gunicorn for all who start it: `make run`, the systemd units, Compose, a person.
 
 What differs is on the command line: `--bind`, and `--workers`, the number of processes.
+Its workers die with it, also when it is killed. It writes JSON where that is set; its workers log as
+Django is told to.
 """
 
 import os
 import signal
 
+from backups.runner import json_lines
 from backups.runner.process import die_with_parent
 
 # Clients that send or read slowly hold no thread (backups/runner/web_worker.py).
@@ -19,6 +22,8 @@ control_socket_disable = True
 # No disk is behind this folder, so writing into it never waits.
 if os.access("/dev/shm", os.W_OK):  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
+if json_lines.are_wanted():
+    logconfig_dict = json_lines.logging_of_gunicorn()
 
 
 def post_fork(_server: object, _worker: object) -> None:

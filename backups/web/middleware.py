@@ -8,6 +8,8 @@ import structlog
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from backups.shared.proxies import TRUSTED_HOPS
+
 REQUEST_ID_HEADER = "X-Request-ID"
 _USABLE_REQUEST_ID = re.compile("[0-9A-Za-z._-]{8,64}")
 
@@ -17,14 +19,17 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class RequestIDMiddleware:
     """Gives each request an ID, which stands in all that is logged about it and in the answer.
 
-    An ID that a proxy has given stays, so that its log and ours can be read together.
+    An ID that a trusted proxy has given stays, so that its log and ours can be read together;
+    from anybody else it would make our log lie.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = request.headers.get(REQUEST_ID_HEADER, "")
+        request_id = ""
+        if request.META.get(TRUSTED_HOPS):
+            request_id = request.headers.get(REQUEST_ID_HEADER, "")
         if not _USABLE_REQUEST_ID.fullmatch(request_id):
             request_id = uuid.uuid4().hex[:16]
         # Bound until the next request of this thread: Django logs a failed one after all

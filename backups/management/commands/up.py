@@ -21,7 +21,7 @@ from django.http.request import validate_host
 
 from backups.clouds import registry, same_project
 from backups.models import Cloud
-from backups.runner import lock
+from backups.runner import json_lines, lock
 from backups.runner.own_addresses import in_url, reached_at
 from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
@@ -80,6 +80,8 @@ class Command(BaseCommand):
             os.set_inheritable(fd, True)
         # A stop signal waits until the runner can handle it.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        # The runner and gunicorn read no `.env`.
+        os.environ[json_lines.VARIABLE] = settings.LOG_FORMAT
         plan.hand_over(folder=Path(settings.BASE_DIR))
 
 

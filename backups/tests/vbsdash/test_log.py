@@ -3,29 +3,35 @@ what repeats is counted.
 """
 
 import io
+import json
 import logging
 import logging.config
+import sys
+import threading
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from celery.signals import task_prerun
+import structlog
+from celery.signals import task_postrun, task_prerun
 from django.http import HttpResponseServerError
 from django.test import Client, RequestFactory
 
-from backups import tasks
+from backups import publish, tasks
 from backups.api.problem import Problems
 from backups.shared.problem import CONTENT_TYPE
+from backups.tests.run_settings import LIMIT_S
+from backups.vbs.errors import ConfigurationError
 from vbsdash import log
+from vbsdash.celery import app
 from vbsdash.log import CountRepeated
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+@pytest.fixture(params=["console"])
+def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """What vbsdash writes to stderr, by its own configuration."""
     stream = io.StringIO()
-    settings: dict[str, Any] = log.config(debug=False)
+    settings = log.config(debug=False, log_format=request.param)
     handler = logging.StreamHandler(stream)
     formatter = settings["formatters"]["line"]
     made = formatter.pop("()")
@@ -164,6 +170,100 @@ def test_a_request_has_an_id_in_the_log_and_in_its_answer(
     [first, second] = lines.getvalue().splitlines()
     assert "request_id='of-the-proxy-1'" in first
     assert f"request_id='{own}'" in second
+
+
+def test_only_a_trusted_proxy_names_a_request(client: Client) -> None:
+    headers = {"X-Request-ID": "of-a-stranger-1"}
+    answer = client.get("/healthz", headers=headers, REMOTE_ADDR="203.0.113.5")
+    assert answer["X-Request-ID"] != "of-a-stranger-1"
+    assert len(answer["X-Request-ID"]) == 16
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "Odd('\\ud800')"
+
+
+JSON = pytest.mark.parametrize("lines", ["json"], indirect=True)
+
+
+@JSON
+def test_each_event_is_one_object_whatever_was_logged(lines: io.StringIO) -> None:
+    fail(1, "line\nline\u2028line \ud800")
+    extra = {"object": Odd(), "nan": float("nan"), "keys": {(1, 2): b"x"}}
+    logging.getLogger("some.library").warning("%s\r\nx", "first", extra=extra)
+    failed, odd = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert (failed["level"], failed["logger"]) == ("error", "celery.app.trace")
+    assert "ConnectionError: line\nline" in failed["exception"]
+    assert failed["timestamp"].endswith("Z")
+    assert (odd["event"], odd["nan"]) in (("first\r\nx", "nan"), ("'first\\r\\nx'", "nan"))
+
+
+@JSON
+def test_an_object_names_request_and_task(lines: io.StringIO) -> None:
+    tasks.alive.push_request(id="t-1", request_id="r-12345678")
+    try:
+        task_prerun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1")
+        task_postrun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1", state="SUCCESS")
+    finally:
+        tasks.alive.pop_request()
+    begins, ended = (json.loads(line) for line in lines.getvalue().splitlines())
+    for event in (begins, ended):
+        assert (event["task"], event["task_id"], event["request_id"]) == (
+            "backups.tasks.alive",
+            "t-1",
+            "r-12345678",
+        )
+    assert (begins["event"], ended["state"]) == ("the task begins", "SUCCESS")
+
+
+def test_a_message_carries_the_request_that_it_comes_of() -> None:
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id="r-12345678")
+    try:
+        assert publish.publish(tasks.alive, "bulk", queue="ids", expires_s=5)
+    finally:
+        structlog.contextvars.clear_contextvars()
+    assert publish.publish(tasks.alive, "bulk", queue="ids", expires_s=5)
+    with app.connection_for_read() as connection, connection.SimpleQueue("ids") as queue:
+        asked_for = queue.get(timeout=LIMIT_S)
+        of_the_scheduler = queue.get(timeout=LIMIT_S)
+    assert asked_for.headers["request_id"] == "r-12345678"
+    assert "request_id" not in of_the_scheduler.headers
+
+
+@pytest.mark.parametrize("logger", ["gunicorn.error", "gunicorn.access", "waitress"])
+def test_a_web_server_s_own_lines_are_written_as_ours(logger: str) -> None:
+    """It has set up handlers of its own before Django is loaded."""
+    theirs = logging.StreamHandler()
+    logging.getLogger(logger).addHandler(theirs)
+    logging.config.dictConfig({**log.config(debug=False, log_format="json"), "root": {}})
+    assert logging.getLogger(logger).handlers == []
+    assert logging.getLogger(logger).propagate
+
+
+def test_an_error_that_ends_a_thread_is_one_line(lines: io.StringIO) -> None:
+    def end() -> None:
+        raise RuntimeError("no way on")
+
+    before = threading.excepthook, sys.excepthook
+    log.log_uncaught_errors()
+    try:
+        thread = threading.Thread(target=end)
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook, sys.excepthook = before
+    [line] = lines.getvalue().splitlines()
+    assert "a thread ends by an error" in line
+    assert "RuntimeError: no way on" in line
+
+
+def test_an_unknown_format_is_refused_by_name() -> None:
+    assert log.read_format({}) == log.read_format({"VBSDASH_LOG_FORMAT": ""}) == "console"
+    assert log.read_format({"VBSDASH_LOG_FORMAT": "json"}) == "json"
+    with pytest.raises(ConfigurationError, match=r"^VBSDASH_LOG_FORMAT is .JSON.: write json, or"):
+        log.read_format({"VBSDASH_LOG_FORMAT": "JSON"})
 
 
 @pytest.mark.django_db
