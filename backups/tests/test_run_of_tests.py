@@ -203,7 +203,7 @@ ALLOWED = {  # file and line: it waits for an event, or holds a process that mus
     "vbs/test_url_parts.py": "?timeout=",
     "simulator/test_faults.py": "get(simulator, timeout=0.2)",  # an answer that never comes
     # how often a thread looks, until it is told to end
-    "faults/house.py": "_closing.wait(1)|stop.wait(0.5)",
+    "faults/installation.py": "_closing.wait(1)|stop.wait(0.5)",
 }
 
 
