@@ -13,7 +13,7 @@ JSON = "application/json"
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request as it arrived. `path` is decoded, `raw_path` is as sent;
-    `headers` have lower-case names.
+    `headers` have lower-case names. `client`: the address that it came from.
     """
 
     method: str
@@ -22,11 +22,14 @@ class Question:
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    client: str = ""
 
     @classmethod
-    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> "Question":
+    def of(
+        cls, method: str, target: str, headers: Mapping[str, str], body: bytes, *, client: str = ""
+    ) -> "Question":
         parts = urlsplit(target)
-        return cls(method, unquote(parts.path), parts.path, parts.query, headers, body)
+        return cls(method, unquote(parts.path), parts.path, parts.query, headers, body, client)
 
     @property
     def arguments(self) -> dict[str, str]:

@@ -11,13 +11,14 @@ SECRET_HEADERS = frozenset({"x-auth-token", "x-subject-token", "authorization", 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers`: lower-case names, no secrets. `status`: None when no whole answer was
-    given. `at`: the clock's.
+    """`client`: the address that it came from. `headers`: lower-case names, no secrets. `status`:
+    None when no whole answer was given. `at`: the clock's.
 
     `token_sent`: whether a token or a signature came along, `token_valid`: whether it was
     good here and now.
     """
 
+    client: str
     method: str
     path: str
     query: str

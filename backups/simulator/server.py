@@ -57,7 +57,10 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(length) if length else b""
-        reply = self.server.simulation.reply(Question.of(self.command, self.path, headers, body))
+        question = Question.of(
+            self.command, self.path, headers, body, client=self.client_address[0]
+        )
+        reply = self.server.simulation.reply(question)
         kind = reply.fault.kind if reply.fault else ""
         try:
             if reply.fault is not None and kind in ("hang", "reset"):
@@ -187,8 +190,8 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, port: int, simulation: Simulation) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, host: str, port: int, simulation: Simulation) -> None:
+        super().__init__((host, port), Handler)
         self.simulation = simulation
         self._open: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()

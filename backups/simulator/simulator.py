@@ -55,10 +55,10 @@ class _Reply:
 
 
 class Simulator:
-    """A local VBS with Keystone and volume list, on 127.0.0.1. A context manager;
-    all methods are thread-safe.
+    """A local VBS with Keystone and volume list. A context manager; all methods are thread-safe.
 
-    `backups`: how many are generated (the API page's own example comes on top). `clock`: aware UTC.
+    `host`: the address to listen on. `backups`: how many are generated (the API page's own example
+    comes on top). `clock`: aware UTC.
     `paging`: which of the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder"
     for stock Cinder v3. `type_full`: which value of Type means full (§3.1). `token_seconds`: how
     long a token lives. `keep_requests`: how many records to keep. IDs come from the seed: two
@@ -75,6 +75,7 @@ class Simulator:
         clock: Clock = utc_now,
         latency_ms: float = 0,
         paging: Paging = "marker",
+        host: str = "127.0.0.1",
         port: int = 0,
         volumes_allowed: bool = True,
         quota_allowed: bool = True,
@@ -100,9 +101,9 @@ class Simulator:
         self.stopping = threading.Event()
         self._log = Log(keep=keep_requests)
         self._faults = Faults(seed=seed)
-        self._server = Server(port, self)
+        self._server = Server(host, port, self)
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._keystone = Keystone(
             self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor
         )
@@ -334,6 +335,7 @@ class Simulator:
 
         def leave(status: int | None) -> None:
             record = Request(
+                client=question.client,
                 method=question.method,
                 path=question.path,
                 query=question.query,

@@ -362,3 +362,11 @@ def test_an_unknown_word_of_a_fault_names_the_known_ones() -> None:
         parse_fault("hang,tmes=1")
     with pytest.raises(FaultError, match="Unknown body form 'x'; known are: cinder, "):
         Fault("status", body="x")
+
+
+def test_it_listens_where_it_is_told_to_and_records_who_asked() -> None:
+    with Simulator(host="127.0.0.2") as simulator:
+        requests.get(f"http://127.0.0.2:{simulator.port}/v2", timeout=LIMIT_S)
+        (request,) = simulator.requests
+    assert simulator.url == f"http://127.0.0.2:{simulator.port}"
+    assert request.client.startswith("127.0.0.")
