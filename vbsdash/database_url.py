@@ -23,6 +23,12 @@ POSTGRESQL_TIMEOUTS = {
     "keepalives_interval": 5,  # s
     "keepalives_count": 3,
 }
+# The same the other way round: the server ends the session of a host that is gone without a word,
+# and with it the locks that everybody else waits for. Its own limits are the system's, two hours.
+SERVER_TIMEOUTS = (
+    "-c tcp_user_timeout=15000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 "
+    "-c tcp_keepalives_count=3"
+)
 POSTGRESQL_EXAMPLE = "postgres://USER:PASSWORD@HOST:5432/NAME"
 # The hosts of an address, what stands before them, and the rest.
 _HOSTS = re.compile(r"(.*?://(?:[^/?#]*@)?)([^/?#@]*)(.*)", re.DOTALL)
@@ -152,14 +158,16 @@ def _postgresql(
 
 
 def _with_limits(options: Mapping[str, Any], role: Role) -> dict[str, Any]:
-    """Returns libpq's options with the limits of the role in front of the administrator's own, of
-    which the last one counts; and with the role's name, for who looks into pg_stat_activity.
+    """Returns libpq's options with the limits of the role and of the server in front of the
+    administrator's own, of which the last one counts; and with the role's name, for who looks into
+    pg_stat_activity.
     """
     named = {"fallback_application_name": f"vbsdash {role}", **options}
     if "service" in options and "options" not in options:
         # Whatever its file says of options would be lost beside ours.
         return named
-    return {**named, "options": f"{LIMITS[role].options()} {options.get('options', '')}".strip()}
+    limits = f"{LIMITS[role].options()} {SERVER_TIMEOUTS}"
+    return {**named, "options": f"{limits} {options.get('options', '')}".strip()}
 
 
 def _libpq_variables(env: Mapping[str, str]) -> dict[str, str]:

@@ -315,10 +315,14 @@ if _broker.url.startswith("redis"):
         "queue_order_strategy": "priority",
     }
 elif _broker.url.startswith("amqp"):
+    # Seconds. A worker and a broker that hear nothing of each other for twice as long part; what
+    # the worker had not finished goes to others. Celery's own are 120.
+    CELERY_BROKER_HEARTBEAT = 10
+    # The mailbox for Celery's remote control. An exclusive one stays locked for as long as the
+    # broker holds on to a connection whose other side is gone, and the worker that comes back ends.
+    CELERY_CONTROL_QUEUE_EXCLUSIVE = False
+    CELERY_CONTROL_QUEUE_DURABLE = True
     # Seconds. A broker that is just starting may take a connection and never answer on it.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"read_timeout": 15, "write_timeout": 15}
-    # Seconds. A peer that went without a word is noticed after two of them; Celery's own 120 would
-    # leave a worker deaf for four minutes.
-    CELERY_BROKER_HEARTBEAT = 10
 
 LOGGING = log.config(debug=DEBUG, log_format=LOG_FORMAT)

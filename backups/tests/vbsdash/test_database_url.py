@@ -39,7 +39,7 @@ def sent_to_libpq(value: str, **variables: str) -> dict[str, str]:
     words = conninfo_to_dict(make_conninfo("", **parameters))
     assert words.pop("fallback_application_name") == "vbsdash web"
     if "service" not in words or "options" in words:
-        limits, _, theirs = str(words.pop("options")).partition("_session_timeout=60s")
+        limits, _, theirs = str(words.pop("options")).partition(database_url.SERVER_TIMEOUTS)
         assert limits.startswith("-c lock_timeout=10s -c statement_timeout=30s -c idle_")
         if theirs:
             words["options"] = theirs.strip()
@@ -124,6 +124,20 @@ def test_the_variables_of_libpq_count_where_the_address_says_nothing(
     sent = sent_to_libpq(value, **variables)
     assert {name: sent[name] for name in alike} == alike
     assert ("host" in sent) is ("PGSERVICE" not in variables)
+
+
+@pytest.mark.parametrize(
+    ("value", "variables"),
+    [
+        ("postgres://h/x?options=-c%20tcp_keepalives_idle%3D60", {}),
+        ("postgres://h/x", {"PGOPTIONS": "-c tcp_keepalives_idle=60"}),
+    ],
+)
+def test_what_an_administrator_says_of_a_session_comes_after_what_we_say(
+    value: str, variables: dict[str, str]
+) -> None:
+    options = entry(value, **variables)["OPTIONS"]["options"]
+    assert options.endswith(f"{database_url.SERVER_TIMEOUTS} -c tcp_keepalives_idle=60")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from backups.tests.run_settings import LIMIT_S
+from vbsdash.database_url import SERVER_TIMEOUTS
 
 PROJECT = Path(__file__).resolve().parents[3]
 SERVER = """
@@ -135,6 +136,7 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "options": SERVER_TIMEOUTS,
         }
         exit_code, said = start(
             "from django.db import connection; connection.ensure_connection()", DATABASE_URL=url
@@ -430,6 +432,14 @@ print(app.conf.broker_heartbeat, app.conf.worker_enable_prefetch_count_reduction
     options = "{'read_timeout': 15, 'write_timeout': 15}"
     printed = f"py-amqp {options}\n10 False\n"
     assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, printed)
+
+
+def test_an_amqp_broker_and_a_worker_part_soon_and_leave_nothing_locked(start: Start) -> None:
+    code = """
+from vbsdash.celery import app
+print(app.conf.broker_heartbeat, app.control.mailbox.queue_exclusive)
+"""
+    assert start(code, CELERY_BROKER_URL="amqp://u:p@h:5672//") == (0, "10 False\n")
 
 
 @pytest.mark.parametrize(
