@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style format lock sbom licences audit bench soak screenshots clean venv dev browser servers rabbitmq announce environment
+.PHONY: help run test lint style format lock sbom licences audit bench soak screenshots clean venv dev browser servers rabbitmq hosts announce environment
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -70,7 +70,7 @@ audit: dev ## ask for known vulnerabilities: 0 none, 1 some, 3 could not be audi
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
 
-soak: announce dev browser servers rabbitmq ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
+soak: announce dev browser servers rabbitmq hosts ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
 	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
 
 screenshots: dev browser ## take the pictures of the README anew
@@ -112,6 +112,13 @@ rabbitmq:
 	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || .ci/install rabbitmq-server; then :; \
 	elif [ -n "$$CI" ]; then echo "no RabbitMQ, and none can be installed: CI never skips its tests" >&2; exit 1; \
 	else echo "!!! NO RABBITMQ: ITS TESTS ARE SKIPPED (apt-get install rabbitmq-server) !!!" >&2; fi
+
+# Finds iproute2, which makes hosts of network namespaces, or installs it where that is possible. The tests themselves say
+# whether this user may make any. Without it: a failure in CI, else a loud line.
+hosts:
+	@if command -v ip >/dev/null || .ci/install iproute2; then :; \
+	elif [ -n "$$CI" ]; then echo "no iproute2, and it cannot be installed: CI never skips its tests" >&2; exit 1; \
+	else echo "!!! NO IPROUTE2: THE TESTS OF SEVERAL HOSTS ARE SKIPPED (apt-get install iproute2) !!!" >&2; fi
 
 # Finds Debian's nginx and tinyproxy, or installs them where that is possible. Without them: a failure in CI, else a loud line.
 servers:

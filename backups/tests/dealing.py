@@ -28,6 +28,7 @@ BY_DATABASE = {
 # that the workers end together.
 SECONDS = {
     "faults/test_killed_parts.py": 350,
+    "faults/test_hosts.py": 300,
     "faults/test_restarts.py": 300,
     "faults/test_databases.py": 80,
     "faults/test_wrong_clocks.py": 60,

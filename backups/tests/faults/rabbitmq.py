@@ -1,10 +1,11 @@
-"""A RabbitMQ of a test's own, Debian's package: all of it on loopback, all of it
-ends with the test.
+"""A RabbitMQ of a test's own, Debian's package: all of it on loopback or on a host of
+the test's own, all of it ends with the test.
 """
 
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,16 @@ def need_rabbitmq() -> None:
 
 
 class RabbitMQ:
-    """`part` is the server; Erlang's port mapper runs beside it from `open` to `close`."""
+    """`part` is the server; Erlang's port mapper runs beside it from `open` to `close`. `address`:
+    where the server listens; `before` stands in front of the command lines.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, address: str = "127.0.0.1", before: Sequence[str] = ()
+    ) -> None:
         folder.mkdir(mode=0o700)
+        # Its user guest may come from another host, too.
+        (folder / "rabbitmq.conf").write_text("loopback_users = none\n")
         self.port, mapper, distribution = free_port(), free_port(), free_port()
         env = {
             "PATH": os.environ["PATH"],
@@ -39,7 +46,7 @@ class RabbitMQ:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(mapper),
             "RABBITMQ_NODENAME": f"vbsdash-{self.port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": address,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
@@ -47,13 +54,14 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "none"),
         }
-        argv = ("epmd", "-address", "127.0.0.1", "-port", str(mapper))
+        self.url = f"amqp://guest:guest@{address}:{self.port}//"
+        argv = (*before, "epmd", "-address", "127.0.0.1", "-port", str(mapper))
         self._port_mapper = Part(argv, env, folder / "port-mapper.log")
-        self.part = Part((str(SERVER),), env, folder / "rabbitmq.log")
+        self.part = Part((*before, str(SERVER)), env, folder / "rabbitmq.log")
 
     def open(self) -> None:
         self._port_mapper.start()
