@@ -22,6 +22,7 @@ from django.db import Error, connection
 from vbsdash import log
 from vbsdash.broker_url import IN_MEMORY, MEMORY
 from vbsdash.gc_freeze import freeze
+from vbsdash.sign_of_life import SignOfLife
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 app = Celery("vbsdash", task_cls="vbsdash.celery_expiry:SharedClockTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["consumer"].add(SignOfLife)
 
 
 REQUEST_ID = "request_id"  # in the context of the log, and in the headers of a message

@@ -2,6 +2,7 @@
 names the variable and the cure.
 """
 
+import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -206,6 +207,30 @@ def data_dir(env: Mapping[str, str], default: Path) -> Path:
         raise ConfigurationError(
             f"VBSDASH_DATA_DIR: {path} cannot be written ({reason}): name another folder."
         ) from e
+    return path
+
+
+def alive_dir(env: Mapping[str, str]) -> Path | None:
+    """Returns the folder of the signs of life, which is made where there is none; None: there are
+    to be no signs.
+    """
+    text = env.get("VBSDASH_ALIVE_DIR")
+    if not text:
+        return None
+    path = Path(text)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        reason = None if os.access(path, os.W_OK) else "it may not be written"
+    except (OSError, ValueError) as e:
+        # A ValueError says that the path holds a NUL.
+        reason = getattr(e, "strerror", None) or "it is no path"
+    if reason is None and not path.is_absolute():
+        reason = "it does not begin with /"
+    if reason is not None:
+        raise ConfigurationError(
+            f"VBSDASH_ALIVE_DIR is {quoted(text)}, which cannot be used ({reason}): name a folder "
+            "that this container alone has, as /dev/shm/vbsdash."
+        )
     return path
 
 

@@ -12,7 +12,9 @@ from django.db import DatabaseError, connection
 from kombu import Connection
 from kombu.utils.objects import cached_property
 
+from backups.runner import alive
 from backups.shared.broker_errors import BROKER_ERRORS
+from vbsdash import sign_of_life
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +104,7 @@ class ReconnectingScheduler(Scheduler):
 
         clock.measure()
         heartbeat.beat("scheduler")
+        sign_of_life.touch(alive.BEAT)
         processes.note("scheduler", clock.now())
 
     def _drop_connection(self) -> None:

@@ -37,6 +37,7 @@ try:
     LISTEN_HOST = listen_host.read(ENV)
     LISTEN_PORT = env.port(ENV)
     DATA_DIR = env.data_dir(ENV, BASE_DIR / "var")
+    ALIVE_DIR = env.alive_dir(ENV)
     SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
     ALLOWED_HOSTS = env.hosts(ENV)
     CSRF_TRUSTED_ORIGINS = env.origins(ENV)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 Address = IPv4Address | IPv6Address
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+# A socket that is bound to all addresses is asked at this one: a machine may have sockets for IPv6
+# and no address of that kind.
+_ASKED_AT = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104
 _IPV4_FILE = Path("/proc/net/fib_trie")
 _IPV4 = re.compile(r"\|-- ([0-9.]+)\n\s+/32 host LOCAL")
 _BROADCAST = re.compile(r"\|-- ([0-9.]+)\n\s+/32 link BROADCAST")
@@ -49,6 +52,11 @@ def _text(file: Path) -> str:
 def in_url(host: str) -> str:
     """Returns a name or an address as it stands in a URL and in a Host header."""
     return f"[{host}]" if ":" in host else host
+
+
+def asked_at(bound: str) -> str:
+    """Returns the address at which this machine itself asks a socket that is bound to `bound`."""
+    return _ASKED_AT.get(bound, bound)
 
 
 def reached_at(bound: str) -> list[str]:

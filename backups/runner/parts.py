@@ -50,12 +50,14 @@ def demo_part(port: int, clouds_file: Path) -> Part:
     return Part("demo", argv, stops_last=True, env=_ENV)
 
 
-def worker_part() -> Part:
+def worker_part(name: str | None = None) -> Part:
+    """Returns a worker; `name` tells it from others of its host."""
     options = (
         "--pool threads --concurrency 16 -Q interactive,bulk,celery --without-gossip "
         "--without-mingle"
     )
-    return _celery("worker", *options.split())
+    own_name = () if name is None else ("--hostname", f"{name}@%h")
+    return _celery("worker", *options.split(), *own_name)
 
 
 def beat_part() -> Part:
@@ -71,14 +73,15 @@ def _celery(name: str, *options: str) -> Part:
     return Part(name, argv, env=_ENV)
 
 
-def web_part(listen_fd: int, *, port: int) -> Part:
-    """Returns gunicorn with one worker, which saves memory; `gunicorn_conf` has its other options.
+def web_part(listen_fd: int, *, port: int, processes: int = 1) -> Part:
+    """Returns gunicorn with one worker, which saves memory, or more; `gunicorn_conf` has its other
+    options.
 
     The socket is the runner's, so requests wait while this part restarts. `port` is the socket's,
     also where PORT is 0: cookies are named after it.
     """
     options = (
-        f"--bind fd://{listen_fd} --workers 1 --log-level warning "
+        f"--bind fd://{listen_fd} --workers {processes} --log-level warning "
         "--config python:backups.runner.gunicorn_conf"
     ).split()
     argv = (sys.executable, "-m", "gunicorn", "vbsdash.wsgi", *options)

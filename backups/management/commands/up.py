@@ -21,8 +21,8 @@ from django.http.request import validate_host
 
 from backups.clouds import registry, same_project
 from backups.models import Cloud
-from backups.runner import json_lines, lock
-from backups.runner.own_addresses import in_url, reached_at
+from backups.runner import alive, json_lines, lock
+from backups.runner.own_addresses import asked_at, in_url, reached_at
 from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
@@ -32,9 +32,6 @@ from backups.shared import database_state
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 OLD_PASSWORD = "the one of the first start (manage.py changepassword {user} sets a new one)"  # noqa: S105
-# The address at which a server that listens on all of them is asked; a machine may have sockets
-# for IPv6 and no address of that kind.
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104
 UNSPECIFIED = ("0.0.0.0", "[::]")  # noqa: S104
 NO_OWN_HOST = (
     "ALLOWED_HOSTS lets in no address of this machine, as {host}: add it, unless what is let in "
@@ -76,6 +73,9 @@ class Command(BaseCommand):
         _prepare_database()
         user, password = first_account(settings.ENV)
         plan = _plan(listener, user=user, password=password)
+        if settings.ALIVE_DIR is not None:
+            alive.expect(settings.ALIVE_DIR, *alive.PARTS)
+            alive.note_address(settings.ALIVE_DIR, plan.probe_host, plan.port)
         for fd in (lock_fd, plan.listen_fd):
             os.set_inheritable(fd, True)
         # A stop signal waits until the runner can handle it.
@@ -151,7 +151,7 @@ def _plan(listener: socket.socket, *, user: str, password: str) -> Plan:
         data_dir=str(settings.DATA_DIR),
         urls=urls,
         behind_proxy=behind_proxy,
-        probe_host=LOOPBACK.get(bound, bound),
+        probe_host=asked_at(bound),
         port=port,
         listen_fd=listener.detach(),
         broker_url_file=str(settings.BROKER_URL_FILE) if settings.EMBEDDED_BROKER else None,
