@@ -120,12 +120,12 @@ hosts:
 	elif [ -n "$$CI" ]; then echo "no iproute2, and it cannot be installed: CI never skips its tests" >&2; exit 1; \
 	else echo "!!! NO IPROUTE2: THE TESTS OF SEVERAL HOSTS ARE SKIPPED (apt-get install iproute2) !!!" >&2; fi
 
-# Finds Debian's nginx and tinyproxy, or installs them where that is possible. Without them: a failure in CI, else a loud line.
+# Finds Debian's nginx, tinyproxy and systemd-analyze, or installs them where that is possible. Without them: a failure in CI, else a loud line.
 servers:
-	@found() { [ -x /usr/sbin/nginx ] && [ -x /usr/bin/tinyproxy ]; }; \
-	if found || { .ci/install nginx-light tinyproxy && found; }; then :; \
-	elif [ -n "$$CI" ]; then echo "no nginx and tinyproxy, and they cannot be installed: CI never skips their tests" >&2; exit 1; \
-	else echo "!!! NO NGINX OR TINYPROXY: THEIR TESTS ARE SKIPPED (apt-get install nginx-light tinyproxy) !!!" >&2; fi
+	@found() { [ -x /usr/sbin/nginx ] && [ -x /usr/bin/tinyproxy ] && [ -x /usr/bin/systemd-analyze ]; }; \
+	if found || { .ci/install nginx-light tinyproxy systemd && found; }; then :; \
+	elif [ -n "$$CI" ]; then echo "no nginx, tinyproxy and systemd-analyze, and they cannot be installed: CI never skips their tests" >&2; exit 1; \
+	else echo "!!! NO NGINX, TINYPROXY OR SYSTEMD: THEIR TESTS ARE SKIPPED (apt-get install nginx-light tinyproxy systemd) !!!" >&2; fi
 
 # Finds a Chromium, or installs Debian's where that is possible. Without one: a failure in CI, else a loud line.
 browser:
