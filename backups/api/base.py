@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backups.edits.common import Actor
+from backups.models import ApiToken
 from backups.reports.conditional import etag, unchanged
 
 
@@ -50,9 +51,13 @@ class Call(APIView):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        if self._etag and response.status_code in (200, 304):
-            response["ETag"] = self._etag
-            response["Cache-Control"] = "private, no-cache"
+        if response.status_code in (200, 304):
+            if self._etag:
+                response["ETag"] = self._etag
+            if isinstance(getattr(request, "auth", None), ApiToken):
+                # A script may keep what it asks about again. A browser may not: after a sign-out
+                # the next person at it would read that (backups/web/middleware.py).
+                response["Cache-Control"] = "private, no-cache"
         # A request that could not be wrapped by DRF has no counter.
         django_request = getattr(request, "_request", None)
         for header, value in getattr(django_request, "rate_limit", {}).items():

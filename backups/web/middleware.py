@@ -1,16 +1,20 @@
-"""Middleware of our own: request IDs, secure cookies, no NUL in a path."""
+"""Middleware of our own: request IDs, what browsers may do with an answer, secure cookies, no NUL
+in a path.
+"""
 
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
 from backups.shared.proxies import TRUSTED_HOPS
 
 REQUEST_ID_HEADER = "X-Request-ID"
+NO_STORE = "no-store, private"
 _USABLE_REQUEST_ID = re.compile("[0-9A-Za-z._-]{8,64}")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -40,6 +44,37 @@ class RequestIDMiddleware:
         )
         response = self._get_response(request)
         response.headers[REQUEST_ID_HEADER] = request_id
+        return response
+
+
+class BrowserRulesMiddleware:
+    """Tells browsers which of their features no page needs, and that no page of another origin may
+    load an answer, as a picture or a script. Django's SecurityMiddleware has no setting for these.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        response.headers["Permissions-Policy"] = settings.PERMISSIONS_POLICY
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return response
+
+
+class NoStoreMiddleware:
+    """Lets no browser or proxy keep an answer that does not say itself whether it may be kept:
+    after a sign-out the button Back shows nothing.
+
+    It stands below WhiteNoise, whose files are the same for everybody.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        response.headers.setdefault("Cache-Control", NO_STORE)
         return response
 
 

@@ -306,7 +306,7 @@ def test_behind_a_proxy_the_banner_has_the_public_address_and_where_the_proxy_le
         with urllib.request.urlopen(f"{inner[1]}/vbs/accounts/login/", timeout=LIMIT_S) as answer:
             cookies = answer.headers.get_all("Set-Cookie", [])
         assert len(cookies) == 1
-        assert cookies[0].startswith("vbsdash_csrf_443.vbs_")
+        assert cookies[0].startswith("__Secure-vbsdash_csrf_443.vbs_")
         assert "Path=/vbs; SameSite=Lax; Secure" in cookies[0]
     finally:
         running.stop(signal.SIGTERM)

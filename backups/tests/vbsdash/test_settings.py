@@ -607,7 +607,10 @@ def test_no_two_installations_of_a_host_share_a_cookie(start: Start) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_.~-]+", name)
     assert names[0].startswith("vbsdash_session_8000_")
     assert names[2].startswith("vbsdash_session_8001_")
-    assert names[12].startswith("vbsdash_session_443.vbs_")
+    assert names[6].startswith("__Host-vbsdash_session_443_")
+    assert names[8].startswith("vbsdash_session_80_")
+    assert names[12].startswith("__Secure-vbsdash_session_443.vbs_")
+    assert names[13].startswith("__Secure-vbsdash_csrf_443.vbs_")
 
 
 def test_a_wrong_proxy_stops_the_start_only_where_a_cloud_needs_it(
