@@ -6,6 +6,7 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
+        from backups.web import sign_in_log  # noqa: F401  connects itself to Django's signals
         from backups.web.id_in_path import BackupID, VolumeID
 
         register_converter(BackupID, "backup_id")

@@ -6,6 +6,7 @@ A wrong value ends the process with one sentence that names the variable and the
 import os
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -94,6 +95,8 @@ FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 ROOT_URLCONF = "vbsdash.urls"
 WSGI_APPLICATION = "vbsdash.wsgi.application"
 INSTALLED_APPS = [
+    # First, for its command `createsuperuser` to be taken instead of Django's.
+    "backups",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -107,7 +110,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "axes",
-    "backups",
 ]
 MIDDLEWARE = [
     # First, so that all others see the client, and the address that it asked for.
@@ -129,6 +131,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "backups.web.session_age.SessionAgeMiddleware",
     "backups.web.signin.SignInFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -153,19 +156,30 @@ TEMPLATES = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTHENTICATION_BACKENDS = [
+    "backups.web.signin.PausedAddresses",
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+_VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+# Tries of one address with any names, after which it has to wait as well.
+MOST_WRONG_PASSWORDS_OF_ADDRESS = 20
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "backups.web.signin.tried_name"
+AXES_CLIENT_IP_CALLABLE = "backups.web.signin.client_place"
+AXES_RESET_ON_SUCCESS = True
+# A try within a pause is not stored and does not make it longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = True
 
@@ -227,6 +241,11 @@ if PUBLIC_URL and PUBLIC_URL.scheme == "https":
 # proxy does that ends TLS: probes and scripts on this machine have no TLS to be led to.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 _cookies = cookie_names.names(PUBLIC_URL, LISTEN_PORT, SECRET_KEY)
+SESSION_ENGINE = "backups.models.session"
+# A session ends when nobody has used it for so long, and in any case after LONGEST; an open page
+# that keeps itself up to date uses it.
+SESSION_IDLE = timedelta(hours=12)
+SESSION_LONGEST = timedelta(days=14)
 SESSION_COOKIE_NAME = _cookies.session
 SESSION_COOKIE_PATH = PUBLIC_PATH or "/"
 SESSION_COOKIE_HTTPONLY = True
@@ -251,6 +270,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 API_RATE = "6000/minute"  # calls of one token, or of one signed-in user
+WRONG_KEY_RATE = "20/minute"  # refused keys of one address
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "backups.api.auth.TokenAuthentication",

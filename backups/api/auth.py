@@ -20,9 +20,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from backups.api.errors import OriginRefused
+from backups.api.errors import OriginRefused, TooManyWrongKeys
 from backups.edits import tokens
 from backups.models import ApiToken
+from backups.shared import wrong_keys
 from backups.shared.csrf import explain
 
 Rows = TypeVar("Rows", bound=QuerySet[Model])
@@ -36,6 +37,10 @@ class TokenAuthentication(BaseAuthentication):
                 return None
             token = tokens.recognise(key, timezone.now())
         except tokens.Refused as e:
+            address = request.META["REMOTE_ADDR"]
+            wait_s = wrong_keys.note(address, why=str(e), account=e.account)
+            if wait_s is not None:
+                raise TooManyWrongKeys(wait_s) from e
             raise AuthenticationFailed(str(e)) from e
         return token.user, token
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rest_framework import exceptions, status
 
 from backups.edits.common import BadValue, Conflict
+from backups.shared import wrong_keys
 
 DATABASE_RETRY_S = 10  # when it is away
 
@@ -20,6 +21,15 @@ class TooLarge(exceptions.APIException):
 
 class OriginRefused(exceptions.PermissionDenied):
     """A call by session came from another origin, or without its cookie or token."""
+
+
+class TooManyWrongKeys(exceptions.Throttled):
+    """An address has tried too many keys that open nothing; 429 with Retry-After."""
+
+    def __init__(self, wait_s: int) -> None:
+        # With `wait` its base would write a sentence of its own behind this one.
+        super().__init__(detail=wrong_keys.sentence(wait_s))
+        self.wait = wait_s
 
 
 class Changed(exceptions.APIException):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.clouds.registry import configured
 from backups.models import ApiToken
@@ -32,8 +32,18 @@ class BadToken(ValueError):
         self.field = field
 
 
+class AlreadyMade(Exception):
+    """The form that was sent has made a token before; its key is not to be had again."""
+
+
 class Refused(Exception):
-    """A key that opens nothing; the text says why to whoever holds it."""
+    """A key that opens nothing; the text says why to whoever holds it. `account` is the name of
+    its owner where it was a key once.
+    """
+
+    def __init__(self, sentence: str, *, account: str = "") -> None:
+        super().__init__(sentence)
+        self.account = account
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,12 @@ def create(
     read_only: bool = False,
     days: int | None = None,
     clouds: Sequence[str] = (),
+    form_id: str | None = None,
     now: datetime,
 ) -> Created:
-    """Makes a token of `user`, for `days` days or until it is revoked. Raises BadToken."""
+    """Makes a token of `user`, for `days` days or until it is revoked. Raises BadToken, and
+    AlreadyMade where a form of this ID, which is the user's own, has made one.
+    """
     name = " ".join(name.replace("\x00", "").split())
     clouds = sorted(set(clouds))
     if len(name) > NAME_LENGTH:
@@ -84,15 +97,24 @@ def create(
             "name", f"{user} has {MOST_TOKENS} tokens in use already: revoke some first."
         )
     key = new_key()
-    row = ApiToken.objects.create(
+    row = ApiToken(
         user=user,
         name=name,
         hashed=digest(key),
         read_only=read_only,
+        form_id=form_id,
         clouds=clouds,
         created_at=now,
         expires_at=now + timedelta(days=days) if days else None,
     )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as e:
+        # Of two clicks at once the database lets one through.
+        if form_id is not None and ApiToken.objects.filter(form_id=form_id).exists():
+            raise AlreadyMade from e
+        raise
     return Created(key, _token_state(row, now))
 
 
@@ -125,12 +147,17 @@ def recognise(key: str, now: datetime) -> ApiToken:
     token = ApiToken.objects.filter(hashed=digest(key)).select_related("user").first()
     if token is None:
         raise Refused("This token is not known.")
+    account = token.user.get_username()
     if token.revoked_at is not None:
-        raise Refused(f"This token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC.")
+        raise Refused(
+            f"This token was revoked at {token.revoked_at:%Y-%m-%d %H:%M} UTC.", account=account
+        )
     if token.expires_at is not None and token.expires_at <= now:
-        raise Refused(f"This token ran out at {token.expires_at:%Y-%m-%d %H:%M} UTC.")
+        raise Refused(
+            f"This token ran out at {token.expires_at:%Y-%m-%d %H:%M} UTC.", account=account
+        )
     if not token.user.is_active:
-        raise Refused("The account of this token is switched off.")
+        raise Refused("The account of this token is switched off.", account=account)
     if token.last_used_at is None or now - token.last_used_at > USED_STEP:
         _note_use(token, now)
     return token

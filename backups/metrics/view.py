@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from backups.edits import tokens
 from backups.metrics.collector import Metrics
-from backups.shared import processes
+from backups.shared import processes, wrong_keys
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -41,11 +41,23 @@ def metrics(request: HttpRequest) -> HttpResponse:
         ProcessCollector(registry=registry)
         return _answer(request, registry)
     except tokens.Refused as e:
-        refusal = HttpResponse(f"{e}\n", status=401, content_type=PLAIN)
-        refusal["WWW-Authenticate"] = "Bearer"
-        return refusal
+        return _refusal(request, e)
     except DatabaseError:
         return HttpResponse("The database does not answer.\n", status=503, content_type=PLAIN)
+
+
+def _refusal(request: HttpRequest, error: tokens.Refused) -> HttpResponse:
+    if "Authorization" in request.headers:
+        address = request.META["REMOTE_ADDR"]
+        wait_s = wrong_keys.note(address, why=str(error), account=error.account)
+        if wait_s is not None:
+            sentence = wrong_keys.sentence(wait_s)
+            slowed = HttpResponse(f"{sentence}\n", status=429, content_type=PLAIN)
+            slowed["Retry-After"] = str(wait_s)
+            return slowed
+    refusal = HttpResponse(f"{error}\n", status=401, content_type=PLAIN)
+    refusal["WWW-Authenticate"] = "Bearer"
+    return refusal
 
 
 def _answer(request: HttpRequest, registry: CollectorRegistry) -> HttpResponse:

@@ -16,6 +16,7 @@ from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
 from backups.models.saved_view import SavedView
 from backups.models.search import SearchText
+from backups.models.session import UserSession
 from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
@@ -43,6 +44,7 @@ __all__ = [
     "SearchText",
     "StoredDay",
     "TagRule",
+    "UserSession",
     "Volume",
     "VolumeContribution",
     "VolumeTag",

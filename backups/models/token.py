@@ -15,6 +15,8 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
     hashed = models.CharField(max_length=64, unique=True)
     read_only = models.BooleanField(default=False)
+    # Of the form that it was made by, so that the same form, sent twice, makes one token.
+    form_id = models.CharField(max_length=32, null=True, unique=True, editable=False)
     clouds = models.JSONField(default=list, blank=True)  # names; none at all opens every cloud
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 from pytest_django import DjangoDbBlocker
 
+from backups.shared import counters
 from backups.tests.data_version_spy import DataVersionSpy
 from backups.tests.dealing import deal
 from backups.tests.run_settings import START
@@ -89,6 +90,7 @@ def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | N
 def nothing_remembered(clock: time_machine.Traveller | None) -> None:
     """What a process remembers for some seconds is of its own test."""
     cache.clear()
+    counters._limiter.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ NOT_SHOWN = {
     "body",
     "searchtext",
     "edit",
+    "usersession",
 }
 # Columns by which workers divide the work among themselves.
 COORDINATION = {

@@ -93,7 +93,11 @@ def chromium() -> Iterator[Browser]:
 
 def session() -> str:
     client = Client()
-    client.force_login(User.objects.get_or_create(username="operator")[0])
+    user, is_new = User.objects.get_or_create(username="operator")
+    if is_new:
+        user.set_password("right-horse")
+        user.save()
+    client.force_login(user)
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 

@@ -1,5 +1,6 @@
 """The account: how its owner reads, what scripts may do in its name, which lists are kept."""
 
+import uuid
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,13 +14,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis import zones
 from backups.clouds import registry
-from backups.edits import preferences, tokens
-from backups.edits.tokens import BadToken, Created
+from backups.edits import preferences, sessions, tokens
+from backups.edits.tokens import AlreadyMade, BadToken, Created
 from backups.models.preferences import THEMES
-from backups.reports.account import saved_views_of
+from backups.reports.account import saved_views_of, session_count
 from backups.web import status
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import Reader, owner, reader
+
+FORM_SENT_AGAIN = (
+    "This form was sent before, and made one token then. Its key is shown once: if it is lost, "
+    "revoke the token and make another one."
+)
 
 
 class AppearanceForm(PageForm):
@@ -39,8 +45,10 @@ class AppearanceForm(PageForm):
 
 
 class TokenForm(PageForm):
-    undrawn = ("clouds", "read_only")
+    undrawn = ("clouds", "read_only", "form_id")
 
+    # New with each page that draws the form.
+    form_id = forms.RegexField("^[0-9a-f]{32}$", required=False)
     name = forms.CharField(required=False, max_length=1000)
     days = forms.IntegerField(
         required=False, error_messages={"invalid": "Write a number of days, or nothing."}
@@ -80,15 +88,22 @@ def set_single_keys(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Shows the key on the page that answers, and nowhere else."""
+    """Shows the key on the page that answers, and nowhere else: in no session, from which a page
+    after a redirect could take it. So this page can be loaded anew, which makes no second token.
+    """
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, token_form=form)
+    values = form.cleaned_data
+    values["form_id"] = values["form_id"] or None
     try:
-        created = tokens.create(user=owner(request), now=timezone.now(), **form.cleaned_data)
+        created = tokens.create(user=owner(request), now=timezone.now(), **values)
     except BadToken as e:
         form.add_error(e.field, str(e))
         return _page(request, token_form=form)
+    except AlreadyMade:
+        messages.info(request, FORM_SENT_AGAIN)
+        return redirect("account")
     return _page(request, created=created)
 
 
@@ -98,6 +113,13 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
         messages.success(request, "The token opens nothing any more.")
     else:
         messages.info(request, "There is no such token in use.")
+    return redirect("account")
+
+
+@require_POST
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    ended = sessions.end_others(owner(request), own_key=request.session.session_key)
+    messages.success(request, f"Signed out everywhere else: {ended} ended.")
     return redirect("account")
 
 
@@ -122,6 +144,8 @@ def _page(
         "appearance_form": appearance_form,
         "token_form": token_form,
         "created": created,
+        "form_id": uuid.uuid4().hex,
+        "session_count": session_count(owner(request), now),
         "themes": THEMES,
         "zones": zones.offered(now.replace(minute=0, second=0, microsecond=0)),
         "zone_in_use": _zone_in_use(current, now),

@@ -1,15 +1,27 @@
-"""Signing in. Too many wrong passwords: a pause, said in a sentence on the same page."""
+"""Signing in. Too many wrong passwords: a pause, said in a sentence on the same page.
 
+A pause is for one name from one place, or for all names from one place, and never for a name alone:
+nobody can keep the owner of an account out from elsewhere.
+"""
+
+import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 
+from backups.reports.sign_ins import wrong_passwords_from
+from backups.shared.addresses import place
+from backups.web.forwarded import LOCAL
 from backups.web.referer import page_before
 
 LONGEST_NAME = 255  # characters
@@ -30,24 +42,61 @@ class SignInFirst(LoginRequiredMiddleware):
         return redirect_to_login(page_before(request) or reverse("home"))
 
 
+class PausedAddresses:
+    """The first authentication backend: signs nobody in, and lets no place go on guessing that has
+    tried too many wrong passwords, whatever the names.
+    """
+
+    def authenticate(self, request: HttpRequest | None, **_credentials: object) -> None:
+        if request is None:
+            return
+        since = timezone.now() - pause()
+        wrong_passwords = wrong_passwords_from(client_place(request), since)
+        if wrong_passwords >= settings.MOST_WRONG_PASSWORDS_OF_ADDRESS:
+            # As django-axes marks a request of a name that has to wait.
+            request.axes_locked_out = True  # type: ignore[attr-defined]
+            raise PermissionDenied
+
+
 class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         locked = is_locked_out(self.request)
-        if locked:
-            # The middleware of django-axes would answer in bare text.
-            self.request.axes_locked_out = False  # type: ignore[attr-defined]
+        answer_itself(self.request)
         page = self.get_context_data(form=form, locked=locked)
-        return self.render_to_response(page, status=429 if locked else 200)
+        response = self.render_to_response(page, status=429 if locked else 200)
+        if locked:
+            response["Retry-After"] = str(int(pause().total_seconds()))
+        return response
+
+
+def pause() -> timedelta:
+    """Returns for how long nobody may try, counted from the last wrong password."""
+    length: timedelta = settings.AXES_COOLOFF_TIME
+    return length
 
 
 def is_locked_out(request: HttpRequest) -> bool:
     return bool(getattr(request, "axes_locked_out", False))
 
 
+def answer_itself(request: HttpRequest) -> None:
+    """Takes the mark off by which the middleware of django-axes would answer in bare text."""
+    request.axes_locked_out = False  # type: ignore[attr-defined]
+
+
+def client_place(request: HttpRequest) -> str:
+    """Returns where a client is, as tries of it are counted."""
+    # A request that comes from no server, as of a command, has no address.
+    return place(request.META.get("REMOTE_ADDR", LOCAL))
+
+
 def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """Returns the name that a sign-in was tried with, as the note of it can hold it: PostgreSQL
-    refuses a longer one.
+    """Returns the name that a sign-in was tried with, as tries are counted: in small letters,
+    without blanks around, wide and composed characters as the plain ones that they look like. None
+    of these spellings gives more tries. PostgreSQL refuses a longer name than this one.
     """
-    return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]
+    name = str((credentials or request.POST).get("username") or "")
+    normal = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold()
+    return " ".join(normal.split())[:LONGEST_NAME]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
@@ -27,7 +27,7 @@ from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
 from backups.runner.supervisor import STOP_SIGNALS
-from backups.shared import database_state
+from backups.shared import database_state, weak_password
 
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -106,7 +106,7 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
 
     Makes an account only when there is none at all.
     """
-    accounts = get_user_model().objects
+    accounts = User.objects
     name = env.get("DJANGO_SUPERUSER_USERNAME") or "admin"
     first = accounts.order_by("-is_superuser", "pk").first()
     if first is not None:
@@ -115,11 +115,16 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
     env_password = env.get("DJANGO_SUPERUSER_PASSWORD")
     password = env_password or _random_password()
     email = env.get("DJANGO_SUPERUSER_EMAIL", "")
+    account = User(username=name, email=email)
     try:
-        get_user_model()(username=name, email=email).clean_fields(exclude=["password"])
+        account.clean_fields(exclude=["password"])
     except ValidationError as e:
         field, reasons = next(iter(e.message_dict.items()))
         sys.exit(f"vbsdash: DJANGO_SUPERUSER_{field.upper()} cannot be used: {reasons[0]}")
+    if env_password:
+        problem = weak_password.problem_of_setting(env_password, account)
+        if problem is not None:
+            sys.exit(f"vbsdash: {problem}")
     accounts.create_superuser(username=name, email=email, password=password)
     if env_password:
         return name, GIVEN_PASSWORD

@@ -462,7 +462,7 @@ def test_too_many_wrong_passwords_are_answered_with_a_sentence(client: Client) -
     assert [one.status_code for one in answers] == [200] * 9 + [429]
     assert notes[8:] == [
         "Name and password do not match, or the account is switched off",
-        "Too many wrong passwords for this name from here",
+        "Too many wrong passwords from here, for this name or for several",
     ]
     assert sign_in(client, "right-horse").status_code == 429
 

@@ -37,6 +37,7 @@ SAME = {
     "failures": "/failures/",
     "clouds": "/clouds/",
     "account": "/account/",
+    "password": "/account/password/",
 }
 # The names of the pages whose addresses a test below makes by `address`.
 OF_ROWS = ["backup", "volume", "login", "styleguide"]

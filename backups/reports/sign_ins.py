@@ -1,0 +1,12 @@
+"""Which sign-ins were refused lately, as django-axes keeps them."""
+
+from datetime import datetime
+
+from axes.models import AccessAttempt
+from django.db.models import Sum
+
+
+def wrong_passwords_from(place: str, since: datetime) -> int:
+    """Returns how many passwords were wrong from there, whatever the name."""
+    rows = AccessAttempt.objects.filter(ip_address=place, attempt_time__gte=since)
+    return rows.aggregate(n=Sum("failures_since_start"))["n"] or 0

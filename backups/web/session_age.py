@@ -1,0 +1,46 @@
+"""How long a session lasts: until nobody uses it any more, and never longer than so many days."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from backups.web.middleware import GetResponse
+
+SIGNED_IN_AT = "signed_in_at"
+# Using a session is written at most this often.
+STEP = timedelta(minutes=10)
+
+
+class SessionAgeMiddleware:
+    """Moves the end of a session that is used. The database gives none back that has ended,
+    whatever the browser's cookie says.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        # Whoever has not looked into the session has not used it: a token, or a probe.
+        if request.session.accessed:
+            _prolong(request.session, timezone.now())
+        return response
+
+
+def begin(session: SessionBase, now: datetime) -> None:
+    session[SIGNED_IN_AT] = now.isoformat()
+    session.set_expiry(now + settings.SESSION_IDLE)
+
+
+def _prolong(session: SessionBase, now: datetime) -> None:
+    signed_in_at = session.get(SIGNED_IN_AT)
+    if signed_in_at is None:
+        return
+    longest = datetime.fromisoformat(signed_in_at) + settings.SESSION_LONGEST
+    end = min(longest, now + settings.SESSION_IDLE)
+    if end - session.get_expiry_date() >= STEP:
+        session.set_expiry(end)
