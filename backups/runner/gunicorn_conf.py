@@ -1,8 +1,8 @@
 """Configures gunicorn for all who start it: `make run`, the systemd units, Compose, a person.
 
-What differs is on the command line: `--bind`, and `--workers`, the number of processes.
-Its workers die with it, also when it is killed. It writes JSON where that is set; its workers log as
-Django is told to.
+What differs is on the command line: `--bind`, and `--workers`, the number of processes. Its workers
+die with it, also when it is killed. It writes JSON where that is set; its workers log as Django is
+told to.
 """
 
 import os
