@@ -56,8 +56,8 @@ def read_format(env: Mapping[str, str]) -> str:
 def config(*, debug: bool, log_format: str) -> dict[str, Any]:
     """Django's LOGGING: everything through one structlog formatter on stderr.
 
-    Loggers without handlers hand their lines on to the root, also those of web servers, which have
-    set up their own before.
+    JSON takes the lines of gunicorn too, whose handlers were set up before this; its log of access
+    stays as its command line has it.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -72,7 +72,7 @@ def config(*, debug: bool, log_format: str) -> dict[str, Any]:
     if log_format == "json":
         shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"))
         renderer = structlog.processors.JSONRenderer(serializer=json_line)
-    to_root = {"propagate": True, "handlers": []}
+    to_root: dict[str, object] = {"propagate": True, "handlers": []}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -106,9 +106,7 @@ def config(*, debug: bool, log_format: str) -> dict[str, Any]:
             "django.db.backends": {"level": "INFO"},
             "django.request": {"filters": ["not the readiness"]},
             "django.server": {"level": "INFO", **to_root},
-            "gunicorn.error": to_root,
-            "gunicorn.access": to_root,
-            "waitress": to_root,
+            **({"gunicorn.error": to_root} if log_format == "json" else {}),
             "celery": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "urllib3": {"level": "ERROR"},

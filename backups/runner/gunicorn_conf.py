@@ -8,6 +8,9 @@ told to.
 import os
 import signal
 
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
 from backups.runner import json_lines
 from backups.runner.process import die_with_parent
 
@@ -22,8 +25,17 @@ control_socket_disable = True
 # No disk is behind this folder, so writing into it never waits.
 if os.access("/dev/shm", os.W_OK):  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
+
+
+class JsonLogger(Logger):
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(json_lines.JsonLines())
+
+
 if json_lines.are_wanted():
-    logconfig_dict = json_lines.logging_of_gunicorn()
+    logger_class = JsonLogger
 
 
 def post_fork(_server: object, _worker: object) -> None:

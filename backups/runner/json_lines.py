@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 VARIABLE: Final = "VBSDASH_LOG_FORMAT"
 
@@ -38,14 +38,3 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         return json.dumps(event)
-
-
-def logging_of_gunicorn() -> dict[str, Any]:
-    """Returns `logconfig_dict`; its level is that of gunicorn's command line."""
-    to_root = {"handlers": [], "propagate": True}
-    return {
-        "formatters": {"json": {"()": JsonLines}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["stderr"]},
-        "loggers": {"gunicorn.error": to_root, "gunicorn.access": to_root},
-    }

@@ -30,30 +30,24 @@ class Events:
 
     def __init__(self, broker_url: str) -> None:
         self.taken: list[dict[str, Any]] = []
-        self._app = Celery("watching", set_as_current=False)
-        self._broker_url = broker_url
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._take, daemon=True)
+        watching = Celery("watching", set_as_current=False)
+        # Celery's own connection would be to the address in the environment of the tests.
+        self._connection = Connection(broker_url)
+        self._receiver = watching.events.Receiver(
+            self._connection, handlers={"*": self.taken.append}
+        )
+        # No worker is asked to show itself, which Celery would do by its own connection too.
+        options = {"wakeup": False}
+        self._thread = threading.Thread(target=self._receiver.capture, kwargs=options, daemon=True)
         self._thread.start()
 
     def kinds(self, task_id: str) -> set[str]:
         return {event["type"] for event in self.taken if event.get("uuid") == task_id}
 
     def end(self) -> None:
-        self._ends.set()
+        self._receiver.should_stop = True
         self._thread.join()
-
-    def _take(self) -> None:
-        # Celery's own would be to the address in the environment of the tests.
-        with Connection(self._broker_url) as connection:
-            receiver = self._app.events.Receiver(connection, handlers={"*": self.taken.append})
-            with receiver.consumer_context():
-                while not self._ends.is_set():
-                    try:
-                        connection.drain_events(timeout=0.5)
-                    except TimeoutError:
-                        # Nothing was told; whether it goes on is asked above.
-                        continue
+        self._connection.release()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -201,12 +202,13 @@ def test_each_event_is_one_object_whatever_was_logged(lines: io.StringIO) -> Non
 
 @JSON
 def test_an_object_names_request_and_task(lines: io.StringIO) -> None:
-    tasks.alive.push_request(id="t-1", request_id="r-12345678")
+    alive: Any = tasks.alive
+    alive.push_request(id="t-1", request_id="r-12345678")
     try:
         task_prerun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1")
         task_postrun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1", state="SUCCESS")
     finally:
-        tasks.alive.pop_request()
+        alive.pop_request()
     begins, ended = (json.loads(line) for line in lines.getvalue().splitlines())
     for event in (begins, ended):
         assert (event["task"], event["task_id"], event["request_id"]) == (
@@ -232,14 +234,20 @@ def test_a_message_carries_the_request_that_it_comes_of() -> None:
     assert "request_id" not in of_the_scheduler.headers
 
 
-@pytest.mark.parametrize("logger", ["gunicorn.error", "gunicorn.access", "waitress"])
-def test_a_web_server_s_own_lines_are_written_as_ours(logger: str) -> None:
-    """It has set up handlers of its own before Django is loaded."""
+@pytest.mark.parametrize(("log_format", "is_ours"), [("json", True), ("console", False)])
+def test_gunicorn_s_own_lines_are_objects_too(log_format: str, is_ours: bool) -> None:
+    """It has set up a handler of its own before Django is loaded."""
+    gunicorn = logging.getLogger("gunicorn.error")
     theirs = logging.StreamHandler()
-    logging.getLogger(logger).addHandler(theirs)
-    logging.config.dictConfig({**log.config(debug=False, log_format="json"), "root": {}})
-    assert logging.getLogger(logger).handlers == []
-    assert logging.getLogger(logger).propagate
+    gunicorn.addHandler(theirs)
+    gunicorn.propagate = False
+    before = logging.getLogger().handlers[:]
+    try:
+        log.use(log.config(debug=False, log_format=log_format), loglevel=None)
+        assert (gunicorn.handlers == [], gunicorn.propagate) == (is_ours, is_ours)
+    finally:
+        gunicorn.removeHandler(theirs)
+        logging.getLogger().handlers[:] = before
 
 
 def test_an_error_that_ends_a_thread_is_one_line(lines: io.StringIO) -> None:
