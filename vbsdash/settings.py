@@ -189,6 +189,7 @@ LANGUAGE_CODE = "en"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes; 10,000 IDs as links are about 2 MB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 STATIC_URL = f"{PUBLIC_PATH}/static/"
+LEAST_FREE_BYTES = 256 * 2**20  # on the disk of the data folder, else /readyz says so
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES = {

@@ -21,7 +21,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vbsdash.settings")
 process_role.become(process_role.Role.WEB)
 try:
     django.setup(set_prefix=False)
-    application = SetUpFirst(Utf8Handler())
+    # Its models need that.
+    from backups.web.illness import Watched
+
+    application = SetUpFirst(Watched(Utf8Handler()))
     # Loads every page, and every migration: a fork may fall into the check below, and a copy of a
     # process that loads a module has half of it for ever.
     resolve("/")
@@ -30,8 +33,8 @@ except SystemExit as e:
     # A setting is wrong; the code is the sentence that says so.
     print(e.code, file=sys.stderr, flush=True)
     sys.exit(BOOT_FAILED)
+log.log_uncaught_errors()
 freeze()
 # Whoever started it by hand reads in the log what is missing, before anybody asks for a page; in a
 # thread, as a database that does not answer holds up nothing.
-log.log_uncaught_errors()
 Thread(target=application.problem, daemon=True).start()

@@ -13,7 +13,8 @@ from typing import NamedTuple
 ANSWER_WITHIN_S = 5.0  # then the request is sent anew
 CONNECT_TIMEOUT_S = 1.0
 PAUSE_S = 0.8  # between two requests
-RUN_ELSEWHERE = ("broker", "database")  # as /readyz names them; our own broker answers before
+# As /readyz names them; our own broker answers before. A full disk does not mend itself either.
+NOT_WAITED_FOR = ("broker", "database", "disk")
 
 
 class Answer(NamedTuple):
@@ -60,7 +61,8 @@ class Readiness:
     """Whether all parts are ready, as far as that is waited for.
 
     A lag is only reported: after a night without vbsdash everything is due, while all parts work.
-    So are a broker and a database that cannot be used: whoever runs them has to be told now.
+    So are a broker and a database that cannot be used, and a disk that is full: whoever runs them
+    has to be told now.
     """
 
     address: str
@@ -97,8 +99,8 @@ class Readiness:
     def _is_ready_by(self, answer: Answer) -> bool:
         if answer.status != 200:
             self.missing = _complaints(answer) or {"web": f"{self._path} answers {answer.status}"}
-            runs_elsewhere = not self.missing.keys().isdisjoint(RUN_ELSEWHERE)
-            return runs_elsewhere or self.missing.keys() == {"lag"}
+            is_for_people = not self.missing.keys().isdisjoint(NOT_WAITED_FOR)
+            return is_for_people or self.missing.keys() == {"lag"}
         if self._path == "/healthz":
             self._path = "/readyz"
             self._next_at = 0.0

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from backups.reports.summary import summary
+from backups.web import illness
 from backups.web.time_zone import reader
 
 LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
@@ -41,6 +42,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "updates": page_name in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": attention_count,
+        "illness": illness.current,
     }
 
 

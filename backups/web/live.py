@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.http import HttpResponse
 
 from backups.reports.conditional import etag, unchanged
+from backups.web import illness
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.time_zone import zone
 
@@ -23,7 +24,8 @@ class Live:
 
     def __init__(self, request: HtmxHttpRequest, now: datetime, *more: object) -> None:
         quarter_hour = int(now.timestamp() // QUARTER_HOUR.total_seconds())
-        tag = etag(request, now, request.get_full_path(), str(zone(request)), quarter_hour, *more)
+        own = (str(zone(request)), quarter_hour, illness.current())
+        tag = etag(request, now, request.get_full_path(), *own, *more)
         self.etag = tag.strip('"')
         self.answer: HttpResponse | None = None
         if request.htmx:

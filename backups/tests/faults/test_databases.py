@@ -29,12 +29,15 @@ def test_a_restarted_database_is_found_again_by_every_part(house: House) -> None
 
 
 def test_a_locked_database_is_waited_for(house: House) -> None:
-    """A locked file can still be read; locked tables cannot, and pages wait with whoever asks:
-    nothing old is shown.
+    """A locked file can still be read; locked tables cannot, which is told once the limit of the
+    session is passed: nothing old is shown.
     """
     with house.watched(), house.database.locked("backups_backup", "backups_cloud"):
         if isinstance(house.database, PostgreSQL):
-            assert house.get("/readyz") == (0, "")
+            house.says("database")
+            busy = "The database is busy (another session holds what was needed): "
+            status, problem = house.get("/api/backups/")
+            assert (status, problem["detail"]) == (503, f"{busy}try again in a moment.")
         else:
             house.turns_stale()
     house.recovers(datetime.now(UTC))
