@@ -18,7 +18,7 @@ from backups.clouds import registry
 from backups.edits import demo
 from backups.models import Backup
 from backups.publish import publish
-from backups.refresh import dispatcher, retention, single_gets, type_interpretation
+from backups.refresh import dispatcher, housekeeping, retention, single_gets, type_interpretation
 from backups.refresh.dispatcher import DO, Work
 from backups.refresh.fetch import stopping
 from backups.refresh.worker_slots import worker_slot
@@ -76,6 +76,12 @@ def alive(queue: str) -> None:
 def prune_revisions() -> None:
     retention.prune(clock.now())
     retention.forget_causes()
+
+
+@shared_task
+def keep_house() -> None:
+    """Deletes what is too old of the tables that would grow for ever."""
+    housekeeping.prune(clock.now())
 
 
 def refresh_soon(ids: Sequence[str]) -> None:

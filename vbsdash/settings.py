@@ -44,9 +44,9 @@ try:
     CSRF_TRUSTED_ORIGINS = env.origins(ENV)
     PUBLIC_URL = public_url.read(ENV)
     TRUSTED_PROXIES = env.trusted_proxies(ENV)
-    METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     LOG_FORMAT = log.read_format(ENV)
     CELERY_EVENTS = env.flag(ENV, "VBSDASH_CELERY_EVENTS")
+    METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     _home = Path(ENV.get("HOME") or "/nonexistent")
     _only = env.names(ENV, "VBSDASH_CLOUDS")
     CLOUDS = load_clouds(ENV, cwd=BASE_DIR, home=_home, only=_only)
@@ -180,6 +180,7 @@ AXES_CLIENT_IP_CALLABLE = "backups.web.signin.client_place"
 AXES_RESET_ON_SUCCESS = True
 # A try within a pause is not stored and does not make it longer.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_HANDLER = "backups.edits.sign_in_failures.BoundedHandler"
 AXES_VERBOSE = False
 AXES_ENABLE_ADMIN = True
 
@@ -188,8 +189,8 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes; 10,000 IDs as links are about 2 MB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
-STATIC_URL = f"{PUBLIC_PATH}/static/"
 LEAST_FREE_BYTES = 256 * 2**20  # on the disk of the data folder, else /readyz says so
+STATIC_URL = f"{PUBLIC_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES = {
@@ -355,6 +356,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget old changes": {
         "task": "backups.tasks.prune_revisions",
         "schedule": crontab(hour=3, minute=17),
+        "options": {"queue": "bulk", "expires": 3600},
+    },
+    "keep house": {
+        "task": "backups.tasks.keep_house",
+        "schedule": crontab(hour=3, minute=47),
         "options": {"queue": "bulk", "expires": 3600},
     },
 }

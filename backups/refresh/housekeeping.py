@@ -1,0 +1,109 @@
+"""Says of every table what bounds it, and deletes daily what has become too old.
+
+A table that is in neither BOUNDED nor PRUNED fails a test.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.apps import apps
+from django.db.models import Model, QuerySet
+
+from backups.models.data_version import data_changed
+
+logger = logging.getLogger(__name__)
+
+# So few, with a pause after them, that others write in between: SQLite has one writer at a time.
+ROWS_PER_DELETE = 1_000
+PAUSE_S = 0.05
+LOGS_KEPT = timedelta(days=90)
+EDITS_KEPT = timedelta(days=400)
+
+# By the number of what, else, or by whom.
+BOUNDED: Final[Mapping[str, str]] = {
+    "backups.Backup": "what is tracked; gone ones until they are untracked",
+    "backups.Body": "one a backup",
+    "backups.SearchText": "one a backup",
+    "backups.BackupTag": "20 a backup",
+    "backups.Revision": "90 days; of each backup the first, the last, and changes of status",
+    "backups.Cause": "reasons that a backup has; others are forgotten daily",
+    "backups.Volume": "disks that a cloud, a backup or a person names",
+    "backups.VolumeTag": "20 a disk",
+    "backups.VolumeContribution": "one a disk",
+    "backups.OutcomeBucket": "3,072 a cloud and length of grace",
+    "backups.StoredDay": "one a cloud and day",
+    "backups.Cloud": "one a cloud",
+    "backups.CloudCalls": "one a cloud and class of error",
+    "backups.CloudRule": "one a cloud",
+    "backups.TagRule": "one a tag",
+    "backups.DataVersion": "64",
+    "backups.Heartbeat": "one a queue, and the scheduler's",
+    "backups.Process": "processes of the last five minutes",
+    "backups.Preferences": "one an account",
+    "backups.SavedView": "what people save, some a person",
+    "auth.User": "who an administrator lets in",
+    "auth.Group": "what an administrator makes",
+    "auth.Permission": "four a table",
+    "auth.User_groups": "groups of accounts",
+    "auth.User_user_permissions": "permissions of accounts",
+    "auth.Group_permissions": "permissions of groups",
+    "contenttypes.ContentType": "one a table",
+    "axes.AccessAttemptExpiration": "none: axes is not set to write them",
+}
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Rows of `table` go when `column` is older than `keep`. `shown`: pages or the API show it."""
+
+    table: str
+    column: str
+    keep: timedelta
+    shown: bool = False
+
+
+PRUNED: Final = (
+    Pruned("sessions.Session", "expire_date", timedelta(0)),
+    # Below 1 KB each, see `edits/sign_in_failures.py`; axes deletes them after a quarter of an
+    # hour, but only when somebody signs in or fails to.
+    Pruned("axes.AccessAttempt", "attempt_time", timedelta(days=1)),
+    Pruned("axes.AccessLog", "attempt_time", LOGS_KEPT),
+    Pruned("axes.AccessFailureLog", "attempt_time", LOGS_KEPT),
+    Pruned("admin.LogEntry", "action_time", EDITS_KEPT),
+    Pruned("backups.Edit", "at", EDITS_KEPT, shown=True),
+    Pruned("backups.BudgetWindow", "ends_at", timedelta(days=1)),
+    # Revoked ones stay for those who ask whose a key was.
+    Pruned("backups.ApiToken", "revoked_at", EDITS_KEPT, shown=True),
+    Pruned("backups.ApiToken", "expires_at", EDITS_KEPT, shown=True),
+)
+
+
+def prune(now: datetime) -> dict[str, int]:
+    """Deletes what is too old; returns how many rows of each table."""
+    counts: dict[str, int] = {}
+    for rule in PRUNED:
+        deleted = _prune(rule, now)
+        if deleted:
+            counts[rule.table] = counts.get(rule.table, 0) + deleted
+    if counts:
+        logger.info("too old, and deleted: %s", counts)
+    return counts
+
+
+def _prune(rule: Pruned, now: datetime) -> int:
+    model: type[Model] = apps.get_model(rule.table)
+    too_old = model._default_manager.filter(**{f"{rule.column}__lt": now - rule.keep})
+    keys = too_old.order_by(rule.column).values_list("pk", flat=True)
+    deleted = 0
+    while batch := list(keys[:ROWS_PER_DELETE]):
+        if deleted:
+            time.sleep(PAUSE_S)
+        rows: QuerySet[Model] = model._default_manager.filter(pk__in=batch)
+        deleted += rows.delete()[0]
+        if rule.shown:
+            data_changed()
+    return deleted
