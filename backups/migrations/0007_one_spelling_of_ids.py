@@ -40,6 +40,7 @@ def repair(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
+    atomic = False  # as 0003
     dependencies = [("backups", "0006_newest_backups_listed")]
 
     operations = [migrations.RunPython(repair, migrations.RunPython.noop, elidable=True)]

@@ -53,6 +53,7 @@ def folded(row: Mapping[str, Any]) -> str:
 
 
 class Migration(migrations.Migration):
+    atomic = False  # each batch is committed, and nobody waits for more than one
     dependencies = [("backups", "0010_data_version")]
 
     operations = [migrations.RunPython(refold, migrations.RunPython.noop, elidable=True)]
