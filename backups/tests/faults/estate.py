@@ -143,6 +143,12 @@ class Estate(Installation):
         for part in self.parts:
             part.start()
 
+    def is_whole(self) -> bool:
+        """The parts that the others can do without are there, too."""
+        servers = (self.database.part, self.broker, *self.parts)
+        is_running = [part.process is not None and not part.died for part in servers]
+        return all(is_running) and super().is_whole()
+
     def mend(self) -> None:
         self.network.plug(*self.network.hosts)
         self.sim.clear_faults()
@@ -172,10 +178,14 @@ class Estate(Installation):
 
     def goes_on_without(self, name: str) -> None:
         """Every backup gets fresh again by answers that other hosts have asked for."""
-        self.sim.forget_requests()
+        wait_until(self._nothing_is_under_way, lambda: "the cloud still answers this host")
         self.recovers(datetime.now(UTC))
         assert name not in self.askers()
         assert self.askers() != set()
+
+    def _nothing_is_under_way(self) -> bool:
+        self.sim.forget_requests()
+        return self.sim.max_in_flight == 0
 
     @contextmanager
     def in_a_transaction(self, name: str) -> Iterator[None]:
