@@ -97,7 +97,8 @@ def prune(now: datetime) -> dict[str, int]:
 def _prune(rule: Pruned, now: datetime) -> int:
     model: type[Model] = apps.get_model(rule.table)
     too_old = model._default_manager.filter(**{f"{rule.column}__lt": now - rule.keep})
-    keys = too_old.order_by(rule.column).values_list("pk", flat=True)
+    # Most tables are written in the order of their keys, so the old ones come first.
+    keys = too_old.order_by("pk").values_list("pk", flat=True)
     deleted = 0
     while batch := list(keys[:ROWS_PER_DELETE]):
         if deleted:
