@@ -27,6 +27,7 @@ _CURES = (
     (r"readonly|read-only", "give vbsdash the right to write it"),
     (r"startup parameter", "let PgBouncer pass it: ignore_startup_parameters in its settings"),
     (r"lock timeout", "end the session that holds it, or try again"),
+    (r"statement timeout", "try again, or name a longer statement_timeout in its options"),
     (r"is locked", "stop the program that holds it, or try again"),
     (r"unable to open", "create its folder, and give vbsdash the right to write there"),
     (r"disk is full|No space left", "make room on its disk"),

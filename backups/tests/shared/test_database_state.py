@@ -32,6 +32,10 @@ ADDRESS = 'connection failed: connection to server at "10.0.0.5", port 5432 fail
         (f"{ADDRESS}server does not support SSL, but SSL was required", "correct sslmode"),
         ('connection is bad: invalid sslmode value: "x"', "correct sslmode and the certificates"),
         (f"{ADDRESS}FATAL:  the database system is starting up", "start it, or correct"),
+        (
+            f"{ADDRESS}FATAL:  unsupported startup parameter: options",
+            "let PgBouncer pass it: ignore_startup_parameters",
+        ),
         (f"{ADDRESS}received invalid response to SSL negotiation: H", "correct its host and port"),
         (f"{ADDRESS}session is read-only", "correct its hosts, or target_session_attrs"),
         (f"{ADDRESS}server is not in hot standby mode", "correct its hosts, or target_session"),
@@ -99,6 +103,18 @@ def with_code(error: Exception, code: str) -> Exception:
             "57P01",
             f"{START}terminating connection due to administrator command): start it, or correct "
             "the address",
+        ),
+        (
+            OperationalError("canceling statement due to lock timeout"),
+            "55P03",
+            f"{START}canceling statement due to lock timeout): end the session that holds it, or "
+            "try again",
+        ),
+        (
+            OperationalError("canceling statement due to statement timeout"),
+            "57014",
+            f"{START}canceling statement due to statement timeout): try again, or name a longer "
+            "statement_timeout in its options",
         ),
         (ProgrammingError("syntax error"), "42601", None),
         (OperationalError("deadlock detected"), "40P01", None),
