@@ -69,10 +69,9 @@ def check(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> None:
         if older_is_fine:
             return
         raise NotSetUp(f"{SUBJECT} is not set up (no such table: django_migrations): {MIGRATE}")
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    missing = _missing(executor)
     if missing and not older_is_fine:
-        names = [f"{step.app_label}.{step.name}" for step, _ in missing]
-        raise NotSetUp(f"{SUBJECT} is of an older version ({_first(names)} missing): {MIGRATE}")
+        raise NotSetUp(f"{SUBJECT} is of an older version ({_first(missing)} missing): {MIGRATE}")
     newer: list[str] = []
     for app, name in sorted(applied):
         is_ours = app in executor.loader.migrated_apps
@@ -83,6 +82,21 @@ def check(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> None:
             f"{SUBJECT} is of a newer version ({_first(newer)} not known here): start the version "
             "that migrated it, or restore a backup of before"
         )
+
+
+def missing_migrations() -> list[str]:
+    """Returns the migrations that a database of an older version has not got; none of a database
+    that is not set up at all.
+    """
+    if _lacks_file():
+        return []
+    executor = MigrationExecutor(connection)
+    return _missing(executor) if executor.loader.applied_migrations else []
+
+
+def _missing(executor: MigrationExecutor) -> list[str]:
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
 def problem(*, older_is_fine: bool = False, newer_is_fine: bool = False) -> str | None:

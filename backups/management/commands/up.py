@@ -18,10 +18,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.http.request import validate_host
+from django.utils import timezone
 
 from backups.clouds import registry, same_project
 from backups.models import Cloud
-from backups.runner import alive, json_lines, lock
+from backups.runner import alive, database_copy, json_lines, lock
+from backups.runner.console import Console
 from backups.runner.own_addresses import asked_at, in_url, reached_at
 from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
@@ -94,11 +96,36 @@ def _prepare_database() -> None:
     problem = database_state.problem(older_is_fine=True)
     if problem is not None:
         sys.exit(f"vbsdash: {problem}.")
-    call_command("migrate", interactive=False, verbosity=0)
+    missing = database_state.missing_migrations()
+    if missing:
+        _upgrade(missing)
+    else:
+        call_command("migrate", interactive=False, verbosity=0)
     if not settings.WHITENOISE_USE_FINDERS:
         call_command("collectstatic", interactive=False, verbosity=0)
     # WhiteNoise warns when this folder is missing.
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+
+
+def _upgrade(missing: list[str]) -> None:
+    """Migrates a database of an earlier version; of SQLite it keeps a copy of before."""
+    console = Console()
+    steps = "1 step is" if len(missing) == 1 else f"{len(missing)} steps are"
+    console.say(f"the database is of an earlier version: {steps} made first, from {missing[0]} on")
+    copy = None
+    file = Path(settings.DATABASES["default"]["NAME"])
+    if connection.vendor == "sqlite":
+        try:
+            copy = database_copy.keep(file)
+        except database_copy.NoRoom as e:
+            sys.exit(f"vbsdash: {e}.")
+        console.say(f"{copy} is a copy of before, while it lasts")
+    call_command("migrate", interactive=False, verbosity=0)
+    if copy is None:
+        console.say("the database is upgraded")
+        return
+    kept = database_copy.finish(file, copy, now=timezone.now())
+    console.say(f"the database is upgraded; {kept} is it as it was before")
 
 
 def first_account(env: Mapping[str, str]) -> tuple[str, str]:

@@ -171,7 +171,7 @@ def test_a_killed_web_part_comes_back_and_requests_wait_for_it(up: Up) -> None:
     assert "up     | web ended (SIGKILL); starting it again in 1 s" in up.text.splitlines()
 
 
-def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_killed(
+def test_sigterm_ends_all_and_the_next_start_upgrades_the_data_and_dies_whole_when_killed(
     up: Up,
 ) -> None:
     url = (up.folder / "data" / "broker" / "url").read_text()
@@ -179,8 +179,18 @@ def test_sigterm_ends_all_and_the_next_start_finds_the_data_and_dies_whole_when_
     assert (up.process.returncode, up.left_over()) == (0, [])
     assert "Traceback" not in up.text
     assert "did not stop in time" not in up.text
+    code, said_meanwhile = refused(up.folder, "migrate", "backups", "0010", "-v0")
+    assert (code, said_meanwhile) == (0, "")
     again = Up(up.folder)
     try:
+        data = up.folder / "data"
+        (copy,) = data.glob("demo.sqlite3.*upgrade*")
+        assert copy.name.startswith("demo.sqlite3.before-upgrade-2")
+        assert copy.stat().st_mode & 0o077 == 0
+        lines = again.text.splitlines()
+        assert lines[0].startswith("up     | the database is of an earlier version: ")
+        assert lines[0].endswith(" made first, from backups.0011_folded_search on")
+        assert f"up     | the database is upgraded; {copy} is it as it was before" in lines
         said = PASSWORD.search(again.text)
         assert said is not None
         assert (
