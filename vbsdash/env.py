@@ -253,6 +253,23 @@ def secret_key(env: Mapping[str, str], file: Path) -> str:
         ) from e
 
 
+def secret_key_fallbacks(env: Mapping[str, str], secret_key: str) -> list[str]:
+    """Returns the keys of before, whose sessions and signatures still count."""
+    fallbacks = names(env, "SECRET_KEY_FALLBACKS")
+    for key in fallbacks:
+        if len(key) < SHORTEST_SECRET_KEY:
+            raise ConfigurationError(
+                "SECRET_KEY_FALLBACKS holds a key that is shorter than 32 characters: write the "
+                "keys that SECRET_KEY was before, whole, with commas between them."
+            )
+    if secret_key in fallbacks:
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS holds SECRET_KEY itself: set a new SECRET_KEY, or remove it "
+            "there."
+        )
+    return fallbacks
+
+
 def _make_secret_key(file: Path) -> None:
     """Writes a new key into `file`. Of several processes that start at once the first one wins;
     the others will read its key.

@@ -19,6 +19,7 @@ SECRETS = (
     "PGPASSWORD",
     "REDIS_URL",
     "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
 )
 LARGEST = 64 * 1024  # bytes
 

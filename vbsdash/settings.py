@@ -40,6 +40,7 @@ try:
     DATA_DIR = env.data_dir(ENV, BASE_DIR / "var")
     ALIVE_DIR = env.alive_dir(ENV)
     SECRET_KEY = env.secret_key(ENV, DATA_DIR / "secret_key")
+    SECRET_KEY_FALLBACKS = env.secret_key_fallbacks(ENV, SECRET_KEY)
     ALLOWED_HOSTS = env.hosts(ENV)
     CSRF_TRUSTED_ORIGINS = env.origins(ENV)
     PUBLIC_URL = public_url.read(ENV)
@@ -127,6 +128,7 @@ MIDDLEWARE = [
     "backups.api.problem.Problems",
     "backups.web.host.HostMiddleware",
     "backups.web.middleware.SecureCookiesMiddleware",
+    "backups.web.middleware.RenamedCookiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -249,6 +251,12 @@ SESSION_ENGINE = "backups.models.session"
 SESSION_IDLE = timedelta(hours=12)
 SESSION_LONGEST = timedelta(days=14)
 SESSION_COOKIE_NAME = _cookies.session
+# The names have a part of the key in them. By name of before: the name of now.
+RENAMED_COOKIES = {}
+for _key in SECRET_KEY_FALLBACKS:
+    _cookies_before = cookie_names.names(PUBLIC_URL, LISTEN_PORT, _key)
+    RENAMED_COOKIES[_cookies_before.session] = _cookies.session
+    RENAMED_COOKIES[_cookies_before.csrf] = _cookies.csrf
 SESSION_COOKIE_PATH = PUBLIC_PATH or "/"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = _cookies.csrf

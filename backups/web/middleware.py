@@ -1,5 +1,5 @@
-"""Middleware of our own: request IDs, what browsers may do with an answer, secure cookies, no NUL
-in a path.
+"""Middleware of our own: request IDs, what browsers may do with an answer, secure cookies and
+renamed ones, no NUL in a path.
 """
 
 import re
@@ -93,6 +93,22 @@ class SecureCookiesMiddleware:
             for cookie in response.cookies.values():
                 cookie["secure"] = True
         return response
+
+
+class RenamedCookiesMiddleware:
+    """Reads a cookie that has the name of before SECRET_KEY changed, where it has none of now.
+
+    Django renews a session of a key of before with its next request, under the new name.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        for name_before, name in settings.RENAMED_COOKIES.items():
+            if name_before in request.COOKIES:
+                request.COOKIES.setdefault(name, request.COOKIES[name_before])
+        return self._get_response(request)
 
 
 class ProhibitNullCharactersMiddleware:

@@ -172,6 +172,8 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("REDIS_URL", "amqp://h", "redis://"),
         ("REDIS_URL", "redis://:s3cret-word@[h/0", "write redis://"),
         ("SECRET_KEY", "short", "write a longer one"),
+        ("SECRET_KEY_FALLBACKS", "s3cret-word", "write the keys that SECRET_KEY was before"),
+        ("SECRET_KEY_FALLBACKS", f"{'g' * 40},s3cret-word", "write the keys that SECRET_KEY was"),
         ("ALLOWED_HOSTS", "vbs.example,https://vbs.example", "without http://"),
         ("ALLOWED_HOSTS", "vbs.example:8000", "without http://"),
         ("ALLOWED_HOSTS", "a.example b.example", "commas between them"),
@@ -469,6 +471,21 @@ def test_the_secret_key_is_made_once_for_its_owner(start: Start, tmp_path: Path)
     assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
     given = "g" * 40
     assert values(start, "SECRET_KEY", SECRET_KEY=given) == [given]
+
+
+def test_keys_of_before_are_taken_from_the_environment_and_from_a_file(
+    start: Start, tmp_path: Path
+) -> None:
+    old = ["g" * 40, "h" * 40]
+    file = tmp_path / "keys"
+    file.write_text(f"{old[0]}, {old[1]}\n")
+    for source in (
+        {"SECRET_KEY_FALLBACKS": ",".join(old)},
+        {"SECRET_KEY_FALLBACKS_FILE": str(file)},
+    ):
+        assert values(start, "SECRET_KEY_FALLBACKS", SECRET_KEY="n" * 40, **source) == [old]
+    exit_code, said = start(SECRET_KEY=old[0], SECRET_KEY_FALLBACKS=old[0])
+    assert (exit_code, "holds SECRET_KEY itself" in said, old[0] in said) == (1, True, False)
 
 
 def test_a_key_file_that_a_full_disk_left_empty_is_made_anew(start: Start, tmp_path: Path) -> None:
