@@ -57,6 +57,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     list_display = (
         "user",
         "name",
+        "beginning",
         "read_only",
         "clouds",
         "created_at",
@@ -64,7 +65,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
         "last_used_at",
         "revoked_at",
     )
-    readonly_fields = ("hashed", "clouds", "created_at", "last_used_at")
+    readonly_fields = ("hashed", "beginning", "clouds", "created_at", "last_used_at")
 
     def has_add_permission(self, request: object) -> bool:
         return False

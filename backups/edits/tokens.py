@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.clouds.registry import configured
 from backups.models import ApiToken
-from backups.models.token import NAME_LENGTH, digest, new_key
+from backups.models.token import BEGINNING_LENGTH, NAME_LENGTH, digest, new_key
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +48,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class TokenState:
-    """A token as its owner sees it; `clouds` is empty when it opens all of them."""
+    """A token as its owner sees it; `clouds` is empty when it opens all of them. `beginning` is
+    that of its key; empty where it is not known.
+    """
 
     id: int
     name: str
+    beginning: str
     read_only: bool
     clouds: tuple[str, ...]
     created_at: datetime
@@ -101,6 +104,7 @@ def create(
         user=user,
         name=name,
         hashed=digest(key),
+        beginning=key[:BEGINNING_LENGTH],
         read_only=read_only,
         form_id=form_id,
         clouds=clouds,
@@ -198,6 +202,7 @@ def _token_state(row: ApiToken, now: datetime) -> TokenState:
     return TokenState(
         id=row.pk,
         name=row.name,
+        beginning=row.beginning,
         read_only=row.read_only,
         clouds=tuple(row.clouds),
         created_at=row.created_at,

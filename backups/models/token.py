@@ -1,4 +1,8 @@
-"""API tokens: the key is shown once, only its hash is kept."""
+"""API tokens: the key is shown once, only its hash and its beginning are kept.
+
+A key is found by its hash in the index, which takes no constant time. That tells nothing: what is
+compared is the SHA-256 of a guess, whose bytes nobody can steer towards those of a stored one.
+"""
 
 import hashlib
 import secrets
@@ -8,12 +12,15 @@ from django.db import models
 
 PREFIX = "vbs_"  # so that scanners find a key that was committed somewhere
 NAME_LENGTH = 100
+BEGINNING_LENGTH = 10  # with PREFIX; 36 of 256 random bits, so that its owner knows a key again
 
 
 class ApiToken(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=NAME_LENGTH, blank=True)
     hashed = models.CharField(max_length=64, unique=True)
+    # Empty for tokens of before this column.
+    beginning = models.CharField(max_length=BEGINNING_LENGTH, blank=True, default="", db_default="")
     read_only = models.BooleanField(default=False)
     # Of the form that it was made by, so that the same form, sent twice, makes one token.
     form_id = models.CharField(max_length=32, null=True, unique=True, editable=False)

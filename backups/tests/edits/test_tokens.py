@@ -59,6 +59,7 @@ def test_a_user_has_several_tokens_and_no_key_is_kept(user: User) -> None:
     )
     dump = serialize("json", ApiToken.objects.all())
     assert [key in dump for key in (first.key, second.key)] == [False, False]
+    assert first.token.beginning == first.key[:10]
     assert first.key != second.key
 
 

@@ -146,6 +146,20 @@ def test_a_new_token_is_shown_once_and_opens_the_api(web: Client, client: Client
     )
 
 
+def test_a_token_is_known_again_by_the_beginning_of_its_key_where_that_was_kept(
+    web: Client,
+) -> None:
+    page = web.post("/account/tokens/", {"name": "cron"}).content.decode()
+    [key] = re.findall(r'id="made-key">([^<]+)<', page)
+    assert f"<code>{key[:10]}…</code>" in web.get("/account/").content.decode()
+    ApiToken.objects.update(beginning="")  # as one that was made before
+    page = web.get("/account/").content.decode()
+    assert key[:10] not in page
+    assert '<span class="none">–</span>' in page
+    headers = {"Authorization": f"Token {key}"}
+    assert Client().get("/api/backups/", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("days", ["0", "-3", "soon", "99999999"])
 def test_a_token_with_days_that_are_none_is_refused_beside_the_field(
     web: Client, days: str
