@@ -32,7 +32,8 @@ class Command(BaseCommand):
         except OSError as e:
             raise CommandError(f"{file} cannot be written: {e.strerror or e}.") from e
         # Standard output may be the file.
-        self.stderr.write(f"{header.rows:,} rows of {len(header.tables)} tables are in {file}.")
+        said_to = self.stderr if file == "-" else self.stdout
+        said_to.write(f"{header.rows:,} rows of {len(header.tables)} tables are written to {file}.")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,9 +21,12 @@ from hypothesis import strategies as st
 from backups.edits import tokens
 from backups.management.commands.up import first_account
 from backups.models import Backup, Cloud, DataVersion, Edit, Heartbeat, Revision, SearchText, Volume
+from backups.shared import database_state
 from backups.tests.conftest import spy
+from backups.tests.models.test_migrations import FILLED
 from backups.tests.run_settings import START
 from backups.transfer import dump
+from backups.transfer.data_file import DataFileWriter, Header, Table
 from backups.transfer.restore import NotRestored, restore, what_is_there
 from backups.transfer.tables import LEFT_OUT, LEFT_OUT_APPS, moved_tables, tables
 
@@ -187,6 +191,51 @@ def test_what_is_there_is_named_and_stays() -> None:
         "--replace"
     )
     assert all_rows() == before
+
+
+def of_an_older_version() -> bytes:
+    """Returns the rows of `FILLED` as a file of that day, which knew two migrations of ours."""
+    dumped_rows = json.loads(FILLED.read_text())
+    loader = MigrationLoader(connection)
+    state = loader.project_state([("backups", "0002_revision_index"), *of_django(loader)])
+    listed: list[Table] = []
+    rows: list[list[object]] = []
+    for label, model in moved_tables(state.apps).items():
+        fields = list(model._meta.concrete_fields)
+        of_table = []
+        for item in dumped_rows:
+            if item["model"] == label:
+                values = {model._meta.pk.name: item["pk"], **item["fields"]}
+                of_table.append([values[field.name] for field in fields])
+        listed.append(Table(label, tuple(field.name for field in fields), len(of_table)))
+        rows += of_table
+    names = {app: [name] for app, name in of_django(loader)}
+    out = io.BytesIO()
+    writer = DataFileWriter(out)
+    # It names all of them; the newest ones alone decide.
+    names["backups"] = ["0001_initial", "0002_revision_index"]
+    writer.header(Header(START.isoformat(), names, tuple(listed)))
+    for row in rows:
+        writer.row(row)
+    writer.finish()
+    return out.getvalue()
+
+
+def of_django(loader: MigrationLoader) -> list[tuple[str, str]]:
+    return [key for key in loader.graph.leaf_nodes() if key[0] in ("admin", "auth", "contenttypes")]
+
+
+@pytest.mark.either
+def test_a_file_of_an_older_version_comes_through_the_later_migrations() -> None:
+    names = table_names()
+    restored(of_an_older_version(), replace=True)
+    assert (Backup.objects.count(), Edit.objects.count(), User.objects.count()) == (22, 4, 1)
+    # Columns that came later are filled as migrations fill them.
+    assert Volume.objects.filter(derive_at__isnull=False).count() == Volume.objects.count() == 9
+    assert SearchText.objects.count() == 22
+    assert table_names() == names
+    assert database_state.problem() is None
+    assert Permission.objects.filter(codename="view_dataversion").count() == 1
 
 
 def cut(lines: list[bytes]) -> list[bytes]:
