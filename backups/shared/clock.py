@@ -20,6 +20,7 @@ from backups.shared.locks import lock_cloud
 logger = logging.getLogger(__name__)
 
 MEASURE_EVERY_S = 60.0
+TRY_AGAIN_AFTER_S = 15.0  # where the database did not answer
 NOISE = timedelta(seconds=1)  # a smaller offset is the way to the server and back
 FUTURE = timedelta(minutes=1)  # what is later than that was written by a clock set back since
 CLOUD_TIME_COLUMNS = (
@@ -64,6 +65,11 @@ def measure() -> None:
         except DatabaseError as e:
             # The work at hand meets the same error.
             logger.warning("the database's time is not known: %s", e)
+            # The next one makes a new connection. Celery does it after a task, but not for the
+            # thread that receives messages.
+            connection.close()
+            # Each try may take as long as a silent database is waited for.
+            _Shared.measured_at = time.monotonic() - MEASURE_EVERY_S + TRY_AGAIN_AFTER_S
         finally:
             _Shared.lock.release()
 

@@ -4,11 +4,11 @@ import re
 import time
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from kombu import Message
@@ -68,6 +68,48 @@ def test_the_database_is_asked_once_a_minute(follows: None, django_assert_num_qu
         clock.measure()
 
 
+def silent(*_: Any) -> Never:
+    raise OperationalError("nothing comes from it")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_database_is_not_asked_again_at_once_and_then_by_a_new_connection(
+    follows: None, django_assert_num_queries: Any
+) -> None:
+    if connection.vendor != "postgresql":
+        return
+    with connection.execute_wrapper(silent):
+        clock.measure()
+    assert connection.connection is None
+    with django_assert_num_queries(0):
+        clock.measure()
+    clock._Shared.measured_at -= clock.TRY_AGAIN_AFTER_S
+    with django_assert_num_queries(1):
+        clock.measure()
+
+
+def received(*, expires_in: int) -> SharedClockRequest:
+    """A message of a task that expires in so many seconds by the shared time."""
+    expires = (clock.now() + timedelta(seconds=expires_in)).isoformat()
+    headers: Any = {"id": "1", "task": alive.name, "expires": expires, "utc": True}
+    message = Message(
+        body="[[], {}, {}]",
+        headers=headers,
+        content_type="application/json",
+        content_encoding="utf-8",
+    )
+    return SharedClockRequest(message, app=celery_app, task=alive, decoded=False)
+
+
+@pytest.mark.parametrize(("seconds", "queries"), [(20, 0), (-20, 1)])
+def test_the_thread_that_receives_messages_asks_only_about_what_looks_expired(
+    follows: None, django_assert_num_queries: Any, seconds: int, queries: int
+) -> None:
+    request = received(expires_in=seconds)
+    with django_assert_num_queries(queries if connection.vendor == "postgresql" else 0):
+        request.maybe_expire()
+
+
 @pytest.mark.parametrize("minutes", [10, -10])
 @pytest.mark.parametrize(("seconds", "expired"), [(20, None), (-20, True)])
 def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
@@ -76,15 +118,7 @@ def test_a_message_expires_by_the_shared_time_however_often_it_is_asked(
     # The host is behind, or ahead.
     monkeypatch.setattr(clock._Shared, "offset", timedelta(minutes=minutes))
     monkeypatch.setattr(clock._Shared, "measured_at", time.monotonic())
-    expires = (clock.now() + timedelta(seconds=seconds)).isoformat()
-    headers: Any = {"id": "1", "task": alive.name, "expires": expires, "utc": True}
-    message = Message(
-        body="[[], {}, {}]",
-        headers=headers,
-        content_type="application/json",
-        content_encoding="utf-8",
-    )
-    request = SharedClockRequest(message, app=celery_app, task=alive, decoded=False)
+    request = received(expires_in=seconds)
     # Celery asks when it comes, and when it is run.
     assert [request.maybe_expire() for _ in range(3)] == [expired] * 3
 
