@@ -28,6 +28,7 @@ from backups.tests.waiting import wait_until
 BACKUPS = 40
 # Seconds between two looks at a backup in flight; the first when it has moved.
 INTERVALS = (10, 20, 40, 80, 120)
+STALE_AFTER_S = 2 * INTERVALS[0]
 ANSWER_S = 30 * PATIENCE  # for one answer of the web part; what waits for a locked table gives none
 CLOUD = "otc"
 PREPARE = """

@@ -14,7 +14,7 @@ import pytest
 
 from backups.tests.faults.bodies import in_flight
 from backups.tests.faults.estate import CALLS_PER_SECOND, CUT_OFF_S, Estate
-from backups.tests.faults.installation import CLOUD
+from backups.tests.faults.installation import CLOUD, STALE_AFTER_S
 from backups.tests.faults.network import need_hosts
 from backups.tests.faults.rabbitmq import need_rabbitmq
 from backups.tests.waiting import wait_until
@@ -134,7 +134,7 @@ def the_broker_is_cut_off(estate: Estate) -> None:
         with estate.network.pulled("broker"):
             estate.says("broker")
             estate.turns_stale()
-            estate.lasts(CUT_OFF_S)
+            estate.lasts(CUT_OFF_S - STALE_AFTER_S)
         estate.recovers(datetime.now(UTC))
         for name in ("worker-a", "worker-b"):
             estate.asks(name)
