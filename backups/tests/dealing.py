@@ -31,6 +31,7 @@ SECONDS = {
     "faults/test_hosts.py": 300,
     "faults/test_restarts.py": 300,
     "faults/test_databases.py": 80,
+    "stories/test_a_day.py": 80,
     "faults/test_wrong_clocks.py": 60,
     "web/test_screen_pages.py": 60,
     "stories/test_behind_a_proxy.py": 40,
