@@ -1,5 +1,5 @@
 """Becomes a command after forbidding this process what the units forbid theirs, by filters of
-system calls: `python forbid.py RULES.json COMMAND …`. systemd makes its filters by that library too.
+system calls: `python forbid.py RULES.json COMMAND …`. systemd makes its filters by it too.
 
 It runs outside of the project, beside a copy of pyseccomp.
 """

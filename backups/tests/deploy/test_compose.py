@@ -4,6 +4,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -22,6 +23,7 @@ from backups.tests.faults.parts import PROJECT, Part
 from backups.tests.nginx import CERTIFICATE, SERVER, need_nginx
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
+from vbsdash.env import SHORTEST_SECRET_KEY
 
 DEPLOY = PROJECT / "backups" / "deploy"
 FILE = DEPLOY / "compose.yaml"
@@ -111,6 +113,28 @@ def test_secrets_come_from_files_alone(model: dict[str, Any]) -> None:
         for secret in service.get("secrets", []):
             assert secret["source"] in model["secrets"]
     assert {Path(secret["file"]).parent.name for secret in model["secrets"].values()} == {"secrets"}
+
+
+def test_the_first_lines_make_the_secrets_for_their_readers_alone(
+    model: dict[str, Any], tmp_path: Path
+) -> None:
+    lines = [line.removeprefix("#   ") for line in FILE.read_text().splitlines()]
+    first = next(at for at, line in enumerate(lines) if line.startswith("install -d"))
+    steps = "\n".join(lines[first : lines.index("#", first)])
+    group = 990 if os.geteuid() == 0 else os.getgid()
+    steps = steps.replace("990", str(group))
+    for name in ("clouds.yaml", "fullchain.pem", "privkey.pem"):
+        (tmp_path / name).write_text("…")
+        (tmp_path / name).chmod(0o600)
+    subprocess.run(["bash", "-euc", steps], cwd=tmp_path, check=True)
+    made = {file.name: file for file in (tmp_path / "secrets").iterdir()}
+    assert set(made) == {Path(secret["file"]).name for secret in model["secrets"].values()}
+    for file in made.values():
+        state = file.stat()
+        assert (oct(state.st_mode & 0o777), state.st_gid) == ("0o640", group)
+    assert len(made["secret_key"].read_text()) > SHORTEST_SECRET_KEY
+    address = made["broker_url"].read_text()
+    assert re.fullmatch(r"redis://:[0-9a-f]{64}@broker:6379/0\n", address)
 
 
 def test_the_public_address_is_asked_for() -> None:
