@@ -96,7 +96,7 @@ STILL = {
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(User.objects.create_user("operator", password="right-horse"))
     return client
 
 
