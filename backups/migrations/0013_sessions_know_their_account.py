@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backups", "0011_folded_search"),
+        ("backups", "0012_token_beginning"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
