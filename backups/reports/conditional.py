@@ -22,8 +22,15 @@ def etag(request: HttpRequest, now: datetime, *more: object) -> str:
 def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:
     """Returns a 304 when the reader has this version already; only GET and HEAD are ever
     conditional on it.
+
+    `*` stands for any version of what there is, and whether there is something for this reader is
+    not known yet: he gets the whole answer, or is told that there is none.
     """
-    if request.method not in ("GET", "HEAD"):
+    if request.method not in ("GET", "HEAD") or _asks_for_any(request):
         return None
     answer = get_conditional_response(request, etag=tag)
     return answer if answer is not None and answer.status_code == 304 else None
+
+
+def _asks_for_any(request: HttpRequest) -> bool:
+    return request.headers.get("If-None-Match", "").strip() == "*"
