@@ -42,8 +42,9 @@ def _opened(file: str) -> Iterator[BinaryIO]:
     if file == "-":
         if sys.stdout.isatty():
             raise CommandError("- writes to a pipe or into a file, and not to a terminal.")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        # Not Python's own stream, which would complain a second time of a disk that is full.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            yield out
         return
     whole = Path(file)
     if whole.exists():

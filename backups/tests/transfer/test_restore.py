@@ -5,13 +5,16 @@ import hashlib
 import io
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test import Client
@@ -190,6 +193,44 @@ def test_what_is_there_is_named_and_stays() -> None:
         "1 revision, 1 search text, 1 disk: name an empty one, or have all of it replaced with "
         "--replace"
     )
+    assert all_rows() == before
+
+
+@pytest.mark.either
+def test_replacing_asks_at_a_terminal_or_is_told_not_to_ask(tmp_path: Path) -> None:
+    fill_a_little()
+    (tmp_path / "file").write_bytes(dumped())
+    before = all_rows()
+    with pytest.raises(CommandError, match="--replace asks at a terminal; a script says --noinput"):
+        call_command("restore_data", str(tmp_path / "file"), "--replace")
+    assert all_rows() == before
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Somebody else has begun to write."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        if other.vendor == "postgresql":
+            cursor.execute("BEGIN")
+            cursor.execute("LOCK TABLE backups_cloud IN ROW EXCLUSIVE MODE")
+        else:
+            cursor.execute("BEGIN IMMEDIATE")
+        yield
+        cursor.execute("ROLLBACK")
+    other.close()
+
+
+@pytest.mark.soak
+def test_a_database_that_others_hold_is_left_to_them() -> None:
+    fill_a_little()
+    content = dumped()
+    before = all_rows()
+    with held():
+        # A copy of it can be made all the same.
+        assert rows_of(dumped()) == rows_of(content)
+        sentence = refused(content, replace=True)
+    assert "stop web, workers and scheduler" in sentence or "database is locked" in sentence
     assert all_rows() == before
 
 
