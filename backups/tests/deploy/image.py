@@ -32,6 +32,7 @@ from backups.tests.waiting import wait_until
 DOCKERFILE = PROJECT / "backups" / "deploy" / "Dockerfile"
 FROM_HOST = ("usr", "etc", "bin", "sbin", "lib", "lib64")
 DEVICES = ("null", "zero", "full", "random", "urandom")
+BUILD_S = 10 * LIMIT_S  # for one step: all packages are fetched anew
 DEBIANS_PYTHON = Path("/usr/bin/python3.11")
 # Every kind of instruction that is understood; another one fails the test.
 NOTED = {"EXPOSE", "STOPSIGNAL", "VOLUME", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
@@ -181,7 +182,10 @@ class Image:
         inner = as_process(self.final, env, ["sh", "-ec", command])
         script.append(f"exec chroot {self.final.root} {inner}")
         done = subprocess.run(
-            [*UNSHARED, "sh", "-c", "\n".join(script)], capture_output=True, text=True, timeout=1200
+            [*UNSHARED, "sh", "-c", "\n".join(script)],
+            capture_output=True,
+            text=True,
+            timeout=BUILD_S,
         )
         assert done.returncode == 0, f"RUN {command}\n{done.stdout}{done.stderr}"
 

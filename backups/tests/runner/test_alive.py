@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +50,8 @@ def problems(folder: Path) -> list[str]:
 
 
 def age(file: Path, seconds: float) -> None:
-    os.utime(file, (time.time() - seconds, time.time() - seconds))
+    instant = file.stat().st_mtime - seconds
+    os.utime(file, (instant, instant))
 
 
 def test_a_part_that_was_started_is_ill_until_its_first_sign(tmp_path: Path) -> None:
