@@ -119,13 +119,11 @@ def test_a_newer_database_only_warns_as_in_each_rolling_upgrade(
     lively: None, client: Client
 ) -> None:
     MigrationRecorder(connection).record_applied("backups", "9999_of_tomorrow")
-    body = client.get("/readyz").json()
-    assert (body["parts"]["migrations"], body["warnings"]) == (
-        "ok",
-        {
-            "migrations": "The database is of a newer version of vbsdash "
-            "(backups.9999_of_tomorrow) than this process: start the new version here too."
-        },
+    answer = client.get("/readyz")
+    assert answer.json()["parts"]["migrations"] == "ok"
+    assert answer.json()["warnings"]["migrations"] == (
+        "The database is of a newer version of vbsdash (backups.9999_of_tomorrow) than this "
+        "process: start the new version here too."
     )
 
 
