@@ -13,6 +13,7 @@ from django.db import connection
 
 from backups.runner import parts, ports
 from backups.tests.faults.parts import Part
+from backups.tests.run_settings import LIMIT_S
 from backups.tests.vbsdash.test_command_line import Databases
 from backups.tests.waiting import wait_until
 from vbsdash.process_role import Role, by_command_line
@@ -123,6 +124,6 @@ def test_a_migration_that_meets_a_held_table_is_tried_again(tmp_path: Path) -> N
             holder.execute("DROP TABLE django_migrations")
             holder.commit()
             assert migrate.process is not None
-            assert migrate.process.wait(60) == 0, log.read_text()
+            assert migrate.process.wait(LIMIT_S) == 0, log.read_text()
         finally:
             migrate.kill()
