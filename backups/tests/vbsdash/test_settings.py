@@ -136,7 +136,10 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
-            "options": SERVER_TIMEOUTS,
+            # Of a process that is neither web nor worker; see test_process_role.py.
+            "fallback_application_name": "vbsdash command",
+            "options": "-c lock_timeout=30s -c statement_timeout=0s "
+            f"-c idle_in_transaction_session_timeout=600s {SERVER_TIMEOUTS}",
         }
         exit_code, said = start(
             "from django.db import connection; connection.ensure_connection()", DATABASE_URL=url
@@ -153,6 +156,8 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("PORT", "70000", "write a number from 0 to 65535"),
         ("PORT", "-1", "write a number from 0 to 65535"),
         ("DEBUG", "maybe", "write 1 or 0"),
+        ("VBSDASH_CELERY_EVENTS", "-E", "write 1 or 0"),
+        ("VBSDASH_LOG_FORMAT", "JSON", "write json, or console for key=value"),
         ("VBSDASH_DATA_DIR", "/proc/nowhere", "name another folder"),
         ("VBSDASH_DATA_DIR", "/dev/null/x", "name another folder"),
         ("VBSDASH_DATA_DIR", "~no-such-user/x", "name another folder"),
@@ -549,6 +554,12 @@ def test_an_empty_variable_is_one_that_is_not_set(start: Start) -> None:
     names = ("METRICS_PER_DISK", "DEBUG")
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="", DEBUG="") == [True, False]
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="0", DEBUG="1") == [False, True]
+
+
+def test_celery_sends_events_only_where_that_is_set(start: Start) -> None:
+    names = ["CELERY_WORKER_SEND_TASK_EVENTS", "CELERY_TASK_SEND_SENT_EVENT"]
+    assert values(start, *names) == [False, False]
+    assert values(start, *names, VBSDASH_CELERY_EVENTS="1") == [True, True]
 
 
 def test_what_is_served_to_others_follows_from_the_public_address(start: Start) -> None:
