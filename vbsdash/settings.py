@@ -176,6 +176,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 # Tries of one address with any names, after which it has to wait as well.
 MOST_WRONG_PASSWORDS_OF_ADDRESS = 20
+WRONG_KEY_RATE = "20/minute"  # API keys of one address that open nothing
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "backups.web.signin.tried_name"
 AXES_CLIENT_IP_CALLABLE = "backups.web.signin.client_place"
@@ -280,7 +281,6 @@ CONTENT_SECURITY_POLICY = {
 }
 
 API_RATE = "6000/minute"  # calls of one token, or of one signed-in user
-WRONG_KEY_RATE = "20/minute"  # refused keys of one address
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "backups.api.auth.TokenAuthentication",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
@@ -27,6 +28,15 @@ def read_only(key: str) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute(off if postgresql else "PRAGMA query_only = 0")
+
+
+def test_a_page_answers_though_the_use_of_its_session_cannot_be_noted(
+    client: Client, key: str, request: pytest.FixtureRequest, clock: time_machine.Traveller
+) -> None:
+    client.force_login(User.objects.get())
+    request.getfixturevalue("read_only")
+    clock.shift(3600)
+    assert client.get("/account/").status_code == 200
 
 
 @pytest.mark.parametrize(
