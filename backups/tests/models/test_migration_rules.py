@@ -108,7 +108,7 @@ def _fault_of_new_field(name: str, field: models.Field[Any, Any], *, is_large: b
     is_constant = isinstance(default, Value) or not isinstance(default, models.Expression)
     if is_large and not is_constant:
         return f"{name}: a db_default that is no constant writes the whole table anew"
-    if is_large and (field.unique or field.db_index):
+    if is_large and (field.unique or getattr(field, "db_index", False)):
         return f"{name}: makes an index under a lock; leave it out, and AddIndexOnline"
     return None
 
@@ -262,9 +262,10 @@ ACCEPTED = {
 
 
 def migration_of(operation: Operation, *, atomic: bool = True) -> migrations.Migration:
-    migration = migrations.Migration("9999_new", "backups")
-    migration.operations = [operation]
-    migration.atomic = atomic
+    attributes = {"operations": [operation], "atomic": atomic}
+    migration: migrations.Migration = type("New", (migrations.Migration,), attributes)(
+        "9999_new", "backups"
+    )
     return migration
 
 
