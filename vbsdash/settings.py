@@ -96,8 +96,6 @@ FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 ROOT_URLCONF = "vbsdash.urls"
 WSGI_APPLICATION = "vbsdash.wsgi.application"
 INSTALLED_APPS = [
-    # First, for its command `createsuperuser` to be taken instead of Django's.
-    "backups",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -111,6 +109,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "axes",
+    "backups",
 ]
 MIDDLEWARE = [
     # First, so that all others see the client, and the address that it asked for.
@@ -165,7 +164,7 @@ AUTHENTICATION_BACKENDS = [
 _VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
-    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator"},
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]

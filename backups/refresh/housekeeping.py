@@ -67,7 +67,9 @@ class Pruned:
 
 
 PRUNED: Final = (
+    # Django's own is what processes of an earlier version used.
     Pruned("sessions.Session", "expire_date", timedelta(0)),
+    Pruned("backups.UserSession", "expire_date", timedelta(0)),
     # Below 1 KB each, see `edits/sign_in_failures.py`; axes deletes them after a quarter of an
     # hour, but only when somebody signs in or fails to.
     Pruned("axes.AccessAttempt", "attempt_time", timedelta(days=1)),

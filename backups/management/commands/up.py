@@ -13,6 +13,7 @@ from types import FrameType
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
@@ -29,7 +30,7 @@ from backups.runner.plan import Plan
 from backups.runner.ports import CannotListen, listen
 from backups.runner.process import die_with_parent
 from backups.runner.supervisor import STOP_SIGNALS
-from backups.shared import database_state, weak_password
+from backups.shared import database_state
 
 # Of a first password: without 0 and o, and without 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -148,14 +149,19 @@ def first_account(env: Mapping[str, str]) -> tuple[str, str]:
     except ValidationError as e:
         field, reasons = next(iter(e.message_dict.items()))
         sys.exit(f"vbsdash: DJANGO_SUPERUSER_{field.upper()} cannot be used: {reasons[0]}")
-    if env_password:
-        problem = weak_password.problem_of_setting(env_password, account)
-        if problem is not None:
-            sys.exit(f"vbsdash: {problem}")
     accounts.create_superuser(username=name, email=email, password=password)
     if env_password:
-        return name, GIVEN_PASSWORD
+        return name, GIVEN_PASSWORD + _weakness(env_password, account)
     return name, f"{password}   (shown only this once)"
+
+
+def _weakness(password: str, account: User) -> str:
+    """Returns what is said of a weak password, empty of a good one."""
+    try:
+        validate_password(password, account)
+    except ValidationError as e:
+        return f", which is weak: {' '.join(e.messages)} A better one is set at /account/password/."
+    return ""
 
 
 def _random_password() -> str:
