@@ -108,8 +108,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
-    "axes",
+    # Before axes, which marks the request that brings a pause: that one was still a wrong password.
     "backups",
+    "axes",
 ]
 MIDDLEWARE = [
     # First, so that all others see the client, and the address that it asked for.

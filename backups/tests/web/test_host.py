@@ -1,6 +1,7 @@
 """By which names vbsdash may be called, asked over real HTTP: Django's client sends no odd Host."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from backups.runner import alive
 from backups.tests.deploy.test_examples import services
 from backups.tests.faults.parts import PROJECT
 from backups.tests.web_server import WebServer, serving
@@ -220,10 +222,13 @@ def test_what_cannot_stand_in_an_address_is_no_host_where_all_are_allowed(
 
 
 def test_the_check_of_the_compose_file_passes_where_only_a_public_name_is_configured(
-    web: WebServer,
+    web: WebServer, tmp_path: Path
 ) -> None:
     _, *argv = services()["web"]["healthcheck"]["test"]
     assert argv[0] == "python"
-    code = argv[2].replace(":8000/", f":{web.port}/")
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    alive.expect(tmp_path, alive.WEB)
+    alive.note_address(tmp_path, "127.0.0.1", web.port)
+    env = {**os.environ, "VBSDASH_ALIVE_DIR": str(tmp_path)}
+    argv = [sys.executable, *argv[1:]]
+    done = subprocess.run(argv, cwd=PROJECT, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

@@ -80,7 +80,7 @@ def test_a_held_session_store_is_a_503_too(client: Client) -> None:
         pytest.skip("SQLite has no such limits")
     client.raise_request_exception = False
     client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
-    with held("django_session"):
+    with held("backups_usersession"):
         limit("lock_timeout")
         assert client.get("/").status_code == 503
 
@@ -99,6 +99,8 @@ def test_a_session_that_was_ended_in_its_transaction_is_no_fault_of_vbsdash(web:
 
         def has_ended() -> bool:
             with connection.cursor() as watching:
+                # Within a transaction PostgreSQL goes on to show what it showed first.
+                watching.execute("SELECT pg_stat_clear_snapshot()")
                 watching.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid])
                 return watching.fetchone() is None
 
