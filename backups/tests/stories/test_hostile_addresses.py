@@ -129,7 +129,8 @@ def test_a_line_break_in_an_input_gets_into_no_header(web: Client, text: str) ->
         answer = web.get(
             f"{address}?{encoded}={encoded}&next=/{encoded}&q={encoded}&view={encoded}"
         )
-        assert (route, answer.status_code < 500) == (route, True)
+        # Without a worker nothing is ready, and says so.
+        assert (route, answer.status_code < 500) == (route, route != "readyz")
         _check_headers(answer)
         words = dict.fromkeys(("next", "query", "name", "note", "tag", "theme"), f"/{text}")
         forms.append((address, words))

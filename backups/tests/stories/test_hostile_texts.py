@@ -57,6 +57,8 @@ TEXTS = {
 }
 # Words that vbsdash itself chooses, out of a few: no text of a cloud or a person gets into them.
 OWN_WORDS = {
+    # Django signs it, and nobody writes it but Django.
+    "UserSession.session_data",
     *(
         "Backup.kind",
         "Backup.kind_source",
