@@ -135,6 +135,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "backups.web.session_age.SessionAgeMiddleware",
     "backups.web.signin.SignInFirst",
+    "backups.web.role_middleware.RoleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -286,7 +287,7 @@ REST_FRAMEWORK = {
         "backups.api.auth.TokenAuthentication",
         "backups.api.auth.BrowserSession",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.MayWrite"],
+    "DEFAULT_PERMISSION_CLASSES": ["backups.api.auth.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backups.api.parsing.StrictJSONParser"],
     # ASCII with \\u escapes: a lone surrogate in a raw body is JSON, but no UTF-8.

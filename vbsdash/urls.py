@@ -5,6 +5,8 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
+from backups.models import Role
+from backups.shared.role_needed import needs
 from backups.web import (
     account,
     add,
@@ -68,7 +70,7 @@ urlpatterns = [
     path("account/views/<int:view_id>/remove/", saved_views.remove, name="remove_view"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("accounts/login/", SignIn.as_view(), name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/logout/", needs(Role.VIEWER)(LogoutView.as_view()), name="logout"),
     path("admin/", admin.site.urls),
     path("api/", include("backups.api.urls")),
     path("metrics", metrics, name="metrics"),

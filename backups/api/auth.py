@@ -1,11 +1,5 @@
-"""Who may call the API, and which clouds their token opens.
+"""Who may call the API: `Authorization: Token KEY` or `Bearer KEY`, or a signed-in browser."""
 
-`Authorization: Token KEY` or `Bearer KEY`; a read-only token may not write.
-"""
-
-from typing import TypeVar
-
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.authentication import SessionScheme
@@ -24,9 +18,9 @@ from backups.api.errors import OriginRefused, TooManyWrongKeys
 from backups.edits import tokens
 from backups.models import ApiToken
 from backups.shared import wrong_keys
+from backups.shared.access import access_of
 from backups.shared.csrf import explain
-
-Rows = TypeVar("Rows", bound=QuerySet[Model])
+from backups.shared.role_needed import refusal, role_needed
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -64,18 +58,21 @@ class BrowserSession(SessionAuthentication):
             raise OriginRefused(explain(request, str(reason)).sentence)
 
 
-class MayWrite(BasePermission):
-    """Signed in; and for anything but a read not with a read-only token."""
-
-    message = "This token may only read."
+class HasRole(BasePermission):
+    """Signed in, with the role that the call needs: a viewer's to read, an operator's to write,
+    another one where the call has a `role_needed`.
+    """
 
     def has_permission(self, request: Request, view: object) -> bool:
         if not (request.user and request.user.is_authenticated):
             return False
-        if request.method in SAFE_METHODS:
-            return True
         is_read_only = isinstance(request.auth, ApiToken) and request.auth.read_only
-        return not is_read_only
+        if is_read_only and request.method not in SAFE_METHODS:
+            self.message = "This token may only read."
+            return False
+        role = role_needed(view, request.method)
+        self.message = refusal(role)
+        return access_of(request).may(role)
 
 
 class BrowserSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
@@ -88,14 +85,3 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "`Bearer KEY` or `Token KEY`"}
-
-
-def visible(request: Request, rows: Rows) -> Rows:
-    """Returns the rows of the clouds that the token opens."""
-    clouds = tokens.scope(request.auth)
-    return rows if clouds is None else rows.filter(cloud__in=clouds)
-
-
-def may_open(request: Request, cloud: str) -> bool:
-    clouds = tokens.scope(request.auth)
-    return clouds is None or cloud in clouds

@@ -12,12 +12,11 @@ from rest_framework.response import Response
 
 from backups import tasks
 from backups.api import describe, query_params, serializers
-from backups.api.auth import may_open, visible
 from backups.api.base import Call, edit_etag
 from backups.api.errors import Changed, TooLarge, Unprocessed, edit_problems
 from backups.api.json_values import backup_rows, json_value, utc_text
 from backups.clouds.registry import UnknownCloud
-from backups.edits import backup_edits, tokens, tracking
+from backups.edits import backup_edits, tracking
 from backups.edits.pasted_pieces import MOST, TooMany
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
@@ -25,11 +24,12 @@ from backups.query.backups import BACKUPS
 from backups.query.page import Pages
 from backups.query.public_fields import BACKUP_FIELDS
 from backups.query.revisions import REVISIONS
+from backups.shared.access import access_of
 
 
 def tracked(request: Request, call: Call) -> BackupQuerySet:
     """Returns the backups that the reader may see, as they are now."""
-    return visible(request, Backup.objects.with_tracking_state(call.now))
+    return Backup.objects.with_tracking_state(call.now).visible_to(access_of(request))
 
 
 class Backups(Call):
@@ -59,14 +59,14 @@ class Backups(Call):
         data: serializers.NewBackups = serializers.validated(
             serializers.NewBackupsSerializer, request
         )
-        if not may_open(request, data["cloud"]):
+        if not access_of(request).opens(data["cloud"]):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
             added = tracking.add(
                 cloud=data["cloud"],
                 values=data["ids"],
                 now=self.now,
-                may_touch=tokens.scope(request.auth),
+                may_touch=access_of(request).clouds,
             )
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
@@ -169,7 +169,7 @@ class Revisions(Call):
 
 def refuse_untracked(request: Request, backup_id: uuid.UUID) -> None:
     """Raises NotFound, also for what lies in a cloud that the token does not open."""
-    if not visible(request, Backup.objects.filter(pk=backup_id)).exists():
+    if not Backup.objects.filter(pk=backup_id).visible_to(access_of(request)).exists():
         raise NotFound(f"{backup_id} is not tracked.")
 
 

@@ -10,13 +10,12 @@ from rest_framework.response import Response
 
 from backups.analysis import zones
 from backups.api import describe, overview_serializers, query_params, serializers
-from backups.api.auth import may_open
 from backups.api.base import Call
 from backups.api.errors import CloudFailed, Unprocessed
 from backups.api.json_values import json_value
 from backups.clouds import connection_test, discover, registry
 from backups.clouds.registry import UnknownCloud
-from backups.edits import tokens, volume_edits
+from backups.edits import volume_edits
 from backups.edits.common import BadValue
 from backups.query.cursor import BadCursor
 from backups.query.volume_keys import stored_volume_id
@@ -24,6 +23,7 @@ from backups.reports import cloud_states
 from backups.reports.conditional import etag
 from backups.reports.failures import causes
 from backups.reports.summary import summary
+from backups.shared.access import access_of
 from backups.vbs.errors import VBSError
 
 LONGEST_FILTER = 500  # characters
@@ -38,7 +38,9 @@ class Clouds(Call):
         """Every cloud that is configured or has rows."""
         query_params.allow_only(request)
         states = cloud_states.states(self.now)
-        return Response([json_value(state) for state in states if may_open(request, state.name)])
+        return Response(
+            [json_value(state) for state in states if access_of(request).opens(state.name)]
+        )
 
 
 class Failures(Call):
@@ -56,9 +58,7 @@ class Failures(Call):
         cloud = request.query_params.get("cloud")
         if cloud is not None and "\x00" in cloud:
             raise Unprocessed({"cloud": ["A NUL is no part of a name."]})
-        return Response(
-            json_value(causes(self.now, cloud=cloud, clouds=tokens.scope(request.auth)))
-        )
+        return Response(json_value(causes(self.now, cloud=cloud, clouds=access_of(request).clouds)))
 
 
 class CloudBackups(Call):
@@ -138,7 +138,7 @@ class Summary(Call):
         zone = zones.zone_named(name) or zones.zone_named(name.replace(" ", "+"))
         if zone is None:
             raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone. {zones.cure(name)}."]})
-        return Response(json_value(summary(self.now, zone, only=tokens.scope(request.auth))))
+        return Response(json_value(summary(self.now, zone, only=access_of(request).clouds)))
 
 
 def _cloud_filters(request: Request) -> dict[str, str]:
@@ -160,7 +160,7 @@ def _cloud_filters(request: Request) -> dict[str, str]:
 
 
 def _refuse_unknown_cloud(request: Request, cloud: str) -> None:
-    if not may_open(request, cloud):
+    if not access_of(request).opens(cloud):
         raise NotFound("This token does not open this cloud.")
     if cloud not in registry.configured():
         raise NotFound(str(UnknownCloud(cloud)))

@@ -7,15 +7,15 @@ from rest_framework.response import Response
 
 from backups.analysis.rules import BadRule, Rule, as_json, by_cron, by_period
 from backups.api import describe, query_params, volume_serializers
-from backups.api.auth import may_open
 from backups.api.backups import if_match
 from backups.api.base import Call
 from backups.api.errors import Changed, Unprocessed, edit_problems
 from backups.api.json_values import utc_text
 from backups.api.serializers import validated
-from backups.edits import protection_rules, tokens
+from backups.edits import protection_rules
 from backups.edits.common import BadValue, Conflict
 from backups.edits.protection_rules import Shared
+from backups.shared.access import access_of
 
 DEFAULT_GRACE_S = 7200
 
@@ -30,7 +30,7 @@ class Rules(Call):
             tags[shared.name] = _stored(shared)
         clouds = {}
         for shared in protection_rules.of_clouds():
-            if may_open(request, shared.name):
+            if access_of(request).opens(shared.name):
                 clouds[shared.name] = _stored(shared)
         return Response({"tags": tags, "clouds": clouds})
 
@@ -58,7 +58,7 @@ class RuleOfTag(Call):
 
     def _set(self, request: Request, tag: str, rule: Rule | None) -> Response:
         query_params.allow_only(request)
-        if tokens.scope(request.auth) is not None:
+        if access_of(request).clouds is not None:
             raise PermissionDenied(
                 "The rule of a tag counts in every cloud, and this token opens some of them only."
             )
@@ -92,7 +92,7 @@ class RuleOfCloud(Call):
 
     def _set(self, request: Request, cloud: str, rule: Rule | None) -> Response:
         query_params.allow_only(request)
-        if not may_open(request, cloud):
+        if not access_of(request).opens(cloud):
             raise NotFound("This token does not open this cloud.")
         try:
             protection_rules.set_cloud_rule(

@@ -30,7 +30,7 @@ from backups.edits.saved_views import (
     set_default,
     unset_default,
 )
-from backups.models import SavedView
+from backups.models import Role, SavedView
 from backups.query.backups import BACKUPS
 from backups.query.list_query import InvalidQuery, parse
 
@@ -55,6 +55,8 @@ class NewView(TypedDict):
 
 
 class Views(Call):
+    role_needed = Role.VIEWER  # they are his own
+
     @extend_schema(operation_id="views_list", responses=ViewSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Your saved views by name."""
@@ -63,6 +65,8 @@ class Views(Call):
 
 
 class OneView(Call):
+    role_needed = Role.VIEWER
+
     @extend_schema(operation_id="view_save", request=NewViewSerializer, responses=ViewSerializer)
     def put(self, request: Request, name: str) -> Response:
         """Save a view, or change the one of this name."""

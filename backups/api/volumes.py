@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backups.api import describe, query_params, volume_serializers
-from backups.api.auth import may_open, visible
 from backups.api.backups import if_match
 from backups.api.base import Call, edit_etag
 from backups.api.errors import Unprocessed, edit_problems
@@ -26,6 +25,7 @@ from backups.query.public_fields import VOLUME_DETAIL_FIELDS, VOLUME_FIELDS
 from backups.query.volume_keys import stored_volume_id
 from backups.query.volumes import VOLUMES
 from backups.reports.volumes import volume_detail, volume_states
+from backups.shared.access import access_of
 
 MOST_VOLUMES = 500  # of one page: each brings its chains along
 
@@ -39,7 +39,7 @@ class Volumes(Call):
     def get(self, request: Request) -> Response:
         """Disks in cursor pages, each with its protection and its chains."""
         query = query_params.list_query(request, VOLUMES, ignored_keys=("limit", "cursor"))
-        rows = visible(request, Volume.objects.with_protection(self.now))
+        rows = Volume.objects.with_protection(self.now).visible_to(access_of(request))
         pages = Pages(VOLUMES, query, self.now, rows=rows)
         cursor = query_params.cursor(request, VOLUMES, query)
         limit = query_params.limit(request, max_limit=MOST_VOLUMES)
@@ -65,7 +65,7 @@ class Volumes(Call):
         )
         cloud = data["cloud"]
         volume_id = data["volume_id"]
-        if not may_open(request, cloud):
+        if not access_of(request).opens(cloud):
             raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
             is_new = volume_edits.register(
@@ -159,7 +159,7 @@ def _columns(data: volume_serializers.VolumeEdit, call: Call) -> Mapping[str, ob
 
 def _detail(request: Request, call: Call, cloud: str, volume_id: str) -> dict[str, object]:
     """Raises NotFound, also for what lies in a cloud that the token does not open."""
-    detail = volume_detail(cloud, volume_id, call.now) if may_open(request, cloud) else None
+    detail = volume_detail(cloud, volume_id, call.now) if access_of(request).opens(cloud) else None
     if detail is None:
         raise NotFound(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")
     return listed_attributes(detail, VOLUME_DETAIL_FIELDS)

@@ -71,7 +71,7 @@ def run(report: Report) -> None:
 
 
 def _client() -> Client:
-    user = User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
+    user = User.objects.create_superuser(f"bench-{uuid.uuid4().hex[:8]}")
     key = tokens.create(user=user, now=timezone.now()).key
     return Client(headers={"Authorization": f"Token {key}"}, SERVER_NAME="localhost")
 

@@ -95,7 +95,7 @@ def run(report: Report) -> None:
     Volume.objects.get_or_create(
         cloud_id=CLOUD, volume_id=VOLUME, defaults={"first_seen_at": timezone.now()}
     )
-    user = User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
+    user = User.objects.create_superuser(f"bench-{uuid.uuid4().hex[:8]}")
     key = tokens.create(user=user, now=timezone.now()).key
     client = Client(headers={"Authorization": f"Bearer {key}"}, SERVER_NAME="localhost")
     largest = 0

@@ -93,7 +93,7 @@ def _web(cookie: str, *options: str) -> Iterator[Web]:
 
 
 def _cookie() -> str:
-    user = User.objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
+    user = User.objects.create_superuser(f"bench-{uuid.uuid4().hex[:8]}")
     client = Client()
     client.force_login(user)
     name = settings.SESSION_COOKIE_NAME

@@ -148,7 +148,7 @@ def key_of(authorization: str) -> str | None:
 
 def recognise(key: str, now: datetime) -> ApiToken:
     """Returns the usable token of `key` with its user, and notes the use. Raises Refused."""
-    token = ApiToken.objects.filter(hashed=digest(key)).select_related("user").first()
+    token = ApiToken.objects.filter(hashed=digest(key)).select_related("user__account").first()
     if token is None:
         raise Refused("This token is not known.")
     account = token.user.get_username()
@@ -174,13 +174,6 @@ def _note_use(token: ApiToken, now: datetime) -> None:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     except DatabaseError as e:
         logger.warning("the use of a token is not noted: %s", e)
-
-
-def scope(token: object) -> frozenset[str] | None:
-    """Returns the clouds that `request.auth` opens: None means all, as for a session,
-    which has no token.
-    """
-    return frozenset(token.clouds) if isinstance(token, ApiToken) and token.clouds else None
 
 
 def _check_clouds(names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from backups.edits import tokens
 from backups.metrics.collector import Metrics
 from backups.shared import processes, wrong_keys
+from backups.shared.access import access_of_token
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -36,7 +37,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         processes.note("web", now)
         registry = CollectorRegistry()
         registry.register(
-            Metrics(now, only=tokens.scope(token), per_volume=settings.METRICS_PER_DISK)
+            Metrics(now, only=access_of_token(token).clouds, per_volume=settings.METRICS_PER_DISK)
         )
         ProcessCollector(registry=registry)
         return _answer(request, registry)

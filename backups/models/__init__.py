@@ -1,5 +1,7 @@
 """Tables. One model a file; queries are QuerySet methods."""
 
+from backups.models.access import FULL_ACCESS, NEW_ACCOUNT, NO_ACCESS, Access, Role
+from backups.models.account import Account
 from backups.models.backup import Backup
 from backups.models.body import Body
 from backups.models.budget_window import BudgetWindow
@@ -24,6 +26,11 @@ from backups.models.volume import Volume, VolumeTag
 from backups.models.volume_contribution import VolumeContribution
 
 __all__ = [
+    "FULL_ACCESS",
+    "NEW_ACCOUNT",
+    "NO_ACCESS",
+    "Access",
+    "Account",
     "ApiToken",
     "Backup",
     "BackupTag",
@@ -40,6 +47,7 @@ __all__ = [
     "Preferences",
     "Process",
     "Revision",
+    "Role",
     "SavedView",
     "SearchText",
     "StoredDay",

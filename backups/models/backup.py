@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
+from backups.models.access import OfClouds
 from backups.models.cause import Cause
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText
@@ -52,7 +53,7 @@ def unclaimed(now: datetime) -> Q:
     return Q(claimed_until=None) | Q(claimed_until__lt=now)
 
 
-class BackupQuerySet(models.QuerySet["Backup"]):
+class BackupQuerySet(OfClouds["Backup"]):
     def with_tracking_state(self, now: datetime) -> "BackupQuerySet":
         """Annotates `tracking_state` as it is at `now`; a silent cloud makes its backups stale."""
         return self.annotate(

@@ -4,10 +4,17 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
+from backups.models.access import Access
 from backups.models.columns import CodePointText
 
 # A cloud without a good answer for so long makes everything in it stale.
 SILENT_AFTER = timedelta(minutes=30)
+
+
+class CloudQuerySet(models.QuerySet["Cloud"]):
+    def visible_to(self, access: Access) -> "CloudQuerySet":
+        """Returns the clouds that are open to somebody."""
+        return self if access.clouds is None else self.filter(name__in=access.clouds)
 
 
 class Cloud(models.Model):
@@ -74,6 +81,8 @@ class Cloud(models.Model):
     minute = models.DateTimeField(null=True)
     calls_this_minute = models.PositiveIntegerField(default=0)
     calls_last_minute = models.PositiveIntegerField(default=0)
+
+    objects = CloudQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

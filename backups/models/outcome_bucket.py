@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from django.db import connection, models
 
+from backups.models.access import OfClouds
 from backups.models.cloud import Cloud
 
 _ADD = """
@@ -21,7 +22,7 @@ on conflict (cloud, quarter_hour, counts_from) do update set
 """
 
 
-class OutcomeBucketQuerySet(models.QuerySet["OutcomeBucket"]):
+class OutcomeBucketQuerySet(OfClouds["OutcomeBucket"]):
     def add(self, cloud: str, rows: Sequence[Sequence[int]]) -> None:
         """Adds to what is there. `rows`: quarter_hour, counts_from, good, failed, missed.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from django.db import connection, models
 
+from backups.models.access import OfClouds
 from backups.models.cloud import Cloud
 
 _ADD = """
@@ -18,7 +19,7 @@ on conflict (cloud, day) do update set mb = backups_storedday.mb + excluded.mb,
 """
 
 
-class StoredDayQuerySet(models.QuerySet["StoredDay"]):
+class StoredDayQuerySet(OfClouds["StoredDay"]):
     def add(self, cloud: str, rows: Sequence[Sequence[int]]) -> None:
         """Adds to what is there; see `OutcomeBucketQuerySet.add`. `rows`: day, mb, backups, gb."""
         if rows:

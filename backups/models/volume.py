@@ -20,6 +20,7 @@ from django.db.models import (
     When,
 )
 
+from backups.models.access import OfClouds
 from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText, unindexed
@@ -32,7 +33,7 @@ SAME_TIME = timedelta(seconds=1)
 LISTED_FOR = timedelta(hours=1)
 
 
-class VolumeQuerySet(models.QuerySet["Volume"]):
+class VolumeQuerySet(OfClouds["Volume"]):
     def with_protection(self, now: datetime) -> "VolumeQuerySet":
         """Annotates `followed`, `has_others` and `protection` at `now`:
         the twin of `analysis.protection.protection`.

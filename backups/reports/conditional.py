@@ -7,14 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 
 from backups.reports.data_version import data_version
+from backups.shared.access import access_of
 
 
 def etag(request: HttpRequest, now: datetime, *more: object) -> str:
-    """Differs with the data, the time where it matters, reader and token; `more`: what
-    else the answer shows.
+    """Differs with the data, the time where it matters, the reader, his token and what both may;
+    `more`: what else the answer shows.
     """
     token = getattr(request, "auth", None)  # only requests of the API have it
-    reader = (request.user.pk, getattr(token, "pk", None))
+    access = access_of(request)
+    clouds = None if access.clouds is None else sorted(access.clouds)
+    reader = (request.user.pk, getattr(token, "pk", None), access.role, clouds)
     seed = repr((data_version(now), reader, more))
     return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
 

@@ -16,8 +16,10 @@ from backups.analysis import zones
 from backups.clouds import registry
 from backups.edits import preferences, sessions, tokens
 from backups.edits.tokens import AlreadyMade, BadToken, Created
+from backups.models import Role
 from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of, session_count
+from backups.shared.role_needed import needs
 from backups.web import status
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import Reader, owner, reader
@@ -67,6 +69,7 @@ def account(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
+@needs(Role.VIEWER)
 @require_POST
 def set_appearance(request: HttpRequest) -> HttpResponse:
     form = AppearanceForm(request.POST)
@@ -77,6 +80,7 @@ def set_appearance(request: HttpRequest) -> HttpResponse:
     return redirect("account")
 
 
+@needs(Role.VIEWER)
 @require_POST
 def set_single_keys(request: HttpRequest) -> HttpResponse:
     on = request.POST.get("single_keys") == "on"
@@ -85,6 +89,7 @@ def set_single_keys(request: HttpRequest) -> HttpResponse:
     return redirect("account")
 
 
+@needs(Role.VIEWER)
 @never_cache
 @require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
@@ -107,6 +112,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     return _page(request, created=created)
 
 
+@needs(Role.VIEWER)
 @require_POST
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     if tokens.revoke(user=owner(request), token_id=token_id, now=timezone.now()):
@@ -116,6 +122,7 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     return redirect("account")
 
 
+@needs(Role.VIEWER)
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
     ended = sessions.end_others(owner(request), own_key=request.session.session_key)

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_http_methods
 
 from backups.edits import passwords, sessions, tokens
 from backups.edits.tokens import TokenState
+from backups.models import Role
+from backups.shared.role_needed import needs
 from backups.web import sign_in_log
 from backups.web.signin import answer_itself, is_locked_out
 from backups.web.time_zone import owner
@@ -41,6 +43,7 @@ class OwnPasswordForm(PasswordChangeForm):
         return old_password
 
 
+@needs(Role.VIEWER)
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_password(request: HttpRequest) -> HttpResponse:

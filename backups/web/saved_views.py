@@ -21,7 +21,8 @@ from backups.edits.saved_views import (
     save_view,
     set_default,
 )
-from backups.models import SavedView
+from backups.models import Role, SavedView
+from backups.shared.role_needed import needs
 from backups.web.time_zone import owner
 
 
@@ -32,6 +33,7 @@ def list_url(query: str) -> str:
     return f"{reverse('backups')}?{query or 'view=all'}"
 
 
+@needs(Role.VIEWER)
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """Stores the list's address under a name; the name of an older view is taken over."""
@@ -54,18 +56,21 @@ def save(request: HttpRequest) -> HttpResponse:
     return back_to_list
 
 
+@needs(Role.VIEWER)
 @require_POST
 def make_default(request: HttpRequest, view_id: int) -> HttpResponse:
     set_default(get_object_or_404(SavedView, pk=view_id, user=owner(request)))
     return _back(request)
 
 
+@needs(Role.VIEWER)
 @require_POST
 def no_default(request: HttpRequest) -> HttpResponse:
     clear_default(owner(request))
     return _back(request)
 
 
+@needs(Role.VIEWER)
 @require_POST
 def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     view = get_object_or_404(SavedView, pk=view_id, user=owner(request))

@@ -14,6 +14,7 @@ from backups.models import ApiToken, Backup, Cloud
 from backups.models.token import digest
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.tests.accounts import make_operator
 from backups.tests.described import DescribedClient
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
@@ -31,7 +32,7 @@ def otc(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture
 def api() -> Client:
     client = DescribedClient()
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

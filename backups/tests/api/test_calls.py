@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from backups.edits import tokens, tracking
 from backups.models import Backup, Edit, Revision, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.api.test_backups import otc, track
 from backups.tests.described import DescribedClient
 
@@ -31,7 +32,7 @@ JSON = "application/json"
 @pytest.fixture
 def api() -> Client:
     client = DescribedClient()
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 
@@ -338,7 +339,7 @@ def test_views_are_saved_listed_and_removed_for_their_owner_alone(api: Client) -
     problem(api.put("/api/views/x/", {"query": "colour=red"}, content_type=JSON), 400, "query")
     problem(api.put("/api/views/x/", {}, content_type=JSON), 400, "query")
     other = DescribedClient()
-    other.force_login(User.objects.create_user("other"))
+    other.force_login(make_operator("other"))
     assert other.get("/api/views/").json() == []
     problem(other.delete(address), 404)
     assert api.delete(address).status_code == 204
@@ -390,7 +391,7 @@ def test_two_readers_never_share_a_version(api: Client) -> None:
     three()
     mine = api.get("/api/backups/")["ETag"]
     other = Client()
-    other.force_login(User.objects.create_user("other"))
+    other.force_login(make_operator("other"))
     assert other.get("/api/backups/", headers={"If-None-Match": mine}).status_code == 200
 
 

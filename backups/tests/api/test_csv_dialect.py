@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.api.csv_dialect import excel_signs, harmless_in_excel
 from backups.models import Backup
+from backups.tests.accounts import make_operator
 from backups.tests.api.test_backups import track
 from backups.tests.otc import configure, silent
 
@@ -41,7 +41,7 @@ def api(client: Client, settings: Any, tmp_path: Path) -> Client:
         {"id": TWO, "status": "error", "volume_id": "v1", "fail_reason": "a;=1+1\n=2,@x"},
     )
     Backup.objects.filter(pk=ONE).update(tags=["grün"])
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from backups.api.openapi import backup_example
 from backups.edits import tokens
+from backups.tests.accounts import make_operator
 from backups.tests.api.test_backups import otc, track
 from backups.tests.described import description
 from backups.tests.run_settings import LIMIT_S
@@ -71,7 +71,7 @@ def test_a_browser_is_sent_to_sign_in_and_a_script_is_told(client: Client) -> No
 def test_the_example_is_what_the_demo_cloud_gives(client: Any) -> None:
 
     track(json.loads(seed_example.TEXT)["backup"])
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     given, example = client.get(f"/api/backups/{seed_example.ID}/").json(), backup_example()
     assert set(given) == set(example)
     moving = {"tracked_at", "refreshed_at", "attempted_at", "next_refresh_at", "cloud"}
@@ -98,7 +98,7 @@ def test_schemathesis_finds_no_broken_promise(
     live_server: Any, tmp_path: Path, phases: str
 ) -> None:
     track({"id": seed_example.ID, "status": "error", "volume_id": "v1"})
-    key = tokens.create(user=User.objects.create_user("robot"), now=timezone.now()).key
+    key = tokens.create(user=make_operator("robot"), now=timezone.now()).key
     argv = [
         *(
             str(Path(sys.executable).parent / "schemathesis"),

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from backups.bench.refusals import ALLOWED, LARGEST_REFUSAL, VOLUME, put, questions
 from backups.models import Backup, Cloud, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -24,7 +24,7 @@ def api(client: Client, settings: Any, tmp_path: Path) -> Client:
     configure(settings, tmp_path, silent("otc"))
     Cloud.objects.create(name="otc")
     Volume.objects.create(cloud_id="otc", volume_id=VOLUME, first_seen_at=timezone.now())
-    client.force_login(User.objects.create_user("script"))
+    client.force_login(make_operator("script"))
     return client
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +15,7 @@ from backups.api.throttle import TokenThrottle
 from backups.bench.rig.processes import broker_at
 from backups.edits import tokens
 from backups.models import ApiToken
+from backups.tests.accounts import make_operator
 
 pytestmark = pytest.mark.django_db
 CALLS, RATE = 20, 30
@@ -39,8 +39,8 @@ def test_two_processes_let_through_together_what_the_rate_says(
     valkey: None, client: Client
 ) -> None:
     now = timezone.now()
-    made = tokens.create(user=User.objects.create_user("ann"), now=now)
-    other = tokens.create(user=User.objects.create_user("bob"), now=now)
+    made = tokens.create(user=make_operator("ann"), now=now)
+    other = tokens.create(user=make_operator("bob"), now=now)
     token = tokens.recognise(made.key, now)
     with multiprocessing.get_context("fork").Pool(2) as processes:
         let_through = processes.map(taken, [token, token], chunksize=1)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from backups.edits import tokens
 from backups.models import Backup, Body, Cloud, TagRule, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -41,7 +41,7 @@ def two_clouds(settings: Any, tmp_path: Path) -> datetime:
 
 @pytest.fixture
 def scoped(client: Client, two_clouds: datetime) -> Client:
-    user = User.objects.create_user("robot")
+    user = make_operator("robot")
     key = tokens.create(user=user, clouds=["mine"], now=two_clouds).key
     client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {key}"
     return client

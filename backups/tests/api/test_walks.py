@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from backups.query.backups import BACKUPS
 from backups.query.volumes import VOLUMES
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.tests.accounts import make_operator
 from backups.tests.api.test_backups import otc
 from backups.tests.described import DescribedClient
 from backups.vbs import payload
@@ -29,7 +29,7 @@ COUNT = 120
 @pytest.fixture
 def api() -> Client:
     client = DescribedClient()
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

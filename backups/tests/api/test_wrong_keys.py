@@ -13,6 +13,7 @@ from django.utils import timezone
 from backups.bench.rig.processes import broker_at
 from backups.edits import tokens
 from backups.shared import counters
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 HERE, ELSEWHERE = "203.0.113.7", "203.0.113.8"
@@ -27,7 +28,7 @@ def ask(key: str, *, address: str = HERE, path: str = "/api/clouds/", scheme: st
 @pytest.fixture
 def good(settings: Any) -> str:
     settings.WRONG_KEY_RATE = "3/minute"
-    return tokens.create(user=User.objects.create_user("ada"), now=timezone.now()).key
+    return tokens.create(user=make_operator("ada"), now=timezone.now()).key
 
 
 def test_too_many_are_told_to_wait_and_a_good_one_passes_all_the_same(

@@ -14,7 +14,9 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.edits import tokens
-from backups.models import ApiToken
+from backups.models import Access, ApiToken, Role
+from backups.shared.access import access_of_token
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -27,7 +29,7 @@ def two_clouds(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def user() -> User:
-    return User.objects.create_user("robot")
+    return make_operator("robot")
 
 
 def command(*flags: str) -> str:
@@ -104,10 +106,7 @@ def test_a_revoked_token_opens_nothing_and_says_so(user: User, client: Client) -
 def test_nobody_revokes_the_token_of_somebody_else(user: User) -> None:
     now = timezone.now()
     made = tokens.create(user=user, now=now)
-    assert (
-        tokens.revoke(user=User.objects.create_user("other"), token_id=made.token.id, now=now)
-        is False
-    )
+    assert tokens.revoke(user=make_operator("other"), token_id=made.token.id, now=now) is False
     assert tokens.tokens_of(user, now)[0].state == "usable"
 
 
@@ -133,15 +132,12 @@ def test_the_last_use_is_noted_once_a_minute(user: User) -> None:
     assert uses == [now, now, now + timedelta(seconds=61)]
 
 
-def test_the_scope_is_the_tokens_clouds_and_all_for_a_session(user: User) -> None:
+def test_a_token_opens_its_clouds_or_all_of_its_owner(user: User) -> None:
     now = timezone.now()
     some = tokens.recognise(tokens.create(user=user, clouds=["otc"], now=now).key, now)
     every = tokens.recognise(tokens.create(user=user, now=now).key, now)
-    assert (tokens.scope(some), tokens.scope(every), tokens.scope(None)) == (
-        frozenset({"otc"}),
-        None,
-        None,
-    )
+    assert access_of_token(some) == Access(Role.OPERATOR, frozenset({"otc"}))
+    assert access_of_token(every) == Access(Role.OPERATOR, None)
 
 
 def test_the_command_prints_the_key_alone(user: User) -> None:

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from backups.edits import tokens
 from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Process, Volume
 from backups.shared import processes
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
@@ -241,7 +242,7 @@ def test_a_process_notes_what_it_costs_at_most_every_15_seconds(now: datetime) -
     ],
 )
 def test_without_a_token_nothing_is_told(client: Client, header: str | None, sentence: str) -> None:
-    client.force_login(User.objects.create_user("operator"))  # a session is no token
+    client.force_login(make_operator("operator"))  # a session is no token
     answer = client.get("/metrics", headers={"Authorization": header} if header else {})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert answer.content.decode().startswith(sentence)

@@ -18,6 +18,7 @@ from backups.models import ApiToken, Cloud, UserSession, Volume
 from backups.refresh import housekeeping
 from backups.refresh.housekeeping import BOUNDED, PRUNED, Pruned
 from backups.tasks import keep_house
+from backups.tests.accounts import make_operator
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -86,7 +87,7 @@ def test_what_is_too_old_goes_and_what_is_not_stays(
 
 
 def test_a_token_without_an_end_stays() -> None:
-    user = User.objects.create_user("ada")
+    user = make_operator("ada")
     ApiToken.objects.create(user=user, hashed="x", created_at=timezone.now() - timedelta(days=999))
     assert housekeeping.prune(timezone.now()) == {}
     assert ApiToken.objects.count() == 1

@@ -16,6 +16,7 @@ from backups.clouds import registry
 from backups.models import Backup, Cloud
 from backups.refresh import dispatcher, single_gets
 from backups.simulator import Fault, Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.otc import running, track
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +139,7 @@ def test_one_odd_backup_costs_few_sign_ins_and_holds_nobody_up(
 
 
 def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
-    sim: Simulator, client: Client, clock: time_machine.Traveller, django_user_model: Any
+    sim: Simulator, client: Client, clock: time_machine.Travellerny
 ) -> None:
     track([*ODD, *sim.ids])
     ask_about(sim, *ODD, *sim.ids)
@@ -147,7 +148,7 @@ def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
     registry.forget_clients()
     clock.shift(timedelta(hours=13))
     single_gets.refresh_due("otc")
-    client.force_login(django_user_model.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     message = (Cloud.objects.get().error or {})["message"]
     page = client.get(f"/backups/{ODD[0]}/").content.decode()
     assert "Its cloud is at fault, first" in page

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from backups.management.commands.up import first_account
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 GOOD = "right-horse-staple"
@@ -37,7 +38,7 @@ def test_a_password_of_the_environment_is_obeyed_and_a_weak_one_is_said_to_be_on
 def test_a_lost_password_is_set_anew_by_who_has_the_machine_and_all_sessions_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ada = User.objects.create_user("ada", password="lost")
+    ada = make_operator("ada", password="lost")
     browser = Client()
     browser.force_login(ada)
     monkeypatch.setattr(getpass, "getpass", lambda prompt="": "password123")

@@ -17,6 +17,7 @@ from django.contrib.auth import get_user_model
 
 from backups.management.commands.up import first_account
 from backups.runner import ports
+from backups.tests.accounts import make_operator
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 
@@ -268,7 +269,7 @@ def test_the_first_account_is_the_one_of_the_environment_and_its_password_is_not
 
 @pytest.mark.django_db
 def test_no_account_is_made_where_there_is_one() -> None:
-    get_user_model().objects.create_user(username="eve")
+    make_operator("eve")
     assert first_account({}) == (
         "eve",
         "the one of the first start (manage.py changepassword eve sets a new one)",

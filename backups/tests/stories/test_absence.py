@@ -21,6 +21,7 @@ from backups.models import Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
 from backups.simulator import Fault, Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.otc import running
 
 pytestmark = pytest.mark.django_db
@@ -207,7 +208,7 @@ def test_an_error_for_one_disk_hides_no_other_one_and_three_in_a_row_end_the_ask
 
 
 def test_without_single_gets_a_doubted_list_decides_nothing_however_often_it_comes(
-    sim: Simulator, clock: Clock, client: Client, django_user_model: Any
+    sim: Simulator, clock: Clock, client: Client
 ) -> None:
     ids = have(sim, 29)
     sim.fault(Fault(kind="status", status=403, path="/volumes/disk-"))
@@ -217,7 +218,7 @@ def test_without_single_gets_a_doubted_list_decides_nothing_however_often_it_com
         assert deleted() == []
     doubt = "The list of disks named 0, and lacked 29 of 29 that were known: it is doubted"
     assert (problem() or "").startswith(doubt)
-    client.force_login(django_user_model.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     assert doubt in client.get("/clouds/").content.decode()
 
 

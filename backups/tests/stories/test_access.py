@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.edits import tokens
+from backups.tests.accounts import make_operator
 from backups.tests.routes import routes
 from backups.tests.stories.test_page_questions import have
 
@@ -30,7 +31,7 @@ NOT_ALLOWED = 405
 @pytest.fixture
 def user(settings: Any, tmp_path: Path) -> User:
     """One row of everything, and its owner."""
-    user = User.objects.create_user("operator")
+    user = make_operator("operator")
     have(1, settings, tmp_path)
     settings.DEBUG = True  # else the style guide is not there
     return user

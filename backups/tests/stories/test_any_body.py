@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
@@ -22,6 +21,7 @@ from backups.edits import tracking
 from backups.models import Backup, Body
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.json_object import parse_object
@@ -232,7 +232,7 @@ def without_key(value: Any) -> Any:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

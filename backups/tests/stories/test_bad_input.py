@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -27,6 +26,7 @@ from backups import tasks
 from backups.clouds import registry
 from backups.models import Backup
 from backups.simulator import Fault, Simulator
+from backups.tests.accounts import make_operator
 from backups.vbs.clouds import load_clouds
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -104,7 +104,7 @@ def operator(
     django_capture_on_commit_callbacks: Any,
     sim: Simulator,
 ) -> Iterator[Operator]:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     current_app.conf.task_always_eager = True
     found = Operator(client, settings, tmp_path, django_capture_on_commit_callbacks)
     found.configure(sim)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from backups.edits import demo
 from backups.models import Backup, Cloud
 from backups.refresh.dispatcher import DO, needs
 from backups.runner.parts import DEMO_BACKUPS
+from backups.tests.accounts import make_operator
 from backups.tests.otc import running
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -36,7 +36,7 @@ def told(
                     DO[need.work](need.cloud)
                     clock.shift(timedelta(seconds=1))
         assert demo.furnish(timezone.now())
-        client.force_login(User.objects.create_user("operator"))
+        client.force_login(make_operator("operator"))
         yield client
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 
+from backups.tests.accounts import make_operator
 from backups.tests.routes import VALUES, route_of, routes
 from backups.tests.stories.test_page_questions import ASKED, LIVE, STILL, UNCOUNTED, WALKED, have
 from backups.tests.web.test_screen_pages import NOT_LOOKED_AT, OF_ROWS, SAME
@@ -30,7 +30,7 @@ NO_PAGE = {
 @pytest.fixture
 def answers(client: Client, settings: Any, tmp_path: Path) -> Mapping[str, HttpResponseBase]:
     """What each route answers somebody who is signed in, those aside that only take a form."""
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     have(1, settings, tmp_path)
     settings.DEBUG = True  # else the style guide is not there
     answers = {route: client.get(address) for route, address in routes().items()}

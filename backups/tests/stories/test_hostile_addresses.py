@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.models import SavedView
+from backups.tests.accounts import make_operator
 from backups.tests.routes import VALUES, routes
 from backups.tests.stories.test_hostile_texts import BACKUP, web
 
@@ -173,7 +173,7 @@ def test_a_forged_cursor_is_refused_in_a_sentence(web: Client) -> None:
 
 
 def test_a_view_of_somebody_else_is_none_by_its_number_or_name(web: Client) -> None:
-    owner = User.objects.create_user("somebody-else")
+    owner = make_operator("somebody-else")
     view = SavedView.objects.create(user=owner, name="secret", query="q=hidden-words")
     before = SavedView.objects.filter(pk=view.pk).values().get()
     for route in routes():

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client
 from django.urls import Resolver404, resolve
@@ -35,6 +34,7 @@ from backups.models import (
     Volume,
     VolumeTag,
 )
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.vbs.fields import clean
 
@@ -117,7 +117,7 @@ PAGES = (
 def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     """One row of everything, each word of it harmless."""
     configure(settings, tmp_path, silent("otc", vbs_follow="all"))
-    now, user = timezone.now(), User.objects.create_user("operator")
+    now, user = timezone.now(), make_operator("operator")
     client.force_login(user)
     cloud = Cloud.objects.create(
         name="otc", last_good_at=now, backups_listed_at=now, attempted_at=now, follow="all"

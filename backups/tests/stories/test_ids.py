@@ -18,6 +18,7 @@ from backups.edits.common import Actor
 from backups.models import Backup, Volume
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.simulator import Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.otc import VOLUME, configure, running, silent
 from backups.vbs import payload
 from backups.vbs.ids import RULE, why_no_id
@@ -179,7 +180,7 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -9,7 +9,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +18,7 @@ from backups.derived.volumes import derive
 from backups.models import Backup, Cloud
 from backups.reports import cloud_states
 from backups.reports import growth as limits
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def otc(settings: Any, tmp_path: Any) -> None:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +13,7 @@ from backups.models import Backup, Cloud
 from backups.refresh import list_sweep, single_gets, volume_list
 from backups.refresh.dispatcher import needs
 from backups.simulator import Fault, Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.otc import cloud, lists, running, track, works
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -23,7 +23,7 @@ LIST = "backups/detail"
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from backups.models import ApiToken, Backup, Preferences, SavedView, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.screen import demo, signed_in
 
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -46,7 +47,7 @@ def told(page: Page) -> str:
 
 
 def test_signing_in_and_out(chromium: Browser, live_server: Any) -> None:
-    User.objects.create_user("operator", password="right-horse")
+    make_operator("operator", password="right-horse")
     page = chromium.new_page(base_url=live_server.url, java_script_enabled=False)
     page.goto("/account/")
     page.get_by_label("Name").fill("operator")

@@ -19,6 +19,7 @@ from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
 from backups.edits.common import Actor
 from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +97,7 @@ STILL = {
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator", password="right-horse"))
+    client.force_login(make_operator("operator", password="right-horse"))
     return client
 
 

@@ -9,12 +9,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
+from backups.tests.accounts import make_operator
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def key(capsys: pytest.CaptureFixture[str]) -> str:
-    User.objects.create_user("robot")
+    make_operator("robot")
     call_command("create_token", "robot")
     return capsys.readouterr().out.strip()
 

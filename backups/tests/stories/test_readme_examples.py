@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -21,6 +20,7 @@ from backups.clouds import registry
 from backups.edits import tokens
 from backups.models import ApiToken, Backup, Cloud
 from backups.simulator import Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.run_settings import LIMIT_S
 from backups.vbs.clouds import load_clouds
 
@@ -46,7 +46,7 @@ def surroundings(live_server: Any, settings: Any, tmp_path: Path) -> Iterator[di
         settings.CLOUDS = load_clouds(
             {"OS_CLIENT_CONFIG_FILE": str(file)}, cwd=tmp_path, home=tmp_path
         )
-        user = User.objects.create_user("admin")
+        user = make_operator("admin")
         yield {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "HOME": str(tmp_path),
@@ -81,7 +81,7 @@ def test_there_is_an_example_for_each_tool() -> None:
 
 
 def test_the_key_is_made_as_the_readme_says() -> None:
-    User.objects.create_user("admin")
+    make_operator("admin")
     [words] = re.findall(r"manage\.py (create_token .*?)\)", README)
     call_command(*words.split(), stdout=StringIO())
     assert ApiToken.objects.get().name == "scripts"

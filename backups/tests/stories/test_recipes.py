@@ -49,7 +49,7 @@ from django.utils import timezone
 SIGNED_IN = """
 call_command("migrate", verbosity=0)
 web = Client(headers={"host": "localhost"})
-web.force_login(User.objects.create_user("operator"))
+web.force_login(make_operator("operator"))
 """
 
 

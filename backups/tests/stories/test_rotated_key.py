@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core import signing
 from django.core.signing import BadSignature
 from django.test import Client
 
+from backups.tests.accounts import make_operator
 from vbsdash import cookie_names
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -45,7 +45,7 @@ def test_a_session_outlives_a_change_of_the_key_and_the_end_of_the_old_one(
     settings: Any, client: Client
 ) -> None:
     use(settings, OLD)
-    User.objects.create_user("operator", password="a long password")
+    make_operator("operator", password="a long password")
     client.post("/accounts/login/", {"username": "operator", "password": "a long password"})
     assert is_signed_in(client)
     signed = signing.dumps({"of": "before"})
@@ -62,7 +62,7 @@ def test_a_session_outlives_a_change_of_the_key_and_the_end_of_the_old_one(
 
 def test_without_the_old_key_everybody_signs_in_anew(settings: Any, client: Client) -> None:
     use(settings, OLD)
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     assert is_signed_in(client)
     use(settings, NEW)
     assert not is_signed_in(client)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from backups.clouds import registry
 from backups.simulator import Simulator
+from backups.tests.accounts import make_operator
 from backups.vbs.clouds import load_clouds
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -86,7 +86,7 @@ def operator(
 ) -> Iterator[Client]:
     """Signed in, the example added by pasting its ID, and asked for over HTTP by a task."""
     current_app.conf.task_always_eager = True
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     with Simulator(clock=timezone.now, type_full=1) as sim:
         file = tmp_path / "clouds.yaml"
         file.write_text(sim.clouds_yaml("otc"))

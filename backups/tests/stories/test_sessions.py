@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.models import ApiToken, Preferences, UserSession
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PASSWORD = "right-horse-staple"
@@ -19,7 +20,7 @@ FORM = {"theme": "dark", "time_zone": ""}
 
 @pytest.fixture
 def ada() -> User:
-    return User.objects.create_user("ada", password=PASSWORD)
+    return make_operator("ada", password=PASSWORD)
 
 
 def copy_of(client: Client) -> Client:
@@ -100,7 +101,7 @@ def test_a_form_of_the_session_before_is_refused_by_a_page(browser: Client) -> N
 def test_everywhere_else_is_signed_out_and_nobody_else(browser: Client, ada: User) -> None:
     elsewhere, other = Client(), Client()
     elsewhere.force_login(ada)
-    other.force_login(User.objects.create_user("other"))
+    other.force_login(make_operator("other"))
     page = browser.get("/account/").content.decode()
     assert "Signed in 2 times, here and elsewhere." in page
     browser.post("/account/sessions/end/", with_token(browser))

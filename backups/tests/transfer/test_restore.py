@@ -25,6 +25,7 @@ from backups.edits import tokens
 from backups.management.commands.up import first_account
 from backups.models import Backup, Cloud, DataVersion, Edit, Heartbeat, Revision, SearchText, Volume
 from backups.shared import database_state
+from backups.tests.accounts import make_operator
 from backups.tests.conftest import spy
 from backups.tests.models.test_migrations import FILLED
 from backups.tests.run_settings import START
@@ -70,7 +71,7 @@ def table_names() -> list[str]:
 
 def fill(texts: list[str], times: list[datetime], values: list[Any], number: int) -> None:
     """Fills the tables that hold the oddest columns with these."""
-    user = User.objects.create_user("ada", password="a long password")
+    user = make_operator("ada", password="a long password")
     user.groups.add(Group.objects.create(name="people"))
     user.user_permissions.add(Permission.objects.order_by("pk")[3])
     tokens.create(user=user, now=START)
@@ -144,7 +145,7 @@ def test_every_row_comes_back_as_it_was(
     assert Edit.objects.create(
         backup=Backup.objects.first(), at=START, by="eve", field="note"
     ).pk > max(int(str(row[0])) for row in before["backups.edit"])
-    User.objects.create_user("eve")
+    make_operator("eve")
 
 
 def rows_of(content: bytes) -> list[object]:
@@ -185,7 +186,7 @@ def test_a_started_installation_takes_a_file_and_goes_on_with_it(client: Client)
 def test_what_is_there_is_named_and_stays() -> None:
     fill_a_little()
     content = dumped()
-    User.objects.create_user("eve")
+    make_operator("eve")
     before = all_rows()
     assert refused(content) == (
         "the database of DATABASE_URL is not empty, it holds 1 group, 2 accounts, "

@@ -4,17 +4,17 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.models import ApiToken, Preferences, SavedView
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 
@@ -171,7 +171,7 @@ def test_a_token_with_days_that_are_none_is_refused_beside_the_field(
 
 def test_nobody_revokes_the_token_of_another(web: Client) -> None:
     other = Client()
-    other.force_login(User.objects.create_user("other"))
+    other.force_login(make_operator("other"))
     other.post("/account/tokens/", {"name": "theirs"})
     web.post(f"/account/tokens/{ApiToken.objects.get().pk}/revoke/")
     assert ApiToken.objects.get().revoked_at is None
@@ -214,7 +214,7 @@ def test_a_view_whose_column_is_gone_is_shown_with_a_sentence(web: Client) -> No
 
 
 def test_nobody_touches_the_views_of_another(web: Client) -> None:
-    theirs = SavedView.objects.create(user=User.objects.create_user("other"), name="x", query="")
+    theirs = SavedView.objects.create(user=make_operator("other"), name="x", query="")
     answers = [
         web.post(f"/account/views/{theirs.pk}/{verb}/").status_code
         for verb in ("default", "remove")

@@ -5,7 +5,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from backups.derived import findings, volumes
 from backups.edits import backup_edits
 from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Revision, Volume
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ODD = '<b onclick="x()">&amp;</b> \u202eסוף ' + "long" * 3000
@@ -24,7 +24,7 @@ def web(client: Client) -> Client:
     Cloud.objects.create(
         name="otc", last_good_at=now, attempted_at=now, backups_listed_at=now, follow="all"
     )
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

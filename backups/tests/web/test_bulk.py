@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from backups.models import Backup, Volume
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
 from backups.simulator import Simulator
+from backups.tests.accounts import make_operator
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
 
@@ -41,7 +41,7 @@ def web(client: Client, settings: Any) -> Client:
         [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in bodies],
     )
     Backup.objects.update(next_refresh_at=None)
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -7,7 +7,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh import single_gets
 from backups.simulator import Fault, Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.otc import make_due, running, sign_ins, track
 from backups.vbs.clouds import load_clouds
 
@@ -47,7 +47,7 @@ def sim(settings: Any, tmp_path: Any) -> Iterator[Simulator]:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 
@@ -195,7 +195,7 @@ def test_clocks_that_differ_are_said_and_cost_no_sign_in_a_call(
             make_due()
             single_gets.refresh_due("otc")
         assert sign_ins(sim) == 1
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     page = unescape(client.get("/clouds/").content.decode()).replace("'", "’")
     assert ("The clock of vbsdash is" in page) is (sentence is not None)
     assert sentence is None or sentence in page

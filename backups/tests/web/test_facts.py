@@ -6,11 +6,11 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from backups.models import Backup, Cloud
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
@@ -66,7 +66,7 @@ OTHERS = [("Cloud", "cloud"), ("Links", "links"), ("State", "tracking_state")]
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

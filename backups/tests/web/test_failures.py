@@ -5,12 +5,12 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from backups.derived import findings
 from backups.models import Backup, Cloud
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 QUOTA = "VolumeBackup.0064: CreateBackup Task-fail: fsp cinder return backup status is error."
@@ -21,7 +21,7 @@ HTML = "<img src=x onerror=alert(1)> " + "long " * 2000 + "\u202e"
 def web(client: Client) -> Client:
     now = timezone.now()
     Cloud.objects.create(name="otc", last_good_at=now, attempted_at=now)
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -7,7 +7,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,6 +15,7 @@ from django.utils import timezone
 from backups.derived import findings, volumes
 from backups.models import Backup, Cloud, Volume
 from backups.models.data_version import data_changed
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -33,7 +33,7 @@ def otc(settings: Any, tmp_path: Any) -> None:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
@@ -18,6 +17,7 @@ from backups.models import Backup, Cloud
 from backups.reports import readiness
 from backups.reports.readiness import OK, Readiness
 from backups.shared.heartbeat import QUEUES, beat
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent, track
 from backups.tests.waiting import wait_until
 from backups.web import illness
@@ -30,7 +30,7 @@ BROKER = "The broker cannot be used (nothing comes from it): see CELERY_BROKER_U
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

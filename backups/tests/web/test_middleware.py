@@ -2,8 +2,9 @@
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
+
+from backups.tests.accounts import make_operator
 
 pytestmark = pytest.mark.django_db
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_cookies_are_secure_where_the_page_came_over_tls_and_only_there(
     client: Client, secure: bool
 ) -> None:
-    User.objects.create_user("operator", password="a long password")
+    make_operator("operator", password="a long password")
     client.get("/accounts/login/", secure=secure)
     client.post(
         "/accounts/login/", {"username": "operator", "password": "a long password"}, secure=secure

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
@@ -35,7 +35,7 @@ def otc(settings: Any, tmp_path: Any) -> None:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 
@@ -447,13 +447,13 @@ def test_a_form_of_a_session_that_ended_leads_by_the_sign_in_to_its_page(
 
 
 def test_signing_in_leads_home_and_out_leads_back(client: Client) -> None:
-    User.objects.create_user("operator", password="right-horse")
+    make_operator("operator", password="right-horse")
     assert sign_in(client, "right-horse")["Location"] == "/"
     assert client.post("/accounts/logout/")["Location"] == "/accounts/login/"
 
 
 def test_too_many_wrong_passwords_are_answered_with_a_sentence(client: Client) -> None:
-    User.objects.create_user("operator", password="right-horse")
+    make_operator("operator", password="right-horse")
     answers = [sign_in(client, "wrong") for _ in range(10)]
     notes = [
         re.findall(r'role="alert">\s*([^<]*)<', one.content.decode())[0].split(".")[0]

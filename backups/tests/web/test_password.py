@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from backups.edits import tokens
 from backups.models import ApiToken
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 OLD, NEW = "right-horse-staple", "wrong-horse-battery"
@@ -22,7 +23,7 @@ PAGE = "/account/password/"
 @pytest.fixture
 def ada() -> User:
     """No staff right is needed."""
-    return User.objects.create_user("ada", password=OLD)
+    return make_operator("ada", password=OLD)
 
 
 def signed_in(user: User) -> Client:
@@ -49,7 +50,7 @@ def test_a_new_password_ends_every_other_session_and_keeps_this_one(ada: User) -
     here, elsewhere, other = (
         signed_in(ada),
         signed_in(ada),
-        signed_in(User.objects.create_user("b")),
+        signed_in(make_operator("b")),
     )
     stolen = Client()
     stolen.cookies = SimpleCookie({name: morsel.value for name, morsel in here.cookies.items()})
@@ -67,7 +68,7 @@ def test_tokens_are_listed_and_those_that_are_chosen_end(ada: User) -> None:
     now = timezone.now()
     kept = tokens.create(user=ada, name="kept", now=now)
     chosen = tokens.create(user=ada, name="chosen", now=now)
-    foreign = tokens.create(user=User.objects.create_user("b"), name="foreign", now=now)
+    foreign = tokens.create(user=make_operator("b"), name="foreign", now=now)
     gone = tokens.create(user=ada, name="gone", now=now)
     tokens.revoke(user=ada, token_id=gone.token.id, now=now)
     web = signed_in(ada)
@@ -96,7 +97,7 @@ def test_tokens_are_listed_and_those_that_are_chosen_end(ada: User) -> None:
     ],
 )
 def test_a_weak_password_is_refused_beside_its_field(new: str, sentence: str) -> None:
-    user = User.objects.create_user("ada-lovelace", password=OLD)
+    user = make_operator("ada-lovelace", password=OLD)
     answer = change(signed_in(user), new=new)
     assert (answer.status_code, sentence in " ".join(errors(answer))) == (400, True)
     user.refresh_from_db()
@@ -125,7 +126,7 @@ def test_whoever_found_a_session_cannot_guess_the_password_there(
 
 
 def test_an_account_without_a_password_here_gets_no_form() -> None:
-    page = signed_in(User.objects.create_user("elsewhere")).get(PAGE)
+    page = signed_in(make_operator("elsewhere")).get(PAGE)
     assert (page.status_code, "no password here" in page.content.decode()) == (200, True)
     assert "old_password" not in page.content.decode()
 

@@ -4,7 +4,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from backups.analysis.rules import by_period
 from backups.edits import protection_rules, volume_edits
 from backups.edits.common import Actor
 from backups.models import Cloud, Volume
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -35,7 +35,7 @@ def web(client: Client, settings: Any, tmp_path: Any) -> Client:
     Cloud.objects.create(name="otc", follow="all", last_good_at=now, volumes_error=refused)
     volume_edits.register("otc", "disk", actor=Actor("anna", now))
     volume_edits.set_tags([("otc", "disk")], ["prod"], actor=Actor("anna", now))
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

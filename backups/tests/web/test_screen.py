@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
@@ -16,6 +15,7 @@ from backups.models import Backup
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
 from backups.simulator import Simulator
+from backups.tests.accounts import make_operator
 from backups.tests.screen import Watched, rows, session, track_samples
 from backups.vbs import payload
 from backups.vbs.clouds import load_clouds
@@ -40,7 +40,7 @@ def test_after_signing_in_the_list_shows_every_backup(
     chromium: Browser, live_server: Any, settings: Any
 ) -> None:
     ids = track_samples(settings)
-    User.objects.create_user("operator", password="right-horse")
+    make_operator("operator", password="right-horse")
     page = chromium.new_page(base_url=live_server.url)
     seen = Watched(page)
     page.goto("/backups/")

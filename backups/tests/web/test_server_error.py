@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import Error, OperationalError, connection
 from django.test import Client
 
 from backups.edits import tokens
 from backups.shared.database_state import NO_ANSWER, sentence_for_people
+from backups.tests.accounts import make_operator
 from backups.tests.run_settings import START
 from backups.tests.waiting import wait_until
 
@@ -42,7 +42,7 @@ def limit(name: str) -> None:
 def web(client: Client) -> Client:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no such limits")
-    user = User.objects.create_user("operator")
+    user = make_operator("operator")
     client.force_login(user)
     client.raise_request_exception = False
     key = tokens.create(user=user, now=START, name="script").key
@@ -120,7 +120,7 @@ def test_a_locked_file_is_a_503(client: Client) -> None:
     def locked(*_: object) -> None:
         raise OperationalError("database is locked")
 
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     with connection.execute_wrapper(locked):
         answer = client.get("/clouds/")
     assert answer.status_code == 503
@@ -133,7 +133,7 @@ def test_a_fault_of_vbsdash_itself_stays_a_500(client: Client) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     with connection.execute_wrapper(broken):
         answer = client.get("/clouds/")
     assert answer.status_code == 500

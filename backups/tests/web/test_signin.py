@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from backups.tests.accounts import make_operator
 from backups.web.signin import client_place
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -97,9 +98,9 @@ def counting(settings: Any) -> Iterator[None]:
 
 def test_every_kind_of_name_costs_one_hash(counting: None) -> None:
     """So the time of an answer does not tell which names there are."""
-    User.objects.create_user("known", password=PASSWORD)
-    User.objects.create_user("switched-off", password=PASSWORD, is_active=False)
-    User.objects.create_user("elsewhere")
+    make_operator("known", password=PASSWORD)
+    make_operator("switched-off", password=PASSWORD, is_active=False)
+    make_operator("elsewhere")
     cost = {}
     for name in ("known", "switched-off", "elsewhere", "nobody", ""):
         HASHED.clear()
@@ -110,7 +111,7 @@ def test_every_kind_of_name_costs_one_hash(counting: None) -> None:
 
 
 def test_a_name_that_waits_costs_no_hash_whether_there_is_one_or_not(counting: None) -> None:
-    User.objects.create_user("known", password=PASSWORD)
+    make_operator("known", password=PASSWORD)
     cost = {}
     for name, address in (("known", HERE), ("nobody", ELSEWHERE)):
         for _ in range(10):

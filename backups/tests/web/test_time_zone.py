@@ -6,11 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from backups.models import Cloud
 from backups.templatetags.formatting import exact
+from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -46,7 +46,7 @@ def test_the_form_of_a_rule_says_what_its_zone_is(
 ) -> None:
     configure(settings, tmp_path, silent("otc"))
     Cloud.objects.create(name="otc")
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     client.cookies["tz"] = cookie
     words = " ".join(client.get("/volumes/rules/").content.decode().split())
     assert sentence in words
@@ -56,7 +56,7 @@ def test_a_wrong_zone_of_a_rule_is_refused_with_the_right_one(
     client: Client, settings: Any, tmp_path: Path
 ) -> None:
     configure(settings, tmp_path, silent("otc"))
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     body = {"cron": "0 1 * * *", "zone": "UTC+5", "grace_seconds": 60}
     answer = client.put("/api/rules/tags/gold/", body, content_type="application/json")
     assert (answer.status_code, answer.json()["errors"]) == (
@@ -80,5 +80,5 @@ def test_a_wrong_zone_of_a_rule_is_refused_with_the_right_one(
     [("Etc/GMT%2B5", 200), ("Etc/GMT+5", 200), ("europe/berlin", 200), ("localtime", 400)],
 )
 def test_the_summary_takes_the_same_zones(client: Client, zone: str, status: int) -> None:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     assert client.get(f"/api/summary/?zone={zone}").status_code == status

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +13,7 @@ from backups.derived import volumes
 from backups.edits import volume_edits
 from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Edit, Volume
+from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 ABSURD = '<script>alert("x")</script> \u202eشمال ' + "w" * 200
@@ -31,7 +31,7 @@ def otc() -> None:
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(User.objects.create_user("operator"))
+    client.force_login(make_operator("operator"))
     return client
 
 

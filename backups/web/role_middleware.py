@@ -1,0 +1,38 @@
+"""Who lacks the role that a page needs is refused before its view runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.views import APIView
+
+from backups.shared.access import access_of
+from backups.shared.role_needed import refusal, role_needed
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RoleMiddleware:
+    """Answers 403 to whoever is signed in and lacks the role; who is not is sent to sign in before.
+
+    The API has its own: it knows tokens.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: object, _kwargs: object
+    ) -> None:
+        is_api = issubclass(getattr(view, "view_class", object), APIView)
+        is_open = not getattr(view, "login_required", True)
+        if is_api or is_open or not request.user.is_authenticated:
+            return
+        role = role_needed(view, request.method)
+        if not access_of(request).may(role):
+            raise PermissionDenied(refusal(role))
