@@ -96,7 +96,6 @@ FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 ROOT_URLCONF = "vbsdash.urls"
 WSGI_APPLICATION = "vbsdash.wsgi.application"
 INSTALLED_APPS = [
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -108,9 +107,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
-    # Before axes, which marks the request that brings a pause: that one was still a wrong password.
+    # Before axes, which marks the request that brings a pause (that one was still a wrong password),
+    # and before the admin, which loads axes.
     "backups",
     "axes",
+    "django.contrib.admin",
 ]
 MIDDLEWARE = [
     # First, so that all others see the client, and the address that it asked for.

@@ -19,6 +19,6 @@ def make_account(
     """`clouds`: names, whose rows are made where they are missing; None: all."""
     user = User.objects.create_user(username, **fields)
     account = Account.objects.create(user=user, role=role, all_clouds=clouds is None)
-    rows = [Cloud.objects.get_or_create(name=name)[0] for name in clouds or ()]
-    account.clouds.set(rows)
+    if clouds is not None:
+        account.clouds.set([Cloud.objects.get_or_create(name=name)[0] for name in clouds])
     return user

@@ -28,8 +28,9 @@ class SessionAgeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        # Whoever has not looked into the session has not used it: a token, or a probe.
-        if request.session.accessed:
+        # Whoever has not looked into the session has not used it: a token, or a probe. Whoever got
+        # an error may have found no database, which would only be waited for again.
+        if request.session.accessed and response.status_code < 500:
             _prolong(request.session, timezone.now())
         return response
 

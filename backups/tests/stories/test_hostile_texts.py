@@ -59,6 +59,7 @@ TEXTS = {
 OWN_WORDS = {
     # Django signs it, and nobody writes it but Django.
     "UserSession.session_data",
+    "Account.role",
     *(
         "Backup.kind",
         "Backup.kind_source",
