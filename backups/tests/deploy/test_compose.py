@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from backups.runner.ports import accepts, free_port
+from backups.runner.web_worker import Limits
 from backups.tests.faults.parts import PROJECT, Part
 from backups.tests.nginx import CERTIFICATE, SERVER, need_nginx
 from backups.tests.run_settings import LIMIT_S
@@ -30,6 +31,8 @@ FILE = DEPLOY / "compose.yaml"
 COMPOSE = str(Path(sys.executable).parent / "docker-compose")
 SERVICES = sorted(yaml.safe_load(FILE.read_text())["services"])
 OURS = ("web", "worker", "beat", "prepare")
+# For the program itself.
+LEAST_MEMORY_BYTES = 2**30
 SLOW_HEADS = 200
 SLOW_BODIES = 100
 
@@ -60,6 +63,21 @@ def test_a_service_may_do_no_more_than_it_needs(model: dict[str, Any], name: str
     # The image of the parts names its own.
     user = "990:990" if name in OURS else service["user"]
     assert not user.startswith(("0", "root"))
+
+
+def test_what_slow_clients_may_leave_in_files_fits_into_the_folder_for_them(
+    model: dict[str, Any],
+) -> None:
+    web = model["services"]["web"]
+    option, processes = web["command"][-2:]
+    assert option == "--processes"
+    (size,) = [re.search(r"size=(\d+)g", line) for line in web["tmpfs"] if line.startswith("/tmp:")]
+    assert size is not None
+    folder_bytes = int(size[1]) * 2**30
+    assert folder_bytes >= int(processes) * Limits().held_bytes
+    # Such a folder is in memory, and counts as its container's.
+    memory_bytes = int(web["deploy"]["resources"]["limits"]["memory"])
+    assert memory_bytes >= folder_bytes + LEAST_MEMORY_BYTES
 
 
 @pytest.mark.parametrize("name", SERVICES)

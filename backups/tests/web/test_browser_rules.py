@@ -67,7 +67,7 @@ def test_every_answer_has_the_rules_and_none_that_is_made_for_somebody_is_kept(
     for path in (*routes().values(), *OTHERS):
         for client in (web, stranger):
             answer: Any = client.get(path)
-            # Read to its end, which closes its file. `close()` would close the test's connection too.
+            # Its end closes its file; `close()` would close the test's own connection too.
             answer.getvalue()
             # Swagger UI has pictures within its style sheet.
             more = {"img-src": "'self' data:"} if path == DOCS else {}
