@@ -65,8 +65,8 @@ def test_a_cloud_that_refuses_leaves_a_sentence_with_the_cure(settings: Any, tmp
         now = timezone.now()
         assert quota.read("otc", now) == 0
     row = Cloud.objects.get()
-    of_the_cloud = r"Policy doesn't allow backup:quota to be performed \(request req-[0-9a-f-]{36}\)"
-    error = rf"The quota was not read: {of_the_cloud}\. {re.escape(quota.BY_HAND)}"
+    refusal = r"Policy doesn't allow backup:quota to be performed \(request req-[0-9a-f-]{36}\)"
+    error = rf"The quota was not read: {refusal}\. {re.escape(quota.BY_HAND)}"
     assert re.fullmatch(error, row.quota_error or "")
     assert (row.quota_due_at, row.quota_backups) == (now + 24 * H, 7)
 
