@@ -1,20 +1,25 @@
-"""What clouds and people wrote is text wherever it comes out: in lines of the log and of the
-console, and on pages that a browser draws.
+"""What clouds and people wrote is text wherever it comes out: in cells of CSV, labels of metrics,
+charts, lines of the log and of the console, and on pages that a browser draws.
 """
 
+import csv
 import io
 import logging
 import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
 from playwright.sync_api import Browser
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
+from prometheus_client.parser import text_string_to_metric_families as plain_families
 
+from backups.api.csv_dialect import DANGEROUS, MARK
 from backups.models import Volume
 from backups.runner.console import Console
 from backups.tests.screen import Watched, signed_in
-from backups.tests.stories.test_hostile_texts import PAGES, store_everywhere, web
+from backups.tests.stories.test_hostile_texts import BACKUP, PAGES, VOLUME, store_everywhere, web
 from backups.tests.vbsdash.test_log import lines
 from backups.vbs.fields import clean
 
@@ -40,6 +45,55 @@ TEXTS = {
     "template": "{{ 7 * 7 }}{% debug %}",
 }
 EACH = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+CHARTS = ("/", "/volumes/", f"/volumes/otc/{VOLUME}/", f"/backups/{BACKUP}/")
+
+
+def answer(web: Client, path: str, **headers: str) -> str:
+    response = web.get(path, headers=headers)
+    assert (path, response.status_code) == (path, 200)
+    return response.getvalue().decode()
+
+
+def test_a_cell_of_a_table_is_the_text_and_no_formula(web: Client) -> None:
+    for text in TEXTS.values():
+        store_everywhere(clean(text))
+        for path in ("/api/backups.csv", "/api/backups.csv?excel=1"):
+            table = answer(web, path).removeprefix(MARK)
+            header, row = csv.reader(io.StringIO(table, newline=""), strict=True)
+            assert len(row) == len(header)
+            for cell in row:
+                assert not cell.startswith(DANGEROUS), (path, cell)
+            # Excel also gets marks within a text.
+            if "excel" not in path:
+                assert row[header.index("name")].removeprefix("'") == clean(text)
+
+
+def test_a_label_of_a_metric_is_the_text_and_forges_no_series(web: Client) -> None:
+    for text in TEXTS.values():
+        store_everywhere(clean(text))
+        for accept, parse in (
+            ("application/openmetrics-text", open_families),
+            ("text/plain", plain_families),
+        ):
+            names: set[str] = set()
+            values: set[str] = set()
+            for family in parse(answer(web, "/metrics", Accept=accept)):
+                for sample in family.samples:
+                    names.add(sample.name)
+                    values.update(sample.labels.values())
+            assert clean(text) in values, (accept, text)
+            assert "vbsdash_forged" not in names
+
+
+def test_a_chart_is_proper_xml_whatever_the_names_in_it_are(web: Client) -> None:
+    count = 0
+    for text in TEXTS.values():
+        store_everywhere(clean(text))
+        for path in CHARTS:
+            for chart in re.findall(r"<svg\b.*?</svg>", answer(web, path), re.S):
+                ElementTree.fromstring(chart)
+                count += 1
+    assert count > len(TEXTS)
 
 
 @EACH
