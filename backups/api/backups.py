@@ -78,8 +78,12 @@ class Backups(Call):
 
 class OneBackup(Call):
     def version_tag(self, request: Request) -> str:
-        rows = Backup.objects.filter(pk=self.kwargs["backup_id"])
-        return edit_etag(self, request, rows.values_list("version", flat=True).first())
+        backup_id = self.kwargs["backup_id"]
+        rows = Backup.objects.visible_to(access_of(request)).filter(pk=backup_id)
+        version = rows.values_list("version", flat=True).first()
+        if version is None:
+            raise NotFound(f"{backup_id} is not tracked.")
+        return edit_etag(self, request, version)
 
     @extend_schema(
         operation_id="backup",
@@ -137,7 +141,7 @@ class Raw(Call):
         """The last good answer as it came, key material redacted."""
         query_params.allow_only(request)
         refuse_untracked(request, backup_id)
-        body = Body.objects.filter(pk=backup_id).first()
+        body = Body.objects.visible_to(access_of(request)).filter(pk=backup_id).first()
         if body is None:
             raise NotFound("The cloud has not answered for this backup yet.")
         return Response(
@@ -161,7 +165,7 @@ class Revisions(Call):
         refuse_untracked(request, backup_id)
         query = query_params.list_query(request, REVISIONS)
         cursor = query_params.cursor(request, REVISIONS, query)
-        rows = Revision.objects.filter(backup=backup_id)
+        rows = Revision.objects.visible_to(access_of(request)).filter(backup=backup_id)
         pages = Pages(REVISIONS, query, self.now, rows=rows)
         page = pages.page(cursor, query_params.limit(request), "at", "changes")
         return query_params.page_response(request, page, json_value(page.rows))

@@ -37,10 +37,8 @@ class Clouds(Call):
     def get(self, request: Request) -> Response:
         """Every cloud that is configured or has rows."""
         query_params.allow_only(request)
-        states = cloud_states.states(self.now)
-        return Response(
-            [json_value(state) for state in states if access_of(request).opens(state.name)]
-        )
+        states = cloud_states.states(self.now, access=access_of(request))
+        return Response([json_value(state) for state in states])
 
 
 class Failures(Call):
@@ -58,7 +56,7 @@ class Failures(Call):
         cloud = request.query_params.get("cloud")
         if cloud is not None and "\x00" in cloud:
             raise Unprocessed({"cloud": ["A NUL is no part of a name."]})
-        return Response(json_value(causes(self.now, cloud=cloud, clouds=access_of(request).clouds)))
+        return Response(json_value(causes(self.now, access=access_of(request), cloud=cloud)))
 
 
 class CloudBackups(Call):
@@ -88,7 +86,9 @@ class CloudBackups(Call):
         if "volume_id" in filters:
             filters["volume_id"] = stored_volume_id(cloud, filters["volume_id"])
         try:
-            listed = discover.listed(cloud, limit=limit, offset=offset, **filters)
+            listed = discover.listed(
+                cloud, access=access_of(request), limit=limit, offset=offset, **filters
+            )
         except VBSError as e:
             raise CloudFailed(f"{cloud}: {e.message_with_request}") from e
         following = None if listed.next_offset is None else _cursor(listed.next_offset)
@@ -138,7 +138,7 @@ class Summary(Call):
         zone = zones.zone_named(name) or zones.zone_named(name.replace(" ", "+"))
         if zone is None:
             raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone. {zones.cure(name)}."]})
-        return Response(json_value(summary(self.now, zone, only=access_of(request).clouds)))
+        return Response(json_value(summary(self.now, zone, access=access_of(request))))
 
 
 def _cloud_filters(request: Request) -> dict[str, str]:
@@ -160,10 +160,10 @@ def _cloud_filters(request: Request) -> dict[str, str]:
 
 
 def _refuse_unknown_cloud(request: Request, cloud: str) -> None:
-    if not access_of(request).opens(cloud):
-        raise NotFound("This token does not open this cloud.")
-    if cloud not in registry.configured():
-        raise NotFound(str(UnknownCloud(cloud)))
+    """Raises NotFound, of a cloud that is not open to the asker as of one that is not there."""
+    access = access_of(request)
+    if cloud not in registry.configured_for(access):
+        raise NotFound(str(UnknownCloud(cloud, access)))
 
 
 def _cursor(offset: int) -> str:

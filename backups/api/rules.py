@@ -26,12 +26,11 @@ class Rules(Call):
         """The rules set for tags and for clouds."""
         query_params.allow_only(request)
         tags = {}
-        for shared in protection_rules.of_tags():
+        for shared in protection_rules.of_tags(access=access_of(request)):
             tags[shared.name] = _stored(shared)
         clouds = {}
-        for shared in protection_rules.of_clouds():
-            if access_of(request).opens(shared.name):
-                clouds[shared.name] = _stored(shared)
+        for shared in protection_rules.of_clouds(access=access_of(request)):
+            clouds[shared.name] = _stored(shared)
         return Response({"tags": tags, "clouds": clouds})
 
 

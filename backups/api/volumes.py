@@ -45,7 +45,7 @@ class Volumes(Call):
         limit = query_params.limit(request, max_limit=MOST_VOLUMES)
         page = pages.page(cursor, limit, "pk")
         volumes = _in_order([row["pk"] for row in page.rows])
-        states = volume_states(volumes, self.now)
+        states = volume_states(volumes, self.now, access=access_of(request))
         results = [listed_attributes(state, VOLUME_FIELDS) for state in states]
         return query_params.page_response(request, page, results)
 
@@ -83,9 +83,11 @@ class OneVolume(Call):
     def version_tag(self, request: Request) -> str:
         cloud = self.kwargs["cloud"]
         volume_id = self.kwargs["volume_id"]
-        version = _version(cloud, volume_id)
+        version = _version(request, cloud, volume_id)
         if version is None:
-            version = _version(cloud, stored_volume_id(cloud, volume_id))
+            version = _version(request, cloud, stored_volume_id(cloud, volume_id))
+        if version is None:
+            raise _not_known(cloud, volume_id)
         return edit_etag(self, request, version)
 
     @extend_schema(operation_id="volume", responses=volume_serializers.VolumeDetailSerializer)
@@ -119,8 +121,8 @@ class OneVolume(Call):
         return Response(_detail(request, self, cloud, volume_id))
 
 
-def _version(cloud: str, volume_id: str) -> int | None:
-    rows = Volume.objects.filter(cloud=cloud, volume_id=volume_id)
+def _version(request: Request, cloud: str, volume_id: str) -> int | None:
+    rows = Volume.objects.visible_to(access_of(request)).filter(cloud=cloud, volume_id=volume_id)
     return rows.values_list("version", flat=True).first()
 
 
@@ -159,7 +161,11 @@ def _columns(data: volume_serializers.VolumeEdit, call: Call) -> Mapping[str, ob
 
 def _detail(request: Request, call: Call, cloud: str, volume_id: str) -> dict[str, object]:
     """Raises NotFound, also for what lies in a cloud that the token does not open."""
-    detail = volume_detail(cloud, volume_id, call.now) if access_of(request).opens(cloud) else None
+    detail = volume_detail(cloud, volume_id, call.now, access=access_of(request))
     if detail is None:
-        raise NotFound(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")
+        raise _not_known(cloud, volume_id)
     return listed_attributes(detail, VOLUME_DETAIL_FIELDS)
+
+
+def _not_known(cloud: str, volume_id: str) -> NotFound:
+    return NotFound(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")

@@ -11,7 +11,7 @@ from django.conf import settings
 from backups.clouds import circuit_breaker, same_project, sign_in
 from backups.clouds.call_meter import Meter
 from backups.clouds.sign_in import fingerprint
-from backups.models import Cloud
+from backups.models import FULL_ACCESS, Access, Cloud
 from backups.models.data_version import data_changed
 from backups.shared import clock
 from backups.vbs.client import Client
@@ -46,6 +46,14 @@ _lock = threading.Lock()
 def configured() -> Mapping[str, CloudConfig]:
     clouds: Mapping[str, CloudConfig] = settings.CLOUDS
     return clouds
+
+
+def configured_for(access: Access) -> Mapping[str, CloudConfig]:
+    """Returns the configured clouds that are open to somebody."""
+    clouds = configured()
+    if access.clouds is None:
+        return clouds
+    return {name: config for name, config in clouds.items() if access.opens(name)}
 
 
 def warnings() -> list[str]:
@@ -154,8 +162,10 @@ def full_in_force(cloud: Cloud, config: CloudConfig | None) -> int:
 
 
 class UnknownCloud(ValueError):
-    """No such cloud is configured; the text is a sentence for a person."""
+    """No such cloud is configured, for whoever asks; the text is a sentence for a person and names
+    no cloud that he may not see.
+    """
 
-    def __init__(self, name: str) -> None:
-        names = ", ".join(sorted(configured())) or "none"
+    def __init__(self, name: str, access: Access = FULL_ACCESS) -> None:
+        names = ", ".join(sorted(configured_for(access))) or "none"
         super().__init__(f"“{name[:80]}” is no configured cloud. Configured: {names}.")

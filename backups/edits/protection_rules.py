@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from backups.analysis.rules import Rule
 from backups.derived import queue
@@ -19,7 +20,7 @@ from backups.edits.common import (
     ensure_cloud,
 )
 from backups.edits.volume_edits import rule_columns
-from backups.models import CloudRule, TagRule, Volume
+from backups.models import Access, CloudRule, TagRule, Volume, VolumeTag
 from backups.models.data_version import data_changed
 from backups.models.rule import SharedRule
 
@@ -35,12 +36,19 @@ class Shared:
     set_by: str
 
 
-def of_tags() -> list[Shared]:
-    return _all(TagRule)
+def of_tags(*, access: Access) -> list[Shared]:
+    """Returns the rules of all tags; for who may not see all clouds those of tags that lie on a
+    volume that he may see, since no other can concern him.
+    """
+    rules = TagRule.objects.all()
+    if access.clouds is not None:
+        visible = VolumeTag.objects.filter(volume__cloud__in=access.clouds)
+        rules = rules.filter(pk__in=visible.values("tag"))
+    return _shared(rules)
 
 
-def of_clouds() -> list[Shared]:
-    return _all(CloudRule)
+def of_clouds(*, access: Access) -> list[Shared]:
+    return _shared(CloudRule.objects.visible_to(access))
 
 
 def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
@@ -71,10 +79,9 @@ def set_cloud_rule(
     queue.derive_due(cloud, actor.now)
 
 
-def _all(model: type[TagRule] | type[CloudRule]) -> list[Shared]:
+def _shared(rules: QuerySet[TagRule] | QuerySet[CloudRule]) -> list[Shared]:
     shared = []
-    rows = model._default_manager.filter(rule_period_seconds__isnull=False).order_by("pk")
-    for row in rows:
+    for row in rules.filter(rule_period_seconds__isnull=False).order_by("pk"):
         rule = Rule.from_columns(row)
         if rule is not None:
             shared.append(Shared(str(row.pk), rule, row.version, row.set_at, row.set_by))

@@ -22,6 +22,9 @@ from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
+# Of what is tracked in a cloud that is not open to the person: he is told no more.
+NOT_HERE = "It cannot be added to this cloud."
+
 
 @dataclass(frozen=True)
 class Invalid:
@@ -64,8 +67,9 @@ def add_lines(
     """Tracks the IDs of these lines in `cloud`. Raises UnknownCloud.
 
     One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
-    is configured no more. `may_touch`: out of these clouds only, None for all of them. `batch` is
-    stored with every backup that was not tracked before, so that a page can list them later.
+    is configured no more. `may_touch`: the clouds that are open to the person, None for all of
+    them; what is tracked in another one is invalid, and that cloud is not named. `batch` is stored
+    with every backup that was not tracked before, so that a page can list them later.
     """
     _check_cloud(cloud)
     ids: dict[str, None] = {}  # each once, in the order of the lines
@@ -87,9 +91,7 @@ def add_lines(
         moved = []
         for backup_id in ids:
             row = tracked.get(backup_id)
-            if row is None or not row.moves_to(cloud):
-                continue
-            if may_touch is None or row.cloud in may_touch:
+            if row is not None and row.moves_to(cloud) and row.is_open(may_touch):
                 moved.append(backup_id)
         # In one order for all who add at the same time.
         new = sorted(ids.keys() - tracked.keys())
@@ -111,21 +113,26 @@ def add_lines(
     result = Added([], [], invalid)
     newly_tracked = {*new, *moved}
     for backup_id in ids:
+        row = tracked.get(backup_id)
         if backup_id in newly_tracked:
             result.added.append(backup_id)
+        elif row is not None and not row.is_open(may_touch):
+            result.invalid.append(Invalid(backup_id, NOT_HERE))
         else:
             result.already_tracked.append(backup_id)
     return result
 
 
-def preview(*, cloud: str, lines: Sequence[Line]) -> list[Verdict]:
+def preview(
+    *, cloud: str, lines: Sequence[Line], may_touch: frozenset[str] | None = None
+) -> list[Verdict]:
     """Returns what `add_lines` would do with each line, writing nothing. Raises UnknownCloud."""
     _check_cloud(cloud)
     tracked = _tracked([line.id for line in lines if line.id is not None])
     ids_above: set[str] = set()
     verdicts = []
     for line in lines:
-        verdicts.append(_verdict(line, cloud, tracked, ids_above))
+        verdicts.append(_verdict(line, cloud, tracked, ids_above, may_touch))
         if line.id is not None:
             ids_above.add(line.id)
     return verdicts
@@ -181,6 +188,9 @@ class _Tracked:
             return False
         return not self.is_seen or self.cloud not in registry.configured()
 
+    def is_open(self, may_touch: frozenset[str] | None) -> bool:
+        return may_touch is None or self.cloud in may_touch
+
 
 def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
     """Returns those of these that are tracked, by ID."""
@@ -193,7 +203,11 @@ def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
 
 
 def _verdict(
-    line: Line, cloud: str, tracked: Mapping[str, _Tracked], ids_above: Container[str]
+    line: Line,
+    cloud: str,
+    tracked: Mapping[str, _Tracked],
+    ids_above: Container[str],
+    may_touch: frozenset[str] | None,
 ) -> Verdict:
     if line.is_left_out:
         return Verdict(line.value, "left_out", line.reason, None)
@@ -204,6 +218,8 @@ def _verdict(
     row = tracked.get(line.id)
     if row is None:
         return Verdict(line.value, "new", None, line.id)
+    if not row.is_open(may_touch):
+        return Verdict(line.value, "invalid", NOT_HERE, None)
     if row.moves_to(cloud):
         return Verdict(line.value, "new", f"It moves here from {row.cloud}.", line.id)
     return Verdict(line.value, "already_tracked", f"Tracked in {row.cloud}.", line.id)

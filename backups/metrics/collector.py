@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
+from backups.models import Access
 from backups.models.backup import TRACKING_STATES
 from backups.reports import cloud_states, monitoring
 from backups.reports.cloud_states import CloudState
@@ -30,17 +31,17 @@ PROCESS_GAUGES = {
 
 
 class Metrics(Collector):
-    """`only`: the clouds that the asker may see, None for all. `per_volume`: series
-    for each volume too.
+    """`access`: the asker's. Who may not see all clouds learns nothing of the processes either.
+    `per_volume`: series for each volume too.
     """
 
-    def __init__(self, now: datetime, *, only: frozenset[str] | None, per_volume: bool) -> None:
+    def __init__(self, now: datetime, *, access: Access, per_volume: bool) -> None:
         self._now = now
-        self._only = only
+        self._access = access
         self._per_volume = per_volume
 
     def collect(self) -> Iterator[Metric]:
-        states = [state for state in cloud_states.states(self._now) if self._sees(state.name)]
+        states = cloud_states.states(self._now, access=self._access)
         clouds = [state.name for state in states]
         yield from self._backups(clouds)
         yield from self._in_flight(clouds)
@@ -50,21 +51,16 @@ class Metrics(Collector):
         yield _cloud_requests(states)
         if self._per_volume:
             yield from self._each_volume()
-        if self._only is None:
+        if self._access.clouds is None:
             yield _heartbeats()
             yield from self._processes()
-
-    def _sees(self, cloud: str) -> bool:
-        return self._only is None or cloud in self._only
 
     def _backups(self, clouds: list[str]) -> Iterator[Metric]:
         by_status: Counter[tuple[str, str]] = Counter()
         # A series that comes and goes cannot be alerted on, so each state of each cloud has one.
         by_tracking_state = _zeros(clouds, TRACKING_STATES)
         newest: dict[tuple[str, str], float] = defaultdict(float)
-        for group in monitoring.backups(self._now):
-            if not self._sees(group.cloud):
-                continue
+        for group in monitoring.backups(self._now, access=self._access):
             by_status[group.cloud, group.status or NOT_SEEN] += group.count
             by_tracking_state[group.cloud, group.tracking_state] += group.count
             outcome = _outcome(group.status)
@@ -98,7 +94,8 @@ class Metrics(Collector):
         yield last_backup
 
     def _in_flight(self, clouds: list[str]) -> Iterator[Metric]:
-        by_cloud = {group.cloud: group for group in monitoring.in_flight()}
+        groups = monitoring.in_flight(access=self._access)
+        by_cloud = {group.cloud: group for group in groups}
         in_flight = GaugeMetricFamily(
             "vbsdash_backups_in_flight",
             "Backups that are being made, restored or deleted.",
@@ -119,7 +116,7 @@ class Metrics(Collector):
 
     def _volumes(self, clouds: list[str]) -> Metric:
         by_protection = _zeros(clouds, PROTECTIONS)
-        for group in monitoring.by_protection(self._now):
+        for group in monitoring.by_protection(self._now, access=self._access):
             if group.cloud in clouds:
                 by_protection[group.cloud, group.protection] = group.count
         volumes = GaugeMetricFamily(
@@ -135,9 +132,8 @@ class Metrics(Collector):
             "Stored backup data: the sum of the newest size of every chain.",
             labels=("cloud",),
         )
-        for cloud, mb in monitoring.chain_sizes().items():
-            if self._sees(cloud):
-                sizes.add_metric((cloud,), mb * BYTES_PER_MB)
+        for cloud, mb in monitoring.chain_sizes(access=self._access).items():
+            sizes.add_metric((cloud,), mb * BYTES_PER_MB)
         return sizes
 
     def _configured_clouds(self, states: list[CloudState]) -> Iterator[Metric]:
@@ -211,9 +207,7 @@ class Metrics(Collector):
             "Did the newest backup that has ended succeed?",
             labels=VOLUME_LABELS,
         )
-        for volume in monitoring.volumes(self._now):
-            if not self._sees(volume.cloud):
-                continue
+        for volume in monitoring.volumes(self._now, access=self._access):
             labels = (volume.cloud, volume.volume_id, volume.title)
             if volume.last_good_at is not None:
                 last_good.add_metric(labels, volume.last_good_at.timestamp())

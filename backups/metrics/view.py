@@ -36,9 +36,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         token = tokens.recognise(key, now)
         processes.note("web", now)
         registry = CollectorRegistry()
-        registry.register(
-            Metrics(now, only=access_of_token(token).clouds, per_volume=settings.METRICS_PER_DISK)
-        )
+        access = access_of_token(token)
+        registry.register(Metrics(now, access=access, per_volume=settings.METRICS_PER_DISK))
         ProcessCollector(registry=registry)
         return _answer(request, registry)
     except tokens.Refused as e:

@@ -64,10 +64,20 @@ FULL_ACCESS = Access(Role.ADMIN, None)
 
 
 class OfClouds(models.QuerySet[Row]):
-    """Rows that lie in a cloud, by their column `cloud`."""
+    """Rows that lie in a cloud, by their column `cloud`, or by another way that `cloud_path` says
+    in Django's words.
+    """
+
+    cloud_path = "cloud"
 
     def visible_to(self, access: Access) -> Self:
         """Returns the rows in the clouds that are open to somebody."""
         if access.clouds is None:
             return self
-        return self.filter(cloud__in=access.clouds)
+        return self.filter(**{f"{self.cloud_path}__in": access.clouds})
+
+
+class OfBackups(OfClouds[Row]):
+    """Rows of a backup, which lie in its cloud."""
+
+    cloud_path = "backup__cloud"

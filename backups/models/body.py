@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from backups.models.access import OfBackups
 from backups.models.backup import Backup
 
 
@@ -10,6 +11,8 @@ class Body(models.Model):
     received_at = models.DateTimeField()
     http_status = models.PositiveSmallIntegerField()
     text = models.TextField()  # ASCII JSON of the inner object, VK redacted
+
+    objects = OfBackups["Body"].as_manager()
 
     def __str__(self) -> str:
         return str(self.backup_id)

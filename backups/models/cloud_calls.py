@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from backups.models.access import OfClouds
 from backups.models.cloud import Cloud
 
 
@@ -9,6 +10,8 @@ class CloudCalls(models.Model):
     cloud = models.ForeignKey(Cloud, models.CASCADE, related_name="calls")
     class_name = models.CharField(max_length=16)  # "ok", or the class of the error
     n = models.BigIntegerField(default=0)
+
+    objects = OfClouds["CloudCalls"].as_manager()
 
     class Meta:
         constraints = (

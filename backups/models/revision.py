@@ -5,10 +5,11 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef
 
+from backups.models.access import OfBackups
 from backups.models.backup import Backup
 
 
-class RevisionQuerySet(models.QuerySet["Revision"]):
+class RevisionQuerySet(OfBackups["Revision"]):
     def newest_first(self) -> "RevisionQuerySet":
         return self.order_by("-at", "-id")
 

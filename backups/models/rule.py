@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from backups.models.access import OfClouds
 from backups.models.cloud import Cloud
 from backups.models.columns import CodePointText
 
@@ -45,6 +46,8 @@ class TagRule(SharedRule):
 
 class CloudRule(SharedRule):
     cloud = models.OneToOneField(Cloud, models.CASCADE, primary_key=True, related_name="rule")
+
+    objects = OfClouds["CloudRule"].as_manager()
 
     def __str__(self) -> str:
         return str(self.cloud_id)

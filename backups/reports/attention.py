@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from backups.analysis.causes import explain
 from backups.analysis.rules import span
 from backups.clouds import registry
-from backups.models import Backup, Cloud, Volume
+from backups.models import Access, Backup, Cloud, Volume
 from backups.models.columns import unindexed
 from backups.reports.home_counts import HomeCounts, VolumeCount
 from backups.reports.running_backups import RunningState
@@ -87,19 +87,20 @@ class AttentionItem:
 def attention_items(
     now: datetime,
     *,
+    access: Access,
     clouds: Sequence[Cloud],
     counts: HomeCounts,
     running: Sequence[RunningState],
 ) -> list[AttentionItem]:
     """Returns them in the order of STATES_WORST_FIRST, and of one state the oldest first.
 
-    `clouds` are those that the reader may see. Of one that is not configured any more neither
+    `clouds` are all that the reader may see. Of one that is not configured any more neither
     silence nor failed backups are told.
     """
     configured = {cloud.name: cloud for cloud in clouds if cloud.name in registry.configured()}
     items = [
         *_unreachable_clouds(now, configured.values(), counts),
-        *_failed_backups(list(configured)),
+        *_failed_backups(list(configured), access),
         *_single_volumes(now, clouds, counts),
         *_crowds_of_volumes(now, clouds, counts),
         *_stale_backups(now, clouds, counts),
@@ -139,13 +140,15 @@ def _unreachable_clouds(
         )
 
 
-def _failed_backups(cloud_names: Sequence[str]) -> Iterator[AttentionItem]:
+def _failed_backups(cloud_names: Sequence[str], access: Access) -> Iterator[AttentionItem]:
     """Yields an item for each cause in each cloud.
 
     A backup that failed before its volume got a good one is done with, unless it could not be
     deleted. The column `cloud` is not asked for as such, because its index is the slow way to the
-    few that failed.
+    few that failed. The text of a cause is of the backup that had it first, in whatever cloud: who
+    may not see all of them reads that of a backup of his own.
     """
+    reason = "cause__text" if access.clouds is None else "fail_reason"
     newer_good_backup = Volume.objects.filter(
         cloud=OuterRef("cloud"),
         volume_id=OuterRef("volume_id"),
@@ -166,13 +169,13 @@ def _failed_backups(cloud_names: Sequence[str]) -> Iterator[AttentionItem]:
         since=Min(Coalesce("created_at", "tracked_at")),
         id=Max(Cast("pk", CharField())),
         name=Max("name"),
-        reason=Max("cause__text"),
+        reason=Max(reason),
     )
     for row in causes:
         count = row["count"]
         backup_id = str(uuid.UUID(row["id"]))
         explained = explain(status=row["status"], reason=row["reason"])
-        reason = row["reason"]
+        reason = row["reason"] or ""
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}…"
         query = urlencode({"cause": row["cause"], "cloud": row["cloud_name"]})

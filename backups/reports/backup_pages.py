@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from backups.models import Backup
+from backups.models import Access, Backup
 from backups.query.backups import BACKUPS
 from backups.query.definition import ComputedField
 from backups.query.fields import FilterField
@@ -29,12 +29,14 @@ PAGE_BACKUPS: Final = replace(
 )
 
 
-def backup_pages(selection: ListQuery, now: datetime) -> Pages:
+def backup_pages(selection: ListQuery, now: datetime, *, access: Access) -> Pages:
     """Returns the pages of a selection of PAGE_BACKUPS; rows can be asked for `tracking_state`."""
-    return Pages(PAGE_BACKUPS, selection, now, rows=Backup.objects.with_tracking_state(now))
+    rows = Backup.objects.visible_to(access).with_tracking_state(now)
+    return Pages(PAGE_BACKUPS, selection, now, rows=rows)
 
 
-def backup_ids(selection: ListQuery, now: datetime) -> list[str]:
+def backup_ids(selection: ListQuery, now: datetime, *, access: Access) -> list[str]:
     """Returns the ID of every backup of a selection of PAGE_BACKUPS, in no order."""
-    matching = Pages(PAGE_BACKUPS, selection, now).matching
+    rows = Backup.objects.visible_to(access)
+    matching = Pages(PAGE_BACKUPS, selection, now, rows=rows).matching
     return [str(pk) for pk in matching.values_list("pk", flat=True)]

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from backups.models import Backup
+from backups.models import Access, Backup
 
 # Each status by one step along the index: a DISTINCT would read every row.
 _STORED_STATUSES = """
@@ -14,11 +14,28 @@ _STORED_STATUSES = """
     )
     SELECT status FROM stored WHERE status IS NOT NULL
 """
+# Of those, the ones that a backup in some clouds has; it is looked up by its status.
+_IN_CLOUDS = """
+    AND EXISTS (
+        SELECT 1 FROM {table} backup
+        WHERE backup.status = stored.status AND backup.cloud IN ({clouds})
+    )
+"""
 
 
-def stored_statuses() -> set[str]:
-    """Returns each status that a tracked backup has, also those that no document names."""
+def stored_statuses(*, access: Access) -> set[str]:
+    """Returns each status that a tracked backup has, also those that no document names; of the
+    clouds that the reader may see. One query, and none for who may see no cloud.
+    """
+    statement = _STORED_STATUSES
+    clouds: list[str] = []
+    if access.clouds is not None:
+        clouds = sorted(access.clouds)
+        if not clouds:
+            return set()
+        statement += _IN_CLOUDS
     table = connection.ops.quote_name(Backup._meta.db_table)
+    places = ", ".join(["%s"] * len(clouds))
     with connection.cursor() as cursor:
-        cursor.execute(_STORED_STATUSES.format(table=table))
+        cursor.execute(statement.format(table=table, clouds=places), clouds)
         return {status for (status,) in cursor.fetchall() if status}

@@ -9,7 +9,7 @@ from django.db.models import Count, Min
 from backups.analysis.growth import Change
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
 from backups.clouds.sign_in import PAUSE_AFTER_REFUSAL
-from backups.models import Backup, Cloud, CloudCalls, StoredDay
+from backups.models import Access, Backup, Cloud, CloudCalls, StoredDay
 from backups.reports.growth import Growth, changes_by_cloud, growth_of
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.kind import MIN_VOTES, Votes, proves
@@ -54,7 +54,8 @@ class CloudState:
     conflicts: int
     volumes_listed_at: datetime | None
     volumes_error: str | None
-    # Other configured clouds that are the same project at the same endpoint.
+    # Other configured clouds, of those that the reader may see, that are the same project at the
+    # same endpoint.
     same_project: tuple[str, ...]
     # What its configuration says that has no effect, as sentences.
     warnings: tuple[str, ...]
@@ -83,7 +84,7 @@ class _Due:
 
 @dataclass(frozen=True, kw_only=True)
 class _Counts:
-    """Counts of all clouds, by their names; a cloud of which there is nothing to
+    """Counts of clouds, by their names; a cloud of which there is nothing to
     count is left out.
     """
 
@@ -94,14 +95,14 @@ class _Counts:
     stored: dict[str, dict[date, Change]] = field(default_factory=dict)
 
 
-def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
-    """Returns every cloud that is configured or has rows, by name.
+def states(now: datetime, *, access: Access, brief: bool = False) -> list[CloudState]:
+    """Returns every cloud that is configured or has rows and that the reader may see, by name.
 
     `brief`: of the counts only `tracked`, in two queries; the others stay 0. Else in six queries.
     """
     configured = registry.configured()
-    counts = _Counts(tracked=_count_tracked()) if brief else _count_all(now)
-    clouds = _rows()
+    counts = _Counts(tracked=_count_tracked(access)) if brief else _count_all(now, access)
+    clouds = _rows(access)
     projects = same_project.groups(
         (cloud.name, cloud.endpoint) for cloud in clouds if cloud.name in configured
     )
@@ -113,49 +114,52 @@ def states(now: datetime, *, brief: bool = False) -> list[CloudState]:
     return states
 
 
-def _rows() -> list[Cloud]:
+def _rows(access: Access) -> list[Cloud]:
     """Makes the rows of clouds of which nothing was written yet, or that were configured otherwise,
-    before all are read.
+    before all that the reader may see are read.
     """
-    clouds = list(Cloud.objects.order_by("name"))
+    visible = Cloud.objects.visible_to(access).order_by("name")
+    clouds = list(visible)
     follow = {cloud.name: cloud.follow for cloud in clouds}
-    for name, config in registry.configured().items():
+    for name, config in registry.configured_for(access).items():
         if follow.get(name) != config.follow:
             registry.ensure_rows()
-            return list(Cloud.objects.order_by("name"))
+            return list(visible.all())
     return clouds
 
 
-def _count_all(now: datetime) -> _Counts:
+def _count_all(now: datetime, access: Access) -> _Counts:
     return _Counts(
-        tracked=_count_tracked(),
-        due=_count_due(now),
-        conflicts=_count_conflicts(),
-        calls=_count_calls(),
-        stored=changes_by_cloud(StoredDay.objects.all()),
+        tracked=_count_tracked(access),
+        due=_count_due(now, access),
+        conflicts=_count_conflicts(access),
+        calls=_count_calls(access),
+        stored=changes_by_cloud(StoredDay.objects.visible_to(access)),
     )
 
 
-def _count_tracked() -> dict[str, int]:
-    return dict(Backup.objects.order_by().values_list("cloud").annotate(Count("pk")))
+def _count_tracked(access: Access) -> dict[str, int]:
+    backups = Backup.objects.visible_to(access).order_by()
+    return dict(backups.values_list("cloud").annotate(Count("pk")))
 
 
-def _count_due(now: datetime) -> dict[str, _Due]:
-    backups = Backup.objects.filter(next_refresh_at__lte=now).order_by()
+def _count_due(now: datetime, access: Access) -> dict[str, _Due]:
+    backups = Backup.objects.visible_to(access).filter(next_refresh_at__lte=now).order_by()
     rows = backups.values_list("cloud").annotate(Count("pk"), Min("next_refresh_at"))
     return {cloud: _Due(count, oldest_at) for cloud, count, oldest_at in rows}
 
 
-def _count_conflicts() -> dict[str, int]:
+def _count_conflicts(access: Access) -> dict[str, int]:
     """Counts the backups whose fields disagree on whether they are full."""
-    backups = Backup.objects.filter(kind_conflict=True).order_by()
+    backups = Backup.objects.visible_to(access).filter(kind_conflict=True).order_by()
     return dict(backups.values_list("cloud").annotate(Count("pk")))
 
 
-def _count_calls() -> dict[str, dict[str, int]]:
+def _count_calls(access: Access) -> dict[str, dict[str, int]]:
     """Returns the calls by cloud and by how they ended."""
     calls: dict[str, dict[str, int]] = {}
-    for cloud, class_name, count in CloudCalls.objects.values_list("cloud", "class_name", "n"):
+    rows = CloudCalls.objects.visible_to(access).values_list("cloud", "class_name", "n")
+    for cloud, class_name, count in rows:
         calls.setdefault(cloud, {})[class_name] = count
     return calls
 

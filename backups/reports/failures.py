@@ -1,7 +1,7 @@
 """The causes of failures, each once: one answer for pages, API and CSV."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -23,7 +23,7 @@ from django.db.models.functions import RowNumber
 from backups.analysis.calendar import Day, last_days
 from backups.analysis.causes import explain
 from backups.analysis.facts import SKEW
-from backups.models import Backup, Cause
+from backups.models import Access, Backup, Cause
 
 IDS_PER_CAUSE = 100  # `count` says how many there are
 EXAMPLES_PER_CAUSE = 5
@@ -66,30 +66,41 @@ class CauseState:
 def causes(
     now: datetime,
     *,
+    access: Access,
     cloud: str | None = None,
-    clouds: Iterable[str] | None = None,
     zone: tzinfo = UTC,
 ) -> list[CauseState]:
-    """Returns every cause that a tracked backup has now, the one seen last first, in three queries.
-    What is gone in its cloud counts no more.
+    """Returns every cause that a tracked backup has now, the one seen last first, in three queries,
+    or four for who may not see all clouds. What is gone in its cloud counts no more.
 
-    `cloud`: only this one; `clouds`: only these, which the reader may see.
+    `cloud`: only this one. A stored cause has the text of the backup that had it first, in whatever
+    cloud: who may not see all of them reads that of the newest one that he may see.
     """
-    backups = Backup.objects.filter(cause__isnull=False).order_by()
+    backups = Backup.objects.visible_to(access).filter(cause__isnull=False).order_by()
     if cloud is not None:
         backups = backups.filter(cloud=cloud)
-    if clouds is not None:
-        backups = backups.filter(cloud__in=list(clouds))
     backups = backups.annotate(at=_happened_at(now))
     counts = _count_by_cause(backups, last_days(now, zone, count=DAYS))
     if not counts:
         return []
     newest = _newest_by_cause(backups)
+    texts = {} if access.clouds is None else _visible_texts(newest)
     states: list[CauseState] = []
     for cause in Cause.objects.filter(pk__in=counts):
         examples = newest.get(cause.key, [])
+        cause.text = texts.get(cause.key, cause.text if access.clouds is None else "")
         states.append(_cause_state(cause, counts[cause.key], examples))
     return sorted(states, key=_recency, reverse=True)
+
+
+def _visible_texts(newest: Mapping[str, Sequence[Example]]) -> dict[str, str]:
+    """Returns by cause the reason that its newest backup has, in one query."""
+    ids = [examples[0].id for examples in newest.values()]
+    rows = Backup.objects.filter(pk__in=ids).order_by()
+    texts: dict[str, str] = {}
+    for cause, reason in rows.values_list("cause", "fail_reason"):
+        texts[cause] = reason or ""
+    return texts
 
 
 def _recency(cause: CauseState) -> tuple[datetime, int, str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from backups.models import Backup, Volume
+from backups.models import Access, Backup, Volume
 
 WINDOW = timedelta(days=30)
 # Sizes that make a rate, and over how long: hours say nothing of days.
@@ -42,16 +42,20 @@ class _Size(NamedTuple):
     chain_size_mb: int
 
 
-def fastest(now: datetime, most: int = 20) -> list[GrowingChain]:
+def fastest(now: datetime, *, access: Access, most: int = 20) -> list[GrowingChain]:
     """Copies and VM backups have chains of their own and are left out; so is what
     is gone. Two queries.
     """
-    backups = Backup.objects.filter(
-        created_at__gt=now - WINDOW,
-        gone_at=None,
-        chain_size_mb__isnull=False,
-        volume_id__isnull=False,
-    ).exclude(service_type__in=("vm", "disk_copy", "vm_copy"))
+    backups = (
+        Backup.objects.visible_to(access)
+        .filter(
+            created_at__gt=now - WINDOW,
+            gone_at=None,
+            chain_size_mb__isnull=False,
+            volume_id__isnull=False,
+        )
+        .exclude(service_type__in=("vm", "disk_copy", "vm_copy"))
+    )
     rows = backups.order_by("cloud", "volume_id", "created_at", "id").values_list(*_Size._fields)
     sizes = map(_Size._make, rows)
     chains = []
@@ -60,7 +64,7 @@ def fastest(now: datetime, most: int = 20) -> list[GrowingChain]:
         if chain is not None:
             chains.append(chain)
     chains.sort(key=lambda chain: (-chain.mb_a_day, chain.cloud, chain.volume_id))
-    return _with_titles(chains[:most])
+    return _with_titles(chains[:most], access)
 
 
 def _growing_chain(sizes_of_volume: Iterable[_Size]) -> GrowingChain | None:
@@ -89,8 +93,9 @@ def _growing_chain(sizes_of_volume: Iterable[_Size]) -> GrowingChain | None:
     )
 
 
-def _with_titles(chains: list[GrowingChain]) -> list[GrowingChain]:
-    volumes = Volume.objects.filter(volume_id__in=[chain.volume_id for chain in chains])
+def _with_titles(chains: list[GrowingChain], access: Access) -> list[GrowingChain]:
+    volume_ids = [chain.volume_id for chain in chains]
+    volumes = Volume.objects.visible_to(access).filter(volume_id__in=volume_ids)
     names: dict[tuple[str, str], str | None] = {}
     for cloud, volume_id, label, name in volumes.values_list("cloud", "volume_id", "label", "name"):
         names[cloud, volume_id] = label or name

@@ -23,7 +23,7 @@ from backups.analysis.growth import (
     trend,
 )
 from backups.clouds import quota
-from backups.models import Cloud, StoredDay
+from backups.models import Access, Cloud, StoredDay
 from backups.vbs.quota import Quota
 
 DAYS = 30
@@ -58,10 +58,12 @@ class Growth:
     limits: tuple[Limit, ...]
 
 
-def of_clouds(now: datetime) -> Growth:
-    """Returns the growth of all clouds together, with the quotas of each, in two queries."""
-    quotas = quotas_of(Cloud.objects.all())
-    return growth_of(changes_by_cloud(StoredDay.objects.all()), quotas, now)
+def of_clouds(now: datetime, *, access: Access) -> Growth:
+    """Returns the growth of all clouds that the reader may see together, with the quotas of each,
+    in two queries.
+    """
+    quotas = quotas_of(Cloud.objects.visible_to(access))
+    return growth_of(changes_by_cloud(StoredDay.objects.visible_to(access)), quotas, now)
 
 
 def quotas_of(clouds: Iterable[Cloud]) -> dict[str, Quota]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backups.analysis.history import Span, spans
-from backups.models import Revision
+from backups.models import Access, Revision
 
 CHANGES_SHOWN = 50  # on a page; the JSON API gives them all
 
@@ -31,9 +31,9 @@ class History:
     spans: tuple[Span, ...]
 
 
-def history(backup_id: uuid.UUID) -> History:
+def history(backup_id: uuid.UUID, *, access: Access) -> History:
     """Returns the newest changes and all statuses of a backup, in two queries."""
-    revisions = Revision.objects.filter(backup=backup_id)
+    revisions = Revision.objects.visible_to(access).filter(backup=backup_id)
     newest = list(revisions.newest_first().defer("body")[: CHANGES_SHOWN + 1])
     changes = []
     for revision in newest[:CHANGES_SHOWN]:

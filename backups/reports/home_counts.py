@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from backups.analysis.growth import Change
 from backups.analysis.outcomes import OutcomeCounts, quarter_hour
-from backups.models import Backup, Cloud, OutcomeBucket, StoredDay, Volume
+from backups.models import Access, Backup, Cloud, OutcomeBucket, StoredDay, Volume
 from backups.models.backup import BackupQuerySet
 from backups.models.columns import unindexed
 from backups.models.volume import VolumeQuerySet
@@ -77,21 +77,21 @@ class HomeCounts:
 
 
 def count(
-    now: datetime, *, clouds: Sequence[Cloud], only: bool, first_quarter_hour: int
+    now: datetime, *, access: Access, clouds: Sequence[Cloud], first_quarter_hour: int
 ) -> HomeCounts:
-    """Counts what is in `clouds`; `only` says that there are other clouds, which do not count."""
-    of_clouds = Q(cloud__in=clouds) if only else Q()
-    backups = Backup.objects.filter(of_clouds).order_by()
+    """Counts what is in `clouds`, which are all that the reader may see."""
+    backups = Backup.objects.visible_to(access).order_by()
     not_gone = backups.filter(gone_at__isnull=True)
-    buckets = OutcomeBucket.objects.filter(of_clouds, quarter_hour__gte=first_quarter_hour)
+    buckets = OutcomeBucket.objects.visible_to(access)
+    buckets = buckets.filter(quarter_hour__gte=first_quarter_hour)
     return HomeCounts(
         backups_by_status=_count_by_status(backups),
         gone=backups.filter(gone_at__isnull=False).count(),
         pending=not_gone.filter(refreshed_at__isnull=True).count(),
         stale_by_cloud=_count_stale(not_gone, clouds, now),
-        volumes=_count_volumes(Volume.objects.filter(of_clouds), now),
+        volumes=_count_volumes(Volume.objects.visible_to(access), now),
         outcomes=_count_outcomes(buckets, clouds, now),
-        stored=changes_by_cloud(StoredDay.objects.filter(of_clouds)),
+        stored=changes_by_cloud(StoredDay.objects.visible_to(access)),
     )
 
 

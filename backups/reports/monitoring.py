@@ -1,4 +1,6 @@
-"""Counts for monitoring, in few queries over any number of rows. Nothing here asks a cloud."""
+"""Counts for monitoring of the clouds that the asker may see, in few queries over any number of
+rows. Nothing here asks a cloud.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, Sum
 
 from backups.analysis.protection import OUTSIDE
-from backups.models import Backup, Heartbeat, Volume
+from backups.models import Access, Backup, Heartbeat, Volume
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
@@ -57,44 +59,44 @@ class MonitoredVolume:
     last_was_good: bool | None
 
 
-def backups(now: datetime) -> list[BackupCount]:
+def backups(now: datetime, *, access: Access) -> list[BackupCount]:
     """Counts all of them in one walk over the table."""
-    rows: Any = Backup.objects.with_tracking_state(now).order_by()
+    rows: Any = Backup.objects.visible_to(access).with_tracking_state(now).order_by()
     groups = rows.values_list("cloud", "status", "tracking_state")
     return [BackupCount(*row) for row in groups.annotate(Count("pk"), Max("created_at"))]
 
 
-def in_flight() -> list[InFlightCount]:
-    backups = Backup.objects.filter(status__in=IN_FLIGHT, gone_at=None).order_by()
-    rows = backups.values_list("cloud").annotate(Count("pk"), Min("created_at"))
+def in_flight(*, access: Access) -> list[InFlightCount]:
+    backups = Backup.objects.visible_to(access).filter(status__in=IN_FLIGHT, gone_at=None)
+    rows = backups.order_by().values_list("cloud").annotate(Count("pk"), Min("created_at"))
     return [InFlightCount(*row) for row in rows]
 
 
-def by_protection(now: datetime) -> list[ProtectionCount]:
-    volumes: Any = Volume.objects.with_protection(now).order_by()
+def by_protection(now: datetime, *, access: Access) -> list[ProtectionCount]:
+    volumes: Any = Volume.objects.visible_to(access).with_protection(now).order_by()
     rows = volumes.values_list("cloud", "protection").annotate(Count("pk"))
     return [ProtectionCount(*row) for row in rows]
 
 
-def chain_sizes() -> dict[str, int]:
+def chain_sizes(*, access: Access) -> dict[str, int]:
     """Returns MB of stored data by cloud: the newest size of every chain."""
-    volumes = Volume.objects.filter(chain_size_mb__isnull=False).order_by()
-    return dict(volumes.values_list("cloud").annotate(Sum("chain_size_mb")))
+    volumes = Volume.objects.visible_to(access).filter(chain_size_mb__isnull=False)
+    return dict(volumes.order_by().values_list("cloud").annotate(Sum("chain_size_mb")))
 
 
 def heartbeats() -> dict[str, datetime]:
     return dict(Heartbeat.objects.values_list("part", "at"))
 
 
-def volumes(now: datetime) -> Iterator[MonitoredVolume]:
+def volumes(now: datetime, *, access: Access) -> Iterator[MonitoredVolume]:
     """Yields every volume that is neither deleted nor exempt, in two queries."""
-    failed = Backup.objects.filter(status__in=FAILED).order_by()
+    failed = Backup.objects.visible_to(access).filter(status__in=FAILED).order_by()
     last_failures: dict[tuple[str, str | None], datetime | None] = {}
     for cloud, volume_id, failed_at in failed.values_list("cloud", "volume_id").annotate(
         Max("created_at")
     ):
         last_failures[cloud, volume_id] = failed_at
-    rows: Any = Volume.objects.with_protection(now)
+    rows: Any = Volume.objects.visible_to(access).with_protection(now)
     rows = rows.exclude(protection__in=OUTSIDE).order_by("cloud", "volume_id")
     for row in rows.values(
         "cloud",

@@ -58,7 +58,7 @@ class RunningState:
 
 def running_backups(now: datetime, clouds: Sequence[Cloud]) -> list[RunningState]:
     """Returns the backups in flight of which the knowledge is fresh: the stuck first, then the
-    newest, at most MOST_LISTED.
+    newest, at most MOST_LISTED. `clouds` are all that the reader may see.
     """
     rows = _fresh_in_flight(now, clouds).order_by(F("stuck_at").asc(nulls_last=True), "id")
     states = [_running_state(row, now) for row in rows.values(*_COLUMNS)[:MOST_LISTED]]

@@ -1,6 +1,5 @@
 """The counts of the home page: one answer for the page, `/api/summary/` and whoever asks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -8,7 +7,7 @@ from backups.analysis import outcomes
 from backups.analysis.calendar import last_days
 from backups.analysis.outcomes import DayOutcomes
 from backups.analysis.protection import OUTSIDE
-from backups.models import Cloud
+from backups.models import Access, Cloud
 from backups.reports import home_counts
 from backups.reports.attention import AttentionItem, attention_items
 from backups.reports.growth import Growth, growth_of, quotas_of
@@ -57,20 +56,20 @@ class Summary:
     growth: Growth
 
 
-def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = None) -> Summary:
-    """`zone`: the reader's, by which days are told. `only`: the clouds that the reader may see; all
-    with None. A constant number of queries.
+def summary(now: datetime, zone: tzinfo = UTC, *, access: Access) -> Summary:
+    """`zone`: the reader's, by which days are told. Nothing counts but what is in clouds that the
+    reader may see. A constant number of queries.
     """
-    clouds = _clouds(only)
+    clouds = list(Cloud.objects.visible_to(access).order_by("name"))
     days = last_days(now, zone, count=DAYS)
     counts = home_counts.count(
         now,
+        access=access,
         clouds=clouds,
-        only=only is not None,
         first_quarter_hour=outcomes.quarter_hour(days[0].begin),
     )
     running = running_backups(now, clouds)
-    attention = attention_items(now, clouds=clouds, counts=counts, running=running)
+    attention = attention_items(now, access=access, clouds=clouds, counts=counts, running=running)
     return Summary(
         as_of=now,
         backups=_backups(counts),
@@ -83,13 +82,6 @@ def summary(now: datetime, zone: tzinfo = UTC, *, only: Iterable[str] | None = N
         running_backups=tuple(running),
         growth=growth_of(counts.stored, quotas_of(clouds), now),
     )
-
-
-def _clouds(only: Iterable[str] | None) -> list[Cloud]:
-    clouds = Cloud.objects.order_by("name")
-    if only is not None:
-        clouds = clouds.filter(name__in=list(only))
-    return list(clouds)
 
 
 def _backups(counts: HomeCounts) -> Backups:

@@ -6,34 +6,42 @@ from typing import Any
 
 from django.db.models import Q
 
-from backups.models import Backup, Volume
+from backups.models import Access, Backup, Volume
 
 
-def backup_ids_of_volume(cloud: str, volume_id: str) -> list[str]:
-    rows = Backup.objects.filter(cloud=cloud, volume_id=volume_id)
+def backup_ids_of_volume(cloud: str, volume_id: str, *, access: Access) -> list[str]:
+    rows = Backup.objects.visible_to(access).filter(cloud=cloud, volume_id=volume_id)
     return [str(pk) for pk in rows.values_list("pk", flat=True)]
 
 
 def newest_backups_of_volume(
-    cloud: str, volume_id: str, now: datetime, *, fields: Sequence[str], limit: int
+    cloud: str,
+    volume_id: str,
+    now: datetime,
+    *,
+    access: Access,
+    fields: Sequence[str],
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Returns these fields, one of which may be `tracking_state`, of the newest backups."""
-    rows = Backup.objects.filter(cloud=cloud, volume_id=volume_id).with_tracking_state(now)
-    return list(rows.newest_first().values(*fields)[:limit])
+    rows = Backup.objects.visible_to(access).filter(cloud=cloud, volume_id=volume_id)
+    return list(rows.with_tracking_state(now).newest_first().values(*fields)[:limit])
 
 
-def count_backups_of_unknown_origin() -> int:
-    return Backup.objects.of_unknown_origin().count()
+def count_backups_of_unknown_origin(*, access: Access) -> int:
+    return Backup.objects.visible_to(access).of_unknown_origin().count()
 
 
-def volume_names(volumes: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], str]:
+def volume_names(
+    volumes: Iterable[tuple[str, str | None]], *, access: Access
+) -> dict[tuple[str, str], str]:
     """Returns the label, else the name in the cloud, of these volumes (cloud, volume_id), in one
     query. Those without either are left out.
     """
     wanted = {(cloud, volume_id) for cloud, volume_id in volumes if volume_id}
     clouds = sorted({cloud for cloud, _ in wanted})
     volume_ids = sorted({volume_id for _, volume_id in wanted})
-    rows = Volume.objects.filter(cloud__in=clouds, volume_id__in=volume_ids)
+    rows = Volume.objects.visible_to(access).filter(cloud__in=clouds, volume_id__in=volume_ids)
     rows = rows.exclude(Q(label=None) & Q(name=None))
     names = {}
     for cloud, volume_id, label, name in rows.values_list("cloud", "volume_id", "label", "name"):

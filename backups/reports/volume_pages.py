@@ -6,36 +6,40 @@ from typing import Any
 
 from django.db.models import Count
 
-from backups.models import Volume
+from backups.models import Access, Volume
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
 from backups.reports.volumes import VolumeState, volume_states
 
 
-def volume_pages(selection: ListQuery, now: datetime) -> Pages:
-    return Pages(VOLUMES, selection, now, rows=Volume.objects.with_protection(now))
+def volume_pages(selection: ListQuery, now: datetime, *, access: Access) -> Pages:
+    rows = Volume.objects.visible_to(access).with_protection(now)
+    return Pages(VOLUMES, selection, now, rows=rows)
 
 
-def volume_keys(selection: ListQuery, now: datetime) -> list[tuple[str, str]]:
+def volume_keys(selection: ListQuery, now: datetime, *, access: Access) -> list[tuple[str, str]]:
     """Returns cloud and ID of every volume of a selection, in no order."""
-    matching = volume_pages(selection, now).matching
+    matching = volume_pages(selection, now, access=access).matching
     return list(matching.values_list("cloud", "volume_id"))
 
 
-def volume_states_by_pk(pks: Iterable[int], now: datetime) -> list[VolumeState]:
+def volume_states_by_pk(pks: Iterable[int], now: datetime, *, access: Access) -> list[VolumeState]:
     """Returns the states of these volumes, in no order."""
-    return volume_states(Volume.objects.filter(pk__in=list(pks)), now)
+    return volume_states(Volume.objects.filter(pk__in=list(pks)), now, access=access)
 
 
-def volume_state(cloud: str, volume_id: str, now: datetime) -> VolumeState | None:
+def volume_state(
+    cloud: str, volume_id: str, now: datetime, *, access: Access
+) -> VolumeState | None:
     """Returns one volume with its chains, in two queries; None when it is not known."""
-    states = volume_states(Volume.objects.filter(cloud=cloud, volume_id=volume_id), now)
+    rows = Volume.objects.filter(cloud=cloud, volume_id=volume_id)
+    states = volume_states(rows, now, access=access)
     return states[0] if states else None
 
 
-def count_volumes_by_protection(now: datetime) -> dict[str, int]:
-    """Counts all volumes in one query; a state that none is in is left out."""
+def count_volumes_by_protection(now: datetime, *, access: Access) -> dict[str, int]:
+    """Counts the volumes in one query; a state that none is in is left out."""
     # The annotation `protection` is no field that the type checker knows.
-    rows: Any = Volume.objects.with_protection(now).order_by()
+    rows: Any = Volume.objects.visible_to(access).with_protection(now).order_by()
     return dict(rows.values_list("protection").annotate(n=Count("pk")))

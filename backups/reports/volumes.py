@@ -15,7 +15,7 @@ from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.protection import Knowledge, Standing
 from backups.analysis.rules import InForce
-from backups.models import Backup, Volume
+from backups.models import Access, Backup, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.query.volume_keys import stored_volume_id
@@ -143,11 +143,14 @@ class VolumeDetail(VolumeState):
     growth: Growth
 
 
-def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -> list[VolumeState]:
-    """Returns these volumes as they are at `now`, in the order of `rows`, which may be sliced.
-    Without chains: one query.
+def volume_states(
+    rows: VolumeQuerySet, now: datetime, *, access: Access, chains: bool = True
+) -> list[VolumeState]:
+    """Returns those of these volumes that the reader may see as they are at `now`, in the order of
+    `rows`, which may be sliced for who may see all. Without chains: one query.
     """
-    volumes: list[Row] = list(rows.with_protection(now).values(*COLUMNS))
+    rows = rows.visible_to(access).with_protection(now)
+    volumes: list[Row] = list(rows.values(*COLUMNS))
     facts: dict[tuple[str, str], list[Fact]] = {}
     if chains:
         facts = facts_of((row["cloud"], row["volume_id"]) for row in volumes)
@@ -158,21 +161,24 @@ def volume_states(rows: VolumeQuerySet, now: datetime, *, chains: bool = True) -
     return states
 
 
-def _with_edits(cloud: str, volume_id: str, now: datetime) -> list[Row]:
+def _with_edits(cloud: str, volume_id: str, now: datetime, access: Access) -> list[Row]:
     """Returns a row for each edit of a volume, or one without any."""
-    volume = Volume.objects.filter(cloud=cloud, volume_id=volume_id).with_protection(now)
+    volume = Volume.objects.visible_to(access).filter(cloud=cloud, volume_id=volume_id)
+    volume = volume.with_protection(now)
     columns = (*COLUMNS, "edits__field", "edits__by", "edits__at")
     return list(volume.order_by("edits__id").values(*columns))
 
 
-def volume_detail(cloud: str, volume_id: str, now: datetime) -> VolumeDetail | None:
+def volume_detail(
+    cloud: str, volume_id: str, now: datetime, *, access: Access
+) -> VolumeDetail | None:
     """Returns one volume with its chains and who set what; two queries. None when it is not known
-    in any spelling of its ID.
+    in any spelling of its ID, or not where the reader may look.
     """
-    rows = _with_edits(cloud, volume_id, now)
+    rows = _with_edits(cloud, volume_id, now, access)
     if not rows:
         volume_id = stored_volume_id(cloud, volume_id)
-        rows = _with_edits(cloud, volume_id, now)
+        rows = _with_edits(cloud, volume_id, now, access)
     if not rows:
         return None
     row = rows[0]

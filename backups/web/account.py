@@ -16,9 +16,10 @@ from backups.analysis import zones
 from backups.clouds import registry
 from backups.edits import preferences, sessions, tokens
 from backups.edits.tokens import AlreadyMade, BadToken, Created
-from backups.models import Role
+from backups.models import Access, Role
 from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of, session_count
+from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.web import status
 from backups.web.page_form import PageForm, choices
@@ -58,10 +59,10 @@ class TokenForm(PageForm):
     read_only = forms.BooleanField(required=False)
     clouds = forms.MultipleChoiceField(required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         clouds = cast(forms.MultipleChoiceField, self.fields["clouds"])
-        clouds.choices = choices(registry.configured())
+        clouds.choices = choices(registry.configured_for(access))
 
 
 @require_safe
@@ -96,7 +97,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     """Shows the key on the page that answers, and nowhere else: in no session, from which a page
     after a redirect could take it. So this page can be loaded anew, which makes no second token.
     """
-    form = TokenForm(request.POST)
+    form = TokenForm(request.POST, access=access_of(request))
     if not form.is_valid():
         return _page(request, token_form=form)
     values = form.cleaned_data
@@ -138,13 +139,14 @@ def _page(
     created: Created | None = None,
 ) -> HttpResponse:
     now = timezone.now()
+    access = access_of(request)
     current = reader(request)
     is_refused = appearance_form is not None or token_form is not None
     if appearance_form is None:
         own_zone = current.zone.key if current.source == "account" else ""
         appearance_form = AppearanceForm({"theme": current.theme, "time_zone": own_zone})
     if token_form is None:
-        token_form = TokenForm(initial={"read_only": True})
+        token_form = TokenForm(initial={"read_only": True}, access=access)
     own_tokens = tokens.tokens_of(owner(request), now)
     page = {
         "now": now,
@@ -157,7 +159,7 @@ def _page(
         "zones": zones.offered(now.replace(minute=0, second=0, microsecond=0)),
         "zone_in_use": _zone_in_use(current, now),
         "tokens": [(token, status.TOKENS[token.state]) for token in own_tokens],
-        "cloud_names": sorted(registry.configured()),
+        "cloud_names": sorted(registry.configured_for(access)),
         "views": saved_views_of(owner(request)),
     }
     return render(request, "backups/account.html", page, status=400 if is_refused else 200)

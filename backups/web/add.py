@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -17,6 +18,9 @@ from backups.edits import tracking
 from backups.edits.pasted_ids import Line, read_ids
 from backups.edits.pasted_pieces import TooMany
 from backups.edits.tracking import Added, Verdict
+from backups.models import Access, Role
+from backups.shared.access import access_of
+from backups.shared.role_needed import needs
 from backups.web import status
 from backups.web.added import batch_url
 from backups.web.status import Badge
@@ -40,6 +44,17 @@ class AddForm(forms.Form):
     backup_ids = PastedText(strip=False, error_messages={"required": NOTHING_PASTED})
     preview = forms.CharField(required=False)
 
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._access = access
+
+    def clean_cloud(self) -> str:
+        """Refuses a cloud that is not open to the reader as one that is not configured."""
+        cloud: str = self.cleaned_data["cloud"]
+        if cloud not in registry.configured_for(self._access):
+            raise forms.ValidationError(str(UnknownCloud(cloud, self._access)))
+        return cloud
+
     def clean_backup_ids(self) -> list[Line]:
         text: str = self.cleaned_data["backup_ids"]
         if not text.strip():
@@ -50,16 +65,12 @@ class AddForm(forms.Form):
             raise forms.ValidationError(str(e)) from e
 
     def verdicts(self) -> list[Verdict]:
-        """Returns a verdict for each line; none when the cloud is refused, which becomes an error
-        of its field.
-        """
-        try:
-            return tracking.preview(
-                cloud=self.cleaned_data["cloud"], lines=self.cleaned_data["backup_ids"]
-            )
-        except UnknownCloud as e:
-            self.add_error("cloud", str(e))
-            return []
+        """Returns a verdict for each line."""
+        return tracking.preview(
+            cloud=self.cleaned_data["cloud"],
+            lines=self.cleaned_data["backup_ids"],
+            may_touch=self._access.clouds,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class VerdictLine:
     badge: Badge
 
 
+@needs(Role.OPERATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
@@ -80,11 +92,12 @@ def add(request: HttpRequest) -> HttpResponse:
             "cloud": request.GET.get("cloud", ""),
             "backup_ids": request.GET.get("backup_ids", ""),
         }
-        return _page(request, AddForm(initial=initial), [], written=False)
+        form = AddForm(initial=initial, access=access_of(request))
+        return _page(request, form, [], written=False)
     data = request.POST.copy()
     # The page "discover" sends one value for each backup that is ticked.
     data["backup_ids"] = "\n".join(request.POST.getlist("backup_ids"))
-    form = AddForm(data)
+    form = AddForm(data, access=access_of(request))
     verdicts = form.verdicts() if form.is_valid() else []
     if form.errors or form.cleaned_data["preview"]:
         return _page(request, form, verdicts, written=False)
@@ -93,6 +106,7 @@ def add(request: HttpRequest) -> HttpResponse:
         cloud=form.cleaned_data["cloud"],
         lines=form.cleaned_data["backup_ids"],
         now=timezone.now(),
+        may_touch=access_of(request).clouds,
         batch=batch,
     )
     tasks.refresh_soon(added.added)
@@ -133,7 +147,7 @@ def _page(
         lines.append(VerdictLine(number, verdict, status.VERDICTS[shown_state]))
     page = {
         "form": form,
-        "clouds": list(registry.configured().values()),
+        "clouds": list(registry.configured_for(access_of(request)).values()),
         "lines": lines,
         "counts": counts,
         "written": written,

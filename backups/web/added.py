@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from backups.edits import volume_edits
 from backups.edits.common import Actor
 from backups.reports import added_batch
+from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
 
 
@@ -35,7 +36,7 @@ def follow(request: HttpRequest) -> HttpResponse:
     if batch is None:
         messages.error(request, "That address does not say what was added.")
         return redirect("backups")
-    volumes = added_batch.volumes_of_batch(batch)
+    volumes = added_batch.volumes_of_batch(batch, access=access_of(request))
     actor = Actor(by=request.user.get_username(), now=timezone.now())
     volume_edits.set_follow(volumes, True, actor=actor)
     count = len(volumes)

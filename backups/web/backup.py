@@ -27,6 +27,7 @@ from backups.clouds import registry
 from backups.edits import backup_edits, tracking
 from backups.edits.backup_edits import BackupFields, UnknownBackup
 from backups.edits.common import Actor, BadValue, Conflict
+from backups.models import Access
 from backups.reports.backup_detail import (
     backup_row,
     count_others_with_cause,
@@ -37,6 +38,7 @@ from backups.reports.clouds import stored_endpoint
 from backups.reports.history import history
 from backups.reports.volume_pages import volume_state
 from backups.reports.volumes import VolumeState
+from backups.shared.access import access_of
 from backups.web import status
 from backups.web.facts import Link, groups
 from backups.web.htmx import HtmxHttpRequest
@@ -142,16 +144,19 @@ def _page(
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    row = backup_row(backup_id, now)
+    access = access_of(request)
+    row = backup_row(backup_id, now, access=access)
     if row is None:
         return _not_tracked(request, backup_id)
     elsewhere = to_canonical(request, reverse("backup", args=(backup_id,)))
     if elsewhere is not None:
         return elsewhere
     is_moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
-    body = last_answer(backup_id)
-    volume = volume_state(row["cloud"], row["volume_id"] or "", now)
-    others = count_others_with_cause(row["cause"], backup_id) if row["cause"] is not None else 0
+    body = last_answer(backup_id, access=access)
+    volume = volume_state(row["cloud"], row["volume_id"] or "", now, access=access)
+    others = 0
+    if row["cause"] is not None:
+        others = count_others_with_cause(row["cause"], backup_id, access=access)
     context = {
         "now": now,
         "etag": live.etag,
@@ -159,15 +164,15 @@ def _page(
         "verdict": verdict(row, now),
         "explanation": explain(status=row["status"], reason=row["fail_reason"]),
         "same": others,
-        "groups": groups(row, _links(row["cloud"], row["links"])),
+        "groups": groups(row, _links(row["cloud"], row["links"], access)),
         "running_now": is_moving and row["tracking_state"] == "fresh",
         "running": _running(row, now),
         "volume": volume,
         "chains": _chains_around(volume, backup_id) if volume else [],
         "chain_known": row["tracking_state"] != "stale",
         "stuck": status.STUCK,
-        "history": history(backup_id),
-        "edited": last_edit(backup_id),
+        "history": history(backup_id, access=access),
+        "edited": last_edit(backup_id, access=access),
         "every": POLL_MOVING_S if is_moving else POLL_S,
         "configured": row["cloud"] in registry.configured(),
         "body": body,
@@ -209,11 +214,11 @@ def _formatted(text: str) -> str:
     return formatted.encode("utf-8", "backslashreplace").decode()
 
 
-def _links(cloud: str, links: Sequence[Mapping[str, str]]) -> list[Link]:
+def _links(cloud: str, links: Sequence[Mapping[str, str]], access: Access) -> list[Link]:
     """A link can be followed only when it leads to the host of the endpoint, configured or found;
     else it is text.
     """
-    host = _endpoint_host(cloud)
+    host = _endpoint_host(cloud, access)
     result = []
     for link in links:
         href = str(link.get("href", ""))
@@ -221,11 +226,11 @@ def _links(cloud: str, links: Sequence[Mapping[str, str]]) -> list[Link]:
     return result
 
 
-def _endpoint_host(cloud: str) -> str | None:
+def _endpoint_host(cloud: str, access: Access) -> str | None:
     config = registry.configured().get(cloud)
     if config is None:
         return None
-    endpoint = config.vbs_endpoint_override or stored_endpoint(cloud)
+    endpoint = config.vbs_endpoint_override or stored_endpoint(cloud, access=access)
     return urlsplit(endpoint).hostname if endpoint else None
 
 

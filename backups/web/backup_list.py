@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from backups.edits.saved_views import TRANSIENT_KEYS, lasting_query
-from backups.models import SavedView
+from backups.edits.saved_views import lasting_query
+from backups.models import Access, Role, SavedView
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.cursor import LAST, Cursor
 from backups.query.list_query import InvalidQuery, ListQuery, parse, without
@@ -21,17 +21,17 @@ from backups.reports.backup_pages import PAGE_BACKUPS, backup_pages
 from backups.reports.backup_statuses import stored_statuses
 from backups.reports.clouds import cloud_names, errors_by_cloud
 from backups.reports.volume_backups import volume_names
+from backups.shared.access import access_of
 from backups.web import list_toolbar, saved_views, status
 from backups.web.added import read_batch
 from backups.web.columns import COLUMNS, chosen_columns
+from backups.web.csv_export import NO_FILTERS, csv_url
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_cursor import page_cursor
 from backups.web.time_zone import owner
 
 PAGE_SIZE = 50
-# Keys of the address that filter nothing.
-NO_FILTERS = (*TRANSIENT_KEYS, "columns")
 # What a row shows whatever columns the reader chose.
 ROW_FIELDS = (
     "id",
@@ -95,9 +95,12 @@ def _has_old_batch(query: QueryDict) -> bool:
 def _live_region(
     request: HttpRequest, selection: ListQuery, cursor: Cursor | None, now: datetime
 ) -> dict[str, Any]:
+    access = access_of(request)
     columns = chosen_columns(request.GET)
     fields = dict.fromkeys((*ROW_FIELDS, *columns.fields))
-    page = backup_pages(selection, now).page(cursor, PAGE_SIZE, *fields, count=True)
+    pages = backup_pages(selection, now, access=access)
+    page = pages.page(cursor, PAGE_SIZE, *fields, count=True)
+    keys_of_volumes = [(row["cloud"], row["volume_id"]) for row in page.rows]
     batch = read_batch(request.GET.get("added", ""))
     query_without_cursor = without(request.GET)
     return {
@@ -109,7 +112,7 @@ def _live_region(
         "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
         "heads": list_toolbar.heads(request.GET, selection, columns),
         "span": len(columns.columns) + 4,
-        "volume_names": volume_names((row["cloud"], row["volume_id"]) for row in page.rows),
+        "volume_names": volume_names(keys_of_volumes, access=access),
         "matching": page.matching,
         "every": POLL_MOVING_S if _any_moving(page.rows) else POLL_S,
         "all": request.GET.get("all") == "1",
@@ -118,8 +121,22 @@ def _live_region(
         "select_all": list_toolbar.query_with(request.GET, all="1"),
         "select_none": list_toolbar.query_with(request.GET),
         "last": LAST.write(PAGE_BACKUPS, selection.ordering),
-        "cloud_errors": errors_by_cloud(),
-        "just": added_batch(batch) if batch else None,
+        "cloud_errors": errors_by_cloud(access=access),
+        **_exports(request, access),
+        "just": added_batch(batch, access=access) if batch else None,
+    }
+
+
+def _exports(request: HttpRequest, access: Access) -> dict[str, str | None]:
+    """Returns the links that a viewer exports by; who may do more has a form, which knows what is
+    ticked.
+    """
+    if access.may(Role.OPERATOR):
+        return {}
+    query = request.GET
+    return {
+        "csv_url": csv_url(query, access=access),
+        "excel_url": csv_url(query, access=access, for_excel=True),
     }
 
 
@@ -134,6 +151,7 @@ def _surroundings(
     request: HttpRequest, selection: ListQuery, views: Sequence[SavedView]
 ) -> dict[str, Any]:
     """Fields, tabs and chips: two queries, whatever the rows."""
+    access = access_of(request)
     return {
         "chosen": selection.raw_values,
         "field_keys": list_toolbar.FIELDS,
@@ -142,8 +160,8 @@ def _surroundings(
         "keep": lasting_query(request.GET),
         "all_columns": COLUMNS,
         "orders": list_toolbar.ORDERS,
-        "statuses": sorted({*status.STATUSES, *stored_statuses()}),
-        "cloud_names": sorted(cloud_names()),
+        "statuses": sorted({*status.STATUSES, *stored_statuses(access=access)}),
+        "cloud_names": sorted(cloud_names(access=access)),
         "kinds": list(KINDS),
         "tracking_states": list(TRACKING_STATES),
     }

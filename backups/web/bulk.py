@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
@@ -15,11 +14,11 @@ from backups import tasks
 from backups.edits import backup_edits, tracking
 from backups.edits.common import Actor, BadValue, clean_tags
 from backups.query.list_query import InvalidQuery, query_of
-from backups.reports.added_batch import added_at
 from backups.reports.backup_pages import backup_ids
+from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
 from backups.web import backup_list, saved_views
-from backups.web.added import read_batch
+from backups.web.csv_export import csv_url
 from backups.web.htmx import HtmxHttpRequest
 
 MAX_TICKED = 1000
@@ -43,7 +42,7 @@ def bulk(request: HtmxHttpRequest) -> HttpResponse:
     if action is None or not (everything or ids):
         return _answer(request, "Nothing is selected: tick some backups first.", success=False)
     if everything:
-        ids = backup_ids(selection, timezone.now())
+        ids = backup_ids(selection, timezone.now(), access=access_of(request))
     return action(request, ids)
 
 
@@ -102,39 +101,11 @@ def _export(
     request: HtmxHttpRequest, query: QueryDict, ids: list[str], *, for_excel: bool
 ) -> HttpResponse:
     """Redirects to the CSV of the ticked backups, else of all that match."""
-    filters = _api_filters(query)
-    if ids:
-        filters = QueryDict(mutable=True)
-        filters.setlist("id", ids)
-    if filters is None:
+    url = csv_url(query, ids, access=access_of(request), for_excel=for_excel)
+    if url is None:
         sentence = "Nothing is left of what was added: there is nothing to export."
         return _answer(request, sentence, success=False)
-    if for_excel:
-        filters["excel"] = "1"
-    text = filters.urlencode()
-    return redirect(f"{reverse('api-csv')}{'?' if text else ''}{text}")
-
-
-def _api_filters(query: QueryDict) -> QueryDict | None:
-    """Returns the list's filters as the API knows them; None when they name a batch that
-    nothing is left of.
-    """
-    filters = query.copy()
-    for key in backup_list.NO_FILTERS:
-        filters.pop(key, None)
-    for key in list(filters):
-        if not any(filters.getlist(key)):
-            del filters[key]
-    if "added" in filters:
-        # The API knows no batches, but the backups of one were added at one instant.
-        batch = read_batch(filters.pop("added")[-1])
-        instant = added_at(batch) if batch else None
-        if instant is None:
-            return None
-        text = instant.isoformat().replace("+00:00", "Z")
-        filters["tracked_at_after"] = text
-        filters["tracked_at_before"] = text
-    return filters
+    return redirect(url)
 
 
 def _answer(request: HtmxHttpRequest, sentence: str, *, success: bool = True) -> HttpResponse:

@@ -17,9 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 from backups.analysis.rules import span
 from backups.clouds import connection_test, registry
 from backups.clouds.registry import UnknownCloud
+from backups.models import Access
 from backups.models.cloud import SILENT_AFTER
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
+from backups.shared.access import access_of
 from backups.vbs.auth import sign_in_class
 from backups.web import status
 from backups.web.htmx import HtmxHttpRequest
@@ -77,13 +79,17 @@ class CloudCard:
 
 
 def cloud_cards(
-    now: datetime, tests: Mapping[str, Any] | None = None, *, brief: bool = False
+    now: datetime,
+    tests: Mapping[str, Any] | None = None,
+    *,
+    access: Access,
+    brief: bool = False,
 ) -> list[CloudCard]:
-    """Returns every cloud, the worst first. `tests` are those of the session;
-    `brief` as in `cloud_states.states`.
+    """Returns every cloud that the reader may see, the worst first. `tests` are those of the
+    session; `brief` as in `cloud_states.states`.
     """
     tests = tests or {}
-    states = cloud_states.states(now, brief=brief)
+    states = cloud_states.states(now, access=access, brief=brief)
     cards = [_card(state, now, tests.get(state.name)) for state in states]
     cards.sort(
         key=lambda card: (card.badge.tone != "fail", not card.state.configured, card.state.name)
@@ -115,7 +121,7 @@ def answers_of(cards: Sequence[CloudCard]) -> CloudAnswers:
 @require_safe
 def cloud_list(request: HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
-    cards = cloud_cards(now, request.session.get(SESSION_KEY))
+    cards = cloud_cards(now, request.session.get(SESSION_KEY), access=access_of(request))
     # The delay and the use of the budget change with every second.
     live = Live(request, now, cards)
     if live.answer is not None:

@@ -1,5 +1,6 @@
 """What every page needs."""
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,9 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from backups.models import FULL_ACCESS, Access, Role
 from backups.reports.summary import summary
+from backups.shared.access import access_of
 from backups.web import illness
 from backups.web.time_zone import reader
 
@@ -22,6 +25,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     for the live update.
 
     `live` is off where the address says so; `unlive` is the address's query without that key.
+    `may_operate` and `is_admin` decide what is drawn of buttons and forms; what is sent all the
+    same is refused (backups/web/role_middleware.py).
     """
     match = request.resolver_match
     page_name = match.url_name if match else None
@@ -41,20 +46,37 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "unlive": without_live.urlencode(),
         "updates": page_name in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
-        "attention_n": attention_count,
+        "attention_n": lambda: attention_count(access_of(request)),
+        "may_operate": lambda: _may(request, Role.OPERATOR),
+        "is_admin": lambda: is_admin_of_all(request),
         "illness": illness.current,
     }
 
 
-def attention_count() -> int:
+def _may(request: HttpRequest, role: Role) -> bool:
+    """Tells what a reader may; the page of an error that came early has none."""
+    return hasattr(request, "user") and access_of(request).may(role)
+
+
+def is_admin_of_all(request: HttpRequest) -> bool:
+    return hasattr(request, "user") and access_of(request).covers(FULL_ACCESS)
+
+
+def attention_count(access: Access) -> int:
     """Returns how many things need attention, for the navigation; only pages that draw it ask."""
-    cached: int | None = cache.get("attention")
+    cached: int | None = cache.get(_attention_key(access))
     if cached is not None:
         return cached
-    return note_attention(len(summary(timezone.now()).attention))
+    return note_attention(len(summary(timezone.now(), access=access).attention), access)
 
 
-def note_attention(count: int) -> int:
-    """Keeps a count for the navigation: home has just counted."""
-    cache.set("attention", count, ATTENTION_AGE_S)
+def note_attention(count: int, access: Access) -> int:
+    """Keeps a count for the navigation of all who see the same clouds: home has just counted."""
+    cache.set(_attention_key(access), count, ATTENTION_AGE_S)
     return count
+
+
+def _attention_key(access: Access) -> str:
+    """Returns a key that is short and of letters alone, whatever the names of the clouds."""
+    clouds = None if access.clouds is None else sorted(access.clouds)
+    return f"attention-{hashlib.blake2b(repr(clouds).encode(), digest_size=12).hexdigest()}"

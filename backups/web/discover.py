@@ -1,5 +1,6 @@
 """Pick backups from what a cloud lists itself, by disk or name. One call to the cloud a page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django import forms
@@ -13,8 +14,11 @@ from backups.clouds.discover import Listed
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
+from backups.models import Access, Role
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import volume_names
+from backups.shared.access import access_of
+from backups.shared.role_needed import needs
 from backups.vbs.errors import VBSError
 from backups.web import status
 
@@ -37,10 +41,8 @@ class DiscoverForm(forms.Form):
         except BadValue as e:
             raise forms.ValidationError(str(e)) from e
 
-    @property
-    def chosen_cloud(self) -> str:
-        """Returns the cloud to ask: the only one, when none was chosen; "" for none."""
-        names = list(registry.configured())
+    def chosen_cloud(self, names: Sequence[str]) -> str:
+        """Returns the cloud to ask: the only one of `names`, when none was chosen; "" for none."""
         chosen: str = self.cleaned_data["cloud"] if self.is_valid() else ""
         if not chosen and len(names) == 1:
             return names[0]
@@ -57,30 +59,34 @@ class CloudList:
     error: str = ""
 
 
+@needs(Role.OPERATOR)
 @require_safe
 def discover_list(request: HttpRequest) -> HttpResponse:
+    access = access_of(request)
+    clouds = registry.configured_for(access)
     form = DiscoverForm(request.GET)
-    cloud = form.chosen_cloud
+    cloud = form.chosen_cloud(list(clouds))
     listed = CloudList()
     if cloud and form.is_valid():
-        listed = _list(cloud, form)
+        listed = _list(cloud, form, access)
+    keys_of_volumes = [(cloud, backup.volume_id) for backup in listed.backups]
     page = {
         "now": timezone.now(),
         "row_keys": True,
         "tab": "discover",
         "form": form,
         "cloud": cloud,
-        "clouds": list(registry.configured().values()),
+        "clouds": list(clouds.values()),
         "listed": listed,
         "lines": [(backup, status.of_status(backup.status)) for backup in listed.backups],
         "new": sum(not backup.tracked for backup in listed.backups),
-        "volume_names": volume_names((cloud, backup.volume_id) for backup in listed.backups),
+        "volume_names": volume_names(keys_of_volumes, access=access),
         "following": _next_page_url(request, listed),
     }
     return render(request, "backups/discover.html", page)
 
 
-def _list(cloud: str, form: DiscoverForm) -> CloudList:
+def _list(cloud: str, form: DiscoverForm, access: Access) -> CloudList:
     data = form.cleaned_data
     filters = {}
     if data["volume_id"]:
@@ -88,7 +94,9 @@ def _list(cloud: str, form: DiscoverForm) -> CloudList:
     if data["name"]:
         filters["name"] = data["name"]
     try:
-        page = discover.listed(cloud, limit=PAGE_SIZE, offset=data["offset"] or 0, **filters)
+        page = discover.listed(
+            cloud, access=access, limit=PAGE_SIZE, offset=data["offset"] or 0, **filters
+        )
     except UnknownCloud as e:
         return CloudList(error=str(e))
     except VBSError as e:

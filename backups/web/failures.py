@@ -15,9 +15,11 @@ from django.views.decorators.http import require_safe
 
 from backups.analysis.days import last_days
 from backups.clouds import registry
+from backups.models import Access
 from backups.query.list_query import InvalidQuery, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
+from backups.shared.access import access_of
 from backups.vbs.folding import fold
 from backups.vbs.statuses import FAILED
 from backups.web import status
@@ -70,7 +72,8 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
     q = request.GET.get("q", "").strip()
     reader_zone = zone(request)
     days = last_days(now, reader_zone, failures.DAYS)
-    causes = failures.causes(now, cloud=cloud or None, zone=reader_zone)
+    access = access_of(request)
+    causes = failures.causes(now, access=access, cloud=cloud or None, zone=reader_zone)
     rows = [_row(cause, days, cloud) for cause in causes if _holds(cause, q)]
     # Failures first, then the reasons of backups that did not fail.
     rows.sort(key=lambda row: not row.failed)
@@ -96,7 +99,7 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         "mark": status.ATTENTION["error"] if still_failed else status.STATUSES["available"],
         "q": q,
         "cloud": cloud,
-        "cloud_names": _cloud_names(causes, cloud),
+        "cloud_names": _cloud_names(causes, cloud, access),
     }
     return render(request, "backups/failures.html", page)
 
@@ -133,9 +136,9 @@ def _most_pressing(rows: Sequence[CauseRow]) -> CauseRow | None:
     return max(rows, key=strikes, default=None)
 
 
-def _cloud_names(causes: Sequence[CauseState], chosen: str) -> list[str]:
+def _cloud_names(causes: Sequence[CauseState], chosen: str, access: Access) -> list[str]:
     """Returns the clouds to choose from, which hold the chosen one even when it is unknown."""
-    names = set(registry.configured())
+    names = set(registry.configured_for(access))
     for cause in causes:
         names.update(cause.clouds)
     if chosen:

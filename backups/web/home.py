@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from backups.reports.attention import AttentionItem
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
+from backups.shared.access import access_of
 from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
 from backups.web.clouds import answers_of, cloud_cards
@@ -60,8 +61,9 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    numbers = summary(now, zone(request))
-    clouds = cloud_cards(now, brief=True)
+    access = access_of(request)
+    numbers = summary(now, zone(request), access=access)
+    clouds = cloud_cards(now, access=access, brief=True)
     answers = answers_of(clouds)
     answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
     by_protection = numbers.volumes.by_protection
@@ -80,7 +82,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "newest": max(answered_at, default=None),
         "attention_rows": attention[:ATTENTION_SHOWN],
         "attention_total": len(attention),
-        "attention_n": note_attention(len(attention)),
+        "attention_n": note_attention(len(attention), access),
         "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
         "running_query": _query(status=list(IN_FLIGHT), tracking_state="fresh"),
         "tiles": _tiles(numbers),

@@ -18,6 +18,7 @@ from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.clouds import cloud_names
+from backups.shared.access import access_of
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeForm, hours_text
@@ -135,9 +136,10 @@ def _page(
     conflict: Conflict | None = None,
     registering: RegisterForm | None = None,
 ) -> HttpResponse:
-    names = sorted(cloud_names())
-    cloud_rules = {rule.name: rule for rule in protection_rules.of_clouds()}
-    tag_rules = {rule.name: rule for rule in protection_rules.of_tags()}
+    access = access_of(request)
+    names = sorted(cloud_names(access=access))
+    cloud_rules = {rule.name: rule for rule in protection_rules.of_clouds(access=access)}
+    tag_rules = {rule.name: rule for rule in protection_rules.of_tags(access=access)}
     clouds = _entries("cloud", names, cloud_rules, form)
     tags = _entries("tag", list(tag_rules), tag_rules, form)
     new_tag = RuleEntry("tag", "", "-new", rule=None, form=_form_of_new_tag(form, tag_rules))

@@ -20,6 +20,7 @@ from backups.edits.volume_edits import UnknownVolume
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
+from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
@@ -102,7 +103,7 @@ def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Asks the cloud about every tracked backup of a volume now."""
     volume_id = stored_volume_id(cloud, volume_id)
-    ids = backup_ids_of_volume(cloud, volume_id)
+    ids = backup_ids_of_volume(cloud, volume_id, access=access_of(request))
     tracking.refresh_now(ids, timezone.now())
     tasks.refresh_soon(ids)
     backups = "backup" if len(ids) == 1 else "backups"
@@ -121,7 +122,8 @@ def _page(
     live = Live(request, now)
     if live.answer is not None:
         return live.answer
-    state = volume_detail(cloud, volume_id, now)
+    access = access_of(request)
+    state = volume_detail(cloud, volume_id, now, access=access)
     if state is None:
         return _not_known(request, cloud, volume_id)
     volume_id = state.volume_id
@@ -141,7 +143,7 @@ def _page(
         "chains": _chain_rows(state.chains),
         "chains_n": len(state.chains),
         "newest": newest_backups_of_volume(
-            cloud, volume_id, now, fields=ROW_FIELDS, limit=NEWEST_SHOWN
+            cloud, volume_id, now, access=access, fields=ROW_FIELDS, limit=NEWEST_SHOWN
         ),
         "stored": [(point.day, point.mb) for point in state.growth.points],
         "hours": {

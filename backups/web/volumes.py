@@ -17,6 +17,7 @@ from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
 from backups.edits.common import Actor
 from backups.edits.volume_edits import UnknownVolume
+from backups.models import Access
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Page
@@ -33,6 +34,7 @@ from backups.reports.volume_pages import (
     volume_states_by_pk,
 )
 from backups.reports.volumes import VolumeState
+from backups.shared.access import access_of
 from backups.web import status
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
@@ -55,14 +57,15 @@ def volume_list(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_safe
 def growing(request: HttpRequest) -> HttpResponse:
-    """Shows what is stored in all clouds, when their quotas are used up, and the
+    """Shows what is stored in all clouds of the reader, when their quotas are used up, and the
     chains that grow fastest.
     """
     now = timezone.now()
-    growth_of_all = growth.of_clouds(now)
+    access = access_of(request)
+    growth_of_all = growth.of_clouds(now, access=access)
     page = {
         "now": now,
-        "fastest_chains": fastest(now),
+        "fastest_chains": fastest(now, access=access),
         "growth": growth_of_all,
         "stored": [(point.day, point.mb) for point in growth_of_all.points],
     }
@@ -79,7 +82,8 @@ def edit_many(request: HtmxHttpRequest) -> HttpResponse:
     try:
         query = query_of(request.POST.get("query", ""))
         if request.POST.get("all"):
-            volumes = volume_keys(_selection(query), timezone.now())
+            selection = _selection(query)
+            volumes = volume_keys(selection, timezone.now(), access=access_of(request))
         else:
             volumes = stored_keys([_volume_key(value) for value in picked])
     except InvalidQuery as e:
@@ -112,7 +116,8 @@ def _page(
         cursor = page_cursor(query, VOLUMES, selection)
     except InvalidQuery as e:
         return _refuse(request, e)
-    page = volume_pages(selection, now).page(
+    access = access_of(request)
+    page = volume_pages(selection, now, access=access).page(
         cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
     reader_zone = zone(request)
@@ -121,7 +126,8 @@ def _page(
         "now": now,
         "etag": live.etag,
         "volumes": [
-            volume_row(state, days, reader_zone, now) for state in _states_in_order(page, now)
+            volume_row(state, days, reader_zone, now)
+            for state in _states_in_order(page, now, access)
         ],
         "days": days,
         "page": page,
@@ -133,19 +139,19 @@ def _page(
         "form": form,
         "picked": picked,
         "zone": reader_zone,
-        "unknown_origin": count_backups_of_unknown_origin(),
+        "unknown_origin": count_backups_of_unknown_origin(access=access),
         "protections": list(status.PROTECTION),
-        "cloud_names": sorted(cloud_names()),
-        **_protection_summary(count_volumes_by_protection(now)),
+        "cloud_names": sorted(cloud_names(access=access)),
+        **_protection_summary(count_volumes_by_protection(now, access=access)),
     }
     return render(request, "backups/volumes.html", context, status=400 if form else 200)
 
 
-def _states_in_order(page: Page, now: datetime) -> list[VolumeState]:
+def _states_in_order(page: Page, now: datetime, access: Access) -> list[VolumeState]:
     places = {}
     for place, row in enumerate(page.rows):
         places[row["cloud"], row["volume_id"]] = place
-    states = volume_states_by_pk((row["id"] for row in page.rows), now)
+    states = volume_states_by_pk((row["id"] for row in page.rows), now, access=access)
     states.sort(key=lambda state: places[state.cloud, state.volume_id])
     return states
 

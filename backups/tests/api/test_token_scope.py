@@ -133,10 +133,8 @@ def test_the_rule_of_a_tag_counts_in_all_clouds_and_is_not_for_some(
 
 
 def test_a_cloud_that_there_is_not_is_refused_without_the_names_of_others(scoped: Client) -> None:
-    assert (
-        scoped.get("/api/clouds/nowhere/backups/").json()["detail"]
-        == "This token does not open this cloud."
-    )
+    detail = scoped.get("/api/clouds/nowhere/backups/").json()["detail"]
+    assert detail == "“nowhere” is no configured cloud. Configured: mine."
 
 
 def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_open(

@@ -16,7 +16,7 @@ from backups.analysis.rules import by_cron, by_period
 from backups.derived.volumes import Listed, derive, derive_all, note_listing
 from backups.edits import protection_rules, tracking, volume_edits
 from backups.edits.common import Actor, BadValue, Conflict
-from backups.models import Backup, Cloud, Edit, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Edit, Volume
 from backups.reports import volumes
 from backups.tests.facts import NOON
 
@@ -44,7 +44,7 @@ def backup(n: int, at: datetime = NOON, **words: Any) -> Backup:
 
 
 def volume(now: datetime = NOON, volume_id: str = "disk") -> volumes.VolumeDetail:
-    found = volumes.volume_detail("otc", volume_id, now)
+    found = volumes.volume_detail("otc", volume_id, now, access=FULL_ACCESS)
     assert found is not None
     return found
 
@@ -232,7 +232,9 @@ def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
         backup(n, volume_id=volume_id)
         derive("otc", [volume_id], NOON)
         with CaptureQueriesContext(connection) as asked:
-            found = volumes.volume_states(Volume.objects.order_by("volume_id")[:10], NOON)
+            found = volumes.volume_states(
+                Volume.objects.order_by("volume_id")[:10], NOON, access=FULL_ACCESS
+            )
         assert (len(found), len(asked), [len(one.chains) for one in found]) == (
             n + 1,
             2,
@@ -376,7 +378,7 @@ def test_an_untracked_backup_protects_no_longer() -> None:
     tracking.untrack([str(second.pk)])
     assert (volume().protection, volume().last_good_id) == ("overdue", str(first.pk))
     tracking.untrack([str(first.pk)])
-    assert volumes.volume_detail("otc", "disk", NOON) is None
+    assert volumes.volume_detail("otc", "disk", NOON, access=FULL_ACCESS) is None
 
 
 def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:

@@ -139,7 +139,7 @@ def test_one_odd_backup_costs_few_sign_ins_and_holds_nobody_up(
 
 
 def test_a_backup_whose_cloud_is_at_fault_says_so_on_its_page_and_row(
-    sim: Simulator, client: Client, clock: time_machine.Travellerny
+    sim: Simulator, client: Client, clock: time_machine.Traveller
 ) -> None:
     track([*ODD, *sim.ids])
     ask_about(sim, *ODD, *sim.ids)

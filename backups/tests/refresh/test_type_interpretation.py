@@ -15,7 +15,7 @@ from django.utils import timezone
 from backups import tasks
 from backups.clouds import registry
 from backups.edits import tracking
-from backups.models import Backup, Body, Cloud, SearchText, Volume
+from backups.models import FULL_ACCESS, Backup, Body, Cloud, SearchText, Volume
 from backups.refresh import single_gets
 from backups.reports import cloud_states
 from backups.simulator import Simulator
@@ -53,7 +53,7 @@ def kinds() -> list[tuple[str, str | None, bool]]:
 
 
 def state() -> cloud_states.CloudState:
-    [found] = cloud_states.states(timezone.now())
+    [found] = cloud_states.states(timezone.now(), access=FULL_ACCESS)
     return found
 
 

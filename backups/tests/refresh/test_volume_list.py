@@ -14,7 +14,7 @@ from backups.clouds import registry
 from backups.derived.volumes import derive
 from backups.edits import volume_edits
 from backups.edits.common import Actor
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Volume
 from backups.refresh import dispatcher, volume_list
 from backups.reports import volumes
 from backups.simulator import Fault, Simulator
@@ -75,7 +75,7 @@ def test_a_disk_that_left_a_whole_list_is_deleted_and_kept(sim: Simulator) -> No
     sim.remove_volume("b")
     volume_list.read("otc", timezone.now())
     assert {one: word for one, (_, _, word) in told().items()} == {"a": "never", "b": "deleted"}
-    found = volumes.volume_detail("otc", "b", timezone.now())
+    found = volumes.volume_detail("otc", "b", timezone.now(), access=FULL_ACCESS)
     assert found is not None
     assert (found.label, found.listed, found.why[:43]) == (
         "mine",

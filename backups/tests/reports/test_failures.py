@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from backups.derived import findings
-from backups.models import Backup, Cause, Cloud
+from backups.models import FULL_ACCESS, Access, Backup, Cause, Cloud, Role
 from backups.query.backups import BACKUPS
 from backups.query.list_query import parse
 from backups.query.page import Pages
@@ -44,7 +44,7 @@ def test_fifty_equal_faults_are_told_once() -> None:
         for n in range(1, 51)
     ]
     note(*some)
-    [one] = failures.causes(NOON)
+    [one] = failures.causes(NOON, access=FULL_ACCESS)
     assert (one.count, one.first_seen_at, one.last_seen_at) == (50, NOON - 50 * H, NOON - H)
     assert one.ids == tuple(str(uuid.UUID(int=n)) for n in range(1, 51))
     assert (one.text, one.code, one.clouds) == (
@@ -61,7 +61,7 @@ def test_fifty_equal_faults_are_told_once() -> None:
 
 def test_of_many_only_the_newest_hundred_are_named() -> None:
     note(*[backup(n, NOON - n * H) for n in range(1, 131)])
-    [one] = failures.causes(NOON)
+    [one] = failures.causes(NOON, access=FULL_ACCESS)
     assert (one.count, len(one.ids), one.ids[0], one.ids[-1]) == (
         130,
         100,
@@ -74,14 +74,17 @@ def test_days_are_those_of_the_readers_zone() -> None:
     note(
         backup(1, datetime(2026, 11, 23, 23, 30, tzinfo=UTC)), backup(2, NOON - timedelta(days=40))
     )
-    [utc], [berlin] = failures.causes(NOON), failures.causes(NOON, zone=ZoneInfo("Europe/Berlin"))
+    [utc], [berlin] = (
+        failures.causes(NOON, access=FULL_ACCESS),
+        failures.causes(NOON, access=FULL_ACCESS, zone=ZoneInfo("Europe/Berlin")),
+    )
     assert (utc.by_day[-2:], berlin.by_day[-2:]) == ((1, 0), (0, 1))
     assert (sum(utc.by_day), len(utc.by_day), utc.count) == (1, 30, 2)
 
 
 def test_a_time_in_the_future_gives_way_to_when_it_was_added() -> None:
     note(backup(1, datetime(9999, 12, 31, tzinfo=UTC)), backup(2, None))
-    [one] = failures.causes(NOON)
+    [one] = failures.causes(NOON, access=FULL_ACCESS)
     assert (one.first_seen_at, one.last_seen_at) == (NOON, NOON)
 
 
@@ -91,7 +94,7 @@ def test_the_cause_seen_last_comes_first() -> None:
         backup(2, NOON, fail_reason="two"),
         backup(3, NOON - 2 * H),
     )
-    assert [one.text for one in failures.causes(NOON)] == ["two", "one", ""]
+    assert [one.text for one in failures.causes(NOON, access=FULL_ACCESS)] == ["two", "one", ""]
 
 
 def test_a_cause_ends_with_the_fault_and_with_the_backup() -> None:
@@ -99,12 +102,12 @@ def test_a_cause_ends_with_the_fault_and_with_the_backup() -> None:
     note(one, two)
     Backup.objects.filter(pk=one.pk).update(status="available")
     Backup.objects.filter(pk=two.pk).update(gone_at=NOON)
-    assert (note(one, two), failures.causes(NOON)) == (2, [])
+    assert (note(one, two), failures.causes(NOON, access=FULL_ACCESS)) == (2, [])
 
 
 def test_the_list_behind_a_cause_has_as_many_rows_as_it_counts() -> None:
     note(backup(1, fail_reason="one"), backup(2, fail_reason="one"), backup(3, fail_reason="two"))
-    for cause in failures.causes(NOON):
+    for cause in failures.causes(NOON, access=FULL_ACCESS):
         selection = parse(QueryDict(f"cause={cause.key}"), BACKUPS)
         assert (
             Pages(BACKUPS, selection, NOON, rows=Backup.objects.all()).matching.count()
@@ -115,10 +118,10 @@ def test_the_list_behind_a_cause_has_as_many_rows_as_it_counts() -> None:
 def test_causes_of_one_cloud_or_some() -> None:
     Cloud.objects.create(name="eu")
     note(backup(1, fail_reason="one"), backup(2, fail_reason="one", cloud_id="eu"))
-    [both] = failures.causes(NOON)
-    [eu] = failures.causes(NOON, cloud="eu")
+    [both] = failures.causes(NOON, access=FULL_ACCESS)
+    [eu] = failures.causes(NOON, access=FULL_ACCESS, cloud="eu")
     assert (both.count, both.clouds, eu.count, eu.clouds) == (2, ("eu", "otc"), 1, ("eu",))
-    assert failures.causes(NOON, clouds=["none"]) == []
+    assert failures.causes(NOON, access=Access(Role.VIEWER, frozenset(["none"]))) == []
 
 
 def test_noting_again_changes_nothing() -> None:
@@ -137,7 +140,7 @@ def test_telling_causes_takes_three_queries(n: int) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert len(failures.causes(NOON)) == n
+        assert len(failures.causes(NOON, access=FULL_ACCESS)) == n
     assert len(queries) == 3
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from backups.derived import findings
 from backups.derived.volumes import derive_all
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Access, Backup, Cloud, Role, Volume
 from backups.query.backups import BACKUPS
 from backups.query.list_query import parse
 from backups.query.page import Pages
@@ -49,13 +49,13 @@ def backup(n: int, at: datetime | None = NOON, *, cloud: str = "otc", **words: A
     return Backup.objects.create(id=uuid.UUID(int=n), **{**known, **plain, **words})
 
 
-def told(now: datetime = NOON, **words: Any) -> Summary:
+def told(now: datetime = NOON, zone: tzinfo = UTC, *, access: Access = FULL_ACCESS) -> Summary:
     """The summary after everything was found out."""
     for name in CLOUDS:
         findings.note_all(name, now)
         derive_all(name, now)
     Volume.objects.update(listed_backups=0)  # no list names backups beside those that are tracked
-    return summary(now, **words)
+    return summary(now, zone, access=access)
 
 
 def matching(listing: Any, query: str, now: datetime = NOON) -> int:
@@ -240,7 +240,7 @@ def test_what_is_gone_or_in_a_cloud_no_longer_configured_asks_for_nothing(settin
 def test_a_reader_of_one_cloud_sees_only_that() -> None:
     backup(1, chain_size_mb=5)
     backup(2, cloud="eu", status="error", chain_size_mb=7)
-    found = told(only=["otc"])
+    found = told(access=Access(Role.VIEWER, frozenset(["otc"])))
     assert (found.backups.total, found.volumes.total, found.chain_size_mb, found.attention) == (
         1,
         1,
@@ -251,7 +251,7 @@ def test_a_reader_of_one_cloud_sees_only_that() -> None:
         sum(day.good for day in found.outcomes_by_day),
         sum(day.failed for day in found.outcomes_by_day),
     ) == (1, 0)
-    assert told(only=[]).backups.total == 0
+    assert told(access=Access(Role.VIEWER, frozenset())).backups.total == 0
 
 
 def test_days_are_those_of_the_readers_zone() -> None:
@@ -292,7 +292,7 @@ def test_a_summary_takes_twelve_queries(n: int) -> None:
         backup(3 * i + 3, NOON - 50 * H)
     told()
     with CaptureQueriesContext(connection) as queries:
-        summary(NOON)
+        summary(NOON, access=FULL_ACCESS)
     assert len(queries) == 12
 
 

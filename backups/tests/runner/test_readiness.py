@@ -74,7 +74,7 @@ def test_what_is_not_ready_is_named_until_it_is(web: Web) -> None:
 
 
 def test_a_lag_is_told_but_not_waited_for(web: Web) -> None:
-    lag = "Backups have been due for over 5 minutes in: otc."
+    lag = "Backups have been due for over 5 minutes in 1 cloud: see the page Clouds."
     web.said["/readyz"] = (503, json.dumps({"ready": False, "parts": {"worker": "ok", "lag": lag}}))
     readiness = Readiness("127.0.0.1", web.server_port)
     becomes_ready(readiness)

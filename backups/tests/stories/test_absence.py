@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from backups.clouds import quota
 from backups.derived import volumes as derive
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
 from backups.simulator import Fault, Simulator
@@ -469,7 +469,7 @@ def assert_green_only_what_is_there(ids: list[str], gone: str, now: datetime) ->
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
     words = {
         one.volume_id: one.protection
-        for one in volume_states(Volume.objects.order_by("volume_id"), now)
+        for one in volume_states(Volume.objects.order_by("volume_id"), now, access=FULL_ACCESS)
     }
     assert words.pop(gone) == "deleted"
     assert set(words) == set(ids) - {gone}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from backups.derived.volumes import derive
 from backups.edits import tracking
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Volume
 from backups.refresh import single_gets
 from backups.reports import volumes
 from backups.simulator import Simulator
@@ -47,7 +47,7 @@ def body(n: int = 1, *, metadata: Any = None, **words: Any) -> dict[str, Any]:
 
 
 def state() -> volumes.VolumeDetail:
-    found = volumes.volume_detail("otc", VOLUME, timezone.now())
+    found = volumes.volume_detail("otc", VOLUME, timezone.now(), access=FULL_ACCESS)
     assert found is not None
     return found
 
@@ -116,7 +116,7 @@ def test_a_disk_with_fifty_thousand_backups_is_derived_and_told() -> None:
     )
     Backup.objects.bulk_create(rows, batch_size=500)
     derive("otc", [VOLUME], NOON)
-    found = volumes.volume_detail("otc", VOLUME, NOON)
+    found = volumes.volume_detail("otc", VOLUME, NOON, access=FULL_ACCESS)
     assert found is not None
     assert (found.protection, found.tracked, found.chain_size_mb) == ("protected", 50_000, 50_010)
     assert sum(len(one.members) for one in found.chains) == 50_000

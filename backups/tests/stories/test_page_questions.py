@@ -23,38 +23,38 @@ from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-# Session, account and its settings are three, the version of a live page two more. The rest is what
-# the page tells: of home the summary's twelve and two for its strip of clouds.
+# Session, account, its role and its settings are four, the version of a live page two more. The rest
+# is what the page tells: of home the summary's twelve and two for its strip of clouds.
 ASKED = {
-    "/": 19,
-    "/backups/?cloud=otc": 12,
-    "/backups/?q=b&tag=t0&ordering=attention": 11,
-    "/backups/add/": 3,
-    f"/backups/{uuid.UUID(int=1)}/": 13,
-    "/volumes/?cloud=otc": 12,
-    "/volumes/otc/d-0/": 8,
-    "/volumes/growing/": 6,
-    "/volumes/rules/": 6,
-    "/failures/": 8,
-    "/clouds/": 11,
-    "/account/": 6,
-    "/account/password/": 4,
-    "/api/backups/?cloud=otc": 6,
-    "/api/backups/?q=b&ordering=attention": 6,
-    f"/api/backups/{uuid.UUID(int=1)}/": 6,
-    f"/api/backups/{uuid.UUID(int=1)}/raw/": 6,
-    f"/api/backups/{uuid.UUID(int=1)}/revisions/": 6,
-    "/api/backups.csv?cloud=otc": 6,
-    "/api/volumes/?cloud=otc": 8,
-    "/api/volumes/otc/d-0/": 7,
-    "/api/rules/": 6,
-    "/api/failures/": 7,
-    "/api/views/": 5,
-    "/api/clouds/": 10,
-    "/api/summary/": 16,
+    "/": 20,
+    "/backups/?cloud=otc": 13,
+    "/backups/?q=b&tag=t0&ordering=attention": 12,
+    "/backups/add/": 4,
+    f"/backups/{uuid.UUID(int=1)}/": 14,
+    "/volumes/?cloud=otc": 13,
+    "/volumes/otc/d-0/": 9,
+    "/volumes/growing/": 7,
+    "/volumes/rules/": 7,
+    "/failures/": 9,
+    "/clouds/": 12,
+    "/account/": 7,
+    "/account/password/": 5,
+    "/api/backups/?cloud=otc": 7,
+    "/api/backups/?q=b&ordering=attention": 7,
+    f"/api/backups/{uuid.UUID(int=1)}/": 7,
+    f"/api/backups/{uuid.UUID(int=1)}/raw/": 7,
+    f"/api/backups/{uuid.UUID(int=1)}/revisions/": 7,
+    "/api/backups.csv?cloud=otc": 7,
+    "/api/volumes/?cloud=otc": 9,
+    "/api/volumes/otc/d-0/": 8,
+    "/api/rules/": 7,
+    "/api/failures/": 8,
+    "/api/views/": 6,
+    "/api/clouds/": 11,
+    "/api/summary/": 17,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 13, "/volumes/": 18}, 50: {"/backups/": 12, "/volumes/": 14}}
+WALKED = {1: {"/backups/": 14, "/volumes/": 19}, 50: {"/backups/": 13, "/volumes/": 15}}
 # The routes that are not counted here.
 UNCOUNTED = {
     "backups/add/discover/": "asks the cloud",
@@ -70,16 +70,16 @@ UNCOUNTED = {
     "readyz": "asks about the database, not for its rows",
 }
 # Pages that keep themselves up to date, and how often they ask when nothing is new: for session,
-# user, reader, the stamp of all writes with what time has passed, and clouds. The page of clouds
+# user, role, reader, the stamp of all writes with what time has passed, and clouds. The page of clouds
 # also shows how much of each budget is used, which changes with every second.
 LIVE = {
-    "/": 5,
-    "/backups/": 5,
-    f"/backups/{uuid.UUID(int=1)}/": 5,
-    "/volumes/": 5,
-    "/volumes/otc/d-0/": 5,
-    "/failures/": 5,
-    "/clouds/": 11,
+    "/": 6,
+    "/backups/": 6,
+    f"/backups/{uuid.UUID(int=1)}/": 6,
+    "/volumes/": 6,
+    "/volumes/otc/d-0/": 6,
+    "/failures/": 6,
+    "/clouds/": 12,
 }
 # The routes of pages that stay as they were read.
 STILL = {

@@ -17,7 +17,7 @@ from backups.clouds import permission, registry, same_project
 from backups.derived import queue
 from backups.edits import tracking
 from backups.edits.pasted_ids import read_ids
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Volume
 from backups.refresh import list_sweep, single_gets
 from backups.refresh.volume_list import read
 from backups.reports.volumes import volume_states
@@ -98,7 +98,9 @@ def test_no_disk_is_called_never_while_its_own_clouds_list_names_backups_of_it(
     backed_up = set(
         Volume.objects.filter(cloud="otc", tracked__gt=0).values_list("volume_id", flat=True)
     )
-    second = volume_states(Volume.objects.filter(cloud="envvars").order_by("volume_id"), now)
+    second = volume_states(
+        Volume.objects.filter(cloud="envvars").order_by("volume_id"), now, access=FULL_ACCESS
+    )
     states = {one.volume_id: one for one in second}
     assert len(backed_up & set(states)) > 1
     for volume_id in backed_up & set(states):
@@ -132,7 +134,9 @@ def test_no_disk_is_called_overdue_while_a_newer_backup_of_it_is_tracked_under_t
     now = timezone.now()
     Cloud.objects.update(last_good_at=now, backups_listed_at=now)
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + timedelta(hours=1))
-    states = volume_states(Volume.objects.filter(volume_id="disk").order_by("cloud"), now)
+    states = volume_states(
+        Volume.objects.filter(volume_id="disk").order_by("cloud"), now, access=FULL_ACCESS
+    )
     assert [(one.cloud, one.protection) for one in states] == [
         ("envvars", "protected"),
         ("otc", "unknown"),
@@ -144,7 +148,7 @@ def test_backups_that_the_list_names_and_nobody_tracks_are_no_never(sim: Simulat
     list_sweep.sweep("otc")
     volume = Volume.objects.filter(cloud="otc", tracked__gt=0).order_by("volume_id")[:1].get()
     tracking.untrack([str(one.pk) for one in Backup.objects.filter(volume_id=volume.volume_id)])
-    [state] = volume_states(Volume.objects.filter(pk=volume.pk), timezone.now())
+    [state] = volume_states(Volume.objects.filter(pk=volume.pk), timezone.now(), access=FULL_ACCESS)
     assert (state.tracked, state.protection) == (0, "unknown")
 
 

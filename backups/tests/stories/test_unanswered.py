@@ -17,7 +17,7 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.edits import volume_edits
 from backups.edits.common import Actor
-from backups.models import Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, Volume
 from backups.refresh import dispatcher, list_sweep, volume_list
 from backups.reports.volumes import volume_states
 from backups.simulator import Fault, Simulator
@@ -67,7 +67,7 @@ def word(cloud: str = "otc") -> str:
     now = timezone.now()
     Backup.objects.filter(refreshed_at__isnull=False).update(stale_at=now + HOUR)
     Cloud.objects.filter(name=cloud).update(last_good_at=now, backups_listed_at=now)
-    [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), now)
+    [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), now, access=FULL_ACCESS)
     return state.protection
 
 
@@ -166,7 +166,9 @@ def test_one_of_a_cloud_that_is_gone_says_nothing(
     )
     assert word("otc") == "overdue"
     Cloud.objects.filter(name="old").update(last_good_at=timezone.now())
-    [state] = volume_states(Volume.objects.filter(volume_id=VOLUME), timezone.now())
+    [state] = volume_states(
+        Volume.objects.filter(volume_id=VOLUME), timezone.now(), access=FULL_ACCESS
+    )
     assert state.protection == "unknown"
 
 

@@ -136,7 +136,10 @@ def test_a_late_cloud_is_named_since_its_oldest_was_due_and_a_silent_one_is_not(
     due_at = now - timedelta(minutes=6)
     Backup.objects.update(next_refresh_at=due_at)
     state = readiness.check(now)
-    assert state.parts["lag"] == "Backups have been due for over 5 minutes in: otc."
+    assert (
+        state.parts["lag"]
+        == "Backups have been due for over 5 minutes in 1 cloud: see the page Clouds."
+    )
     assert state.since["lag"] == due_at
     Cloud.objects.filter(pk="otc").update(attempted_at=now, error={"class": "unavailable"})
     assert readiness.check(now).parts["lag"] == "ok"

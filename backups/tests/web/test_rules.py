@@ -10,7 +10,7 @@ from django.utils import timezone
 from backups.analysis.rules import by_period
 from backups.edits import protection_rules, volume_edits
 from backups.edits.common import Actor
-from backups.models import Cloud, Volume
+from backups.models import FULL_ACCESS, Cloud, Volume
 from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
@@ -97,7 +97,10 @@ def test_a_rule_that_is_none_is_refused_beside_its_field(
 ) -> None:
     answer = web.post(SET, {**MINE, **words})
     assert (answer.status_code, sentence in unescape(answer.content.decode())) == (400, True)
-    assert (protection_rules.of_tags(), protection_rules.of_clouds()) == ([], [])
+    assert (
+        protection_rules.of_tags(access=FULL_ACCESS),
+        protection_rules.of_clouds(access=FULL_ACCESS),
+    ) == ([], [])
 
 
 def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:
