@@ -111,7 +111,7 @@ INSTALLED_APPS = [
     # and before the admin, which loads axes.
     "backups",
     "axes",
-    "django.contrib.admin",
+    "vbsdash.admin_config.RoleAdminConfig",  # django.contrib.admin
 ]
 MIDDLEWARE = [
     # First, so that all others see the client, and the address that it asked for.

@@ -111,7 +111,7 @@ def _live_region(
         "columns": columns,
         "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
         "heads": list_toolbar.heads(request.GET, selection, columns),
-        "span": len(columns.columns) + 4,
+        "span": len(columns.columns) + (4 if access.may(Role.OPERATOR) else 3),
         "volume_names": volume_names(keys_of_volumes, access=access),
         "matching": page.matching,
         "every": POLL_MOVING_S if _any_moving(page.rows) else POLL_S,

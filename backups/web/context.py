@@ -4,13 +4,14 @@ import hashlib
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from backups.models import FULL_ACCESS, Access, Role
+from backups.models import NO_ACCESS, Access, Role
 from backups.reports.summary import summary
 from backups.shared.access import access_of
 from backups.web import illness
@@ -25,8 +26,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     for the live update.
 
     `live` is off where the address says so; `unlive` is the address's query without that key.
-    `may_operate` and `is_admin` decide what is drawn of buttons and forms; what is sent all the
-    same is refused (backups/web/role_middleware.py).
+    `may_operate` decides which buttons and forms are drawn; what is sent all the same is refused
+    (backups/web/role_middleware.py).
     """
     match = request.resolver_match
     page_name = match.url_name if match else None
@@ -47,19 +48,16 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "updates": page_name in LIVE_PAGES,
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": lambda: attention_count(access_of(request)),
-        "may_operate": lambda: _may(request, Role.OPERATOR),
-        "is_admin": lambda: is_admin_of_all(request),
+        "may_operate": SimpleLazyObject(lambda: _access(request).may(Role.OPERATOR)),
+        "sees_all_clouds": SimpleLazyObject(lambda: _access(request).clouds is None),
+        "enters_admin": SimpleLazyObject(lambda: admin.site.has_permission(request)),
         "illness": illness.current,
     }
 
 
-def _may(request: HttpRequest, role: Role) -> bool:
-    """Tells what a reader may; the page of an error that came early has none."""
-    return hasattr(request, "user") and access_of(request).may(role)
-
-
-def is_admin_of_all(request: HttpRequest) -> bool:
-    return hasattr(request, "user") and access_of(request).covers(FULL_ACCESS)
+def _access(request: HttpRequest) -> Access:
+    """Returns what a reader may; the page of an error that came early has none."""
+    return access_of(request) if hasattr(request, "user") else NO_ACCESS
 
 
 def attention_count(access: Access) -> int:

@@ -16,6 +16,7 @@ from backups.analysis.rules import DEFAULT, BadRule
 from backups.edits import protection_rules, volume_edits
 from backups.edits.common import Actor, BadValue, Conflict
 from backups.edits.protection_rules import Shared
+from backups.models import Role
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.clouds import cloud_names
 from backups.shared.access import access_of
@@ -150,6 +151,7 @@ def _page(
         "tags": tags,
         "new": new_tag,
         "lost": form if not has_place else None,
+        "may_set_tags": access.may(Role.OPERATOR) and access.clouds is None,
         "conflict": conflict,
         "registering": registering,
         "cloud_names": names,

@@ -23,8 +23,8 @@ from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
-# Session, account, its role and its settings are four, the version of a live page two more. The rest
-# is what the page tells: of home the summary's twelve and two for its strip of clouds.
+# Session, account, its role and its settings are four, the version of a live page two more. What is
+# left is what the page tells: of home the summary's twelve and two for its strip of clouds.
 ASKED = {
     "/": 20,
     "/backups/?cloud=otc": 13,
@@ -70,7 +70,7 @@ UNCOUNTED = {
     "readyz": "asks about the database, not for its rows",
 }
 # Pages that keep themselves up to date, and how often they ask when nothing is new: for session,
-# user, role, reader, the stamp of all writes with what time has passed, and clouds. The page of clouds
+# user, role, reader, the stamp of all writes with what time has passed, and clouds. That of clouds
 # also shows how much of each budget is used, which changes with every second.
 LIVE = {
     "/": 6,
