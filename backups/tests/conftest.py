@@ -2,6 +2,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import time_machine
 from django.core.cache import cache
@@ -24,6 +25,11 @@ connection_created.connect(spy.watch)
 # Without it a live server's answer on a kept connection waits 40 ms for the acknowledgement of its
 # head.
 WSGIRequestHandler.disable_nagle_algorithm = True
+# A machine that is busy with something else makes no test fail.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
