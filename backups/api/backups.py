@@ -59,14 +59,12 @@ class Backups(Call):
         data: serializers.NewBackups = serializers.validated(
             serializers.NewBackupsSerializer, request
         )
-        if not access_of(request).opens(data["cloud"]):
-            raise Unprocessed({"cloud": ["This token does not open this cloud."]})
         try:
             added = tracking.add(
                 cloud=data["cloud"],
                 values=data["ids"],
                 now=self.now,
-                may_touch=access_of(request).clouds,
+                access=access_of(request),
             )
         except UnknownCloud as e:
             raise Unprocessed({"cloud": [str(e)]}) from e
@@ -123,7 +121,7 @@ class OneBackup(Call):
         """Stop tracking it; nothing is changed in the cloud."""
         query_params.allow_only(request)
         refuse_untracked(request, backup_id)
-        tracking.untrack([str(backup_id)])
+        tracking.untrack([str(backup_id)], access_of(request))
         return Response(status=204)
 
     def _row(
@@ -172,7 +170,7 @@ class Revisions(Call):
 
 
 def refuse_untracked(request: Request, backup_id: uuid.UUID) -> None:
-    """Raises NotFound, also for what lies in a cloud that the token does not open."""
+    """Raises NotFound, also for what lies in a cloud that is not open to the asker."""
     if not Backup.objects.filter(pk=backup_id).visible_to(access_of(request)).exists():
         raise NotFound(f"{backup_id} is not tracked.")
 

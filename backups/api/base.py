@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from backups.edits.common import Actor
 from backups.models import ApiToken
 from backups.reports.conditional import etag, unchanged
+from backups.shared.access import access_of
 
 
 class _Unchanged(Exception):
@@ -65,7 +66,7 @@ class Call(APIView):
         return response
 
     def actor(self, request: Request) -> Actor:
-        return Actor(request.user.get_username(), self.now)
+        return Actor(request.user.get_username(), self.now, access_of(request))
 
 
 def edit_etag(call: Call, request: Request, version: int | None) -> str:

@@ -16,6 +16,7 @@ from backups.edits import backup_edits, tracking
 from backups.edits.common import BadValue
 from backups.query.backups import BACKUPS
 from backups.query.page import Pages
+from backups.shared.access import access_of
 
 
 def _chosen(call: Call, request: Request, ids: list[uuid.UUID] | None) -> QuerySet[Model]:
@@ -50,7 +51,7 @@ class RefreshMany(Call):
     def post(self, request: Request) -> Response:
         """Ask the clouds about these backups now."""
         ids = _chosen_ids(self, request)
-        queued = tracking.refresh_now(ids, self.now)
+        queued = tracking.refresh_now(ids, self.now, access_of(request))
         tasks.refresh_soon(ids)
         return Response({"queued": queued}, status=202)
 
@@ -63,7 +64,7 @@ class RefreshOne(Call):
         """Ask the cloud about it now."""
         query_params.allow_only(request)
         refuse_untracked(request, backup_id)
-        queued = tracking.refresh_now([str(backup_id)], self.now)
+        queued = tracking.refresh_now([str(backup_id)], self.now, access_of(request))
         tasks.refresh_soon([str(backup_id)])
         return Response({"queued": queued}, status=202)
 
@@ -100,4 +101,5 @@ class UntrackMany(Call):
     )
     def post(self, request: Request) -> Response:
         """Stop tracking these backups; nothing is changed in a cloud."""
-        return Response({"untracked": tracking.untrack(_chosen_ids(self, request))})
+        untracked = tracking.untrack(_chosen_ids(self, request), access_of(request))
+        return Response({"untracked": untracked})

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rest_framework import exceptions, status
 
-from backups.edits.common import BadValue, Conflict
+from backups.edits.common import BadValue, Conflict, NotAllowed
 from backups.shared import wrong_keys
 
 DATABASE_RETRY_S = 10  # when it is away
@@ -51,10 +51,14 @@ class DatabaseAway(exceptions.APIException):
 
 @contextmanager
 def edit_problems() -> Iterator[None]:
-    """Turns what an edit raises into problems: Conflict into Changed, BadValue into Unprocessed."""
+    """Turns what an edit raises into problems: Conflict into Changed, BadValue into Unprocessed,
+    NotAllowed into a 403.
+    """
     try:
         yield
     except Conflict as e:
         raise Changed(f"{e} It is at version {e.version}.") from e
+    except NotAllowed as e:
+        raise exceptions.PermissionDenied(str(e)) from e
     except BadValue as e:
         raise Unprocessed({e.field: [str(e)]}) from e

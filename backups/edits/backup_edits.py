@@ -9,14 +9,14 @@ from uuid import UUID
 from django.db import transaction
 
 from backups.edits.common import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
-from backups.models import Backup, BackupTag, Edit
+from backups.models import Access, Backup, BackupTag, Edit
 from backups.models.data_version import data_changed
 from backups.shared.batches import in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
 
 class UnknownBackup(LookupError):
-    """It is not tracked."""
+    """It is not tracked, or in a cloud that is not open to whoever changes it."""
 
 
 class BackupFields(TypedDict, total=False):
@@ -32,7 +32,7 @@ def change(
     """Sets note, tags or both. Raises UnknownBackup, Conflict and BadValue."""
     values = clean(fields)
     with transaction.atomic():
-        backup = _locked([backup_id]).get(backup_id)
+        backup = _locked([backup_id], actor.access).get(backup_id)
         if backup is None:
             raise UnknownBackup(str(backup_id))
         if version is not None and backup.version != version:
@@ -44,17 +44,17 @@ def change(
 def add_tags(
     ids: Sequence[UUID], add: Sequence[str], remove: Sequence[str] = (), *, actor: Actor
 ) -> int:
-    """Puts tags on and takes tags off, leaving the others. Returns how many backups
-    that changed. Raises BadValue.
+    """Puts tags on and takes tags off, leaving the others, in the clouds that are open. Returns how
+    many backups that changed. Raises BadValue.
     """
     added = clean_tags(add)
     removed = set(remove)
     changed = 0
     with transaction.atomic():
-        lock_clouds(clouds_of(ids))
+        lock_clouds(name for name in clouds_of(ids) if actor.access.opens(name))
         for batch in in_batches(ids):
             wanted: dict[Backup, BackupFields] = {}
-            for backup in _locked(batch).values():
+            for backup in _locked(batch, actor.access).values():
                 remaining = [tag for tag in backup.tags if tag not in removed]
                 wanted[backup] = {"tags": clean_tags([*remaining, *added])}
             changed += _write(wanted, actor)
@@ -72,8 +72,9 @@ def clean(fields: BackupFields) -> BackupFields:
     return cleaned
 
 
-def _locked(ids: Sequence[UUID]) -> dict[UUID, Backup]:
-    rows = Backup.objects.filter(pk__in=ids).order_by("pk").only("id", "note", "tags", "version")
+def _locked(ids: Sequence[UUID], access: Access) -> dict[UUID, Backup]:
+    visible = Backup.objects.filter(pk__in=ids).visible_to(access)
+    rows = visible.order_by("pk").only("id", "note", "tags", "version")
     return {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
 
 

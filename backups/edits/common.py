@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backups.clouds import registry
-from backups.models import Cloud
+from backups.models import FULL_ACCESS, Access, Cloud
 from backups.models.data_version import data_changed
 
 MOST_TAGS = 50
@@ -21,6 +21,10 @@ class BadValue(ValueError):
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
+
+
+class NotAllowed(Exception):
+    """Somebody has the role and may not do this all the same; the text is a sentence."""
 
 
 class Conflict(Exception):
@@ -38,10 +42,13 @@ class Conflict(Exception):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something, and when."""
+    """Who changes something, and when; what he may, which is everything where it is the
+    installation itself.
+    """
 
     by: str
     now: datetime
+    access: Access = FULL_ACCESS
 
 
 def clean_text(field: str, value: str, *, max_length: int) -> str:
@@ -65,11 +72,19 @@ def clean_tags(tags: Sequence[str]) -> list[str]:
     return sorted(cleaned)
 
 
-def ensure_cloud(name: str) -> None:
-    """Makes the row of a configured cloud. Raises BadValue for one that nobody knows."""
+def ensure_cloud(name: str, access: Access = FULL_ACCESS) -> None:
+    """Makes the row of a configured cloud. Raises BadValue for one that nobody knows, or that is
+    not open to somebody: with the same sentence.
+    """
+    if not access.opens(name):
+        raise _unknown_cloud(name)
     if name in registry.configured():
         _, is_new = Cloud.objects.get_or_create(name=name)
         if is_new:
             data_changed()
     elif not Cloud.objects.filter(name=name).exists():
-        raise BadValue("cloud", f"“{name[:80]}” is no cloud that is known here.")
+        raise _unknown_cloud(name)
+
+
+def _unknown_cloud(name: str) -> BadValue:
+    return BadValue("cloud", f"“{name[:80]}” is no cloud that is known here.")

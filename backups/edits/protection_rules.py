@@ -16,6 +16,7 @@ from backups.edits.common import (
     Actor,
     BadValue,
     Conflict,
+    NotAllowed,
     clean_text,
     ensure_cloud,
 )
@@ -53,8 +54,11 @@ def of_clouds(*, access: Access) -> list[Shared]:
 
 def set_tag_rule(tag: str, rule: Rule | None, *, actor: Actor, version: int | None = None) -> None:
     """Sets the rule of every volume that carries the tag and has no own one; None takes it away.
-    Raises BadValue, Conflict.
+    It counts in every cloud, so it is for who may all of them. Raises NotAllowed, BadValue,
+    Conflict.
     """
+    if actor.access.clouds is not None:
+        raise NotAllowed("The rule of a tag counts in every cloud, and only some are open to you.")
     name = clean_text("tag", tag, max_length=LONGEST_TAG)
     if not name:
         raise BadValue("tag", "Write the tag.")
@@ -72,7 +76,7 @@ def set_cloud_rule(
     """Sets the rule of every volume of a cloud that has no nearer one; None takes it
     away. Raises BadValue, Conflict.
     """
-    ensure_cloud(cloud)
+    ensure_cloud(cloud, actor.access)
     with transaction.atomic():
         _set(CloudRule, {"cloud_id": cloud}, rule, actor, version)
         queue.mark_all(Volume.objects.filter(cloud=cloud), actor.now)

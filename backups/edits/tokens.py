@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.clouds.registry import configured
-from backups.models import ApiToken
+from backups.models import Access, ApiToken
 from backups.models.token import BEGINNING_LENGTH, NAME_LENGTH, digest, new_key
+from backups.shared.access import granted_to
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def create(
         raise BadToken(
             "days", f"Write a number of days from 1 to {MOST_DAYS}, or nothing for no end."
         )
-    _check_clouds(clouds)
+    _check_clouds(clouds, granted_to(user))
     usable = [token for token in tokens_of(user, now) if token.state == "usable"]
     if len(usable) >= MOST_TOKENS:
         raise BadToken(
@@ -176,14 +177,16 @@ def _note_use(token: ApiToken, now: datetime) -> None:
         logger.warning("the use of a token is not noted: %s", e)
 
 
-def _check_clouds(names: Sequence[str]) -> None:
-    clouds = configured()
+def _check_clouds(names: Sequence[str], access: Access) -> None:
+    """Refuses a cloud that is not open to the owner as one that there is not."""
+    clouds = [name for name in configured() if access.opens(name)]
     for name in names:
         if name not in clouds:
             known_names = ", ".join(sorted(clouds)) or "none"
-            raise BadToken(
-                "clouds", f"“{name[:80]}” is no configured cloud. Configured: {known_names}."
-            )
+            sentence = f"“{name[:80]}” is no configured cloud. Configured: {known_names}."
+            if access.clouds is not None:
+                sentence = f"“{name[:80]}” is no cloud that is open to you. Open: {known_names}."
+            raise BadToken("clouds", sentence)
 
 
 def _token_state(row: ApiToken, now: datetime) -> TokenState:

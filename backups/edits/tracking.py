@@ -17,13 +17,13 @@ from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
 from backups.edits.pasted_ids import Line, read_each
-from backups.models import Backup, Cloud, SearchText
+from backups.models import FULL_ACCESS, Access, Backup, Cloud, SearchText
 from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
-# Of what is tracked in a cloud that is not open to the person: he is told no more.
-NOT_HERE = "It cannot be added to this cloud."
+# Of an ID that is tracked by a cloud which is not open: which one is nobody's to know.
+NOT_TO_BE_ADDED = "cannot be added to this cloud"
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,9 @@ class Verdict:
     id: str | None
 
 
-def add(
-    *, cloud: str, values: Iterable[str], now: datetime, may_touch: frozenset[str] | None = None
-) -> Added:
+def add(*, cloud: str, values: Iterable[str], now: datetime, access: Access = FULL_ACCESS) -> Added:
     """Tracks the IDs in the texts `values`, as `add_lines` does. Raises UnknownCloud, TooMany."""
-    return add_lines(cloud=cloud, lines=read_each(values), now=now, may_touch=may_touch)
+    return add_lines(cloud=cloud, lines=read_each(values), now=now, access=access)
 
 
 def add_lines(
@@ -61,18 +59,18 @@ def add_lines(
     cloud: str,
     lines: Sequence[Line],
     now: datetime,
-    may_touch: frozenset[str] | None = None,
+    access: Access = FULL_ACCESS,
     batch: uuid.UUID | None = None,
 ) -> Added:
     """Tracks the IDs of these lines in `cloud`. Raises UnknownCloud.
 
     One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
-    is configured no more. `may_touch`: the clouds that are open to the person, None for all of
-    them; what is tracked in another one is invalid, and that cloud is not named. `batch` is stored
-    with every backup that was not tracked before, so that a page can list them later.
+    is configured no more. `access`: of whoever adds; what a cloud tracks that is not open to him is
+    invalid. `batch` is stored with every backup that was not tracked before, so that a page can
+    list them later.
     """
-    _check_cloud(cloud)
-    ids: dict[str, None] = {}  # each once, in the order of the lines
+    _check_cloud(cloud, access)
+    ids: dict[str, str] = {}  # each once, in the order of the lines, with what was written
     invalid = []
     for line in lines:
         if line.is_left_out:
@@ -80,18 +78,18 @@ def add_lines(
         if line.id is None:
             invalid.append(Invalid(line.value, line.reason or ""))
         else:
-            ids[line.id] = None
+            ids.setdefault(line.id, line.value)
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
-        left_clouds = [row.cloud for row in _tracked(ids).values() if row.moves_to(cloud)]
-        lock_clouds([cloud, *left_clouds])
+        left_clouds = {row.cloud for row in _tracked(ids).values() if row.moves_to(cloud)}
+        lock_clouds([cloud, *(name for name in left_clouds if access.opens(name))])
         # Read once more under the locks: an answer that was being stored meanwhile counts, and what
         # was seen does not move.
         tracked = _tracked(ids)
         moved = []
         for backup_id in ids:
             row = tracked.get(backup_id)
-            if row is not None and row.moves_to(cloud) and row.is_open(may_touch):
+            if row is not None and row.moves_to(cloud) and access.opens(row.cloud):
                 moved.append(backup_id)
         # In one order for all who add at the same time.
         new = sorted(ids.keys() - tracked.keys())
@@ -112,40 +110,51 @@ def add_lines(
     forget(left_volumes, now)
     result = Added([], [], invalid)
     newly_tracked = {*new, *moved}
-    for backup_id in ids:
-        row = tracked.get(backup_id)
+    for backup_id, value in ids.items():
+        known = tracked.get(backup_id)
         if backup_id in newly_tracked:
             result.added.append(backup_id)
-        elif row is not None and not row.is_open(may_touch):
-            result.invalid.append(Invalid(backup_id, NOT_HERE))
+        elif known is not None and not access.opens(known.cloud):
+            result.invalid.append(Invalid(value, NOT_TO_BE_ADDED))
         else:
             result.already_tracked.append(backup_id)
     return result
 
 
-def preview(
-    *, cloud: str, lines: Sequence[Line], may_touch: frozenset[str] | None = None
-) -> list[Verdict]:
+def preview(*, cloud: str, lines: Sequence[Line], access: Access = FULL_ACCESS) -> list[Verdict]:
     """Returns what `add_lines` would do with each line, writing nothing. Raises UnknownCloud."""
-    _check_cloud(cloud)
+    _check_cloud(cloud, access)
     tracked = _tracked([line.id for line in lines if line.id is not None])
     ids_above: set[str] = set()
     verdicts = []
     for line in lines:
-        verdicts.append(_verdict(line, cloud, tracked, ids_above, may_touch))
+        verdicts.append(_verdict(line, cloud, tracked, ids_above, access))
         if line.id is not None:
             ids_above.add(line.id)
     return verdicts
 
 
-def untrack(ids: Sequence[str]) -> int:
-    """Forgets these backups and all that was known of them. Returns how many there were. Their
-    volumes are judged anew.
+def in_open_clouds(ids: Sequence[str], access: Access) -> list[str]:
+    """Returns those of these that are tracked in a cloud that is open to somebody, in their order;
+    what is tracked elsewhere is as good as untracked to him.
+    """
+    visible: set[str] = set()
+    for batch in in_batches(ids):
+        rows = Backup.objects.filter(pk__in=batch).visible_to(access).order_by()
+        visible.update(str(pk) for pk in rows.values_list("pk", flat=True))
+    return [backup_id for backup_id in ids if backup_id in visible]
+
+
+def untrack(ids: Sequence[str], access: Access = FULL_ACCESS) -> int:
+    """Forgets these backups and all that was known of them, those apart that lie in clouds which
+    are not open. Returns how many there were. Their volumes are judged anew.
     """
     now = timezone.now()
     deleted = 0
     with transaction.atomic():
-        lock_clouds(clouds_of(ids))
+        lock_clouds(name for name in clouds_of(ids) if access.opens(name))
+        # Under the locks, which a backup that moves has to wait for.
+        ids = in_open_clouds(ids, access)
         # Read under the lock: an answer that was being stored meanwhile may have named another
         # volume.
         volumes = by_cloud(volumes_of(ids))
@@ -159,19 +168,20 @@ def untrack(ids: Sequence[str]) -> int:
     return deleted
 
 
-def refresh_now(ids: Sequence[str], now: datetime) -> int:
-    """Makes these due at once, for a person. Returns how many there are. A cloud that is left alone
-    gets one more try.
+def refresh_now(ids: Sequence[str], now: datetime, access: Access = FULL_ACCESS) -> int:
+    """Makes these due at once, for a person, those apart that lie in clouds which are not open.
+    Returns how many there are. A cloud that is left alone gets one more try.
     """
     left_alone = Cloud.objects.filter(Q(refused_at__isnull=False) | Q(pause_reason="breaker"))
     names = set(left_alone.values_list("pk", flat=True))
-    clouds = clouds_of(ids)
+    clouds = {name for name in clouds_of(ids) if access.opens(name)}
     sign_in.try_again(sorted(clouds & names))
     due = 0
     with transaction.atomic():
         lock_clouds(clouds)
         for batch in in_batches(ids):
-            due += Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+            rows = Backup.objects.filter(pk__in=batch).visible_to(access)
+            due += rows.update(next_refresh_at=now)
         data_changed()
     return due
 
@@ -187,9 +197,6 @@ class _Tracked:
         if self.cloud == cloud:
             return False
         return not self.is_seen or self.cloud not in registry.configured()
-
-    def is_open(self, may_touch: frozenset[str] | None) -> bool:
-        return may_touch is None or self.cloud in may_touch
 
 
 def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
@@ -207,7 +214,7 @@ def _verdict(
     cloud: str,
     tracked: Mapping[str, _Tracked],
     ids_above: Container[str],
-    may_touch: frozenset[str] | None,
+    access: Access,
 ) -> Verdict:
     if line.is_left_out:
         return Verdict(line.value, "left_out", line.reason, None)
@@ -218,13 +225,13 @@ def _verdict(
     row = tracked.get(line.id)
     if row is None:
         return Verdict(line.value, "new", None, line.id)
-    if not row.is_open(may_touch):
-        return Verdict(line.value, "invalid", NOT_HERE, None)
+    if not access.opens(row.cloud):
+        return Verdict(line.value, "invalid", NOT_TO_BE_ADDED, None)
     if row.moves_to(cloud):
         return Verdict(line.value, "new", f"It moves here from {row.cloud}.", line.id)
     return Verdict(line.value, "already_tracked", f"Tracked in {row.cloud}.", line.id)
 
 
-def _check_cloud(cloud: str) -> None:
-    if cloud not in registry.configured():
-        raise UnknownCloud(cloud)
+def _check_cloud(cloud: str, access: Access) -> None:
+    if cloud not in registry.configured_for(access):
+        raise UnknownCloud(cloud, access)

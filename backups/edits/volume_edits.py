@@ -43,7 +43,7 @@ ColumnValues = Mapping[str, object]
 
 
 class UnknownVolume(LookupError):
-    """No such volume is known; the text is a sentence."""
+    """No such volume is known, or not to whoever changes it; the text is a sentence."""
 
 
 def set_rule(
@@ -142,7 +142,7 @@ def change(
 
 def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Actor) -> bool:
     """Makes a volume known by hand. Returns whether it was new. Raises BadValue."""
-    ensure_cloud(cloud)
+    ensure_cloud(cloud, actor.access)
     volume_id = stored_volume_id(cloud, clean_volume_id(volume_id))
     with transaction.atomic():
         row, is_new = Volume.objects.get_or_create(
@@ -208,7 +208,8 @@ def _change(
     version: int | None,
 ) -> list[str]:
     """Returns those of these volumes that really changed; they are marked to be derived."""
-    rows = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
+    visible = Volume.objects.filter(cloud=cloud, volume_id__in=ids).visible_to(actor.access)
+    rows = list(lock_volumes(visible))
     missing = set(ids) - {row.volume_id for row in rows}
     if missing:
         raise UnknownVolume(f"No disk {min(missing)[:80]} is known in {cloud[:80]}.")

@@ -33,5 +33,6 @@ class Account(models.Model):
         """
         clouds = None
         if not self.all_clouds:
-            clouds = frozenset(self.clouds.values_list("pk", flat=True))
+            # All rows, not a query of its own for names: so `prefetch_related` counts.
+            clouds = frozenset(cloud.pk for cloud in self.clouds.all())
         return Access(Role(self.role), clouds)

@@ -19,11 +19,14 @@ def access_of(request: HttpRequest | Any) -> Access:
 
 
 def access_of_user(user: User) -> Access:
-    """Returns what an account may. A superuser of Django may everything, so that there is a way in
-    when all else is wrong.
+    """Returns what an account may now: nothing while it is switched off."""
+    return granted_to(user) if user.is_active else NO_ACCESS
+
+
+def granted_to(user: User) -> Access:
+    """Returns what an account may while it is switched on. A superuser of Django may everything, so
+    that there is a way in when all else is wrong.
     """
-    if not user.is_active:
-        return NO_ACCESS
     if user.is_superuser:
         return FULL_ACCESS
     try:
@@ -40,3 +43,17 @@ def access_of_token(token: ApiToken) -> Access:
     role = Role.VIEWER if token.read_only else Role.ADMIN
     clouds = frozenset(token.clouds) if token.clouds else None
     return access_of_user(token.user).narrowed(role=role, clouds=clouds)
+
+
+def sees_account(admin: User, account: User) -> bool:
+    """Tells whether an account is shown to an admin: one that may no more than himself."""
+    access = access_of_user(admin)
+    return access.may(Role.ADMIN) and access.covers(granted_to(account))
+
+
+def may_change_account(admin: User, account: User) -> bool:
+    """Tells whether an admin may change an account that he sees. Who enters Django's own pages may
+    more there than any role says, so only a superuser gives him a password or takes one away.
+    """
+    enters_django = account.is_superuser or account.is_staff
+    return sees_account(admin, account) and (admin.is_superuser or not enters_django)

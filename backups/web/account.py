@@ -97,11 +97,14 @@ def create_token(request: HttpRequest) -> HttpResponse:
     """Shows the key on the page that answers, and nowhere else: in no session, from which a page
     after a redirect could take it. So this page can be loaded anew, which makes no second token.
     """
-    form = TokenForm(request.POST, access=access_of(request))
+    access = access_of(request)
+    form = TokenForm(request.POST, access=access)
     if not form.is_valid():
         return _page(request, token_form=form)
     values = form.cleaned_data
     values["form_id"] = values["form_id"] or None
+    if not access.may(Role.OPERATOR):
+        values["read_only"] = True
     try:
         created = tokens.create(user=owner(request), now=timezone.now(), **values)
     except BadToken as e:
@@ -163,6 +166,10 @@ def _page(
         "views": saved_views_of(owner(request)),
     }
     return render(request, "backups/account.html", page, status=400 if is_refused else 200)
+
+
+def _open_names(access: Access) -> list[str]:
+    return [name for name in sorted(registry.configured()) if access.opens(name)]
 
 
 def _zone_in_use(current: Reader, now: datetime) -> str:

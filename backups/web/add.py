@@ -69,7 +69,7 @@ class AddForm(forms.Form):
         return tracking.preview(
             cloud=self.cleaned_data["cloud"],
             lines=self.cleaned_data["backup_ids"],
-            may_touch=self._access.clouds,
+            access=self._access,
         )
 
 
@@ -106,7 +106,7 @@ def add(request: HttpRequest) -> HttpResponse:
         cloud=form.cleaned_data["cloud"],
         lines=form.cleaned_data["backup_ids"],
         now=timezone.now(),
-        may_touch=access_of(request).clouds,
+        access=access_of(request),
         batch=batch,
     )
     tasks.refresh_soon(added.added)

@@ -6,15 +6,14 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from backups.edits import volume_edits
-from backups.edits.common import Actor
 from backups.reports import added_batch
 from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
+from backups.web.actor import actor
 
 
 def batch_url(batch: uuid.UUID) -> str:
@@ -37,8 +36,7 @@ def follow(request: HttpRequest) -> HttpResponse:
         messages.error(request, "That address does not say what was added.")
         return redirect("backups")
     volumes = added_batch.volumes_of_batch(batch, access=access_of(request))
-    actor = Actor(by=request.user.get_username(), now=timezone.now())
-    volume_edits.set_follow(volumes, True, actor=actor)
+    volume_edits.set_follow(volumes, True, actor=actor(request))
     count = len(volumes)
     disks = "disk" if count == 1 else "disks"
     messages.success(request, f"New backups of {count:,} {disks} are tracked from now on.")

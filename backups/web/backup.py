@@ -40,6 +40,7 @@ from backups.reports.volume_pages import volume_state
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
 from backups.web import status
+from backups.web.actor import actor
 from backups.web.facts import Link, groups
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
@@ -99,7 +100,7 @@ def set_labels(request: HtmxHttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     """Sets note and tags. What somebody else saved meanwhile is said, and what was typed stays."""
     form = LabelForm(request.POST)
     try:
-        if form.save(backup_id, Actor(request.user.get_username(), timezone.now())):
+        if form.save(backup_id, actor(request)):
             messages.success(request, "Saved.")
             return redirect("backup", backup_id)
     except UnknownBackup:
@@ -113,7 +114,7 @@ def set_labels(request: HtmxHttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     """Asks the cloud about one backup now."""
     ids = [str(backup_id)]
-    if not tracking.refresh_now(ids, timezone.now()):
+    if not tracking.refresh_now(ids, timezone.now(), access_of(request)):
         return _not_tracked(request, backup_id)
     tasks.refresh_soon(ids)
     messages.success(request, "The cloud is being asked about this backup now.")
@@ -122,7 +123,7 @@ def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    if not tracking.untrack([str(backup_id)]):
+    if not tracking.untrack([str(backup_id)], access_of(request)):
         return _not_tracked(request, backup_id)
     messages.success(
         request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud."

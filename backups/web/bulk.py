@@ -12,12 +12,13 @@ from django_htmx.http import trigger_client_event
 
 from backups import tasks
 from backups.edits import backup_edits, tracking
-from backups.edits.common import Actor, BadValue, clean_tags
+from backups.edits.common import BadValue, clean_tags
 from backups.query.list_query import InvalidQuery, query_of
 from backups.reports.backup_pages import backup_ids
 from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
 from backups.web import backup_list, saved_views
+from backups.web.actor import actor
 from backups.web.csv_export import csv_url
 from backups.web.htmx import HtmxHttpRequest
 
@@ -43,11 +44,14 @@ def bulk(request: HtmxHttpRequest) -> HttpResponse:
         return _answer(request, "Nothing is selected: tick some backups first.", success=False)
     if everything:
         ids = backup_ids(selection, timezone.now(), access=access_of(request))
+    else:
+        # What lies in other clouds is not counted either.
+        ids = tracking.in_open_clouds(ids, access_of(request))
     return action(request, ids)
 
 
 def _refresh(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
-    count = tracking.refresh_now(ids, timezone.now())
+    count = tracking.refresh_now(ids, timezone.now(), access_of(request))
     tasks.refresh_soon(ids)
     backups = "backup is" if count == 1 else "backups are"
     return _answer(request, f"{count:,} {backups} asked about now.")
@@ -62,16 +66,15 @@ def _take_tags_off(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
 
 
 def _change_tags(request: HtmxHttpRequest, ids: list[str], *, remove: bool) -> HttpResponse:
-    actor = Actor(by=request.user.get_username(), now=timezone.now())
     pks = [uuid.UUID(backup_id) for backup_id in ids]
     try:
         tags = clean_tags(request.POST.get("tag", "").split(","))
         if not tags:
             return _answer(request, "Write a tag first; nothing was changed.", success=False)
         if remove:
-            count = backup_edits.add_tags(pks, [], tags, actor=actor)
+            count = backup_edits.add_tags(pks, [], tags, actor=actor(request))
         else:
-            count = backup_edits.add_tags(pks, tags, actor=actor)
+            count = backup_edits.add_tags(pks, tags, actor=actor(request))
     except BadValue as e:
         return _answer(request, f"Nothing was changed. {e}", success=False)
     done = "taken off" if remove else "put on"
@@ -90,7 +93,7 @@ def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
             "query": request.POST.get("query", ""),
         }
         return render(request, "backups/untrack.html", page)
-    count = tracking.untrack(ids)
+    count = tracking.untrack(ids, access_of(request))
     backups = "backup is" if count == 1 else "backups are"
     return _answer(
         request, f"{count:,} {backups} not tracked any more. Nothing was changed in a cloud."

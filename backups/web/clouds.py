@@ -148,6 +148,8 @@ def test_connection(request: HttpRequest, name: str) -> HttpResponse:
     """Tests a cloud in a few seconds at most: each step has a deadline. The result stays with the
     session until the next test.
     """
+    if not access_of(request).opens(name):
+        raise Http404(str(UnknownCloud(name, access_of(request))))
     try:
         result = connection_test.run(name, timezone.now(), clock=timezone.now)
     except UnknownCloud as e:

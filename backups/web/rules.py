@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import DEFAULT, BadRule
 from backups.edits import protection_rules, volume_edits
-from backups.edits.common import Actor, BadValue, Conflict
+from backups.edits.common import BadValue, Conflict, NotAllowed
 from backups.edits.protection_rules import Shared
 from backups.models import Role
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.clouds import cloud_names
 from backups.shared.access import access_of
+from backups.web.actor import actor
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeForm, hours_text
@@ -46,14 +47,15 @@ class RuleForm(VolumeForm):
         if not self.is_valid():
             return False
         data = self.cleaned_data
-        actor = Actor(request.user.get_username(), timezone.now())
         set_rule = SET_RULE[data["of"]]
         try:
             rule = self.rule(zone(request)) if data["what"] == "rule" else None
-            set_rule(data["name"], rule, actor=actor, version=data["version"])
+            set_rule(data["name"], rule, actor=actor(request), version=data["version"])
         except (BadRule, BadValue) as e:
             self.refuse(e)
             return False
+        except NotAllowed as e:
+            raise PermissionDenied(str(e)) from e
         return True
 
     def is_of(self, of: str, name: str) -> bool:
@@ -117,10 +119,9 @@ def register(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, registering=form)
     data = form.cleaned_data
-    actor = Actor(request.user.get_username(), timezone.now())
     try:
         is_new = volume_edits.register(
-            data["cloud"], data["volume_id"], label=data["label"] or None, actor=actor
+            data["cloud"], data["volume_id"], label=data["label"] or None, actor=actor(request)
         )
     except BadValue as e:
         form.add_error(e.field, str(e))

@@ -15,13 +15,14 @@ from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.edits import tracking
-from backups.edits.common import Actor, Conflict
+from backups.edits.common import Conflict
 from backups.edits.volume_edits import UnknownVolume
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
 from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
+from backups.web.actor import actor
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
@@ -80,11 +81,13 @@ def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Sets something on a volume. What somebody else changed meanwhile is said, and
     what was typed stays.
     """
+    if not access_of(request).opens(cloud):
+        return _not_known(request, cloud, volume_id)
     form = VolumeForm(request.POST)
     volume_id = stored_volume_id(cloud, volume_id)
     change = VolumeChange(
         volumes=[(cloud, volume_id)],
-        actor=Actor(request.user.get_username(), timezone.now()),
+        actor=actor(request),
         version=form.cleaned_data.get("version") if form.is_valid() else None,
         zone=zone(request),
     )
@@ -102,9 +105,11 @@ def edit(request: HtmxHttpRequest, cloud: str, volume_id: str) -> HttpResponse:
 @require_POST
 def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     """Asks the cloud about every tracked backup of a volume now."""
+    if not access_of(request).opens(cloud):
+        return _not_known(request, cloud, volume_id)
     volume_id = stored_volume_id(cloud, volume_id)
     ids = backup_ids_of_volume(cloud, volume_id, access=access_of(request))
-    tracking.refresh_now(ids, timezone.now())
+    tracking.refresh_now(ids, timezone.now(), access_of(request))
     tasks.refresh_soon(ids)
     backups = "backup" if len(ids) == 1 else "backups"
     messages.success(request, f"The cloud is being asked about {len(ids):,} {backups} now.")

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.days import last_days
 from backups.analysis.protection import OUTSIDE
-from backups.edits.common import Actor
 from backups.edits.volume_edits import UnknownVolume
 from backups.models import Access
 from backups.query.cursor import LAST
@@ -36,6 +35,7 @@ from backups.reports.volume_pages import (
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
 from backups.web import status
+from backups.web.actor import actor
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.page_cursor import page_cursor
@@ -92,8 +92,7 @@ def edit_many(request: HtmxHttpRequest) -> HttpResponse:
     if not volumes:
         form.add_error(None, "Pick at least one disk, or say that all matching ones are meant.")
     else:
-        actor = Actor(request.user.get_username(), timezone.now())
-        change = VolumeChange(volumes, actor, version=None, zone=zone(request))
+        change = VolumeChange(volumes, actor(request), version=None, zone=zone(request))
         try:
             changed = form.apply(change)
         except UnknownVolume as e:

@@ -145,5 +145,6 @@ def test_adding_does_not_take_a_backup_out_of_a_cloud_that_the_token_does_not_op
     answer = scoped.post(
         "/api/backups/", {"cloud": "mine", "ids": [pending]}, content_type="application/json"
     )
-    assert answer.status_code == 200
+    refused = [{"value": pending, "reason": "cannot be added to this cloud"}]
+    assert answer.json() == {"added": [], "already_tracked": [], "invalid": refused}
     assert Backup.objects.get(pk=pending).cloud_id == "secret"
