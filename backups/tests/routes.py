@@ -16,6 +16,7 @@ VALUES = {
     "name": "view 0",
     "token_id": "1",
     "view_id": "1",
+    "account_id": "1000001",
 }
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 

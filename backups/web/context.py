@@ -49,6 +49,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": lambda: attention_count(access_of(request)),
         "may_operate": SimpleLazyObject(lambda: _access(request).may(Role.OPERATOR)),
+        "manages_accounts": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "sees_all_clouds": SimpleLazyObject(lambda: _access(request).clouds is None),
         "enters_admin": SimpleLazyObject(lambda: admin.site.has_permission(request)),
         "illness": illness.current,

@@ -88,6 +88,10 @@ TOKENS = {
     "expired": Badge("mute", "g-gone", "ran out", "Its days are over."),
     "revoked": Badge("mute", "g-exempt", "revoked", "It was ended by hand."),
 }
+ACCOUNTS = {
+    True: Badge("ok", "g-ok", "on", "It can sign in, and its tokens open what they may."),
+    False: Badge("mute", "g-gone", "off", "It cannot sign in, and its tokens open nothing."),
+}
 VERDICTS = {
     "new": Badge("flight", "g-plus", "new", "It will be tracked."),
     "added": Badge("ok", "g-ok", "added", "It is tracked from now on."),

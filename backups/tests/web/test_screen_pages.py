@@ -39,8 +39,17 @@ SAME = {
     "account": "/account/",
     "password": "/account/password/",
 }
-# The names of the pages whose addresses a test below makes by `address`.
-OF_ROWS = ["backup", "volume", "login", "styleguide"]
+# The names of the pages whose addresses tests below and in test_screen_users.py make by `address`.
+OF_ROWS = [
+    "backup",
+    "volume",
+    "login",
+    "styleguide",
+    "users",
+    "user",
+    "user_add",
+    "user_delete",
+]
 # The routes of pages that no test looks at here.
 NOT_LOOKED_AT = {"api/docs/": "Swagger UI draws it; api/test_swagger_ui.py looks at it"}
 PICTURES = pytest.mark.parametrize(
