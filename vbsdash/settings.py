@@ -21,12 +21,16 @@ from vbsdash import (
     cookie_names,
     database_url,
     env,
+    group_roles,
     listen_host,
     log,
+    oidc,
     process_role,
+    proxy_header,
     public_url,
     secret_files,
     setting_names,
+    sign_in_form,
 )
 from vbsdash.broker_url import Broker
 
@@ -63,6 +67,10 @@ try:
         )
         # Its backups are tracked without anybody adding them.
         CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
+    OIDC = oidc.read(ENV, folder=BASE_DIR)
+    PROXY_HEADER = proxy_header.read(ENV)
+    GROUP_ROLES = group_roles.read(ENV, folder=BASE_DIR, clouds=None if DEMO else CLOUDS)
+    LOCAL_FORM = sign_in_form.read(ENV, oidc=OIDC, proxy=PROXY_HEADER, groups=GROUP_ROLES)
     _sqlite_file = DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3")
     _role = process_role.current()
     DATABASES = {
@@ -135,6 +143,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "backups.web.session_age.SessionAgeMiddleware",
+    "backups.web.proxy_sign_in.ProxySignInMiddleware",
     "backups.web.signin.SignInFirst",
     "backups.web.role_middleware.RoleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -164,6 +173,11 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+if OIDC.is_configured:
+    # Without it in the list, sessions that it began end.
+    AUTHENTICATION_BACKENDS.append("backups.web.external_backends.OidcSessions")
+if PROXY_HEADER.is_configured:
+    AUTHENTICATION_BACKENDS.append("backups.web.external_backends.ProxySessions")
 _VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},

@@ -1,7 +1,7 @@
 """All addresses of the site."""
 
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from backups.metrics.view import metrics
@@ -29,6 +29,7 @@ from backups.web import (
 from backups.web.backup_list import backup_list
 from backups.web.not_found import not_found
 from backups.web.server_error import server_error
+from backups.web.sign_out import SignOut
 from backups.web.signin import SignIn
 
 handler404 = not_found
@@ -84,10 +85,12 @@ urlpatterns = [
     path("users/<int:account_id>/delete/", users.delete, name="user_delete"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("accounts/login/", SignIn.as_view(), name="login"),
-    path("accounts/logout/", needs(Role.VIEWER)(LogoutView.as_view()), name="logout"),
+    path("accounts/logout/", needs(Role.VIEWER)(SignOut.as_view()), name="logout"),
     path("admin/", admin.site.urls),
     path("api/", include("backups.api.urls")),
     path("metrics", metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
+if settings.OIDC.is_configured:
+    urlpatterns.append(path("accounts/oidc/", include("backups.web.oidc_urls")))

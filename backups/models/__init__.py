@@ -10,6 +10,7 @@ from backups.models.cloud import Cloud
 from backups.models.cloud_calls import CloudCalls
 from backups.models.data_version import DataVersion
 from backups.models.edit import Edit
+from backups.models.external_identity import ExternalIdentity
 from backups.models.heartbeat import Heartbeat
 from backups.models.outcome_bucket import OutcomeBucket
 from backups.models.preferences import Preferences
@@ -42,6 +43,7 @@ __all__ = [
     "CloudRule",
     "DataVersion",
     "Edit",
+    "ExternalIdentity",
     "Heartbeat",
     "OutcomeBucket",
     "Preferences",

@@ -45,6 +45,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.Process": "processes of the last five minutes",
     "backups.Preferences": "one an account",
     "backups.SavedView": "what people save, some a person",
+    "backups.ExternalIdentity": "one an account",
     "auth.User": "who an administrator lets in",
     "auth.Group": "what an administrator makes",
     "auth.Permission": "four a table",

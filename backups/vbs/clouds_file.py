@@ -134,7 +134,7 @@ def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[st
 
 
 def _read_file(path: Path) -> CloudsFile:
-    content = _parse(path)
+    content = parse(path)
     if content is None or content == {}:  # An empty file has no clouds, which is no mistake.
         return CloudsFile({}, {})
     if not isinstance(content, dict) or "clouds" not in content:
@@ -243,7 +243,11 @@ class _Loader(yaml.SafeLoader):
             raise ConstructorError(None, None, _NO_SUCH_VALUE, node.start_mark) from e
 
 
-def _parse(path: Path) -> object:
+def parse(path: Path) -> object:
+    """Returns what stands in a file of YAML, or of JSON by its suffix.
+
+    Raises ConfigurationError.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:

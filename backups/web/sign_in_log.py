@@ -26,6 +26,11 @@ def fields(name: object) -> dict[str, str]:
     return {"account": printable(str(name or ""), LONGEST_NAME_LOGGED)}
 
 
+def refused(name: object, why: str) -> None:
+    """Notes a sign-in elsewhere that is not let in here; `name` as far as it is known."""
+    logger.info("sign-in refused: %s", why, extra=fields(name))
+
+
 @receiver(user_logged_in)
 def _note_sign_in(request: HttpRequest, user: User, **_: object) -> None:
     session_age.begin(request.session, timezone.now())

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
@@ -16,6 +17,7 @@ from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,6 +28,7 @@ from backups.web.referer import page_before
 
 LONGEST_NAME = 255  # characters
 READING = ("GET", "HEAD")
+LOCAL_FORM_KEY = "local"  # the key of an address that asks for the form for local accounts
 
 
 class SignInFirst(LoginRequiredMiddleware):
@@ -59,7 +62,13 @@ class PausedAddresses:
 
 
 class SignIn(LoginView):
-    redirect_authenticated_user = True
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        # Who asks for the local form means another account than a proxy has signed in.
+        self.redirect_authenticated_user = not asks_for_local_form(request)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), **ways_in(self.request)}
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         locked = is_locked_out(self.request)
@@ -69,6 +78,39 @@ class SignIn(LoginView):
         if locked:
             response["Retry-After"] = str(int(pause().total_seconds()))
         return response
+
+
+def asks_for_local_form(request: HttpRequest) -> bool:
+    """Tells whether the form for local accounts is wanted, whether it is shown by itself or not."""
+    return LOCAL_FORM_KEY in request.GET
+
+
+def ways_in(request: HttpRequest) -> dict[str, Any]:
+    """Returns what the sign-in page offers: the form, and the button of single sign-on."""
+    is_local = asks_for_local_form(request)
+    query = {}
+    next_page = request.POST.get("next") or request.GET.get("next")
+    if next_page:
+        query["next"] = next_page
+    begin = ""
+    if settings.OIDC.is_configured and not is_local:
+        begin = f"{reverse('oidc_begin')}?{urlencode(query)}".removesuffix("?")
+    return {
+        "shows_form": settings.LOCAL_FORM or is_local,
+        "local_form_query": f"?{LOCAL_FORM_KEY}=1" if is_local else "",
+        "oidc_begin": begin,
+        "oidc_button": settings.OIDC.button,
+        "is_alone": not settings.OIDC.is_configured and not settings.PROXY_HEADER.is_configured,
+    }
+
+
+def refusal_page(request: HttpRequest, sentence: str, *, status: int) -> HttpResponse:
+    """Returns the sign-in page with a sentence that says why a sign-in elsewhere is not let in."""
+    page = {"refusal": sentence, **ways_in(request)}
+    response = render(request, "registration/login.html", page, status=status)
+    # Django would log the address, and the provider's code with it; the refusal has its own line.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def pause() -> timedelta:

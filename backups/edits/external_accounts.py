@@ -1,0 +1,124 @@
+"""Accounts of people who sign in elsewhere: made at their first sign-in, and given at each one the
+name, role and clouds that they have there by then.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from backups.edits.common import ensure_cloud
+from backups.models import Access, Account, Cloud, ExternalIdentity, Role
+from backups.models.data_version import data_changed
+from backups.models.external_identity import LONGEST_ISSUER, LONGEST_SUBJECT
+
+LONGEST_NAME = 150  # characters, as Django's accounts have it
+
+
+class Refused(Exception):
+    """A sentence for the person who signs in."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs in, as it was proved elsewhere. `subject` is who it is for `issuer`, for good."""
+
+    issuer: str
+    subject: str
+    name: str
+
+
+def sign_in(person: Person, access: Access, now: datetime) -> User:
+    """Returns the account of a person with this access, made where there is none. Raises Refused,
+    after which all is as before.
+    """
+    _check(person)
+    try:
+        with transaction.atomic():
+            return _sign_in(person, access, now)
+    except IntegrityError as e:
+        # Two first sign-ins at once: the other one has made the account.
+        raise Refused("The same person signs in at this very moment: try again.") from e
+
+
+def update_access(user: User, access: Access) -> None:
+    """Gives an account role and clouds, and nothing beyond them."""
+    account, _ = Account.objects.get_or_create(user=user)
+    account.role = access.role or Role.VIEWER
+    account.all_clouds = access.clouds is None
+    account.save(update_fields=["role", "all_clouds"])
+    names = sorted(access.clouds or ())
+    for name in names:
+        ensure_cloud(name)
+    account.clouds.set(Cloud.objects.filter(name__in=names))
+    data_changed()
+    # What was read of it before counts no more.
+    account.__dict__.pop("access", None)
+    user.account = account
+
+
+def _check(person: Person) -> None:
+    for what, text, longest in (
+        ("issuer", person.issuer, LONGEST_ISSUER),
+        ("identity", person.subject, LONGEST_SUBJECT),
+        ("name", person.name, LONGEST_NAME),
+    ):
+        if not text.strip() or not text.isprintable():
+            raise Refused(f"Your {what} there is empty, or holds characters that nobody sees.")
+        if len(text) > longest:
+            raise Refused(f"Your {what} there is longer than {longest} characters.")
+
+
+def _sign_in(person: Person, access: Access, now: datetime) -> User:
+    rows = ExternalIdentity.objects.select_related("user")
+    identity = rows.filter(issuer=person.issuer, subject=person.subject).first()
+    name = unicodedata.normalize("NFKC", person.name).strip()
+    if identity is None:
+        user = _new_account(person, name, now)
+    else:
+        user = identity.user
+        if not user.is_active:
+            raise Refused("Your account here is switched off.")
+        _take_over(user, name)
+        identity.last_sign_in_at = now
+        identity.save(update_fields=["last_sign_in_at"])
+    update_access(user, access)
+    return user
+
+
+def _new_account(person: Person, name: str, now: datetime) -> User:
+    if _is_taken(name):
+        raise Refused(
+            f"There is an account {name} here already, which is not yours by this sign-in. Whoever "
+            "administers vbsdash can rename it."
+        )
+    user = User(username=name)
+    user.set_unusable_password()
+    user.save()
+    ExternalIdentity.objects.create(
+        user=user, issuer=person.issuer, subject=person.subject, last_sign_in_at=now
+    )
+    return user
+
+
+def _take_over(user: User, name: str) -> None:
+    """Follows a new name, unless somebody else has it here; and takes off what only local accounts
+    can have.
+    """
+    if user.username != name and not _is_taken(name, besides=user):
+        user.username = name
+    user.is_staff = False
+    user.is_superuser = False
+    if user.has_usable_password():
+        user.set_unusable_password()
+    user.save(update_fields=["username", "is_staff", "is_superuser", "password"])
+
+
+def _is_taken(name: str, besides: User | None = None) -> bool:
+    """Tells whether somebody has this name, in whichever capitals: they look alike."""
+    others = User.objects.filter(username__iexact=name)
+    if besides is not None:
+        others = others.exclude(pk=besides.pk)
+    return others.exists()
