@@ -61,9 +61,9 @@ def update_access(user: User, access: Access) -> None:
 
 def _check(person: Person) -> None:
     for what, text, longest in (
-        ("issuer", person.issuer, LONGEST_ISSUER),
-        ("identity", person.subject, LONGEST_SUBJECT),
         ("name", person.name, LONGEST_NAME),
+        ("identity", person.subject, LONGEST_SUBJECT),
+        ("issuer", person.issuer, LONGEST_ISSUER),
     ):
         if not text.strip() or not text.isprintable():
             raise Refused(f"Your {what} there is empty, or holds characters that nobody sees.")

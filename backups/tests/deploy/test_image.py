@@ -54,7 +54,10 @@ def test_it_runs_as_a_numeric_user_and_is_stopped_by_what_all_parts_obey() -> No
 def test_packages_are_checked_by_their_hashes() -> None:
     installs = [words[0] for words in values("RUN") if "pip install" in words[0]]
     assert len(installs) == 1
-    assert "--require-hashes -r requirements.txt" in installs[0]
+    words = installs[0].split()
+    after = words[words.index("--require-hashes") :]
+    files = ["-r", "requirements.txt", "-r", "requirements-oidc.txt"]
+    assert [word for word in after if word != "\\"][1:5] == files
 
 
 def test_nothing_but_the_program_is_copied_and_sent_to_the_builder() -> None:
@@ -62,7 +65,8 @@ def test_nothing_but_the_program_is_copied_and_sent_to_the_builder() -> None:
     for command in COMMANDS:
         if command.cmd.upper() == "COPY" and not command.flags:
             sources |= set(command.value[:-1])
-    assert sources == {"requirements.txt", "manage.py", "vbsdash", "backups", "templates"}
+    requirements = {"requirements.txt", "requirements-oidc.txt"}
+    assert sources == {*requirements, "manage.py", "vbsdash", "backups", "templates"}
     ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text().splitlines()
     lines = [line for line in ignored if line and not line.startswith("#")]
     assert lines[0] == "*"
@@ -115,6 +119,7 @@ class TestImage:
             ".venv",
             "backups",
             "manage.py",
+            "requirements-oidc.txt",
             "requirements.txt",
             "templates",
             "vbsdash",
