@@ -6,7 +6,10 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
-        from backups.web import sign_in_log  # noqa: F401  connects itself to Django's signals
+        from backups.web import (
+            sign_in_log,  # noqa: F401  connects itself to Django's signals
+            sign_in_pauses,  # noqa: F401  after that one
+        )
         from backups.web.id_in_path import BackupID, VolumeID
 
         register_converter(BackupID, "backup_id")

@@ -104,6 +104,16 @@ def port(env: Mapping[str, str]) -> int:
     return int(value)
 
 
+def days(env: Mapping[str, str], name: str, default: int) -> int:
+    """Returns a whole number of days, at least one."""
+    value = env.get(name) or str(default)
+    if not re.fullmatch("[1-9][0-9]{0,4}", value):
+        raise ConfigurationError(
+            f"{name} is {quoted(value)}: write a number of days from 1 to 99999."
+        )
+    return int(value)
+
+
 def hosts(env: Mapping[str, str]) -> list[str]:
     """Returns them as Django compares them: in lower case, without a dot at the end, an address
     of IPv6 in its shortest spelling.

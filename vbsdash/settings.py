@@ -50,6 +50,7 @@ try:
     PUBLIC_URL = public_url.read(ENV)
     TRUSTED_PROXIES = env.trusted_proxies(ENV)
     LOG_FORMAT = log.read_format(ENV)
+    AUDIT_DAYS = env.days(ENV, "VBSDASH_AUDIT_DAYS", 400)
     CELERY_EVENTS = env.flag(ENV, "VBSDASH_CELERY_EVENTS")
     METRICS_PER_DISK = env.flag(ENV, "VBSDASH_METRICS_PER_DISK", default=True)
     _home = Path(ENV.get("HOME") or "/nonexistent")

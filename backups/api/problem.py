@@ -11,12 +11,14 @@ from django.http.response import HttpResponseBase
 from django.utils.log import log_response
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from backups.api.errors import DatabaseAway, OriginRefused, TooLarge
+from backups.models import ObjectKind, Verb
 from backups.query.first_few import MOST_NAMED, REST, first_few
-from backups.shared import database_state
+from backups.shared import audit, database_state
 from backups.shared.problem import CONTENT_TYPE, Errors, problem
 from backups.shared.refusal import RefusalPage
 
@@ -68,6 +70,8 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
         detail = str(response.data.get("detail", ""))
     else:
         detail = str(response.data)
+    if isinstance(exc, exceptions.PermissionDenied) and not isinstance(exc, OriginRefused):
+        _note_refusal(context["request"], detail)
     if isinstance(exc, OriginRefused):
         # Django's own line would say no more than "Forbidden".
         log_response("%s", detail, response=response, logger=logger, level="warning")
@@ -78,6 +82,17 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     request.accepted_renderer = JSONRenderer()
     request.accepted_media_type = JSONRenderer.media_type
     return response
+
+
+def _note_refusal(request: Request, sentence: str) -> None:
+    """Notes that a role, or a token that may only read, does not allow a call."""
+    audit.note_refusal(
+        Verb.ACCESS_REFUSED,
+        ObjectKind.PAGE,
+        f"{request.method} {request.path}",
+        client=request.META["REMOTE_ADDR"],
+        sentence=sentence,
+    )
 
 
 def _flat(field: str, errors: object) -> Errors:

@@ -18,8 +18,10 @@ from backups.clouds.call_meter import Meter
 from backups.clouds.cloud_health import CallResult
 from backups.clouds.registry import UnknownCloud
 from backups.clouds.sign_in import note_refusal
-from backups.models import Cloud
+from backups.models import Cloud, ObjectKind, Verb
+from backups.models import Outcome as AuditOutcome
 from backups.models.data_version import data_changed
+from backups.shared import audit
 from backups.shared.locks import lock_cloud
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
@@ -119,6 +121,15 @@ def run(name: str, now: datetime, *, clock: Callable[[], datetime]) -> Connectio
         _end_pauses(config.name, now)
     steps = tuple(test.steps[step] for step in STEPS)
     failed = [step.step for step in steps if step.outcome == "failed"]
+    audit.note(
+        Verb.CLOUD_TEST,
+        ObjectKind.CLOUD,
+        name,
+        cloud=name,
+        outcome=AuditOutcome.FAILED if failed else AuditOutcome.DONE,
+        sentence=f"The step {failed[0]} failed." if failed else "Every step passed.",
+        at=now,
+    )
     return ConnectionTest(name, now, not failed, failed[0] if failed else None, steps)
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 from django.db import transaction
 
 from backups.edits.common import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
-from backups.models import Access, Backup, BackupTag, Edit
+from backups.models import Access, Backup, BackupTag, Edit, ObjectKind, Verb
 from backups.models.data_version import data_changed
+from backups.shared import audit
+from backups.shared.audit import Act
 from backups.shared.batches import in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
@@ -74,7 +76,7 @@ def clean(fields: BackupFields) -> BackupFields:
 
 def _locked(ids: Sequence[UUID], access: Access) -> dict[UUID, Backup]:
     visible = Backup.objects.filter(pk__in=ids).visible_to(access)
-    rows = visible.order_by("pk").only("id", "note", "tags", "version")
+    rows = visible.order_by("pk").only("id", "cloud", "note", "tags", "version")
     return {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
 
 
@@ -82,14 +84,17 @@ def _write(wanted: Mapping[Backup, BackupFields], actor: Actor) -> int:
     """Returns how many of these backups did not have these values yet."""
     edits = []
     changed = []
+    acts: list[Act] = []
     retagged: dict[UUID, list[str]] = {}
     for backup, fields in wanted.items():
-        is_changed = False
+        values_before: dict[str, object] = {}
+        values_after: dict[str, object] = {}
         for field, value in fields.items():
             before = getattr(backup, field)
             if before == value:
                 continue
-            is_changed = True
+            values_before[field] = before
+            values_after[field] = value
             setattr(backup, field, value)
             edits.append(
                 Edit(
@@ -103,11 +108,13 @@ def _write(wanted: Mapping[Backup, BackupFields], actor: Actor) -> int:
             )
             if field == "tags":
                 retagged[backup.pk] = backup.tags
-        if is_changed:
+        if values_after:
             backup.version += 1
             changed.append(backup)
+            acts.append(Act(str(backup.pk), backup.cloud_id, values_before, values_after))
     Backup.objects.bulk_update(changed, ["note", "tags", "version"], batch_size=100)
     BackupTag.objects.replace(retagged)
     Edit.objects.bulk_create(edits, batch_size=100)
+    audit.note_many(Verb.BACKUP_EDIT, ObjectKind.BACKUP, acts, at=actor.now)
     data_changed()
     return len(changed)

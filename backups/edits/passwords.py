@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from backups.edits import tokens
+from backups.models import ObjectKind, Verb
+from backups.shared import audit
 
 
 def change(user: User, *, password: str, ended_tokens: Iterable[int], now: datetime) -> int:
@@ -17,6 +19,8 @@ def change(user: User, *, password: str, ended_tokens: Iterable[int], now: datet
     with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
+        name = user.get_username()
+        audit.note(Verb.ACCOUNT_PASSWORD, ObjectKind.ACCOUNT, name, at=now)
         ended = 0
         for token_id in ended_tokens:
             ended += tokens.revoke(user=user, token_id=token_id, now=now)

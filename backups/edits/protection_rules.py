@@ -21,9 +21,10 @@ from backups.edits.common import (
     ensure_cloud,
 )
 from backups.edits.volume_edits import rule_columns
-from backups.models import Access, CloudRule, TagRule, Volume, VolumeTag
+from backups.models import Access, CloudRule, ObjectKind, TagRule, Verb, Volume, VolumeTag
 from backups.models.data_version import data_changed
 from backups.models.rule import SharedRule
+from backups.shared import audit
 
 
 @dataclass(frozen=True)
@@ -112,4 +113,24 @@ def _set(
         raise Conflict(current_version, row.set_by)
     if current != rule:
         rows.update(**rule_columns(rule), **set_now, version=row.version + 1)
+        _note(model, str(row.pk), current, rule, actor)
     data_changed()
+
+
+def _note(
+    model: type[TagRule] | type[CloudRule],
+    name: str,
+    before: Rule | None,
+    after: Rule | None,
+    actor: Actor,
+) -> None:
+    is_of_cloud = model is CloudRule
+    audit.note(
+        Verb.RULE_SET if after is not None else Verb.RULE_REMOVE,
+        ObjectKind.RULE,
+        f"cloud {name}" if is_of_cloud else f"tag {name}",
+        cloud=name if is_of_cloud else None,
+        before={"rule": before.sentence} if before is not None else None,
+        after={"rule": after.sentence} if after is not None else None,
+        at=actor.now,
+    )

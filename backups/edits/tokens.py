@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.clouds.registry import configured
-from backups.models import Access, ApiToken
+from backups.models import Access, ApiToken, ObjectKind, Verb
 from backups.models.token import BEGINNING_LENGTH, NAME_LENGTH, digest, new_key
+from backups.shared import audit
 from backups.shared.access import granted_to
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ def create(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            audit.note(Verb.TOKEN_CREATE, ObjectKind.TOKEN, row.pk, after=_told(row), at=now)
     except IntegrityError as e:
         # Of two clicks at once the database lets one through.
         if form_id is not None and ApiToken.objects.filter(form_id=form_id).exists():
@@ -132,7 +134,13 @@ def tokens_of(user: User, now: datetime) -> list[TokenState]:
 def revoke(*, user: User, token_id: int, now: datetime) -> bool:
     """Ends a token of this user at once; False when there is none, or it was revoked before."""
     valid = ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None)
-    return valid.update(revoked_at=now) > 0
+    with transaction.atomic():
+        row = valid.select_for_update(of=("self",), no_key=True).first()
+        if row is None:
+            return False
+        valid.update(revoked_at=now)
+        audit.note(Verb.TOKEN_REVOKE, ObjectKind.TOKEN, token_id, before=_told(row), at=now)
+    return True
 
 
 def key_of(authorization: str) -> str | None:
@@ -166,6 +174,18 @@ def recognise(key: str, now: datetime) -> ApiToken:
     if token.last_used_at is None or now - token.last_used_at > USED_STEP:
         _note_use(token, now)
     return token
+
+
+def _told(row: ApiToken) -> dict[str, object]:
+    """Returns what the record of who did what tells of a token; nothing of it opens anything."""
+    return {
+        "account": row.user.get_username(),
+        "name": row.name,
+        "beginning": row.beginning,
+        "read_only": row.read_only,
+        "clouds": row.clouds,
+        "expires_at": row.expires_at,
+    }
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

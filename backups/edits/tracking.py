@@ -17,8 +17,10 @@ from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
 from backups.edits.pasted_ids import Line, read_each
-from backups.models import FULL_ACCESS, Access, Backup, Cloud, SearchText
+from backups.models import FULL_ACCESS, Access, Backup, Cloud, ObjectKind, SearchText, Verb
 from backups.models.data_version import data_changed
+from backups.shared import audit
+from backups.shared.audit import Act
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
 
@@ -106,6 +108,13 @@ def add_lines(
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
+        new_acts = [Act(backup_id, cloud) for backup_id in new]
+        audit.note_many(Verb.BACKUP_TRACK, ObjectKind.BACKUP, new_acts, at=now)
+        moved_acts = [
+            Act(backup_id, cloud, {"cloud": tracked[backup_id].cloud}, {"cloud": cloud})
+            for backup_id in moved
+        ]
+        audit.note_many(Verb.BACKUP_MOVE, ObjectKind.BACKUP, moved_acts, at=now)
         data_changed()
     forget(left_volumes, now)
     result = Added([], [], invalid)
@@ -160,6 +169,7 @@ def untrack(ids: Sequence[str], access: Access = FULL_ACCESS) -> int:
         volumes = by_cloud(volumes_of(ids))
         for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)
+        audit.note_many(Verb.BACKUP_UNTRACK, ObjectKind.BACKUP, _acts(ids), at=now)
         for batch in in_batches(ids):
             _, deleted_by_model = Backup.objects.filter(pk__in=batch).delete()
             deleted += deleted_by_model.get("backups.Backup", 0)
@@ -179,11 +189,17 @@ def refresh_now(ids: Sequence[str], now: datetime, access: Access = FULL_ACCESS)
     due = 0
     with transaction.atomic():
         lock_clouds(clouds)
+        ids = in_open_clouds(ids, access)
         for batch in in_batches(ids):
-            rows = Backup.objects.filter(pk__in=batch).visible_to(access)
-            due += rows.update(next_refresh_at=now)
+            due += Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+        audit.note_many(Verb.BACKUP_REFRESH, ObjectKind.BACKUP, _acts(ids), at=now)
         data_changed()
     return due
+
+
+def _acts(ids: Iterable[str]) -> list[Act]:
+    """Returns those of these that are tracked, each with its cloud, for the record."""
+    return [Act(backup_id, row.cloud) for backup_id, row in _tracked(ids).items()]
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,12 @@ from backups.edits.common import (
     clean_text,
     ensure_cloud,
 )
-from backups.models import Edit, Volume, VolumeTag
+from backups.models import Edit, ObjectKind, Verb, Volume, VolumeTag
 from backups.models.data_version import data_changed
 from backups.models.rule import RuleColumns
 from backups.query.volume_keys import VolumeKey, stored_volume_id
+from backups.shared import audit
+from backups.shared.audit import Act
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
 from backups.vbs.id_spellings import written
@@ -154,6 +156,9 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
             Edit.objects.create(
                 volume=row, at=actor.now, by=actor.by, field="registered", after=volume_id
             )
+            audit.note(
+                Verb.VOLUME_REGISTER, ObjectKind.VOLUME, volume_id, cloud=cloud, at=actor.now
+            )
             data_changed()
         if label:
             set_label([(cloud, volume_id)], label, actor=actor)
@@ -216,6 +221,7 @@ def _change(
     edits: list[Edit] = []
     changed: dict[int, Volume] = {}
     changed_ids: list[str] = []
+    acts: list[Act] = []
     retagged: dict[int, list[str]] = {}
     for row in rows:
         if version is not None and row.version != version:
@@ -228,6 +234,9 @@ def _change(
         row.derive_at = actor.now
         changed[row.pk] = row
         changed_ids.append(row.volume_id)
+        values_before = {edit.field: edit.before for edit in edits_of_row}
+        values_after = {edit.field: edit.after for edit in edits_of_row}
+        acts.append(Act(row.volume_id, cloud, values_before, values_after))
         for edit in edits_of_row:
             edits.append(edit)
             if edit.field == "tags":
@@ -244,6 +253,7 @@ def _change(
         )
     Edit.objects.bulk_create(edits, batch_size=100)
     VolumeTag.objects.replace(retagged)
+    audit.note_many(Verb.VOLUME_EDIT, ObjectKind.VOLUME, acts, at=actor.now)
     data_changed()
     return changed_ids
 

@@ -2,6 +2,7 @@
 
 from backups.models.access import FULL_ACCESS, NEW_ACCOUNT, NO_ACCESS, Access, Role
 from backups.models.account import Account
+from backups.models.audit import ActorKind, AuditCut, AuditEntry, ObjectKind, Outcome, Verb
 from backups.models.backup import Backup
 from backups.models.body import Body
 from backups.models.budget_window import BudgetWindow
@@ -32,7 +33,10 @@ __all__ = [
     "NO_ACCESS",
     "Access",
     "Account",
+    "ActorKind",
     "ApiToken",
+    "AuditCut",
+    "AuditEntry",
     "Backup",
     "BackupTag",
     "Body",
@@ -45,6 +49,8 @@ __all__ = [
     "Edit",
     "ExternalIdentity",
     "Heartbeat",
+    "ObjectKind",
+    "Outcome",
     "OutcomeBucket",
     "Preferences",
     "Process",
@@ -55,6 +61,7 @@ __all__ = [
     "StoredDay",
     "TagRule",
     "UserSession",
+    "Verb",
     "Volume",
     "VolumeContribution",
     "VolumeTag",

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from backups.models.data_version import data_changed
+from backups.shared import audit_cut
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.Preferences": "one an account",
     "backups.SavedView": "what people save, some a person",
     "backups.ExternalIdentity": "one an account",
+    "backups.AuditEntry": "VBSDASH_AUDIT_DAYS; 16 KB a row, and strangers a row a minute and place",
+    "backups.AuditCut": "none outside of a transaction",
     "auth.User": "who an administrator lets in",
     "auth.Group": "what an administrator makes",
     "auth.Permission": "four a table",
@@ -92,6 +96,10 @@ def prune(now: datetime) -> dict[str, int]:
         deleted = _prune(rule, now)
         if deleted:
             counts[rule.table] = counts.get(rule.table, 0) + deleted
+    kept = timedelta(days=settings.AUDIT_DAYS)
+    deleted = audit_cut.cut(before=now - kept, now=now)
+    if deleted:
+        counts["backups.AuditEntry"] = deleted
     if counts:
         logger.info("too old, and deleted: %s", counts)
     return counts

@@ -9,7 +9,8 @@ import logging
 
 from django.conf import settings
 
-from backups.shared import counters
+from backups.models import ObjectKind, Verb
+from backups.shared import acting, audit, counters
 from backups.shared.addresses import place
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,14 @@ def note(address: str, *, why: str, account: str) -> int | None:
     """
     # The key itself may be a good one with one letter too few.
     logger.info("API key refused: %s", why, extra={"account": account})
+    audit.note_refusal(
+        Verb.TOKEN_REFUSED,
+        ObjectKind.ACCOUNT,
+        account,
+        client=address,
+        sentence=why,
+        who=acting.user(""),
+    )
     name = f"wrong key/{place(address)}"
     count = counters.count(settings.WRONG_KEY_RATE, name)
     if count is None:

@@ -12,6 +12,7 @@ from django.db.backends.signals import connection_created
 from pytest_django import DjangoDbBlocker
 
 from backups.shared import counters
+from backups.tests.audit_flush import let_flush_through
 from backups.tests.data_version_spy import DataVersionSpy
 from backups.tests.dealing import deal
 from backups.tests.run_settings import START
@@ -68,6 +69,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     A live server's thread keeps its session for as long as the browser keeps its connection, and
     which of the two is closed first depends on the order of the tests.
     """
+    let_flush_through()
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:

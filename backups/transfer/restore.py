@@ -23,15 +23,22 @@ from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from backups.models import ObjectKind, Verb
 from backups.models.data_version import data_replaced
-from backups.shared import bulk, database_state
+from backups.shared import audit, bulk, database_state
 from backups.transfer.data_file import DAMAGED, DataFileReader, Header, NotReadable, Table
 from backups.transfer.tables import columns, kind, moved_tables, tables
 
-# What migrations, the first start and running parts make by themselves; and one account, which the
-# first start makes.
+# What migrations, the first start and running parts make by themselves, and that somebody signed in
+# to it; and one account, which the first start makes.
 MADE_BY_A_START = frozenset(
-    {"auth.permission", "backups.cloud", "backups.cloudcalls", "contenttypes.contenttype"}
+    {
+        "auth.permission",
+        "backups.auditentry",
+        "backups.cloud",
+        "backups.cloudcalls",
+        "contenttypes.contenttype",
+    }
 )
 ACCOUNT = "auth.user"
 # What people call one and many of them, where it is not as their table.
@@ -77,6 +84,13 @@ def restore(source: BinaryIO, *, now: datetime, replace: bool = False) -> Header
             connection.check_constraints()
             _go_on_to_this_version()
             data_replaced(now)
+            audit.note(
+                Verb.DATA_RESTORE,
+                ObjectKind.COMMAND,
+                "restore_data",
+                after={"rows": reader.header.rows, "made_at": reader.header.made_at},
+                at=now,
+            )
     except NotReadable as e:
         raise NotRestored(f"the file cannot be restored: {e}") from e
     except Error as e:

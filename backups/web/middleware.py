@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from backups.shared import acting
 from backups.shared.proxies import TRUSTED_HOPS
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -42,7 +43,8 @@ class RequestIDMiddleware:
         structlog.contextvars.bind_contextvars(
             request_id=request_id, client=request.META["REMOTE_ADDR"]
         )
-        response = self._get_response(request)
+        with acting.answering(request):
+            response = self._get_response(request)
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
 

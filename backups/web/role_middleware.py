@@ -8,8 +8,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
+from backups.models import ObjectKind, Verb
+from backups.shared import audit
 from backups.shared.access import access_of
 from backups.shared.role_needed import refusal, role_needed
+from backups.web.signin import client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -35,4 +38,11 @@ class RoleMiddleware:
             return
         role = role_needed(view, request.method)
         if not access_of(request).may(role):
+            audit.note_refusal(
+                Verb.ACCESS_REFUSED,
+                ObjectKind.PAGE,
+                f"{request.method} {request.path}",
+                client=client_address(request),
+                sentence=refusal(role),
+            )
             raise PermissionDenied(refusal(role))

@@ -128,10 +128,14 @@ def answer_itself(request: HttpRequest) -> None:
     request.axes_locked_out = False  # type: ignore[attr-defined]
 
 
+def client_address(request: HttpRequest) -> str:
+    # A request that comes from no server, as of a command, has no address.
+    return str(request.META.get("REMOTE_ADDR", LOCAL))
+
+
 def client_place(request: HttpRequest) -> str:
     """Returns where a client is, as tries of it are counted."""
-    # A request that comes from no server, as of a command, has no address.
-    return place(request.META.get("REMOTE_ADDR", LOCAL))
+    return place(client_address(request))
 
 
 def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:

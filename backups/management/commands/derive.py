@@ -8,8 +8,9 @@ from django.utils import timezone
 from backups.clouds.registry import ensure_rows
 from backups.derived import findings, redecode
 from backups.derived.volumes import derive_all
-from backups.models import Cloud
+from backups.models import Cloud, ObjectKind, Verb
 from backups.refresh import type_interpretation
+from backups.shared import audit
 
 
 class Command(BaseCommand):
@@ -45,3 +46,5 @@ class Command(BaseCommand):
             f"{name}: {kind_count:,} kinds, {finding_count:,} findings and {volume_count:,} disks "
             f"changed{decoded}"
         )
+        after = {"decode": decode}
+        audit.note(Verb.COMMAND_RUN, ObjectKind.COMMAND, "derive", cloud=name, after=after)

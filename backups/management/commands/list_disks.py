@@ -6,8 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from backups.clouds import registry
-from backups.models import Cloud
+from backups.models import Cloud, ObjectKind, Verb
 from backups.refresh import volume_list
+from backups.shared import audit
 
 
 class Command(BaseCommand):
@@ -30,5 +31,6 @@ class Command(BaseCommand):
             raise CommandError(f"{unknown[0]!r} is no configured cloud; configured: {listed}.")
         for name in clouds or configured:
             count = volume_list.read(name, timezone.now())
+            audit.note(Verb.COMMAND_RUN, ObjectKind.COMMAND, "list_disks", cloud=name)
             error = Cloud.objects.get(pk=name).volumes_error
             self.stdout.write(f"{name}: {error or f'{count:,} disks'}")

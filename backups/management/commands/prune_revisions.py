@@ -6,7 +6,9 @@ from datetime import timedelta
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from backups.models import ObjectKind, Verb
 from backups.refresh import retention
+from backups.shared import audit
 
 
 class Command(BaseCommand):
@@ -26,6 +28,8 @@ class Command(BaseCommand):
     def handle(self, *, days: int, **options: object) -> None:
         change_count = retention.prune(timezone.now(), keep=timedelta(days=days))
         cause_count = retention.forget_causes()
+        after = {"days": days, "changes": change_count, "causes": cause_count}
+        audit.note(Verb.COMMAND_RUN, ObjectKind.COMMAND, "prune_revisions", after=after)
         self.stdout.write(
             f"{change_count} changes and {cause_count} causes without a backup forgotten"
         )

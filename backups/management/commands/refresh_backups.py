@@ -8,9 +8,10 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from backups.clouds import registry
+from backups.models import ObjectKind, Verb
 from backups.refresh import type_interpretation
 from backups.refresh.dispatcher import DO, needs
-from backups.shared import clock
+from backups.shared import audit, clock
 
 
 class Command(BaseCommand):
@@ -40,6 +41,8 @@ class Command(BaseCommand):
                 f"{answer_count} good answers, {seconds_left:.0f} s left",
                 ending="\r" if self.stdout.isatty() else "\n",
             )
+        after = {"clouds": clouds, "good_answers": answer_count}
+        audit.note(Verb.COMMAND_RUN, ObjectKind.COMMAND, "refresh_backups", after=after)
         self.stdout.write(f"{answer_count} good answers")
 
 
