@@ -72,7 +72,7 @@ class Table(Call):
         return response
 
 
-class _Echo:
+class Echo:
     """A file for csv.writer that gives back what is written to it."""
 
     def write(self, text: str) -> str:
@@ -83,7 +83,7 @@ def _chunks(pages: Pages, fields: Sequence[str], dialect: CsvDialect) -> Iterato
     """Yields the header, then the lines of one query after the other: of all that match when it
     begins, as they are when they are read.
     """
-    writer = csv.writer(_Echo(), delimiter=dialect.separator)
+    writer = csv.writer(Echo(), delimiter=dialect.separator)
     yield dialect.mark + writer.writerow(fields)
     keys = bytearray()
     for key in pages.ordered_keys():

@@ -6,7 +6,7 @@ from django.urls import path, re_path
 from django.views.decorators.http import conditional_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from backups.api import backups, bulk, overview, rules, table, views, volumes
+from backups.api import audit, backups, bulk, overview, rules, table, views, volumes
 from backups.api.base import Nothing
 
 DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
@@ -49,6 +49,8 @@ urlpatterns = [
     path("views/", views.Views.as_view()),
     path("views/<path:name>/", views.OneView.as_view()),
     path("summary/", overview.Summary.as_view()),
+    path("audit/", audit.Audit.as_view(), name="api-audit"),
+    path("audit.csv", audit.AuditTable.as_view(), name="api-audit-csv"),
     path("schema/", conditional_page(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", docs, name="docs"),
     re_path("", Nothing.as_view()),

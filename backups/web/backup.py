@@ -28,6 +28,7 @@ from backups.edits import backup_edits, tracking
 from backups.edits.backup_edits import BackupFields, UnknownBackup
 from backups.edits.common import Actor, BadValue, Conflict
 from backups.models import Access
+from backups.reports import audit
 from backups.reports.backup_detail import (
     backup_row,
     count_others_with_cause,
@@ -174,6 +175,7 @@ def _page(
         "stuck": status.STUCK,
         "history": history(backup_id, access=access),
         "edited": last_edit(backup_id, access=access),
+        "acts": audit.of_backup(backup_id, row["cloud"], access=access),
         "every": POLL_MOVING_S if is_moving else POLL_S,
         "configured": row["cloud"] in registry.configured(),
         "body": body,

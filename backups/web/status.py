@@ -174,6 +174,11 @@ STEPS = {
     "permission": "Permission",
     "path": "Path",
 }
+AUDIT_OUTCOMES = {
+    "done": Badge("ok", "g-ok", "done", "It was done."),
+    "refused": Badge("warn", "g-late", "refused", "It was not allowed, and nothing was changed."),
+    "failed": Badge("fail", "g-fail", "failed", "It was tried, and failed."),
+}
 STEP_OUTCOMES = {
     "ok": Badge("ok", "g-ok", "works", "This step works."),
     "failed": Badge("fail", "g-fail", "fails", "This is what fails."),

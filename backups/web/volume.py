@@ -18,6 +18,7 @@ from backups.edits import tracking
 from backups.edits.common import Conflict
 from backups.edits.volume_edits import UnknownVolume
 from backups.query.volume_keys import stored_volume_id
+from backups.reports import audit
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
 from backups.shared.access import access_of
@@ -160,6 +161,7 @@ def _page(
         "conflict": conflict,
         "what": form.data.get("what") if form else "",
         "zone": reader_zone,
+        "acts": audit.of_volume(cloud, volume_id, access=access_of(request)),
         "every": POLL_MOVING_S if _is_any_running(state.chains) else POLL_S,
     }
     status = 200

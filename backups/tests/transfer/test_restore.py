@@ -15,7 +15,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +23,18 @@ from hypothesis import strategies as st
 
 from backups.edits import tokens
 from backups.management.commands.up import first_account
-from backups.models import Backup, Cloud, DataVersion, Edit, Heartbeat, Revision, SearchText, Volume
+from backups.models import (
+    AuditCut,
+    AuditEntry,
+    Backup,
+    Cloud,
+    DataVersion,
+    Edit,
+    Heartbeat,
+    Revision,
+    SearchText,
+    Volume,
+)
 from backups.shared import database_state
 from backups.tests.accounts import make_operator
 from backups.tests.conftest import spy
@@ -137,6 +148,7 @@ def test_every_row_comes_back_as_it_was(
 
     restored(content, replace=True)
 
+    assert noted_restore() == {"rows": len(rows_of(content)) - 1, "made_at": START.isoformat()}
     assert all_rows() == before
     assert table_names() == names
     # The file of the new rows is the same, so it lost nothing on the second way either.
@@ -146,6 +158,17 @@ def test_every_row_comes_back_as_it_was(
         backup=Backup.objects.first(), at=START, by="eve", field="note"
     ).pk > max(int(str(row[0])) for row in before["backups.edit"])
     make_operator("eve")
+
+
+def noted_restore() -> object:
+    """Takes the row away by which a restore notes itself, as only a cut can."""
+    with transaction.atomic():
+        opened = AuditCut.objects.create(before=START + timedelta(days=1), nothing_id=0)
+        rows = AuditEntry.objects.filter(verb="data.restore")
+        [noted] = rows
+        rows._raw_delete(rows.db)
+        opened.delete()
+    return noted.after
 
 
 def rows_of(content: bytes) -> list[object]:
