@@ -68,7 +68,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "object_kinds": [kind.value for kind in ObjectKind],
         "actor_kinds": [kind.value for kind in ActorKind],
         "outcomes": [outcome.value for outcome in Outcome],
-        "cloud_names": sorted(filter(access.opens, cloud_names())),
+        "cloud_names": sorted(cloud_names(access=access)),
     }
     return render(request, "backups/audit.html", context)
 

@@ -56,7 +56,7 @@ def test_no_row_is_replaced_or_emptied_away() -> None:
     if connection.vendor == "postgresql":
         statement = "TRUNCATE backups_auditentry, backups_auditcut"
     else:
-        columns = [field.column for field in AuditEntry._meta.concrete_fields][1:]
+        columns = [field.attname for field in AuditEntry._meta.concrete_fields][1:]
         names = ", ".join(columns)
         statement = (
             f"REPLACE INTO backups_auditentry (id, {names})"
