@@ -196,8 +196,8 @@ def test_every_page_names_in_its_navigation_how_many_things_need_attention(
         return re.findall(r'title="(\d+) needs? attention"', web.get(path).content.decode())
 
     assert read("/account/") == ["1"]
-    # Session, user, reader, tokens, sessions, views: the count is remembered.
-    with django_assert_num_queries(6):
+    # Session, user, role, reader, tokens, sessions, views: the count is remembered.
+    with django_assert_num_queries(7):
         read("/account/")
     volume("db-02", {"hours": 80})
     assert (read("/"), read("/account/")) == (["2"], ["2"])
