@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from backups.edits import passwords, sessions, tokens
 from backups.edits.common import BadValue, NotAllowed, ensure_cloud
+from backups.edits.tokens import UnknownToken
 from backups.models import FULL_ACCESS, Access, Account, Cloud, Role
 from backups.models.data_version import data_changed
 from backups.shared.access import access_of_user, granted_to, may_change_account, sees_account
@@ -135,10 +136,12 @@ def end_sessions(account_id: int, *, by: User, seen: str) -> int:
 
 
 def revoke_token(account_id: int, token_id: int, *, by: User, now: datetime) -> bool:
-    """Ends a token; False when the account has none of this number in use. Raises UnknownAccount
-    and NotAllowed.
+    """Ends a token; False when that was done before. Raises UnknownAccount, UnknownToken and
+    NotAllowed.
     """
     with _changing(account_id, by=by) as account:
+        if not tokens.is_of(account, token_id):
+            raise UnknownToken(f"This account has no token {token_id}.")
         return tokens.revoke(user=account, token_id=token_id, now=now)
 
 

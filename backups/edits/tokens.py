@@ -34,6 +34,10 @@ class BadToken(ValueError):
         self.field = field
 
 
+class UnknownToken(LookupError):
+    """The account never had a token of this number."""
+
+
 class AlreadyMade(Exception):
     """The form that was sent has made a token before; its key is not to be had again."""
 
@@ -141,6 +145,11 @@ def revoke(*, user: User, token_id: int, now: datetime) -> bool:
         valid.update(revoked_at=now)
         audit.note(Verb.TOKEN_REVOKE, ObjectKind.TOKEN, token_id, before=_told(row), at=now)
     return True
+
+
+def is_of(user: User, token_id: int) -> bool:
+    """Tells whether the user ever had a token of this number."""
+    return ApiToken.objects.filter(user=user, pk=token_id).exists()
 
 
 def key_of(authorization: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
@@ -35,13 +35,13 @@ def _routes(patterns: Sequence[URLPattern | URLResolver], above: str = "") -> It
             yield route
 
 
-def address_of(route: str) -> str:
+def address_of(route: str, values: Mapping[str, str] = VALUES) -> str:
     unknown = sorted(set(PARAMETER.findall(route)) - set(VALUES))
     assert unknown == [], (
         f"{route} has a parameter that no test has a value for: add {', '.join(unknown)} to VALUES "
         f"in backups/tests/routes.py."
     )
-    return "/" + PARAMETER.sub(lambda match: quote(VALUES[match[1]]), route)
+    return "/" + PARAMETER.sub(lambda match: quote(values[match[1]]), route)
 
 
 def route_of(address: str) -> str:

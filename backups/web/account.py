@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -119,10 +119,13 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @needs(Role.VIEWER)
 @require_POST
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
-    if tokens.revoke(user=owner(request), token_id=token_id, now=timezone.now()):
+    user = owner(request)
+    if not tokens.is_of(user, token_id):
+        raise Http404("You have no such token.")
+    if tokens.revoke(user=user, token_id=token_id, now=timezone.now()):
         messages.success(request, "The token opens nothing any more.")
     else:
-        messages.info(request, "There is no such token in use.")
+        messages.info(request, "This token was revoked before.")
     return redirect("account")
 
 

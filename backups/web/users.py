@@ -22,6 +22,7 @@ from backups.edits.accounts import (
     UnknownAccount,
 )
 from backups.edits.common import BadValue, NotAllowed
+from backups.edits.tokens import UnknownToken
 from backups.models import Access, Role
 from backups.reports.account import session_count
 from backups.reports.accounts import (
@@ -216,7 +217,7 @@ def revoke_token(request: HttpRequest, account_id: int, token_id: int) -> HttpRe
         now = timezone.now()
         if accounts.revoke_token(account_id, token_id, by=owner(request), now=now):
             return "The token opens nothing any more."
-        return "There is no such token in use."
+        return "This token was revoked before."
 
     return _do(request, account_id, act)
 
@@ -253,7 +254,7 @@ def _do(
     refusal = ""
     try:
         messages.success(request, act())
-    except UnknownAccount as e:
+    except (UnknownAccount, UnknownToken) as e:
         raise Http404(str(e)) from e
     except (ChangedMeanwhile, LastWayIn) as e:
         refusal = str(e)

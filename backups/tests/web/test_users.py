@@ -233,7 +233,8 @@ def test_sessions_and_single_tokens_of_others_are_ended(web: Client, ada: User) 
     own = tokens.create(user=make_account("bo", role=Role.VIEWER), now=timezone.now()).token.id
     send(web, ada, "sessions/end")
     assert hers.get("/account/").status_code == 302
-    web.post(f"/users/{ada.pk}/tokens/{own}/revoke/")  # of another account than the page's
+    # Of another account than the page's.
+    assert web.post(f"/users/{ada.pk}/tokens/{own}/revoke/").status_code == 404
     web.post(f"/users/{ada.pk}/tokens/{token}/revoke/")
     revoked = ApiToken.objects.exclude(revoked_at=None)
     assert list(revoked.values_list("pk", flat=True)) == [token]
