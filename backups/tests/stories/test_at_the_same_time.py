@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.derived import queue
 from backups.derived.volumes import derive, forget_backups
-from backups.edits import protection_rules, tracking
+from backups.edits import accounts, protection_rules, tracking
 from backups.edits.common import Actor
-from backups.models import Backup, Volume
+from backups.models import NEW_ACCOUNT, Backup, Role, Volume
 from backups.refresh import auto_track
+from backups.shared.access import granted_to
+from backups.shared.account_state import account_state
 from backups.shared.locks import lock_cloud
+from backups.tests.accounts import make_account
 from backups.tests.facts import NOON
 from backups.tests.otc import configure, silent
 from backups.tests.run_settings import LIMIT_S
@@ -159,3 +163,38 @@ def test_a_backup_of_a_removed_cloud_moves_once(settings: Any, tmp_path: Path) -
     with before(lambda: auto_track.take_over("third", [pk], NOON)):
         assert auto_track.take_over("other", [pk], NOON) == [pk]
     assert Backup.objects.get().cloud_id == "other"
+
+
+def lose_role(account: User, by: User) -> None:
+    now = User.objects.get(pk=account.pk)
+    accounts.set_access(account.pk, NEW_ACCOUNT, by=by, seen=account_state(now))
+
+
+def is_admin(account: User) -> bool:
+    return granted_to(User.objects.get(pk=account.pk)).may(Role.ADMIN)
+
+
+def test_of_two_admins_who_leave_at_the_same_time_one_has_to_stay() -> None:
+    ada = make_account("ada", role=Role.ADMIN, password="right-horse")
+    bob = make_account("bob", role=Role.ADMIN, password="right-horse")
+
+    def leave_too() -> None:
+        with pytest.raises(accounts.LastWayIn):
+            lose_role(bob, by=bob)
+
+    with before(leave_too):
+        lose_role(ada, by=ada)
+    assert [is_admin(ada), is_admin(bob)] == [False, True]
+
+
+def test_who_loses_his_role_meanwhile_takes_none_away() -> None:
+    ada = make_account("ada", role=Role.ADMIN, password="right-horse")
+    bob = make_account("bob", role=Role.ADMIN, password="right-horse")
+
+    def take_it_back() -> None:
+        with pytest.raises(accounts.UnknownAccount):
+            lose_role(ada, by=bob)
+
+    with before(take_it_back):
+        lose_role(bob, by=ada)
+    assert [is_admin(ada), is_admin(bob)] == [True, False]

@@ -9,7 +9,8 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 
-from backups.tests.accounts import make_operator
+from backups.models import Role
+from backups.tests.accounts import make_account
 from backups.tests.routes import VALUES, route_of, routes
 from backups.tests.stories.test_page_questions import ASKED, LIVE, STILL, UNCOUNTED, WALKED, have
 from backups.tests.web.test_screen_pages import NOT_LOOKED_AT, OF_ROWS, SAME
@@ -30,7 +31,7 @@ NO_PAGE = {
 @pytest.fixture
 def answers(client: Client, settings: Any, tmp_path: Path) -> Mapping[str, HttpResponseBase]:
     """What each route answers somebody who is signed in, those aside that only take a form."""
-    client.force_login(make_operator("operator"))
+    client.force_login(make_account("operator", role=Role.ADMIN))
     have(1, settings, tmp_path)
     settings.DEBUG = True  # else the style guide is not there
     answers = {route: client.get(address) for route, address in routes().items()}
@@ -49,7 +50,12 @@ def of_addresses(addresses: Iterable[str]) -> set[str]:
 
 
 def of_names(names: Iterable[str]) -> set[str]:
-    parameters = {"backup": ["backup_id"], "volume": ["cloud", "volume_id"]}
+    parameters = {
+        "backup": ["backup_id"],
+        "volume": ["cloud", "volume_id"],
+        "user": ["account_id"],
+        "user_delete": ["account_id"],
+    }
     return {
         route_of(reverse(name, args=[VALUES[parameter] for parameter in parameters.get(name, [])]))
         for name in names

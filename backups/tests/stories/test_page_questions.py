@@ -18,9 +18,10 @@ from backups.clouds import registry
 from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
 from backups.edits.common import Actor
-from backups.models import Backup, Body, Cloud, Revision, SavedView, Volume
-from backups.tests.accounts import make_operator
+from backups.models import Backup, Body, Cloud, Revision, Role, SavedView, Volume
+from backups.tests.accounts import make_account
 from backups.tests.otc import configure, silent
+from backups.tests.routes import VALUES
 
 pytestmark = pytest.mark.django_db
 # Session, account, its role and its settings are four, the version of a live page two more. What is
@@ -39,6 +40,10 @@ ASKED = {
     "/clouds/": 12,
     "/account/": 7,
     "/account/password/": 5,
+    "/users/": 8,
+    "/users/add/": 5,
+    f"/users/{VALUES['account_id']}/": 10,
+    f"/users/{VALUES['account_id']}/delete/": 7,
     "/api/backups/?cloud=otc": 7,
     "/api/backups/?q=b&ordering=attention": 7,
     f"/api/backups/{uuid.UUID(int=1)}/": 7,
@@ -89,6 +94,10 @@ STILL = {
     "volumes/growing/": "a table by days, read once",
     "account/": "forms: what is being typed stays",
     "account/password/": "a form",
+    "users/": "a table by names, read once",
+    "users/add/": "a form",
+    "users/<int:account_id>/": "forms: what is being typed stays",
+    "users/<int:account_id>/delete/": "a form",
     "accounts/login/": "a form",
     "styleguide/": "examples",
     "api/docs/": "describes the API",
@@ -97,13 +106,13 @@ STILL = {
 
 @pytest.fixture
 def web(client: Client) -> Client:
-    client.force_login(make_operator("operator", password="right-horse"))
+    client.force_login(make_account("operator", role=Role.ADMIN, password="right-horse"))
     return client
 
 
 def have(n: int, settings: Any, folder: Path) -> None:
     """`n` of each: clouds, disks, backups of the first disk, failures of their own
-    causes, tags, views, tokens.
+    causes, tags, views, tokens, other accounts.
     """
     now, user = timezone.now(), User.objects.get()
     configure(
@@ -150,6 +159,9 @@ def have(n: int, settings: Any, folder: Path) -> None:
         )
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
+        number = int(VALUES["account_id"]) + at
+        other = make_account(f"user-{at}", id=number, role=Role.OPERATOR, clouds=["otc"])
+        tokens.create(user=other, now=now, name="theirs")
     Backup.objects.bulk_create(rows)
     findings.note([row.pk for row in rows], now)
     volumes.derive("otc", [f"d-{at}" for at in range(n)], now)
