@@ -50,6 +50,8 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.ExternalIdentity": "one an account",
     "backups.AuditEntry": "VBSDASH_AUDIT_DAYS; 16 KB a row, and strangers a row a minute and place",
     "backups.AuditCut": "none outside of a transaction",
+    "backups.Account": "one an account",
+    "backups.Account_clouds": "clouds of accounts",
     "auth.User": "who an administrator lets in",
     "auth.Group": "what an administrator makes",
     "auth.Permission": "four a table",
