@@ -4,11 +4,13 @@ cloud, each on a host of its own. Tests kill its parts and pull the cables of it
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from backups.runner import broker, parts
 from backups.runner.part import Part as PartPlan
@@ -22,6 +24,7 @@ from backups.tests.waiting import wait_until
 
 CALLS_PER_SECOND = 20
 VALKEY_PORT = 6379
+CONNECT_S = 5.0
 # Longer than a silent peer goes unnoticed.
 CUT_OFF_S = 30
 HOLD_THE_CLOUD = f"""
@@ -111,7 +114,7 @@ class Estate(Installation):
 
     def open(self) -> None:
         self.rabbitmq.open()
-        self.broker.start()
+        self.start_broker()
         self.database.part.start()
         web = self.network.hosts["web"]
         self.begin(self.env(web), before=web.before)
@@ -142,6 +145,21 @@ class Estate(Installation):
         self._plan()
         for part in self.parts:
             part.start()
+
+    def start_broker(self) -> None:
+        """Returns when it takes connections, which is long after its start."""
+        self.broker.start()
+        place = urlsplit(self.broker_url)
+        address = (place.hostname or "", place.port or 0)
+        wait_until(lambda: self._is_answered(address), self.broker.log.read_text)
+
+    def _is_answered(self, address: tuple[str, int]) -> bool:
+        with self.at_the_desk():
+            try:
+                socket.create_connection(address, timeout=CONNECT_S).close()
+            except OSError:
+                return False
+        return True
 
     def is_whole(self) -> bool:
         """The parts that the others can do without are there, too."""
@@ -180,6 +198,10 @@ class Estate(Installation):
         """Every backup gets fresh again by answers that other hosts have asked for."""
         wait_until(self._nothing_is_under_way, lambda: "the cloud still answers this host")
         self.recovers(datetime.now(UTC))
+        if name in self.askers():
+            # What it had sent before may have been read only now; nothing more can come.
+            self.sim.forget_requests()
+            self.recovers(datetime.now(UTC))
         assert name not in self.askers()
         assert self.askers() != set()
 

@@ -116,7 +116,7 @@ def test_the_broker_is_killed_and_stopped_and_found_again(estate: Estate) -> Non
     with estate.watched():
         for signum in (signal.SIGKILL, signal.SIGTERM):
             estate.broker.end(signum)
-            estate.broker.start()
+            estate.start_broker()
             estate.recovers(datetime.now(UTC))
 
 
