@@ -27,12 +27,15 @@ BY_DATABASE = {
 # The seconds of the files that take long, on one worker and one database, by folder and name, so
 # that the workers end together.
 SECONDS = {
-    "faults/test_killed_parts.py": 350,
-    "faults/test_hosts.py": 300,
-    "faults/test_restarts.py": 300,
+    "faults/test_killed_parts.py": 260,
+    "faults/test_hosts.py": 190,
+    "faults/test_restarts.py": 190,
+    "faults/test_killed_upgrade.py": 100,
     "faults/test_databases.py": 80,
     "stories/test_a_day.py": 80,
+    "stories/test_way_back.py": 80,
     "faults/test_wrong_clocks.py": 60,
+    "stories/test_planted_secrets.py": 45,
     "web/test_screen_pages.py": 60,
     "stories/test_behind_a_proxy.py": 40,
     "faults/test_answers.py": 25,

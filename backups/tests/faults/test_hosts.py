@@ -20,7 +20,8 @@ from backups.tests.faults.rabbitmq import need_rabbitmq
 from backups.tests.waiting import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.real_clock, pytest.mark.once]
-SIDES = pytest.mark.parametrize("side", ["a", "b"])
+# Both sides are alike, so the second one repeats the first.
+SIDES = pytest.mark.parametrize("side", ["a", pytest.param("b", marks=pytest.mark.long)])
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,8 @@ def test_the_database_is_cut_off_and_found_again(estate: Estate) -> None:
             estate.asks(name)
 
 
+# With one host of parts, test_killed_parts.py has a Valkey that falls silent.
+@pytest.mark.long
 def test_a_valkey_that_all_hosts_share_is_cut_off_and_found_again(estate: Estate) -> None:
     estate.move_to(estate.valkey_url, estate.valkey)
     estate.recovers(datetime.now(UTC))

@@ -12,6 +12,8 @@ from backups.runner import parts
 from backups.tests.faults.house import House
 
 pytestmark = [pytest.mark.soak, pytest.mark.real_clock]
+# What becomes of messages has nothing to do with the database.
+OF_THE_BROKER = pytest.mark.either
 
 
 def test_a_worker_killed_in_the_middle_of_a_batch_is_named_and_nothing_is_lost(
@@ -59,6 +61,7 @@ def test_two_schedulers_do_no_harm(house: House) -> None:
         house.mend()
 
 
+@OF_THE_BROKER
 def test_a_killed_broker_is_named_and_nothing_is_lost(house: House) -> None:
     with house.watched() as seen:
         house.busy()
@@ -70,6 +73,7 @@ def test_a_killed_broker_is_named_and_nothing_is_lost(house: House) -> None:
     assert seen.states == {"fresh", "stale"}
 
 
+@OF_THE_BROKER
 def test_a_broker_emptied_in_the_middle_of_everything_loses_nothing(house: House) -> None:
     with house.watched(), redis.Redis.from_url(house.broker_url) as client:
         for _ in range(5):
@@ -78,6 +82,7 @@ def test_a_broker_emptied_in_the_middle_of_everything_loses_nothing(house: House
         house.recovers(datetime.now(UTC))
 
 
+@OF_THE_BROKER
 def test_a_broker_frozen_for_half_a_minute_is_named_and_nothing_is_lost(house: House) -> None:
     with house.watched() as seen:
         with house.frozen(house.broker):
@@ -87,6 +92,7 @@ def test_a_broker_frozen_for_half_a_minute_is_named_and_nothing_is_lost(house: H
     assert seen.states == {"fresh", "stale"}
 
 
+@OF_THE_BROKER
 def test_a_connection_that_stays_open_and_delivers_nothing_is_given_up(house: House) -> None:
     with house.watched() as seen:
         house.proxy.open.clear()

@@ -13,6 +13,8 @@ from backups.tests.faults.house import House
 from backups.tests.faults.parts import PostgreSQL
 
 pytestmark = [pytest.mark.soak, pytest.mark.real_clock]
+# How a broker is found again has nothing to do with the database.
+OF_THE_BROKER = pytest.mark.either
 
 
 @pytest.fixture(params=["valkey", "rabbitmq"])
@@ -23,6 +25,7 @@ def served(request: pytest.FixtureRequest) -> House:
     return found
 
 
+@OF_THE_BROKER
 def test_a_broker_that_is_back_at_once_is_found_again(served: House) -> None:
     with served.watched():
         served.broker.kill()
@@ -30,6 +33,7 @@ def test_a_broker_that_is_back_at_once_is_found_again(served: House) -> None:
         served.recovers(datetime.now(UTC))
 
 
+@OF_THE_BROKER
 @pytest.mark.parametrize("seconds", [4, 30])
 def test_a_broker_that_was_away_for_a_while_is_found_again(served: House, seconds: int) -> None:
     with served.watched():
@@ -39,6 +43,7 @@ def test_a_broker_that_was_away_for_a_while_is_found_again(served: House, second
         served.recovers(datetime.now(UTC))
 
 
+@OF_THE_BROKER
 def test_a_broker_that_was_away_until_the_scheduler_noticed_is_found_again(served: House) -> None:
     with served.watched():
         served.broker.end(signal.SIGTERM)
@@ -47,6 +52,7 @@ def test_a_broker_that_was_away_until_the_scheduler_noticed_is_found_again(serve
         served.recovers(datetime.now(UTC))
 
 
+@OF_THE_BROKER
 def test_a_broker_that_was_away_until_all_was_stale_is_found_again(served: House) -> None:
     with served.watched() as seen:
         served.broker.end(signal.SIGTERM)
@@ -57,6 +63,7 @@ def test_a_broker_that_was_away_until_all_was_stale_is_found_again(served: House
     assert seen.states == {"fresh", "stale"}
 
 
+@OF_THE_BROKER
 def test_parts_that_start_while_the_broker_is_away_find_it_when_it_comes(served: House) -> None:
     with served.watched():
         served.broker.kill()
@@ -69,6 +76,7 @@ def test_parts_that_start_while_the_broker_is_away_find_it_when_it_comes(served:
         served.recovers(datetime.now(UTC))
 
 
+@OF_THE_BROKER
 def test_a_broker_behind_connections_that_deliver_nothing_is_found_again(served: House) -> None:
     with served.watched() as seen:
         served.proxy.open.clear()
