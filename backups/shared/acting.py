@@ -69,10 +69,14 @@ def user(name: str) -> Who:
 
 
 def where() -> Where:
-    """Reads what each line of the log tells of its request or task."""
+    """Reads what each line of the log tells of its request or task; what was bound by a request
+    that is over counts no more.
+    """
     bound = structlog.contextvars.get_contextvars()
-    request_id = bound.get("request_id") or bound.get("task_id") or ""
-    return Where(str(bound.get("client", "")), str(request_id))
+    request_id = str(bound.get("request_id") or bound.get("task_id") or "")
+    if _request.get() is not None:
+        return Where(str(bound.get("client", "")), request_id)
+    return Where("", request_id if "task" in bound else "")
 
 
 def _name_of_lazy(user: object) -> str:

@@ -26,9 +26,12 @@ def rows() -> list[tuple[Any, ...]]:
 
 
 def refused(statement: str) -> str:
-    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+    with (
+        pytest.raises(IntegrityError) as refusal,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
     return str(refusal.value)
 
 
@@ -56,7 +59,7 @@ def test_no_row_is_replaced_or_emptied_away() -> None:
     if connection.vendor == "postgresql":
         statement = "TRUNCATE backups_auditentry, backups_auditcut"
     else:
-        columns = [field.attname for field in AuditEntry._meta.concrete_fields][1:]
+        columns = [str(field.column) for field in AuditEntry._meta.concrete_fields][1:]
         names = ", ".join(columns)
         statement = (
             f"REPLACE INTO backups_auditentry (id, {names})"
@@ -99,9 +102,11 @@ def test_a_cut_takes_what_is_older_and_notes_how_much(monkeypatch: pytest.Monkey
 def test_even_within_a_cut_younger_rows_stay() -> None:
     note(1)
     now = timezone.now()
+    opened = AuditCut.objects.create(before=now - DAY, nothing_id=0)
+    rows = AuditEntry.objects.filter(object_id="b1")
     with pytest.raises(IntegrityError), transaction.atomic():
-        AuditCut.objects.create(before=now - DAY, nothing_id=0)
-        AuditEntry.objects.filter(object_id="b1")._raw_delete("default")
+        rows._raw_delete(rows.db)
+    opened.delete()
     assert AuditEntry.objects.count() == 1
 
 
