@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from backups.clouds import registry
 from backups.edits import tracking
-from backups.models import Backup
+from backups.models import Account, Backup, Role
 from backups.refresh import type_interpretation
 from backups.refresh.apply import apply
 from backups.refresh.dispatcher import DO, needs
@@ -97,6 +97,8 @@ def session() -> str:
     if is_new:
         user.set_password("right-horse")
         user.save()
+        # Who may open every page.
+        Account.objects.create(user=user, role=Role.ADMIN)
     client.force_login(user)
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 

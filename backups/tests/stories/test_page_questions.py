@@ -38,6 +38,7 @@ ASKED = {
     "/volumes/rules/": 7,
     "/failures/": 9,
     "/clouds/": 12,
+    "/audit/": 7,
     "/account/": 7,
     "/account/password/": 5,
     "/users/": 8,
@@ -57,6 +58,8 @@ ASKED = {
     "/api/views/": 6,
     "/api/clouds/": 11,
     "/api/summary/": 17,
+    "/api/audit/": 9,
+    "/api/audit.csv": 9,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
 WALKED = {1: {"/backups/": 14, "/volumes/": 19}, 50: {"/backups/": 13, "/volumes/": 15}}
@@ -92,6 +95,7 @@ STILL = {
     "backups/add/discover/": "a form over what the cloud listed once",
     "volumes/rules/": "forms: what is being typed stays",
     "volumes/growing/": "a table by days, read once",
+    "audit/": "a record, read once",
     "account/": "forms: what is being typed stays",
     "account/password/": "a form",
     "users/": "a table by names, read once",

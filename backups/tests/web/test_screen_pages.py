@@ -36,6 +36,7 @@ SAME = {
     "rules": "/volumes/rules/",
     "failures": "/failures/",
     "clouds": "/clouds/",
+    "audit": "/audit/",
     "account": "/account/",
     "password": "/account/password/",
 }
