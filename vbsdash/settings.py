@@ -116,8 +116,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
-    # Before axes, which marks the request that brings a pause (that one was still a wrong password),
-    # and before the admin, which loads axes.
+    # Before axes, which marks the request that brings a pause: that one was still a wrong password.
+    # The admin loads axes.
     "backups",
     "axes",
     "vbsdash.admin_config.RoleAdminConfig",  # django.contrib.admin

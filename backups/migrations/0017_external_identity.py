@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backups", "0015_roles_of_accounts_of_before"),
+        ("backups", "0016_audit"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

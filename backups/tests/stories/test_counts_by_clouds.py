@@ -351,7 +351,7 @@ def test_a_cloud_that_is_taken_away_is_gone_with_the_next_request(estate: None) 
     tags = {address: client.get(address)["ETag"] for address in (*objects, *lists)}
     page = client.get("/").content.decode().split('data-etag="')[1].split('"')[0]
     assert THEIRS in read(client, "/")
-    Account.objects.get().clouds.set([OURS])
+    Account.objects.get().clouds.set(Cloud.objects.filter(pk=OURS))
     for address, tag in tags.items():
         answer = client.get(address, headers={"If-None-Match": tag})
         assert answer.status_code == (404 if address in objects else 200), address

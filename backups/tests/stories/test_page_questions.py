@@ -31,9 +31,9 @@ ASKED = {
     "/backups/?cloud=otc": 13,
     "/backups/?q=b&tag=t0&ordering=attention": 12,
     "/backups/add/": 4,
-    f"/backups/{uuid.UUID(int=1)}/": 14,
+    f"/backups/{uuid.UUID(int=1)}/": 16,
     "/volumes/?cloud=otc": 13,
-    "/volumes/otc/d-0/": 9,
+    "/volumes/otc/d-0/": 11,
     "/volumes/growing/": 7,
     "/volumes/rules/": 7,
     "/failures/": 9,
@@ -58,7 +58,7 @@ ASKED = {
     "/api/views/": 6,
     "/api/clouds/": 11,
     "/api/summary/": 17,
-    "/api/audit/": 9,
+    "/api/audit/": 8,
     "/api/audit.csv": 9,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
