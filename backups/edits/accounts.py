@@ -196,14 +196,17 @@ def _changing(account_id: int, *, by: User, seen: str | None = None) -> Iterator
             raise NotAllowed("This account enters Django's own pages: only a superuser changes it.")
         if seen is not None and seen != account_state(account):
             raise ChangedMeanwhile
+        name = account.get_username()
         ways_before = _ways_in()
         yield account
-        if ways_before - _ways_in():
-            raise LastWayIn(
-                f"“{account}” is the last account that is on, may everything and can sign in: give "
-                "another one the role admin for all clouds first."
-            )
         data_changed()
+        lost = ways_before - _ways_in()
+        if lost:
+            way = "can sign in" if "any" in lost else "has a password here"
+            raise LastWayIn(
+                f"“{name}” is the last account that is on, may everything and {way}: give another "
+                "such one the role admin for all clouds first."
+            )
 
 
 def _lock(account_id: int, by: User) -> None:
@@ -214,14 +217,14 @@ def _lock(account_id: int, by: User) -> None:
 
 
 def _ways_in() -> set[str]:
-    """Returns how somebody who may everything can sign in: with a password of vbsdash, or at all.
-    A password works too when whatever else signs people in is away.
+    """Returns how somebody who may everything can sign in: `any`, and `password` for one of
+    vbsdash itself, which works too when whatever else signs people in is away.
     """
     ways = set()
     is_way_in = Q(is_superuser=True) | Q(account__role=Role.ADMIN, account__all_clouds=True)
     for user in User.objects.filter(is_way_in, is_active=True).select_related("account"):
         if granted_to(user) == FULL_ACCESS:
-            ways.add("elsewhere")
+            ways.add("any")
             if user.has_usable_password():
                 ways.add("password")
     return ways

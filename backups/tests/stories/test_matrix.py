@@ -297,8 +297,8 @@ def wrong_answers(role: Role, where: str, *, whole: bool) -> list[str]:
     """Returns what such an account is answered otherwise than the table says. What it may do is
     done and undone; all that it may not do leaves every row as it was.
 
-    `whole`: by all ways to sign in, with the methods that no call has, with what an account of a
-    lower role may just as well.
+    `whole`: by all ways to sign in, with what an account of a lower role may just as well, and
+    with the methods that no call has, which are the same whatever the clouds.
     """
     wrong = []
     callers = list(callers_of(role, where))
@@ -325,7 +325,7 @@ def questions(caller: Caller, *, whole: bool) -> Iterator[tuple[str, str, Call |
     for route, calls in TABLE.items():
         if not caller.cookies and not route.startswith("api/"):
             continue  # pages know no tokens: stories/test_access.py
-        for method in METHODS if whole else calls:
+        for method in METHODS if whole and caller.clouds is None else calls:
             call = calls.get("GET" if method == "HEAD" else method)
             if whole or (call is not None and is_of_this_role(caller, call, method)):
                 yield route, method, call

@@ -335,16 +335,20 @@ def test_an_admin_gives_no_more_than_he_has(west: User, form: dict[str, Any]) ->
 @pytest.mark.parametrize("act", ["access", "switch", "delete"])
 def test_nobody_takes_the_last_way_in_away(web: Client, root: User, act: str) -> None:
     make_account("narrow", role=Role.ADMIN, clouds=["west"], password=PASSWORD)
-    make_account("elsewhere", role=Role.ADMIN)  # has no password here
+    elsewhere = make_account("elsewhere", role=Role.ADMIN)  # has no password here
     off = make_account("off", role=Role.ADMIN, password=PASSWORD)
     User.objects.filter(pk=off.pk).update(is_active=False)
     form = {"role": "operator", "where": "all", "on": "0"}
     answer = send(web, root, act, **form)
     assert answer.status_code == 409
-    assert "“root” is the last account that is on" in words(answer)
+    assert "“root” is the last account that is on, may everything and has a password here" in words(
+        answer
+    )
     root.refresh_from_db()
     assert (root.is_active, access(root)) == (True, FULL_ACCESS)
     assert UserSession.objects.filter(user=root).count() == 1
+    assert send(web, elsewhere, act, **form).status_code == 302
+    assert send(web, root, act, **form).status_code == 409
     make_account("second", role=Role.ADMIN, password=PASSWORD)
     left = send(web, root, act, **form)
     assert (left.status_code, left["Location"]) == (
