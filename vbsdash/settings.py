@@ -72,6 +72,7 @@ try:
     PROXY_HEADER = proxy_header.read(ENV)
     GROUP_ROLES = group_roles.read(ENV, folder=BASE_DIR, clouds=None if DEMO else CLOUDS)
     LOCAL_FORM = sign_in_form.read(ENV, oidc=OIDC, proxy=PROXY_HEADER, groups=GROUP_ROLES)
+    EXTERNAL_TOKENS_KEPT = sign_in_form.tokens_outlive_sign_in(ENV)
     _sqlite_file = DATA_DIR / ("demo.sqlite3" if DEMO else "vbsdash.sqlite3")
     _role = process_role.current()
     DATABASES = {

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.clouds.registry import configured
-from backups.models import Access, ApiToken, ObjectKind, Verb
+from backups.models import Access, ApiToken, ExternalIdentity, ObjectKind, Verb
 from backups.models.token import BEGINNING_LENGTH, NAME_LENGTH, digest, new_key
 from backups.shared import audit
 from backups.shared.access import granted_to
@@ -166,7 +167,8 @@ def key_of(authorization: str) -> str | None:
 
 def recognise(key: str, now: datetime) -> ApiToken:
     """Returns the usable token of `key` with its user, and notes the use. Raises Refused."""
-    token = ApiToken.objects.filter(hashed=digest(key)).select_related("user__account").first()
+    rows = ApiToken.objects.select_related("user__account", "user__external_identity")
+    token = rows.filter(hashed=digest(key)).first()
     if token is None:
         raise Refused("This token is not known.")
     account = token.user.get_username()
@@ -180,6 +182,11 @@ def recognise(key: str, now: datetime) -> ApiToken:
         )
     if not token.user.is_active:
         raise Refused("The account of this token is switched off.", account=account)
+    if _has_outlived_sign_in(token.user, now):
+        raise Refused(
+            "The owner of this token has not signed in for too long: a sign-in wakes it.",
+            account=account,
+        )
     if token.last_used_at is None or now - token.last_used_at > USED_STEP:
         _note_use(token, now)
     return token
@@ -195,6 +202,15 @@ def _told(row: ApiToken) -> dict[str, object]:
         "clouds": row.clouds,
         "expires_at": row.expires_at,
     }
+
+
+def _has_outlived_sign_in(user: User, now: datetime) -> bool:
+    """Tells whether somebody who signs in elsewhere stays away, and may have left."""
+    kept: timedelta | None = settings.EXTERNAL_TOKENS_KEPT
+    identity: ExternalIdentity | None = getattr(user, "external_identity", None)
+    if kept is None or identity is None:
+        return False
+    return now - identity.last_sign_in_at > kept
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

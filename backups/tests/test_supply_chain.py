@@ -58,6 +58,18 @@ def pin_in(component: dict[str, Any]) -> Pin:
 
 
 @pytest.mark.once
+def test_the_packages_of_single_sign_on_are_covered_too_in_the_versions_of_the_others(
+    tmp_path: Path,
+) -> None:
+    done = run("sbom.py", "requirements-oidc.txt", str(tmp_path), "--unvalidated")
+    assert (done.returncode, done.stderr) == (0, "")
+    pins = pins_of("requirements-oidc.txt")
+    assert "mozilla-django-oidc" in {pin.name for pin in pins}
+    others = {pin.name: pin for pin in pins_of("requirements.txt")}
+    assert [pin for pin in pins if others.get(pin.name, pin) != pin] == []
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     "options", [["--unvalidated"], pytest.param([], marks=pytest.mark.soak, id="validated")]
 )

@@ -4,6 +4,7 @@ cure.
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,14 @@ def test_a_file_of_groups_that_is_not_there_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_days_of_tokens_are_read() -> None:
+    days = sign_in_form.tokens_outlive_sign_in
+    name = "VBSDASH_EXTERNAL_TOKEN_DAYS"
+    assert [days({}), days({name: "0"}), days({name: "30"})] == [None, None, timedelta(days=30)]
+    for value in ("-1", "a month", "1.5"):
+        assert f"{name} is '{value}': write a number" in refused(lambda: days({name: value}))  # noqa: B023
+
+
 def test_roles_of_groups_are_those_of_accounts() -> None:
     assert set(ROLES) == set(Role.values)
 
@@ -220,6 +229,7 @@ def test_roles_of_groups_are_those_of_accounts() -> None:
     [
         ({"VBSDASH_GROUPS_FILE": "x"}, False, "VBSDASH_GROUPS_FILE has no effect without single"),
         ({"VBSDASH_NO_GROUP": "viewer"}, False, "VBSDASH_NO_GROUP has no effect without single"),
+        ({"VBSDASH_EXTERNAL_TOKEN_DAYS": "9"}, False, "VBSDASH_EXTERNAL_TOKEN_DAYS has no effect"),
         ({"VBSDASH_LOCAL_FORM": "0"}, False, "would hide the only way to sign in"),
         ({"VBSDASH_LOCAL_FORM": "no way"}, False, "VBSDASH_LOCAL_FORM is 'no way': write 1 or 0"),
         ({}, True, "VBSDASH_GROUPS_FILE is missing"),

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -11,7 +12,9 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
+from backups.edits import tokens
 from backups.models import Access, ExternalIdentity, Role, UserSession
 from backups.shared.access import access_of_user
 from backups.tests.accounts import make_operator
@@ -497,6 +500,34 @@ def test_claims_within_objects_are_found_by_dots(
     idp.person("ada-1", preferred_username="ada", realm_access={"roles": ["night"]})
     sign_in(client, idp)
     assert access_of_user(User.objects.get()).role == Role.OPERATOR
+
+
+def test_a_token_has_the_role_of_its_owner_and_may_end_some_days_after_the_last_sign_in(
+    idp: Provider, client: Client, settings: Any, clock: time_machine.Traveller
+) -> None:
+    idp.person("ada-1", preferred_username="ada", groups=["night"])
+    sign_in(client, idp)
+    made = tokens.create(user=User.objects.get(), now=timezone.now())
+    local = tokens.create(user=make_operator("local"), now=timezone.now())
+    bearer = {"Authorization": f"Bearer {made.key}"}
+
+    def write() -> int:
+        body = {"cloud": "otc", "ids": []}
+        answer = Client().post("/api/backups/", body, "application/json", headers=bearer)
+        return answer.status_code
+
+    assert write() == 200
+    idp.person("ada-1", preferred_username="ada", groups=["all"])
+    sign_in(Client(), idp)
+    assert write() == 403
+    clock.shift(31 * 86_400)
+    assert client.get("/api/backups/", headers=bearer).status_code == 200
+    settings.EXTERNAL_TOKENS_KEPT = timedelta(days=30)
+    answer = client.get("/api/backups/", headers=bearer)
+    assert (answer.status_code, "a sign-in wakes it" in answer.json()["detail"]) == (401, True)
+    assert tokens.recognise(local.key, timezone.now()).user.username == "local"
+    sign_in(Client(), idp)
+    assert client.get("/api/backups/", headers=bearer).status_code == 200
 
 
 def test_a_session_lasts_as_long_as_others(
