@@ -32,9 +32,13 @@ class Provider:
 
     def __init__(self) -> None:
         self.app = provider_app()
+        self.issuer = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what came, and is a good one again."""
         self.authorizations: list[dict[str, str]] = []
         self.exchanges: list[dict[str, str]] = []
-        self.issuer = ""
         # What a bad provider makes of an ID token's claims before it is signed, or of the token.
         self.spoil_claims: Callable[[Claims], object] | None = None
         self.spoil_token: Callable[[str], str] | None = None
@@ -138,6 +142,6 @@ def signed_by_secret(token: str) -> str:
 @contextmanager
 def provider() -> Iterator[Provider]:
     running = Provider()
-    with _threaded_server(running, host="127.0.0.1") as server:
+    with _threaded_server(running, host="127.0.0.1", poll_interval=0.01) as server:
         running.issuer = f"http://127.0.0.1:{server.server_port}"
         yield running

@@ -58,6 +58,7 @@ def pin_in(component: dict[str, Any]) -> Pin:
 
 
 @pytest.mark.once
+@pytest.mark.soak
 def test_the_packages_of_single_sign_on_are_covered_too_in_the_versions_of_the_others(
     tmp_path: Path,
 ) -> None:
