@@ -153,13 +153,19 @@ def is_of(user: User, token_id: int) -> bool:
     return ApiToken.objects.filter(user=user, pk=token_id).exists()
 
 
+def is_of_token(authorization: str) -> bool:
+    """Tells whether it is the header of a token, a good one or not; Basic is none."""
+    parts = authorization.split()
+    return bool(parts) and parts[0].lower() in ("token", "bearer")
+
+
 def key_of(authorization: str) -> str | None:
     """Returns the key in `Token KEY` or `Bearer KEY`, None for another way to
     sign in. Raises Refused.
     """
-    parts = authorization.split()
-    if not parts or parts[0].lower() not in ("token", "bearer"):
+    if not is_of_token(authorization):
         return None
+    parts = authorization.split()
     if len(parts) != 2:
         raise Refused("Write: Authorization: Token KEY.")
     return parts[1]

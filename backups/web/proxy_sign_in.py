@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from backups.edits import external_accounts
+from backups.edits import external_accounts, tokens
 from backups.edits.external_accounts import Person
 from backups.models import Access
 from backups.shared.access import access_of
@@ -64,7 +64,7 @@ class ProxySignInMiddleware:
 def _is_exempt(request: HttpRequest) -> bool:
     path = request.path_info
     if path.startswith("/api/"):
-        return "Authorization" in request.headers
+        return tokens.is_of_token(request.headers.get("Authorization", ""))
     # The way in when all else is wrong.
     is_local_form = path == _path_of_sign_in() and asks_for_local_form(request)
     return path in _WITHOUT_SESSIONS or is_local_form

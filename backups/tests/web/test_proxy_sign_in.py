@@ -189,6 +189,14 @@ def test_tokens_and_probes_know_no_header(client: Client) -> None:
     assert list(User.objects.values_list("username", flat=True)) == ["robot"]
 
 
+def test_no_other_authorization_keeps_a_session_without_its_header(client: Client) -> None:
+    get(client)
+    basic = {"Authorization": "Basic eDp5"}
+    assert get(client, "/api/backups/", headers=basic).status_code == 200
+    assert client.get("/api/backups/", headers=basic).status_code == 401
+    assert not UserSession.objects.exists()
+
+
 def test_the_local_form_is_there_through_the_proxy_too(client: Client, settings: Any) -> None:
     settings.LOCAL_FORM = False
     page = client.get("/accounts/login/").content.decode()
