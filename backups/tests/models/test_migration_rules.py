@@ -20,6 +20,7 @@ LAST_BEFORE_THE_RULE = "0011_folded_search"
 # Tables that grow with backups, disks or time.
 LARGE = frozenset(
     {
+        "auditentry",
         "backup",
         "backuptag",
         "body",

@@ -157,6 +157,8 @@ def test_a_postgresql_that_says_nothing_is_given_up(start: Start) -> None:
         ("PORT", "-1", "write a number from 0 to 65535"),
         ("DEBUG", "maybe", "write 1 or 0"),
         ("VBSDASH_CELERY_EVENTS", "-E", "write 1 or 0"),
+        ("VBSDASH_AUDIT_DAYS", "0", "write a number of days from 1 to 99999"),
+        ("VBSDASH_AUDIT_DAYS", "a year", "write a number of days from 1 to 99999"),
         ("VBSDASH_LOG_FORMAT", "JSON", "write json, or console for key=value"),
         ("VBSDASH_DATA_DIR", "/proc/nowhere", "name another folder"),
         ("VBSDASH_DATA_DIR", "/dev/null/x", "name another folder"),
@@ -554,6 +556,11 @@ def test_an_empty_variable_is_one_that_is_not_set(start: Start) -> None:
     names = ("METRICS_PER_DISK", "DEBUG")
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="", DEBUG="") == [True, False]
     assert values(start, *names, VBSDASH_METRICS_PER_DISK="0", DEBUG="1") == [False, True]
+
+
+def test_who_did_what_is_kept_for_as_long_as_it_is_set(start: Start) -> None:
+    assert values(start, "AUDIT_DAYS") == [400]
+    assert values(start, "AUDIT_DAYS", VBSDASH_AUDIT_DAYS="30") == [30]
 
 
 def test_celery_sends_events_only_where_that_is_set(start: Start) -> None:
