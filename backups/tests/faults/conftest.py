@@ -1,24 +1,22 @@
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.db import connection
 
 from backups.runner.ports import accepts
 from backups.tests.faults.house import House
+from backups.tests.faults.parts import open_folder
 from backups.tests.faults.rabbitmq import RabbitMQ, need_rabbitmq
 from backups.tests.waiting import wait_until
 
 
 @contextmanager
 def built(*, rabbitmq: bool) -> Iterator[House]:
-    """PostgreSQL needs a folder that it may enter."""
-    with tempfile.TemporaryDirectory(prefix="vbs", ignore_cleanup_errors=True) as folder:
-        house = House(Path(folder), postgresql=connection.vendor == "postgresql", rabbitmq=rabbitmq)
+    with open_folder() as folder:
+        house = House(folder, postgresql=connection.vendor == "postgresql", rabbitmq=rabbitmq)
         try:
             house.open()
             yield house

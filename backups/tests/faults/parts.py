@@ -5,6 +5,7 @@ import pwd
 import signal
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +170,15 @@ class ListeningPostgreSQL:
         )
         self.url = f"postgres://vbsdash:word-for-tests@{address}:5432/vbsdash"
         self.part = Part(argv, {"PATH": os.environ["PATH"]}, folder / "postgresql.log")
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL may enter, whose server is another user where a test runs as root.
+    Not one of pytest: each run of it closes those of all others to other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="vbs", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def database(folder: Path, *, postgresql: bool) -> Any:

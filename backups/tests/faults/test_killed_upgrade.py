@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from backups.tests.faults.parts import PROJECT, database
+from backups.tests.faults.parts import PROJECT, database, open_folder
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 
@@ -48,18 +49,24 @@ def ask(url: str, statement: str) -> list[Any]:
         return server.execute(statement.encode()).fetchall()
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("postgresql", [False, True], ids=["SQLite", "PostgreSQL"])
 def test_an_upgrade_that_is_killed_again_and_again_comes_to_its_end(
-    tmp_path: Path, postgresql: bool
+    folder: Path, postgresql: bool
 ) -> None:
-    house = database(tmp_path, postgresql=postgresql)
-    (tmp_path / "clouds.yaml").write_text("clouds: {}\n")
+    house = database(folder, postgresql=postgresql)
+    (folder / "clouds.yaml").write_text("clouds: {}\n")
     env = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "DJANGO_SETTINGS_MODULE": "vbsdash.settings",
-        "VBSDASH_DATA_DIR": str(tmp_path / "data"),
-        "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
+        "VBSDASH_DATA_DIR": str(folder / "data"),
+        "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
         "DATABASE_URL": house.url,
     }
     try:

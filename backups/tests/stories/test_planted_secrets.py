@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 import uuid
@@ -31,7 +30,7 @@ from backups.runner import broker, parts
 from backups.runner.part import Part as PartPlan
 from backups.runner.ports import listen
 from backups.simulator import Fault, Simulator
-from backups.tests.faults.parts import PROJECT, Part, PostgreSQL
+from backups.tests.faults.parts import PROJECT, Part, PostgreSQL, open_folder
 from backups.tests.forward_proxy import ForwardProxy, forward_proxy
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
@@ -266,7 +265,6 @@ class Installation:
 
 @pytest.fixture
 def installation() -> Iterator[Installation]:
-    """PostgreSQL needs a folder that it may enter."""
     with _whole() as running:
         yield running
 
@@ -274,11 +272,11 @@ def installation() -> Iterator[Installation]:
 @contextmanager
 def _whole() -> Iterator[Installation]:
     with (
-        tempfile.TemporaryDirectory(prefix="vbs", ignore_cleanup_errors=True) as folder,
+        open_folder() as folder,
         Simulator(backups=5) as sim,
         forward_proxy(credentials=Installation.proxy_credentials) as proxy,
     ):
-        running = Installation(Path(folder), sim, proxy)
+        running = Installation(folder, sim, proxy)
         try:
             running.open()
             yield running

@@ -18,7 +18,7 @@ from backups.runner import broker, parts
 from backups.runner.broker import Broker
 from backups.runner.ports import free_port
 from backups.shared.heartbeat import signs
-from backups.tests.faults.parts import Part, PostgreSQL
+from backups.tests.faults.parts import Part, PostgreSQL, open_folder
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.waiting import wait_until
 from vbsdash.scheduler import ReconnectingScheduler
@@ -176,14 +176,15 @@ def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(
     tmp_path: Path, server: Server
 ) -> None:
     """Somebody locks the table of the signs of life and does not let go."""
-    database = PostgreSQL(tmp_path)
-    try:
-        env = {"CELERY_BROKER_URL": server.url, "DATABASE_URL": database.url}
-        migrate(tmp_path, **env)
-        with database.locked("backups_heartbeat"):
-            done = run(tmp_path, **env)
-    finally:
-        database.close()
+    with open_folder() as folder:
+        database = PostgreSQL(folder)
+        try:
+            env = {"CELERY_BROKER_URL": server.url, "DATABASE_URL": database.url}
+            migrate(tmp_path, **env)
+            with database.locked("backups_heartbeat"):
+                done = run(tmp_path, **env)
+        finally:
+            database.close()
     assert done.returncode == os.EX_TEMPFAIL
     [line] = done.stderr.splitlines()
     assert (
