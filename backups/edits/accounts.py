@@ -16,11 +16,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from backups.edits import passwords, sessions, tokens
-from backups.edits.common import BadValue, NotAllowed, ensure_cloud
+from backups.edits import account_access, passwords, sessions, tokens
+from backups.edits.common import BadValue, NotAllowed
 from backups.edits.tokens import UnknownToken
-from backups.models import FULL_ACCESS, Access, Account, Cloud, Role
+from backups.models import FULL_ACCESS, Access, ObjectKind, Role, Verb
 from backups.models.data_version import data_changed
+from backups.shared import audit
 from backups.shared.access import access_of_user, granted_to, may_change_account, sees_account
 from backups.shared.account_state import account_state, sessions_state
 
@@ -67,7 +68,13 @@ def add(name: str, *, access: Access, password: str, by: User) -> User:
         with transaction.atomic():
             role = _role_to_give(access, by)
             account.save(force_insert=True)
-            _write_access(account, role, access.clouds)
+            audit.note(
+                Verb.ACCOUNT_CREATE,
+                ObjectKind.ACCOUNT,
+                name,
+                after={"has_password": bool(password)},
+            )
+            account_access.give(account, Access(role, access.clouds))
             data_changed()
     except IntegrityError as e:
         # Of two at once the database lets one through.
@@ -83,7 +90,7 @@ def set_access(account_id: int, access: Access, *, by: User, seen: str) -> None:
         if account.is_superuser:
             raise NotAllowed("A superuser may everything, whatever his role.")
         role = _role_to_give(access, by)
-        _write_access(account, role, access.clouds)
+        account_access.give(account, Access(role, access.clouds))
 
 
 def switch_off(account_id: int, *, by: User, seen: str) -> Ended:
@@ -91,7 +98,7 @@ def switch_off(account_id: int, *, by: User, seen: str) -> Ended:
     off. Raises UnknownAccount, NotAllowed and ChangedMeanwhile.
     """
     with _changing(account_id, by=by, seen=seen) as account:
-        User.objects.filter(pk=account.pk).update(is_active=False)
+        _switch(account, is_active=False)
         ended = sessions.end_others(account, own_key=None)
     return Ended(sessions=ended, tokens=0)
 
@@ -99,7 +106,7 @@ def switch_off(account_id: int, *, by: User, seen: str) -> Ended:
 def switch_on(account_id: int, *, by: User, seen: str) -> None:
     """Raises UnknownAccount, NotAllowed and ChangedMeanwhile."""
     with _changing(account_id, by=by, seen=seen) as account:
-        User.objects.filter(pk=account.pk).update(is_active=True)
+        _switch(account, is_active=True)
 
 
 def set_password(
@@ -151,6 +158,8 @@ def delete(account_id: int, *, by: User, seen: str) -> str:
     """
     with _changing(account_id, by=by, seen=seen) as account:
         name = account.get_username()
+        before = account_access.noted(granted_to(account))
+        audit.note(Verb.ACCOUNT_DELETE, ObjectKind.ACCOUNT, name, before=before)
         account.delete()
     return name
 
@@ -179,6 +188,17 @@ def check_password(password: str, *, account: User) -> None:
         validate_password(password, user=account)
     except ValidationError as e:
         raise BadValue("password", " ".join(e.messages)) from e
+
+
+def _switch(account: User, *, is_active: bool) -> None:
+    User.objects.filter(pk=account.pk).update(is_active=is_active)
+    audit.note(
+        Verb.ACCOUNT_EDIT,
+        ObjectKind.ACCOUNT,
+        account.get_username(),
+        before={"active": account.is_active},
+        after={"active": is_active},
+    )
 
 
 @contextmanager
@@ -243,15 +263,6 @@ def _role_to_give(access: Access, by: User) -> Role:
     if not own.covers(access):
         raise BadValue("clouds", "You may not give clouds that are not open to yourself.")
     return access.role
-
-
-def _write_access(account: User, role: Role, clouds: frozenset[str] | None) -> None:
-    for name in sorted(clouds or ()):
-        ensure_cloud(name)
-    row, _ = Account.objects.update_or_create(
-        user=account, defaults={"role": role, "all_clouds": clouds is None}
-    )
-    row.clouds.set(Cloud.objects.filter(pk__in=clouds or ()))
 
 
 def _name_is_taken(name: str) -> BadValue:

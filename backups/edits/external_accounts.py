@@ -9,10 +9,10 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from backups.edits.common import ensure_cloud
-from backups.models import Access, Account, Cloud, ExternalIdentity, Role
-from backups.models.data_version import data_changed
+from backups.edits import account_access
+from backups.models import Access, ExternalIdentity, ObjectKind, Verb
 from backups.models.external_identity import LONGEST_ISSUER, LONGEST_SUBJECT
+from backups.shared import acting, audit
 
 LONGEST_NAME = 150  # characters, as Django's accounts have it
 
@@ -43,22 +43,6 @@ def sign_in(person: Person, access: Access, now: datetime) -> User:
         raise Refused("The same person signs in at this very moment: try again.") from e
 
 
-def update_access(user: User, access: Access) -> None:
-    """Gives an account role and clouds, and nothing beyond them."""
-    account, _ = Account.objects.get_or_create(user=user)
-    account.role = access.role or Role.VIEWER
-    account.all_clouds = access.clouds is None
-    account.save(update_fields=["role", "all_clouds"])
-    names = sorted(access.clouds or ())
-    for name in names:
-        ensure_cloud(name)
-    account.clouds.set(Cloud.objects.filter(name__in=names))
-    data_changed()
-    # What was read of it before counts no more.
-    account.__dict__.pop("access", None)
-    user.account = account
-
-
 def _check(person: Person) -> None:
     for what, text, longest in (
         ("name", person.name, LONGEST_NAME),
@@ -84,7 +68,7 @@ def _sign_in(person: Person, access: Access, now: datetime) -> User:
         _take_over(user, name)
         identity.last_sign_in_at = now
         identity.save(update_fields=["last_sign_in_at"])
-    update_access(user, access)
+    account_access.give(user, access, who=acting.user(user.get_username()))
     return user
 
 
@@ -100,6 +84,13 @@ def _new_account(person: Person, name: str, now: datetime) -> User:
     ExternalIdentity.objects.create(
         user=user, issuer=person.issuer, subject=person.subject, last_sign_in_at=now
     )
+    audit.note(
+        Verb.ACCOUNT_CREATE,
+        ObjectKind.ACCOUNT,
+        name,
+        after={"issuer": person.issuer, "subject": person.subject},
+        who=acting.user(name),
+    )
     return user
 
 
@@ -108,6 +99,14 @@ def _take_over(user: User, name: str) -> None:
     can have.
     """
     if user.username != name and not _is_taken(name, besides=user):
+        audit.note(
+            Verb.ACCOUNT_EDIT,
+            ObjectKind.ACCOUNT,
+            name,
+            before={"name": user.username},
+            after={"name": name},
+            who=acting.user(name),
+        )
         user.username = name
     user.is_staff = False
     user.is_superuser = False

@@ -35,6 +35,14 @@ def fields(name: object) -> dict[str, str]:
 def refused(name: object, why: str) -> None:
     """Notes a sign-in elsewhere that is not let in here; `name` as far as it is known."""
     logger.info("sign-in refused: %s", why, extra=fields(name))
+    account, sentence = account_and_sentence({"username": name}, why)
+    audit.note_refusal(
+        Verb.SESSION_REFUSED,
+        ObjectKind.SESSION,
+        account,
+        client=acting.where().client,
+        sentence=sentence,
+    )
 
 
 @receiver(user_logged_in)

@@ -20,9 +20,12 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.clouds import registry
-from backups.edits import backup_edits, tokens, tracking
+from backups.edits import accounts, backup_edits, external_accounts, tokens, tracking
 from backups.edits.common import Actor
+from backups.edits.external_accounts import Person
 from backups.models import (
+    NEW_ACCOUNT,
+    Access,
     Account,
     ActorKind,
     AuditEntry,
@@ -36,8 +39,10 @@ from backups.models import (
 )
 from backups.models.token import digest
 from backups.shared import acting, audit
+from backups.shared.account_state import account_state
 from backups.tests.accounts import make_account, make_operator
 from backups.tests.otc import configure, silent
+from backups.web import sign_in_log
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PASSWORD = "a right-horse battery"
@@ -82,6 +87,10 @@ def last() -> int:
 
 def told(rows: list[AuditEntry]) -> list[tuple[Any, ...]]:
     return [(row.verb, row.object_kind, row.object_id, row.cloud) for row in rows]
+
+
+def state_of(user: User) -> str:
+    return account_state(User.objects.get(pk=user.pk))
 
 
 def track(*ids: str, cloud: str = "otc") -> None:
@@ -191,6 +200,51 @@ def test_tokens_passwords_and_sessions_are_noted_without_any_key(web: Client, ad
     everything = json.dumps(list(AuditEntry.objects.values()), default=str)
     secrets = (key, digest(key), PASSWORD, NEW_PASSWORD, "wrong-horse", ada.password)
     assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_what_an_admin_does_with_accounts_is_noted_with_what_changed(ada: User) -> None:
+    root = User.objects.create_superuser("root")
+    grace = accounts.add("grace", access=NEW_ACCOUNT, password=NEW_PASSWORD, by=root)
+    here = Access(Role.OPERATOR, frozenset({"otc"}))
+    accounts.set_access(grace.pk, here, by=root, seen=state_of(grace))
+    accounts.switch_off(grace.pk, by=root, seen=state_of(grace))
+    accounts.switch_on(grace.pk, by=root, seen=state_of(grace))
+    accounts.delete(grace.pk, by=root, seen=state_of(grace))
+    rows = AuditEntry.objects.filter(object_id="grace").order_by("pk")
+    viewer = {"role": "viewer", "clouds": "all"}
+    operator = {"role": "operator", "clouds": ["otc"]}
+    assert [(row.verb, row.before, row.after) for row in rows] == [
+        ("account.create", None, {"has_password": True}),
+        ("account.edit", viewer, operator),
+        ("account.edit", {"active": True}, {"active": False}),
+        ("account.edit", {"active": False}, {"active": True}),
+        ("account.delete", operator, None),
+    ]
+
+
+def test_what_a_sign_in_elsewhere_brings_is_noted_once(ada: User) -> None:
+    here = Access(Role.OPERATOR, frozenset({"otc"}))
+    for name in ("grace", "grace", "grace-hopper"):
+        person = Person(issuer="https://idp.example", subject="g-1", name=name)
+        external_accounts.sign_in(person, here, timezone.now())
+    rows = AuditEntry.objects.exclude(actor="ada").order_by("pk")
+    created = {"issuer": "https://idp.example", "subject": "g-1"}
+    assert [(row.verb, row.object_id, row.actor, row.after) for row in rows] == [
+        ("account.create", "grace", "grace", created),
+        ("account.edit", "grace", "grace", {"role": "operator", "clouds": ["otc"]}),
+        ("account.edit", "grace-hopper", "grace-hopper", {"name": "grace-hopper"}),
+    ]
+
+
+def test_a_refused_sign_in_elsewhere_is_noted_once_a_minute(ada: User) -> None:
+    for _ in range(3):
+        sign_in_log.refused("ada", "None of your groups opens vbsdash.")
+    (row,) = AuditEntry.objects.filter(verb=Verb.SESSION_REFUSED)
+    assert (row.object_id, row.outcome, row.sentence) == (
+        "ada",
+        "refused",
+        "None of your groups opens vbsdash.",
+    )
 
 
 def test_a_script_is_noted_by_its_token(ada: User) -> None:
