@@ -47,6 +47,7 @@ from django.test import Client
 from django.utils import timezone
 """
 SIGNED_IN = """
+from backups.tests.accounts import make_operator
 call_command("migrate", verbosity=0)
 web = Client(headers={"host": "localhost"})
 web.force_login(make_operator("operator"))
