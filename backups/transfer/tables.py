@@ -7,7 +7,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.db.models import Field, Model
 
-# Who is signed in, and who tried to.
+# Who was signed in by versions of before, and who tried to sign in.
 LEFT_OUT_APPS = frozenset({"axes", "sessions"})
 LEFT_OUT = frozenset(
     {
@@ -17,6 +17,8 @@ LEFT_OUT = frozenset(
         "backups.process",
         # Holds a row within a transaction only.
         "backups.auditcut",
+        # Who is signed in.
+        "backups.usersession",
         # It goes on from a number of its own after a restore.
         "backups.dataversion",
     }
