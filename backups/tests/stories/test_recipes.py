@@ -50,7 +50,7 @@ SIGNED_IN = """
 from backups.tests.accounts import make_operator
 call_command("migrate", verbosity=0)
 web = Client(headers={"host": "localhost"})
-web.force_login(make_operator("operator"))
+web.force_login(User.objects.create_superuser("operator"))
 """
 
 

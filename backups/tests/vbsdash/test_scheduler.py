@@ -186,8 +186,7 @@ def test_a_process_that_its_database_keeps_waiting_ends_with_an_error(
         finally:
             database.close()
     assert done.returncode == os.EX_TEMPFAIL
-    [line] = done.stderr.splitlines()
-    assert (
-        "the scheduler ends, to be started anew: broker or database have kept it waiting for 60 s"
-        in line
-    )
+    *_others, last = done.stderr.splitlines()
+    assert "the scheduler ends, to be started anew: " in last
+    # PostgreSQL gives up each wait for the lock after 30 s, so either limit of 60 s may come first.
+    assert "have kept it waiting for 60 s" in last or "lock timeout" in last
