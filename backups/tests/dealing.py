@@ -30,7 +30,7 @@ SECONDS = {
     "faults/test_killed_parts.py": 260,
     "faults/test_hosts.py": 190,
     "faults/test_restarts.py": 190,
-    "faults/test_killed_upgrade.py": 100,
+    "faults/test_killed_upgrade.py": 180,
     "faults/test_databases.py": 80,
     "stories/test_a_day.py": 80,
     "stories/test_way_back.py": 80,
