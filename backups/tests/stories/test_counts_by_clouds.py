@@ -27,6 +27,7 @@ from backups.edits.common import Actor
 from backups.models import (
     Account,
     Backup,
+    BackupTag,
     Body,
     Cause,
     Cloud,
@@ -37,6 +38,7 @@ from backups.models import (
     SavedView,
     TagRule,
     Volume,
+    VolumeTag,
 )
 from backups.models.data_version import data_changed
 from backups.tests.accounts import make_account
@@ -131,9 +133,26 @@ def fill(cloud: str, name: str, *, first_id: int, backups: int) -> None:
         stale_at=now + timedelta(hours=1),
     )
     rows += [pending, homeless]
+    for number in range(3):
+        rows.append(
+            Backup(
+                id=uuid.UUID(int=first_id + 9100 + number),
+                cloud_id=cloud,
+                name=f"{name}-grows-{number}",
+                volume_id=f"{name}-grows",
+                status="available",
+                kind="incremental" if number else "full",
+                chain_size_mb=1000 * (number + 1),
+                created_at=now - timedelta(days=3 - number),
+                tracked_at=now,
+                refreshed_at=now,
+                stale_at=now + timedelta(hours=1),
+            )
+        )
     Backup.objects.bulk_create(rows)
     first_seen_at = now - timedelta(days=3)
     names = [f"{name}-{number}" for number in range(backups + 2)]  # two were never backed up
+    names.append(f"{name}-grows")
     for volume_id in names:
         Volume.objects.create(
             cloud_id=cloud,
@@ -197,6 +216,7 @@ def addresses() -> list[str]:
         *(address for route, address in routes().items() if route not in NOT_COMPARED),
         "/backups/?view=all&ordering=attention&columns=cloud,volume,tags,note",
         f"/backups/?added={BATCH}",
+        f"/backups/{uuid.UUID(int=1001)}/",  # which failed
         "/backups/?q=backup&ordering=-name",
         "/volumes/?q=disk",
         "/volumes/?ordering=-volume_id",
@@ -420,6 +440,16 @@ def test_adding_says_nothing_of_a_backup_in_another_cloud(estate: None) -> None:
     refused = client.post("/backups/add/", {**form, "cloud": OTHER_CLOUD}).content.decode()
     assert f"“{OTHER_CLOUD}” is no configured cloud. Configured: otc." in unescape(refused)
     assert Backup.objects.get(pk=OTHER_BACKUP).cloud_id == OTHER_CLOUD
+
+
+def test_all_that_match_are_those_that_the_person_sees(estate: None) -> None:
+    client = person("one", [OURS], Role.OPERATOR)
+    client.post("/backups/bulk/", {"do": "tag", "tag": "marked", "all": "1", "query": "q=backup"})
+    client.post("/volumes/set/", {"what": "add_tags", "tags": "marked", "all": "1", "query": ""})
+    marked = BackupTag.objects.filter(tag="marked").values_list("backup__cloud", flat=True)
+    assert set(marked) == {OURS}
+    disks = VolumeTag.objects.filter(tag="marked").values_list("volume__cloud", flat=True)
+    assert set(disks) == {OURS}
 
 
 def test_pages_offer_a_viewer_nothing_that_he_may_not_do(estate: None) -> None:
