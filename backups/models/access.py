@@ -47,14 +47,10 @@ class Access:
             return True
         return other.clouds is not None and other.clouds <= self.clouds
 
-    def narrowed(self, *, role: Role, clouds: frozenset[str] | None) -> "Access":
-        """Returns what is left under a limit: never more than this one may."""
-        narrow_role = role if self.may(role) else self.role
-        if self.clouds is None:
-            return Access(narrow_role, clouds)
-        if clouds is None:
-            return Access(narrow_role, self.clouds)
-        return Access(narrow_role, self.clouds & clouds)
+    def within(self, clouds: frozenset[str]) -> "Access":
+        """Returns what is left of it in these clouds."""
+        open_clouds = clouds if self.clouds is None else self.clouds & clouds
+        return Access(self.role, open_clouds)
 
 
 NO_ACCESS = Access(None, frozenset())

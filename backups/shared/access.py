@@ -38,11 +38,10 @@ def granted_to(user: User) -> Access:
 
 def access_of_token(token: ApiToken) -> Access:
     """Returns what a token may: never more than its owner may now, whatever he could when he
-    made it.
+    made it. That one may only read is a matter of the method (`backups/api/auth.py`).
     """
-    role = Role.VIEWER if token.read_only else Role.ADMIN
-    clouds = frozenset(token.clouds) if token.clouds else None
-    return access_of_user(token.user).narrowed(role=role, clouds=clouds)
+    access = access_of_user(token.user)
+    return access.within(frozenset(token.clouds)) if token.clouds else access
 
 
 def sees_account(admin: User, account: User) -> bool:

@@ -115,6 +115,7 @@ TABLE: dict[str, dict[str, Call]] = {
     "users/<int:account_id>/sessions/end/": posts(ADMIN, "thing"),
     "users/<int:account_id>/tokens/<int:token_id>/revoke/": posts(ADMIN, "thing"),
     "users/<int:account_id>/delete/": reads(ADMIN, "thing") | posts(ADMIN, "thing"),
+    "audit/": reads(ADMIN),
     "accounts/logout/": posts(VIEWER),
     "api/backups/": reads() | posts(OPERATOR, "rows", cloud="otc", ids=[NEW]),
     "api/backups.csv": reads(),
@@ -151,6 +152,8 @@ TABLE: dict[str, dict[str, Call]] = {
         "DELETE": Call(VIEWER),
     },
     "api/summary/": reads(),
+    "api/audit/": reads(ADMIN),
+    "api/audit.csv": reads(ADMIN),
     "api/schema/": reads(),
     "api/docs/": reads(),
 }
@@ -247,8 +250,7 @@ def callers_of(role: Role, where: str) -> Iterator[Caller]:
     bearer = {"Authorization": f"Bearer {key.key}"}
     yield Caller(f"{who}, token", role, clouds, bearer, {}, True, values)
     bearer = {"Authorization": f"Bearer {reading.key}"}
-    # A token that may only read is a viewer's, whoever has it.
-    yield Caller(f"{who}, read-only token", VIEWER, clouds, bearer, {}, False, values)
+    yield Caller(f"{who}, read-only token", role, clouds, bearer, {}, False, values)
 
 
 def ask(caller: Caller, route: str, method: str, call: Call | None) -> Any:
