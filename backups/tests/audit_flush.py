@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 TABLE = "backups_auditentry"
 OPENED = {
@@ -22,14 +23,16 @@ OPENED = {
 
 
 def let_flush_through() -> None:
-    flush = connection.ops.execute_sql_flush
+    """Of all connections: beside a browser's event loop Django makes further ones."""
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
 
-    def flush_with_audit(statements: Iterable[str]) -> None:
+    def flush_with_audit(self: BaseDatabaseOperations, statements: Iterable[str]) -> None:
         statements = list(statements)
         opening: list[str] = []
         closing: list[str] = []
         if any(TABLE in statement for statement in statements):
             opening, closing = OPENED[connection.vendor]
-        flush([*opening, *statements, *closing])
+        flush(self, [*opening, *statements, *closing])
 
-    connection.ops.execute_sql_flush = flush_with_audit  # type: ignore[method-assign,assignment]
+    operations.execute_sql_flush = flush_with_audit  # type: ignore[method-assign,assignment]

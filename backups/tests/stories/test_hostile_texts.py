@@ -19,6 +19,8 @@ from django.utils import timezone
 
 from backups.edits import tokens
 from backups.models import (
+    ActorKind,
+    AuditEntry,
     Backup,
     Body,
     Cause,
@@ -26,15 +28,20 @@ from backups.models import (
     CloudCalls,
     CloudRule,
     Edit,
+    ExternalIdentity,
+    ObjectKind,
+    Outcome,
     Process,
     Revision,
+    Role,
     SavedView,
     SearchText,
     TagRule,
+    Verb,
     Volume,
     VolumeTag,
 )
-from backups.tests.accounts import make_operator
+from backups.tests.accounts import make_account, make_operator
 from backups.tests.otc import configure, silent
 from backups.vbs.fields import clean
 
@@ -60,6 +67,7 @@ OWN_WORDS = {
     # Django signs it, and nobody writes it but Django.
     "UserSession.session_data",
     "Account.role",
+    *("AuditEntry.actor_kind", "AuditEntry.verb", "AuditEntry.object_kind", "AuditEntry.outcome"),
     *(
         "Backup.kind",
         "Backup.kind_source",
@@ -111,6 +119,7 @@ PAGES = (
         "/api/summary/",
     ),
     *("/api/backups.csv", "/api/rules/", "/api/views/", "/metrics"),
+    *("/users/", "/audit/", "/api/audit/", "/api/audit.csv"),
 )
 
 
@@ -118,7 +127,8 @@ PAGES = (
 def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     """One row of everything, each word of it harmless."""
     configure(settings, tmp_path, silent("otc", vbs_follow="all"))
-    now, user = timezone.now(), make_operator("operator")
+    now = timezone.now()
+    user = make_account("admin", role=Role.ADMIN)
     client.force_login(user)
     cloud = Cloud.objects.create(
         name="otc", last_good_at=now, backups_listed_at=now, attempted_at=now, follow="all"
@@ -149,6 +159,9 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     TagRule.objects.create(tag="t", **rule)
     CloudRule.objects.create(cloud=cloud, **rule)
     SavedView.objects.create(user=user, name="v", query="")
+    ExternalIdentity.objects.create(
+        user=make_operator("elsewhere"), issuer="i", subject="s", last_sign_in_at=now
+    )
     client.defaults["HTTP_AUTHORIZATION"] = (
         f"Bearer {tokens.create(user=user, name='t', now=now).key}"
     )
@@ -161,18 +174,28 @@ def store_everywhere(text: str) -> set[str]:
     """Puts the text into every column of text or JSON of every row; which columns those are."""
     stored = set()
     for model in apps.get_app_config("backups").get_models():
+        values: dict[str, Any] = {}
         for column in model._meta.concrete_fields:
             name = f"{model.__name__}.{column.name}"
             if column.primary_key or column.is_relation or name in OWN_WORDS:
                 continue
             if isinstance(column, models.JSONField):
-                value: Any = in_shape(name, text)
+                values[column.name] = in_shape(name, text)
             elif isinstance(column, models.TextField | models.CharField):
-                value = text[: column.max_length]
-            else:
-                continue
-            model._default_manager.update(**{column.name: value})
-            stored.add(name)
+                values[column.name] = text[: column.max_length]
+        if model is AuditEntry:
+            # Its rows are only added.
+            AuditEntry.objects.create(
+                at=timezone.now(),
+                actor_kind=ActorKind.USER,
+                verb=Verb.BACKUP_EDIT,
+                object_kind=ObjectKind.BACKUP,
+                outcome=Outcome.DONE,
+                **values,
+            )
+        elif values:
+            model._default_manager.update(**values)
+        stored.update(f"{model.__name__}.{name}" for name in values)
     return stored
 
 
@@ -199,6 +222,8 @@ def in_shape(column: str, text: str) -> Any:
         "outcomes": {},
         "days": {},
     }
+    if column.startswith("AuditEntry."):
+        return {text: text}
     return shapes.get(column.split(".")[1], [text])
 
 
