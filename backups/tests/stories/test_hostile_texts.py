@@ -172,7 +172,7 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
 
 def store_everywhere(text: str) -> set[str]:
     """Puts the text into every column of text or JSON of every row; which columns those are."""
-    stored = set()
+    stored: set[str] = set()
     for model in apps.get_app_config("backups").get_models():
         values: dict[str, Any] = {}
         for column in model._meta.concrete_fields:

@@ -35,7 +35,7 @@ def read_only(key: str) -> Iterator[None]:
 def test_a_page_answers_though_the_use_of_its_session_cannot_be_noted(
     client: Client, key: str, request: pytest.FixtureRequest, clock: time_machine.Traveller
 ) -> None:
-    client.force_login(User.objects.get())
+    client.force_login(User.objects.get(username="robot"))
     request.getfixturevalue("read_only")
     clock.shift(3600)
     assert client.get("/account/").status_code == 200
