@@ -9,12 +9,15 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from backups.edits import account_access
-from backups.models import Access, ExternalIdentity, ObjectKind, Verb
+from backups.edits import account_access, sessions
+from backups.models import Access, ExternalIdentity, ObjectKind, Role, Verb
+from backups.models.data_version import data_changed
 from backups.models.external_identity import LONGEST_ISSUER, LONGEST_SUBJECT
 from backups.shared import acting, audit
+from backups.shared.access import granted_to
 
 LONGEST_NAME = 150  # characters, as Django's accounts have it
+LOST = Access(Role.VIEWER, frozenset())  # of an account: a role there has to be, clouds need not
 
 
 class Refused(Exception):
@@ -41,6 +44,25 @@ def sign_in(person: Person, access: Access, now: datetime) -> User:
     except IntegrityError as e:
         # Two first sign-ins at once: the other one has made the account.
         raise Refused("The same person signs in at this very moment: try again.") from e
+
+
+def lose_access(person: Person) -> None:
+    """Takes all clouds from the account of a person whom no group lets in any more, and ends its
+    sessions: its tokens open nothing from now on. The next sign-in gives what the groups say then.
+    Writes nothing where that is so already, or where there is no account. Raises Refused.
+    """
+    _check(person)
+    with transaction.atomic():
+        rows = User.objects.select_for_update(of=("self",), no_key=True)
+        user = rows.filter(
+            external_identity__issuer=person.issuer, external_identity__subject=person.subject
+        ).first()
+        if user is None:
+            return
+        _take_over(user, user.username)
+        sessions.end_others(user, own_key=None)
+        if granted_to(user) != LOST:
+            account_access.give(user, LOST, who=acting.user(user.get_username()))
 
 
 def _check(person: Person) -> None:
@@ -96,9 +118,13 @@ def _new_account(person: Person, name: str, now: datetime) -> User:
 
 def _take_over(user: User, name: str) -> None:
     """Follows a new name, unless somebody else has it here; and takes off what only local accounts
-    can have.
+    can have. Writes nothing where neither is to be done.
     """
-    if user.username != name and not _is_taken(name, besides=user):
+    is_renamed = user.username != name and not _is_taken(name, besides=user)
+    is_as_local = user.is_staff or user.is_superuser or user.has_usable_password()
+    if not is_renamed and not is_as_local:
+        return
+    if is_renamed:
         audit.note(
             Verb.ACCOUNT_EDIT,
             ObjectKind.ACCOUNT,
@@ -113,6 +139,7 @@ def _take_over(user: User, name: str) -> None:
     if user.has_usable_password():
         user.set_unusable_password()
     user.save(update_fields=["username", "is_staff", "is_superuser", "password"])
+    data_changed()
 
 
 def _is_taken(name: str, besides: User | None = None) -> bool:

@@ -2,7 +2,7 @@
 sign-in page and a line of the log, after which nothing is changed.
 """
 
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
@@ -87,16 +87,20 @@ def _account(request: HttpRequest) -> User:
         )
     person, groups = _person(request, begun)
     access = access_of_groups(groups)
-    if access is None:
-        raise Refused(
-            "None of your groups opens vbsdash. Who administers vbsdash says which do.",
-            "none of the groups has a role",
-            name=person.name,
-        )
     try:
-        return external_accounts.sign_in(person, access, timezone.now())
+        if access is not None:
+            return external_accounts.sign_in(person, access, timezone.now())
+        external_accounts.lose_access(person)
     except external_accounts.Refused as e:
         raise Refused(str(e), str(e), name=person.name) from e
+    if not request.session.exists(request.session.session_key or ""):
+        # It was one of those that have ended, so nothing may be written to it.
+        logout(request)
+    raise Refused(
+        "None of your groups opens vbsdash. Who administers vbsdash says which do.",
+        "none of the groups has a role",
+        name=person.name,
+    )
 
 
 def _take_begun(request: HttpRequest) -> dict[str, str]:

@@ -90,6 +90,7 @@ def _follow(request: HttpRequest, name: str) -> None:
         return
     access = access_of_groups(_groups(request))
     if access is None:
+        _lose_access(name)
         raise Refused("None of your groups opens vbsdash. Who administers it says which do.")
     if _is_of_proxy(request):
         _renew(request, name, access)
@@ -120,11 +121,21 @@ def _renew(request: HttpRequest, name: str, access: Access) -> None:
 
 
 def _account(name: str, access: Access) -> User:
-    person = Person(issuer=ISSUER, subject=name, name=name)
     try:
-        return external_accounts.sign_in(person, access, timezone.now())
+        return external_accounts.sign_in(_person(name), access, timezone.now())
     except external_accounts.Refused as e:
         raise Refused(str(e)) from e
+
+
+def _lose_access(name: str) -> None:
+    try:
+        external_accounts.lose_access(_person(name))
+    except external_accounts.Refused as e:
+        raise Refused(str(e)) from e
+
+
+def _person(name: str) -> Person:
+    return Person(issuer=ISSUER, subject=name, name=name)
 
 
 def _groups(request: HttpRequest) -> Sequence[str]:

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.edits import tokens
-from backups.models import Access, ExternalIdentity, Role, UserSession
+from backups.models import Access, AuditEntry, ExternalIdentity, Role, UserSession, Verb
 from backups.shared.access import access_of_user
 from backups.tests.accounts import make_operator
 from backups.tests.oidc_provider import (
@@ -182,6 +182,39 @@ def test_who_is_in_no_group_is_refused_and_has_no_account(
     assert events(caplog) == [("sign-in refused: none of the groups has a role", "ada")]
     assert not User.objects.exists()
     assert "_auth_user_id" not in client.session
+
+
+def test_loss_of_every_group_ends_what_other_sessions_and_tokens_could(
+    idp: Provider, client: Client
+) -> None:
+    idp.person("ada-1", preferred_username="ada", groups=["night"])
+    sign_in(client, idp)
+    user = User.objects.get()
+    # What a command may have made of the account.
+    User.objects.update(is_superuser=True)
+    key = tokens.create(user=user, now=timezone.now()).key
+    bearer = {"Authorization": f"Bearer {key}"}
+    other = Client()
+    sign_in(other, idp)
+    User.objects.update(is_superuser=True)
+    idp.person("ada-1", preferred_username="ada", groups=[])
+    # Once from a browser whose own session ends by it.
+    assert sign_in(client, idp).status_code == 403
+    assert access_of_user(User.objects.get()) == Access(Role.VIEWER, frozenset())
+    for browser in (client, other):
+        assert browser.get("/volumes/").status_code == 302
+    body = {"cloud": "otc", "ids": [str(uuid.uuid4())]}
+    answer = client.post("/api/backups/", body, "application/json", headers=bearer)
+    assert answer.status_code == 403
+    assert client.get("/api/clouds/", headers=bearer).json() == []
+    # A refusal that takes nothing more away writes nothing more about the account.
+    noted = AuditEntry.objects.filter(verb=Verb.ACCOUNT_EDIT).count()
+    assert sign_in(Client(), idp).status_code == 403
+    assert AuditEntry.objects.filter(verb=Verb.ACCOUNT_EDIT).count() == noted
+    idp.person("ada-1", preferred_username="ada", groups=["night"])
+    sign_in(client, idp)
+    assert access_of_user(User.objects.get()) == Access(Role.OPERATOR, frozenset({"otc"}))
+    assert client.get("/api/clouds/", headers=bearer).json() != []
 
 
 def test_who_is_in_no_group_may_be_let_in_as_a_viewer(

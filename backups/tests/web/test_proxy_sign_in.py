@@ -90,6 +90,23 @@ def test_a_role_is_that_of_the_groups_of_each_request(client: Client) -> None:
     assert client.get("/volumes/").status_code == 302
 
 
+def test_loss_of_every_group_ends_what_other_sessions_and_tokens_could(client: Client) -> None:
+    get(client)
+    other = Client()
+    get(other)
+    key = tokens.create(user=User.objects.get(), now=timezone.now()).key
+    bearer = {"Authorization": f"Bearer {key}"}
+    assert client.get("/api/clouds/", headers=bearer).json() != []
+    assert get(client, groups="").status_code == 403
+    assert access_of_user(User.objects.get()) == Access(Role.VIEWER, frozenset())
+    assert not UserSession.objects.exists()
+    assert client.get("/api/clouds/", headers=bearer).json() == []
+    answer = client.post("/api/backups/", {}, "application/json", headers=bearer)
+    assert answer.status_code == 403
+    assert get(other).status_code == 200
+    assert access_of_user(User.objects.get()) == Access(Role.OPERATOR, frozenset({"otc"}))
+
+
 def test_a_request_that_changes_nothing_writes_nothing(client: Client) -> None:
     get(client)
     with CaptureQueriesContext(
