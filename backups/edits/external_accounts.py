@@ -3,7 +3,7 @@ name, role and clouds that they have there by then.
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -37,7 +37,7 @@ def sign_in(person: Person, access: Access, now: datetime) -> User:
     """Returns the account of a person with this access, made where there is none. Raises Refused,
     after which all is as before.
     """
-    _check(person)
+    person = _checked(person)
     try:
         with transaction.atomic():
             return _sign_in(person, access, now)
@@ -51,7 +51,7 @@ def lose_access(person: Person) -> None:
     sessions: its tokens open nothing from now on. The next sign-in gives what the groups say then.
     Writes nothing where that is so already, or where there is no account. Raises Refused.
     """
-    _check(person)
+    person = _checked(person)
     with transaction.atomic():
         rows = User.objects.select_for_update(of=("self",), no_key=True)
         user = rows.filter(
@@ -65,9 +65,12 @@ def lose_access(person: Person) -> None:
             account_access.give(user, LOST, who=acting.user(user.get_username()))
 
 
-def _check(person: Person) -> None:
+def _checked(person: Person) -> Person:
+    """Returns the person with the name as accounts have it. Raises Refused."""
+    # Composed it may be longer, and hold other characters.
+    name = unicodedata.normalize("NFKC", person.name).strip()
     for what, text, longest in (
-        ("name", person.name, LONGEST_NAME),
+        ("name", name, LONGEST_NAME),
         ("identity", person.subject, LONGEST_SUBJECT),
         ("issuer", person.issuer, LONGEST_ISSUER),
     ):
@@ -75,26 +78,27 @@ def _check(person: Person) -> None:
             raise Refused(f"Your {what} there is empty, or holds characters that nobody sees.")
         if len(text) > longest:
             raise Refused(f"Your {what} there is longer than {longest} characters.")
+    return replace(person, name=name)
 
 
 def _sign_in(person: Person, access: Access, now: datetime) -> User:
     rows = ExternalIdentity.objects.select_related("user")
     identity = rows.filter(issuer=person.issuer, subject=person.subject).first()
-    name = unicodedata.normalize("NFKC", person.name).strip()
     if identity is None:
-        user = _new_account(person, name, now)
+        user = _new_account(person, now)
     else:
         user = identity.user
         if not user.is_active:
             raise Refused("Your account here is switched off.")
-        _take_over(user, name)
+        _take_over(user, person.name)
         identity.last_sign_in_at = now
         identity.save(update_fields=["last_sign_in_at"])
     account_access.give(user, access, who=acting.user(user.get_username()))
     return user
 
 
-def _new_account(person: Person, name: str, now: datetime) -> User:
+def _new_account(person: Person, now: datetime) -> User:
+    name = person.name
     if _is_taken(name):
         raise Refused(
             f"There is an account {name} here already, which is not yours by this sign-in. Whoever "

@@ -15,7 +15,7 @@ def wrong_passwords_from(place: str, since: datetime) -> int:
 
 def known_account(name: str) -> str:
     """Returns the name again where an account has it, else an empty text."""
-    # PostgreSQL takes no NUL, and no account has one.
-    if "\x00" in name:
+    # Databases take no NUL and no half of a character, and no account has one.
+    if not name.isprintable():
         return ""
     return name if User.objects.filter(username=name).exists() else ""

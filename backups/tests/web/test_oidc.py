@@ -509,6 +509,11 @@ def test_an_answer_in_the_name_of_another_issuer_is_refused(idp: Provider, clien
             {"preferred_username": "a" * 151, "groups": ["all"]},
             "Your name there is longer than 150",
         ),
+        # Composed as accounts have it, this one character is eighteen.
+        (
+            {"preferred_username": "\ufdfa" * 9, "groups": ["all"]},
+            "Your name there is longer than 150",
+        ),
         ({"preferred_username": "a", "groups": {"x": 1}}, "The provider does not tell your groups"),
     ],
 )
@@ -520,6 +525,15 @@ def test_claims_that_are_missing_or_odd_are_a_sentence(
     assert answer.status_code == 403
     assert refusal(answer).startswith(sentence)
     assert not User.objects.exists()
+
+
+def test_half_a_character_in_a_name_is_a_sentence(idp: Provider, client: Client) -> None:
+    idp.person("ada-1")
+    claims = {"sub": "ada-1", "preferred_username": "a\ud800", "groups": ["all"]}
+    idp.answers["/userinfo"] = (200, json.dumps(claims).encode())
+    answer = sign_in(client, idp)
+    assert answer.status_code == 403
+    assert refusal(answer).startswith("Your name there is empty, or holds")
 
 
 def test_who_gives_up_at_the_provider_is_told_so(
