@@ -2,12 +2,13 @@
 name, role and clouds that they have there by then.
 """
 
+import logging
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from backups.edits import account_access, sessions
 from backups.models import Access, ExternalIdentity, ObjectKind, Role, Verb
@@ -16,7 +17,9 @@ from backups.models.external_identity import LONGEST_ISSUER, LONGEST_SUBJECT
 from backups.shared import acting, audit
 from backups.shared.access import granted_to
 
+logger = logging.getLogger(__name__)
 LONGEST_NAME = 150  # characters, as Django's accounts have it
+SIGN_IN_STEP = timedelta(hours=1)  # "last signed in" is written at most this often
 LOST = Access(Role.VIEWER, frozenset())  # of an account: a role there has to be, clouds need not
 
 
@@ -34,10 +37,15 @@ class Person:
 
 
 def sign_in(person: Person, access: Access, now: datetime) -> User:
-    """Returns the account of a person with this access, made where there is none. Raises Refused,
-    after which all is as before.
+    """Returns the account of a person with this access, made where there is none; writes nothing
+    where all is so already. Raises Refused, after which all is as before.
     """
     person = _checked(person)
+    identity = _identity(person)
+    if identity is not None and _is_so_already(identity.user, person, access):
+        if now - identity.last_sign_in_at > SIGN_IN_STEP:
+            _note_sign_in(identity, now)
+        return identity.user
     try:
         with transaction.atomic():
             return _sign_in(person, access, now)
@@ -82,8 +90,7 @@ def _checked(person: Person) -> Person:
 
 
 def _sign_in(person: Person, access: Access, now: datetime) -> User:
-    rows = ExternalIdentity.objects.select_related("user")
-    identity = rows.filter(issuer=person.issuer, subject=person.subject).first()
+    identity = _identity(person)
     if identity is None:
         user = _new_account(person, now)
     else:
@@ -95,6 +102,30 @@ def _sign_in(person: Person, access: Access, now: datetime) -> User:
         identity.save(update_fields=["last_sign_in_at"])
     account_access.give(user, access, who=acting.user(user.get_username()))
     return user
+
+
+def _identity(person: Person) -> ExternalIdentity | None:
+    rows = ExternalIdentity.objects.select_related("user__account")
+    return rows.filter(issuer=person.issuer, subject=person.subject).first()
+
+
+def _is_so_already(user: User, person: Person, access: Access) -> bool:
+    is_named_so = user.is_active and user.username == person.name
+    return is_named_so and not _is_as_local(user) and granted_to(user) == access
+
+
+def _is_as_local(user: User) -> bool:
+    """Tells whether an account has what only local ones can have."""
+    return user.is_staff or user.is_superuser or user.has_usable_password()
+
+
+def _note_sign_in(identity: ExternalIdentity, now: datetime) -> None:
+    # A database that takes no writes can still be read, in a session that there is.
+    try:
+        with transaction.atomic():
+            ExternalIdentity.objects.filter(pk=identity.pk).update(last_sign_in_at=now)
+    except DatabaseError as e:
+        logger.warning("a sign-in is not noted: %s", e)
 
 
 def _new_account(person: Person, now: datetime) -> User:
@@ -125,8 +156,7 @@ def _take_over(user: User, name: str) -> None:
     can have. Writes nothing where neither is to be done.
     """
     is_renamed = user.username != name and not _is_taken(name, besides=user)
-    is_as_local = user.is_staff or user.is_superuser or user.has_usable_password()
-    if not is_renamed and not is_as_local:
+    if not is_renamed and not _is_as_local(user):
         return
     if is_renamed:
         audit.note(

@@ -24,6 +24,8 @@ NOT_SHOWN = {
     "searchtext",
     "edit",
     "usersession",
+    # It is made with its account; when somebody last signed in by it is on no page.
+    "externalidentity",
     # Its own list has an ETag of its own rows.
     "auditentry",
     "auditcut",

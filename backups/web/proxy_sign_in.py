@@ -20,7 +20,6 @@ from django.utils.crypto import constant_time_compare
 from backups.edits import external_accounts, tokens
 from backups.edits.external_accounts import Person
 from backups.models import Access
-from backups.shared.access import access_of
 from backups.shared.group_access import access_of_groups
 from backups.shared.proxies import TRUSTED_HOPS
 from backups.shared.refusal import RefusalPage
@@ -92,10 +91,10 @@ def _follow(request: HttpRequest, name: str) -> None:
     if access is None:
         _lose_access(name)
         raise Refused("None of your groups opens vbsdash. Who administers it says which do.")
+    user = _account(name, access)
     if _is_of_proxy(request):
-        _renew(request, name, access)
+        request.user = user
     else:
-        user = _account(name, access)
         login(request, user, backend=PROXY_SESSIONS)
         request.session[NAME] = name
 
@@ -112,12 +111,6 @@ def _check_sender(request: HttpRequest) -> None:
             f"The header {settings.PROXY_HEADER.user} comes without the secret of the proxy, so it "
             "counts for nothing."
         )
-
-
-def _renew(request: HttpRequest, name: str, access: Access) -> None:
-    """Writes nothing while the access is what it was."""
-    if access_of(request) != access:
-        request.user = _account(name, access)
 
 
 def _account(name: str, access: Access) -> User:

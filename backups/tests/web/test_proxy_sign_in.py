@@ -1,10 +1,12 @@
 """Signing in by a header of the proxy in front: whose header counts, and for how long."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -115,6 +117,22 @@ def test_a_request_that_changes_nothing_writes_nothing(client: Client) -> None:
         get(client)
     writes = [sql for sql in (query["sql"] for query in queries) if not sql.startswith("SELECT")]
     assert writes == []
+
+
+def test_a_session_that_lasts_keeps_tokens_of_its_owner_awake(
+    client: Client, settings: Any, clock: time_machine.Traveller
+) -> None:
+    settings.EXTERNAL_TOKENS_KEPT = timedelta(days=2)
+    get(client)
+    key = tokens.create(user=User.objects.get(), now=timezone.now()).key
+    bearer = {"Authorization": f"Bearer {key}"}
+    for _ in range(10):
+        clock.shift(8 * 3600)
+        get(client)
+    assert UserSession.objects.count() == 1
+    assert client.get("/api/backups/", headers=bearer).status_code == 200
+    clock.shift(2 * 86_400 + 1)
+    assert client.get("/api/backups/", headers=bearer).status_code == 401
 
 
 def test_a_session_ends_with_its_header(client: Client, caplog: pytest.LogCaptureFixture) -> None:
