@@ -20,15 +20,17 @@ from django.utils.crypto import constant_time_compare
 from backups.edits import external_accounts, tokens
 from backups.edits.external_accounts import Person
 from backups.models import Access
+from backups.shared import counters
 from backups.shared.group_access import access_of_groups
 from backups.shared.proxies import TRUSTED_HOPS
 from backups.shared.refusal import RefusalPage
 from backups.web import sign_in_log
 from backups.web.external_backends import PROXY_SESSIONS
 from backups.web.middleware import GetResponse
-from backups.web.signin import asks_for_local_form
+from backups.web.signin import asks_for_local_form, client_place
 
 ISSUER = "proxy"
+SESSION_RATE = "1/minute"  # sessions that begin of one name from one place
 NAME = "name_by_proxy"  # in the session
 # Of tokens and probes, which have no sessions.
 _WITHOUT_SESSIONS = frozenset({"/metrics", "/healthz", "/readyz"})
@@ -92,11 +94,23 @@ def _follow(request: HttpRequest, name: str) -> None:
         _lose_access(name)
         raise Refused("None of your groups opens vbsdash. Who administers it says which do.")
     user = _account(name, access)
-    if _is_of_proxy(request):
-        request.user = user
-    else:
+    if not _is_of_proxy(request) and _begins_session(request, name):
         login(request, user, backend=PROXY_SESSIONS)
         request.session[NAME] = name
+    else:
+        request.user = user
+
+
+def _begins_session(request: HttpRequest, name: str) -> bool:
+    """Tells whether a request without a session begins one, a row that stays. Scripts keep no
+    cookie: they would begin one with each call, so it is one a minute, and none for a call of the
+    API. The others are answered all the same, by what their own headers say.
+    """
+    if request.path_info.startswith("/api/"):
+        return False
+    counted = f"session by proxy/{client_place(request)}/{name}"
+    count = counters.count(SESSION_RATE, counted) or counters.count_here(SESSION_RATE, counted)
+    return count.is_within
 
 
 def _check_sender(request: HttpRequest) -> None:

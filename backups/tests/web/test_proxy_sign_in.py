@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.edits import tokens
-from backups.models import Access, ExternalIdentity, Role, UserSession
+from backups.models import Access, AuditEntry, ExternalIdentity, Role, UserSession, Verb
 from backups.shared.access import access_of_user
 from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.web.external_backends import PROXY_SESSIONS
+from backups.web.proxy_sign_in import NAME
 from vbsdash.group_roles import GroupRole, GroupRoles
 from vbsdash.proxy_header import ProxyHeader
 
@@ -145,6 +146,35 @@ def test_a_session_ends_with_its_header(client: Client, caplog: pytest.LogCaptur
     assert events(caplog) == [("signed out", "ada")]
     get(client)
     assert client.get("/api/backups/").status_code == 401
+
+
+def test_requests_without_a_cookie_begin_a_session_a_minute_and_are_all_answered(
+    client: Client, clock: time_machine.Traveller
+) -> None:
+    for _ in range(5):
+        assert get(Client()).status_code == 200
+        assert get(Client(), "/account/").status_code == 200
+        assert get(Client(), "/api/backups/").status_code == 200
+    assert get(Client(), "/backups/add/", method="post", groups="all").status_code == 403
+    assert get(Client(), name="bob").status_code == 200
+    begun = AuditEntry.objects.filter(verb=Verb.SESSION_BEGIN)
+    assert list(begun.order_by("pk").values_list("actor", flat=True)) == ["ada", "bob"]
+    assert UserSession.objects.count() == 2
+    # A browser has its own a minute later.
+    clock.shift(61)
+    get(client)
+    get(client)
+    assert UserSession.objects.count() == 3
+    assert client.session[NAME] == "ada"
+
+
+def test_calls_of_the_api_without_a_cookie_begin_no_session(client: Client) -> None:
+    assert get(client, "/api/backups/").status_code == 200
+    assert not UserSession.objects.exists()
+    answer = get(client, "/api/clouds/", groups="all")
+    assert [cloud["name"] for cloud in answer.json()] == ["otc"]
+    assert get(client, "/api/backups/", groups="").status_code == 403
+    assert not AuditEntry.objects.filter(verb=Verb.SESSION_BEGIN).exists()
 
 
 def test_another_name_is_another_session(client: Client) -> None:
