@@ -195,6 +195,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 # Tries of one address with any names, after which it has to wait as well.
 MOST_WRONG_PASSWORDS_OF_ADDRESS = 20
 WRONG_KEY_RATE = "20/minute"  # API keys of one address that open nothing
+OIDC_RATE = "30/minute"  # of one address: sign-ins that begin, and as many that come back
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "backups.web.signin.tried_name"
 AXES_CLIENT_IP_CALLABLE = "backups.web.signin.client_place"

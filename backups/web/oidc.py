@@ -2,6 +2,7 @@
 sign-in page and a line of the log, after which nothing is changed.
 """
 
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
@@ -16,6 +17,7 @@ from mozilla_django_oidc.views import OIDCAuthenticationRequestView
 
 from backups.edits import external_accounts
 from backups.edits.external_accounts import Person
+from backups.shared import counters
 from backups.shared.group_access import access_of_groups
 from backups.shared.refusal import printable
 from backups.web import sign_in_log
@@ -23,7 +25,7 @@ from backups.web.external_backends import OIDC_SESSIONS
 from backups.web.oidc_client import ClaimsMissing, OidcClient, TokenRefused
 from backups.web.oidc_options import option
 from backups.web.oidc_provider import ProviderFailed, ProviderRefused, discovery
-from backups.web.signin import refusal_page
+from backups.web.signin import client_place, refusal_page
 
 # Of mozilla-django-oidc, in the session.
 STATES, NEXT_PAGE = "oidc_states", "oidc_login_next"
@@ -34,14 +36,25 @@ AGAIN = "Begin once more."
 
 
 class Refused(Exception):
-    """`sentence` is for the person, `why` for the log; `name` as far as it is known."""
+    """`sentence` is for the person, `why` for the log; `name` as far as it is known. `wait_s`:
+    after how many seconds to try again, where that is known.
+    """
 
-    def __init__(self, sentence: str, why: str, *, status: int = 403, name: str = "") -> None:
+    def __init__(
+        self,
+        sentence: str,
+        why: str,
+        *,
+        status: int = 403,
+        name: str = "",
+        wait_s: int | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.why = why
         self.status = status
         self.name = name
+        self.wait_s = wait_s
 
 
 class _Begin(OIDCAuthenticationRequestView):  # type: ignore[misc]
@@ -52,13 +65,16 @@ class _Begin(OIDCAuthenticationRequestView):  # type: ignore[misc]
 @require_GET
 def begin(request: HttpRequest) -> HttpResponseBase:
     """Leads to the provider, with a state, a nonce and a challenge that the session remembers."""
-    if not request.user.is_authenticated:
-        # Who comes back has a session of another length.
-        request.session.set_expiry(ROUND_TRIP_S)
     try:
+        _count(request, "begun")
         response: HttpResponseBase = _Begin.as_view()(request)
     except (ProviderFailed, ProviderRefused) as e:
         return _refused(request, _away(e))
+    except Refused as e:
+        return _refused(request, e)
+    if not request.user.is_authenticated:
+        # Who comes back has a session of another length.
+        request.session.set_expiry(ROUND_TRIP_S)
     return response
 
 
@@ -68,6 +84,7 @@ def callback(request: HttpRequest) -> HttpResponseBase:
     """Signs in who comes back from the provider with a code."""
     next_page = request.session.get(NEXT_PAGE)
     try:
+        _count(request, "ended")
         user = _account(request)
     except Refused as e:
         return _refused(request, e)
@@ -75,6 +92,22 @@ def callback(request: HttpRequest) -> HttpResponseBase:
         request.session.pop(key, None)
     login(request, user, backend=OIDC_SESSIONS)
     return redirect(next_page or "home")
+
+
+def _count(request: HttpRequest, what: str) -> None:
+    """Counts by place what makes a row and may ask the provider, which anybody can cause. Raises
+    Refused.
+    """
+    rate = settings.OIDC_RATE
+    name = f"oidc/{what}/{client_place(request)}"
+    count = counters.count(rate, name) or counters.count_here(rate, name)
+    if not count.is_within:
+        raise Refused(
+            f"Too many sign-ins came from your address: try again in {count.reset_s} s.",
+            "too many from there",
+            status=429,
+            wait_s=count.reset_s,
+        )
 
 
 def _account(request: HttpRequest) -> User:
@@ -169,4 +202,7 @@ def _away(error: Exception) -> Refused:
 
 def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:
     sign_in_log.refused(refused.name, refused.why)
-    return refusal_page(request, refused.sentence, status=refused.status)
+    page = refusal_page(request, refused.sentence, status=refused.status)
+    if refused.wait_s is not None:
+        page["Retry-After"] = str(refused.wait_s)
+    return page

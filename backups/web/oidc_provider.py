@@ -22,6 +22,7 @@ DISCOVERY_PATH = "/.well-known/openid-configuration"
 CALL_SECONDS = 8.0
 MOST_BYTES = 2**20  # of an answer; many keys or groups are some 100 KB
 DISCOVERY_KEPT_S = 600
+FAILURE_KEPT_S = 10
 LONGEST_ERROR = 60  # characters of what the provider calls its error
 _CACHE_KEY = "oidc-discovery"
 
@@ -55,12 +56,19 @@ class Discovery:
 
 def discovery() -> Discovery:
     """Returns where the provider is reached, as it was within the last ten minutes. Raises
-    ProviderFailed.
+    ProviderFailed, within ten seconds of a failure without asking again: each question may hold a
+    thread for CALL_SECONDS.
     """
-    known: Discovery | None = cache.get(_CACHE_KEY)
+    known: Discovery | str | None = cache.get(_CACHE_KEY)
     if known is None:
-        known = _read_discovery(call("GET", settings.OIDC.issuer + DISCOVERY_PATH))
+        try:
+            known = _read_discovery(call("GET", settings.OIDC.issuer + DISCOVERY_PATH))
+        except (ProviderFailed, ProviderRefused) as e:
+            cache.set(_CACHE_KEY, str(e), FAILURE_KEPT_S)
+            raise
         cache.set(_CACHE_KEY, known, DISCOVERY_KEPT_S)
+    if isinstance(known, str):
+        raise ProviderFailed(known)
     return known
 
 

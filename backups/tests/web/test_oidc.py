@@ -478,6 +478,38 @@ def test_a_provider_that_is_away_is_a_sentence_and_local_accounts_come_in(
     assert client.post("/accounts/login/", form).status_code == 302
 
 
+def test_a_provider_that_failed_is_not_asked_again_for_some_seconds(
+    idp: Provider, client: Client, clock: time_machine.Traveller
+) -> None:
+    path = "/.well-known/openid-configuration"
+    idp.answers[path] = (500, b"{}")
+    assert client.get(BEGIN).status_code == 503
+    del idp.answers[path]
+    answer = client.get(BEGIN)
+    assert (answer.status_code, refusal(answer).startswith("The provider")) == (503, True)
+    clock.shift(11)
+    assert client.get(BEGIN).status_code == 302
+
+
+def test_too_many_sign_ins_of_one_place_have_to_wait_and_leave_no_session(
+    idp: Provider, settings: Any, clock: time_machine.Traveller
+) -> None:
+    settings.OIDC_RATE = "3/minute"
+    for _ in range(3):
+        assert Client().get(BEGIN).status_code == 302
+        assert Client().get(CALLBACK).status_code == 400
+    for path in (BEGIN, CALLBACK):
+        answer = Client().get(path)
+        assert answer.status_code == 429
+        wait_s = int(answer["Retry-After"])
+        assert 1 <= wait_s <= 60
+        assert refusal(answer).endswith(f"try again in {wait_s} s.")
+    assert UserSession.objects.count() == 3
+    assert Client(REMOTE_ADDR="192.0.2.7").get(BEGIN).status_code == 302
+    clock.shift(60)
+    assert Client().get(BEGIN).status_code == 302
+
+
 def test_a_discovery_document_of_another_issuer_is_refused(
     idp: Provider, client: Client, settings: Any
 ) -> None:
