@@ -84,6 +84,11 @@ def keep_house() -> None:
     housekeeping.prune(clock.now())
 
 
+@shared_task
+def forget_sessions() -> None:
+    housekeeping.forget_sessions(clock.now())
+
+
 def refresh_soon(ids: Sequence[str]) -> None:
     """Has backups refreshed after the commit: the first hundred at once, the rest
     by the next dispatch.

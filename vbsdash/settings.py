@@ -390,6 +390,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=3, minute=47),
         "options": {"queue": "bulk", "expires": 3600},
     },
+    "forget sessions": {
+        "task": "backups.tasks.forget_sessions",
+        "schedule": crontab(minute=7),
+        "options": {"queue": "bulk", "expires": 3600},
+    },
 }
 if _broker.url.startswith("redis"):
     # A connection that is open on one side only is noticed.

@@ -1,4 +1,4 @@
-"""Says of every table what bounds it, and deletes daily what has become too old.
+"""Says of every table what bounds it, and deletes daily what has become too old; sessions hourly.
 
 A table that is in neither BOUNDED nor PRUNED fails a test.
 """
@@ -73,10 +73,11 @@ class Pruned:
     shown: bool = False
 
 
+SESSIONS: Final = Pruned("backups.UserSession", "expire_date", timedelta(0))
 PRUNED: Final = (
     # Django's own is what processes of an earlier version used.
     Pruned("sessions.Session", "expire_date", timedelta(0)),
-    Pruned("backups.UserSession", "expire_date", timedelta(0)),
+    SESSIONS,
     # Below 1 KB each, see `edits/sign_in_failures.py`; axes deletes them after a quarter of an
     # hour, but only when somebody signs in or fails to.
     Pruned("axes.AccessAttempt", "attempt_time", timedelta(days=1)),
@@ -105,6 +106,13 @@ def prune(now: datetime) -> dict[str, int]:
     if counts:
         logger.info("too old, and deleted: %s", counts)
     return counts
+
+
+def forget_sessions(now: datetime) -> int:
+    """Deletes sessions that are over; returns how many. Strangers begin them on their way to a
+    provider, of one place some thousand an hour, so a day would be too long.
+    """
+    return _prune(SESSIONS, now)
 
 
 def _prune(rule: Pruned, now: datetime) -> int:

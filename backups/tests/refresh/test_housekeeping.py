@@ -17,7 +17,7 @@ from django.utils import timezone
 from backups.models import ApiToken, Cloud, UserSession, Volume
 from backups.refresh import housekeeping
 from backups.refresh.housekeeping import BOUNDED, PRUNED, Pruned
-from backups.tasks import keep_house
+from backups.tasks import forget_sessions, keep_house
 from backups.tests.accounts import make_operator
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +84,20 @@ def test_what_is_too_old_goes_and_what_is_not_stays(
     delete = f'DELETE FROM "{model._meta.db_table}"'
     deletes = [query for query in asked.captured_queries if query["sql"].startswith(delete)]
     assert len(deletes) == 3
+
+
+def test_sessions_that_are_over_go_each_hour() -> None:
+    now = timezone.now()
+    for key, end in (("over", now - HOUR), ("lasts", now + HOUR)):
+        UserSession.objects.create(session_key=key, expire_date=end, session_data="")
+    forget_sessions()
+    assert UserSession.objects.get().session_key == "lasts"
+    [entry] = [
+        entry
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+        if entry["task"] == forget_sessions.name
+    ]
+    assert len(entry["schedule"].hour) == 24
 
 
 def test_a_token_without_an_end_stays() -> None:
