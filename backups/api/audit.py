@@ -68,8 +68,8 @@ class AuditCall(Call):
         """Raises Unprocessed."""
         if query.tags:
             raise Unprocessed({"tag": ["There are no tags here."]})
-        name = request.user.get_username()
-        return audit_report.pages(query, self.now, access=access_of(request), name=name)
+        access = access_of(request)
+        return audit_report.pages(query, self.now, access=access, user=request.user)
 
 
 class Audit(AuditCall):

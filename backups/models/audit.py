@@ -14,6 +14,7 @@ again, and `backups/tests/models/test_audit.py` fails until it does.
 
 from typing import Final
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 
@@ -92,16 +93,19 @@ class Outcome(models.TextChoices):
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    def visible_to(self, access: Access, name: str) -> "AuditQuerySet":
-        """Returns what an admin may read whose account is `name`: of some clouds only, the rows of
-        these clouds, and those without a cloud that he made or that are about his own account.
+    def visible_to(self, access: Access, user: User) -> "AuditQuerySet":
+        """Returns what an admin may read: of some clouds only, the rows of these clouds, and those
+        without a cloud that he made or that are about his own account. Rows know names alone, so
+        those of before his account are of somebody else who had its name.
         """
         if access.clouds is None:
             return self
+        name = user.get_username()
         by_himself = Q(actor=name, actor_kind__in=(ActorKind.USER, ActorKind.TOKEN))
         about_himself = Q(object_id=name, object_kind__in=(ObjectKind.ACCOUNT, ObjectKind.SESSION))
-        of_nobody = Q(cloud__isnull=True) & ~Q(actor="") & by_himself
-        own = Q(cloud__isnull=True) & about_himself
+        unplaced = Q(cloud__isnull=True, at__gte=user.date_joined)
+        of_nobody = unplaced & ~Q(actor="") & by_himself
+        own = unplaced & about_himself
         return self.filter(Q(cloud__in=access.clouds) | of_nobody | own)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
 from backups.models import Access, AuditEntry, Edit, ObjectKind, Role, Verb
 from backups.models.audit import AuditQuerySet
 from backups.query.audit import AUDIT
@@ -31,13 +33,13 @@ class Changed:
     changes: Sequence[tuple[str, object, object]]
 
 
-def visible(access: Access, name: str) -> AuditQuerySet:
-    """Returns what the admin `name` may read."""
-    return AuditEntry.objects.visible_to(access, name)
+def visible(access: Access, user: User) -> AuditQuerySet:
+    """Returns what an admin may read."""
+    return AuditEntry.objects.visible_to(access, user)
 
 
-def pages(query: ListQuery, now: datetime, *, access: Access, name: str) -> Pages:
-    return Pages(AUDIT, query, now, rows=visible(access, name))
+def pages(query: ListQuery, now: datetime, *, access: Access, user: User) -> Pages:
+    return Pages(AUDIT, query, now, rows=visible(access, user))
 
 
 def version() -> tuple[object, ...]:

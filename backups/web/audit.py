@@ -17,6 +17,7 @@ from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.web import status
 from backups.web.page_cursor import page_cursor
+from backups.web.time_zone import owner
 from backups.web.volume_url import volume_url
 
 PAGE_SIZE = 50
@@ -51,8 +52,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         refusal = {"problems": e.errors, "rest": e.valid_part, "list_url": reverse("audit")}
         return render(request, "backups/bad_filter.html", refusal, status=400)
     access = access_of(request)
-    name = request.user.get_username()
-    pages = audit_report.pages(selection, now, access=access, name=name)
+    pages = audit_report.pages(selection, now, access=access, user=owner(request))
     page = pages.page(cursor, PAGE_SIZE, *COLUMNS, count=True)
     context = {
         "now": now,

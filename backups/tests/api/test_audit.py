@@ -104,6 +104,23 @@ def test_an_admin_of_some_clouds_reads_these_and_of_the_rest_what_is_about_himse
     assert listed(limited, "?cloud=other") == []
 
 
+@pytest.mark.either
+def test_a_new_account_of_a_name_does_not_read_what_the_one_before_did(
+    clock: time_machine.Traveller,
+) -> None:
+    before = make_account("lim", role=Role.ADMIN, clouds=["otc"])
+    note("of before", by="lim")
+    note("lim", kind="account")
+    note("in otc", by="lim", cloud="otc")
+    before.delete()
+    clock.shift(1)
+    limited = Client()
+    limited.force_login(make_account("lim", role=Role.ADMIN, clouds=["otc"]))
+    note("his own", by="lim")
+    signed_in = "lim"
+    assert sorted(listed(limited)) == sorted(["in otc", "his own", signed_in])
+
+
 def test_filters_orders_and_pages_are_those_of_every_list(
     admin: Client, clock: time_machine.Traveller
 ) -> None:
