@@ -3,7 +3,9 @@
 import csv
 from array import array
 from collections.abc import Iterator
+from typing import cast
 
+from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
@@ -68,8 +70,8 @@ class AuditCall(Call):
         """Raises Unprocessed."""
         if query.tags:
             raise Unprocessed({"tag": ["There are no tags here."]})
-        access = access_of(request)
-        return audit_report.pages(query, self.now, access=access, user=request.user)
+        user = cast(User, request.user)
+        return audit_report.pages(query, self.now, access=access_of(request), user=user)
 
 
 class Audit(AuditCall):

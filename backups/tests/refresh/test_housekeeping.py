@@ -92,11 +92,8 @@ def test_sessions_that_are_over_go_each_hour() -> None:
         UserSession.objects.create(session_key=key, expire_date=end, session_data="")
     forget_sessions()
     assert UserSession.objects.get().session_key == "lasts"
-    [entry] = [
-        entry
-        for entry in settings.CELERY_BEAT_SCHEDULE.values()
-        if entry["task"] == forget_sessions.name
-    ]
+    entries: list[dict[str, Any]] = list(settings.CELERY_BEAT_SCHEDULE.values())
+    [entry] = [entry for entry in entries if entry["task"] == forget_sessions.name]
     assert len(entry["schedule"].hour) == 24
 
 
