@@ -19,7 +19,7 @@ from django.db.models import Q
 from backups.edits import account_access, passwords, sessions, tokens
 from backups.edits.common import BadValue, NotAllowed
 from backups.edits.tokens import UnknownToken
-from backups.models import FULL_ACCESS, Access, ObjectKind, Role, Verb
+from backups.models import FULL_ACCESS, Access, ExternalIdentity, ObjectKind, Role, Verb
 from backups.models.data_version import data_changed
 from backups.shared import audit
 from backups.shared.access import access_of_user, granted_to, may_change_account, sees_account
@@ -124,6 +124,8 @@ def set_password(
     with _changing(account_id, by=by, seen=seen) as account:
         if account.pk == by.pk:
             raise NotAllowed("Your own password is changed on the page of your own account.")
+        if ExternalIdentity.objects.filter(user=account).exists():
+            raise NotAllowed("This account signs in elsewhere, and has no password here.")
         check_password(password, account=account)
         tokens_ended = passwords.change(
             account, password=password, ended_tokens=ended_tokens, now=now

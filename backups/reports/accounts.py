@@ -7,7 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from backups.models import Access, Account, ApiToken
+from backups.models import Access, Account, ApiToken, ExternalIdentity
 from backups.shared.access import granted_to, may_change_account, sees_account
 
 PAGE_SIZE = 100
@@ -15,7 +15,9 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class AccountRow:
-    """`access`: what it may while it is switched on. `may_change`: by the admin who looks."""
+    """`access`: what it may while it is switched on. `issuer`: who signs it in elsewhere, "" where
+    nobody does. `may_change`: by the admin who looks.
+    """
 
     id: int
     name: str
@@ -23,6 +25,7 @@ class AccountRow:
     is_superuser: bool
     is_active: bool
     has_password: bool
+    issuer: str
     last_sign_in: datetime | None
     usable_tokens: int
     may_change: bool
@@ -54,7 +57,7 @@ def accounts_seen_by(
     n = users.count()
     if after:
         users = users.filter(username__gt=after)
-    users = users.select_related("account").prefetch_related("account__clouds")
+    users = users.select_related("account", "external_identity").prefetch_related("account__clouds")
     page = list(users.order_by("username")[: PAGE_SIZE + 1])
     shown = page[:PAGE_SIZE]
     tokens = _usable_tokens([user.pk for user in shown], now)
@@ -64,7 +67,7 @@ def accounts_seen_by(
 
 def account_seen_by(admin: User, account_id: int) -> User | None:
     """Returns an account; None where there is none, or none that this admin sees."""
-    user = User.objects.select_related("account").filter(pk=account_id).first()
+    user = User.objects.select_related("account", "external_identity").filter(pk=account_id).first()
     return user if user is not None and sees_account(admin, user) else None
 
 
@@ -90,6 +93,7 @@ def _usable_tokens(users: Sequence[int], now: datetime) -> dict[int, int]:
 
 
 def _row(user: User, admin: User, usable_tokens: int) -> AccountRow:
+    identity: ExternalIdentity | None = getattr(user, "external_identity", None)
     return AccountRow(
         id=user.pk,
         name=user.get_username(),
@@ -97,6 +101,7 @@ def _row(user: User, admin: User, usable_tokens: int) -> AccountRow:
         is_superuser=user.is_superuser,
         is_active=user.is_active,
         has_password=user.has_usable_password(),
+        issuer=identity.issuer if identity is not None else "",
         last_sign_in=user.last_login,
         usable_tokens=usable_tokens,
         may_change=may_change_account(admin, user),

@@ -20,6 +20,7 @@ from backups.models import (
     Account,
     ApiToken,
     Cloud,
+    ExternalIdentity,
     Role,
     UserSession,
 )
@@ -238,6 +239,22 @@ def test_sessions_and_single_tokens_of_others_are_ended(web: Client, ada: User) 
     web.post(f"/users/{ada.pk}/tokens/{token}/revoke/")
     revoked = ApiToken.objects.exclude(revoked_at=None)
     assert list(revoked.values_list("pk", flat=True)) == [token]
+
+
+def test_an_account_that_signs_in_elsewhere_gets_no_password_here(web: Client, ada: User) -> None:
+    ada.set_unusable_password()
+    ada.save()
+    ExternalIdentity.objects.create(
+        user=ada, issuer="https://sso.example.com", subject="1", last_sign_in_at=timezone.now()
+    )
+    page = web.get(f"/users/{ada.pk}/")
+    assert "It signs in elsewhere, by https://sso.example.com , and has no password" in words(page)
+    assert f'action="/users/{ada.pk}/password/"' not in page.content.decode()
+    form = {"seen": account_state(ada), "password": "wrong-horse-battery"}
+    answer = web.post(f"/users/{ada.pk}/password/", form)
+    assert answer.status_code == 403
+    assert "This account signs in elsewhere, and has no password here." in words(answer)
+    assert not User.objects.get(pk=ada.pk).has_usable_password()
 
 
 @pytest.mark.parametrize(
