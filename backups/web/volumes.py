@@ -2,7 +2,7 @@
 to at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from backups.models import Access
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Page
-from backups.query.volume_keys import stored_keys
+from backups.query.volume_keys import VolumeKey, stored_keys
 from backups.query.volumes import VOLUMES
 from backups.reports import growth
 from backups.reports.clouds import cloud_names
@@ -85,7 +85,7 @@ def edit_many(request: HtmxHttpRequest) -> HttpResponse:
             selection = _selection(query)
             volumes = volume_keys(selection, timezone.now(), access=access_of(request))
         else:
-            volumes = stored_keys([_volume_key(value) for value in picked])
+            volumes = _picked_volumes(picked, access_of(request))
     except InvalidQuery as e:
         return _refuse(request, e)
     changed = None
@@ -180,7 +180,16 @@ def _selection(query: QueryDict) -> ListQuery:
     return selection if query.get("ordering") else replace(selection, ordering="attention")
 
 
-def _volume_key(text: str) -> tuple[str, str]:
+def _picked_volumes(picked: Sequence[str], access: Access) -> list[VolumeKey]:
+    """Returns the keys of picked volumes as they are stored. What lies in a cloud that is not open
+    stays as it was written: how it is stored there would tell that it is there.
+    """
+    keys = [_volume_key(value) for value in picked]
+    volumes = stored_keys([key for key in keys if access.opens(key[0])])
+    return volumes + [key for key in keys if not access.opens(key[0])]
+
+
+def _volume_key(text: str) -> VolumeKey:
     """Splits cloud/ID of a picked volume. A cloud's name holds no slash."""
     cloud, _, volume_id = text.partition("/")
     return cloud, volume_id

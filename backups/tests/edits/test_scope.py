@@ -134,6 +134,19 @@ def test_a_disk_of_a_closed_cloud_is_not_known(
     assert change(both[:1], actor) == 1
 
 
+def test_a_disk_of_a_closed_cloud_is_named_as_it_was_written_and_not_as_it_is_stored(
+    web: Client,
+) -> None:
+    stored = str(uuid.UUID(int=0xABC))
+    Volume.objects.create(cloud_id="otc", volume_id=stored, first_seen_at=timezone.now())
+    written = uuid.UUID(stored).hex.upper()
+    form = {"volume": f"otc/{written}", "what": "follow", "follow": "no"}
+    page = web.post("/volumes/set/", form)
+    text = page.content.decode()
+    said = f"No disk {written} is known in otc."
+    assert (page.status_code, said in text, stored in text) == (400, True, False)
+
+
 @pytest.mark.parametrize("cloud", ["otc", "nowhere"])
 def test_nothing_is_made_in_a_closed_cloud(actor: Actor, cloud: str) -> None:
     sentence = f"“{cloud}” is no cloud that is known here."
