@@ -17,6 +17,7 @@ from backups.clouds import connection_test, discover, registry
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
+from backups.models import Role
 from backups.query.cursor import BadCursor
 from backups.query.volume_keys import stored_volume_id
 from backups.reports import cloud_states
@@ -61,10 +62,11 @@ class Failures(Call):
 
 class CloudBackups(Call):
     """Asks the cloud, so nothing here can tell beforehand whether the answer changed: its ETag is
-    made of it.
+    made of it. For the same reason it is no viewer's: calls to a cloud are few.
     """
 
     conditional = False
+    role_needed = Role.OPERATOR
 
     @extend_schema(
         operation_id="cloud_backups",
@@ -77,7 +79,9 @@ class CloudBackups(Call):
         responses=serializers.ListedPageSerializer,
     )
     def get(self, request: Request, cloud: str) -> Response:
-        """What the cloud lists itself, the newest first, tracked or not."""
+        """What the cloud lists itself, the newest first, tracked or not. It needs an operator; a
+        token that may only read will do.
+        """
         query_params.allow_only(request, "limit", "cursor", "status", "volume_id", "name")
         filters = _cloud_filters(request)
         limit = query_params.limit(request)

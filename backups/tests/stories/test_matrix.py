@@ -144,7 +144,7 @@ TABLE: dict[str, dict[str, Call]] = {
     },
     "api/failures/": reads(),
     "api/clouds/": reads(),
-    "api/clouds/<str:cloud>/backups/": reads(place="thing"),
+    "api/clouds/<str:cloud>/backups/": reads(OPERATOR, "thing"),
     "api/clouds/<str:cloud>/test/": posts(OPERATOR, "thing"),
     "api/views/": reads(),
     "api/views/<path:name>/": {
