@@ -41,7 +41,7 @@ MOST_IN_LIST: Final = 50
 # Rows of one act. Of more objects a row for each cloud tells how many there were.
 MOST_ROWS: Final = 10_000
 ROWS_PER_INSERT: Final = 1_000
-REFUSALS_NOTED: Final = "1/minute"  # of one kind and place
+REFUSALS_NOTED: Final = "1/minute"  # of one kind, place and account
 REFUSALS_COUNTED: Final = "1000000/hour"
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _COLUMNS: Final = (
@@ -104,9 +104,12 @@ def note_many(
     sentence: str = "",
     at: datetime | None = None,
     who: Who | None = None,
+    most_rows: int | None = None,
 ) -> None:
-    """Writes a row for each object of an act, so that each one's own history is whole."""
-    if len(acts) > MOST_ROWS:
+    """Writes a row for each object of an act, so that each one's own history is whole; of more than
+    `most_rows` objects, MOST_ROWS without one, a row for each cloud.
+    """
+    if len(acts) > (MOST_ROWS if most_rows is None else most_rows):
         acts = _by_cloud(kind, acts)
     at = at or timezone.now()
     who = who or acting.who()
@@ -132,12 +135,17 @@ def note_refusal(
     outcome: Outcome = Outcome.REFUSED,
     who: Who | None = None,
 ) -> None:
-    """Writes a row at most once a minute for each kind of refusal and place it comes from, with how
-    many there were from there within the hour: a stranger decides how often he is refused.
+    """Writes a row at most once a minute for each kind of refusal, place it comes from and account,
+    with how many such there were within the hour: a stranger decides how often he is refused.
+
+    The account is the one that a sign-in or a key was for, else that of who acts, so nobody hides
+    what another one tries from the same place. Names that no account has are one.
 
     Nothing was changed, so a database that takes no writes does not stop the refusal itself.
     """
-    counted = f"audit/{verb.value}/{place(client)}" if client else f"audit/{verb.value}"
+    is_for_account = kind in (ObjectKind.ACCOUNT, ObjectKind.SESSION)
+    account = object_id if is_for_account else (who or acting.who()).name
+    counted = f"audit/{verb.value}/{place(client) if client else ''}/{account}"
     within_hour = _count(REFUSALS_COUNTED, f"{counted}/hour")
     if not _count(REFUSALS_NOTED, counted).is_within:
         return

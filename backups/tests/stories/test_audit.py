@@ -376,6 +376,21 @@ def test_wrong_keys_and_missing_roles_are_noted_once_a_minute_and_address(
     assert "wrong-Key" not in json.dumps(list(AuditEntry.objects.values()), default=str)
 
 
+def test_nobody_hides_what_another_account_is_refused_at_the_same_place(ada: User) -> None:
+    quiet = {}
+    for name in ("vera", "viktor"):
+        quiet[name] = Client(headers={"X-Forwarded-For": HERE})
+        quiet[name].force_login(make_account(name, role=Role.VIEWER))
+    before = last()
+    for page in (*quiet.values(), *quiet.values()):
+        assert page.get("/backups/add/").status_code == 403
+    for name in ("vera", "nobody", "ada", "nobody else", "ada"):
+        sign_in_log.refused(name, "None of your groups opens vbsdash.")
+    rows = since(before)
+    assert [row.actor for row in rows if row.verb == "access.refused"] == ["vera", "viktor"]
+    assert [row.object_id for row in rows if row.verb == "session.refused"] == ["vera", "", "ada"]
+
+
 @pytest.mark.soak
 def test_ten_thousand_refused_sign_ins_leave_a_few_short_rows(ada: User) -> None:
     client = Client(headers={"X-Forwarded-For": HERE})
@@ -412,6 +427,21 @@ def test_an_act_on_too_many_is_a_row_for_each_cloud(monkeypatch: pytest.MonkeyPa
         ("otc", "2 backups", {"count": 2}),
         ("other", "1 backups", {"count": 1}),
     ]
+
+
+def test_a_refresh_of_more_than_a_hundred_is_a_row_for_each_cloud() -> None:
+    ids = [str(uuid.UUID(int=n)) for n in range(1, 102)]
+    track(*ids[:90])
+    track(*ids[90:], cloud="other")
+    before = last()
+    tracking.refresh_now(ids, timezone.now())
+    assert [(row.cloud, row.object_id) for row in since(before)] == [
+        ("otc", "90 backups"),
+        ("other", "11 backups"),
+    ]
+    before = last()
+    tracking.refresh_now(ids[:100], timezone.now())
+    assert {row.object_id for row in since(before)} == set(ids[:100])
 
 
 @pytest.mark.django_db(transaction=True)
