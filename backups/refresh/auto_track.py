@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from backups.clouds import registry
 from backups.derived import moves
@@ -71,7 +72,7 @@ def track(
     policy: AutoTrackPolicy,
     now: datetime,
 ) -> list[uuid.UUID]:
-    """Tracks those of the entries that the policy wants and that no configured cloud tracks.
+    """Tracks those of the entries that the policy wants and that no configured cloud has seen.
 
     Returns the IDs that are new to this cloud.
     """
@@ -92,24 +93,28 @@ def track(
 
 
 def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    """Moves those of `ids` here whose cloud is not configured any more; returns which they are."""
-    orphans = _orphans(ids)
+    """Moves those of `ids` here, which this cloud's list names, whose own cloud is not configured
+    any more or never answered for them; returns which they are. That somebody wrote an ID into
+    another cloud keeps it from no cloud that has it.
+    """
+    orphans = _orphans(cloud, ids)
     if not orphans:
         return []
     with transaction.atomic():
         lock_clouds([cloud, *clouds_of(orphans)])
-        # Another process may have taken some meanwhile.
-        moved = _orphans(orphans)
+        # Another process may have taken some meanwhile, and a cloud may have answered.
+        moved = _orphans(cloud, orphans)
         volumes_left = moves.move(moved, cloud, now)
     moves.forget(volumes_left, now)
     return moved
 
 
-def _orphans(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+def _orphans(cloud: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    is_orphan = Q(refreshed_at=None) | ~Q(cloud__in=registry.configured())
     orphans: list[uuid.UUID] = []
     for batch in in_batches(list(ids)):
-        backups = Backup.objects.filter(pk__in=batch)
-        orphans += backups.exclude(cloud__in=registry.configured()).values_list("pk", flat=True)
+        backups = Backup.objects.filter(is_orphan, pk__in=batch).exclude(cloud=cloud)
+        orphans += backups.values_list("pk", flat=True)
     return orphans
 
 

@@ -213,6 +213,15 @@ def test_a_backup_that_was_seen_stays_with_its_cloud_while_that_is_configured(
     assert (added.added, set(Backup.objects.values_list("cloud", flat=True))) == ([], {"otc"})
 
 
+def test_a_backup_that_was_never_seen_moves_to_the_cloud_whose_list_names_it(
+    sim: Simulator,
+) -> None:
+    tracking.add(cloud="envvars", values=sim.ids[:2], now=timezone.now())
+    list_sweep.sweep("otc")
+    seen = Backup.objects.filter(cloud="otc", refreshed_at__isnull=False)
+    assert {str(pk) for pk in seen.values_list("pk", flat=True)} == set(sim.ids)
+
+
 def test_clouds_that_differ_are_not_taken_for_one() -> None:
     endpoints = [
         ("a", "https://vbs.example/v2/p1"),
