@@ -71,8 +71,9 @@ def add_lines(
 
     One that is tracked under another cloud moves here when nobody ever saw it there, or that cloud
     is configured no more. `access`: of whoever adds; what a cloud tracks that is not open to him is
-    invalid. `batch` is stored with every backup that was not tracked before, so that a page can
-    list them later.
+    invalid, unless that cloud itself says that it has no such backup: then it begins anew here,
+    without what people wrote there. `batch` is stored with every backup that was not tracked
+    before, so that a page can list them later.
     """
     _check_cloud(cloud, access)
     ids: dict[str, str] = {}  # each once, in the order of the lines, with what was written
@@ -86,18 +87,25 @@ def add_lines(
             ids.setdefault(line.id, line.value)
     with transaction.atomic():
         Cloud.objects.bulk_create([Cloud(name=cloud)], ignore_conflicts=True)
-        left_clouds = {row.cloud for row in _tracked(ids).values() if row.moves_to(cloud)}
-        lock_clouds([cloud, *(name for name in left_clouds if access.opens(name))])
+        left_clouds = {row.cloud for row in _tracked(ids).values() if row.moves_to(cloud, access)}
+        lock_clouds([cloud, *left_clouds])
         # Read once more under the locks: an answer that was being stored meanwhile counts, and what
         # was seen does not move.
         tracked = _tracked(ids)
         moved = []
+        denied = []
         for backup_id in ids:
             row = tracked.get(backup_id)
-            if row is not None and row.moves_to(cloud) and access.opens(row.cloud):
+            if row is None or not row.moves_to(cloud, access):
+                continue
+            if access.opens(row.cloud):
                 moved.append(backup_id)
+            else:
+                denied.append(backup_id)
+        for batch_of_denied in in_batches(denied):
+            Backup.objects.filter(pk__in=batch_of_denied).delete()
         # In one order for all who add at the same time.
-        new = sorted(ids.keys() - tracked.keys())
+        new = sorted((ids.keys() - tracked.keys()) | set(denied))
         rows = [
             Backup(
                 id=uuid.UUID(backup_id),
@@ -111,12 +119,14 @@ def add_lines(
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
-        new_acts = [Act(backup_id, cloud) for backup_id in new]
+        new_acts = [Act(backup_id, cloud) for backup_id in new if backup_id not in tracked]
         audit.note_many(Verb.BACKUP_TRACK, ObjectKind.BACKUP, new_acts, at=now)
-        moved_acts = [
-            Act(backup_id, cloud, {"cloud": tracked[backup_id].cloud}, {"cloud": cloud})
-            for backup_id in moved
-        ]
+        moved_acts = []
+        for backup_id in (*moved, *denied):
+            # Who reads the rows of one of the two clouds is not told the name of the other.
+            left = tracked[backup_id].cloud
+            moved_acts.append(Act(backup_id, left, {"tracked": True}, {"tracked": False}))
+            moved_acts.append(Act(backup_id, cloud, {"tracked": False}, {"tracked": True}))
         audit.note_many(Verb.BACKUP_MOVE, ObjectKind.BACKUP, moved_acts, at=now)
         data_changed()
     forget(left_volumes, now)
@@ -213,14 +223,22 @@ def _acts(ids: Iterable[str]) -> list[Act]:
 
 @dataclass(frozen=True)
 class _Tracked:
-    """A backup that is tracked already. `is_seen`: its cloud has answered for it."""
+    """A backup that is tracked already. `is_seen`: its cloud has answered for it; `is_denied`: that
+    cloud said that there is none, and never anything else.
+    """
 
     is_seen: bool
+    is_denied: bool
     cloud: str
 
-    def moves_to(self, cloud: str) -> bool:
+    def moves_to(self, cloud: str, access: Access) -> bool:
+        """Tells whether it leaves its cloud when somebody adds it to this one. Where that is not
+        open to him, silence is no leave: its answer may be on the way.
+        """
         if self.cloud == cloud:
             return False
+        if not access.opens(self.cloud):
+            return self.is_denied
         return not self.is_seen or self.cloud not in registry.configured()
 
 
@@ -228,9 +246,13 @@ def _tracked(ids: Iterable[str]) -> dict[str, _Tracked]:
     """Returns those of these that are tracked, by ID."""
     tracked = {}
     for batch in in_batches(list(ids)):
-        rows = Backup.objects.filter(pk__in=batch).values_list("pk", "refreshed_at", "cloud")
-        for pk, refreshed_at, cloud in rows:
-            tracked[str(pk)] = _Tracked(refreshed_at is not None, cloud)
+        rows = Backup.objects.filter(pk__in=batch)
+        for pk, refreshed_at, missed_at, cloud in rows.values_list(
+            "pk", "refreshed_at", "missed_at", "cloud"
+        ):
+            is_seen = refreshed_at is not None
+            is_denied = not is_seen and missed_at is not None
+            tracked[str(pk)] = _Tracked(is_seen, is_denied, cloud)
     return tracked
 
 
@@ -251,8 +273,10 @@ def _verdict(
     if row is None:
         return Verdict(line.value, "new", None, line.id)
     if not access.opens(row.cloud):
+        if row.moves_to(cloud, access):
+            return Verdict(line.value, "new", None, line.id)
         return Verdict(line.value, "invalid", NOT_TO_BE_ADDED, None)
-    if row.moves_to(cloud):
+    if row.moves_to(cloud, access):
         return Verdict(line.value, "new", f"It moves here from {row.cloud}.", line.id)
     return Verdict(line.value, "already_tracked", f"Tracked in {row.cloud}.", line.id)
 

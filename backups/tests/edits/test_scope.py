@@ -21,7 +21,7 @@ from backups.edits.common import Actor, BadValue, NotAllowed
 from backups.edits.pasted_ids import read_ids
 from backups.edits.tracking import Invalid, Verdict
 from backups.edits.volume_edits import UnknownVolume
-from backups.models import Access, ApiToken, Backup, Edit, Role, Volume
+from backups.models import Access, ApiToken, AuditEntry, Backup, Edit, Role, Volume
 from backups.tests.accounts import make_account
 from backups.tests.otc import configure, silent
 
@@ -69,6 +69,30 @@ def test_the_preview_says_the_same_and_names_no_cloud() -> None:
     verdicts = tracking.preview(cloud="west", lines=lines, access=WEST)
     assert [verdict.state for verdict in verdicts] == ["already_tracked", "invalid", "new"]
     assert verdicts[1] == Verdict(THEIRS, "invalid", WHY, None)
+
+
+def test_an_id_that_a_closed_cloud_says_it_does_not_have_is_added_anew_without_its_note() -> None:
+    """Else whoever writes an ID into his own cloud would keep it from the cloud that has it."""
+    now = timezone.now()
+    Backup.objects.filter(pk=THEIRS).update(missed_at=now, note="theirs", tags=["theirs"])
+    [verdict] = tracking.preview(cloud="west", lines=read_ids(THEIRS), access=WEST)
+    assert (verdict.state, verdict.reason) == ("new", None)
+    added = tracking.add(cloud="west", values=[THEIRS], now=now, access=WEST)
+    assert (added.added, added.invalid) == ([THEIRS], list[Invalid]())
+    backup = Backup.objects.get(pk=THEIRS)
+    assert (backup.cloud_id, backup.note, backup.tags) == ("west", "", [])
+    rows = AuditEntry.objects.order_by("pk")
+    assert [(row.verb, row.cloud) for row in rows] == [
+        ("backup.move", "otc"),
+        ("backup.move", "west"),
+    ]
+
+
+def test_an_id_that_a_closed_cloud_has_had_stays_there_when_it_is_gone() -> None:
+    now = timezone.now()
+    Backup.objects.filter(pk=THEIRS).update(refreshed_at=now, missed_at=now, gone_at=now)
+    added = tracking.add(cloud="west", values=[THEIRS], now=now, access=WEST)
+    assert [invalid.reason for invalid in added.invalid] == [WHY]
 
 
 @pytest.mark.parametrize("preview", ["", "1"])
