@@ -40,7 +40,7 @@ NOTHING_TOLD = ""
 
 
 def _directives_of_the_readme() -> str:
-    (block,) = re.findall(r"location /vbs/ {\n(.*?)\n}", README.read_text(), re.S)
+    block, *_ = re.findall(r"location /vbs/ {\n(.*?)\n}", README.read_text(), re.S)
     return str(block).replace("http://127.0.0.1:8000", "{address}")
 
 

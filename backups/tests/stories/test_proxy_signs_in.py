@@ -1,9 +1,15 @@
-"""A real nginx names who has signed in with it; a real web part believes it, and nobody else."""
+"""A real nginx names who has signed in with it, by the very lines of the README; a real web part
+believes it, and nobody else.
+"""
 
 import base64
-import hashlib
+import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,26 +20,17 @@ from backups.tests.run_settings import LIMIT_S
 from backups.tests.web_server import WebServer, serving
 
 pytestmark = [pytest.mark.once, pytest.mark.real_clock]
+README = Path(__file__).parents[3] / "README.md"
 SECRET = "0123456789abcdef0123456789abcdef"
 PASSWORD = "right-horse-staple"
-# {SHA} is what nginx understands without the host's crypt.
-PASSWORDS = f"ada:{{SHA}}{base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()}\n"
-PROXY = """
-    proxy_pass {address};
-    auth_basic company; auth_basic_user_file {passwords};
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header Authorization "";
-    proxy_set_header X-Remote-User $remote_user;
-    proxy_set_header X-Remote-Groups night;
-    proxy_set_header X-Proxy-Secret {secret};
-"""
-OPEN = "proxy_pass {address}; proxy_set_header Host $http_host;"
+# What nobody should write: it asks for no password, and hands on whatever comes.
+FORGOTTEN = "proxy_pass {address}; proxy_set_header Host $http_host;"
 
 
 @dataclass(frozen=True)
 class Site:
+    """`url` is the public one, with a path."""
+
     url: str
     server: WebServer
 
@@ -47,16 +44,51 @@ class Site:
         )
 
 
+class _Gate(BaseHTTPRequestHandler):
+    """Stands for oauth2-proxy: says who somebody is, or that he has to sign in."""
+
+    def do_GET(self) -> None:
+        is_ada = self.headers.get("Authorization") == basic("ada", PASSWORD)["Authorization"]
+        self.send_response(202 if is_ada else 401)
+        if is_ada:
+            self.send_header("X-Auth-Request-User", "ada")
+            self.send_header("X-Auth-Request-Groups", "night")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Writes nothing."""
+
+
+@contextmanager
+def gate() -> Iterator[str]:
+    """Yields its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Gate) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def locations_of_the_readme(address: str, gate_address: str) -> dict[str, str]:
+    """Returns the directives of each location, with addresses and secret of here."""
+    (block,) = re.findall(r"```nginx\n([^`]*auth_request[^`]*)```", README.read_text())
+    block = block.replace("http://127.0.0.1:8000", address).replace("0123…", SECRET)
+    block = block.replace("http://127.0.0.1:4180", gate_address)
+    return dict(re.findall(r"^location ([^{]+) {(.*?)\n}$", block, re.M | re.S))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     need_nginx()
     folder = tmp_path_factory.mktemp("site")
     port = free_port()
-    (folder / "passwords").write_text(PASSWORDS)
+    url = f"https://127.0.0.1:{port}/vbs"
     (folder / "groups.yaml").write_text("night: operator\n")
     (folder / "secret").write_text(SECRET + "\n")
     env = {
-        "VBSDASH_URL": f"https://127.0.0.1:{port}",
+        "VBSDASH_URL": url,
         "CELERY_BROKER_URL": "memory://",
         "VBSDASH_GROUPS_FILE": str(folder / "groups.yaml"),
         "VBSDASH_PROXY_USER_HEADER": "X-Remote-User",
@@ -64,11 +96,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "VBSDASH_PROXY_SECRET_HEADER": "X-Proxy-Secret",
         "VBSDASH_PROXY_SECRET_FILE": str(folder / "secret"),
     }
-    with serving(folder / "vbsdash", **env) as server:
-        words = {"address": server.address, "passwords": folder / "passwords", "secret": SECRET}
-        locations = {"/": PROXY.format(**words), "/api/": OPEN.format(**words)}
+    with serving(folder / "vbsdash", **env) as server, gate() as gate_address:
+        locations = locations_of_the_readme(server.address, gate_address)
+        locations["= /vbs/api/rules/"] = FORGOTTEN.format(address=server.address)
         with nginx(folder / "nginx", port=port, locations=locations):
-            yield Site(f"https://127.0.0.1:{port}", server)
+            yield Site(url, server)
 
 
 def basic(name: str, password: str) -> dict[str, str]:
@@ -86,13 +118,23 @@ def test_who_signs_in_with_nginx_is_signed_in(site: Site) -> None:
     assert (page.status_code, "ada" in page.text) == (200, True)
 
 
+def test_a_name_that_a_client_sends_where_nginx_asks_nobody_signs_nobody_in(site: Site) -> None:
+    """nginx takes it for `$remote_user`, right password or not."""
+    forged = {"X-Remote-User": "admin", "X-Remote-Groups": "night", "X-Proxy-Secret": SECRET}
+    for headers in (basic("admin", "x"), basic("ada", PASSWORD), forged):
+        answer = site.get("/api/backups/", **headers)
+        assert (answer.status_code, "sessionid" in str(answer.cookies)) == (401, False)
+    assert site.get("/api/backups/", **site.server.token).status_code == 200
+    assert site.get("/healthz").status_code == 200
+
+
 def test_a_path_on_which_nginx_sets_no_header_lets_no_forged_one_in(site: Site) -> None:
     forged = {"X-Remote-User": "admin", "X-Remote-Groups": "night"}
-    answer = site.get("/api/backups/", **forged)
+    answer = site.get("/api/rules/", **forged)
     assert answer.status_code == 403
     assert "without the secret of the proxy" in answer.json()["detail"]
     assert "account=admin" in site.server.log.replace("'", "")
-    assert site.get("/api/backups/", **forged, **site.server.token).status_code == 200
+    assert site.get("/api/rules/", **forged, **site.server.token).status_code == 200
 
 
 def test_a_header_with_an_underscore_is_none(site: Site) -> None:
