@@ -17,7 +17,7 @@ from backups.analysis.rules import by_period
 from backups.clouds import registry
 from backups.edits import protection_rules
 from backups.edits.common import Actor
-from backups.models import ApiToken, Backup, Cloud, CloudRule, Volume
+from backups.models import ApiToken, AuditEntry, Backup, Cloud, CloudRule, Volume
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -233,22 +233,36 @@ def test_a_link_of_a_cloud_leads_to_that_cloud_or_is_text(
 
 
 def test_the_admin_writes_nothing_past_the_checks(web: Client) -> None:
+    now = timezone.now()
     token = ApiToken.objects.create(
-        user=User.objects.get(), name="t", hashed="h", created_at=timezone.now()
+        user=User.objects.get(), name="t", hashed="h", created_at=now, revoked_at=now
     )
+    before = ApiToken.objects.values().get()
+    other = User.objects.create_superuser("other")
     web.post(f"/admin/backups/backup/{BACKUP}/change/", {"note": "n", "tags": "5"})
-    web.post(
-        f"/admin/backups/apitoken/{token.pk}/change/",
-        {"user": token.user.pk, "name": "t", "clouds": "5"},
-    )
+    form = {"user": other.pk, "name": "mine", "clouds": "5", "revoked_at_0": "", "revoked_at_1": ""}
+    answer = web.post(f"/admin/backups/apitoken/{token.pk}/change/", form)
+    assert (answer.status_code, ApiToken.objects.values().get()) == (403, before)
+    assert web.get(f"/admin/backups/apitoken/{token.pk}/change/").status_code == 200
     assert (Backup.objects.get().note, Backup.objects.get().tags) == ("", [])
-    assert ApiToken.objects.get().clouds == token.clouds
     assert web.post(f"/admin/backups/backup/{BACKUP}/delete/", {"post": "yes"}).status_code == 403
     web.post(
         "/admin/backups/backup/",
         {"action": "delete_selected", "_selected_action": BACKUP, "post": "yes"},
     )
     assert Backup.objects.exists()
+
+
+def test_the_admin_deletes_one_by_one_so_that_each_is_noted(web: Client) -> None:
+    ids = [User.objects.create_superuser(name).pk for name in ("eve", "eva")]
+    form = {"action": "delete_selected", "_selected_action": ids, "post": "yes"}
+    web.post("/admin/auth/user/", form)
+    assert User.objects.filter(pk__in=ids).count() == 2
+    assert web.post(f"/admin/auth/user/{ids[0]}/delete/", {"post": "yes"}).status_code == 302
+    assert User.objects.filter(pk__in=ids).count() == 1
+    assert [row.sentence for row in AuditEntry.objects.filter(verb="administration")] == [
+        "Deleted “eve.”"
+    ]
 
 
 def test_a_name_with_a_slash_is_reached_by_the_api_too(web: Client) -> None:
