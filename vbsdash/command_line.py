@@ -45,6 +45,21 @@ WITHOUT_TABLES = frozenset(
 )
 
 
+# Commands of others that let somebody in; those of vbsdash note themselves what they change.
+NOTED = frozenset(
+    {
+        "axes_reset",
+        "axes_reset_failure_logs",
+        "axes_reset_ip",
+        "axes_reset_ip_username",
+        "axes_reset_logs",
+        "axes_reset_username",
+        "changepassword",
+        "createsuperuser",
+    }
+)
+
+
 class CommandLine(ManagementUtility):
     def fetch_command(self, subcommand: str) -> BaseCommand:
         """Returns a command that is to run, or whose help is to be printed."""
@@ -58,10 +73,22 @@ class CommandLine(ManagementUtility):
 def run(argv: list[str]) -> None:
     try:
         CommandLine(argv).execute()
+        # It has come to its end: one that failed has left by SystemExit.
+        if argv[1:2] and argv[1] in NOTED:
+            _note(argv[1], argv[2:])
     except Error as e:
         end_for(database_state.sentence_of(e))
         # It is a fault of vbsdash itself.
         raise
+
+
+def _note(command: str, arguments: list[str]) -> None:
+    """Notes who ran a command on the host. None of these takes a password as an argument."""
+    from backups.models import ObjectKind, Verb
+    from backups.shared import audit
+
+    after = {"arguments": arguments}
+    audit.note(Verb.COMMAND_RUN, ObjectKind.COMMAND, command, after=after)
 
 
 def end_for(problem: str | None) -> None:

@@ -303,3 +303,11 @@ def test_after_the_cure_the_commands_run(run: Run, migrated: str) -> None:
     code, text = run(migrated, "create_token", "ada")
     # Beside the key, which stands alone on stdout, the log tells of it.
     assert (code, [line[:4] for line in text.splitlines() if line[:4] == "vbs_"]) == (0, ["vbs_"])
+
+
+def test_who_lets_somebody_in_by_a_command_of_others_is_noted(run: Run, migrated: str) -> None:
+    code, text = run(migrated, "axes_reset_ip", "203.0.113.7")
+    [line] = [line for line in text.splitlines() if "event='audit'" in line]
+    assert (code, "verb='command.run'" in line, "203.0.113.7" in line) == (0, True, True)
+    code, text = run(migrated, "changepassword", "nobody")
+    assert (code, "event='audit'" in text) == (1, False)
