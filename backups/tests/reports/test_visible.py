@@ -36,6 +36,8 @@ OTHERWISE = {
     "reports/failures.py causes": BY_KEYS,
     "reports/failures.py _visible_texts": BY_KEYS,
     "reports/volumes.py facts_of": BY_KEYS,
+    "reports/audit.py of_backup": "asks whether the cloud is open, and reads rows of it alone",
+    "reports/audit.py of_volume": "asks whether the cloud is open, and reads rows of it alone",
     "reports/backup_detail.py last_edit": "filters by the cloud of the backup itself",
     "reports/volume_pages.py volume_state": "hands its rows to volume_states, which filters them",
     "reports/volume_pages.py volume_states_by_pk": "hands its rows to volume_states",
