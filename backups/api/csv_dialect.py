@@ -15,15 +15,15 @@ from backups.api.errors import Unprocessed
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take the cell for a formula
 # Tells Excel that the file is UTF-8; without it, umlauts are read as Windows-1252.
 MARK = "\ufeff"
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
 EXCEL = OpenApiParameter(
     "excel",
     str,
-    enum=["1", "0"],
+    enum=list(_FLAGS),
     description="1 writes the file so that Excel opens it by a double click: with a byte order "
     "mark, and with semicolons and decimal commas where the languages of `Accept-Language` have "
     "these.",
 )
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
 # Regions whose separator is a semicolon although their decimal sign is a point.
 _SEMICOLON_REGIONS = ("-ch", "-li")
 _FORMULA_STARTS = frozenset("=+-@\N{MINUS SIGN}")
