@@ -59,18 +59,16 @@ def lose_access(person: Person) -> None:
     sessions: its tokens open nothing from now on. The next sign-in gives what the groups say then.
     Writes nothing where that is so already, or where there is no account. Raises Refused.
     """
-    person = _checked(person)
+    identity = _identity(_checked(person))
+    if identity is None:
+        return
+    user = identity.user
+    if granted_to(user) == LOST and not _is_as_local(user):
+        return
     with transaction.atomic():
-        rows = User.objects.select_for_update(of=("self",), no_key=True)
-        user = rows.filter(
-            external_identity__issuer=person.issuer, external_identity__subject=person.subject
-        ).first()
-        if user is None:
-            return
         _take_over(user, user.username)
         sessions.end_others(user, own_key=None)
-        if granted_to(user) != LOST:
-            account_access.give(user, LOST, who=acting.user(user.get_username()))
+        account_access.give(user, LOST, who=acting.user(user.get_username()))
 
 
 def _checked(person: Person) -> Person:

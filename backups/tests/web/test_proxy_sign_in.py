@@ -61,6 +61,14 @@ def get(
     return getattr(client, method)(path, headers=headers, **words)
 
 
+def writes_of_get(client: Client, **words: Any) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        get(client, **words)
+    return [query["sql"] for query in queries if not query["sql"].startswith("SELECT")]
+
+
 def events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [
         (record.getMessage(), record.account)  # type: ignore[attr-defined]
@@ -103,6 +111,7 @@ def test_loss_of_every_group_ends_what_other_sessions_and_tokens_could(client: C
     assert get(client, groups="").status_code == 403
     assert access_of_user(User.objects.get()) == Access(Role.VIEWER, frozenset())
     assert not UserSession.objects.exists()
+    assert writes_of_get(Client(), groups="") == []
     assert client.get("/api/clouds/", headers=bearer).json() == []
     answer = client.post("/api/backups/", {}, "application/json", headers=bearer)
     assert answer.status_code == 403
@@ -112,12 +121,7 @@ def test_loss_of_every_group_ends_what_other_sessions_and_tokens_could(client: C
 
 def test_a_request_that_changes_nothing_writes_nothing(client: Client) -> None:
     get(client)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        get(client)
-    writes = [sql for sql in (query["sql"] for query in queries) if not sql.startswith("SELECT")]
-    assert writes == []
+    assert writes_of_get(client) == []
 
 
 def test_a_session_that_lasts_keeps_tokens_of_its_owner_awake(
