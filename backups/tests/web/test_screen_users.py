@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from backups.edits import tokens
-from backups.models import Cloud, Role
+from backups.models import Cloud, ExternalIdentity, Role
 from backups.tests.accounts import make_account
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.screen import Watched
@@ -47,12 +47,16 @@ def test_the_pages_of_users_hold_with_few_accounts(
     watched: Watched, root: User, pictures: bool
 ) -> None:
     ada = make_account("ada", role=Role.OPERATOR, clouds=["otc", "west"], password="x")
-    make_account("off", role=Role.VIEWER, is_active=False)
+    off = make_account("off", role=Role.VIEWER, is_active=False)
+    ExternalIdentity.objects.create(
+        user=off, issuer=f"https://{'x' * 200}", subject="1", last_sign_in_at=timezone.now()
+    )
     for name in ("cron", "prometheus"):
         tokens.create(user=ada, name=name, read_only=name != "cron", now=timezone.now())
     pages = {
         "users": address("users"),
         "user": address("user", ada.pk),
+        "user-elsewhere": address("user", off.pk),
         "user-own": address("user", root.pk),
         "user-new": address("user_add"),
         "user-delete": address("user_delete", ada.pk),
