@@ -77,7 +77,7 @@ def door(request: pytest.FixtureRequest, tmp_path: Path, server: WebServer) -> I
         return
     need_nginx()
     port = free_port()
-    (directives,) = re.findall(r"location /vbs/ {\n(.*?)\n}", README.read_text(), re.S)
+    directives, *_ = re.findall(r"location /vbs/ {\n(.*?)\n}", README.read_text(), re.S)
     directives = directives.replace("http://127.0.0.1:8000", server.address)
     with nginx(tmp_path / "nginx", port=port, locations={"/": directives}):
         yield Door(port, "", is_tls=True)
