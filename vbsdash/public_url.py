@@ -19,6 +19,7 @@ OWN_PATHS: Final = frozenset(
         "accounts",
         "admin",
         "api",
+        "audit",
         "backups",
         "clouds",
         "failures",
@@ -27,6 +28,7 @@ OWN_PATHS: Final = frozenset(
         "readyz",
         "static",
         "styleguide",
+        "users",
         "volumes",
     }
 )
