@@ -206,6 +206,7 @@ def test_each_event_is_one_object_whatever_was_logged(
     assert (odd["event"], odd["nan"]) in (("first\r\nx", "nan"), ("'first\\r\\nx'", "nan"))
 
 
+@pytest.mark.django_db  # a worker notes that it is there
 @JSON
 def test_an_object_names_request_and_task(lines: io.StringIO) -> None:
     alive: Any = tasks.alive
@@ -215,7 +216,8 @@ def test_an_object_names_request_and_task(lines: io.StringIO) -> None:
         task_postrun.send(sender=tasks.alive, task=tasks.alive, task_id="t-1", state="SUCCESS")
     finally:
         alive.pop_request()
-    begins, ended = (json.loads(line) for line in lines.getvalue().splitlines())
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    begins, ended = events
     for event in (begins, ended):
         assert (event["task"], event["task_id"], event["request_id"]) == (
             "backups.tasks.alive",
