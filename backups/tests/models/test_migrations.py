@@ -213,6 +213,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("before_it", "name"),
     [

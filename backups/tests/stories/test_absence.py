@@ -429,6 +429,7 @@ def test_a_disk_whose_only_backup_left_one_list_is_not_called_never(
         assert Volume.objects.get().listed_backups == expected
 
 
+@pytest.mark.either
 def test_a_week_of_flickering_lists_shows_nothing_untrue(sim: Simulator, clock: Clock) -> None:
     """Every 20 minutes another part of the list is lacking; one disk really goes
     on the third day.

@@ -282,6 +282,7 @@ def test_a_generated_body_is_decoded_stored_and_read_back(
     survives(stored, body)
 
 
+@pytest.mark.either
 @generated(20)
 def test_a_generated_body_is_shown_by_page_and_api(
     stored: Stored, operator: Client, body: dict[str, Any]
