@@ -32,6 +32,7 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {certificate};
         ssl_certificate_key {certificate};
+{all_locations}
 {locations}
     }}
 }}
@@ -49,14 +50,22 @@ def need_nginx() -> None:
 
 
 @contextmanager
-def nginx(folder: Path, *, port: int, locations: Mapping[str, str]) -> Iterator[None]:
-    """Serves `locations` over TLS: the directives of each, by its path."""
+def nginx(
+    folder: Path, *, port: int, locations: Mapping[str, str], all_locations: str = ""
+) -> Iterator[None]:
+    """Serves `locations` over TLS: the directives of each, by its path; `all_locations`: those of
+    the server, which count where a location has none of its own.
+    """
     folder.mkdir()
     blocks = [f"location {path} {{ {words} }}" for path, words in locations.items()]
     config = folder / "nginx.conf"
     config.write_text(
         CONFIG.format(
-            folder=folder, port=port, certificate=CERTIFICATE, locations="\n".join(blocks)
+            folder=folder,
+            port=port,
+            certificate=CERTIFICATE,
+            all_locations=all_locations,
+            locations="\n".join(blocks),
         )
     )
     argv = [str(SERVER), "-e", "stderr", "-p", str(folder), "-c", str(config)]

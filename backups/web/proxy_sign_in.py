@@ -40,6 +40,12 @@ class Refused(Exception):
     """A sentence for whoever sent the request, and for the log."""
 
 
+class NotNamed(Refused):
+    """A call of the API came without a name, in a session that the proxy began. The session stays:
+    where the proxy asks nobody, that says nothing of who is signed in with it.
+    """
+
+
 class ProxySignInMiddleware:
     """Keeps the session what the proxy says: it begins with a name, has the role of the groups of
     this very request, and ends when the name is gone or another.
@@ -54,7 +60,7 @@ class ProxySignInMiddleware:
             try:
                 _follow(request, name)
             except Refused as e:
-                if _is_of_proxy(request):
+                if _is_of_proxy(request) and not isinstance(e, NotNamed):
                     logout(request)
                 sign_in_log.refused(name, str(e))
                 page = render_to_string("403.html", {"exception": str(e)}, request)
@@ -64,11 +70,15 @@ class ProxySignInMiddleware:
 
 def _is_exempt(request: HttpRequest) -> bool:
     path = request.path_info
-    if path.startswith("/api/"):
+    if _is_of_api(request):
         return tokens.is_of_token(request.headers.get("Authorization", ""))
     # The way in when all else is wrong.
     is_local_form = path == _path_of_sign_in() and asks_for_local_form(request)
     return path in _WITHOUT_SESSIONS or is_local_form
+
+
+def _is_of_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
 
 
 def _path_of_sign_in() -> str:
@@ -78,8 +88,14 @@ def _path_of_sign_in() -> str:
 def _follow(request: HttpRequest, name: str) -> None:
     """Raises Refused."""
     if settings.PROXY_HEADER.user not in request.headers:
-        if _is_of_proxy(request):
-            logout(request)
+        if not _is_of_proxy(request):
+            return
+        if _is_of_api(request):
+            raise NotNamed(
+                "The proxy names nobody at this address, so your session counts for nothing here: "
+                "it has to ask who you are for /api/ too (README, “Single sign-on”)."
+            )
+        logout(request)
         return
     _check_sender(request)
     if "," in name:
@@ -106,7 +122,7 @@ def _begins_session(request: HttpRequest, name: str) -> bool:
     cookie: they would begin one with each call, so it is one a minute, and none for a call of the
     API. The others are answered all the same, by what their own headers say.
     """
-    if request.path_info.startswith("/api/"):
+    if _is_of_api(request):
         return False
     counted = f"session by proxy/{client_place(request)}/{name}"
     count = counters.count(SESSION_RATE, counted) or counters.count_here(SESSION_RATE, counted)

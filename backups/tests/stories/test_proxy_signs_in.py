@@ -1,4 +1,4 @@
-"""A real nginx names who has signed in with it, by the very lines of the README; a real web part
+"""A real nginx names who has signed in, by the very lines of the README; a real web part
 believes it, and nobody else.
 """
 
@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.once, pytest.mark.real_clock]
 README = Path(__file__).parents[3] / "README.md"
 SECRET = "0123456789abcdef0123456789abcdef"
 PASSWORD = "right-horse-staple"
-# What nobody should write: it asks for no password, and hands on whatever comes.
+FORGED = {"X-Remote-User": "admin", "X-Remote-Groups": "night", "X-Proxy-Secret": SECRET}
+# What nobody should write: by a header of its own it has none of the server's, asks nobody, and
+# hands on whatever comes.
 FORGOTTEN = "proxy_pass {address}; proxy_set_header Host $http_host;"
 
 
@@ -71,12 +73,15 @@ def gate() -> Iterator[str]:
         thread.join()
 
 
-def locations_of_the_readme(address: str, gate_address: str) -> dict[str, str]:
-    """Returns the directives of each location, with addresses and secret of here."""
+def server_of_the_readme(address: str, gate_address: str) -> tuple[str, dict[str, str]]:
+    """Returns the directives of the server, and those of each location, with addresses and secret
+    of here.
+    """
     (block,) = re.findall(r"```nginx\n([^`]*auth_request[^`]*)```", README.read_text())
     block = block.replace("http://127.0.0.1:8000", address).replace("0123…", SECRET)
     block = block.replace("http://127.0.0.1:4180", gate_address)
-    return dict(re.findall(r"^location ([^{]+) {(.*?)\n}$", block, re.M | re.S))
+    of_server, _ = block.split("\nlocation ", 1)
+    return of_server, dict(re.findall(r"^location ([^{]+) {(.*?)\n}$", block, re.M | re.S))
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +102,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "VBSDASH_PROXY_SECRET_FILE": str(folder / "secret"),
     }
     with serving(folder / "vbsdash", **env) as server, gate() as gate_address:
-        locations = locations_of_the_readme(server.address, gate_address)
+        of_server, locations = server_of_the_readme(server.address, gate_address)
         locations["= /vbs/api/rules/"] = FORGOTTEN.format(address=server.address)
-        with nginx(folder / "nginx", port=port, locations=locations):
+        with nginx(folder / "nginx", port=port, locations=locations, all_locations=of_server):
             yield Site(url, server)
 
 
@@ -108,23 +113,38 @@ def basic(name: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {text}"}
 
 
-def test_who_signs_in_with_nginx_is_signed_in(site: Site) -> None:
-    assert site.get("/account/").status_code == 401
+def test_who_signs_in_with_the_proxy_is_signed_in(site: Site) -> None:
+    answer = site.get("/account/")
+    to_sign_in = f"/oauth2/sign_in?rd={site.url}/account/"
+    assert (answer.status_code, answer.headers["Location"].endswith(to_sign_in)) == (302, True)
     page = site.get("/account/", **basic("ada", PASSWORD))
     assert (page.status_code, "ada" in page.text) == (200, True)
     # What a client writes into the headers itself does not get through nginx.
-    forged = {"X-Remote-User": "admin", "X-Remote-Groups": "x", "X-Proxy-Secret": "x"}
-    page = site.get("/account/", **basic("ada", PASSWORD), **forged)
+    page = site.get("/account/", **basic("ada", PASSWORD), **FORGED)
     assert (page.status_code, "ada" in page.text) == (200, True)
+
+
+def test_links_to_the_api_on_a_page_open_for_who_is_signed_in(site: Site) -> None:
+    for path in ("/api/docs/", "/api/backups.csv", "/api/backups/"):
+        assert site.get(path, **basic("ada", PASSWORD)).status_code == 200, path
+        assert site.get(path).status_code == 401, path
+
+
+def test_a_token_opens_the_api_alone_and_names_nobody_else(site: Site) -> None:
+    assert site.get("/api/backups/", **site.server.token, **FORGED).status_code == 200
+    for key in ("x", "vbs_x"):
+        bearer = {"Authorization": f"Bearer {key}"}
+        answer = site.get("/api/backups/", **bearer, **FORGED)
+        assert (answer.status_code, "sessionid" in str(answer.cookies)) == (401, False)
+        assert site.get("/account/", **bearer, **FORGED).status_code == 302
 
 
 def test_a_name_that_a_client_sends_where_nginx_asks_nobody_signs_nobody_in(site: Site) -> None:
     """nginx takes it for `$remote_user`, right password or not."""
-    forged = {"X-Remote-User": "admin", "X-Remote-Groups": "night", "X-Proxy-Secret": SECRET}
-    for headers in (basic("admin", "x"), basic("ada", PASSWORD), forged):
-        answer = site.get("/api/backups/", **headers)
+    for headers in (basic("admin", "x"), basic("ada", PASSWORD), FORGED):
+        answer = site.get("/metrics", **headers)
         assert (answer.status_code, "sessionid" in str(answer.cookies)) == (401, False)
-    assert site.get("/api/backups/", **site.server.token).status_code == 200
+    assert site.get("/metrics", **site.server.token).status_code == 200
     assert site.get("/healthz").status_code == 200
 
 

@@ -148,8 +148,20 @@ def test_a_session_ends_with_its_header(client: Client, caplog: pytest.LogCaptur
     assert answer["Location"].startswith("/accounts/login/")
     assert not UserSession.objects.exists()
     assert events(caplog) == [("signed out", "ada")]
+
+
+def test_a_call_of_the_api_that_names_nobody_is_refused_and_the_session_goes_on(
+    client: Client,
+) -> None:
+    """As behind a proxy that asks nobody for /api/: the page that has links there must not sign
+    its reader out, nor lead him in a ring.
+    """
     get(client)
-    assert client.get("/api/backups/").status_code == 401
+    for path in ("/api/backups/", "/api/backups.csv", "/api/docs/"):
+        answer = client.get(path)
+        assert (answer.status_code, "The proxy names nobody" in answer.text) == (403, True)
+    assert get(client).status_code == 200
+    assert UserSession.objects.count() == 1
 
 
 def test_requests_without_a_cookie_begin_a_session_a_minute_and_are_all_answered(
@@ -262,7 +274,8 @@ def test_no_other_authorization_keeps_a_session_without_its_header(client: Clien
     get(client)
     basic = {"Authorization": "Basic eDp5"}
     assert get(client, "/api/backups/", headers=basic).status_code == 200
-    assert client.get("/api/backups/", headers=basic).status_code == 401
+    assert client.get("/api/backups/", headers=basic).status_code == 403
+    assert client.get("/volumes/", headers=basic).status_code == 302
     assert not UserSession.objects.exists()
 
 
