@@ -254,7 +254,7 @@ def test_a_database_that_others_hold_is_left_to_them() -> None:
         # A copy of it can be made all the same.
         assert rows_of(dumped()) == rows_of(content)
         sentence = refused(content, replace=True)
-    assert "stop web, workers and scheduler" in sentence or "database is locked" in sentence
+    assert "stop web, workers and scheduler" in sentence or "is locked" in sentence
     assert all_rows() == before
 
 
