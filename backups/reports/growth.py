@@ -90,12 +90,12 @@ def growth_of(
         most_backups = quota_of_cloud.backups
         if most_backups is not None:
             used = _series(points, "backups")
-            head = f"of {most_backups:,} backups of {cloud} are used"
+            head = f"Of {most_backups:,} backups that {cloud} allows"
             limits.append(_limit(cloud, "backups", most_backups, used, head))
         most_gb = quota_of_cloud.gigabytes
         if most_gb is not None:
             used = _series(points, "gb")
-            head = f"of {most_gb:,} gigabytes of {cloud} are used"
+            head = f"Of {most_gb:,} gigabytes that {cloud} allows"
             limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
     return _growth(_points(changes.values(), now), limits)
 
@@ -107,7 +107,7 @@ def growth_of_volume(
     changes = growth.changes(chains, facts, now)
     points = _points([changes], now)
     used = _series(points, "backups")
-    head = f"of at most {MOST_BACKUPS} backups of a disk are known"
+    head = f"Of at most {MOST_BACKUPS} backups of a disk"
     return _growth(points, [_limit(cloud, "backups", MOST_BACKUPS, used, head)])
 
 
@@ -147,8 +147,8 @@ def _series(
 def _limit(
     cloud: str, what: str, most: int, values: Sequence[tuple[date, int]], head: str
 ) -> Limit:
-    """`values`: how much was used at the end of each day; `head`: how the sentence begins after the
-    number that is used now.
+    """`values`: how much was used at the end of each day, of what is tracked: the cloud may have
+    more; `head`: how the sentence begins before the number that is used now.
     """
     used = values[-1][1] if values else 0
     days = days_until(most, used, trend(values))
@@ -156,7 +156,7 @@ def _limit(
         end = ": there is no room for more."
     elif days is not None:
         plural = "" if round(days) == 1 else "s"
-        end = f"; at this pace the rest lasts about {days:,.0f} day{plural}."
+        end = f"; if these are all, the rest lasts about {days:,.0f} day{plural} at this pace."
     elif len(values) < LEAST_POINTS:
         end = "; not enough data to say how long the rest lasts."
     else:
@@ -167,7 +167,7 @@ def _limit(
         used=used,
         quota=most,
         days=days,
-        sentence=f"{used:,} {head}{end}",
+        sentence=f"{head}, {used:,} are known here{end}",
     )
 
 

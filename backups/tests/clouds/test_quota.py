@@ -148,8 +148,11 @@ def test_the_quota_that_is_used_up_first_comes_first() -> None:
     }
     quotas = {"otc": Quota(100, 1000), "eu": Quota(5, 9), "none": Quota(None, None)}
     assert [one.sentence for one in growth_of(changed, quotas, NOON).limits] == [
-        "5 of 5 backups of eu are used: there is no room for more.",
-        "60 of 100 backups of otc are used; at this pace the rest lasts about 20 days.",
-        "300 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 70 days.",
-        "5 of 9 gigabytes of eu are used; not enough data to say how long the rest lasts.",
+        "Of 5 backups that eu allows, 5 are known here: there is no room for more.",
+        "Of 100 backups that otc allows, 60 are known here; if these are all, "
+        "the rest lasts about 20 days at this pace.",
+        "Of 1,000 gigabytes that otc allows, 300 are known here; if these are all, "
+        "the rest lasts about 70 days at this pace.",
+        "Of 9 gigabytes that eu allows, 5 are known here; not enough data to say how long the "
+        "rest lasts.",
     ]

@@ -67,13 +67,13 @@ def reads(web: Client, path: str) -> str:
 @pytest.mark.parametrize(
     ("n", "sentence"),
     [
-        (2, f"2 of at most 20 backups of a disk are known; {FEW}"),
+        (2, f"Of at most 20 backups of a disk, 2 are known here; {FEW}"),
         (
             17,
-            "17 of at most 20 backups of a disk are known; at this pace the rest lasts about 3 "
-            "days.",
+            "Of at most 20 backups of a disk, 17 are known here; if these are all, "
+            "the rest lasts about 3 days at this pace.",
         ),
-        (20, "20 of at most 20 backups of a disk are known: there is no room for more."),
+        (20, "Of at most 20 backups of a disk, 20 are known here: there is no room for more."),
     ],
 )
 def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: str) -> None:
@@ -91,16 +91,17 @@ def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: 
         (
             2,
             (
-                f"2 of 100 backups of otc are used; {FEW}",
-                f"20 of 1,000 gigabytes of otc are used; {FEW}",
+                f"Of 100 backups that otc allows, 2 are known here; {FEW}",
+                f"Of 1,000 gigabytes that otc allows, 20 are known here; {FEW}",
             ),
         ),
         (
             10,
             (
-                "10 of 100 backups of otc are used; at this pace the rest lasts about 90 days.",
-                "100 of 1,000 gigabytes of otc are used; at this pace the rest lasts about 90 "
-                "days.",
+                "Of 100 backups that otc allows, 10 are known here; if these are all, "
+                "the rest lasts about 90 days at this pace.",
+                "Of 1,000 gigabytes that otc allows, 100 are known here; if these are all, "
+                "the rest lasts about 90 days at this pace.",
             ),
         ),
     ],
@@ -127,7 +128,10 @@ def test_a_cloud_that_tells_no_quota_says_why_unless_one_is_set(web: Client, set
     assert "No quota is known of any cloud" in reads(web, "/volumes/growing/")
     settings.CLOUDS = {"otc": replace(settings.CLOUDS["otc"], quota_backups=4)}
     page = reads(web, "/clouds/")
-    assert "3 of 4 backups of otc are used; at this pace the rest lasts about 1 day." in page
+    assert (
+        "Of 4 backups that otc allows, 3 are known here; if these are all, "
+        "the rest lasts about 1 day at this pace." in page
+    )
     assert "The quota was not read" not in page
 
 
