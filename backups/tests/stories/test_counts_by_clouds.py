@@ -26,6 +26,7 @@ from backups.edits import backup_edits, protection_rules, tokens, volume_edits
 from backups.edits.common import Actor
 from backups.models import (
     Account,
+    AuditEntry,
     Backup,
     BackupTag,
     Body,
@@ -38,6 +39,7 @@ from backups.models import (
     SavedView,
     SearchText,
     TagRule,
+    Verb,
     Volume,
     VolumeTag,
 )
@@ -487,7 +489,11 @@ def test_django_s_own_pages_open_for_staff_that_may_everything(
 ) -> None:
     """They know neither roles nor clouds."""
     client = person("one", clouds, role)
-    assert client.get("/admin/").status_code == 302
+    for address in ("/admin/", "/admin/login/", "/admin/backups/cloud/"):
+        assert client.get(address).status_code == 403
+    refused = AuditEntry.objects.get(verb=Verb.ACCESS_REFUSED)
+    assert (refused.actor, refused.object_id) == ("one", "GET /admin/")
+    assert Client().get("/admin/").status_code == 302
     User.objects.update(is_staff=True)
-    assert (client.get("/admin/").status_code != 302) == opens
+    assert client.get("/admin/").status_code == (200 if opens else 403)
     assert ("Administration</a>" in client.get("/account/").content.decode()) == opens
