@@ -1,5 +1,6 @@
 """`manage.py run_part`: becomes one part, with the command line that `make run` has for it."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from backups.clouds import registry
 from backups.runner import alive, parts
 from backups.runner.own_addresses import asked_at
 from backups.runner.part import Part
 from backups.runner.ports import CannotListen, listen
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -44,6 +48,9 @@ class Command(BaseCommand):
 
 
 def _web_part(processes: int) -> Part:
+    # A worker says the same when it starts.
+    for sentence in registry.settings_without_effect():
+        logger.warning("%s", sentence)
     try:
         listener = listen(settings.LISTEN_HOST, settings.LISTEN_PORT)
     except CannotListen as e:

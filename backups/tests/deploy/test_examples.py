@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from backups.management.commands.run_part import Command
-from backups.tests.deploy.units import COMMANDS, UNITS
+from backups.tests.deploy.units import COMMANDS, UNITS, values
+from vbsdash.setting_names import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "backups" / "deploy" / "compose.yaml"
@@ -56,5 +57,33 @@ def test_every_setting_in_the_examples_is_one_that_vbsdash_reads() -> None:
     for text in UNITS.values():
         names |= set(re.findall(r"\b([A-Z][A-Z_]{3,})=", text))
     names -= {"PYTHONDONTWRITEBYTECODE"}
-    unknown = [name for name in names if name.removesuffix("_FILE") not in readme]
+    unknown = [
+        name for name in names if name.removesuffix("_FILE") not in readme and name not in SETTINGS
+    ]
     assert unknown == []
+
+
+def test_single_sign_on_of_the_readme_reaches_the_containers() -> None:
+    text = (ROOT / "README.md").read_text().split("### Single sign-on")[1]
+    block = re.findall(r"```sh\n(.*?)```", text, re.S)[0]
+    for name, value in re.findall(r"^(\w+)=(\S+)$", block, re.M):
+        for service in ("web", "worker", "beat", "prepare"):
+            assert services()[service]["environment"][name] == f"${{{name}:-}}"
+            if value.startswith("/"):
+                assert value.startswith("/etc/vbsdash/")
+                assert "./sso:/etc/vbsdash:ro" in services()[service]["volumes"]
+
+
+def test_manage_py_of_a_host_has_settings_user_and_folder_of_its_units() -> None:
+    script = (ROOT / "backups" / "deploy" / "vbsdash-manage").read_text()
+    for unit in UNITS:
+        for name, word in (
+            ("User", "--uid={}"),
+            ("WorkingDirectory", "--working-directory={}"),
+            ("EnvironmentFile", "--property=EnvironmentFile={}"),
+            ("StateDirectory", "--property=StateDirectory={}"),
+        ):
+            [value] = values(unit, name)
+            assert word.format(value) in script, f"{unit}: {name}"
+        [environment] = values(unit, "Environment")
+        assert f"--setenv={environment.split()[0]} " in script
