@@ -200,14 +200,16 @@ def recognise(key: str, now: datetime) -> ApiToken:
 
 def _told(row: ApiToken) -> dict[str, object]:
     """Returns what the record of who did what tells of a token; nothing of it opens anything."""
-    return {
+    told: dict[str, object] = {
         "account": row.user.get_username(),
         "name": row.name,
         "beginning": row.beginning,
         "read_only": row.read_only,
-        "clouds": row.clouds,
-        "expires_at": row.expires_at,
+        "clouds": row.clouds or "all",
     }
+    if row.expires_at is not None:
+        told["expires_at"] = row.expires_at
+    return told
 
 
 def _has_outlived_sign_in(user: User, now: datetime) -> bool:

@@ -217,8 +217,13 @@ def instant(text: str) -> datetime | None:
 
 @register.filter
 def changed_value(value: object) -> str:
-    """Writes a value of a change in short; null is written, a list or an object is JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Writes a value of a change in short; null is written, a list is told by its items, an object
+    is JSON.
+    """
+    if isinstance(value, list):
+        text = ", ".join(str(item) for item in value) or "none"
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) <= LONGEST_CHANGED_VALUE:
         return text
     return f"{text[: LONGEST_CHANGED_VALUE - 1]}…"

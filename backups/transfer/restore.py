@@ -44,7 +44,14 @@ ACCOUNT = "auth.user"
 # A part of the account, which is counted itself.
 OF_ACCOUNT = frozenset({"backups.account", "backups.account_clouds"})
 # What people call one and many of them, where it is not as their table.
-WORDS = {ACCOUNT: ("account", "accounts"), "backups.volume": ("disk", "disks")}
+WORDS = {
+    ACCOUNT: ("account", "accounts"),
+    "backups.apitoken": ("API token", "API tokens"),
+    "backups.body": ("answer of a cloud", "answers of clouds"),
+    "backups.externalidentity": ("identity of an account", "identities of accounts"),
+    "backups.storedday": ("day of totals", "days of totals"),
+    "backups.volume": ("disk", "disks"),
+}
 ROWS_AT_ONCE = 500
 BYTES_AT_ONCE = 4 * 2**20
 LOCK_WAIT_MS = 20_000

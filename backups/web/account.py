@@ -165,6 +165,7 @@ def _page(
         "zones": zones.offered(now.replace(minute=0, second=0, microsecond=0)),
         "zone_in_use": _zone_in_use(current, now),
         "tokens": [(token, status.TOKENS[token.state]) for token in own_tokens],
+        "owner_reads": not access.may(Role.OPERATOR),
         "cloud_names": sorted(registry.configured_for(access)),
         "views": saved_views_of(owner(request)),
     }

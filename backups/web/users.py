@@ -314,6 +314,7 @@ def _page(
         "roles": ROLES.items(),
         "session_count": session_count(account, now),
         "tokens": [(token, status.TOKENS[token.state]) for token in account_tokens],
+        "owner_reads": not row.access.may(Role.OPERATOR),
         "usable": [token for token in account_tokens if token.state == "usable"],
         "ending": password_form["end_tokens"].value() if password_form else [],
         "seen": account_state(account),

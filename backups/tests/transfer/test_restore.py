@@ -213,7 +213,7 @@ def test_what_is_there_is_named_and_stays() -> None:
     before = all_rows()
     assert refused(content) == (
         "the database of DATABASE_URL is not empty, it holds 1 group, 2 accounts, "
-        "1 user-group relationship, 1 user-permission relationship, 1 api token, 1 backup, 1 edit, "
+        "1 user-group relationship, 1 user-permission relationship, 1 API token, 1 backup, 1 edit, "
         "1 revision, 1 search text, 1 disk: name an empty one, or have all of it replaced with "
         "--replace"
     )
