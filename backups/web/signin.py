@@ -95,12 +95,14 @@ def ways_in(request: HttpRequest) -> dict[str, Any]:
     begin = ""
     if settings.OIDC.is_configured and not is_local:
         begin = f"{reverse('oidc_begin')}?{urlencode(query)}".removesuffix("?")
+    elsewhere = settings.OIDC.is_configured or settings.PROXY_HEADER.is_configured
     return {
         "shows_form": settings.LOCAL_FORM or is_local,
         "local_form_query": f"?{LOCAL_FORM_KEY}=1" if is_local else "",
         "oidc_begin": begin,
         "oidc_button": settings.OIDC.button,
-        "is_alone": not settings.OIDC.is_configured and not settings.PROXY_HEADER.is_configured,
+        # Others, who come by a public address, did not start it.
+        "is_alone": not elsewhere and not settings.PUBLIC_URL,
     }
 
 

@@ -13,6 +13,7 @@ from django.test import Client
 
 from backups.tests.accounts import make_operator
 from backups.web.signin import client_place
+from vbsdash import public_url
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PASSWORD = "right-horse-staple"
@@ -174,3 +175,10 @@ def test_a_request_without_an_address_is_from_this_machine(rf: Any) -> None:
     request = rf.get("/")
     del request.META["REMOTE_ADDR"]
     assert client_place(request) == "127.0.0.1"
+
+
+def test_only_who_may_have_started_it_is_led_to_the_terminal(client: Client, settings: Any) -> None:
+    hint = b"printed the name and the password once"
+    assert hint in client.get("/accounts/login/").content
+    settings.PUBLIC_URL = public_url.read({"VBSDASH_URL": "https://backups.example.com"})
+    assert hint not in client.get("/accounts/login/").content
