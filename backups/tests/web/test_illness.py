@@ -2,7 +2,7 @@
 
 import re
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ from backups.web.illness import Watched
 pytestmark = pytest.mark.django_db
 WELL = dict.fromkeys(("database", "migrations", "disk", "broker", "scheduler", "worker", "lag"), OK)
 BROKER = "The broker cannot be used (nothing comes from it): see CELERY_BROKER_URL."
+
+
+@pytest.fixture(autouse=True)
+def at_half_past_two(clock: time_machine.Traveller) -> None:
+    """The banners below say so."""
+    clock.move_to(datetime(2026, 11, 25, 14, 30, tzinfo=UTC))
 
 
 @pytest.fixture
