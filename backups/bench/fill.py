@@ -3,6 +3,7 @@ way of every answer.
 """
 
 import json
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from backups.edits import tracking
 from backups.models import Backup, Cloud
 from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched
+from backups.shared import audit
 from backups.simulator.body import Form
 from backups.simulator.world import Slot, World
 from backups.vbs import payload
@@ -29,16 +31,31 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
     """Tracks `backups` backups of about one volume per 12 backups; what is there already stays."""
     if Backup.objects.count() >= backups:
         return
+    # A line for each tracked backup would hide what is measured.
+    logging.getLogger(audit.__name__).setLevel(logging.WARNING)
     world = World(seed=seed, backups=backups, keep=12)
     world.advance(now.timestamp())
     stored = set(map(str, Backup.objects.values_list("pk", flat=True)))
     missing = sorted(set(world.slots) - stored)
     for at in range(0, len(missing), BATCH):
         ids = missing[at : at + BATCH]
-        tracking.add(cloud=CLOUD, values=ids, now=now)
+        with _no_lines_of_the_record():
+            tracking.add(cloud=CLOUD, values=ids, now=now)
         answers = [_fetched(world.slots[backup_id], now) for backup_id in ids]
         apply(CLOUD, answers, more_follows=True)
     queue.derive_due(CLOUD, now)
+
+
+@contextmanager
+def _no_lines_of_the_record() -> Iterator[None]:
+    """One for each tracked backup would hide what is measured."""
+    record = logging.getLogger(audit.__name__)
+    before = record.level
+    record.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        record.setLevel(before)
 
 
 def _fetched(slot: Slot, now: datetime) -> Fetched:
