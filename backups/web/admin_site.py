@@ -6,15 +6,13 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 
-from backups.models import FULL_ACCESS, ObjectKind, Verb
-from backups.shared import audit
+from backups.models import FULL_ACCESS
 from backups.shared.access import access_of
-from backups.web.signin import client_address
+from backups.web.role_middleware import refuse
 
 REFUSAL = "These pages of Django are for staff that is an admin of all clouds."
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -41,13 +39,5 @@ class AdminSite(admin.AdminSite):
         return super().login(request, extra_context)
 
     def _refuse_others(self, request: HttpRequest) -> None:
-        if not request.user.is_authenticated or self.has_permission(request):
-            return
-        audit.note_refusal(
-            Verb.ACCESS_REFUSED,
-            ObjectKind.PAGE,
-            f"{request.method} {request.path}",
-            client=client_address(request),
-            sentence=REFUSAL,
-        )
-        raise PermissionDenied(REFUSAL)
+        if request.user.is_authenticated and not self.has_permission(request):
+            refuse(request, REFUSAL)

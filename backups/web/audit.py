@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backups.models import ActorKind, ObjectKind, Outcome, Role, Verb
-from backups.query.audit import AUDIT
+from backups.query.audit import AUDIT, AUDIT_FIELDS
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, without
 from backups.query.order import Row
@@ -22,23 +22,6 @@ from backups.web.volume_url import volume_url
 
 PAGE_SIZE = 50
 NO_FILTERS = ("cursor",)
-COLUMNS = (
-    "at",
-    "actor_kind",
-    "actor",
-    "token",
-    "token_name",
-    "client",
-    "request_id",
-    "verb",
-    "object_kind",
-    "object_id",
-    "cloud",
-    "before",
-    "after",
-    "outcome",
-    "sentence",
-)
 
 
 @needs(Role.ADMIN)
@@ -53,7 +36,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         return render(request, "backups/bad_filter.html", refusal, status=400)
     access = access_of(request)
     pages = audit_report.pages(selection, now, access=access, user=owner(request))
-    page = pages.page(cursor, PAGE_SIZE, *COLUMNS, count=True)
+    page = pages.page(cursor, PAGE_SIZE, *AUDIT_FIELDS, count=True)
     context = {
         "now": now,
         "page": page,

@@ -1,7 +1,7 @@
 """Who lacks the role that a page needs is refused before its view runs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -38,11 +38,16 @@ class RoleMiddleware:
             return
         role = role_needed(view, request.method)
         if not access_of(request).may(role):
-            audit.note_refusal(
-                Verb.ACCESS_REFUSED,
-                ObjectKind.PAGE,
-                f"{request.method} {request.path}",
-                client=client_address(request),
-                sentence=refusal(role),
-            )
-            raise PermissionDenied(refusal(role))
+            refuse(request, refusal(role))
+
+
+def refuse(request: HttpRequest, sentence: str) -> NoReturn:
+    """Answers 403 with a sentence to whoever is signed in and may not, and notes it."""
+    audit.note_refusal(
+        Verb.ACCESS_REFUSED,
+        ObjectKind.PAGE,
+        f"{request.method} {request.path}",
+        client=client_address(request),
+        sentence=sentence,
+    )
+    raise PermissionDenied(sentence)
