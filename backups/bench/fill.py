@@ -31,8 +31,6 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
     """Tracks `backups` backups of about one volume per 12 backups; what is there already stays."""
     if Backup.objects.count() >= backups:
         return
-    # A line for each tracked backup would hide what is measured.
-    logging.getLogger(audit.__name__).setLevel(logging.WARNING)
     world = World(seed=seed, backups=backups, keep=12)
     world.advance(now.timestamp())
     stored = set(map(str, Backup.objects.values_list("pk", flat=True)))
