@@ -46,7 +46,9 @@ def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
 
 @contextmanager
 def _no_lines_of_the_record() -> Iterator[None]:
-    """One for each tracked backup would hide what is measured."""
+    """Hides the lines of the log that the record of acts writes: one for each tracked backup would
+    hide what is measured.
+    """
     record = logging.getLogger(audit.__name__)
     before = record.level
     record.setLevel(logging.WARNING)

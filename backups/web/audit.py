@@ -47,10 +47,10 @@ def audit(request: HttpRequest) -> HttpResponse:
         "export": _export(request.GET),
         "last": LAST.write(AUDIT, selection.ordering),
         "limited": access.clouds is not None,
-        "verbs": [verb.value for verb in Verb],
-        "object_kinds": [kind.value for kind in ObjectKind],
-        "actor_kinds": [kind.value for kind in ActorKind],
-        "outcomes": [outcome.value for outcome in Outcome],
+        "verbs": Verb.values,
+        "object_kinds": ObjectKind.values,
+        "actor_kinds": ActorKind.values,
+        "outcomes": Outcome.values,
         "cloud_names": sorted(cloud_names(access=access)),
     }
     return render(request, "backups/audit.html", context)
