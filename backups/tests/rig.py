@@ -23,7 +23,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,21 @@ BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 NICE = ("nice", "-n", "5")  # beside the busy loops a quarter of a processor is left
 SHIFTED_CLOCK = str(PROJECT / "backups" / "tests" / "shifted_clock")
 RANDOM_ORDER = ("--random-order-bucket=module", "--random-order-seed")
+# The rooms that reckon with dates and hours, and do it without processes of their own.
+RECKONS_WITH_TIME = [
+    f"backups/tests/{room}"
+    for room in (
+        "analysis",
+        "clouds",
+        "derived",
+        "edits",
+        "metrics",
+        "query",
+        "refresh",
+        "reports",
+        "shared",
+    )
+]
 # Of the fast part: files that once hung on the hour, on a second that was crossed, or on the speed
 # of the machine.
 ONCE_FRAGILE = [
@@ -72,9 +87,11 @@ class Run:
     busy: int = 0
 
 
-def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
+def shifted(
+    name: str, *, now: str, zone: str, files: Sequence[str] = (), short: bool = False
+) -> Run:
     """The part without a browser at another time: every process starts then, and
-    each test begins then.
+    each test begins then. `files`: these alone.
     """
     return Run(
         name=name,
@@ -87,6 +104,7 @@ def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
             name,
             "-W",
             "ignore::pytest.PytestAssertRewriteWarning",
+            *files,
         ),
         env={
             "TZ": zone,
@@ -99,14 +117,13 @@ def shifted(name: str, *, now: str, zone: str, short: bool = False) -> Run:
 
 RUNS = (
     Run(name="soak", what="the long tests", marked="soak and not long", short=True),
-    Run(
-        name="other-database",
-        what="what `make test` runs on one database, on the other",
-        marked="either and not soak",
+    shifted(
+        "leap-day",
+        now="2028-02-29T23:59:30+00:00",
+        zone="Pacific/Auckland",
+        files=RECKONS_WITH_TIME,
         short=True,
-        words=("--other-database",),
     ),
-    shifted("leap-day", now="2028-02-29T23:59:30+00:00", zone="Pacific/Auckland", short=True),
     Run(
         name="slow",
         what="what was fragile once, niced beside two busy loops",
@@ -115,6 +132,12 @@ RUNS = (
         words=tuple(ONCE_FRAGILE),
         before=NICE,
         busy=2,
+    ),
+    Run(
+        name="other-database",
+        what="what `make test` runs on one database, on the other",
+        marked="either and not soak",
+        words=("--other-database",),
     ),
     Run(name="longest", what="the longest tests", marked="long"),
     Run(
@@ -126,6 +149,7 @@ RUNS = (
     shifted("summer", now="2027-03-28T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("winter", now="2027-10-31T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("new-year", now="2026-12-31T23:59:30+00:00", zone="America/St_Johns"),
+    shifted("leap-day-everywhere", now="2028-02-29T23:59:30+00:00", zone="Pacific/Auckland"),
     Run(
         name="very-slow",
         what="all tests beside two busy loops, niced",
