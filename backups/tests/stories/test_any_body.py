@@ -291,6 +291,7 @@ def test_a_generated_body_is_shown_by_page_and_api(
 
 
 @pytest.mark.soak
+@pytest.mark.long
 @generated(1_000)
 def test_a_thousand_generated_bodies_are_decoded_stored_and_read_back(
     stored: Stored, body: dict[str, Any]

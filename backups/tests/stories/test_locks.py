@@ -178,7 +178,7 @@ def estate(settings: Any, tmp_path: Path) -> Iterator[None]:
     "rounds",
     [
         20,
-        pytest.param(400, marks=pytest.mark.soak, id="a minute"),
+        pytest.param(400, marks=[pytest.mark.soak, pytest.mark.long], id="a minute"),
     ],
 )
 def test_four_workers_on_the_same_disks_never_wait_in_a_ring(estate: None, rounds: int) -> None:

@@ -98,6 +98,7 @@ def test_a_chain_that_jumps_by_a_billion_is_odd_and_in_no_total(sim: Simulator) 
 
 
 @pytest.mark.soak
+@pytest.mark.long
 def test_a_disk_with_fifty_thousand_backups_is_derived_and_told() -> None:
     Cloud.objects.create(name="otc", last_good_at=NOON, backups_listed_at=NOON, follow="all")
     times = {"tracked_at": NOON, "refreshed_at": NOON, "stale_at": NOON + timedelta(hours=1)}

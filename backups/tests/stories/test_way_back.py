@@ -164,6 +164,7 @@ def test_what_is_copied_while_others_write_is_of_one_moment_and_goes_to_any_data
     assert sorted(file.name for file in tmp_path.glob("*.part")) == []
 
 
+@pytest.mark.long
 def test_a_restore_that_is_killed_or_cut_off_leaves_nothing(
     databases: Databases, tmp_path: Path
 ) -> None:
