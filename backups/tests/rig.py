@@ -37,7 +37,8 @@ BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 NICE = ("nice", "-n", "5")  # beside the busy loops a quarter of a processor is left
 SHIFTED_CLOCK = str(PROJECT / "backups" / "tests" / "shifted_clock")
 RANDOM_ORDER = ("--random-order-bucket=module", "--random-order-seed")
-# The rooms that reckon with dates and hours, and do it without processes of their own.
+LEAP_DAY = "2028-02-29T23:59:30+00:00"
+# The rooms that reckon with dates and hours, and hardly start a process for it.
 RECKONS_WITH_TIME = [
     f"backups/tests/{room}"
     for room in (
@@ -88,14 +89,15 @@ class Run:
 
 
 def shifted(
-    name: str, *, now: str, zone: str, files: Sequence[str] = (), short: bool = False
+    name: str, *, now: str, zone: str, rooms: Sequence[str] = (), short: bool = False
 ) -> Run:
     """The part without a browser at another time: every process starts then, and
-    each test begins then. `files`: these alone.
+    each test begins then. `rooms`: these alone.
     """
+    of_whom = "for the rooms that reckon with it" if rooms else "for all"
     return Run(
         name=name,
-        what=f"it is {now} and the zone is {zone}; in a random order, on either database",
+        what=f"it is {now} in {zone} {of_whom}; in a random order, on either database",
         marked=f"{WITHOUT_BROWSER} and not real_clock",
         short=short,
         words=(
@@ -104,7 +106,7 @@ def shifted(
             name,
             "-W",
             "ignore::pytest.PytestAssertRewriteWarning",
-            *files,
+            *rooms,
         ),
         env={
             "TZ": zone,
@@ -119,9 +121,9 @@ RUNS = (
     Run(name="soak", what="the long tests", marked="soak and not long", short=True),
     shifted(
         "leap-day",
-        now="2028-02-29T23:59:30+00:00",
+        now=LEAP_DAY,
         zone="Pacific/Auckland",
-        files=RECKONS_WITH_TIME,
+        rooms=RECKONS_WITH_TIME,
         short=True,
     ),
     Run(
@@ -149,7 +151,7 @@ RUNS = (
     shifted("summer", now="2027-03-28T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("winter", now="2027-10-31T00:59:30+00:00", zone="Europe/Berlin"),
     shifted("new-year", now="2026-12-31T23:59:30+00:00", zone="America/St_Johns"),
-    shifted("leap-day-everywhere", now="2028-02-29T23:59:30+00:00", zone="Pacific/Auckland"),
+    shifted("leap-day-everywhere", now=LEAP_DAY, zone="Pacific/Auckland"),
     Run(
         name="very-slow",
         what="all tests beside two busy loops, niced",
