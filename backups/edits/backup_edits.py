@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from backups.analysis.numbers import thousands
 from backups.edits.common import LONGEST_TEXT, Actor, BadValue, Conflict, clean_tags
 from backups.models import Access, Backup, BackupTag, Edit, ObjectKind, Verb
 from backups.models.data_version import data_changed
@@ -70,7 +71,7 @@ def clean(fields: BackupFields) -> BackupFields:
         cleaned["tags"] = clean_tags(cleaned["tags"])
     note = cleaned.get("note", "")
     if len(note) > LONGEST_TEXT or "\x00" in note:
-        raise BadValue("note", f"Write at most {LONGEST_TEXT:,} characters and no NUL.")
+        raise BadValue("note", f"Write at most {thousands(LONGEST_TEXT)} characters and no NUL.")
     return cleaned
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.models import FULL_ACCESS, Access, Cloud
 from backups.models.data_version import data_changed
@@ -57,7 +58,7 @@ def clean_text(field: str, value: str, *, max_length: int) -> str:
     """
     text = value.strip()
     if len(text) > max_length:
-        raise BadValue(field, f"At most {max_length:,} characters.")
+        raise BadValue(field, f"At most {thousands(max_length)} characters.")
     if _NOT_STORABLE.search(text):
         raise BadValue(field, "It holds a character that cannot be stored.")
     return text

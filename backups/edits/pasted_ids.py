@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from urllib.parse import unquote
 
+from backups.analysis.numbers import thousands
 from backups.edits.pasted_commands import command_of
 from backups.edits.pasted_files import restored
 from backups.edits.pasted_json import Span, json_spans, pieces_of_json, texts_of
@@ -132,7 +133,7 @@ def _lines(text: str) -> Iterator[Line]:
     for kind, ids in left_out.items():
         more = len(ids) - MOST_LEFT_OUT
         if more > 0:
-            yield Line(f"{more:,} more", None, f"left out: each {kind}", is_left_out=True)
+            yield Line(f"{thousands(more)} more", None, f"left out: each {kind}", is_left_out=True)
     if is_empty:
         yield Line(_shown(text), None, _why_nothing(text))
 
@@ -153,7 +154,7 @@ def _shown(value: str) -> str:
     whole of it is.
     """
     shown = clean(visible(value[:MAX_SHOWN].replace("␀", "\x00")))
-    return shown if len(value) <= MAX_SHOWN else f"{shown}… ({len(value):,} characters)"
+    return shown if len(value) <= MAX_SHOWN else f"{shown}… ({thousands(len(value))} characters)"
 
 
 def _pieces(text: str) -> Iterable[Piece]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from backups.analysis.numbers import thousands
+
 MOST = 10_000  # IDs of backups at once
 
 
@@ -9,7 +11,9 @@ class TooMany(ValueError):
     """The text is a sentence for a person."""
 
     def __init__(self, what: str = "IDs", most: int = MOST) -> None:
-        super().__init__(f"More than {most:,} {what} at once; at most {most:,} are taken.")
+        super().__init__(
+            f"More than {thousands(most)} {what} at once; at most {thousands(most)} are taken."
+        )
 
 
 @dataclass(frozen=True)

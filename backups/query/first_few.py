@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final, TypeVar
 
+from backups.analysis.numbers import thousands
+
 MOST_NAMED: Final = 10
 REST: Final = "…"  # stands where the name of the rest would
 
@@ -26,4 +28,4 @@ def first_few(mistakes: Mapping[str, T]) -> tuple[dict[str, T], str | None]:
 def count_of_rest(count: int) -> str | None:
     if count <= 0:
         return None
-    return f"{count:,} more mistake{' is' if count == 1 else 's are'} not named here."
+    return f"{thousands(count)} more mistake{' is' if count == 1 else 's are'} not named here."

@@ -8,6 +8,7 @@ from typing import Literal
 
 from django.http import QueryDict
 
+from backups.analysis.numbers import thousands
 from backups.query.definition import ListDefinition
 from backups.query.fields import MAX_REPEATED, FieldValue, FilterField, InvalidValue
 from backups.query.first_few import REST, first_few
@@ -110,7 +111,9 @@ def query_of(text: str) -> QueryDict:
     address can hold.
     """
     if len(text) > LONGEST_ADDRESS:
-        raise InvalidQuery({"query": f"query is longer than {LONGEST_ADDRESS:,} characters."}, "")
+        raise InvalidQuery(
+            {"query": f"query is longer than {thousands(LONGEST_ADDRESS)} characters."}, ""
+        )
     return QueryDict(text)
 
 
@@ -129,8 +132,9 @@ class _Parser:
     def add(self, key: str, values: list[str]) -> None:
         try:
             if len(values) > MAX_REPEATED:
+                count = thousands(len(values))
                 raise InvalidValue(
-                    f"stands {len(values):,} times; at most {MAX_REPEATED} values are taken."
+                    f"stands {count} times; at most {MAX_REPEATED} values are taken."
                 )
             self._add(key, values)
         except InvalidValue as e:

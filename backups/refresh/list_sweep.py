@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from backups.analysis.facts import SKEW
+from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.clouds.cloud_health import CallResult
 from backups.clouds.permission import may_ask
@@ -282,8 +283,8 @@ class _Sweep:
         cloud.update(shrunk_since=shrunk_since, shrunk_to=pages.listed, walked_at=None)
         list_support.note_failure(
             self._name,
-            f"The list of backups named {pages.listed:,} where {before:,} were known: "
-            "it is doubted until another one says the same.",
+            f"The list of backups named {thousands(pages.listed)} where {thousands(before)} were "
+            "known: it is doubted until another one says the same.",
             clock.now(),
         )
         return True

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.clouds.permission import may_ask
 from backups.derived import queue
@@ -280,19 +281,19 @@ def _note_list(
     undecided = len(absence.absent) - existing - len(answers.gone)
     sentence: str | None = None
     if existing:
-        disks_are = "1 disk that is" if existing == 1 else f"{existing:,} disks that are"
+        disks_are = "1 disk that is" if existing == 1 else f"{thousands(existing)} disks that are"
         sentence = (
             f"The list of disks lacked {disks_are} there when asked for by ID{NOTHING_DELETED}"
         )
     elif absence.unreadable and undecided:
         n = absence.unreadable
-        entries_have = "1 entry has" if n == 1 else f"{n:,} entries have"
+        entries_have = "1 entry has" if n == 1 else f"{thousands(n)} entries have"
         sentence = f"In the list of disks {entries_have} no ID that can be read{NOTHING_DELETED}"
     elif absence.is_doubted and undecided:
         sentence = (
-            f"The list of disks named {listed:,}, and lacked {len(absence.absent):,} of "
-            f"{absence.known:,} that were known: it is doubted, "
-            "and no disk counts as deleted by it."
+            f"The list of disks named {thousands(listed)}, and lacked "
+            f"{thousands(len(absence.absent))} of {thousands(absence.known)} that were known: "
+            "it is doubted, and no disk counts as deleted by it."
         )
     if sentence is not None:
         _note_error(name, sentence, retry_at=now + RETRY_AFTER)

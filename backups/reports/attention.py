@@ -16,6 +16,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils.dateparse import parse_datetime
 
 from backups.analysis.causes import explain
+from backups.analysis.numbers import thousands
 from backups.analysis.rules import span
 from backups.clouds import registry
 from backups.models import Access, Backup, Cloud, Volume
@@ -125,7 +126,8 @@ def _unreachable_clouds(
         query = ""
         stale = counts.stale_by_cloud.get(cloud.name, 0)
         if stale:
-            why += f" What is known of {stale:,} backup{'' if stale == 1 else 's'} in it is old."
+            backups = f"{thousands(stale)} backup{'' if stale == 1 else 's'}"
+            why += f" What is known of {backups} in it is old."
             query = urlencode({"cloud": cloud.name, "tracking_state": "stale"})
         yield AttentionItem(
             what="cloud",
@@ -187,7 +189,7 @@ def _failed_backups(cloud_names: Sequence[str], access: Access) -> Iterator[Atte
             next=explained.advice or "",
             since=row["since"],
             cloud=row["cloud_name"],
-            title=f"{count:,} backups" if count > 1 else row["name"] or backup_id,
+            title=f"{thousands(count)} backups" if count > 1 else row["name"] or backup_id,
             count=count,
             query=query if count > 1 else "",
         )
@@ -251,7 +253,7 @@ def _crowds_of_volumes(
             since = None
         else:
             continue
-        title = f"{group.count:,} disk{'' if group.count == 1 else 's'}"
+        title = f"{thousands(group.count)} disk{'' if group.count == 1 else 's'}"
         yield AttentionItem(
             what="cloud",
             id=group.cloud,
@@ -274,7 +276,7 @@ def _stale_backups(
         stale = counts.stale_by_cloud.get(cloud.name, 0)
         if not stale or not cloud.is_heard(now):
             continue
-        title = f"{stale:,} backup{'' if stale == 1 else 's'}"
+        title = f"{thousands(stale)} backup{'' if stale == 1 else 's'}"
         yield AttentionItem(
             what="cloud",
             id=cloud.name,

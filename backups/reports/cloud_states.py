@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Min
 
 from backups.analysis.growth import Change
+from backups.analysis.numbers import thousands
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
 from backups.clouds.sign_in import PAUSE_AFTER_REFUSAL
 from backups.models import Access, Backup, Cloud, CloudCalls, StoredDay
@@ -272,4 +273,4 @@ def _contradictions(conflicts: int) -> str:
         return "No backup contradicts itself."
     if conflicts == 1:
         return "1 backup contradicts itself."
-    return f"{conflicts:,} backups contradict themselves."
+    return f"{thousands(conflicts)} backups contradict themselves."

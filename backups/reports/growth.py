@@ -22,6 +22,7 @@ from backups.analysis.growth import (
     jump,
     trend,
 )
+from backups.analysis.numbers import thousands
 from backups.clouds import quota
 from backups.models import Access, Cloud, StoredDay
 from backups.vbs.quota import Quota
@@ -90,12 +91,12 @@ def growth_of(
         most_backups = quota_of_cloud.backups
         if most_backups is not None:
             used = _series(points, "backups")
-            head = f"Of {most_backups:,} backups that {cloud} allows"
+            head = f"Of {thousands(most_backups)} backups that {cloud} allows"
             limits.append(_limit(cloud, "backups", most_backups, used, head))
         most_gb = quota_of_cloud.gigabytes
         if most_gb is not None:
             used = _series(points, "gb")
-            head = f"Of {most_gb:,} gigabytes that {cloud} allows"
+            head = f"Of {thousands(most_gb)} gigabytes that {cloud} allows"
             limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
     return _growth(_points(changes.values(), now), limits)
 
@@ -167,7 +168,7 @@ def _limit(
         used=used,
         quota=most,
         days=days,
-        sentence=f"{head}, {used:,} are known here{end}",
+        sentence=f"{head}, {thousands(used)} are known here{end}",
     )
 
 

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
 from backups.analysis import zones
+from backups.analysis.numbers import thousands
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
 
@@ -232,12 +233,12 @@ def changed_value(value: object) -> str:
 @register.filter
 def rounded(value: float) -> str:
     """Writes whole numbers with thousands set apart; small ones keep a digit."""
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}"
+    return thousands(value, decimals=0 if abs(value) >= 10 else 1)
 
 
 @register.filter
 def number(value: float | None) -> str:
-    return _NONE if value is None else f"{value:,}"
+    return _NONE if value is None else thousands(value)
 
 
 @register.filter
@@ -247,7 +248,7 @@ def scaled(mb: int | None) -> str:
         return ""
     if mb < 1000 * MB_PER_GB:
         return f"{mb / MB_PER_GB:.3g} GB"
-    return f"{mb / MB_PER_TB:,.2f} TB"
+    return f"{thousands(mb / MB_PER_TB, decimals=2)} TB"
 
 
 def span(length: timedelta) -> str:
@@ -312,7 +313,7 @@ def _now(context: Context) -> datetime:
 def verdict_counts(counts: Mapping[str, int], written: bool) -> str:
     """Returns how many pasted entries have each verdict: “3 new, 1 already tracked, 2 twice”."""
     if counts["new"]:
-        parts = [f"{counts['new']:,} {'added' if written else 'new'}"]
+        parts = [f"{thousands(counts['new'])} {'added' if written else 'new'}"]
     else:
         parts = ["nothing new"]
     phrases = {
@@ -323,5 +324,5 @@ def verdict_counts(counts: Mapping[str, int], written: bool) -> str:
     }
     for verdict, phrase in phrases.items():
         if counts[verdict]:
-            parts.append(f"{counts[verdict]:,} {phrase}")
+            parts.append(f"{thousands(counts[verdict])} {phrase}")
     return ", ".join(parts)

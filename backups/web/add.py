@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from backups import tasks
+from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.clouds.registry import UnknownCloud
 from backups.edits import tracking
@@ -163,4 +164,4 @@ def _only_left_out(verdicts: list[Verdict]) -> str:
 
 def _already_tracked(added: Added) -> str:
     count = len(added.already_tracked)
-    return f"{count:,} {'was' if count == 1 else 'were'} tracked already."
+    return f"{thousands(count)} {'was' if count == 1 else 'were'} tracked already."

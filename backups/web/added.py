@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
+from backups.analysis.numbers import thousands
 from backups.edits import volume_edits
 from backups.reports import added_batch
 from backups.shared.access import access_of
@@ -39,5 +40,5 @@ def follow(request: HttpRequest) -> HttpResponse:
     volume_edits.set_follow(volumes, True, actor=actor(request))
     count = len(volumes)
     disks = "disk" if count == 1 else "disks"
-    messages.success(request, f"New backups of {count:,} {disks} are tracked from now on.")
+    messages.success(request, f"New backups of {thousands(count)} {disks} are tracked from now on.")
     return redirect(batch_url(batch))

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
 from backups import tasks
+from backups.analysis.numbers import thousands
 from backups.edits import backup_edits, tracking
 from backups.edits.common import BadValue, clean_tags
 from backups.query.list_query import InvalidQuery, query_of
@@ -54,7 +55,7 @@ def _refresh(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
     count = tracking.refresh_now(ids, timezone.now(), access_of(request))
     tasks.refresh_soon(ids)
     backups = "backup is" if count == 1 else "backups are"
-    return _answer(request, f"{count:,} {backups} asked about now.")
+    return _answer(request, f"{thousands(count)} {backups} asked about now.")
 
 
 def _put_tags_on(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
@@ -79,7 +80,7 @@ def _change_tags(request: HtmxHttpRequest, ids: list[str], *, remove: bool) -> H
         return _answer(request, f"Nothing was changed. {e}", success=False)
     done = "taken off" if remove else "put on"
     backups = "backup" if count == 1 else "backups"
-    return _answer(request, f"{', '.join(tags)}: {done} {count:,} {backups}.")
+    return _answer(request, f"{', '.join(tags)}: {done} {thousands(count)} {backups}.")
 
 
 def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
@@ -96,7 +97,8 @@ def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
     count = tracking.untrack(ids, access_of(request))
     backups = "backup is" if count == 1 else "backups are"
     return _answer(
-        request, f"{count:,} {backups} not tracked any more. Nothing was changed in a cloud."
+        request,
+        f"{thousands(count)} {backups} not tracked any more. Nothing was changed in a cloud.",
     )
 
 

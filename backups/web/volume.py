@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
+from backups.analysis.numbers import thousands
 from backups.edits import tracking
 from backups.edits.common import Conflict
 from backups.edits.volume_edits import UnknownVolume
@@ -113,7 +114,9 @@ def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
     tracking.refresh_now(ids, timezone.now(), access_of(request))
     tasks.refresh_soon(ids)
     backups = "backup" if len(ids) == 1 else "backups"
-    messages.success(request, f"The cloud is being asked about {len(ids):,} {backups} now.")
+    messages.success(
+        request, f"The cloud is being asked about {thousands(len(ids))} {backups} now."
+    )
     return redirect("volume", cloud, volume_id)
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
+from backups.analysis.numbers import thousands
 from backups.analysis.rules import BadRule, Rule, by_cron, by_period
 from backups.edits import volume_edits
 from backups.edits.common import Actor, BadValue, clean_tags
@@ -32,7 +33,7 @@ MOST_HOURS = 10 * 366 * 24
 DEFAULT_GRACE_HOURS = 2
 HOURS_ERRORS = {
     "invalid": "Write a number of hours.",
-    "max_value": f"Write at most {MOST_HOURS:,} hours, ten years.",
+    "max_value": f"Write at most {thousands(MOST_HOURS)} hours, ten years.",
 }
 LAST_DAY = date(9999, 12, 29)  # of the calendar, whatever the zone
 SECONDS_PER_HOUR = 3600

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.days import last_days
+from backups.analysis.numbers import thousands
 from backups.analysis.protection import OUTSIDE
 from backups.edits.volume_edits import UnknownVolume
 from backups.models import Access
@@ -201,7 +202,7 @@ def _refuse(request: HttpRequest, e: InvalidQuery) -> HttpResponse:
 
 
 def _changed_sentence(changed: int, meant: int) -> str:
-    sentence = f"{changed:,} disk{'s' if changed != 1 else ''} changed."
+    sentence = f"{thousands(changed)} disk{'s' if changed != 1 else ''} changed."
     if changed == meant:
         return sentence
-    return f"{sentence} {meant - changed:,} had it already."
+    return f"{sentence} {thousands(meant - changed)} had it already."

@@ -75,7 +75,7 @@ def test_each_text_gets_a_verdict_whatever_it_holds(api: Client) -> None:
     invalid = answer.json()["invalid"]
     assert [one["value"] for one in invalid] == [
         *("", "  ", "nonsense", "[]", "id,name\n"),
-        f"{'x' * 200}… (4,000,000 characters)",
+        f"{'x' * 200}… (4\u202f000\u202f000 characters)",
         "a\ufffdb",
         "?",
     ]

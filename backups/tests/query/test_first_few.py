@@ -12,7 +12,7 @@ from backups.query.first_few import count_of_rest, first_few
         (10, 10, None),
         (11, 11, None),
         (12, 10, "2 more mistakes are not named here."),
-        (1_234, 10, "1,224 more mistakes are not named here."),
+        (1_234, 10, "1\u202f224 more mistakes are not named here."),
     ],
 )
 def test_ten_mistakes_are_named_and_more_than_one_other_is_counted(

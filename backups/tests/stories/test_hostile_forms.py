@@ -112,12 +112,12 @@ def test_what_was_typed_without_end_is_not_drawn_again_without_end(
         (
             "/volumes/otc/disk/set/",
             {"what": "rule", "period_hours": "1e306"},
-            "Write at most 87,840 hours",
+            "Write at most 87\u202f840 hours",
         ),
         (
             "/volumes/otc/disk/set/",
             {"what": "rule", "period_hours": "1", "grace_hours": "1e308"},
-            "at most 87,840",
+            "at most 87\u202f840",
         ),
         (
             "/volumes/otc/disk/set/",
@@ -127,7 +127,7 @@ def test_what_was_typed_without_end_is_not_drawn_again_without_end(
         (
             "/backups/bulk/",
             {"do": "refresh", "all": "1", "query": LARGE},
-            "query is longer than 8,000 characters.",
+            "query is longer than 8\u202f000 characters.",
         ),
     ],
 )

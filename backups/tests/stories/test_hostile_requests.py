@@ -99,7 +99,9 @@ def test_more_words_than_may_be_added_are_refused_as_one(
     configure(settings, tmp_path, silent("otc"))
     many = separator.join(["word"] * 10_001)
     page = web.post("/backups/add/", {"cloud": "otc", "backup_ids": many, "preview": "1"})
-    assert "More than 10,000 IDs at once; at most 10,000 are taken." in page.content.decode()
+    assert (
+        "More than 10\u202f000 IDs at once; at most 10\u202f000 are taken." in page.content.decode()
+    )
     call = {
         "cloud": "otc",
         "ids": [many[at : at + 4000].strip(separator) for at in range(0, len(many), 4000)],

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from backups.analysis.numbers import thousands
 from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.charts.scale import Rect
@@ -96,7 +97,7 @@ def strip(
     description = summary(itertools.chain.from_iterable(chains))
     left_out = len(members) - len(drawn)
     if left_out:
-        description += f"; the {left_out:,} oldest are not drawn"
+        description += f"; the {thousands(left_out)} oldest are not drawn"
     return Strip(of, description, round(x + 2, 1), tuple(links), left_out)
 
 
@@ -105,16 +106,16 @@ def summary(members: Iterable[Member]) -> str:
     counts = Counter("failed" if member.status in FAILED else member.kind for member in members)
     good = []
     if counts["full"]:
-        good.append("full" if counts["full"] == 1 else f"{counts['full']:,} full")
+        good.append("full" if counts["full"] == 1 else f"{thousands(counts['full'])} full")
     if counts["incremental"]:
-        good.append(f"{counts['incremental']:,} incremental")
+        good.append(f"{thousands(counts['incremental'])} incremental")
     if counts["unknown"]:
-        good.append(f"{counts['unknown']:,} of unknown kind")
+        good.append(f"{thousands(counts['unknown'])} of unknown kind")
     parts = []
     if good:
         parts.append(" + ".join(good))
     if counts["failed"]:
-        parts.append(f"{counts['failed']:,} failed")
+        parts.append(f"{thousands(counts['failed'])} failed")
     return ", ".join(parts) or "nothing"
 
 

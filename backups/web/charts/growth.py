@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from backups.analysis.numbers import thousands
 from backups.web.charts.scale import (
     Unit,
     day_short,
@@ -146,11 +147,11 @@ def _runs(points: Sequence[tuple[date, int | None]]) -> list[list[Figure]]:
 
 def _description(first: Figure, last: Figure, limit_mb: int | None) -> str:
     if first.mb == last.mb:
-        moved = f"Stays at {last.mb:,} MB"
+        moved = f"Stays at {thousands(last.mb)} MB"
     else:
         verb = "Rises" if last.mb > first.mb else "Falls"
-        moved = f"{verb} from {first.mb:,} to {last.mb:,} MB"
+        moved = f"{verb} from {thousands(first.mb)} to {thousands(last.mb)} MB"
     text = f"{moved} between {day_short(first.day)} and {day_short(last.day)}."
     if limit_mb is not None:
-        text += f" The dashed line is the limit of {limit_mb:,} MB."
+        text += f" The dashed line is the limit of {thousands(limit_mb)} MB."
     return text

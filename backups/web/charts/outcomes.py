@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from backups.analysis.numbers import thousands
 from backups.web.charts.scale import Rect, day_short, day_text, round_up, short
 
 # The rows of .y-outcomes in vbsdash.css follow these.
@@ -108,7 +109,11 @@ def _column(day: Day, number: int, scale: _Scale) -> Column:
         left = round(x + width * 0.2, 1)
         shapes.append(Rect("warn", left, LINE + 1 + failed_height, round(width * 0.6, 1), height))
     name = day_text(day.day)
-    title = f"{name}: {day.good:,} good, {day.failed:,} failed, {day.missed:,} missed"
+    counts = (
+        f"{thousands(day.good)} good, {thousands(day.failed)} failed, "
+        f"{thousands(day.missed)} missed"
+    )
+    title = f"{name}: {counts}"
     return Column(day.day, name, title, day.good, day.failed, day.missed, tuple(shapes))
 
 

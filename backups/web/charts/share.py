@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backups.analysis.numbers import thousands
 from backups.web import status
 from backups.web.charts.scale import Rect
 from backups.web.status import Badge
@@ -45,6 +46,6 @@ def share(counts: Mapping[str, int]) -> Share:
         role = "calm" if badge.tone == "ok" else badge.tone
         width = round(_LEAST + room * n / total, 1)
         parts.append(Part(protection, n, badge, Rect(role, round(x, 1), 0, width, HEIGHT)))
-        texts.append(f"{n:,} {badge.text}")
+        texts.append(f"{thousands(n)} {badge.text}")
         x += width + _GAP
     return Share(", ".join(texts) or "no disk yet", tuple(parts))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from backups.analysis.numbers import thousands
 from backups.web.charts.scale import Rect, day_short
 
 WIDTH = 150
@@ -37,4 +38,4 @@ def spark(days: Sequence[tuple[date, int]]) -> Spark:
         top = round(_FOOT - height, 1)
         shapes.append(Rect(role, round(number * step, 1), top, width, height))
     first_day = days[0][0]
-    return Spark(f"By day since {day_short(first_day)}, highest {most:,}", tuple(shapes))
+    return Spark(f"By day since {day_short(first_day)}, highest {thousands(most)}", tuple(shapes))
