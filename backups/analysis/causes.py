@@ -13,6 +13,7 @@ from hashlib import blake2b
 from backups.analysis.catalogue import CODES, PHRASES, STATES, Entry
 
 _LONGEST_COMPARED = 4000  # characters of a reason
+_FEW_WORDS = 200  # characters of a reason within a sentence
 _CODE = re.compile(r"\b(volumebackup|autobackup|common)\.(\d{4})\b", re.IGNORECASE)
 _SPELLING = {"volumebackup": "VolumeBackup", "autobackup": "AutoBackup", "common": "common"}
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
@@ -86,6 +87,21 @@ def explain(*, status: str | None, reason: str | None) -> Explained:
         # The backup did not fail, and nobody knows what its code means.
         meaning = None
     return Explained(code, text or None, meaning, advice)
+
+
+def in_few_words(reason: str | None) -> str:
+    """Returns what a failure came by, without a full stop: what its reason means where that is
+    known, else the reason as given.
+    """
+    text = (reason or "").strip()
+    entry = _entry_of(text)
+    if entry is not None:
+        return entry.meaning.rstrip(". ")
+    if not text:
+        return "the cloud gave no reason"
+    if len(text) > _FEW_WORDS:
+        text = f"{text[:_FEW_WORDS]}…"
+    return f"“{text.rstrip('. ')}”"
 
 
 def cause(*, status: str | None, reason: str | None) -> Cause | None:

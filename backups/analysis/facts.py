@@ -45,6 +45,7 @@ class Fact(NamedTuple):
     chain_size_mb: int | None
     has_dependent_backups: bool | None
     outcome: str | None = None
+    cause: str | None = None
 
     @property
     def at(self) -> datetime:

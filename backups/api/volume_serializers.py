@@ -58,6 +58,7 @@ class VolumeSerializer(Serializer):
     follow = serializers.BooleanField(help_text="Are new backups of it found by themselves?")
     protection = serializers.ChoiceField(PROTECTIONS)
     why = serializers.CharField()
+    next = serializers.CharField(help_text="The next step; empty when there is none.")
     last_good_id = serializers.UUIDField(allow_null=True)
     last_good_at = serializers.DateTimeField(allow_null=True)
     late_at = serializers.DateTimeField(allow_null=True)
@@ -68,6 +69,15 @@ class VolumeSerializer(Serializer):
     tags = serializers.ListField(child=serializers.CharField())
     version = serializers.IntegerField()
     chain_size_mb = serializers.IntegerField(allow_null=True)
+    failing_id = serializers.UUIDField(
+        allow_null=True, help_text="The newest try to back it up, when that failed."
+    )
+    failing_since = serializers.DateTimeField(
+        allow_null=True, help_text="When the first of the tries was made that failed since."
+    )
+    failing_cause = serializers.CharField(
+        allow_null=True, help_text="A `key` of the causes of failures."
+    )
     chains = ChainSerializer(many=True)
 
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
-from backups.analysis import chains, protection, rules
+from backups.analysis import chains, judgement, protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import SKEW, Fact
 from backups.analysis.rules import InForce, Rule
@@ -45,6 +45,9 @@ DERIVED_COLUMNS = (
     "late_at",
     "overdue_at",
     "chain_size_mb",
+    "failing_id",
+    "failing_since",
+    "failing_cause",
     "rule_from",
     "rule_tag",
     "effective_period_seconds",
@@ -295,6 +298,7 @@ def _note_backups(
     rule = in_force.rule
     good = protection.last_good(facts, now)
     late_at = rule.late_at(good.moment.at) if good else None
+    failed = judgement.failed_tries(facts, now, good_at=good.moment.at if good else None)
     values: dict[str, object] = {
         "size": row.size if row.listed_at or not facts else _size(facts),
         "tracked": len(facts),
@@ -307,6 +311,9 @@ def _note_backups(
         "late_at": late_at,
         "overdue_at": late_at + rule.grace if late_at else None,
         "chain_size_mb": chains.total_mb(volume_chains),
+        "failing_id": failed.newest_id if failed else None,
+        "failing_since": failed.since if failed else None,
+        "failing_cause": failed.cause if failed else None,
         "rule_from": in_force.origin,
         "rule_tag": in_force.tag,
         **rule.columns("effective"),

@@ -175,6 +175,18 @@ class Volume(RuleColumns):
     late_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)
+    # The newest try when it failed, since when all tries did, and by which cause: null when the
+    # newest did not fail. The database keeps no key: the row is derived anew when a backup goes.
+    failing = models.ForeignKey(
+        Backup,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    failing_since = models.DateTimeField(null=True)
+    failing_cause = models.CharField(max_length=16, null=True)
     rule_from = models.CharField(max_length=8, default="default")
     rule_tag = CodePointText(null=True)
     effective_period_seconds = models.PositiveIntegerField(default=86_400)  # the rule in force

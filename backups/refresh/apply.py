@@ -48,7 +48,7 @@ _SEARCH_COLUMNS = ("backup", "text")
 
 # A change in one of these columns makes something derived be computed again. Of `updated_at` see
 # _moves_its_volume.
-_COLUMNS_OF_VOLUMES = frozenset({*Fact._fields, "tracking_state"}) - {"updated_at"}
+_COLUMNS_OF_VOLUMES = frozenset({*Fact._fields, "fail_reason", "tracking_state"}) - {"updated_at"}
 _COLUMNS_OF_FINDINGS = frozenset({"status", "fail_reason", "tracking_state"})
 
 # Entries of a list may have these keys empty where the single answer has them filled.

@@ -33,7 +33,6 @@ def last_edit(backup_id: uuid.UUID, *, access: Access) -> Edit | None:
     return edits.order_by("-id").first()
 
 
-def count_others_with_cause(cause: str, backup_id: uuid.UUID, *, access: Access) -> int:
-    """Counts the other backups that have this cause now, but those that are gone."""
-    backups = Backup.objects.visible_to(access).filter(cause=cause, gone_at=None)
-    return backups.exclude(pk=backup_id).count()
+def count_with_cause(cause: str, *, access: Access) -> int:
+    """Counts the backups that have this cause now."""
+    return Backup.objects.visible_to(access).filter(cause=cause).count()

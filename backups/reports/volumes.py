@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 from django.db.models import Q
 
 from backups.analysis import chains as chaining
-from backups.analysis import protection, rules
+from backups.analysis import judgement, protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
+from backups.analysis.judgement import FailureReason
 from backups.analysis.protection import Knowledge, Standing
 from backups.analysis.rules import InForce
 from backups.models import Access, Backup, Volume
@@ -42,6 +43,11 @@ COLUMNS = (
     "late_at",
     "overdue_at",
     "chain_size_mb",
+    "failing_id",
+    "failing_since",
+    "failing_cause",
+    "failing__status",
+    "failing__fail_reason",
     "tracked",
     "exempt_reason",
     "exempt_until",
@@ -74,7 +80,9 @@ class VolumeState:
     """The shape `volume` of the JSON API, and what pages want beside it.
 
     `follow` is what happens, `follow_set` what was set for this volume (None: its cloud decides).
-    `in_force` is the rule that judges it. `changes_at`: until then `protection` stays as it is,
+    `next` is the next step, "" when there is none. `failing_…`: the newest try when it failed,
+    since when all of them did, and their cause. `in_force` is the rule that judges it.
+    `changes_at`: until then `protection` stays as it is,
     without a new answer. `running_id`: the backup that is being made now. `known_until`: how far
     the evidence reaches.
     """
@@ -87,6 +95,7 @@ class VolumeState:
     follow: bool
     protection: str
     why: str
+    next: str
     last_good_id: str | None
     last_good_at: datetime | None
     late_at: datetime | None
@@ -95,6 +104,9 @@ class VolumeState:
     exempt: Exemption | None
     tags: list[str]
     chain_size_mb: int | None
+    failing_id: str | None
+    failing_since: datetime | None
+    failing_cause: str | None
     chains: tuple[Chain, ...]
     running_id: str | None
     follow_set: bool | None
@@ -215,6 +227,9 @@ def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[F
 def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState:
     standing = standing_of(row)
     running = protection.running(facts, standing.good_at)
+    failure = failure_of(row)
+    is_running = running is not None
+    judged = judgement.judge(replace(standing, running=is_running), now, failure=failure)
     exempt: Exemption | None = None
     if row["exempt_reason"] is not None:
         exempt = {"reason": row["exempt_reason"], "until": row["exempt_until"]}
@@ -226,7 +241,8 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         size=row["size"],
         follow=row["followed"],
         protection=row["protection"],
-        why=protection.why(replace(standing, running=running is not None), now),
+        why=judged.why,
+        next=judged.next,
         last_good_id=str(row["last_good_id"]) if row["last_good_id"] else None,
         last_good_at=row["last_good_at"],
         late_at=row["late_at"],
@@ -235,6 +251,9 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         exempt=exempt,
         tags=row["tags"],
         chain_size_mb=row["chain_size_mb"],
+        failing_id=str(row["failing_id"]) if failure else None,
+        failing_since=row["failing_since"] if failure else None,
+        failing_cause=row["failing_cause"] if failure else None,
         chains=chaining.chains(facts),
         running_id=str(running.id) if running else None,
         follow_set=row["follow"],
@@ -248,6 +267,15 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         known_until=_known_until(row, facts),
         changes_at=_changes_at(standing, now),
     )
+
+
+def failure_of(row: Row) -> FailureReason | None:
+    """Returns what the newest try failed by, as a row of COLUMNS has it; None when it did not
+    fail, or when that backup is another one by now and the row was not derived since.
+    """
+    if row["failing_since"] is None or row["failing__status"] != "error":
+        return None
+    return FailureReason(row["failing_since"], row["failing__fail_reason"])
 
 
 def standing_of(row: Row) -> Standing:

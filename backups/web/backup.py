@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 from backups import tasks
 from backups.analysis.causes import explain
 from backups.analysis.chains import Member
+from backups.analysis.judgement import ASK_SUPPORT
 from backups.analysis.running import NO_PACE, Pace, RunningBackup, pace
 from backups.clouds import registry
 from backups.edits import backup_edits, tracking
@@ -31,7 +32,7 @@ from backups.models import Access
 from backups.reports import audit
 from backups.reports.backup_detail import (
     backup_row,
-    count_others_with_cause,
+    count_with_cause,
     last_answer,
     last_edit,
 )
@@ -156,16 +157,17 @@ def _page(
     is_moving = status.is_moving(status=row["status"], tracking_state=row["tracking_state"])
     body = last_answer(backup_id, access=access)
     volume = volume_state(row["cloud"], row["volume_id"] or "", now, access=access)
-    others = 0
+    same = 0
     if row["cause"] is not None:
-        others = count_others_with_cause(row["cause"], backup_id, access=access)
+        same = count_with_cause(row["cause"], access=access)
     context = {
         "now": now,
         "etag": live.etag,
         "row": row,
         "verdict": verdict(row, now),
         "explanation": explain(status=row["status"], reason=row["fail_reason"]),
-        "same": others,
+        "ask_support": ASK_SUPPORT,
+        "same": same,
         "groups": groups(row, _links(row["cloud"], row["links"], access)),
         "running_now": is_moving and row["tracking_state"] == "fresh",
         "running": _running(row, now),

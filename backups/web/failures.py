@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from backups.analysis.days import last_days
+from backups.analysis.judgement import ASK_SUPPORT
 from backups.clouds import registry
 from backups.models import Access
 from backups.query.list_query import InvalidQuery, without
@@ -38,14 +39,14 @@ NOT_GONE = ["pending", "fresh", "stale"]
 @dataclass(frozen=True)
 class CauseRow:
     """A cause with its days. `title` is what it means, else the text itself; `query` leads to its
-    backups; `more`: how many of those are not among the examples.
+    backups; `more`: are there such beside the examples?
     """
 
     cause: CauseState
     title: str
     query: str
     days: Sequence[tuple[date, int]]
-    more: int
+    more: bool
 
     @property
     def failed(self) -> bool:
@@ -98,6 +99,7 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         "worst": _most_pressing(still_failed),
         "mark": status.ATTENTION["error"] if still_failed else status.STATUSES["available"],
         "q": q,
+        "ask_support": ASK_SUPPORT,
         "cloud": cloud,
         "cloud_names": _cloud_names(causes, cloud, access),
     }
@@ -110,7 +112,7 @@ def _row(cause: CauseState, days: Sequence[date], cloud: str) -> CauseRow:
         title=cause.meaning or cause.text or "The cloud gave no reason.",
         query=_query(cloud, cause=cause.key),
         days=list(zip(days, cause.by_day, strict=True)),
-        more=cause.count - len(cause.examples[:EXAMPLES_SHOWN]),
+        more=cause.count > EXAMPLES_SHOWN,
     )
 
 

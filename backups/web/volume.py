@@ -31,7 +31,7 @@ from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
-from backups.web.volume_row import advice, sentence, volume_row
+from backups.web.volume_row import volume_row
 
 NEWEST_SHOWN = 5
 CHAINS_SHOWN = 12
@@ -147,8 +147,6 @@ def _page(
         "volume": volume_row(state, days, reader_zone, now),
         "state": state,
         "days": days,
-        "sentence": sentence(state, now),
-        "next": advice(state),
         "chains": _chain_rows(state.chains),
         "chains_n": len(state.chains),
         "newest": newest_backups_of_volume(

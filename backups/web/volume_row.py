@@ -1,4 +1,4 @@
-"""A volume as pages show it: its row of the grid, the sentence on its page, and what to do next."""
+"""A volume as pages show it: its row of the grid."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -90,38 +90,6 @@ def day_url(state: VolumeState, day: date, zone: ZoneInfo) -> str:
         "created_at_before": f"{last_second:%Y-%m-%dT%H:%M:%SZ}",
     }
     return f"{reverse('backups')}?{urlencode(query)}"
-
-
-def sentence(state: VolumeState, now: datetime) -> str:
-    """Returns what follows the state of protection on top of a volume's page."""
-    if state.protection in ("protected", "late", "overdue") and state.last_good_at is not None:
-        running = " One is being made now." if state.running_id else ""
-        return f"The newest good backup is {span(now - state.last_good_at)} old.{running}"
-    return state.why
-
-
-def advice(state: VolumeState) -> str:
-    """Returns what to do next; empty when nothing is."""
-    if state.running_id and state.protection in ("late", "overdue", "never"):
-        return "nothing yet: a backup is being made now; see that it succeeds."
-    if state.protection == "overdue":
-        newest = newest_backup(state)
-        if newest is not None and newest.status == "error":
-            return "the newest try failed: its page gives the reason; then back up again."
-        return "see in the cloud whether its policy is still switched on, then back up again."
-    if state.protection == "never":
-        return "put it under a backup policy, or exempt it here and say why."
-    if state.protection == "late":
-        return "nothing yet; see that the next try succeeds before the grace ends."
-    if state.protection == "unknown":
-        if not state.follow:
-            return "follow its new backups, so that this page can judge it."
-        return "look at the state of its cloud; as soon as it answers, this is judged again."
-    return ""
-
-
-def newest_backup(state: VolumeState) -> Member | None:
-    return max(_members(state), key=lambda member: (member.at, member.id), default=None)
 
 
 def _members(state: VolumeState) -> list[Member]:

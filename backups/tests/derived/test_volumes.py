@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from backups.analysis.protection import protection
 from backups.analysis.rules import by_cron, by_period
+from backups.derived import findings
 from backups.derived.volumes import Listed, derive, derive_all, note_listing
 from backups.edits import protection_rules, tracking, volume_edits
 from backups.edits.common import Actor, BadValue, Conflict
@@ -388,3 +389,36 @@ def test_a_disk_that_somebody_labelled_stays_without_backups() -> None:
     note_listing("otc", {"disk": Listed(1, NOON)}, NOON)
     tracking.untrack([str(one.pk)])
     assert (volume().protection, volume().last_good_id, volume().late_at) == ("unknown", None, None)
+
+
+def test_a_disk_knows_whether_its_newest_try_failed_since_when_and_by_what() -> None:
+    backup(1, NOON - 60 * H)
+    for n in (2, 3):
+        backup(n, NOON - (40 - 10 * n) * H, status="error", fail_reason="quota exceeded")
+    findings.note_all("otc", NOON)
+    derive("otc", ["disk"], NOON)
+    row = Volume.objects.get()
+    cause = Backup.objects.get(pk=uuid.UUID(int=3)).cause_id
+    assert cause is not None
+    assert (row.failing_id, row.failing_since, row.failing_cause) == (
+        uuid.UUID(int=3),
+        NOON - 20 * H,
+        cause,
+    )
+    state = volume()
+    assert (state.failing_id, state.failing_cause) == (str(uuid.UUID(int=3)), cause)
+    assert state.why.endswith("failed: A quota of the project is used up.")
+    backup(4, NOON - H)
+    derive("otc", ["disk"], NOON)
+    row = Volume.objects.get()
+    assert (row.failing_id, row.failing_since, row.failing_cause) == (None, None, None)
+
+
+def test_a_failed_backup_that_is_no_more_tells_nothing_of_its_disk() -> None:
+    """The database keeps no key: between a deletion and the next derivation the row is not read."""
+    backup(1, NOON - 60 * H)
+    backup(2, NOON - 20 * H, status="error")
+    derive("otc", ["disk"], NOON)
+    assert volume().failing_id == str(uuid.UUID(int=2))
+    Backup.objects.filter(pk=uuid.UUID(int=2)).delete()
+    assert (volume().failing_id, "failed" in volume().why) == (None, False)

@@ -65,7 +65,7 @@ def overdue_volumes(page: Page) -> None:
         reader = Reader(page).click(
             page.locator("#todo, main").get_by_role("link", name=str(volume.name))
         )
-        assert reader.reads(r"Overdue\. The newest good backup is .* overdue since \d+ .*? ago")
+        assert reader.reads(r"Overdue\. The last good backup holds .* overdue since \d+ .*? ago")
         assert page.locator(f'time[datetime^="{volume.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
 
 

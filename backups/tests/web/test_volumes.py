@@ -187,10 +187,11 @@ def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
     text = " ".join(
         re.sub(r"<[^>]*>", " ", web.get("/volumes/otc/db-01/").content.decode()).split()
     )
-    assert "Overdue. The newest good backup is 2 days 2 h old." in text
+    assert re.search(r"Overdue\. The last good backup holds .*; every try since .* failed: ", text)
     assert "Rule: A backup is expected every 1 day, with 2 h of grace. (the default)" in text
     assert "overdue since 24 h ago" in text
-    assert "Next: the newest try failed: its page gives the reason" in text
+    assert "failed: the cloud gave no reason." in text
+    assert "Next: Delete this backup and make a new one. Before that, see that the disk" in text
 
 
 def test_what_somebody_else_saved_meanwhile_is_said_and_nothing_typed_is_lost(web: Client) -> None:
