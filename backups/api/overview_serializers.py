@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from backups.analysis.incidents import KINDS
 from backups.api.serializers import ErrorSerializer, Serializer
 
 
@@ -94,6 +95,35 @@ class AttentionSerializer(Serializer):
     since = serializers.DateTimeField(allow_null=True)
 
 
+class IncidentSerializer(Serializer):
+    """Disks, failed backups and their cause in one. Its ID stays as long as the same is wrong in
+    the same cloud by the same cause.
+    """
+
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(KINDS)
+    state = serializers.CharField(help_text="Of its worst part, a word of `attention`.")
+    cloud = serializers.CharField()
+    title = serializers.CharField(help_text="`subject`, `says` and `cause` as a sentence.")
+    subject = serializers.CharField()
+    says = serializers.CharField()
+    cause = serializers.CharField()
+    next = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    new = serializers.BooleanField(help_text="It began less than a day ago.")
+    volumes = serializers.IntegerField()
+    volumes_query = serializers.CharField(help_text="Of `/api/volumes/`: finds exactly those.")
+    backups = serializers.IntegerField()
+    backups_query = serializers.CharField(help_text="Of `/api/backups/`: finds exactly those.")
+    evidence = serializers.CharField()
+    evidence_backup_id = serializers.UUIDField(allow_null=True)
+    evidence_at = serializers.DateTimeField(allow_null=True)
+    names = serializers.ListField(child=serializers.CharField(), help_text="At most ten.")
+    volume_ids = serializers.ListField(child=serializers.CharField(), help_text="At most ten.")
+    backup_ids = serializers.ListField(child=serializers.UUIDField(), help_text="The newest ten.")
+    ticket = serializers.CharField(help_text="All of it as plain text.")
+
+
 class DaySerializer(Serializer):
     day = serializers.DateField()
     good = serializers.IntegerField()
@@ -106,6 +136,7 @@ class SummarySerializer(Serializer):
     backups = CountedBackupsSerializer()
     volumes = CountedVolumesSerializer()
     attention = AttentionSerializer(many=True)
+    incidents = IncidentSerializer(many=True)
     in_flight = serializers.ListField(child=serializers.UUIDField())
     chain_size_mb = serializers.IntegerField()
     outcomes_by_day = DaySerializer(many=True)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
+from backups.analysis.facts import SKEW
 from backups.models.access import OfClouds
 from backups.models.cause import Cause
 from backups.models.cloud import SILENT_AFTER, Cloud
@@ -60,7 +61,7 @@ class BackupQuerySet(OfClouds["Backup"]):
             tracking_state=Case(
                 When(gone_at__isnull=False, then=Value("gone")),
                 When(refreshed_at__isnull=True, then=Value("pending")),
-                When(_is_fresh(now), then=Value("fresh")),
+                When(is_answered_for(now), then=Value("fresh")),
                 default=Value("stale"),
                 output_field=CharField(),
             )
@@ -104,10 +105,19 @@ def in_tracking_state(state: str, now: datetime) -> Q:
     return Q(gone_at__isnull=True, refreshed_at__isnull=False) & stale
 
 
-def _is_fresh(now: datetime) -> Q:
+def is_answered_for(now: datetime) -> Q:
+    """Returns the condition of what its cloud has answered for lately, and answers now."""
     # The clouds are few, so asking for those that answer is cheaper than joining them to every row.
     answering = Cloud.objects.filter(last_good_at__gt=now - SILENT_AFTER).values("name")
     return Q(stale_at__isnull=False, stale_at__gt=now, cloud__in=answering)
+
+
+def happened_at(now: datetime) -> Case:
+    """Returns when the cloud began a backup, as an expression; a time that cannot be believed gives
+    way to when it was added here.
+    """
+    believed = When(created_at__lte=now + SKEW, then=F("created_at"))
+    return Case(believed, default=F("tracked_at"), output_field=models.DateTimeField())
 
 
 class Backup(models.Model):

@@ -14,10 +14,11 @@ from backups.models.backup import (
     TRACKING_STATES,
     in_tracking_state,
 )
+from backups.query import groups
 from backups.query.definition import ATTENTION, FEW, ComputedField, ListDefinition
 from backups.query.fields import FieldValue, FilterField, filter_fields
 from backups.query.public_fields import BACKUP_COLUMNS
-from backups.vbs.statuses import FAILED, IN_FLIGHT
+from backups.vbs.statuses import IN_FLIGHT
 
 
 def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q:
@@ -29,6 +30,13 @@ def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q
 
 def _with_causes(keys: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(cause__in=keys)
+
+
+def _in_groups(names: Sequence[FieldValue | None], now: datetime) -> Q:
+    condition = Q()
+    for name in names:
+        condition |= groups.GROUPS[str(name)](now)
+    return condition
 
 
 def _with_tags(tags: Sequence[str]) -> Q:
@@ -48,15 +56,6 @@ def _containing(text: str) -> Q:
     return Q(Exists(texts.filter(backup=OuterRef("pk"))))
 
 
-def _is_failed(now: datetime) -> Q:
-    return Q(status__in=FAILED, gone_at__isnull=True)
-
-
-def _is_stuck(now: datetime) -> Q:
-    is_overdue = Q(stuck_at__isnull=False, stuck_at__lte=now)
-    return is_overdue & Q(status__in=IN_FLIGHT, gone_at__isnull=True)
-
-
 def _is_stale(now: datetime) -> Q:
     return in_tracking_state("stale", now)
 
@@ -66,6 +65,7 @@ def _is_pending(now: datetime) -> Q:
 
 
 def _is_in_flight(now: datetime) -> Q:
+    """What ranks here and is not fresh has a worse rank already."""
     return Q(status__in=IN_FLIGHT, gone_at__isnull=True)
 
 
@@ -78,8 +78,8 @@ def _is_gone(now: datetime) -> Q:
 
 
 _WORST_FIRST = (
-    _is_failed,
-    _is_stuck,
+    groups.failed,
+    groups.stuck,
     _is_stale,
     _is_pending,
     _is_in_flight,
@@ -101,6 +101,10 @@ BACKUPS: Final = ListDefinition(
         ),
         # Its values are the keys of reports.failures.
         "cause": ComputedField(FilterField("cause", "text", False), _with_causes),
+        # What counts on pages are counts of: see query/groups.py.
+        "group": ComputedField(
+            FilterField("group", "choice", False, tuple(groups.GROUPS)), _in_groups
+        ),
     },
     orders=(*ORDERED, ATTENTION, "id"),
     default_order="-created_at",

@@ -39,6 +39,13 @@ def _with_protections(protections: Sequence[FieldValue | None], now: datetime) -
     return Q(protection__in=protections)
 
 
+def _failing_by(causes: Sequence[FieldValue | None], now: datetime) -> Q:
+    condition = Q(failing_cause__in=[cause for cause in causes if cause is not None])
+    if None in causes:
+        condition |= Q(failing_cause__isnull=True)
+    return condition
+
+
 def _followed(values: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(followed__in=values)
 
@@ -70,6 +77,8 @@ VOLUMES: Final = ListDefinition(
         "protection": ComputedField(
             FilterField("protection", "choice", False, PROTECTIONS), _with_protections
         ),
+        # By which the newest try of a volume failed; null: it did not fail.
+        "cause": ComputedField(FilterField("cause", "text", True), _failing_by),
         "follow": ComputedField(FilterField("follow", "flag", False), _followed),
     },
     orders=(*ORDERED, ATTENTION),

@@ -4,64 +4,38 @@ Alike things of one cloud are one item. What a silent cloud hides is no item of 
 own: the cloud is.
 """
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q
-from django.db.models.functions import Cast, Coalesce
 from django.utils.dateparse import parse_datetime
 
+from backups.analysis import judgement
 from backups.analysis.causes import explain
+from backups.analysis.incidents import STATES_WORST_FIRST
+from backups.analysis.judgement import FailureReason
 from backups.analysis.numbers import thousands
 from backups.analysis.rules import span
 from backups.clouds import registry
-from backups.models import Access, Backup, Cloud, Volume
-from backups.models.columns import unindexed
+from backups.models import Cloud
 from backups.reports.home_counts import HomeCounts, VolumeCount
+from backups.reports.open_failures import OpenFailures
 from backups.reports.running_backups import RunningState
-from backups.vbs.statuses import FAILED
+from backups.reports.unprotected import UnprotectedVolume, crowds
 
-MOST_SINGLE_VOLUMES = 10  # more volumes of one cloud with one protection are one item
-STATES_WORST_FIRST = (
-    "unreachable",
-    "overdue",
-    "never",
-    "error",
-    "error_restoring",
-    "stuck",
-    "error_deleting",
-    "stale",
-    "unknown",
-)
 _LONGEST_REASON = 300  # characters; the rest is on the page of the cause
 
 
-@dataclass(frozen=True)
-class _Advice:
-    """`why` stands after "It" or "Of 12 disks each"; `next` is the next step."""
-
-    why: str
-    next: str
-
-
-_UNPROTECTED = {
-    "overdue": _Advice(
-        "has no good backup as new as its rule asks for, and the grace is over.",
-        "See whether the backup policy ran and still holds it; make a backup by hand meanwhile.",
-    ),
-    "never": _Advice(
-        "has no good backup at all.",
-        "Put it into a backup policy, make a backup, or say why it needs none.",
-    ),
+# After "Of 12 disks each".
+_WHY_UNPROTECTED = {
+    "overdue": "has no good backup as new as its rule asks for, and the grace is over.",
+    "never": "has no good backup at all.",
 }
-_UNKNOWN = _Advice(
-    "may have newer backups than are known: new ones are not followed, or the evidence is old.",
-    "Follow the new backups of these disks, or set vbs_follow for their cloud.",
+_WHY_UNKNOWN = (
+    "may have newer backups than are known: new ones are not followed, or the evidence is old."
 )
+_NEXT_UNKNOWN = "Follow the new backups of these disks, or set vbs_follow for their cloud."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,22 +62,23 @@ class AttentionItem:
 def attention_items(
     now: datetime,
     *,
-    access: Access,
     clouds: Sequence[Cloud],
     counts: HomeCounts,
     running: Sequence[RunningState],
+    failures: Sequence[OpenFailures],
+    unprotected: Sequence[UnprotectedVolume],
 ) -> list[AttentionItem]:
-    """Returns them in the order of STATES_WORST_FIRST, and of one state the oldest first.
+    """Returns them in the order of STATES_WORST_FIRST, and of one state the newest first.
 
     `clouds` are all that the reader may see. Of one that is not configured any more neither
     silence nor failed backups are told.
     """
-    configured = {cloud.name: cloud for cloud in clouds if cloud.name in registry.configured()}
+    configured = [cloud for cloud in clouds if cloud.name in registry.configured()]
     items = [
-        *_unreachable_clouds(now, configured.values(), counts),
-        *_failed_backups(list(configured), access),
-        *_single_volumes(now, clouds, counts),
-        *_crowds_of_volumes(now, clouds, counts),
+        *_unreachable_clouds(now, configured, counts),
+        *_failed_backups(failures),
+        *_single_volumes(unprotected),
+        *_crowds_of_volumes(now, clouds, counts, failures),
         *_stale_backups(now, clouds, counts),
         *_stuck_backups(now, running),
     ]
@@ -111,8 +86,9 @@ def attention_items(
 
 
 def _place(item: AttentionItem) -> tuple[int, float, str, str, str]:
-    since = item.since.timestamp() if item.since else 0
-    return STATES_WORST_FIRST.index(item.state), since, item.what, item.cloud, item.id
+    """What has no beginning comes last in its state."""
+    newest_first = -item.since.timestamp() if item.since else 0.0
+    return STATES_WORST_FIRST.index(item.state), newest_first, item.what, item.cloud, item.id
 
 
 def _unreachable_clouds(
@@ -142,130 +118,102 @@ def _unreachable_clouds(
         )
 
 
-def _failed_backups(cloud_names: Sequence[str], access: Access) -> Iterator[AttentionItem]:
-    """Yields an item for each cause in each cloud.
-
-    A backup that failed before its volume got a good one is done with, unless it could not be
-    deleted. The column `cloud` is not asked for as such, because its index is the slow way to the
-    few that failed. The text of a cause is of the backup that had it first, in whatever cloud: who
-    may not see all of them reads that of a backup of his own.
-    """
-    reason = "cause__text" if access.clouds is None else "fail_reason"
-    newer_good_backup = Volume.objects.filter(
-        cloud=OuterRef("cloud"),
-        volume_id=OuterRef("volume_id"),
-        last_good_at__gt=OuterRef("created_at"),
-    )
-    failed = (
-        Backup.objects.annotate(cloud_name=unindexed("cloud"))
-        .filter(
-            ~Q(status="error") | ~Exists(newer_good_backup),
-            cause__isnull=False,
-            status__in=FAILED,
-            cloud_name__in=cloud_names,
-        )
-        .order_by()
-    )
-    causes = failed.values("cloud_name", "status", "cause").annotate(
-        count=Count("pk"),
-        since=Min(Coalesce("created_at", "tracked_at")),
-        id=Max(Cast("pk", CharField())),
-        name=Max("name"),
-        reason=Max(reason),
-    )
-    for row in causes:
-        count = row["count"]
-        backup_id = str(uuid.UUID(row["id"]))
-        explained = explain(status=row["status"], reason=row["reason"])
-        reason = row["reason"] or ""
+def _failed_backups(failures: Iterable[OpenFailures]) -> Iterator[AttentionItem]:
+    """Yields an item for each cause in each cloud."""
+    for group in failures:
+        newest = group.newest[0]
+        explained = explain(status=group.status, reason=newest.fail_reason)
+        reason = newest.fail_reason or ""
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}…"
-        query = urlencode({"cause": row["cause"], "cloud": row["cloud_name"]})
+        title = newest.name or str(newest.id)
+        query = ""
+        if group.count > 1:
+            title = f"{thousands(group.count)} backups"
+            query = failures_query(group.cloud, group.cause)
         yield AttentionItem(
             what="backup",
-            id=backup_id,
-            state=str(row["status"]),
+            id=str(newest.id),
+            state=group.status,
             why=reason or explained.meaning or "",
-            next=explained.advice or "",
-            since=row["since"],
-            cloud=row["cloud_name"],
-            title=f"{thousands(count)} backups" if count > 1 else row["name"] or backup_id,
-            count=count,
-            query=query if count > 1 else "",
+            next=explained.advice or judgement.ASK_SUPPORT,
+            since=group.since,
+            cloud=group.cloud,
+            title=title,
+            count=group.count,
+            query=query,
         )
 
 
-def _is_crowd(group: VolumeCount) -> bool:
-    return group.protection in _UNPROTECTED and group.count > MOST_SINGLE_VOLUMES
+def failures_query(cloud: str, cause: str) -> str:
+    """Returns the list of backups that hold exactly the open failures of one cause in a cloud."""
+    return urlencode({"cause": cause, "cloud": cloud, "group": "unresolved"})
 
 
-def _single_volumes(
-    now: datetime, clouds: Sequence[Cloud], counts: HomeCounts
-) -> Iterator[AttentionItem]:
+def _single_volumes(unprotected: Iterable[UnprotectedVolume]) -> Iterator[AttentionItem]:
     """Yields the volumes that are few enough to be named one by one."""
-    crowded: dict[str, list[str]] = {"overdue": [], "never": []}
-    for group in counts.volumes:
-        if _is_crowd(group):
-            crowded[group.protection].append(group.cloud)
-    # Most volumes are done with by these columns, without the subqueries of the protection.
-    may_be_never = Q(last_good_at__isnull=True) & ~Q(cloud__in=crowded["never"])
-    may_be_overdue = Q(overdue_at__lte=now) & ~Q(cloud__in=crowded["overdue"])
-    volumes: Any = Volume.objects.with_protection(now).order_by()
-    unprotected = volumes.filter(
-        may_be_never | may_be_overdue,
-        cloud__in=clouds,
-        protection__in=_UNPROTECTED,
-    )
-    rows = unprotected.values(
-        "cloud",
-        "volume_id",
-        "protection",
-        title=Coalesce("label", "name", "volume_id"),
-        since=Coalesce("overdue_at", "first_seen_at"),
-    )
-    for row in rows:
-        advice = _UNPROTECTED[row["protection"]]
+    for volume in unprotected:
         yield AttentionItem(
             what="volume",
-            id=row["volume_id"],
-            state=row["protection"],
-            why=f"It {advice.why}",
-            next=advice.next,
-            since=row["since"],
-            cloud=row["cloud"],
-            title=row["title"],
+            id=volume.volume_id,
+            state=volume.protection,
+            why=volume.why,
+            next=volume.next,
+            since=volume.since,
+            cloud=volume.cloud,
+            title=volume.title,
         )
 
 
 def _crowds_of_volumes(
-    now: datetime, clouds: Sequence[Cloud], counts: HomeCounts
+    now: datetime,
+    clouds: Sequence[Cloud],
+    counts: HomeCounts,
+    failures: Sequence[OpenFailures],
 ) -> Iterator[AttentionItem]:
     """Yields an item for many volumes of one cloud. That a silent cloud leaves its volumes unknown
     is not told.
     """
     answering = {cloud.name for cloud in clouds if cloud.is_heard(now)}
+    crowded = crowds(counts.volumes)
+    groups: dict[tuple[str, str], list[VolumeCount]] = {}
     for group in counts.volumes:
-        if _is_crowd(group):
-            advice = _UNPROTECTED[group.protection]
-            since = group.since
-        elif group.protection == "unknown" and group.cloud in answering:
-            advice = _UNKNOWN
-            since = None
-        else:
-            continue
-        title = f"{thousands(group.count)} disk{'' if group.count == 1 else 's'}"
+        is_crowd = group.cloud in crowded.get(group.protection, ())
+        if is_crowd or (group.protection == "unknown" and group.cloud in answering):
+            groups.setdefault((group.cloud, group.protection), []).append(group)
+    for (cloud, protection), parts in groups.items():
+        count = sum(part.count for part in parts)
+        title = f"{thousands(count)} disk{'' if count == 1 else 's'}"
+        since = None
+        if protection != "unknown":
+            since = min((part.since for part in parts if part.since), default=None)
         yield AttentionItem(
             what="cloud",
-            id=group.cloud,
-            state=group.protection,
-            why=f"Of {title} each {advice.why}",
-            next=advice.next,
+            id=cloud,
+            state=protection,
+            why=f"Of {title} each {_WHY_UNPROTECTED.get(protection, _WHY_UNKNOWN)}",
+            next=_next_of_crowd(protection, parts, failures),
             since=since,
-            cloud=group.cloud,
+            cloud=cloud,
             title=title,
-            count=group.count,
-            query=urlencode({"protection": group.protection, "cloud": group.cloud}),
+            count=count,
+            query=urlencode({"protection": protection, "cloud": cloud}),
         )
+
+
+def _next_of_crowd(
+    protection: str, parts: Sequence[VolumeCount], failures: Sequence[OpenFailures]
+) -> str:
+    """Returns what to do about the most of them: about the cause by which their newest tries
+    failed, if they did.
+    """
+    if protection == "unknown":
+        return _NEXT_UNKNOWN
+    largest = max(parts, key=lambda part: (part.count, part.failing_cause or ""))
+    for group in failures:
+        if (group.cloud, group.cause) == (largest.cloud, largest.failing_cause):
+            return FailureReason(group.since, group.newest[0].fail_reason).advice
+    return judgement.NOT_TRIED if protection == "overdue" else judgement.NEVER_TRIED
 
 
 def _stale_backups(
@@ -304,8 +252,7 @@ def _stuck_backups(now: datetime, running: Sequence[RunningState]) -> Iterator[A
             state="stuck",
             why=f"It has been {state.status} for {length}{progress}: far longer than usual, or "
             "without progress.",
-            next="Look in the cloud whether the job still runs; if it does not move, ask the "
-            "cloud's support to end it.",
+            next=judgement.STUCK,
             since=state.stuck_at,
             cloud=state.cloud,
             title=state.name or str(state.id),

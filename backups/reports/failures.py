@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import (
     Case,
     Count,
-    DateTimeField,
     F,
     IntegerField,
     Max,
@@ -22,8 +21,8 @@ from django.db.models.functions import RowNumber
 
 from backups.analysis.calendar import Day, last_days
 from backups.analysis.causes import explain
-from backups.analysis.facts import SKEW
 from backups.models import Access, Backup, Cause
+from backups.models.backup import happened_at
 
 IDS_PER_CAUSE = 100  # `count` says how many there are
 EXAMPLES_PER_CAUSE = 5
@@ -79,7 +78,7 @@ def causes(
     backups = Backup.objects.visible_to(access).filter(cause__isnull=False).order_by()
     if cloud is not None:
         backups = backups.filter(cloud=cloud)
-    backups = backups.annotate(at=_happened_at(now))
+    backups = backups.annotate(at=happened_at(now))
     counts = _count_by_cause(backups, last_days(now, zone, count=DAYS))
     if not counts:
         return []
@@ -172,11 +171,3 @@ def _cause_state(cause: Cause, counts: _CauseCounts, newest: Sequence[Example]) 
         examples=tuple(newest[:EXAMPLES_PER_CAUSE]),
         by_day=tuple(counts.by_day),
     )
-
-
-def _happened_at(now: datetime) -> Case:
-    """Returns when the cloud began it; a time that cannot be believed gives way to when
-    it was added here.
-    """
-    believed = When(created_at__lte=now + SKEW, then=F("created_at"))
-    return Case(believed, default=F("tracked_at"), output_field=DateTimeField())

@@ -23,7 +23,8 @@ from backups.reports.growth import changes_by_cloud
 
 @dataclass(frozen=True)
 class VolumeCount:
-    """The volumes of one cloud with one protection.
+    """The volumes of one cloud with one protection, whose newest tries failed by one cause, or did
+    not fail.
 
     `since`: when the first of them became overdue; a volume that never had a good backup counts
     from when it was first seen.
@@ -33,6 +34,8 @@ class VolumeCount:
     protection: str
     count: int
     since: datetime | None
+    failing_cause: str | None
+    failing_since: datetime | None
     chain_size_mb: int
 
 
@@ -117,15 +120,26 @@ def _count_stale(
 
 def _count_volumes(volumes: VolumeQuerySet, now: datetime) -> list[VolumeCount]:
     rows: Any = volumes.with_protection(now).order_by()
-    groups = rows.values("cloud", "protection").annotate(
+    groups = rows.values("cloud", "protection", "failing_cause").annotate(
         count=Count("pk"),
         since=Min(Coalesce("overdue_at", "first_seen_at")),
+        first_failed_at=Min("failing_since"),
         mb=Sum("chain_size_mb", default=0),
     )
     counts: list[VolumeCount] = []
     for row in groups:
         mb = int(row["mb"])  # PostgreSQL gives a Decimal
-        counts.append(VolumeCount(row["cloud"], row["protection"], row["count"], row["since"], mb))
+        counts.append(
+            VolumeCount(
+                cloud=row["cloud"],
+                protection=row["protection"],
+                count=row["count"],
+                since=row["since"],
+                failing_cause=row["failing_cause"],
+                failing_since=row["first_failed_at"],
+                chain_size_mb=mb,
+            )
+        )
     return counts
 
 

@@ -5,14 +5,19 @@ from datetime import UTC, datetime, tzinfo
 
 from backups.analysis import outcomes
 from backups.analysis.calendar import last_days
+from backups.analysis.incidents import Incident
 from backups.analysis.outcomes import DayOutcomes
 from backups.analysis.protection import OUTSIDE
+from backups.clouds import registry
 from backups.models import Access, Cloud
 from backups.reports import home_counts
 from backups.reports.attention import AttentionItem, attention_items
 from backups.reports.growth import Growth, growth_of, quotas_of
 from backups.reports.home_counts import HomeCounts
+from backups.reports.incidents import Wrong, incidents
+from backups.reports.open_failures import open_failures
 from backups.reports.running_backups import RunningState, count_running, running_backups
+from backups.reports.unprotected import crowds, unprotected_volumes
 
 DAYS = 30
 
@@ -48,6 +53,7 @@ class Summary:
     backups: Backups
     volumes: Volumes
     attention: tuple[AttentionItem, ...]
+    incidents: tuple[Incident, ...]
     in_flight: tuple[str, ...]
     chain_size_mb: int
     outcomes_by_day: tuple[DayOutcomes, ...]
@@ -69,12 +75,32 @@ def summary(now: datetime, zone: tzinfo = UTC, *, access: Access) -> Summary:
         first_quarter_hour=outcomes.quarter_hour(days[0].begin),
     )
     running = running_backups(now, clouds)
-    attention = attention_items(now, access=access, clouds=clouds, counts=counts, running=running)
+    configured = [cloud.name for cloud in clouds if cloud.name in registry.configured()]
+    failures = open_failures(now, configured)
+    unprotected = unprotected_volumes(now, clouds, crowds(counts.volumes), running)
+    attention = attention_items(
+        now,
+        clouds=clouds,
+        counts=counts,
+        running=running,
+        failures=failures,
+        unprotected=unprotected,
+    )
+    wrong = Wrong(
+        attention=attention,
+        clouds=clouds,
+        volumes=counts.volumes,
+        unprotected=unprotected,
+        failures=failures,
+        running=running,
+        stale_by_cloud=counts.stale_by_cloud,
+    )
     return Summary(
         as_of=now,
         backups=_backups(counts),
         volumes=_volumes(counts),
         attention=tuple(attention),
+        incidents=tuple(incidents(wrong, now)),
         in_flight=tuple(str(state.id) for state in running),
         chain_size_mb=counts.chain_size_mb,
         outcomes_by_day=tuple(outcomes.by_day(counts.outcomes, days)),

@@ -62,11 +62,11 @@ def _access(request: HttpRequest) -> Access:
 
 
 def attention_count(access: Access) -> int:
-    """Returns how many things need attention, for the navigation; only pages that draw it ask."""
+    """Returns how many incidents there are, for the navigation; only pages that draw it ask."""
     cached: int | None = cache.get(_attention_key(access))
     if cached is not None:
         return cached
-    return note_attention(len(summary(timezone.now(), access=access).attention), access)
+    return note_attention(len(summary(timezone.now(), access=access).incidents), access)
 
 
 def note_attention(count: int, access: Access) -> int:

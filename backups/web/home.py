@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from backups.reports.attention import AttentionItem
+from backups.analysis.incidents import Incident, newest_first
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
 from backups.shared.access import access_of
@@ -28,8 +28,7 @@ from backups.web.time_zone import zone
 from backups.web.volume_url import volume_url
 
 RUNNING_SHOWN = 20
-ATTENTION_SHOWN = 30
-LENGTH_OF_SHORT_ID = 8
+INCIDENTS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,15 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class AttentionRow:
-    """An item that needs attention, as shown."""
+class IncidentRow:
+    """An incident as shown. `href` leads to the one thing that it is about, or to the list of
+    exactly those; `backups_href` to the backups that failed, where it is about disks.
+    """
 
-    item: AttentionItem
+    incident: Incident
     badge: Badge
     href: str
-    title: str
+    backups_href: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,11 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
     by_protection = numbers.volumes.by_protection
     by_tracking_state = numbers.backups.by_tracking_state
-    attention = [_attention_row(item) for item in numbers.attention]
+    is_newest_first = request.GET.get("incidents") == "newest"
+    incidents = [_incident_row(incident) for incident in numbers.incidents]
+    shown = incidents
+    if is_newest_first:
+        shown = [_incident_row(incident) for incident in newest_first(numbers.incidents)]
     is_moving = bool(numbers.running_backups or by_tracking_state.get("pending"))
     page = {
         "now": now,
@@ -80,9 +85,12 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "stale": by_tracking_state.get("stale", 0),
         "pending": by_tracking_state.get("pending", 0),
         "newest": max(answered_at, default=None),
-        "attention_rows": attention[:ATTENTION_SHOWN],
-        "attention_total": len(attention),
-        "attention_n": note_attention(len(attention), access),
+        "incidents": shown[:INCIDENTS_SHOWN],
+        "worst": incidents[0] if incidents else None,
+        "is_newest_first": is_newest_first,
+        "incident_total": len(incidents),
+        "new_total": sum(incident.new for incident in numbers.incidents),
+        "attention_n": note_attention(len(incidents), access),
         "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
         "running_query": _query(status=list(IN_FLIGHT), tracking_state="fresh"),
         "tiles": _tiles(numbers),
@@ -90,7 +98,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "configured_clouds": answers.configured,
         "answering": answers.answering,
         "silent": answers.silent,
-        "mark": _mark(attention, numbers),
+        "mark": _mark(incidents, numbers),
         "every": POLL_MOVING_S if is_moving else POLL_S,
         "stored": [(point.day, point.mb) for point in numbers.growth.points],
         "outcome_sums": _outcome_sums(numbers),
@@ -134,23 +142,30 @@ def _query(**filters: str | list[str]) -> str:
     return urlencode(filters, doseq=True)
 
 
-def _attention_row(item: AttentionItem) -> AttentionRow:
-    title = item.title
-    if item.what != "cloud" and item.title == item.id:
-        title = item.title[:LENGTH_OF_SHORT_ID]
-    return AttentionRow(item, status.ATTENTION[item.state], _attention_url(item), title)
+def _incident_row(incident: Incident) -> IncidentRow:
+    backups_href = ""
+    if incident.backups_query:
+        backups_href = f"{reverse('backups')}?{incident.backups_query}"
+    return IncidentRow(
+        incident=incident,
+        badge=status.ATTENTION[incident.state],
+        href=_incident_url(incident) or backups_href,
+        backups_href=backups_href,
+    )
 
 
-def _attention_url(item: AttentionItem) -> str:
-    """Several alike are one item, which leads to their list; one leads to its own page."""
-    if item.what == "cloud" and item.state == "unreachable":
-        return f"{reverse('clouds')}#c-{item.id}"
-    if item.query:
-        page = "volumes" if item.state in status.PROTECTION else "backups"
-        return f"{reverse(page)}?{item.query}"
-    if item.what == "volume":
-        return volume_url(item.cloud, item.id) or reverse("volumes")
-    return reverse("backup", args=[item.id])
+def _incident_url(incident: Incident) -> str:
+    """One thing leads to its own page, several to their list; empty for several backups."""
+    if incident.kind == "cloud_silent":
+        return f"{reverse('clouds')}#c-{incident.cloud}"
+    if incident.volumes:
+        own_page = None
+        if incident.volumes == len(incident.volume_ids) == 1:
+            own_page = volume_url(incident.cloud, incident.volume_ids[0])
+        return own_page or f"{reverse('volumes')}?{incident.volumes_query}"
+    if incident.backups == len(incident.backup_ids) == 1:
+        return reverse("backup", args=[incident.backup_ids[0]])
+    return ""
 
 
 def _running_row(state: RunningState) -> RunningRow:
@@ -162,10 +177,10 @@ def _running_row(state: RunningState) -> RunningRow:
     return RunningRow(state, badge)
 
 
-def _mark(attention: Sequence[AttentionRow], numbers: Summary) -> Badge:
+def _mark(incidents: Sequence[IncidentRow], numbers: Summary) -> Badge:
     """Returns the shape before the sentence: the worst of all."""
-    if attention:
-        return attention[0].badge
+    if incidents:
+        return incidents[0].badge
     by_tracking_state = numbers.backups.by_tracking_state
     if by_tracking_state.get("stale") or numbers.volumes.by_protection.get("unknown"):
         return status.TRACKING_STATES["stale"]

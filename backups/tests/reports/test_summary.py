@@ -209,8 +209,8 @@ def test_many_overdue_disks_of_a_cloud_are_one_item_and_few_are_named() -> None:
         backup(n, NOON - (40 + n) * H)
     backup(12, NOON - 40 * H, cloud="eu")
     found = told()
-    assert states(found) == [("cloud", "otc", "overdue", 11), ("volume", "disk-12", "overdue", 1)]
-    assert [one.since for one in found.attention] == [NOON - 25 * H, NOON - 14 * H]
+    assert states(found) == [("volume", "disk-12", "overdue", 1), ("cloud", "otc", "overdue", 11)]
+    assert [one.since for one in found.attention] == [NOON - 14 * H, NOON - 25 * H]
 
 
 def test_equal_failures_are_one_item_with_its_list() -> None:

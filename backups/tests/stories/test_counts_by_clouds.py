@@ -348,8 +348,8 @@ def test_the_summary_and_the_metrics_count_what_the_reader_s_lists_hold(
     assert {state["name"]: state["tracked"] for state in states} == count(backups, "cloud")
     assert {item["cloud"] for item in summary["attention"]} <= names
     page = client.get("/account/").content.decode()
-    attention = re.search(r'<b title="([0-9,]+) needs? attention"', page)
-    assert (int(attention[1]) if attention else 0) == len(summary["attention"])
+    attention = re.search(r'<b title="([0-9,]+) incidents?"', page)
+    assert (int(attention[1]) if attention else 0) == len(summary["incidents"])
     causes = client.get("/api/failures/").json()
     failed = {row["id"] for row in backups if row["status"] == "error"}
     assert {backup_id for cause in causes for backup_id in cause["ids"]} == failed
@@ -392,7 +392,7 @@ def test_those_who_see_the_same_clouds_share_the_count_and_nobody_else_does(esta
     counts = {}
     for name, clouds in (("all", None), ("ours", [OURS]), ("none", list[str]())):
         page = person(name, clouds).get("/account/").content.decode()
-        attention = re.search(r'<b title="([0-9,]+) needs? attention"', page)
+        attention = re.search(r'<b title="([0-9,]+) incidents?"', page)
         counts[name] = int(attention[1]) if attention else 0
     assert counts["none"] == 0
     assert 0 < counts["ours"] < counts["all"]

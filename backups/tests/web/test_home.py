@@ -73,12 +73,12 @@ def words(page: Any) -> str:
 
 
 def todo(page: Any) -> list[tuple[str, str]]:
-    """Each item that needs attention: its name and its word, in order."""
+    """Each incident: what it is about, and its word, in order."""
     found = re.findall(r'<li id="t-.*?</li>', page.content.decode(), re.DOTALL)
     return [
         (
             re.findall(r'class="what">\s*<a[^>]*>\s*<bdi>([^<]*)', one)[0],
-            re.findall(r'class="why">\s*<b[^>]*>([^<]*)\.', one)[0],
+            re.findall(r'class="sub">\s*<b[^>]*>([^<]*)<', one)[0],
         )
         for one in found
     ]
@@ -103,16 +103,42 @@ def test_what_needs_attention_stands_worst_first_with_reason_next_step_and_time(
     some_of_everything()
     page = web.get("/")
     assert todo(page) == [
-        ("db-01", "Overdue"),
-        ("new-disk", "Never"),
-        ("nightly-7", "Failed"),
-        ("mail-1", "Failed"),
-        ("slow", "Stuck"),
+        ("disk db-01", "Overdue"),
+        ("disk new-disk", "Never"),
+        ("backup mail-1", "Failed"),
+        ("backup slow", "Stuck"),
     ]
     text = words(page)
-    assert "3 of 5 disks are protected. 5 things need attention ." in text
-    assert "Worst: db-01 , overdue for 2 d" in text
-    assert "Failed. quota exceeded See which quota the reason names." in text
+    assert "3 of 5 disks are protected. 4 incidents need attention , 4 new since yesterday." in text
+    assert re.search(
+        r"Worst: disk db-01 has had no good backup since \w+ [\w:]+( \w+)? : A quota of the "
+        r"project is used up \. Next: See which quota the reason names\.",
+        text,
+    )
+
+
+def test_incidents_can_be_read_by_when_they_began(web: Client) -> None:
+    volume("old", {"hours": 200, "status": "error", "name": "old-1"}, {"hours": 300})
+    volume("new", {"hours": 60, "status": "error", "fail_reason": "odd"}, {"hours": 70})
+    Volume.objects.filter(volume_id="new").update(exempt_reason="scratch")
+    data_changed()
+    worst_first = todo(web.get("/"))
+    assert [word for _, word in worst_first] == ["Overdue", "Failed"]
+    page = web.get("/?incidents=newest")
+    assert todo(page) == worst_first[::-1]
+    assert "worst first</a>" in page.content.decode()
+
+
+def test_a_silent_copy_of_an_incident_stands_in_the_page_for_the_ticket(web: Client) -> None:
+    [row, _] = volume(
+        "db-01", {"hours": 3, "status": "error", "fail_reason": "a <b> of theirs"}, {"hours": 80}
+    )
+    page = web.get("/").content.decode()
+    [ticket_id] = re.findall(r'data-copy="(ticket-[^"]*)"', page)
+    [ticket] = re.findall(rf'<pre id="{ticket_id}"[^>]*><bdi>(.*?)</bdi></pre>', page, re.DOTALL)
+    assert f"- {row.pk}: error, made " in unescape(ticket)
+    assert "“a <b> of theirs”" in unescape(ticket)
+    assert "<b>" not in ticket
 
 
 def test_a_failure_that_a_good_backup_followed_asks_for_nothing(web: Client) -> None:
@@ -165,6 +191,7 @@ def test_a_cloud_that_does_not_answer_is_said_with_what_is_not_known(web: Client
     Cloud.objects.update(last_good_at=since, error=error)
     page = web.get("/")
     assert todo(page) == [("otc", "Not reachable")]
+    assert "otc does not answer since" in words(page)
     assert "1 backup not known now , because otc does not answer" in words(page)
     assert "0 of 1 disk are protected" in words(page)
 
@@ -193,11 +220,12 @@ def test_every_page_names_in_its_navigation_how_many_things_need_attention(
     volume("db-01", {"hours": 80})
 
     def read(path: str) -> list[str]:
-        return re.findall(r'title="(\d+) needs? attention"', web.get(path).content.decode())
+        return re.findall(r'title="(\d+) incidents?"', web.get(path).content.decode())
 
     assert read("/account/") == ["1"]
     # Session, user, role, reader, tokens, sessions, views: the count is remembered.
     with django_assert_num_queries(7):
         read("/account/")
-    volume("db-02", {"hours": 80})
+    volume("db-02", {"hours": 80}, {"hours": 90, "status": "error_deleting"})
     assert (read("/"), read("/account/")) == (["2"], ["2"])
+    assert "2 incidents · vbsdash" in web.get("/").content.decode()

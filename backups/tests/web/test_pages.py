@@ -265,7 +265,7 @@ def test_the_numbers_of_home_equal_the_lists_they_lead_to(web: Client) -> None:
     [heading] = re.findall(r'<h1 id="say">(.*?)</h1>', text, re.DOTALL)
     assert (
         " ".join(re.sub(r"<[^>]+>", "", heading).split())
-        == "6 backups are tracked. 1 thing needs attention."
+        == "6 backups are tracked. 1 incident needs attention, 1 new since yesterday."
     )
 
 
