@@ -11,7 +11,7 @@ MOST = 50  # views of one account: more is no help to anybody
 MAX_NAME = 60  # characters
 MAX_QUERY = 4000  # characters
 # Keys of the address that are of the moment: they filter nothing, and no view keeps them.
-TRANSIENT_KEYS = ("cursor", "live", "all", "view")
+TRANSIENT_KEYS = ("cursor", "live", "all", "view", "menu")
 
 
 def lasting_query(query: QueryDict) -> str:

@@ -1,21 +1,24 @@
 """The cells of a row of the list: one small function for each way of writing a value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.clouds.discover import Listed
 from backups.templatetags.formatting import Row, instant, kind, none, number, when
-from backups.web.columns import Column
+from backups.web.columns import Column, Form, Room, room_in
 from backups.web.volume_url import volume_url
 
 register = template.Library()
 SHORT_ID = 8  # characters
 LONGEST_TEXT = 300  # characters of a description in a cell
 LONGEST_TOOLTIP = 2000
+LONGEST_REASON = 160
+LONGEST_REASON_TOOLTIP = 600
 _NOTHING = mark_safe('<span class="none">none</span>')
 _UNKNOWN_ORIGIN = mark_safe(
     '<span class="none" title="The cloud names no disk that it is of: '
@@ -24,26 +27,63 @@ _UNKNOWN_ORIGIN = mark_safe(
 )
 
 
-@register.simple_tag(takes_context=True)
-def cell(context: Context, column: Column, row: Row) -> SafeString:
-    """Writes one <td> with the value of this column in it."""
-    write = _WRITERS.get(column.field, _text)
-    content = write(context, column.field, row)
-    return format_html('<td role="cell" class="{}">{}</td>', column.classes, content)
+@dataclass(frozen=True)
+class Reason:
+    """Why a backup is not what it should be, and the columns of its row that have room for it."""
+
+    text: SafeString
+    tooltip: str
+    room: Room | None
 
 
 @register.simple_tag(takes_context=True)
-def cloud_error(context: Context, cloud: str) -> SafeString:
-    """Writes why nothing is known of a backup whose cloud cannot be asked; nothing where it can."""
-    errors = context.get("cloud_errors")
-    error = errors.get(cloud) if errors else None
-    if error is None:
-        return mark_safe("")
-    since = when(context, instant(error["since"]))
-    message = error["message"]
-    return format_html(
-        '<span class="sub cut short" title="{}">its cloud, {}: {}</span>', message, since, message
+def reason(context: Context, row: Row) -> Reason | None:
+    """Returns why a backup failed, was not answered, or why its cloud cannot be asked."""
+    if row["fail_reason"]:
+        tooltip = row["fail_reason"][:LONGEST_REASON_TOOLTIP]
+        text = format_html("<bdi>{}</bdi>", row["fail_reason"][:LONGEST_REASON])
+    elif row["error"]:
+        tooltip = row["error"]["message"] or row["error"]["class"]
+        text = format_html("{}", tooltip[:LONGEST_REASON])
+    else:
+        errors = context.get("cloud_errors") if row["tracking_state"] != "fresh" else None
+        error = errors.get(row["cloud"]) if errors else None
+        if error is None:
+            return None
+        tooltip = error["message"]
+        since = when(context, instant(error["since"]))
+        text = format_html("its cloud, {}: {}", since, tooltip)
+    return Reason(text, tooltip, room_in(context["columns"].columns, row))
+
+
+@register.simple_tag(takes_context=True)
+def cells(context: Context, row: Row, why: Reason | None = None) -> SafeString:
+    """Writes a <td> for each column of `columns` in the context. What says why has the room of
+    columns that hold nothing.
+    """
+    columns = context["columns"].columns
+    if why is None or why.room is None:
+        return _cells(context, columns, row)
+    room = why.room
+    in_room = format_html_join(
+        "",
+        '<td role="cell" class="room {}" colspan="{}" title="{}">'
+        '<span class="sub cut">{}</span></td>',
+        ((one.classes, one.span, why.tooltip, why.text) for one in room.cells),
     )
+    before = _cells(context, columns[: room.begin], row)
+    return before + in_room + _cells(context, columns[room.end :], row)
+
+
+def _cells(context: Context, columns: Sequence[Column], row: Row) -> SafeString:
+    own = context["columns"].own
+    written = []
+    for column in columns:
+        content = _WRITERS[column.form](context, column.field, row)
+        # A row on a phone is a block of lines: there the label of a chosen column stands by it.
+        label = format_html(' data-label="{}"', column.label) if own else ""
+        written.append((column.css, label, content))
+    return format_html_join("", '<td role="cell" class="{}"{}>{}</td>', written)
 
 
 @register.simple_tag(takes_context=True)
@@ -122,20 +162,12 @@ def _kind(_context: Context, _field: str, row: Row) -> SafeString:
     return kind(row)
 
 
-_WRITERS: Mapping[str, Callable[[Context, str, Row], SafeString]] = {
-    "volume_id": _volume_and_cloud,
+_WRITERS: Mapping[Form, Callable[[Context, str, Row], SafeString]] = {
+    "text": _text,
+    "long_text": _long_text,
+    "number": _number,
+    "flag": _flag,
+    "time": _time,
     "kind": _kind,
-    "size": _number,
-    "chain_size_mb": _number,
-    "throughput_mb_s": _number,
-    "space_saving_percent": _number,
-    "object_count": _number,
-    "created_at": _time,
-    "updated_at": _time,
-    "data_timestamp": _time,
-    "tracked_at": _time,
-    "encrypted": _flag,
-    "has_dependent_backups": _flag,
-    "description": _long_text,
-    "note": _long_text,
+    "volume_and_cloud": _volume_and_cloud,
 }

@@ -24,7 +24,8 @@ from backups.reports.volume_backups import volume_names
 from backups.shared.access import access_of
 from backups.web import list_toolbar, saved_views, status
 from backups.web.added import read_batch
-from backups.web.columns import COLUMNS, chosen_columns
+from backups.web.backup_columns import COLUMNS
+from backups.web.columns import MENU, chosen_columns, moved
 from backups.web.csv_export import NO_FILTERS, csv_url
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
@@ -60,6 +61,9 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
         for view in views:
             if view.is_default and view.query:
                 return redirect(saved_views.list_url(view.query))
+    rearranged = moved(request.GET)
+    if rearranged is not None:
+        return redirect(saved_views.list_url(rearranged.urlencode()))
     if _has_old_batch(request.GET):
         return redirect(saved_views.list_url(""))
     now = timezone.now()
@@ -96,7 +100,7 @@ def _live_region(
     request: HttpRequest, selection: ListQuery, cursor: Cursor | None, now: datetime
 ) -> dict[str, Any]:
     access = access_of(request)
-    columns = chosen_columns(request.GET)
+    columns = chosen_columns(request.GET, COLUMNS)
     fields = dict.fromkeys((*ROW_FIELDS, *columns.fields))
     pages = backup_pages(selection, now, access=access)
     page = pages.page(cursor, PAGE_SIZE, *fields, count=True)
@@ -158,7 +162,8 @@ def _surroundings(
         "chips": list_toolbar.chips(request.GET, selection),
         "tabs": list_toolbar.tabs(request.GET, views),
         "keep": lasting_query(request.GET),
-        "all_columns": COLUMNS,
+        "menu": request.GET.get(MENU, ""),
+        "usual_columns": list_toolbar.query_with(request.GET, columns=""),
         "orders": list_toolbar.ORDERS,
         "statuses": sorted({*status.STATUSES, *stored_statuses(access=access)}),
         "cloud_names": sorted(cloud_names(access=access)),

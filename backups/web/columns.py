@@ -1,58 +1,62 @@
-"""The columns of the list that a reader may choose. Status, name and how old the knowledge is
-always stand there.
-"""
+"""Columns of a list that a reader chooses, and their order: both stand in the address."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from django.http import QueryDict
+
+# How values of a column are written (templatetags/cells.py).
+Form = Literal["text", "long_text", "number", "flag", "time", "kind", "volume_and_cloud"]
+# From which width of the window on a column shows, the narrowest first: classes of vbsdash.css.
+# What shows from "p5" on goes first when the window becomes narrow.
+WIDTHS = ("", "p2", "p3", "p5")
+# A cell that is no longer shown from the width on at which columns of this class come in.
+UNTIL = {"p3": "until-p3", "p5": "until-p5"}
+EARLIER = "earlier"
+LATER = "later"
+# Which menu of the page is open: a press in the chooser leaves it so.
+MENU = "menu"
 
 
 @dataclass(frozen=True)
 class Column:
-    """`field` is the API's name. `order` is what pressing the head asks for first. `classes` say
-    from which width on the column shows. `is_default`: it shows when the reader chose none.
+    """`field` is the API's name. `order` is what pressing the head asks for first. `classes` are of
+    its cells. `shows_from` is one of WIDTHS. `is_default`: it shows when the reader chose none.
     """
 
     field: str
     label: str
+    form: Form = "text"
     unit: str = ""
     order: str = ""
-    classes: str = "p2"
+    classes: str = ""
+    shows_from: str = "p2"
     is_default: bool = True
 
+    @property
+    def css(self) -> str:
+        return f"{self.classes} {self.shows_from}".strip()
 
-COLUMNS = (
-    Column("volume_id", "Disk · Cloud", order="volume_id"),
-    Column("kind", "Kind", classes="p2 nowrap"),
-    Column("size", "Size", unit="GB", order="-size", classes="num p3"),
-    Column("chain_size_mb", "Chain", unit="MB", order="-chain_size_mb", classes="num p2"),
-    Column("throughput_mb_s", "Speed", unit="MB/s", classes="num p5"),
-    Column("space_saving_percent", "Saved", unit="%", classes="num p5"),
-    Column("description", "Description", classes="desc p3"),
-    Column("created_at", "Created", order="-created_at", classes="num p2"),
-    Column("cloud", "Cloud", order="cloud", is_default=False),
-    Column("updated_at", "Changed", classes="num p2", is_default=False),
-    Column("data_timestamp", "Data as of", classes="num p2", is_default=False),
-    Column("tracked_at", "Tracked since", classes="num p2", is_default=False),
-    Column("availability_zone", "Zone", is_default=False),
-    Column("volume_type", "Disk type", is_default=False),
-    Column("service_type", "Made for", is_default=False),
-    Column("encrypted", "Encrypted", is_default=False),
-    Column("has_dependent_backups", "Needed by others", is_default=False),
-    Column("object_count", "Objects", classes="num p2", is_default=False),
-    Column("job_id", "Job", is_default=False),
-    Column("note", "Note", classes="desc p2", is_default=False),
-)
-BY_FIELD = {column.field: column for column in COLUMNS}
-DEFAULT_COLUMNS = tuple(column for column in COLUMNS if column.is_default)
+
+@dataclass(frozen=True)
+class OfferedColumn:
+    """A line of the chooser; who has no neighbour on a side cannot move there."""
+
+    column: Column
+    is_chosen: bool
+    goes_earlier: bool
+    goes_later: bool
 
 
 @dataclass(frozen=True)
 class ChosenColumns:
-    """`lost`: names in the address that are no columns (any more). `own`: did the reader choose?"""
+    """`offered`: all columns, those that show first, in their order. `lost`: names in the address
+    that are no columns (any more). `own`: did the reader choose?
+    """
 
     columns: Sequence[Column]
+    offered: Sequence[OfferedColumn]
     lost: Sequence[str]
     own: bool
 
@@ -61,13 +65,120 @@ class ChosenColumns:
         return tuple(column.field for column in self.columns)
 
 
-def chosen_columns(query: QueryDict) -> ChosenColumns:
-    """Reads `columns=`, repeated or with commas. The columns stand in the order of COLUMNS."""
+def chosen_columns(query: QueryDict, columns: Sequence[Column]) -> ChosenColumns:
+    """Reads `columns=`, repeated or with commas. The chosen ones stand in the order of the address
+    and show at each width: who asks for a column wants to see it.
+    """
+    names = _names(query)
+    by_field = {column.field: column for column in columns}
+    chosen = [replace(by_field[name], shows_from="") for name in names if name in by_field]
+    lost = [name for name in names if name not in by_field]
+    if not names:
+        chosen = [column for column in columns if column.is_default]
+    return ChosenColumns(tuple(chosen), _offered(chosen, columns), lost, own=bool(names))
+
+
+def _names(query: QueryDict) -> list[str]:
     names = []
     for value in query.getlist("columns"):
         names += [name.strip() for name in value.split(",") if name.strip()]
-    if not names:
-        return ChosenColumns(DEFAULT_COLUMNS, (), own=False)
-    columns = tuple(column for column in COLUMNS if column.field in names)
-    lost = [name for name in dict.fromkeys(names) if name not in BY_FIELD]
-    return ChosenColumns(columns, lost, own=True)
+    return list(dict.fromkeys(names))
+
+
+def _offered(chosen: Sequence[Column], columns: Sequence[Column]) -> list[OfferedColumn]:
+    offered = []
+    for place, column in enumerate(chosen):
+        is_last = place == len(chosen) - 1
+        offered.append(OfferedColumn(column, True, goes_earlier=place > 0, goes_later=not is_last))
+    fields = {column.field for column in chosen}
+    others = [column for column in columns if column.field not in fields]
+    offered += [OfferedColumn(column, False, False, False) for column in others]
+    return offered
+
+
+def moved(query: QueryDict) -> QueryDict | None:
+    """Returns the address after a press on one of the chooser's arrows, with the chooser open;
+    None when none was pressed.
+    """
+    if EARLIER not in query and LATER not in query:
+        return None
+    names = _names(query)
+    address = query.copy()
+    steps = [(name, -1) for name in address.pop(EARLIER, [])]
+    steps += [(name, 1) for name in address.pop(LATER, [])]
+    for name, step in steps:
+        if name in names:
+            place = max(0, names.index(name) + step)
+            names.remove(name)
+            names.insert(place, name)
+    address.setlist("columns", names)
+    address[MENU] = "columns"
+    return address
+
+
+@dataclass(frozen=True)
+class RoomCell:
+    """One cell in place of several: over how many columns, at the widths of its classes."""
+
+    span: int
+    classes: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """Columns of a row side by side that hold nothing: the first and the one behind the last, and
+    the cells that may stand there instead, one for each width at which another number of these
+    columns shows. The first one is for phones too, where a cell has a line of its own.
+    """
+
+    begin: int
+    end: int
+    cells: Sequence[RoomCell]
+
+
+def room_in(columns: Sequence[Column], row: Mapping[str, Any]) -> Room | None:
+    """Returns the widest room of a row; None where each column holds something, or shows only in
+    windows that are wider than most.
+    """
+    best = None
+    begin = 0
+    for place in range(len(columns) + 1):
+        if place < len(columns) and _is_empty(row, columns[place]):
+            continue
+        run = columns[begin:place]
+        if _shown(run, "p2") > 0:
+            room = Room(begin, place, _room_cells(run))
+            if best is None or _rank(columns, room) > _rank(columns, best):
+                best = room
+        begin = place + 1
+    return best
+
+
+def _is_empty(row: Mapping[str, Any], column: Column) -> bool:
+    if column.form == "volume_and_cloud":
+        return False  # Each row has a cloud.
+    return row[column.field] is None or row[column.field] == ""
+
+
+def _shown(columns: Sequence[Column], width: str) -> int:
+    """Returns how many of these columns show at a width."""
+    widths = WIDTHS[: WIDTHS.index(width) + 1]
+    return sum(column.shows_from in widths for column in columns)
+
+
+def _rank(columns: Sequence[Column], room: Room) -> tuple[int, int]:
+    run = columns[room.begin : room.end]
+    return _shown(run, "p3"), len(run)
+
+
+def _room_cells(run: Sequence[Column]) -> list[RoomCell]:
+    cells: list[RoomCell] = []
+    for width in WIDTHS[1:]:
+        span = _shown(run, width)
+        if not cells:
+            cells.append(RoomCell(span, ""))
+        elif span != cells[-1].span:
+            before = cells[-1]
+            cells[-1] = replace(before, classes=f"{before.classes} {UNTIL[width]}".strip())
+            cells.append(RoomCell(span, width))
+    return cells

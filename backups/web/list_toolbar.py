@@ -3,7 +3,7 @@ that lead to views.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from django.http import QueryDict
 from backups.edits.saved_views import lasting_query
 from backups.models import SavedView
 from backups.query.list_query import ListQuery
-from backups.web.columns import ChosenColumns, Column
+from backups.web.columns import MENU, ChosenColumns, Column
 from backups.web.saved_views import list_url
 
 # Filters whose fields are always in sight.
@@ -34,7 +34,7 @@ SPAN_TEXTS = {
     "_max": " at most",
 }
 # A link to another order or filter begins without these.
-PASSING = ("cursor", "all")
+PASSING = ("cursor", "all", MENU)
 ORDERS = {
     "-created_at": "newest first",
     "created_at": "oldest first",
@@ -57,6 +57,12 @@ ORDERS = {
     "id": "ID A–Z",
     "-id": "ID Z–A",
 }
+# Columns that stand in each row.
+STATUS = Column("attention", "Status", order="attention", shows_from="")
+NAME = Column("name", "Name", order="name", classes="name", shows_from="")
+REFRESHED = Column(
+    "refreshed_at", "Known", order="-refreshed_at", classes="num known", shows_from=""
+)
 
 
 class BuiltInView(NamedTuple):
@@ -129,30 +135,28 @@ def query_with(query: QueryDict, **values: str) -> str:
 
 def heads(query: QueryDict, selection: ListQuery, columns: ChosenColumns) -> Heads:
     ordering = selection.ordering
-    status = Column("attention", "Status", order="attention", classes="")
-    name = Column("name", "Name", order="name", classes="name")
-    refreshed = Column("refreshed_at", "Known", order="-refreshed_at", classes="num known")
     return Heads(
-        status=_head(query, ordering, status),
-        name=_head(query, ordering, name),
-        others=[_head(query, ordering, column) for column in columns.columns],
-        refreshed=_head(query, ordering, refreshed),
+        status=head(query, ordering, STATUS),
+        name=head(query, ordering, NAME),
+        others=[head(query, ordering, column) for column in columns.columns],
+        refreshed=head(query, ordering, REFRESHED),
     )
 
 
-def _head(query: QueryDict, ordering: str, column: Column) -> Head:
-    head = Head(column.label, column.unit, column.classes, href="", sort="", arrow="")
+def head(query: QueryDict, ordering: str, column: Column) -> Head:
+    """Returns the head of a column in a list that is in this order."""
+    plain = Head(column.label, column.unit, column.css, href="", sort="", arrow="")
     if not column.order:
-        return head
+        return plain
     field = ordering.lstrip("-")
     if field != column.order.lstrip("-"):
-        return replace(head, href=query_with(query, ordering=column.order), sort="none")
+        return replace(plain, href=query_with(query, ordering=column.order), sort="none")
     is_descending = ordering.startswith("-")
     opposite = field if is_descending else f"-{field}"
     # "attention" begins with the worst, which is the top of a scale that descends.
     reads_descending = is_descending != (field == "attention")
     return replace(
-        head,
+        plain,
         href=query_with(query, ordering=opposite),
         sort="descending" if reads_descending else "ascending",
         arrow="↓" if reads_descending else "↑",
@@ -179,14 +183,19 @@ def _chip_text(key: str, values: Sequence[str]) -> str:
     return f"{label.replace('_', ' ')}: {' or '.join(shown)}"
 
 
-def tabs(query: QueryDict, views: Sequence[SavedView]) -> list[Tab]:
+def tabs(
+    query: QueryDict,
+    views: Sequence[SavedView],
+    built_in: Sequence[BuiltInView] = BUILT_IN_VIEWS,
+    list_url: Callable[[str], str] = list_url,
+) -> list[Tab]:
     """Returns the reader's views and the built-in ones; the first that is this
     very list is `here`.
     """
     current = _canonical(lasting_query(query))
     is_marked = False
     result = []
-    all_views: list[SavedView | BuiltInView] = [*views, *BUILT_IN_VIEWS]
+    all_views: list[SavedView | BuiltInView] = [*views, *built_in]
     for view in all_views:
         here = not is_marked and _canonical(view.query) == current
         is_marked = is_marked or here

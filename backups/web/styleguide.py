@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from backups.query.list_query import ListQuery
 from backups.web import columns, list_toolbar, status
+from backups.web.backup_columns import COLUMNS
 from backups.web.status import Badge
 
 TABLES: Mapping[str, Mapping[Any, Badge]] = {
@@ -44,7 +45,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     now = timezone.now()
-    chosen = columns.chosen_columns(request.GET)
+    chosen = columns.chosen_columns(request.GET, COLUMNS)
     selection = ListQuery(ordering="-created_at")
     page = {
         "now": now,
@@ -66,7 +67,7 @@ def example_rows(now: datetime) -> list[dict[str, Any]]:
     """Returns a row of the list in each state, and the absurd ones."""
     rows = []
     for number, differences in enumerate(_differences(now), start=1):
-        row: dict[str, Any] = dict.fromkeys(columns.BY_FIELD)
+        row: dict[str, Any] = dict.fromkeys(column.field for column in COLUMNS)
         row |= {
             "id": uuid.UUID(int=number),
             "name": None,

@@ -1,0 +1,142 @@
+"""Which columns a list shows, in which order, and where a reason finds room between them."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+
+from backups.tests.accounts import make_operator
+from backups.tests.otc import configure, silent
+from backups.tests.web.test_pages import body, track
+from backups.web.backup_columns import COLUMNS
+from backups.web.columns import Column, Room, RoomCell, chosen_columns, moved, room_in
+
+A = Column("a", "A")
+B = Column("b", "B", shows_from="p3")
+C = Column("c", "C", shows_from="p5")
+D = Column("d", "D", "volume_and_cloud")
+ALL = (A, B, C, D)
+FULL = dict.fromkeys("abcd", 1)
+
+
+@pytest.fixture
+def web(client: Client, settings: Any, tmp_path: Any) -> Client:
+    configure(settings, tmp_path, silent("otc"))
+    client.force_login(make_operator("operator"))
+    return client
+
+
+@pytest.mark.parametrize("query", ["columns=c&columns=a", "columns=c,a", "columns=c,a,c"])
+def test_chosen_columns_stand_in_the_order_of_the_address_and_show_at_each_width(
+    query: str,
+) -> None:
+    chosen = chosen_columns(QueryDict(query), ALL)
+    assert [(column.field, column.css) for column in chosen.columns] == [("c", ""), ("a", "")]
+    assert [(one.column.field, one.is_chosen) for one in chosen.offered] == [
+        ("c", True),
+        ("a", True),
+        ("b", False),
+        ("d", False),
+    ]
+    assert chosen.own
+
+
+def test_who_chose_none_gets_the_usual_columns_of_the_width() -> None:
+    chosen = chosen_columns(QueryDict("columns="), ALL)
+    assert [column.css for column in chosen.columns] == ["p2", "p3", "p5", "p2"]
+    assert not chosen.own
+
+
+@pytest.mark.parametrize(
+    ("press", "expected"),
+    [
+        ("earlier=c", ["a", "c", "b"]),
+        ("later=a", ["b", "a", "c"]),
+        ("earlier=a", ["a", "b", "c"]),
+        ("later=c", ["a", "b", "c"]),
+        ("later=nonsense", ["a", "b", "c"]),
+    ],
+)
+def test_an_arrow_moves_a_column_by_one_place(press: str, expected: list[str]) -> None:
+    address = moved(QueryDict(f"status=error&columns=a&columns=b&columns=c&{press}"))
+    assert address is not None
+    assert dict(address.lists()) == {"status": ["error"], "columns": expected, "menu": ["columns"]}
+
+
+def test_no_arrow_no_move() -> None:
+    assert moved(QueryDict("columns=a")) is None
+
+
+@pytest.mark.parametrize(
+    ("empty", "expected"),
+    [
+        ("", None),
+        # "c" shows only in wide windows: most would see no reason.
+        ("c", None),
+        # There is always a cloud in this one.
+        ("d", None),
+        ("a", Room(0, 1, [RoomCell(1, "")])),
+        (
+            "abc",
+            Room(
+                0,
+                3,
+                [RoomCell(1, "until-p3"), RoomCell(2, "p3 until-p5"), RoomCell(3, "p5")],
+            ),
+        ),
+        ("ac", Room(0, 1, [RoomCell(1, "")])),
+    ],
+)
+def test_the_room_of_a_reason_is_as_many_columns_as_show_at_a_width(
+    empty: str, expected: Room | None
+) -> None:
+    row: dict[str, object] = FULL | dict.fromkeys(empty, None)
+    assert room_in(ALL, row) == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_an_arrow_works_without_a_script_and_leaves_the_chooser_open(web: Client) -> None:
+    answer = web.get("/backups/?columns=size&columns=kind&status=error&earlier=kind")
+    assert answer["Location"] == "/backups/?columns=kind&columns=size&status=error&menu=columns"
+    page = web.get(answer["Location"]).content.decode()
+    assert re.search(r'name="list" open>\s*<summary[^>]*>.*?Columns', page, re.DOTALL)
+    # The menu that is open is no filter, and stands in no other link.
+    assert "menu=columns" not in "".join(re.findall(r'<th role="columnheader".*?</th>', page))
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_a_failed_row_says_why_in_place_of_its_empty_columns(web: Client) -> None:
+    track(body(1, status="error", fail_reason="Quota used up", size=4), body(2, size=4))
+    page = web.get("/backups/?columns=size,chain_size_mb,throughput_mb_s").content.decode()
+    failed, good = [
+        re.findall(r"<td[^>]*>", page.split(f'id="b-{uuid.UUID(int=number)}"')[1].split("</tr>")[0])
+        for number in (1, 2)
+    ]
+    assert len(failed) == len(good) - 1
+    [room] = [cell for cell in failed if "colspan" in cell]
+    assert room == '<td role="cell" class="room " colspan="2" title="Quota used up">'
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_a_reason_without_room_stands_below_the_status(web: Client) -> None:
+    track(body(1, status="error", fail_reason="Quota used up", size=4))
+    page = web.get("/backups/?columns=size").content.decode()
+    state = re.findall(r'<td role="cell" class="state">(.*?)</td>', page, re.DOTALL)[0]
+    assert "Quota used up" in state
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_each_column_can_be_shown(web: Client) -> None:
+    track(body(1, size=4))
+    for column in COLUMNS:
+        assert (column.field, web.get(f"/backups/?columns={column.field}").status_code) == (
+            column.field,
+            200,
+        )

@@ -1,0 +1,29 @@
+"""The columns of the list of backups that a reader may choose. Status, name and how old the
+knowledge is always stand there.
+"""
+
+from backups.web.columns import Column
+
+COLUMNS = (
+    Column("volume_id", "Disk · Cloud", "volume_and_cloud", order="volume_id"),
+    Column("kind", "Kind", "kind", classes="nowrap"),
+    Column("size", "Size", "number", "GB", order="-size", classes="num", shows_from="p3"),
+    Column("chain_size_mb", "Chain", "number", "MB", order="-chain_size_mb", classes="num"),
+    Column("throughput_mb_s", "Speed", "number", "MB/s", classes="num", shows_from="p5"),
+    Column("space_saving_percent", "Saved", "number", "%", classes="num", shows_from="p5"),
+    Column("description", "Description", "long_text", classes="desc", shows_from="p3"),
+    Column("created_at", "Created", "time", order="-created_at", classes="num"),
+    Column("cloud", "Cloud", order="cloud", is_default=False),
+    Column("id", "ID", order="id", is_default=False),
+    Column("updated_at", "Changed", "time", classes="num", is_default=False),
+    Column("data_timestamp", "Data as of", "time", classes="num", is_default=False),
+    Column("tracked_at", "Tracked since", "time", classes="num", is_default=False),
+    Column("availability_zone", "Zone", is_default=False),
+    Column("volume_type", "Disk type", is_default=False),
+    Column("service_type", "Made for", is_default=False),
+    Column("encrypted", "Encrypted", "flag", is_default=False),
+    Column("has_dependent_backups", "Needed by others", "flag", is_default=False),
+    Column("object_count", "Objects", "number", classes="num", is_default=False),
+    Column("job_id", "Job", is_default=False),
+    Column("note", "Note", "long_text", classes="desc", is_default=False),
+)
