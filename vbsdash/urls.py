@@ -63,6 +63,7 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("account/", account.account, name="account"),
     path("account/look/", account.set_appearance, name="account_appearance"),
+    path("account/density/", account.set_density, name="account_density"),
     path("account/keys/", account.set_single_keys, name="account_keys"),
     path("account/password/", password.change_password, name="password"),
     path("account/sessions/end/", account.end_other_sessions, name="end_sessions"),

@@ -13,6 +13,11 @@ def set_theme_and_zone(user: User, *, theme: str, time_zone: str) -> None:
     data_changed()
 
 
+def set_compact_lists(user: User, *, on: bool) -> None:
+    Preferences.objects.update_or_create(user=user, defaults={"compact_lists": on})
+    data_changed()
+
+
 def set_single_keys(user: User, *, on: bool) -> None:
     Preferences.objects.update_or_create(user=user, defaults={"single_keys": on})
     data_changed()

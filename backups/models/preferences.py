@@ -1,4 +1,4 @@
-"""What an account keeps of how its owner reads: theme, zone, keys."""
+"""What an account keeps of how its owner reads: theme, zone, keys, lists."""
 
 from django.conf import settings
 from django.db import models
@@ -16,6 +16,7 @@ class Preferences(models.Model):
     theme = models.CharField(max_length=8, default="system")
     time_zone = models.CharField(max_length=64, default="", blank=True)
     single_keys = models.BooleanField(default=True)
+    compact_lists = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (

@@ -155,7 +155,9 @@ def _time(context: Context, field: str, row: Row) -> SafeString:
 
 
 def _volume_and_cloud(context: Context, _field: str, row: Row) -> SafeString:
-    return format_html('{}<div class="sub">{}</div>', volume(context, row), row["cloud"])
+    return format_html(
+        '<div class="two">{}<div class="sub">{}</div></div>', volume(context, row), row["cloud"]
+    )
 
 
 def _kind(_context: Context, _field: str, row: Row) -> SafeString:

@@ -22,6 +22,7 @@ from backups.reports.account import saved_views_of, session_count
 from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.web import status
+from backups.web.back import back_to_sender
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import Reader, owner, reader
 
@@ -88,6 +89,14 @@ def set_single_keys(request: HttpRequest) -> HttpResponse:
     preferences.set_single_keys(owner(request), on=on)
     messages.success(request, "Single keys are on." if on else "Single keys are off.")
     return redirect("account")
+
+
+@needs(Role.VIEWER)
+@require_POST
+def set_density(request: HttpRequest) -> HttpResponse:
+    """Leads back to the list that sent it; the rows say by themselves that it is so."""
+    preferences.set_compact_lists(owner(request), on=request.POST.get("compact") == "on")
+    return back_to_sender(request)
 
 
 @needs(Role.VIEWER)

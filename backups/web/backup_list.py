@@ -22,7 +22,7 @@ from backups.reports.backup_statuses import stored_statuses
 from backups.reports.clouds import cloud_names, errors_by_cloud
 from backups.reports.volume_backups import volume_names
 from backups.shared.access import access_of
-from backups.web import list_toolbar, saved_views, status
+from backups.web import density, list_toolbar, saved_views, status
 from backups.web.added import read_batch
 from backups.web.backup_columns import COLUMNS
 from backups.web.columns import MENU, chosen_columns, moved
@@ -162,6 +162,7 @@ def _surroundings(
         "chips": list_toolbar.chips(request.GET, selection),
         "tabs": list_toolbar.tabs(request.GET, views),
         "keep": lasting_query(request.GET),
+        "density": request.GET.get(density.KEY, ""),
         "menu": request.GET.get(MENU, ""),
         "usual_columns": list_toolbar.query_with(request.GET, columns=""),
         "orders": list_toolbar.ORDERS,

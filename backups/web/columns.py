@@ -128,57 +128,64 @@ class RoomCell:
 class Room:
     """Columns of a row side by side that hold nothing: the first and the one behind the last, and
     the cells that may stand there instead, one for each width at which another number of these
-    columns shows. The first one is for phones too, where a cell has a line of its own.
+    columns shows. One that begins as soon as columns do is for phones too, where a cell has a line
+    of its own. In windows that show none of these columns, `elsewhere` is the class of what
+    stands somewhere else instead; it is empty when there is no such window. `rank`: the room whose
+    rank is the highest is the widest in most windows.
     """
 
     begin: int
     end: int
     cells: Sequence[RoomCell]
+    elsewhere: str
+    rank: tuple[int, ...]
 
 
 def room_in(columns: Sequence[Column], row: Mapping[str, Any]) -> Room | None:
-    """Returns the widest room of a row; None where each column holds something, or shows only in
-    windows that are wider than most.
-    """
+    """Returns the widest room of a row; None where each column holds something."""
     best = None
     begin = 0
     for place in range(len(columns) + 1):
         if place < len(columns) and _is_empty(row, columns[place]):
             continue
-        run = columns[begin:place]
-        if _shown(run, "p2") > 0:
-            room = Room(begin, place, _room_cells(run))
-            if best is None or _rank(columns, room) > _rank(columns, best):
-                best = room
+        room = _room(columns, begin, place)
+        if room is not None and (best is None or room.rank > best.rank):
+            best = room
         begin = place + 1
     return best
+
+
+def _room(columns: Sequence[Column], begin: int, end: int) -> Room | None:
+    """Returns the room of these columns; None where no window shows enough of them."""
+    run = columns[begin:end]
+    cells: list[RoomCell] = []
+    for width in WIDTHS[1:]:
+        shown = _shown(run, width)
+        if not cells and _is_wide(shown):
+            cells.append(RoomCell(len(shown), "" if width == "p2" else width))
+        elif cells and len(shown) != cells[-1].span:
+            before = cells[-1]
+            cells[-1] = replace(before, classes=f"{before.classes} {UNTIL[width]}".strip())
+            cells.append(RoomCell(len(shown), width))
+    if not cells:
+        return None
+    first_width = cells[0].classes.split(" ")[0]
+    rank = (len(_shown(run, "p3")), len(_shown(run, "p2")), len(run))
+    return Room(begin, end, cells, elsewhere=UNTIL.get(first_width, ""), rank=rank)
+
+
+def _shown(columns: Sequence[Column], width: str) -> list[Column]:
+    """Returns those of the columns that show at a width."""
+    widths = WIDTHS[: WIDTHS.index(width) + 1]
+    return [column for column in columns if column.shows_from in widths]
+
+
+def _is_wide(columns: Sequence[Column]) -> bool:
+    """Has a sentence room over these columns? Over a single number it has not."""
+    return len(columns) > 1 or any(column.form in ("text", "long_text") for column in columns)
 
 
 def _is_empty(row: Mapping[str, Any], column: Column) -> bool:
     if column.form == "volume_and_cloud":
         return False  # Each row has a cloud.
     return row[column.field] is None or row[column.field] == ""
-
-
-def _shown(columns: Sequence[Column], width: str) -> int:
-    """Returns how many of these columns show at a width."""
-    widths = WIDTHS[: WIDTHS.index(width) + 1]
-    return sum(column.shows_from in widths for column in columns)
-
-
-def _rank(columns: Sequence[Column], room: Room) -> tuple[int, int]:
-    run = columns[room.begin : room.end]
-    return _shown(run, "p3"), len(run)
-
-
-def _room_cells(run: Sequence[Column]) -> list[RoomCell]:
-    cells: list[RoomCell] = []
-    for width in WIDTHS[1:]:
-        span = _shown(run, width)
-        if not cells:
-            cells.append(RoomCell(span, ""))
-        elif span != cells[-1].span:
-            before = cells[-1]
-            cells[-1] = replace(before, classes=f"{before.classes} {UNTIL[width]}".strip())
-            cells.append(RoomCell(span, width))
-    return cells

@@ -14,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from backups.models import NO_ACCESS, Access, Role
 from backups.reports.summary import summary
 from backups.shared.access import access_of
-from backups.web import illness
+from backups.web import density, illness
 from backups.web.time_zone import reader
 
 LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
@@ -23,7 +23,8 @@ ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigat
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """`here`: the name of the page, for the navigation; `path`: this very address,
-    for the live update.
+    for the live update. `compact`: lists stand closely; `path_without_density` asks for no density,
+    so that the account's counts.
 
     `live` is off where the address says so; `unlive` is the address's query without that key.
     `may_operate` decides which buttons and forms are drawn; what is sent all the same is refused
@@ -45,6 +46,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "path": request.get_full_path(),
         "live": query.get("live") != "off",
         "unlive": without_live.urlencode(),
+        "compact": SimpleLazyObject(lambda: density.is_compact(request, query)),
+        "path_without_density": lambda: density.path_without(request, query),
         "updates": page_name in LIVE_PAGES,
         "is_admin": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "reader": SimpleLazyObject(lambda: reader(request)),

@@ -11,7 +11,7 @@ from backups.reports.added_batch import added_at
 from backups.web.added import read_batch
 
 # Keys of the list's address that filter nothing.
-NO_FILTERS = (*TRANSIENT_KEYS, "columns")
+NO_FILTERS = (*TRANSIENT_KEYS, "columns", "density")
 
 
 def csv_url(

@@ -3,10 +3,9 @@ the bare list shows.
 """
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from backups.edits.saved_views import (
@@ -23,6 +22,7 @@ from backups.edits.saved_views import (
 )
 from backups.models import Role, SavedView
 from backups.shared.role_needed import needs
+from backups.web.back import back_to_sender
 from backups.web.time_zone import owner
 
 
@@ -60,14 +60,14 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def make_default(request: HttpRequest, view_id: int) -> HttpResponse:
     set_default(get_object_or_404(SavedView, pk=view_id, user=owner(request)))
-    return _back(request)
+    return back_to_sender(request)
 
 
 @needs(Role.VIEWER)
 @require_POST
 def no_default(request: HttpRequest) -> HttpResponse:
     clear_default(owner(request))
-    return _back(request)
+    return back_to_sender(request)
 
 
 @needs(Role.VIEWER)
@@ -76,11 +76,4 @@ def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     view = get_object_or_404(SavedView, pk=view_id, user=owner(request))
     remove_view(view.user, view.name)
     messages.success(request, f"The view “{view.name}” is removed; no backup is touched.")
-    return _back(request)
-
-
-def _back(request: HttpRequest) -> HttpResponse:
-    """Redirects to the page that sent the form, or to the account."""
-    target = request.POST.get("next", "")
-    is_ours = target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return HttpResponseRedirect(target if is_ours else reverse("account"))
+    return back_to_sender(request)

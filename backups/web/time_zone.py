@@ -1,4 +1,4 @@
-"""Who reads: the theme, the time zone and the keys of this reader."""
+"""Who reads: the theme, the time zone, the keys and the lists of this reader."""
 
 import re
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class Reader:
     zone: ZoneInfo
     source: str
     single_keys: bool
+    compact_lists: bool
     unknown_zone: str = ""
 
 
@@ -57,6 +58,7 @@ def _read(request: HttpRequest) -> Reader:
         preferences = preferences_of(user)
     theme = preferences.theme if preferences else "system"
     single_keys = preferences.single_keys if preferences else True
+    compact_lists = preferences.compact_lists if preferences else False
     sources = (
         ("account", preferences.time_zone if preferences else ""),
         ("browser", request.COOKIES.get(COOKIE, "")),
@@ -65,8 +67,8 @@ def _read(request: HttpRequest) -> Reader:
     for source, name in sources:
         named = zone_named(name[:LONGEST_NAME])
         if named is not None:
-            return Reader(theme, named, source, single_keys, unknown_zone)
+            return Reader(theme, named, source, single_keys, compact_lists, unknown_zone)
         # What cannot be a name is no answer.
         if not unknown_zone and _NAME.fullmatch(name[:LONGEST_NAME]):
             unknown_zone = name[:LONGEST_NAME]
-    return Reader(theme, UTC, "default", single_keys, unknown_zone)
+    return Reader(theme, UTC, "default", single_keys, compact_lists, unknown_zone)

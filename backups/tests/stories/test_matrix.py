@@ -94,6 +94,7 @@ TABLE: dict[str, dict[str, Call]] = {
     "clouds/<str:name>/test/": posts(OPERATOR, "thing"),
     "account/": reads(),
     "account/look/": posts(VIEWER, theme="dark", time_zone=""),
+    "account/density/": posts(VIEWER, compact="on"),
     "account/keys/": posts(VIEWER, single_keys="on"),
     "account/password/": reads() | posts(VIEWER),
     "account/sessions/end/": posts(VIEWER),

@@ -8,11 +8,12 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
+from backups.models import SavedView
 from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.tests.web.test_pages import body, track
 from backups.web.backup_columns import COLUMNS
-from backups.web.columns import Column, Room, RoomCell, chosen_columns, moved, room_in
+from backups.web.columns import Column, RoomCell, chosen_columns, moved, room_in
 
 A = Column("a", "A")
 B = Column("b", "B", shows_from="p3")
@@ -71,30 +72,34 @@ def test_no_arrow_no_move() -> None:
 
 
 @pytest.mark.parametrize(
-    ("empty", "expected"),
+    ("empty", "place", "cells", "elsewhere"),
     [
-        ("", None),
-        # "c" shows only in wide windows: most would see no reason.
-        ("c", None),
-        # There is always a cloud in this one.
-        ("d", None),
-        ("a", Room(0, 1, [RoomCell(1, "")])),
+        # "c" shows only in wide windows: the others have it elsewhere.
+        ("c", (2, 3), [RoomCell(1, "p5")], "until-p5"),
+        ("bc", (1, 3), [RoomCell(1, "p3 until-p5"), RoomCell(2, "p5")], "until-p3"),
+        ("a", (0, 1), [RoomCell(1, "")], ""),
         (
             "abc",
-            Room(
-                0,
-                3,
-                [RoomCell(1, "until-p3"), RoomCell(2, "p3 until-p5"), RoomCell(3, "p5")],
-            ),
+            (0, 3),
+            [RoomCell(1, "until-p3"), RoomCell(2, "p3 until-p5"), RoomCell(3, "p5")],
+            "",
         ),
-        ("ac", Room(0, 1, [RoomCell(1, "")])),
+        ("ac", (0, 1), [RoomCell(1, "")], ""),
     ],
 )
 def test_the_room_of_a_reason_is_as_many_columns_as_show_at_a_width(
-    empty: str, expected: Room | None
+    empty: str, place: tuple[int, int], cells: list[RoomCell], elsewhere: str
 ) -> None:
     row: dict[str, object] = FULL | dict.fromkeys(empty, None)
-    assert room_in(ALL, row) == expected
+    room = room_in(ALL, row)
+    assert room is not None
+    assert ((room.begin, room.end), room.cells, room.elsewhere) == (place, cells, elsewhere)
+
+
+def test_a_reason_has_no_room_over_a_single_number_and_where_each_column_says_something() -> None:
+    assert room_in(ALL, FULL) is None
+    assert room_in(ALL, FULL | {"d": None}) is None  # There is always a cloud in this one.
+    assert room_in([Column("a", "A", "number")], {"a": None}) is None
 
 
 @pytest.mark.django_db
@@ -126,7 +131,7 @@ def test_a_failed_row_says_why_in_place_of_its_empty_columns(web: Client) -> Non
 @pytest.mark.either
 def test_a_reason_without_room_stands_below_the_status(web: Client) -> None:
     track(body(1, status="error", fail_reason="Quota used up", size=4))
-    page = web.get("/backups/?columns=size").content.decode()
+    page = web.get("/backups/?columns=size,chain_size_mb").content.decode()
     state = re.findall(r'<td role="cell" class="state">(.*?)</td>', page, re.DOTALL)[0]
     assert "Quota used up" in state
 
@@ -140,3 +145,27 @@ def test_each_column_can_be_shown(web: Client) -> None:
             column.field,
             200,
         )
+
+
+def density_of(page: Any) -> list[str]:
+    return re.findall(r'<table class="t sticky stack( compact)?"', page.content.decode())
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_the_density_is_kept_by_the_account_and_an_address_may_ask_for_another(
+    web: Client,
+) -> None:
+    track(body(1, size=4))
+    assert density_of(web.get("/backups/")) == [""]
+    back = {"compact": "on", "next": "/backups/?status=available"}
+    assert web.post("/account/density/", back)["Location"] == "/backups/?status=available"
+    assert density_of(web.get("/backups/")) == [" compact"]
+    asked = web.get("/backups/?density=roomy")
+    assert density_of(asked) == [""]
+    # What is pressed counts from then on, so the form leads to an address that asks for none.
+    assert 'name="next" value="/backups/?view=all"' in asked.content.decode()
+    web.post("/account/views/", {"name": "Wall", "query": "density=compact&status=error"})
+    assert SavedView.objects.get().query == "density=compact&status=error"
+    web.post("/account/density/", {"compact": "off"})
+    assert density_of(web.get("/backups/")) == [""]

@@ -1,0 +1,17 @@
+"""An account keeps whether its lists stand closely."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("backups", "0017_external_identity"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="preferences",
+            name="compact_lists",
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+    ]
