@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from backups.analysis.chains import LARGEST_VOLUME_GB, Chain
 from backups.analysis.facts import SKEW, Fact
-from backups.analysis.numbers import thousands
+from backups.analysis.sizes import size
 from backups.vbs.statuses import STORES_NOTHING
 
 LEAST_POINTS = 3  # below it there is no trend
@@ -96,8 +96,8 @@ class Jump:
     def sentence(self) -> str:
         moved = "grew" if self.mb > 0 else "shrank"
         return (
-            f"It {moved} by {thousands(abs(self.mb))} MB on {self.day:%Y-%m-%d}; usually it "
-            f"changes by {thousands(self.usual)} MB a day."
+            f"It {moved} by {size(abs(self.mb))} on {self.day:%Y-%m-%d}; usually it "
+            f"changes by {size(self.usual)} a day."
         )
 
 

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
+from backups.analysis.sizes import BYTES_PER_MB
 from backups.models import Access
 from backups.models.backup import TRACKING_STATES
 from backups.reports import cloud_states, monitoring
@@ -19,7 +20,6 @@ from backups.reports.cloud_states import CloudState
 from backups.shared import processes
 from backups.vbs.statuses import FAILED, BackupStatus
 
-BYTES_PER_MB = 1024 * 1024  # as the API counts MB
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
 VOLUME_LABELS = ("cloud", "volume_id", "name")
 PROCESS_LABELS = ("part", "host", "pid")

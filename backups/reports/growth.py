@@ -23,6 +23,7 @@ from backups.analysis.growth import (
     trend,
 )
 from backups.analysis.numbers import thousands
+from backups.analysis.sizes import MB_PER_GB, in_unit, size, unit_for
 from backups.clouds import quota
 from backups.models import Access, Cloud, StoredDay
 from backups.vbs.quota import Quota
@@ -96,7 +97,7 @@ def growth_of(
         most_gb = quota_of_cloud.gigabytes
         if most_gb is not None:
             used = _series(points, "gb")
-            head = f"Of {thousands(most_gb)} gigabytes that {cloud} allows"
+            head = f"Of {size(most_gb * MB_PER_GB)} that {cloud} allows"
             limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
     return _growth(_points(changes.values(), now), limits)
 
@@ -152,12 +153,14 @@ def _limit(
     more; `head`: how the sentence begins before the number that is used now.
     """
     used = values[-1][1] if values else 0
+    known = size(used * MB_PER_GB) if what == "gigabytes" else thousands(used)
     days = days_until(most, used, trend(values))
     if days == 0:
         end = ": there is no room for more."
     elif days is not None:
         plural = "" if round(days) == 1 else "s"
-        end = f"; if these are all, the rest lasts about {days:,.0f} day{plural} at this pace."
+        length = f"{thousands(days, decimals=0)} day{plural}"
+        end = f"; if these are all, the rest lasts about {length} at this pace."
     elif len(values) < LEAST_POINTS:
         end = "; not enough data to say how long the rest lasts."
     else:
@@ -168,14 +171,17 @@ def _limit(
         used=used,
         quota=most,
         days=days,
-        sentence=f"{head}, {thousands(used)} are known here{end}",
+        sentence=f"{head}, {known} are known here{end}",
     )
 
 
 def _sentence(line: Trend | None, last_jump: Jump | None) -> str:
     if line is None:
         return "Not enough data: a trend needs three days."
-    by = f"{abs(line.slope):,.0f} ± {line.margin:,.0f} MB a day"
+    unit = unit_for(max(abs(line.slope), line.margin))
+    slope = in_unit(round(abs(line.slope)), unit)
+    margin = in_unit(round(line.margin), unit)
+    by = f"{slope} ± {margin} {unit.name} a day"
     if not line.is_sure:
         sentence = f"Neither growing nor shrinking for sure: {by}."
     elif line.slope > 0:

@@ -9,8 +9,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.clouds.discover import Listed
-from backups.templatetags.formatting import Row, instant, kind, none, number, when
-from backups.web.columns import Column, Form, Room, room_in
+from backups.templatetags.formatting import Row, instant, kind, none, number, size_in, when
+from backups.web.columns import GIVEN, Column, Form, Room, room_in
 from backups.web.volume_url import volume_url
 
 register = template.Library()
@@ -79,7 +79,7 @@ def _cells(context: Context, columns: Sequence[Column], row: Row) -> SafeString:
     own = context["columns"].own
     written = []
     for column in columns:
-        content = _WRITERS[column.form](context, column.field, row)
+        content = _WRITERS[column.form](context, column, row)
         # A row on a phone is a block of lines: there the label of a chosen column stands by it.
         label = format_html(' data-label="{}"', column.label) if own else ""
         written.append((column.css, label, content))
@@ -120,15 +120,15 @@ def listed_volume(context: Context, cloud: str, listed: Listed) -> SafeString:
     return volume(context, {"cloud": cloud, "volume_id": listed.volume_id})
 
 
-def _text(_context: Context, field: str, row: Row) -> SafeString:
-    value = row[field]
+def _text(_context: Context, column: Column, row: Row) -> SafeString:
+    value = row[column.field]
     if value is None or value == "":
         return none()
     return format_html('<span class="cut short" title="{}"><bdi>{}</bdi></span>', value, value)
 
 
-def _long_text(_context: Context, field: str, row: Row) -> SafeString:
-    value = row[field]
+def _long_text(_context: Context, column: Column, row: Row) -> SafeString:
+    value = row[column.field]
     if row["tracking_state"] == "pending":
         return none()
     if value is None or value == "":
@@ -140,34 +140,40 @@ def _long_text(_context: Context, field: str, row: Row) -> SafeString:
     )
 
 
-def _number(_context: Context, field: str, row: Row) -> SafeString:
-    return format_html("{}", number(row[field]))
+def _number(_context: Context, column: Column, row: Row) -> SafeString:
+    return format_html("{}", number(row[column.field]))
 
 
-def _flag(_context: Context, field: str, row: Row) -> SafeString:
-    if row[field] is None:
+def _size(context: Context, column: Column, row: Row) -> SafeString:
+    return size_in(row[column.field], context["units"][column.field], GIVEN[column.form])
+
+
+def _flag(_context: Context, column: Column, row: Row) -> SafeString:
+    if row[column.field] is None:
         return none()
-    return mark_safe("yes") if row[field] else mark_safe("no")
+    return mark_safe("yes") if row[column.field] else mark_safe("no")
 
 
-def _time(context: Context, field: str, row: Row) -> SafeString:
-    return when(context, row[field])
+def _time(context: Context, column: Column, row: Row) -> SafeString:
+    return when(context, row[column.field])
 
 
-def _volume_and_cloud(context: Context, _field: str, row: Row) -> SafeString:
+def _volume_and_cloud(context: Context, _column: Column, row: Row) -> SafeString:
     return format_html(
         '<div class="two">{}<div class="sub">{}</div></div>', volume(context, row), row["cloud"]
     )
 
 
-def _kind(_context: Context, _field: str, row: Row) -> SafeString:
+def _kind(_context: Context, _column: Column, row: Row) -> SafeString:
     return kind(row)
 
 
-_WRITERS: Mapping[Form, Callable[[Context, str, Row], SafeString]] = {
+_WRITERS: Mapping[Form, Callable[[Context, Column, Row], SafeString]] = {
     "text": _text,
     "long_text": _long_text,
     "number": _number,
+    "mb": _size,
+    "gb": _size,
     "flag": _flag,
     "time": _time,
     "kind": _kind,

@@ -3,7 +3,7 @@ apart for right-to-left text.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -19,6 +19,7 @@ from lucide.templatetags.lucide import lucide
 
 from backups.analysis import zones
 from backups.analysis.numbers import thousands
+from backups.analysis.sizes import GB, MB, Unit, in_unit, unit_for, unit_of_all
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
 
@@ -29,8 +30,6 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 YEAR_S = 365 * DAY_S
 YEAR_SHOWN_DAYS = 300  # a day so long ago needs its year, or it could be one of this year
-MB_PER_GB = 1024
-MB_PER_TB = 1024**2
 LONGEST_CHANGED_VALUE = 120  # characters of a value in the list of changes
 _NONE = mark_safe('<span class="none" title="not supplied">–</span>')
 
@@ -231,24 +230,61 @@ def changed_value(value: object) -> str:
 
 
 @register.filter
-def rounded(value: float) -> str:
-    """Writes whole numbers with thousands set apart; small ones keep a digit."""
-    return thousands(value, decimals=0 if abs(value) >= 10 else 1)
-
-
-@register.filter
 def number(value: float | None) -> str:
     return _NONE if value is None else thousands(value)
 
 
-@register.filter
-def scaled(mb: int | None) -> str:
-    """Writes a large number of MB in GB or TB, steps of 1024; a small one needs no second form."""
-    if mb is None or mb < MB_PER_GB:
-        return ""
-    if mb < 1000 * MB_PER_GB:
-        return f"{mb / MB_PER_GB:.3g} GB"
-    return f"{thousands(mb / MB_PER_TB, decimals=2)} TB"
+@register.simple_tag
+def size(value: float | None, given: Unit = MB) -> SafeString:
+    """Writes 1.18 TB, with what was given on hover and for readers that speak."""
+    if value is None:
+        return _NONE
+    unit = unit_for(value * given.mb)
+    text = f"{in_unit(value * given.mb, unit)} {unit.name}"
+    return _size(value, given, text, is_exact=text == _as_given(value, given))
+
+
+@register.simple_tag
+def size_of_gb(value: float | None) -> SafeString:
+    """Writes a size that was given in GB."""
+    return size(value, GB)
+
+
+@register.simple_tag
+def size_in(value: float | None, unit: Unit, given: Unit = MB) -> SafeString:
+    """Writes the number of a size in a column whose head says the unit."""
+    if value is None:
+        return _NONE
+    text = in_unit(value * given.mb, unit)
+    return _size(value, given, text, is_exact=f"{text} {unit.name}" == _as_given(value, given))
+
+
+@register.simple_tag
+def size_unit(rows: Iterable[object], field: str) -> Unit:
+    """Returns the unit of a column of MB: the one that fits its largest size."""
+    return unit_of_all(_value(row, field) for row in rows)
+
+
+def _value(row: object, field: str) -> float | None:
+    value: float | None = row[field] if isinstance(row, Mapping) else getattr(row, field)
+    return value
+
+
+def _as_given(value: float, given: Unit) -> str:
+    return f"{thousands(round(value, 1))} {given.name}"
+
+
+def _size(value: float, given: Unit, text: str, *, is_exact: bool) -> SafeString:
+    """Adds what was given where the text does not say it already."""
+    if is_exact:
+        return format_html("{}", text)
+    exact_text = _as_given(value, given)
+    return format_html(
+        '<span class="size" title="{}">{}<span class="visually-hidden"> ({})</span></span>',
+        exact_text,
+        text,
+        exact_text,
+    )
 
 
 def span(length: timedelta) -> str:

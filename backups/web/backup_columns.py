@@ -5,14 +5,21 @@ knowledge is always stand there.
 from backups.web.columns import Column
 
 COLUMNS = (
-    Column("volume_id", "Disk · Cloud", "volume_and_cloud", order="volume_id"),
+    Column(
+        "volume_id",
+        "Disk · Cloud",
+        "volume_and_cloud",
+        order="volume_id",
+        classes="disk",
+        shows_from="",
+    ),
     Column("kind", "Kind", "kind", classes="nowrap"),
-    Column("size", "Size", "number", "GB", order="-size", classes="num", shows_from="p3"),
-    Column("chain_size_mb", "Chain", "number", "MB", order="-chain_size_mb", classes="num"),
+    Column("size", "Size", "gb", order="-size", classes="num", shows_from="p3"),
+    Column("chain_size_mb", "Chain", "mb", order="-chain_size_mb", classes="num"),
     Column("throughput_mb_s", "Speed", "number", "MB/s", classes="num", shows_from="p5"),
     Column("space_saving_percent", "Saved", "number", "%", classes="num", shows_from="p5"),
     Column("description", "Description", "long_text", classes="desc", shows_from="p3"),
-    Column("created_at", "Created", "time", order="-created_at", classes="num"),
+    Column("created_at", "Created", "time", order="-created_at", classes="num made", shows_from=""),
     Column("cloud", "Cloud", order="cloud", is_default=False),
     Column("id", "ID", order="id", is_default=False),
     Column("updated_at", "Changed", "time", classes="num", is_default=False),

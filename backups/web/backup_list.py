@@ -25,7 +25,7 @@ from backups.shared.access import access_of
 from backups.web import density, list_toolbar, saved_views, status
 from backups.web.added import read_batch
 from backups.web.backup_columns import COLUMNS
-from backups.web.columns import MENU, chosen_columns, moved
+from backups.web.columns import MENU, chosen_columns, moved, units_of
 from backups.web.csv_export import NO_FILTERS, csv_url
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
@@ -106,15 +106,18 @@ def _live_region(
     page = pages.page(cursor, PAGE_SIZE, *fields, count=True)
     keys_of_volumes = [(row["cloud"], row["volume_id"]) for row in page.rows]
     batch = read_batch(request.GET.get("added", ""))
+    units = units_of(columns.columns, page.rows)
     query_without_cursor = without(request.GET)
     return {
         "now": now,
         "row_keys": True,
+        "units": units,
         "filters": selection,
         "page": page,
         "columns": columns,
         "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
-        "heads": list_toolbar.heads(request.GET, selection, columns),
+        "filter_words": list_toolbar.in_words(selection),
+        "heads": list_toolbar.heads(request.GET, selection, columns, units),
         "span": len(columns.columns) + (4 if access.may(Role.OPERATOR) else 3),
         "volume_names": volume_names(keys_of_volumes, access=access),
         "matching": page.matching,

@@ -6,8 +6,14 @@ from typing import Any, Literal
 
 from django.http import QueryDict
 
+from backups.analysis.sizes import GB, MB, Unit, unit_of_all
+
 # How values of a column are written (templatetags/cells.py).
-Form = Literal["text", "long_text", "number", "flag", "time", "kind", "volume_and_cloud"]
+Form = Literal[
+    "text", "long_text", "number", "mb", "gb", "flag", "time", "kind", "volume_and_cloud"
+]
+# What sizes were given in.
+GIVEN: Mapping[Form, Unit] = {"mb": MB, "gb": GB}
 # From which width of the window on a column shows, the narrowest first: classes of vbsdash.css.
 # What shows from "p5" on goes first when the window becomes narrow.
 WIDTHS = ("", "p2", "p3", "p5")
@@ -114,6 +120,19 @@ def moved(query: QueryDict) -> QueryDict | None:
     address.setlist("columns", names)
     address[MENU] = "columns"
     return address
+
+
+def units_of(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> dict[str, Unit]:
+    """Returns the one unit of each column of sizes, by its field: that of the largest size on this
+    page.
+    """
+    units = {}
+    for column in columns:
+        given = GIVEN.get(column.form)
+        if given is not None:
+            sizes = [row[column.field] for row in rows if row[column.field] is not None]
+            units[column.field] = unit_of_all(given.mb * size for size in sizes)
+    return units
 
 
 @dataclass(frozen=True)

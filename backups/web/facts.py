@@ -15,7 +15,7 @@ class Link:
 @dataclass(frozen=True)
 class Fact:
     """A value as shown: `key` is the API's name of it, `shape` tells the template how to write it
-    (text, id, flag, time, number, mb, kind, cloud, volume, …).
+    (text, id, flag, time, number, mb, gb, kind, cloud, volume, …).
     """
 
     label: str
@@ -65,7 +65,7 @@ _WHERE = (
     Line("Host", "OMID", "host_id", "id"),
 )
 _STORED = (
-    Line("Disk size", "size", "size", "number", "GB"),
+    Line("Disk size", "size", "size", "gb"),
     Line("Speed", "AT", "throughput_mb_s", "number", "MB/s"),
     Line("Saved", "SS", "space_saving_percent", "number", "%"),
     Line("Deduplicated", "DL", "deduplicated", "flag"),

@@ -3,12 +3,13 @@ that lead to views.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from django.http import QueryDict
 
+from backups.analysis.sizes import Unit
 from backups.edits.saved_views import lasting_query
 from backups.models import SavedView
 from backups.query.list_query import ListQuery
@@ -133,19 +134,24 @@ def query_with(query: QueryDict, **values: str) -> str:
     return f"?{changed.urlencode() or 'view=all'}"
 
 
-def heads(query: QueryDict, selection: ListQuery, columns: ChosenColumns) -> Heads:
+def heads(
+    query: QueryDict, selection: ListQuery, columns: ChosenColumns, units: Mapping[str, Unit]
+) -> Heads:
     ordering = selection.ordering
     return Heads(
         status=head(query, ordering, STATUS),
         name=head(query, ordering, NAME),
-        others=[head(query, ordering, column) for column in columns.columns],
+        others=[
+            head(query, ordering, column, units.get(column.field)) for column in columns.columns
+        ],
         refreshed=head(query, ordering, REFRESHED),
     )
 
 
-def head(query: QueryDict, ordering: str, column: Column) -> Head:
-    """Returns the head of a column in a list that is in this order."""
-    plain = Head(column.label, column.unit, column.css, href="", sort="", arrow="")
+def head(query: QueryDict, ordering: str, column: Column, unit: Unit | None = None) -> Head:
+    """Returns the head of a column in a list that is in this order; `unit`: of its sizes."""
+    unit_name = unit.name if unit else column.unit
+    plain = Head(column.label, unit_name, column.css, href="", sort="", arrow="")
     if not column.order:
         return plain
     field = ordering.lstrip("-")
@@ -170,6 +176,13 @@ def chips(query: QueryDict, selection: ListQuery) -> list[Chip]:
         if key not in FIELDS_IN_SIGHT:
             shown.append(Chip(_chip_text(key, values), query_with(query, **{key: ""})))
     return shown
+
+
+def in_words(selection: ListQuery) -> str:
+    """Returns all filters of a list as one line, for paper; empty where there are none."""
+    words = [f"“{selection.q}”"] if selection.q else []
+    words += [_chip_text(key, values) for key, values in selection.raw_values.items()]
+    return "; ".join(words)
 
 
 def _chip_text(key: str, values: Sequence[str]) -> str:

@@ -47,15 +47,18 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = columns.chosen_columns(request.GET, COLUMNS)
     selection = ListQuery(ordering="-created_at")
+    rows = example_rows(now)
+    units = columns.units_of(chosen.columns, rows)
     page = {
         "now": now,
         "row_keys": True,
         "tables": {name: list(table.values()) for name, table in TABLES.items()},
         "roles": ROLES,
         "days": list(status.DAYS.items()),
-        "page": {"rows": example_rows(now)},
+        "page": {"rows": rows},
+        "units": units,
         "columns": chosen,
-        "heads": list_toolbar.heads(request.GET, selection, chosen),
+        "heads": list_toolbar.heads(request.GET, selection, chosen, units),
         "span": 12,
         "instants": [now - age for age in AGES],
         "numbers": [0, 642, 1_204_880, None],

@@ -35,7 +35,7 @@ from backups.reports.volume_pages import (
 )
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
-from backups.web import status
+from backups.web import list_toolbar, status
 from backups.web.actor import actor
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
@@ -133,6 +133,7 @@ def _page(
         "page": page,
         "filters": selection,
         "chosen": selection.raw_values,
+        "filter_words": list_toolbar.in_words(selection),
         "query": query.urlencode(),
         "rest": without(query),
         "last": LAST.write(VOLUMES, selection.ordering),

@@ -151,8 +151,8 @@ def test_the_quota_that_is_used_up_first_comes_first() -> None:
         "Of 5 backups that eu allows, 5 are known here: there is no room for more.",
         "Of 100 backups that otc allows, 60 are known here; if these are all, "
         "the rest lasts about 20 days at this pace.",
-        "Of 1\u202f000 gigabytes that otc allows, 300 are known here; if these are all, "
+        "Of 1\u202f000 GB that otc allows, 300 GB are known here; if these are all, "
         "the rest lasts about 70 days at this pace.",
-        "Of 9 gigabytes that eu allows, 5 are known here; not enough data to say how long the "
+        "Of 9 GB that eu allows, 5 GB are known here; not enough data to say how long the "
         "rest lasts.",
     ]

@@ -92,7 +92,7 @@ def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: 
             2,
             (
                 f"Of 100 backups that otc allows, 2 are known here; {FEW}",
-                f"Of 1\u202f000 gigabytes that otc allows, 20 are known here; {FEW}",
+                f"Of 1\u202f000 GB that otc allows, 20 GB are known here; {FEW}",
             ),
         ),
         (
@@ -100,7 +100,7 @@ def test_a_disk_tells_when_it_has_twenty_backups(web: Client, n: int, sentence: 
             (
                 "Of 100 backups that otc allows, 10 are known here; if these are all, "
                 "the rest lasts about 90 days at this pace.",
-                "Of 1\u202f000 gigabytes that otc allows, 100 are known here; if these are all, "
+                "Of 1\u202f000 GB that otc allows, 100 GB are known here; if these are all, "
                 "the rest lasts about 90 days at this pace.",
             ),
         ),

@@ -169,3 +169,20 @@ def test_the_density_is_kept_by_the_account_and_an_address_may_ask_for_another(
     assert SavedView.objects.get().query == "density=compact&status=error"
     web.post("/account/density/", {"compact": "off"})
     assert density_of(web.get("/backups/")) == [""]
+
+
+@pytest.mark.django_db
+@pytest.mark.either
+def test_sizes_of_a_column_have_one_unit_and_say_what_was_given(web: Client) -> None:
+    track(body(1, size=40), body(2, size=2000), body(3, size=1024))
+    page = web.get("/backups/?columns=size&ordering=size").content.decode()
+    head = page.split("<thead")[1].split("</thead>")[0]
+    assert re.findall(r'<span class="unit">([^<]*)</span>', head) == ["TB"]
+    cells = re.findall(r'<td role="cell" class="num" data-label="Size">(.*?)</td>', page)
+    assert [re.sub("<[^>]*>", "", cell) for cell in cells] == [
+        "0.039 (40 GB)",
+        "1 (1\u202f024 GB)",
+        "1.95 (2\u202f000 GB)",
+    ]
+    assert 'title="40 GB"' in cells[0]
+    assert web.get("/api/backups/?ordering=size").json()["results"][0]["size"] == 40

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from backups.analysis.numbers import thousands
+from backups.analysis.sizes import Unit, in_unit, size, unit_for, unit_of_all
 from backups.web.charts.scale import (
-    Unit,
     day_short,
     day_text,
     round_down,
     round_up,
     short,
-    unit_for,
 )
 
 # The rows of .y-growth in vbsdash.css follow these.
@@ -32,7 +30,7 @@ _TABLE_ROWS = 30
 @dataclass(frozen=True)
 class GrowthChart:
     """Empty `line`: too few figures to draw one. `limit` is the height of the dashed line. `rows`:
-    day as text and MB, newest first.
+    day as text and MB, newest first; `unit`: the one in which they are written.
     """
 
     title: str
@@ -43,6 +41,7 @@ class GrowthChart:
     ticks: tuple[str, str]
     marks: tuple[str, ...]
     rows: tuple[tuple[str, int], ...]
+    unit: Unit
 
 
 class Figure(NamedTuple):
@@ -65,9 +64,10 @@ def growth(
     runs = _runs(points)
     figures = list(itertools.chain.from_iterable(runs))
     rows = tuple((day_text(day), mb) for day, mb in reversed(figures[-_TABLE_ROWS:]))
+    unit = unit_of_all(mb for _, mb in figures)
     if len(figures) < 2:
         description = "Not enough figures for a line yet."
-        return GrowthChart(of, description, "", "", None, ("", ""), (), rows)
+        return GrowthChart(of, description, "", "", None, ("", ""), (), rows, unit)
     first = figures[0].day
     last = figures[-1].day
     sizes = [figure.mb for figure in figures]
@@ -91,6 +91,7 @@ def growth(
         ),
         marks=marks,
         rows=rows,
+        unit=unit,
     )
 
 
@@ -147,11 +148,13 @@ def _runs(points: Sequence[tuple[date, int | None]]) -> list[list[Figure]]:
 
 def _description(first: Figure, last: Figure, limit_mb: int | None) -> str:
     if first.mb == last.mb:
-        moved = f"Stays at {thousands(last.mb)} MB"
+        moved = f"Stays at {size(last.mb)}"
     else:
         verb = "Rises" if last.mb > first.mb else "Falls"
-        moved = f"{verb} from {thousands(first.mb)} to {thousands(last.mb)} MB"
+        unit = unit_of_all((first.mb, last.mb))
+        figures = f"from {in_unit(first.mb, unit)} to {in_unit(last.mb, unit)} {unit.name}"
+        moved = f"{verb} {figures}"
     text = f"{moved} between {day_short(first.day)} and {day_short(last.day)}."
     if limit_mb is not None:
-        text += f" The dashed line is the limit of {thousands(limit_mb)} MB."
+        text += f" The dashed line is the limit of {size(limit_mb)}."
     return text

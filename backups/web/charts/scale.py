@@ -1,22 +1,12 @@
-"""Round numbers for axes, sizes with a unit, and days as text."""
+"""Round numbers for axes, and days as text."""
 
 import math
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+
+from backups.analysis.numbers import thousands
 
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-
-
-class Unit(NamedTuple):
-    """A unit of size, and how many MB it holds; steps of 1024."""
-
-    name: str
-    mb: int
-
-
-_MB = Unit("MB", 1)
-_LARGE_UNITS = (Unit("PB", 1024**3), Unit("TB", 1024**2), Unit("GB", 1024))
 
 
 @dataclass(frozen=True)
@@ -46,19 +36,11 @@ def round_down(value: float) -> float:
     return next(step * power for step in reversed(_ROUND) if step * power <= value)
 
 
-def unit_for(mb: float) -> Unit:
-    """Returns the unit that keeps a size short."""
-    for unit in _LARGE_UNITS:
-        if mb >= unit.mb:
-            return unit
-    return _MB
-
-
 def short(number: float) -> str:
     """Writes a number for an axis: no digits that say nothing."""
     if number >= 100 or number == int(number):
-        return f"{number:,.0f}"
-    return f"{number:,.3g}"
+        return thousands(number, decimals=0)
+    return f"{number:.3g}"
 
 
 def day_text(day: date) -> str:
