@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from backups.clouds import registry
-from backups.edits import demo
+from backups.edits import demo, trash
 from backups.models import Backup
 from backups.publish import publish
 from backups.refresh import dispatcher, housekeeping, retention, single_gets, type_interpretation
@@ -82,6 +82,7 @@ def prune_revisions() -> None:
 def keep_house() -> None:
     """Deletes what is too old of the tables that would grow for ever."""
     housekeeping.prune(clock.now())
+    trash.purge(clock.now())
 
 
 @shared_task

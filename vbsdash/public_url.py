@@ -28,6 +28,7 @@ OWN_PATHS: Final = frozenset(
         "readyz",
         "static",
         "styleguide",
+        "trash",
         "users",
         "volumes",
     }

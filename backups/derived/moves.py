@@ -23,7 +23,7 @@ def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list
     volumes = volumes_of(ids)
     for batch in in_batches(ids):
         backups = Backup.objects.filter(pk__in=batch)
-        _move_votes(backups, cloud)
+        add_votes(backups, cloud)
         backups.update(
             cloud=cloud,
             next_refresh_at=now,
@@ -40,7 +40,7 @@ def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list
     return by_cloud(volumes)
 
 
-def _move_votes(backups: QuerySet[Backup], cloud: str) -> None:
+def add_votes(backups: QuerySet[Backup], cloud: str) -> None:
     """Adds the votes of these backups to those of their new cloud.
 
     A cloud decides by them which Type is full. Without a type interpretation all its

@@ -4,7 +4,7 @@ following a cloud's list.
 
 import uuid
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -16,6 +16,7 @@ from backups.clouds import registry, sign_in
 from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
+from backups.edits import trash
 from backups.edits.pasted_ids import Line, read_each
 from backups.models import FULL_ACCESS, Access, Backup, Cloud, ObjectKind, SearchText, Verb
 from backups.models.data_version import data_changed
@@ -26,6 +27,8 @@ from backups.shared.locks import clouds_of, lock_clouds
 
 # Of an ID that is tracked by a cloud which is not open: which one is nobody's to know.
 NOT_TO_BE_ADDED = "cannot be added to this cloud"
+# Of one that the trash keeps.
+COMES_BACK = "It comes back from the trash, with its history, tags and note."
 # Of one act; above it each cloud has one row. It changes nothing, so a script may ask again and
 # again, and rows of what nobody changed would bury the others.
 MOST_REFRESHES_NOTED = 100
@@ -73,7 +76,7 @@ def add_lines(
     is configured no more. `access`: of whoever adds; what a cloud tracks that is not open to him is
     invalid, unless that cloud itself says that it has no such backup: then it begins anew here,
     without what people wrote there. `batch` is stored with every backup that was not tracked
-    before, so that a page can list them later.
+    before, so that a page can list them later. What the trash keeps of one comes back with it.
     """
     _check_cloud(cloud, access)
     ids: dict[str, str] = {}  # each once, in the order of the lines, with what was written
@@ -119,6 +122,7 @@ def add_lines(
         Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
+        returned_volumes = trash.come_back(cloud, ids, now, access=access)
         new_acts = [Act(backup_id, cloud) for backup_id in new if backup_id not in tracked]
         audit.note_many(Verb.BACKUP_TRACK, ObjectKind.BACKUP, new_acts, at=now)
         moved_acts = []
@@ -130,6 +134,7 @@ def add_lines(
         audit.note_many(Verb.BACKUP_MOVE, ObjectKind.BACKUP, moved_acts, at=now)
         data_changed()
     forget(left_volumes, now)
+    trash.derive(returned_volumes, now)
     result = Added([], [], invalid)
     newly_tracked = {*new, *moved}
     for backup_id, value in ids.items():
@@ -146,11 +151,17 @@ def add_lines(
 def preview(*, cloud: str, lines: Sequence[Line], access: Access = FULL_ACCESS) -> list[Verdict]:
     """Returns what `add_lines` would do with each line, writing nothing. Raises UnknownCloud."""
     _check_cloud(cloud, access)
-    tracked = _tracked([line.id for line in lines if line.id is not None])
+    ids = [line.id for line in lines if line.id is not None]
+    tracked = _tracked(ids)
+    kept = trash.kept_of(ids, access=access)
+    coming_back = {str(row.backup_id) for row in kept if trash.comes_to(row, cloud)}
     ids_above: set[str] = set()
     verdicts = []
     for line in lines:
-        verdicts.append(_verdict(line, cloud, tracked, ids_above, access))
+        verdict = _verdict(line, cloud, tracked, ids_above, access)
+        if verdict.state == "new" and verdict.reason is None and verdict.id in coming_back:
+            verdict = replace(verdict, reason=COMES_BACK)
+        verdicts.append(verdict)
         if line.id is not None:
             ids_above.add(line.id)
     return verdicts
@@ -167,9 +178,13 @@ def in_open_clouds(ids: Sequence[str], access: Access) -> list[str]:
     return [backup_id for backup_id in ids if backup_id in visible]
 
 
-def untrack(ids: Sequence[str], access: Access = FULL_ACCESS) -> int:
-    """Forgets these backups and all that was known of them, those apart that lie in clouds which
-    are not open. Returns how many there were. Their volumes are judged anew.
+def untrack(
+    ids: Sequence[str], access: Access = FULL_ACCESS, *, act: uuid.UUID | None = None
+) -> int:
+    """Moves these backups and all that was known of them to the trash, those apart that lie in
+    clouds which are not open. Returns how many there were. Their volumes are judged anew.
+
+    `act` names what goes there together, so that a page can take it back.
     """
     now = timezone.now()
     deleted = 0
@@ -183,6 +198,7 @@ def untrack(ids: Sequence[str], access: Access = FULL_ACCESS) -> int:
         for cloud, volume_ids in volumes.items():
             queue.mark(cloud, volume_ids, now)
         audit.note_many(Verb.BACKUP_UNTRACK, ObjectKind.BACKUP, _acts(ids), at=now)
+        trash.put(ids, act or uuid.uuid4(), now)
         for batch in in_batches(ids):
             _, deleted_by_model = Backup.objects.filter(pk__in=batch).delete()
             deleted += deleted_by_model.get("backups.Backup", 0)

@@ -24,6 +24,7 @@ from backups.models.session import UserSession
 from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
+from backups.models.trash import TrashedBackup
 from backups.models.volume import Volume, VolumeTag
 from backups.models.volume_contribution import VolumeContribution
 
@@ -60,6 +61,7 @@ __all__ = [
     "SearchText",
     "StoredDay",
     "TagRule",
+    "TrashedBackup",
     "UserSession",
     "Verb",
     "Volume",

@@ -41,7 +41,9 @@ class Verb(models.TextChoices):
 
     BACKUP_TRACK = "backup.track"
     BACKUP_MOVE = "backup.move"  # it was tracked under another cloud
-    BACKUP_UNTRACK = "backup.untrack"
+    BACKUP_UNTRACK = "backup.untrack"  # it is in the trash from then on
+    BACKUP_RESTORE = "backup.restore"  # out of the trash
+    BACKUP_PURGE = "backup.purge"  # it was in the trash for too long
     BACKUP_REFRESH = "backup.refresh"  # asked about now
     BACKUP_EDIT = "backup.edit"  # note, tags
     VOLUME_REGISTER = "volume.register"

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from backups.clouds import registry
 from backups.derived import moves
-from backups.models import Backup, SearchText, Volume
+from backups.models import Backup, SearchText, TrashedBackup, Volume
 from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
@@ -72,7 +72,8 @@ def track(
     policy: AutoTrackPolicy,
     now: datetime,
 ) -> list[uuid.UUID]:
-    """Tracks those of the entries that the policy wants and that no configured cloud has seen.
+    """Tracks those of the entries that the policy wants and that no configured cloud has seen. What
+    somebody put into the trash is not taken out of it by a list.
 
     Returns the IDs that are new to this cloud.
     """
@@ -84,7 +85,7 @@ def track(
     tracked = tracked_anywhere(wanted)
     moved = take_over(cloud, tracked, now)
     # In one order for all who write.
-    new = sorted(set(wanted) - tracked)
+    new = sorted(set(wanted) - tracked - _in_trash(cloud, wanted))
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
     SearchText.objects.put({"id": pk} for pk in new)
@@ -116,6 +117,14 @@ def _orphans(cloud: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
         backups = Backup.objects.filter(is_orphan, pk__in=batch).exclude(cloud=cloud)
         orphans += backups.values_list("pk", flat=True)
     return orphans
+
+
+def _in_trash(cloud: str, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    trashed: set[uuid.UUID] = set()
+    for batch in in_batches(list(ids)):
+        rows = TrashedBackup.objects.filter(cloud=cloud, backup_id__in=batch)
+        trashed.update(rows.values_list("backup_id", flat=True))
+    return trashed
 
 
 def tracked_anywhere(ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:

@@ -35,6 +35,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.Cause": "reasons that a backup has; others are forgotten daily",
     "backups.Volume": "disks that a cloud, a backup or a person names",
     "backups.VolumeTag": "20 a disk",
+    "backups.TrashedBackup": "30 days; `edits/trash.py` purges it, for each row is an act",
     "backups.VolumeContribution": "one a disk",
     "backups.OutcomeBucket": "3,072 a cloud and length of grace",
     "backups.StoredDay": "one a cloud and day",

@@ -75,7 +75,8 @@ def _entry(row: Row) -> dict[str, object]:
 
 def _href(row: Row) -> str:
     """Returns where the object is; an empty text where it has no page."""
-    if row["object_kind"] == ObjectKind.BACKUP and row["verb"] != Verb.BACKUP_UNTRACK:
+    is_gone = row["verb"] in (Verb.BACKUP_UNTRACK, Verb.BACKUP_PURGE)
+    if row["object_kind"] == ObjectKind.BACKUP and not is_gone:
         return _backup_url(row["object_id"])
     if row["object_kind"] == ObjectKind.VOLUME:
         return volume_url(row["cloud"] or "", row["object_id"]) or ""

@@ -28,8 +28,8 @@ from backups.clouds import registry
 from backups.edits import backup_edits, tracking
 from backups.edits.backup_edits import BackupFields, UnknownBackup
 from backups.edits.common import Actor, BadValue, Conflict
-from backups.models import Access
-from backups.reports import audit
+from backups.models import Access, Role
+from backups.reports import audit, trash
 from backups.reports.backup_detail import (
     backup_row,
     count_with_cause,
@@ -48,6 +48,7 @@ from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_form import PageForm
+from backups.web.untrack import untrack as to_trash
 from backups.web.verdict import verdict
 
 CHAINS_BEFORE = 1  # in the strip, before the backup's own chain
@@ -125,16 +126,23 @@ def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def untrack(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    if not tracking.untrack([str(backup_id)], access_of(request)):
+    """Puts one backup into the trash."""
+    count, undo = to_trash(request, [str(backup_id)])
+    if not count:
         return _not_tracked(request, backup_id)
     messages.success(
-        request, f"{backup_id} is not tracked any more. Nothing was changed in the cloud."
+        request, f"{backup_id} is in the trash. Nothing was changed in the cloud.", extra_tags=undo
     )
     return redirect("backups")
 
 
 def _not_tracked(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
-    return render(request, "backups/not_tracked.html", {"id": str(backup_id)}, status=404)
+    access = access_of(request)
+    kept = None
+    if access.may(Role.OPERATOR):
+        kept = trash.of_backup(backup_id, access=access)
+    page = {"id": str(backup_id), "kept": kept}
+    return render(request, "backups/not_tracked.html", page, status=404)
 
 
 def _page(

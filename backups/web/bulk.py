@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
@@ -18,7 +18,7 @@ from backups.query.list_query import InvalidQuery, query_of
 from backups.reports.backup_pages import backup_ids
 from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
-from backups.web import backup_list, saved_views
+from backups.web import backup_list, saved_views, untrack
 from backups.web.actor import actor
 from backups.web.csv_export import csv_url
 from backups.web.htmx import HtmxHttpRequest
@@ -84,22 +84,13 @@ def _change_tags(request: HtmxHttpRequest, ids: list[str], *, remove: bool) -> H
 
 
 def _untrack(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
-    """Asks twice: what is known of them here is forgotten."""
-    if request.POST.get("sure") != "1":
-        everything = request.POST.get("all") == "1"
-        page = {
-            "n": len(ids),
-            "ids": [] if everything else ids,
-            "all": everything,
-            "query": request.POST.get("query", ""),
-        }
-        return render(request, "backups/untrack.html", page)
-    count = tracking.untrack(ids, access_of(request))
+    """Asks twice, and puts them into the trash."""
+    if not untrack.is_meant(request, ids):
+        return untrack.ask(request, ids)
+    count, undo = untrack.untrack(request, ids)
     backups = "backup is" if count == 1 else "backups are"
-    return _answer(
-        request,
-        f"{thousands(count)} {backups} not tracked any more. Nothing was changed in a cloud.",
-    )
+    sentence = f"{thousands(count)} {backups} in the trash. Nothing was changed in a cloud."
+    return _answer(request, sentence, tags=undo if count else "")
 
 
 def _export(
@@ -113,13 +104,15 @@ def _export(
     return redirect(url)
 
 
-def _answer(request: HtmxHttpRequest, sentence: str, *, success: bool = True) -> HttpResponse:
+def _answer(
+    request: HtmxHttpRequest, sentence: str, *, success: bool = True, tags: str = ""
+) -> HttpResponse:
     """Redirects to the same list; a script gets the sentence alone and polls again by itself."""
     if request.htmx:
         response = trigger_client_event(HttpResponse(status=204), "notice", {"value": sentence})
         return trigger_client_event(response, "poll-fast", {}) if success else response
     level = messages.SUCCESS if success else messages.ERROR
-    messages.add_message(request, level, sentence)
+    messages.add_message(request, level, sentence, extra_tags=tags)
     return redirect(saved_views.list_url(request.POST.get("query", "")))
 
 

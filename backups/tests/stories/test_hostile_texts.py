@@ -37,6 +37,7 @@ from backups.models import (
     SavedView,
     SearchText,
     TagRule,
+    TrashedBackup,
     Verb,
     Volume,
     VolumeTag,
@@ -99,6 +100,7 @@ OWN_WORDS = {
     ),
     *("Process.part", "Process.figures", "Body.text", "Preferences.time_zone"),
     "Volume.volume_id",  # unique, so a disk of its own has it
+    "TrashedBackup.content",  # JSON that edits/trash_content.py writes
 }
 PAGES = (
     *("/", "/backups/", "/backups/?q=x&ordering=attention", "/backups/add/", f"/backups/{BACKUP}/"),
@@ -119,7 +121,7 @@ PAGES = (
         "/api/summary/",
     ),
     *("/api/backups.csv", "/api/rules/", "/api/views/", "/metrics"),
-    *("/users/", "/audit/", "/api/audit/", "/api/audit.csv"),
+    *("/users/", "/trash/", "/audit/", "/api/audit/", "/api/audit.csv"),
 )
 
 
@@ -150,6 +152,9 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     for of in ({"backup": backup}, {"volume": volume}):
         Edit.objects.create(at=now, by="b", field="note", before=None, after="a", **of)
     VolumeTag.objects.create(volume=volume, tag="t")
+    TrashedBackup.objects.create(
+        backup_id=uuid.uuid4(), cloud=cloud, trashed_at=now, act=uuid.uuid4(), content="{}"
+    )
     rule: dict[str, Any] = {
         "rule_period_seconds": 3600,
         "rule_grace_seconds": 0,

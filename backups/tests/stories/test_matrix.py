@@ -21,7 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.clouds import registry
-from backups.edits import backup_edits, tokens, volume_edits
+from backups.edits import backup_edits, tokens, tracking, volume_edits
 from backups.edits.common import Actor
 from backups.models import ApiToken, Backup, Body, Cloud, Role, SavedView, Volume
 from backups.tests.accounts import make_account
@@ -36,6 +36,7 @@ READS = ("GET", "HEAD", "OPTIONS")
 RANK = {VIEWER: 1, OPERATOR: 2, ADMIN: 3}
 ID = str(uuid.UUID(int=1))
 BATCH = str(uuid.UUID(int=77))
+ACT = str(uuid.UUID(int=88))
 NEW = str(uuid.UUID(int=4711))
 # Where what a call is about lies, and what it answers to who has the role:
 # - anywhere: it does what it says, whatever clouds are open.
@@ -116,6 +117,8 @@ TABLE: dict[str, dict[str, Call]] = {
     "users/<int:account_id>/sessions/end/": posts(ADMIN, "thing"),
     "users/<int:account_id>/tokens/<int:token_id>/revoke/": posts(ADMIN, "thing"),
     "users/<int:account_id>/delete/": reads(ADMIN, "thing") | posts(ADMIN, "thing"),
+    "trash/": reads(OPERATOR),
+    "trash/restore/": posts(OPERATOR, "rows", act=ACT),
     "audit/": reads(ADMIN),
     "accounts/logout/": posts(VIEWER),
     "api/backups/": reads() | posts(OPERATOR, "rows", cloud="otc", ids=[NEW]),
@@ -226,6 +229,8 @@ def world(settings: Any, tmp_path: Path) -> None:
     )
     Body.objects.create(backup=backup, received_at=now, http_status=200, text="{}")
     Volume.objects.create(cloud_id="otc", volume_id="d-0", first_seen_at=now)
+    kept = Backup.objects.create(id=uuid.UUID(int=2), cloud_id="otc", tracked_at=now)
+    tracking.untrack([str(kept.pk)], act=uuid.UUID(ACT))
     actor = Actor("somebody", now)
     backup_edits.add_tags([uuid.UUID(ID)], ["t0"], actor=actor)
     volume_edits.add_tags([("otc", "d-0")], ["t0"], actor=actor)

@@ -36,6 +36,7 @@ SAME = {
     "rules": "/volumes/rules/",
     "failures": "/failures/",
     "clouds": "/clouds/",
+    "trash": "/trash/",
     "audit": "/audit/",
     "account": "/account/",
     "password": "/account/password/",
