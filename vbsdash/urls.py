@@ -57,6 +57,7 @@ urlpatterns = [
     path(
         "volumes/<str:cloud>/<volume_id:volume_id>/refresh/", volume.refresh, name="volume_refresh"
     ),
+    path("volumes/<str:cloud>/<volume_id:volume_id>/remove/", volume.remove, name="volume_remove"),
     path("volumes/<str:cloud>/<volume_id:volume_id>/", volume.volume, name="volume"),
     path("failures/", failures.cause_list, name="failures"),
     path("clouds/", clouds.cloud_list, name="clouds"),

@@ -38,6 +38,12 @@ class Changed(exceptions.APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
 
 
+class InUse(exceptions.APIException):
+    """It cannot be removed while something else names it."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
 class CloudFailed(exceptions.APIException):
     """The cloud behind the answer did not give one."""
 

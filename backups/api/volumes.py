@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from backups.api import describe, query_params, volume_serializers
 from backups.api.backups import if_match
 from backups.api.base import Call, edit_etag
-from backups.api.errors import Unprocessed, edit_problems
+from backups.api.errors import InUse, Unprocessed, edit_problems
 from backups.api.json_values import listed_attributes
 from backups.api.rules import rule_of_body
 from backups.api.serializers import validated
@@ -117,6 +117,19 @@ class OneVolume(Call):
                 [(cloud, volume_id)], columns, actor=self.actor(request), version=version
             )
         return Response(_detail(request, self, cloud, volume_id))
+
+    @extend_schema(operation_id="volume_remove", responses={204: None})
+    def delete(self, request: Request, cloud: str, volume_id: str) -> Response:
+        """Forget a disk that was registered by hand; 409 while anything else makes it known."""
+        query_params.allow_only(request)
+        volume_id = str(_detail(request, self, cloud, volume_id)["volume_id"])
+        try:
+            volume_edits.remove(cloud, volume_id, actor=self.actor(request))
+        except volume_edits.UnknownVolume as e:
+            raise _not_known(cloud, volume_id) from e
+        except volume_edits.StillKnown as e:
+            raise InUse(str(e)) from e
+        return Response(status=204)
 
 
 def _version(request: Request, cloud: str, volume_id: str) -> int | None:

@@ -158,6 +158,16 @@ def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None
             data_changed()
 
 
+def remove(row: Volume, now: datetime) -> None:
+    """Deletes the row of a volume that its caller has locked, and takes out of the totals by day
+    what was missed of it.
+    """
+    nothing = daily_totals.Entry(row.pk, [], [], None, row.first_seen_at)
+    daily_totals.record(row.cloud_id, [nothing], now)
+    row.delete()
+    data_changed()
+
+
 def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
     """Creates the rows of volumes that backups name and that have none.
 

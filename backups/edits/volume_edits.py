@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
+from backups.analysis.numbers import thousands
 from backups.analysis.rules import Rule
 from backups.derived import volumes
 from backups.edits.common import (
@@ -19,7 +20,16 @@ from backups.edits.common import (
     clean_text,
     ensure_cloud,
 )
-from backups.models import Edit, ObjectKind, Verb, Volume, VolumeTag
+from backups.models import (
+    Access,
+    Backup,
+    Edit,
+    ObjectKind,
+    TrashedBackup,
+    Verb,
+    Volume,
+    VolumeTag,
+)
 from backups.models.data_version import data_changed
 from backups.models.rule import RuleColumns
 from backups.query.volume_keys import VolumeKey, stored_volume_id
@@ -27,7 +37,7 @@ from backups.shared import audit
 from backups.shared.audit import Act
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_volumes
-from backups.vbs.id_spellings import written
+from backups.vbs.id_spellings import read_uuid, written
 from backups.vbs.ids import why_no_id
 
 LONGEST_LABEL = 255  # characters
@@ -46,6 +56,10 @@ ColumnValues = Mapping[str, object]
 
 class UnknownVolume(LookupError):
     """No such volume is known, or not to whoever changes it; the text is a sentence."""
+
+
+class StillKnown(Exception):
+    """More than a person makes the volume known; the text is a sentence."""
 
 
 def set_rule(
@@ -146,6 +160,8 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
     """Makes a volume known by hand. Returns whether it was new. Raises BadValue."""
     ensure_cloud(cloud, actor.access)
     volume_id = stored_volume_id(cloud, clean_volume_id(volume_id))
+    if not Volume.objects.filter(cloud=cloud, volume_id=volume_id).exists():
+        _refuse_no_volume(volume_id, actor.access)
     with transaction.atomic():
         row, is_new = Volume.objects.get_or_create(
             cloud_id=cloud,
@@ -166,6 +182,54 @@ def register(cloud: str, volume_id: str, *, label: str | None = None, actor: Act
         volumes.request_sweep(cloud, actor.now)
     volumes.derive(cloud, [volume_id], actor.now)
     return is_new
+
+
+def remove(cloud: str, volume_id: str, *, actor: Actor) -> None:
+    """Forgets a volume that nothing but a person makes known, with all that was set on it. Raises
+    UnknownVolume and StillKnown.
+    """
+    with transaction.atomic():
+        rows = Volume.objects.filter(cloud=cloud, volume_id=volume_id).visible_to(actor.access)
+        row = lock_volumes(rows).first()
+        if row is None:
+            raise _unknown(cloud, volume_id)
+        sentence = _why_known(row)
+        if sentence:
+            raise StillKnown(sentence)
+        before = {"label": row.label} if row.label else None
+        act = Act(volume_id, cloud, before)
+        volumes.remove(row, actor.now)
+        audit.note_many(Verb.VOLUME_REMOVE, ObjectKind.VOLUME, [act], at=actor.now)
+
+
+def _why_known(row: Volume) -> str:
+    """Returns what else than a person makes a volume known; an empty text where nothing does."""
+    tracked = Backup.objects.filter(cloud=row.cloud_id, volume_id=row.volume_id).count()
+    if tracked:
+        count = f"{thousands(tracked)} backup{' of it is' if tracked == 1 else 's of it are'}"
+        return f"{count} tracked: untrack {'it' if tracked == 1 else 'them'} first."
+    if row.listed_at is not None:
+        return "Its cloud names it in the list of disks, and would do so again."
+    if row.listed_backups:
+        return "Its cloud lists backups of it."
+    return ""
+
+
+def _refuse_no_volume(volume_id: str, access: Access) -> None:
+    """Raises BadValue for what a person mistook for the ID of a disk: in every dialect that is a
+    UUID (backups/vbs/API.md §2), and none that a backup has.
+    """
+    backup_id = read_uuid(volume_id)
+    if backup_id is None:
+        raise BadValue(
+            "volume_id",
+            f"“{volume_id[:80]}” is no ID of a disk: that is a UUID, as "
+            "3f1c0c8e-5b7a-4e0e-9d0b-0d6f1c2a7b11.",
+        )
+    tracked = Backup.objects.filter(pk=backup_id).visible_to(access)
+    trashed = TrashedBackup.objects.filter(backup_id=backup_id).visible_to(access)
+    if tracked.exists() or trashed.exists():
+        raise BadValue("volume_id", f"{backup_id} is the ID of a backup, and of no disk.")
 
 
 def clean_volume_id(value: str) -> str:
@@ -217,7 +281,7 @@ def _change(
     rows = list(lock_volumes(visible))
     missing = set(ids) - {row.volume_id for row in rows}
     if missing:
-        raise UnknownVolume(f"No disk {min(missing)[:80]} is known in {cloud[:80]}.")
+        raise _unknown(cloud, min(missing))
     edits: list[Edit] = []
     changed: dict[int, Volume] = {}
     changed_ids: list[str] = []
@@ -256,6 +320,10 @@ def _change(
     audit.note_many(Verb.VOLUME_EDIT, ObjectKind.VOLUME, acts, at=actor.now)
     data_changed()
     return changed_ids
+
+
+def _unknown(cloud: str, volume_id: str) -> UnknownVolume:
+    return UnknownVolume(f"No disk {volume_id[:80]} is known in {cloud[:80]}.")
 
 
 def _set(row: Volume, columns: ColumnValues, actor: Actor) -> list[Edit]:

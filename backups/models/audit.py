@@ -47,6 +47,7 @@ class Verb(models.TextChoices):
     BACKUP_REFRESH = "backup.refresh"  # asked about now
     BACKUP_EDIT = "backup.edit"  # note, tags
     VOLUME_REGISTER = "volume.register"
+    VOLUME_REMOVE = "volume.remove"  # what was registered by hand
     VOLUME_EDIT = "volume.edit"  # label, note, tags, follow, exemption, rule
     RULE_SET = "rule.set"
     RULE_REMOVE = "rule.remove"

@@ -15,9 +15,9 @@ from backups import tasks
 from backups.analysis.chains import Chain, Member
 from backups.analysis.days import last_days
 from backups.analysis.numbers import thousands
-from backups.edits import tracking
+from backups.edits import tracking, volume_edits
 from backups.edits.common import Conflict
-from backups.edits.volume_edits import UnknownVolume
+from backups.edits.volume_edits import StillKnown, UnknownVolume
 from backups.query.volume_keys import stored_volume_id
 from backups.reports import audit
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
@@ -118,6 +118,23 @@ def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
         request, f"The cloud is being asked about {thousands(len(ids))} {backups} now."
     )
     return redirect("volume", cloud, volume_id)
+
+
+@require_POST
+def remove(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
+    """Forgets a volume that was registered by hand, and that nothing else makes known."""
+    if not access_of(request).opens(cloud):
+        return _not_known(request, cloud, volume_id)
+    volume_id = stored_volume_id(cloud, volume_id)
+    try:
+        volume_edits.remove(cloud, volume_id, actor=actor(request))
+    except UnknownVolume:
+        return _not_known(request, cloud, volume_id)
+    except StillKnown as e:
+        messages.error(request, f"This disk stays. {e}")
+        return redirect("volume", cloud, volume_id)
+    messages.success(request, f"The disk {volume_id} is registered no more.")
+    return redirect("volumes")
 
 
 def _page(

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 H = timedelta(hours=1)
 VOLUME = ("otc", "disk")
 ANNA = Actor("anna", NOON)
+VOL_9 = str(uuid.UUID(int=0xD159))
 
 
 @pytest.fixture(autouse=True)
@@ -216,16 +217,16 @@ def test_a_disk_that_nobody_follows_is_unknown(
 
 @pytest.mark.parametrize(
     ("listed", "expected"),
-    [({}, "never"), ({"vol-9": Listed(1, NOON)}, "unknown"), (None, "unknown")],
+    [({}, "never"), ({VOL_9: Listed(1, NOON)}, "unknown"), (None, "unknown")],
 )
 def test_where_only_tracked_disks_are_followed_none_listed_means_never(
     listed: dict[str, Listed] | None, expected: str
 ) -> None:
     Cloud.objects.update(follow="disks")
-    volume_edits.register("otc", "vol-9", actor=ANNA)
+    volume_edits.register("otc", VOL_9, actor=ANNA)
     if listed is not None:
         note_listing("otc", listed, NOON)
-    assert volume(volume_id="vol-9").protection == expected
+    assert volume(volume_id=VOL_9).protection == expected
 
 
 def test_a_list_takes_two_queries_for_one_disk_and_for_three() -> None:
@@ -352,12 +353,12 @@ def test_many_disks_are_set_at_once_or_not_at_all() -> None:
 
 
 def test_a_disk_registered_by_hand_was_never_backed_up_when_a_list_names_no_backup_of_it() -> None:
-    assert volume_edits.register("otc", "vol-9", label="by hand", actor=ANNA)
-    assert not volume_edits.register("otc", "vol-9", actor=ANNA)
-    assert volume(volume_id="vol-9").protection == "unknown"
+    assert volume_edits.register("otc", VOL_9, label="by hand", actor=ANNA)
+    assert not volume_edits.register("otc", VOL_9, actor=ANNA)
+    assert volume(volume_id=VOL_9).protection == "unknown"
     assert Cloud.objects.get().walk_asked_at == NOON  # the list is walked through at once
     note_listing("otc", {}, NOON)
-    found = volume(volume_id="vol-9")
+    found = volume(volume_id=VOL_9)
     assert (found.protection, found.label, found.edited["registered"].by) == (
         "never",
         "by hand",

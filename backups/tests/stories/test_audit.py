@@ -48,6 +48,7 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PASSWORD = "a right-horse battery"
 NEW_PASSWORD = "another-horse battery"
 IDS = [str(uuid.UUID(int=n)) for n in range(1, 4)]
+NEW_DISK = str(uuid.UUID(int=0xD159))
 HERE = "203.0.113.7"
 
 
@@ -126,8 +127,8 @@ def test_what_a_person_does_on_pages_is_noted_with_who_from_where_and_what_chang
         (volume, {"what": "label", "label": "db-01"}, ("volume.edit", "volume", "d-0", "otc")),
         (
             "/volumes/register/",
-            {"cloud": "otc", "volume_id": "d-9"},
-            ("volume.register", "volume", "d-9", "otc"),
+            {"cloud": "otc", "volume_id": NEW_DISK},
+            ("volume.register", "volume", NEW_DISK, "otc"),
         ),
         (
             "/volumes/rules/set/",

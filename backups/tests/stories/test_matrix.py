@@ -83,12 +83,13 @@ TABLE: dict[str, dict[str, Call]] = {
     "volumes/growing/": reads(),
     "volumes/rules/": reads(),
     "volumes/rules/set/": posts(OPERATOR, "rows", period_hours="1", grace_hours="1", **RULE),
-    "volumes/register/": posts(OPERATOR, "rows", cloud="otc", volume_id="new"),
+    "volumes/register/": posts(OPERATOR, "rows", cloud="otc", volume_id=NEW),
     "volumes/set/": posts(OPERATOR, "rows", what="follow", follow="no", volume="otc/d-0"),
     "volumes/<str:cloud>/<volume_id:volume_id>/set/": posts(
         OPERATOR, "thing", what="follow", follow="no"
     ),
     "volumes/<str:cloud>/<volume_id:volume_id>/refresh/": posts(OPERATOR, "thing"),
+    "volumes/<str:cloud>/<volume_id:volume_id>/remove/": posts(OPERATOR, "thing"),
     "volumes/<str:cloud>/<volume_id:volume_id>/": reads(place="thing"),
     "failures/": reads(),
     "clouds/": reads(),
@@ -134,9 +135,12 @@ TABLE: dict[str, dict[str, Call]] = {
     "api/backups/<backup_id:backup_id>/refresh/": posts(OPERATOR, "thing"),
     "api/backups/<backup_id:backup_id>/revisions/": reads(place="thing"),
     "api/backups/<backup_id:backup_id>/raw/": reads(place="thing"),
-    "api/volumes/": reads() | posts(OPERATOR, "rows", cloud="otc", volume_id="new"),
+    "api/volumes/": reads() | posts(OPERATOR, "rows", cloud="otc", volume_id=NEW),
     "api/volumes/<str:cloud>/<volume_id:volume_id>/": reads(place="thing")
-    | {"PATCH": Call(OPERATOR, "thing", {"label": "x"})},
+    | {
+        "PATCH": Call(OPERATOR, "thing", {"label": "x"}),
+        "DELETE": Call(OPERATOR, "thing"),
+    },
     "api/rules/": reads(),
     "api/rules/tags/<path:tag>/": {
         "PUT": Call(OPERATOR, "all", PERIOD),

@@ -26,7 +26,7 @@ from backups.tests.otc import configure
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 
 HOUR = timedelta(hours=1)
-VOLUME = "disk-0"
+VOLUME = str(uuid.UUID(int=0xD0))
 REFUSED = Fault(kind="status", status=403, path="/backups/0")
 
 
@@ -193,8 +193,9 @@ def test_one_of_a_disk_that_was_registered_by_hand(
     registry.ensure_rows()
     make(sim, 1, timezone.now() - HOUR)
     actor = Actor("operator", timezone.now())
-    volume_edits.register("otc", "another", actor=actor)
-    volume_edits.set_follow([("otc", "another")], True, actor=actor)
+    another = str(uuid.uuid4())
+    volume_edits.register("otc", another, actor=actor)
+    volume_edits.set_follow([("otc", another)], True, actor=actor)
     work()
     clock.shift(timedelta(seconds=10))
     actor = Actor("operator", timezone.now())

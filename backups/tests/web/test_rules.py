@@ -1,5 +1,6 @@
 """Rules of tags and clouds, and disks made known by hand, as an operator sets them."""
 
+import uuid
 from html import unescape
 from typing import Any
 
@@ -16,6 +17,7 @@ from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
 PAGE, SET, REGISTER = "/volumes/rules/", "/volumes/rules/set/", "/volumes/register/"
+NEW = str(uuid.UUID(int=0xD159))
 MINE = {
     "of": "tag",
     "name": "prod",
@@ -33,7 +35,7 @@ def web(client: Client, settings: Any, tmp_path: Any) -> Client:
     now = timezone.now()
     refused = "The cloud refuses its list of disks."
     Cloud.objects.create(name="otc", follow="all", last_good_at=now, volumes_error=refused)
-    volume_edits.register("otc", "disk", actor=Actor("anna", now))
+    Volume.objects.create(cloud_id="otc", volume_id="disk", first_seen_at=now)
     volume_edits.set_tags([("otc", "disk")], ["prod"], actor=Actor("anna", now))
     client.force_login(make_operator("operator"))
     return client
@@ -106,11 +108,11 @@ def test_a_rule_that_is_none_is_refused_beside_its_field(
 def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:
     assert "The cloud refuses its list of disks." in reads(web, "/clouds/")
     assert f'href="{PAGE}#register"' in reads(web, "/clouds/")
-    answer = web.post(REGISTER, {"cloud": "otc", "volume_id": " vol-9 ", "label": "tape"})
-    assert answer["Location"] == "/volumes/otc/vol-9/"
-    assert "tape" in reads(web, "/volumes/otc/vol-9/")
-    web.post(REGISTER, {"cloud": "otc", "volume_id": "vol-9"})
-    assert Volume.objects.filter(volume_id="vol-9").count() == 1
+    answer = web.post(REGISTER, {"cloud": "otc", "volume_id": f" {NEW.upper()} ", "label": "tape"})
+    assert answer["Location"] == f"/volumes/otc/{NEW}/"
+    assert "tape" in reads(web, f"/volumes/otc/{NEW}/")
+    web.post(REGISTER, {"cloud": "otc", "volume_id": NEW})
+    assert Volume.objects.filter(volume_id=NEW).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,7 @@ def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:
         ({"cloud": "nowhere"}, "“nowhere” is no cloud that is known here."),
         ({"label": "x" * 256}, "At most 255 characters."),
         ({"volume_id": "v" * 256}, "an ID has at most 255 letters, digits, _ . : or -"),
+        ({"volume_id": "vol-9"}, "“vol-9” is no ID of a disk: that is a UUID"),
         ({"volume_id": "a/b"}, "“a/b” is no ID of a disk: an ID has at most 255 letters"),
         ({"volume_id": "0-0"}, "“0-0” is no ID of a disk: it stands for none."),
     ],
@@ -127,7 +130,7 @@ def test_a_disk_is_registered_where_the_cloud_lists_none(web: Client) -> None:
 def test_a_disk_that_cannot_be_registered_is_refused_beside_its_field(
     web: Client, words: dict[str, str], sentence: str
 ) -> None:
-    answer = web.post(REGISTER, {"cloud": "otc", "volume_id": "vol-9", "label": "tape", **words})
+    answer = web.post(REGISTER, {"cloud": "otc", "volume_id": NEW, "label": "tape", **words})
     page = unescape(answer.content.decode())
     assert (answer.status_code, sentence in page) == (400, True)
-    assert not Volume.objects.filter(volume_id="vol-9").exists()
+    assert not Volume.objects.filter(volume_id=NEW).exists()
