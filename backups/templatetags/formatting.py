@@ -11,6 +11,7 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
@@ -165,6 +166,23 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
         every,
         etag,
         context["path"],
+    )
+
+
+@register.simple_tag
+def quick_filter(page: str, bare: str = "") -> SafeString:
+    """Makes a form of filters ask by itself, as soon as a choice is made or typing rests
+    (filters.js): what it changes is swapped in, and its address holds only what is set.
+
+    `page`: its URL name; `bare`: the query of the address when nothing is set.
+    """
+    return format_html(
+        'data-quick-filter data-bare="{}" method="get" action="{}" hx-get="{}" '
+        'hx-trigger="submit, filter" hx-target="#main" hx-select="#main" hx-swap="morph" '
+        'hx-ext="morph" hx-push-url="true" hx-sync="this:replace"',
+        bare,
+        reverse(page),
+        reverse(page),
     )
 
 

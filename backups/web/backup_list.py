@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from backups.edits.saved_views import lasting_query
 from backups.models import Access, Role, SavedView
@@ -27,7 +26,7 @@ from backups.web.added import read_batch
 from backups.web.backup_columns import COLUMNS
 from backups.web.columns import MENU, chosen_columns, moved, units_of
 from backups.web.csv_export import NO_FILTERS, csv_url
-from backups.web.htmx import HtmxHttpRequest
+from backups.web.htmx import HtmxHttpRequest, varies_by_fragment, wants_fragment
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_cursor import page_cursor
 from backups.web.time_zone import owner
@@ -54,9 +53,10 @@ ROW_FIELDS = (
 
 
 @require_safe
-@vary_on_headers("HX-Request")
+@varies_by_fragment
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
-    views = [] if request.htmx else saved_views_of(owner(request))
+    is_fragment = wants_fragment(request)
+    views = [] if is_fragment else saved_views_of(owner(request))
     if not request.GET:
         for view in views:
             if view.is_default and view.query:
@@ -76,7 +76,7 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     except InvalidQuery as e:
         return refuse(request, e.errors, e.valid_part)
     context = _live_region(request, selection, cursor, now) | {"etag": live.etag}
-    if request.htmx:
+    if is_fragment:
         return render(request, "backups/partials/_list.html", context)
     return render(request, "backups/list.html", context | _surroundings(request, selection, views))
 

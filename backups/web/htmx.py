@@ -1,10 +1,27 @@
-"""The type of a request that django-htmx's middleware has seen."""
+"""Requests that htmx sent, and which of them want a part of a page."""
 
 from django.http import HttpRequest
+from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
+
+LIVE_REGION = "live"  # the ID of the element that polls
+# The headers by which `wants_fragment` decides: no cache may give one answer for the other.
+varies_by_fragment = vary_on_headers("HX-Request", "HX-History-Restore-Request", "HX-Trigger")
 
 
 class HtmxHttpRequest(HttpRequest):
     """`htmx` is true for a request that htmx sent from a page."""
 
     htmx: HtmxDetails
+
+
+def wants_fragment(request: HtmxHttpRequest) -> bool:
+    """Tells whether the live region polls, which needs itself alone.
+
+    Everything else that htmx asks for is a page: a filter changes what stands around the rows as
+    well, and the button Back shows the answer as the page. A view that asks this is decorated with
+    `varies_by_fragment`.
+    """
+    if request.htmx.history_restore_request:
+        return False
+    return request.htmx.trigger == LIVE_REGION

@@ -50,6 +50,10 @@ document.addEventListener("visibilitychange", () => {
     poll();
   }
 });
+// A page that the browser kept, and the button Back shows again, is as old as when it was left.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) poll();
+});
 document.addEventListener("poll-fast", pollFast);
 document.addEventListener("submit", (event) => {
   if (event.target.closest("[data-poll-fast]")) pollFast();
@@ -63,25 +67,16 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden) event.preventDefault();
 });
 document.addEventListener("htmx:configRequest", (event) => {
-  const { etag, dropEmpty } = event.target.dataset;
+  const { etag } = event.target.dataset;
   if (etag) event.detail.headers["If-None-Match"] = `"${etag}"`;
-  if (dropEmpty !== undefined) dropEmptyFields(event.detail.formData);
 });
-
-// The address of a filtered list holds no field that says nothing.
-function dropEmptyFields(formData) {
-  for (const key of new Set([...formData.keys()])) {
-    const values = formData.getAll(key).filter((value) => value !== "");
-    formData.delete(key);
-    for (const value of values) {
-      formData.append(key, value);
-    }
-  }
-}
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, pathInfo } = event.detail;
-  if (xhr.status === 304) {
+  const region = liveRegion();
+  // While a poll was on its way the reader may have chosen another list.
+  const isOld = event.target === region && pathInfo.requestPath !== region.getAttribute("hx-get");
+  if (xhr.status === 304 || isOld) {
     event.detail.shouldSwap = false;
     return;
   }
@@ -116,9 +111,7 @@ htmx.defineExtension("morph", {
     if (!wanted) return [];
     const focused = document.activeElement;
     const added = []; // elements that htmx has yet to process
-    const path = target.getAttribute("hx-get");
     morph(target, wanted, added);
-    if (target.getAttribute("hx-get") !== path) added.push(target); // It polls for another list from now on.
     if (focused !== document.activeElement && focused.isConnected) {
       focused.focus({ preventScroll: true });
     }
@@ -137,7 +130,9 @@ function morph(current, wanted, added) {
     current.nodeValue = wanted.nodeValue;
     return;
   }
+  const path = current.getAttribute("hx-get");
   morphAttributes(current, wanted);
+  if (current.getAttribute("hx-get") !== path) added.push(current); // It asks for something else from now on.
   morphChildren(current, wanted, added);
 }
 
