@@ -138,7 +138,7 @@ def _get(web: Client, address: str) -> float:
 def _poll(web: Client) -> float:
     text = web.get("/backups/").content.decode()
     tag = text.split('data-etag="')[1].split('"')[0]
-    headers = {"HX-Request": "true", "If-None-Match": f'"{tag}"'}
+    headers = {"HX-Request": "true", "HX-Trigger": "live", "If-None-Match": f'"{tag}"'}
     return p95(lambda: _check(web.get("/backups/", headers=headers), 304))
 
 

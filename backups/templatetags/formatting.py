@@ -21,6 +21,7 @@ from lucide.templatetags.lucide import lucide
 from backups.analysis import zones
 from backups.analysis.numbers import thousands
 from backups.analysis.sizes import GB, MB, Unit, in_unit, unit_for, unit_of_all
+from backups.web import chips
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
 
@@ -167,6 +168,12 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
         etag,
         context["path"],
     )
+
+
+@register.filter
+def in_words(value: str, field: str) -> str:
+    """Writes a choice of the filter by this field as pages call it."""
+    return chips.in_words(value, field)
 
 
 @register.simple_tag

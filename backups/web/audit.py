@@ -16,8 +16,10 @@ from backups.reports.clouds import cloud_names
 from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.web import status
+from backups.web.chips import chips, title
+from backups.web.clean_address import clean_address
 from backups.web.page_cursor import page_cursor
-from backups.web.time_zone import owner
+from backups.web.time_zone import owner, zone
 from backups.web.volume_url import volume_url
 
 PAGE_SIZE = 50
@@ -26,6 +28,7 @@ NO_FILTERS = ("cursor",)
 
 @needs(Role.ADMIN)
 @require_safe
+@clean_address()
 def audit(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     try:
@@ -37,7 +40,10 @@ def audit(request: HttpRequest) -> HttpResponse:
     access = access_of(request)
     pages = audit_report.pages(selection, now, access=access, user=owner(request))
     page = pages.page(cursor, PAGE_SIZE, *AUDIT_FIELDS, count=True)
+    filters = chips(request.GET, selection, zone(request))
     context = {
+        "chips": filters,
+        "title": title("Who did what", page.matching, filters),
         "now": now,
         "page": page,
         "entries": [_entry(row) for row in page.rows],

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from backups.analysis.causes import explain
 from backups.edits.saved_views import lasting_query
 from backups.models import Access, Role, SavedView
 from backups.models.backup import KINDS, TRACKING_STATES
@@ -24,12 +25,15 @@ from backups.shared.access import access_of
 from backups.web import density, list_toolbar, saved_views, status
 from backups.web.added import read_batch
 from backups.web.backup_columns import COLUMNS
+from backups.web.chips import chips, filter_words, query_with, title
+from backups.web.clean_address import clean_address
 from backups.web.columns import MENU, chosen_columns, moved, units_of
 from backups.web.csv_export import NO_FILTERS, csv_url
 from backups.web.htmx import HtmxHttpRequest, varies_by_fragment, wants_fragment
+from backups.web.list_toolbar import EVERYTHING
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_cursor import page_cursor
-from backups.web.time_zone import owner
+from backups.web.time_zone import owner, zone
 
 PAGE_SIZE = 50
 # What a row shows whatever columns the reader chose.
@@ -54,6 +58,7 @@ ROW_FIELDS = (
 
 @require_safe
 @varies_by_fragment
+@clean_address(bare=EVERYTHING)
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     is_fragment = wants_fragment(request)
     views = [] if is_fragment else saved_views_of(owner(request))
@@ -77,7 +82,7 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
         return refuse(request, e.errors, e.valid_part)
     context = _live_region(request, selection, cursor, now) | {"etag": live.etag}
     if is_fragment:
-        return render(request, "backups/partials/_list.html", context)
+        return render(request, "backups/partials/_list_poll.html", context)
     return render(request, "backups/list.html", context | _surroundings(request, selection, views))
 
 
@@ -105,6 +110,9 @@ def _live_region(
     pages = backup_pages(selection, now, access=access)
     page = pages.page(cursor, PAGE_SIZE, *fields, count=True)
     keys_of_volumes = [(row["cloud"], row["volume_id"]) for row in page.rows]
+    filters = chips(
+        request.GET, selection, zone(request), bare=EVERYTHING, cause=_cause_in_words(page.rows)
+    )
     batch = read_batch(request.GET.get("added", ""))
     units = units_of(columns.columns, page.rows)
     query_without_cursor = without(request.GET)
@@ -116,17 +124,19 @@ def _live_region(
         "page": page,
         "columns": columns,
         "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
-        "filter_words": list_toolbar.in_words(selection),
+        "filter_words": filter_words(filters),
         "heads": list_toolbar.heads(request.GET, selection, columns, units),
         "span": len(columns.columns) + (4 if access.may(Role.OPERATOR) else 3),
         "volume_names": volume_names(keys_of_volumes, access=access),
         "matching": page.matching,
+        "chips": filters,
+        "title": title("Backups", page.matching, filters),
         "every": POLL_MOVING_S if _any_moving(page.rows) else POLL_S,
         "all": request.GET.get("all") == "1",
         "rest": query_without_cursor,
-        "first": query_without_cursor or "view=all",
-        "select_all": list_toolbar.query_with(request.GET, all="1"),
-        "select_none": list_toolbar.query_with(request.GET),
+        "first": query_without_cursor or EVERYTHING,
+        "select_all": query_with(request.GET, bare=EVERYTHING, all="1"),
+        "select_none": query_with(request.GET, bare=EVERYTHING),
         "last": LAST.write(PAGE_BACKUPS, selection.ordering),
         "cloud_errors": errors_by_cloud(access=access),
         **_exports(request, access),
@@ -147,6 +157,14 @@ def _exports(request: HttpRequest, access: Access) -> dict[str, str | None]:
     }
 
 
+def _cause_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns what the rows of one cause failed by: the same for all of them."""
+    if not rows:
+        return ""
+    explanation = explain(status=rows[0]["status"], reason=rows[0]["fail_reason"])
+    return explanation.meaning or explanation.text or "no reason given"
+
+
 def _any_moving(rows: Sequence[Mapping[str, Any]]) -> bool:
     for row in rows:
         if status.is_moving(status=row["status"], tracking_state=row["tracking_state"]):
@@ -162,12 +180,11 @@ def _surroundings(
     return {
         "chosen": selection.raw_values,
         "field_keys": list_toolbar.FIELDS,
-        "chips": list_toolbar.chips(request.GET, selection),
         "tabs": list_toolbar.tabs(request.GET, views),
         "keep": lasting_query(request.GET),
         "density": request.GET.get(density.KEY, ""),
         "menu": request.GET.get(MENU, ""),
-        "usual_columns": list_toolbar.query_with(request.GET, columns=""),
+        "usual_columns": query_with(request.GET, bare=EVERYTHING, columns=""),
         "orders": list_toolbar.ORDERS,
         "statuses": sorted({*status.STATUSES, *stored_statuses(access=access)}),
         "cloud_names": sorted(cloud_names(access=access)),

@@ -17,13 +17,15 @@ from backups.analysis.days import last_days
 from backups.analysis.judgement import ASK_SUPPORT
 from backups.clouds import registry
 from backups.models import Access
-from backups.query.list_query import InvalidQuery, without
+from backups.query.list_query import InvalidQuery, ListQuery, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
 from backups.shared.access import access_of
 from backups.vbs.folding import fold
 from backups.vbs.statuses import FAILED
 from backups.web import status
+from backups.web.chips import chips, title
+from backups.web.clean_address import clean_address
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.time_zone import zone
@@ -61,6 +63,7 @@ class CauseRow:
 
 
 @require_safe
+@clean_address()
 def cause_list(request: HtmxHttpRequest) -> HttpResponse:
     now = timezone.now()
     unknown_keys = [key for key in request.GET if key not in KEYS]
@@ -87,13 +90,20 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
             over.append(row)
     failed_rows = [row for row in rows if row.failed]
     still_failed = [row for row in still if row.failed]
+    failed = sum(row.cause.count for row in failed_rows)
+    chosen = ListQuery(
+        raw_values={key: (value,) for key, value in (("q", q), ("cloud", cloud)) if value}
+    )
+    filters = chips(request.GET, chosen, reader_zone)
     page = {
         "now": now,
         "etag": live.etag,
+        "chips": filters,
+        "title": title("Failures", failed, filters),
         "still": still,
         "over": over,
         "failing": len(still_failed),
-        "failed": sum(row.cause.count for row in failed_rows),
+        "failed": failed,
         "failed_query": _query(cloud, status=list(FAILED), tracking_state=NOT_GONE),
         "causes": len(failed_rows),
         "worst": _most_pressing(still_failed),

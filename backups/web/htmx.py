@@ -22,6 +22,6 @@ def wants_fragment(request: HtmxHttpRequest) -> bool:
     well, and the button Back shows the answer as the page. A view that asks this is decorated with
     `varies_by_fragment`.
     """
-    if request.htmx.history_restore_request:
+    if not request.htmx or request.htmx.history_restore_request:
         return False
     return request.htmx.trigger == LIVE_REGION

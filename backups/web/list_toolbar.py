@@ -1,8 +1,5 @@
-"""What surrounds the rows of the list: heads that order, chips that remove, tabs
-that lead to views.
-"""
+"""What surrounds the rows of the list: heads that order, tabs that lead to views."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -13,13 +10,16 @@ from backups.analysis.sizes import Unit
 from backups.edits.saved_views import lasting_query
 from backups.models import SavedView
 from backups.query.list_query import ListQuery
-from backups.web.columns import MENU, ChosenColumns, Column
+from backups.web.chips import query_with
+from backups.web.columns import ChosenColumns, Column
 from backups.web.saved_views import list_url
 
-# Filters whose fields are always in sight.
-FIELDS_IN_SIGHT = ("q", "status", "cloud", "kind")
+# What has a field in the form of filters.
 FIELDS = (
-    *FIELDS_IN_SIGHT,
+    "q",
+    "status",
+    "cloud",
+    "kind",
     "tracking_state",
     "tag",
     "created_at_after",
@@ -27,15 +27,6 @@ FIELDS = (
     "size_min",
     "chain_size_mb_min",
 )
-INSTANT = re.compile(r"T([0-9:]{8})(\.[0-9]+)?Z$")
-SPAN_TEXTS = {
-    "_after": " from",
-    "_before": " until",
-    "_min": " at least",
-    "_max": " at most",
-}
-# A link to another order or filter begins without these.
-PASSING = ("cursor", "all", MENU)
 ORDERS = {
     "-created_at": "newest first",
     "created_at": "oldest first",
@@ -74,6 +65,8 @@ class BuiltInView(NamedTuple):
     is_default: bool = False
 
 
+# The query of the list that nothing filters; the bare address may show a view.
+EVERYTHING = "view=all"
 BUILT_IN_VIEWS = (
     BuiltInView("Worst first", "ordering=attention"),
     BuiltInView(
@@ -110,28 +103,11 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Chip:
-    text: str
-    href: str
-
-
-@dataclass(frozen=True)
 class Tab:
     name: str
     href: str
     here: bool
     is_default: bool
-
-
-def query_with(query: QueryDict, **values: str) -> str:
-    """Returns the address with these values set; an empty one is left out."""
-    changed = query.copy()
-    for key in (*PASSING, *values):
-        changed.pop(key, None)
-    for key, value in values.items():
-        if value:
-            changed[key] = value
-    return f"?{changed.urlencode() or 'view=all'}"
 
 
 def heads(
@@ -156,44 +132,19 @@ def head(query: QueryDict, ordering: str, column: Column, unit: Unit | None = No
         return plain
     field = ordering.lstrip("-")
     if field != column.order.lstrip("-"):
-        return replace(plain, href=query_with(query, ordering=column.order), sort="none")
+        return replace(
+            plain, href=query_with(query, bare=EVERYTHING, ordering=column.order), sort="none"
+        )
     is_descending = ordering.startswith("-")
     opposite = field if is_descending else f"-{field}"
     # "attention" begins with the worst, which is the top of a scale that descends.
     reads_descending = is_descending != (field == "attention")
     return replace(
         plain,
-        href=query_with(query, ordering=opposite),
+        href=query_with(query, bare=EVERYTHING, ordering=opposite),
         sort="descending" if reads_descending else "ascending",
         arrow="↓" if reads_descending else "↑",
     )
-
-
-def chips(query: QueryDict, selection: ListQuery) -> list[Chip]:
-    """Returns what filters beside the fields in sight, each with the address without it."""
-    shown = []
-    for key, values in selection.raw_values.items():
-        if key not in FIELDS_IN_SIGHT:
-            shown.append(Chip(_chip_text(key, values), query_with(query, **{key: ""})))
-    return shown
-
-
-def in_words(selection: ListQuery) -> str:
-    """Returns all filters of a list as one line, for paper; empty where there are none."""
-    words = [f"“{selection.q}”"] if selection.q else []
-    words += [_chip_text(key, values) for key, values in selection.raw_values.items()]
-    return "; ".join(words)
-
-
-def _chip_text(key: str, values: Sequence[str]) -> str:
-    if key == "added":
-        return "just added"
-    label = key
-    for suffix, text in SPAN_TEXTS.items():
-        if key.endswith(suffix):
-            label = key.removesuffix(suffix) + text
-    shown = [INSTANT.sub(r" \1 UTC", value) for value in values]
-    return f"{label.replace('_', ' ')}: {' or '.join(shown)}"
 
 
 def tabs(

@@ -36,6 +36,7 @@ from backups.shared.access import access_of
 from backups.shared.account_state import account_state, sessions_state
 from backups.shared.role_needed import needs
 from backups.web import status
+from backups.web.clean_address import clean_address
 from backups.web.page_form import PageForm, choices
 from backups.web.password import counted
 from backups.web.time_zone import owner
@@ -98,6 +99,7 @@ class PasswordForm(PageForm):
 
 @needs(Role.ADMIN)
 @require_safe
+@clean_address()
 def user_list(request: HttpRequest) -> HttpResponse:
     q = _clean(request.GET.get("q", ""))
     after = _clean(request.GET.get("after", ""))

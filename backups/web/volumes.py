@@ -35,8 +35,10 @@ from backups.reports.volume_pages import (
 )
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
-from backups.web import list_toolbar, status
+from backups.web import status
 from backups.web.actor import actor
+from backups.web.chips import chips, filter_words, title
+from backups.web.clean_address import clean_address
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import Live
 from backups.web.page_cursor import page_cursor
@@ -52,6 +54,7 @@ WORST_FIRST = ("overdue", "never", "late", "unknown")
 
 
 @require_safe
+@clean_address()
 def volume_list(request: HtmxHttpRequest) -> HttpResponse:
     return _page(request, request.GET, None, [])
 
@@ -122,6 +125,7 @@ def _page(
     )
     reader_zone = zone(request)
     days = last_days(now, reader_zone)
+    filters = chips(query, selection, reader_zone)
     context = {
         "now": now,
         "etag": live.etag,
@@ -133,7 +137,9 @@ def _page(
         "page": page,
         "filters": selection,
         "chosen": selection.raw_values,
-        "filter_words": list_toolbar.in_words(selection),
+        "filter_words": filter_words(filters),
+        "chips": filters,
+        "title": title("Disks", page.matching, filters),
         "query": query.urlencode(),
         "rest": without(query),
         "last": LAST.write(VOLUMES, selection.ordering),

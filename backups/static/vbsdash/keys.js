@@ -39,6 +39,16 @@ function refresh() {
   button.click();
 }
 
+async function goAdd() {
+  const link = document.getElementById("go-add");
+  if (!link) return;
+  if (await isThere()) {
+    link.click();
+  } else {
+    showNotice(`Nothing was opened: ${sinceWhen()}.`);
+  }
+}
+
 function helpDialog() {
   return document.getElementById("help");
 }
@@ -49,7 +59,7 @@ const ACTIONS = {
   k: () => moveBy(-1),
   x: pickCurrentRow,
   r: refresh,
-  a: () => document.getElementById("go-add")?.click(),
+  a: goAdd,
   "?": () => helpDialog()?.showModal(),
 };
 

@@ -91,7 +91,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.target !== liveRegion()) return;
   const { status } = event.detail.xhr;
-  if (status >= 200 && status < 400) {
+  if (isAnswer(status)) {
     failures = 0;
     updatedAt = Date.now();
   } else {
@@ -211,7 +211,7 @@ function updateTimes() {
   const note = document.getElementById("updated");
   if (note && liveRegion()) {
     const age = span((Date.now() - updatedAt) / 1000);
-    note.textContent = failures ? `no answer for ${age}` : `updated ${age} ago`;
+    note.textContent = failures ? sinceWhen() : `updated ${age} ago`;
     note.classList.toggle("is-unk", failures > 0);
   }
 }

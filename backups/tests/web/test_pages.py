@@ -175,7 +175,7 @@ def test_the_list_shows_what_its_filters_leave(
         body(2, status="error", fail_reason="Quota used up"),
         body(3, status="creating", volume_id="v-3"),
     )
-    page = web.get(f"/backups/?{query}")
+    page = web.get(f"/backups/?{query}", follow=True)
     assert (sorted(uuid.UUID(one).int for one in shown(page)), matching(page)) == (
         expected,
         f"{len(expected)} matching",
@@ -234,10 +234,13 @@ def test_pages_by_cursor_hold_every_row_once_forwards_and_backwards(web: Client)
 
 def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: Client) -> None:
     track(body(1))
-    calm = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
+    poll = {"HX-Request": "true", "HX-Trigger": "live"}
+    calm = web.get("/backups/", headers=poll).content.decode()
     track(body(2, status="creating"))
-    moving = web.get("/backups/", headers={"HX-Request": "true"}).content.decode()
-    assert [calm.lstrip()[:14], "<html" in calm] == ['<div id="live"', False]
+    moving = web.get("/backups/", headers=poll).content.decode()
+    title, _, rest = calm.partition("\n")
+    assert title == "<title>(1) Backups · vbsdash</title>"
+    assert [rest.lstrip()[:14], "<html" in calm] == ['<div id="live"', False]
     assert [re.findall(r'data-poll-seconds="(\d+)"', text) for text in (calm, moving)] == [
         ["30"],
         ["3"],

@@ -117,7 +117,7 @@ def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: 
     volume("db-02", (5, "full", "available"))
     volume_edits.set_tags([("otc", "db-02")], ["gold"], actor=Actor("x", timezone.now()))
     assert [one for one, _ in grid(web.get("/volumes/?q=DB-01"))] == ["db-01"]
-    assert [one for one, _ in grid(web.get("/volumes/?tag=gold&protection=&cloud="))] == ["db-02"]
+    assert [one for one, _ in grid(web.get("/volumes/?tag=gold"))] == ["db-02"]
     refused = web.get("/volumes/?protection=fine&q=db")
     assert (refused.status_code, 'href="/volumes/?q=db"' in refused.content.decode()) == (400, True)
 
