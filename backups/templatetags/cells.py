@@ -19,6 +19,10 @@ LONGEST_TEXT = 300  # characters of a description in a cell
 LONGEST_TOOLTIP = 2000
 LONGEST_REASON = 160
 LONGEST_REASON_TOOLTIP = 600
+_ROOM = (
+    '<td role="cell" class="room {}" colspan="{}" title="{}"><span class="sub cut">{}</span></td>'
+)
+_EMPTY_ROOM = '<td role="cell" class="{}" colspan="{}"></td>'
 _NOTHING = mark_safe('<span class="none">none</span>')
 _UNKNOWN_ORIGIN = mark_safe(
     '<span class="none" title="The cloud names no disk that it is of: '
@@ -65,12 +69,11 @@ def cells(context: Context, row: Row, why: Reason | None = None) -> SafeString:
     if why is None or why.room is None:
         return _cells(context, columns, row)
     room = why.room
-    in_room = format_html_join(
-        "",
-        '<td role="cell" class="room {}" colspan="{}" title="{}">'
-        '<span class="sub cut">{}</span></td>',
-        ((one.classes, one.span, why.tooltip, why.text) for one in room.cells),
-    )
+    in_room = mark_safe("")
+    for one in room.cells:
+        in_room += format_html(
+            _ROOM if one.says else _EMPTY_ROOM, one.classes, one.span, why.tooltip, why.text
+        )
     before = _cells(context, columns[: room.begin], row)
     return before + in_room + _cells(context, columns[room.end :], row)
 

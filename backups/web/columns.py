@@ -15,10 +15,10 @@ Form = Literal[
 # What sizes were given in.
 GIVEN: Mapping[Form, Unit] = {"mb": MB, "gb": GB}
 # From which width of the window on a column shows, the narrowest first: classes of vbsdash.css.
-# What shows from "p5" on goes first when the window becomes narrow.
-WIDTHS = ("", "p2", "p3", "p5")
+# What shows from "p6" on goes first when the window becomes narrow.
+WIDTHS = ("", "p2", "p3", "p5", "p6")
 # A cell that is no longer shown from the width on at which columns of this class come in.
-UNTIL = {"p3": "until-p3", "p5": "until-p5"}
+UNTIL = {"p3": "until-p3", "p5": "until-p5", "p6": "until-p6"}
 EARLIER = "earlier"
 LATER = "later"
 # Which menu of the page is open: a press in the chooser leaves it so.
@@ -137,10 +137,13 @@ def units_of(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> di
 
 @dataclass(frozen=True)
 class RoomCell:
-    """One cell in place of several: over how many columns, at the widths of its classes."""
+    """One cell in place of several: over how many columns, at the widths of its classes. It says
+    the reason, or is empty where these columns have no room for it.
+    """
 
     span: int
     classes: str
+    says: bool = True
 
 
 @dataclass(frozen=True)
@@ -180,17 +183,27 @@ def _room(columns: Sequence[Column], begin: int, end: int) -> Room | None:
     cells: list[RoomCell] = []
     for width in WIDTHS[1:]:
         shown = _shown(run, width)
-        if not cells and _is_wide(shown):
-            cells.append(RoomCell(len(shown), "" if width == "p2" else width))
-        elif cells and len(shown) != cells[-1].span:
+        cell = RoomCell(len(shown), width, says=_is_wide(shown))
+        if not shown or (cells and _are_alike(cell, cells[-1])):
+            continue
+        if cells:
             before = cells[-1]
-            cells[-1] = replace(before, classes=f"{before.classes} {UNTIL[width]}".strip())
-            cells.append(RoomCell(len(shown), width))
-    if not cells:
+            cells[-1] = replace(before, classes=f"{before.classes} {UNTIL[width]}")
+        cells.append(cell)
+    says = [cell for cell in cells if cell.says]
+    if not says:
         return None
-    first_width = cells[0].classes.split(" ")[0]
+    first_width = says[0].classes.split(" ")[0]
+    elsewhere = UNTIL.get(first_width, "")
+    if not elsewhere:
+        # A phone, which has no columns, gives it a line.
+        cells[0] = replace(cells[0], classes=cells[0].classes.removeprefix(first_width).strip())
     rank = (len(_shown(run, "p3")), len(_shown(run, "p2")), len(run))
-    return Room(begin, end, cells, elsewhere=UNTIL.get(first_width, ""), rank=rank)
+    return Room(begin, end, cells, elsewhere, rank)
+
+
+def _are_alike(cell: RoomCell, other: RoomCell) -> bool:
+    return (cell.span, cell.says) == (other.span, other.says)
 
 
 def _shown(columns: Sequence[Column], width: str) -> list[Column]:

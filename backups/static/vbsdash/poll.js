@@ -217,3 +217,16 @@ function updateTimes() {
 }
 
 setInterval(updateTimes, 1000);
+
+// Paper says when it was printed, and when the page was last answered.
+function minuteOf(ms) {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+addEventListener("beforeprint", () => {
+  const paper = document.getElementById("paper");
+  if (!paper) return;
+  const skew = serverNow() - Date.now();
+  document.getElementById("known-at").textContent = minuteOf(updatedAt + skew);
+  document.getElementById("printed-at").textContent = `, printed at ${minuteOf(serverNow())}`;
+});

@@ -96,6 +96,14 @@ def test_the_room_of_a_reason_is_as_many_columns_as_show_at_a_width(
     assert ((room.begin, room.end), room.cells, room.elsewhere) == (place, cells, elsewhere)
 
 
+def test_where_a_narrow_window_shows_one_number_of_the_room_its_cell_is_empty() -> None:
+    number = Column("a", "A", "number")
+    room = room_in([number, B], {"a": None, "b": None})
+    assert room is not None
+    assert room.cells == [RoomCell(1, "p2 until-p3", says=False), RoomCell(2, "p3")]
+    assert room.elsewhere == "until-p3"
+
+
 def test_a_reason_has_no_room_over_a_single_number_and_where_each_column_says_something() -> None:
     assert room_in(ALL, FULL) is None
     assert room_in(ALL, FULL | {"d": None}) is None  # There is always a cloud in this one.
