@@ -165,7 +165,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "backups.web.context.frame",
             ],
-            "builtins": ["backups.templatetags.formatting", "backups.templatetags.charts"],
+            "builtins": [
+                "backups.templatetags.formatting",
+                "backups.templatetags.charts",
+                "backups.templatetags.losses",
+            ],
         },
     }
 ]

@@ -49,6 +49,35 @@ class ChainSerializer(Serializer):
     members = MemberSerializer(many=True)
 
 
+class LossSerializer(Serializer):
+    as_of = serializers.DateTimeField(help_text="A volume that is deleted: when that was seen.")
+    seconds = serializers.IntegerField(
+        allow_null=True, help_text="Data of so many seconds would be lost; null: all there is."
+    )
+    allowed_seconds = serializers.IntegerField(
+        allow_null=True, help_text="By its rule; null where nothing is expected of it."
+    )
+    restore_point_id = serializers.UUIDField(allow_null=True)
+    restore_point_at = serializers.DateTimeField(allow_null=True)
+    sure = serializers.BooleanField(
+        help_text="False: a newer one may be there, or this one may be gone."
+    )
+
+
+class WorstGapSerializer(Serializer):
+    seconds = serializers.IntegerField()
+    to = serializers.DateTimeField(allow_null=True, help_text="Null: it goes on.")
+    from_id = serializers.UUIDField(allow_null=True, help_text="Null: there was none before.")
+    to_id = serializers.UUIDField(allow_null=True)
+    known_seconds = serializers.IntegerField(help_text="So much of the last 90 days is known.")
+    sure = serializers.BooleanField(
+        help_text="False: new backups are not followed, so others may lie in it."
+    )
+
+    def get_fields(self) -> dict[str, AnyField]:
+        return {**super().get_fields(), "from": serializers.DateTimeField()}
+
+
 class VolumeSerializer(Serializer):
     cloud = serializers.CharField()
     volume_id = serializers.CharField()
@@ -79,6 +108,12 @@ class VolumeSerializer(Serializer):
         allow_null=True, help_text="A `key` of the causes of failures."
     )
     chains = ChainSerializer(many=True)
+    loss = LossSerializer()
+    worst_gap = WorstGapSerializer(
+        allow_null=True,
+        help_text="The longest time between two restore points, of those that ended in the last "
+        "90 days or go on; null where nothing is known.",
+    )
 
 
 class VolumeDetailSerializer(VolumeSerializer):

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backups", "0017_external_identity"),
+        ("backups", "0020_trash"),
     ]
 
     operations = [

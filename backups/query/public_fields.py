@@ -153,6 +153,8 @@ VOLUME_FIELDS: Final = (
     "first_seen_at",
     "known_until",
     "changes_at",
+    "loss",
+    "worst_gap",
 )
 # What the answer for one volume has: attributes of `reports.volumes.VolumeDetail`.
 VOLUME_DETAIL_FIELDS: Final = (

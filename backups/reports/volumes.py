@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 from django.db.models import Q
 
 from backups.analysis import chains as chaining
-from backups.analysis import judgement, protection, rules
+from backups.analysis import gaps, judgement, protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
+from backups.analysis.gaps import Gap, Loss
 from backups.analysis.judgement import FailureReason
 from backups.analysis.protection import Knowledge, Standing
 from backups.analysis.rules import InForce
@@ -79,11 +80,11 @@ class Exemption(TypedDict):
 class VolumeState:
     """The shape `volume` of the JSON API, and what pages want beside it.
 
+    `loss`: what would be lost now; `gap`: the worst one of the last days, None where none is known.
     `follow` is what happens, `follow_set` what was set for this volume (None: its cloud decides).
     `next` is the next step, "" when there is none. `failing_…`: the newest try when it failed,
     since when all of them did, and their cause. `in_force` is the rule that judges it.
-    `changes_at`: until then `protection` stays as it is,
-    without a new answer. `running_id`: the backup that is being made now. `known_until`: how far
+    `changes_at`: until then `protection` stays as it is, without a new answer. `running_id`: the backup that is being made now. `known_until`: how far
     the evidence reaches.
     """
 
@@ -119,6 +120,8 @@ class VolumeState:
     first_seen_at: datetime
     known_until: datetime | None
     changes_at: datetime | None
+    loss: Loss
+    gap: Gap | None
 
     @property
     def title(self) -> str:
@@ -133,6 +136,22 @@ class VolumeState:
             "from": self.in_force.origin,
             "tag": self.in_force.tag,
             "sentence": self.in_force.rule.sentence,
+        }
+
+    @property
+    def worst_gap(self) -> dict[str, Any] | None:
+        """The key `worst_gap` of the JSON API."""
+        gap = self.gap
+        if gap is None:
+            return None
+        return {
+            "seconds": int(gap.length.total_seconds()),
+            "from": gap.begin,
+            "to": gap.end if gap.end_id else None,
+            "from_id": gap.begin_id,
+            "to_id": gap.end_id,
+            "known_seconds": int(gap.known_for.total_seconds()),
+            "sure": gap.sure,
         }
 
 
@@ -233,6 +252,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
     exempt: Exemption | None = None
     if row["exempt_reason"] is not None:
         exempt = {"reason": row["exempt_reason"], "until": row["exempt_until"]}
+    known_until = _known_until(row, facts)
     return VolumeState(
         cloud=row["cloud"],
         volume_id=row["volume_id"],
@@ -264,8 +284,16 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         deleted_at=row["deleted_at"],
         listed=row["listed_at"] is not None and row["deleted_at"] is None,
         first_seen_at=row["first_seen_at"],
-        known_until=_known_until(row, facts),
+        known_until=known_until,
         changes_at=_changes_at(standing, now),
+        loss=gaps.loss(standing, row["last_good_id"], now),
+        gap=gaps.worst_gap(
+            facts,
+            since=row["first_seen_at"],
+            until=row["deleted_at"] or known_until,
+            is_followed=row["followed"],
+            now=now,
+        ),
     )
 
 

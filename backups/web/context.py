@@ -17,7 +17,9 @@ from backups.shared.access import access_of
 from backups.web import density, illness
 from backups.web.time_zone import reader
 
-LIVE_PAGES = frozenset({"home", "backups", "backup", "volumes", "volume", "failures", "clouds"})
+LIVE_PAGES = frozenset(
+    {"home", "backups", "backup", "volumes", "volume", "losses", "failures", "clouds"}
+)
 ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigation
 
 

@@ -81,6 +81,7 @@ TABLE: dict[str, dict[str, Call]] = {
     "backups/<backup_id:backup_id>/untrack/": posts(OPERATOR, "thing"),
     "volumes/": reads(),
     "volumes/growing/": reads(),
+    "volumes/loss/": reads(),
     "volumes/rules/": reads(),
     "volumes/rules/set/": posts(OPERATOR, "rows", period_hours="1", grace_hours="1", **RULE),
     "volumes/register/": posts(OPERATOR, "rows", cloud="otc", volume_id=NEW),

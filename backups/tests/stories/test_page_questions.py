@@ -35,6 +35,7 @@ ASKED = {
     "/volumes/?cloud=otc": 13,
     "/volumes/otc/d-0/": 11,
     "/volumes/growing/": 7,
+    "/volumes/loss/": 7,
     "/volumes/rules/": 7,
     "/failures/": 9,
     "/clouds/": 12,
@@ -87,6 +88,7 @@ LIVE = {
     f"/backups/{uuid.UUID(int=1)}/": 6,
     "/volumes/": 6,
     "/volumes/otc/d-0/": 6,
+    "/volumes/loss/": 6,
     "/failures/": 6,
     "/clouds/": 12,
 }

@@ -33,6 +33,7 @@ SAME = {
     "discover": "/backups/add/discover/",
     "disks": "/volumes/",
     "growth": "/volumes/growing/",
+    "loss": "/volumes/loss/",
     "rules": "/volumes/rules/",
     "failures": "/failures/",
     "clouds": "/clouds/",

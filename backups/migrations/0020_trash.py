@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('backups', '0017_external_identity'),
+        ('backups', '0019_failing_of_old_rows'),
     ]
 
     operations = [

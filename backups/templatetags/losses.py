@@ -1,0 +1,51 @@
+"""What would be lost, in words of pages."""
+
+from datetime import timedelta
+
+from django import template
+
+from backups.analysis import rules
+from backups.analysis.gaps import WINDOW, Gap, Loss
+
+register = template.Library()
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@register.filter
+def lasting(span: timedelta | int) -> str:
+    """Writes a length, a number is one of seconds: 14 h, 2 days 3 h."""
+    return rules.span(timedelta(seconds=span) if isinstance(span, int) else span)
+
+
+@register.filter
+def of_window(gap: Gap) -> str:
+    """Writes how much of the last 90 days a gap is the worst one of."""
+    if gap.known_for >= WINDOW:
+        return f"{WINDOW.days} days"
+    if gap.known_for >= 2 * DAY:
+        return f"the {gap.known_for // DAY} days that are known"
+    hours = gap.known_for // HOUR
+    if hours >= 2:
+        return f"the {hours} hours that are known"
+    return "what is known, less than two hours"
+
+
+@register.filter
+def loss_tone(loss: Loss) -> str:
+    """Returns the class of what would be lost: more than the rule allows, not sure, or neither."""
+    if not loss.sure:
+        return "is-unk"
+    if loss.allowed_seconds is None:
+        return ""
+    is_allowed = loss.seconds is not None and loss.seconds <= loss.allowed_seconds
+    return "" if is_allowed else "is-fail"
+
+
+@register.filter
+def gap_tone(gap: Gap, allowed_seconds: int | None) -> str:
+    if not gap.sure:
+        return "is-unk"
+    if allowed_seconds is None or gap.length <= timedelta(seconds=allowed_seconds):
+        return ""
+    return "is-fail"
