@@ -84,8 +84,8 @@ class VolumeState:
     `follow` is what happens, `follow_set` what was set for this volume (None: its cloud decides).
     `next` is the next step, "" when there is none. `failing_…`: the newest try when it failed,
     since when all of them did, and their cause. `in_force` is the rule that judges it.
-    `changes_at`: until then `protection` stays as it is, without a new answer. `running_id`: the backup that is being made now. `known_until`: how far
-    the evidence reaches.
+    `changes_at`: until then `protection` stays as it is, without a new answer. `running_id`: the
+    backup that is being made now. `known_until`: how far the evidence reaches.
     """
 
     cloud: str
