@@ -6,7 +6,7 @@ gives no speed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
@@ -16,9 +16,12 @@ from backups.vbs.statuses import IN_FLIGHT
 
 # Without progress for so long a backup is stuck: 30 answers at the slowest pace, one every 120 s.
 STILL = timedelta(hours=1)
-# It is stuck as well when it takes so many times as long as usual, but not before the floor.
+# Where the cloud tells no progress: so many times as long as usual, but not before the floor.
 FLOOR = timedelta(hours=2)
 TIMES_USUAL = 3
+# What moves is slow when it will take so many times as long as usual, and so much longer.
+SLOW_TIMES = 1.5
+SLOW_BY = timedelta(minutes=30)
 _MOST_SAMPLES = 6  # enough to see the pace of now, not of hours ago
 _LONGEST_BELIEVED = timedelta(days=7)  # a duration beyond it says nothing about the next
 _LEAST_DURATIONS = 3  # that tell what is usual
@@ -33,22 +36,38 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunningBackup:
-    """`samples`: one for each progress that was seen, oldest first; the newest few."""
+    """`samples`: one for each progress that was seen, oldest first; the newest few. `usual`: how
+    long backups of its sort take, None where too few tell it.
+    """
 
     status: str
     since: datetime
     samples: tuple[Sample, ...] = ()
+    usual: timedelta | None = None
+
+    @property
+    def moved_at(self) -> datetime | None:
+        """Returns when its progress was last seen to be another one; None where the cloud tells
+        none, or 0, which may mean the same.
+        """
+        if not self.samples or self.samples[-1].percent == 0:
+            return None
+        return self.samples[-1].at
 
     def as_json(self) -> dict[str, Any]:
         samples = [[sample.at.timestamp(), sample.percent] for sample in self.samples]
-        return {"status": self.status, "since": self.since.timestamp(), "samples": samples}
+        as_json = {"status": self.status, "since": self.since.timestamp(), "samples": samples}
+        if self.usual is not None:
+            as_json["usual"] = self.usual.total_seconds()
+        return as_json
 
     @classmethod
     def of_json(cls, stored: dict[str, Any] | None) -> "RunningBackup | None":
         if stored is None:
             return None
         samples = tuple(Sample(_time(at), percent) for at, percent in stored["samples"])
-        return cls(stored["status"], _time(stored["since"]), samples)
+        usual = timedelta(seconds=stored["usual"]) if "usual" in stored else None
+        return cls(stored["status"], _time(stored["since"]), samples, usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,17 @@ class Pace:
 NO_PACE = Pace(None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """The pace of a backup, the usual pace of its sort, and how many times as long as usual it will
+    take.
+    """
+
+    percent_per_minute: float
+    usual_percent_per_minute: float
+    times_as_long: float
+
+
 def observe(
     before: RunningBackup | None,
     *,
@@ -71,9 +101,10 @@ def observe(
     progress: int | None,
     created_at: datetime | None,
     at: datetime,
+    usual: timedelta | None = None,
 ) -> RunningBackup | None:
     """Returns what is known of a running backup after an answer that was asked for at `at`; None
-    when it is not running.
+    when it is not running. `usual`: how long backups of its sort take, as far as is known now.
     """
     if status is None or status not in IN_FLIGHT:
         return None
@@ -82,38 +113,54 @@ def observe(
         if status == "creating" and created_at is not None and created_at <= at + SKEW:
             since = min(created_at, at)
         before = RunningBackup(status, since)
+    before = replace(before, usual=usual)
     if progress is None or (before.samples and before.samples[-1].percent == progress):
         return before
     samples = (*before.samples, Sample(at, progress))
-    return RunningBackup(status, before.since, samples[-_MOST_SAMPLES:])
+    return replace(before, samples=samples[-_MOST_SAMPLES:])
 
 
 def pace(backup: RunningBackup, now: datetime) -> Pace:
     """Returns the pace over the samples that are kept; progress that went back begins anew."""
-    rising = _rising(backup.samples)
-    if len(rising) < 2:
+    observed = _steps(backup.samples)
+    if observed is None:
         return NO_PACE
-    first = rising[0]
-    last = rising[-1]
-    seconds = (last.at - first.at).total_seconds()
-    if seconds <= 0:
-        return NO_PACE
-    per_second = (last.percent - first.percent) / seconds
-    eta = last.at + timedelta(seconds=(100 - last.percent) / per_second)
+    per_second = observed.percent_per_second
+    eta = backup.samples[-1].at + timedelta(seconds=observed.percent_left / per_second)
     return Pace(round(per_second * 60, 2), eta if eta > now else None)
 
 
-def stuck_at(backup: RunningBackup, usual: timedelta | None) -> datetime:
-    """Returns when it counts as stuck if nothing moves: an hour without progress, or far longer
-    than its volume's backups take.
+def stuck_at(backup: RunningBackup) -> datetime:
+    """Returns when it counts as stuck if nothing moves: after an hour without progress, however
+    long it takes.
 
-    A progress of 0 may mean that the cloud tells none, so only the length counts then.
+    Where the cloud tells no progress nobody sees whether it moves: it is stuck when it takes far
+    longer than backups of its sort do.
     """
-    longest = max(FLOOR, TIMES_USUAL * usual) if usual else FLOOR
-    too_long_at = backup.since + longest
-    if not backup.samples or backup.samples[-1].percent == 0:
-        return too_long_at
-    return min(too_long_at, backup.samples[-1].at + STILL)
+    if backup.moved_at is not None:
+        return backup.moved_at + STILL
+    longest = max(FLOOR, TIMES_USUAL * backup.usual) if backup.usual else FLOOR
+    return backup.since + longest
+
+
+def slowness(backup: RunningBackup) -> Slowness | None:
+    """Returns how slow a backup is whose progress moves, if it will take much longer than usual;
+    None when it will not, and when nobody can say.
+    """
+    observed = _steps(backup.samples)
+    if observed is None or backup.usual is None:
+        return None
+    per_second = observed.percent_per_second
+    end = backup.samples[-1].at + timedelta(seconds=observed.percent_left / per_second)
+    length = end - backup.since
+    if length < SLOW_TIMES * backup.usual or length < backup.usual + SLOW_BY:
+        return None
+    usual_per_second = 100 / backup.usual.total_seconds()
+    return Slowness(
+        percent_per_minute=round(per_second * 60, 2),
+        usual_percent_per_minute=round(usual_per_second * 60, 2),
+        times_as_long=round(length / backup.usual, 1),
+    )
 
 
 def usual(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta | None:
@@ -130,6 +177,24 @@ def usual(spans: Iterable[tuple[datetime | None, datetime | None]]) -> timedelta
     if len(seconds) < _LEAST_DURATIONS:
         return None
     return timedelta(seconds=median(seconds))
+
+
+class _Steps(NamedTuple):
+    percent_per_second: float
+    percent_left: int
+
+
+def _steps(samples: Sequence[Sample]) -> _Steps | None:
+    """Returns what the samples tell since progress last went back; None when they tell no pace."""
+    rising = _rising(samples)
+    if len(rising) < 2:
+        return None
+    first = rising[0]
+    last = rising[-1]
+    seconds = (last.at - first.at).total_seconds()
+    if seconds <= 0:
+        return None
+    return _Steps((last.percent - first.percent) / seconds, 100 - last.percent)
 
 
 def _rising(samples: Sequence[Sample]) -> list[Sample]:

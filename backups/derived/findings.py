@@ -122,13 +122,14 @@ def _write_running(rows: Sequence[Row], now: datetime) -> int:
             progress=row["progress"],
             created_at=row["created_at"],
             at=row["refreshed_at"] or now,
+            usual=usual_lengths.get(_Sort.of(row)) if row["status"] == "creating" else None,
         )
         if observed is None:
             as_json = None
             stuck_at = None
         else:
             as_json = observed.as_json()
-            stuck_at = running.stuck_at(observed, usual_lengths.get(_Sort.of(row)))
+            stuck_at = running.stuck_at(observed)
         if as_json != row["running"] or stuck_at != row["stuck_at"]:
             changed.append(Backup(pk=row["id"], running=as_json, stuck_at=stuck_at))
     Backup.objects.bulk_update(changed, ["running", "stuck_at"], batch_size=100)

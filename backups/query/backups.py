@@ -56,6 +56,14 @@ def _containing(text: str) -> Q:
     return Q(Exists(texts.filter(backup=OuterRef("pk"))))
 
 
+def _is_failed(now: datetime) -> Q:
+    return groups.failed(now) & Q(created_at__isnull=False)
+
+
+def _is_failed_without_time(now: datetime) -> Q:
+    return groups.failed(now)
+
+
 def _is_stale(now: datetime) -> Q:
     return in_tracking_state("stale", now)
 
@@ -65,11 +73,15 @@ def _is_pending(now: datetime) -> Q:
 
 
 def _is_in_flight(now: datetime) -> Q:
-    """What ranks here and is not fresh has a worse rank already."""
+    """What is not answered for has a worse rank already."""
     return Q(status__in=IN_FLIGHT, gone_at__isnull=True)
 
 
 def _is_there(now: datetime) -> Q:
+    return Q(gone_at__isnull=True, created_at__isnull=False)
+
+
+def _is_there_without_time(now: datetime) -> Q:
     return Q(gone_at__isnull=True)
 
 
@@ -77,14 +89,17 @@ def _is_gone(now: datetime) -> Q:
     return Q(gone_at__isnull=False)
 
 
+# Each with the column by which its newest rows come first.
 _WORST_FIRST = (
-    groups.failed,
-    groups.stuck,
-    _is_stale,
-    _is_pending,
-    _is_in_flight,
-    _is_there,
-    _is_gone,
+    (_is_failed, "created_at"),
+    (_is_failed_without_time, "tracked_at"),
+    (groups.stuck, "tracked_at"),
+    (_is_stale, "refreshed_at"),
+    (_is_pending, "tracked_at"),
+    (_is_in_flight, "tracked_at"),
+    (_is_there, "created_at"),
+    (_is_there_without_time, "tracked_at"),
+    (_is_gone, "tracked_at"),
 )
 
 BACKUPS: Final = ListDefinition(
@@ -109,8 +124,9 @@ BACKUPS: Final = ListDefinition(
     orders=(*ORDERED, ATTENTION, "id"),
     default_order="-created_at",
     steady_order="id",
-    ranks=_WORST_FIRST,
+    ranks=tuple(rank for rank, _ in _WORST_FIRST),
     with_tags=_with_tags,
     containing=_containing,
-    usual_rank=_WORST_FIRST.index(_is_there),
+    usual_rank=_WORST_FIRST.index((_is_there, "created_at")),
+    rank_columns={number: column for number, (_, column) in enumerate(_WORST_FIRST)},
 )

@@ -35,8 +35,8 @@ class ListDefinition:
     `steady_order`: the one whose values never change, so that no row moves while pages are walked.
     `usual_rank`: the rank that most rows have. The others are few as a rule, so their rows are
     found without their order first.
-    `rank_columns`: the column that orders a rank within, the longest wait first, by the number of
-    the rank. It is never null there.
+    `rank_columns`: the column that orders a rank within, the newest first, by the number of the
+    rank. It is never null there.
     `with_tags`: the condition of rows that carry one of some tags.
     `containing`: the condition of rows that hold a text, folded.
     """
@@ -78,6 +78,12 @@ class ListDefinition:
     @cached_property
     def orderings(self) -> tuple[str, ...]:
         return tuple(sign + order for order in self.orders for sign in ("", "-"))
+
+    def values_descend(self, ordering: str) -> bool:
+        """Tells whether the greatest value of a segment comes first: the newest of a rank does."""
+        is_reversed = ordering.startswith("-")
+        is_by_rank = ordering.removeprefix("-") == ATTENTION
+        return is_reversed != is_by_rank
 
     def segment_columns(self, ordering: str) -> list[str | None]:
         """Returns the column that orders each segment; None where the primary key alone does."""

@@ -37,14 +37,14 @@ class Segment:
 
 def segments(definition: ListDefinition, ordering: str, now: datetime) -> list[Segment]:
     column = ordering.removeprefix("-")
-    descending = ordering.startswith("-")
+    descending = definition.values_descend(ordering)
     if column == ATTENTION:
         ranks = []
         for number, condition in enumerate(rank_conditions(definition, now)):
             is_rare = number != definition.usual_rank
             rank_column = definition.rank_columns.get(number)
             ranks.append(Segment(condition, rank_column, descending, is_rare))
-        return ranks[::-1] if descending else ranks
+        return ranks[::-1] if ordering.startswith("-") else ranks
     if not definition.columns[column].nullable:
         return [Segment(Q(), column, descending)]
     return [

@@ -75,10 +75,14 @@ class Pages:
         else:
             rows = rows.alias(rank=segment_number(self._definition, ordering, self._now))
             order = [F("rank").asc()]
-            for number, name in enumerate(self._segment_columns):
-                if name is not None:
-                    in_rank = Case(When(rank=number, then=name))
-                    order.append(in_rank.desc() if self._descending else in_rank.asc())
+            in_rank = Case(
+                *(
+                    When(rank=number, then=name)
+                    for number, name in enumerate(self._segment_columns)
+                    if name is not None
+                )
+            )
+            order.append(in_rank.desc() if self._descending else in_rank.asc())
         keys = rows.order_by(*order, "pk").values_list("pk", flat=True)
         return keys.iterator(chunk_size=KEYS_AT_ONCE)
 
@@ -133,7 +137,7 @@ class Pages:
 
     @property
     def _descending(self) -> bool:
-        return self._query.ordering.startswith("-")
+        return self._definition.values_descend(self._query.ordering)
 
     def _without_indexes(self, *, but: str) -> QuerySet[Model]:
         """Returns the rows of the query, found without the indexes of its columns

@@ -244,14 +244,20 @@ def _stuck_backups(now: datetime, running: Sequence[RunningState]) -> Iterator[A
     for state in running:
         if state.stuck_at is None:
             continue
-        length = span(now - state.since) if state.since else ""
-        progress = f" and stands at {state.progress} %" if state.progress else ""
+        length = span(now - state.since) if state.since else "long"
+        why = (
+            f"It has been {state.status} for {length}, far longer than usual, and the cloud tells "
+        )
+        why += "no progress."
+        if state.moved_at is not None:
+            still = span(now - state.moved_at)
+            why = f"It has been {state.status} for {length} and stands at {state.progress} % for "
+            why += f"{still} now: it does not move."
         yield AttentionItem(
             what="backup",
             id=str(state.id),
             state="stuck",
-            why=f"It has been {state.status} for {length}{progress}: far longer than usual, or "
-            "without progress.",
+            why=why,
             next=judgement.STUCK,
             since=state.stuck_at,
             cloud=state.cloud,

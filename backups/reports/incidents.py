@@ -263,10 +263,14 @@ def _backup_member(backup: FailedBackup, status: str) -> Member:
 
 
 def _stuck_member(state: RunningState) -> Member:
-    progress = f" at {state.progress} %" if state.progress else ""
+    says = state.status
+    if state.since is not None:
+        says += f" since {utc_text(state.since)}"
+    if state.moved_at is not None:
+        says += f", at {state.progress} % since {utc_text(state.moved_at)}"
     return Member(
         id=str(state.id),
         name=state.name,
-        says=f"{state.status}{progress}, since {utc_text(state.since)}" if state.since else "",
+        says=says,
         volume_id=state.volume_id,
     )

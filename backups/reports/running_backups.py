@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F
 
-from backups.analysis.running import NO_PACE, RunningBackup, pace
+from backups.analysis.running import NO_PACE, RunningBackup, Slowness, pace, slowness
 from backups.models import Backup, Cloud
 from backups.models.backup import BackupQuerySet
 from backups.models.cloud import SILENT_AFTER
@@ -37,8 +37,8 @@ class RunningState:
     """`speed_mb_s`: of a full backup, from progress and the size of its volume; what the
     cloud says is `throughput_mb_s`.
 
-    `eta` and the speeds are None until progress was seen to move. `stuck_at`: since when
-    it counts as stuck.
+    `eta` and the speeds are None until progress was seen to move; `moved_at`: when it was last.
+    `stuck_at`: since when it counts as stuck. `slowness`: of what moves much slower than usual.
     """
 
     id: uuid.UUID
@@ -54,17 +54,20 @@ class RunningState:
     speed_mb_s: float | None
     eta: datetime | None
     stuck_at: datetime | None
+    moved_at: datetime | None
+    slowness: Slowness | None
 
 
 def running_backups(now: datetime, clouds: Sequence[Cloud]) -> list[RunningState]:
-    """Returns the backups in flight of which the knowledge is fresh: the stuck first, then the
-    newest, at most MOST_LISTED. `clouds` are all that the reader may see.
+    """Returns the backups in flight of which the knowledge is fresh: the stuck first, of both the
+    newest first, at most MOST_LISTED. `clouds` are all that the reader may see.
     """
     rows = _fresh_in_flight(now, clouds).order_by(F("stuck_at").asc(nulls_last=True), "id")
     states = [_running_state(row, now) for row in rows.values(*_COLUMNS)[:MOST_LISTED]]
 
-    def place(state: RunningState) -> tuple[bool, datetime, str]:
-        return state.stuck_at is None, state.stuck_at or state.since or now, str(state.id)
+    def place(state: RunningState) -> tuple[bool, float, str]:
+        since = state.stuck_at or state.since or now
+        return state.stuck_at is None, -since.timestamp(), str(state.id)
 
     return sorted(states, key=place)
 
@@ -111,4 +114,6 @@ def _running_state(row: Mapping[str, Any], now: datetime) -> RunningState:
         speed_mb_s=speed_mb_s,
         eta=None if is_stuck else observed_pace.eta,
         stuck_at=row["stuck_at"] if is_stuck else None,
+        moved_at=observed.moved_at if observed else None,
+        slowness=slowness(observed) if observed and not is_stuck else None,
     )

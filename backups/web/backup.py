@@ -22,8 +22,15 @@ from django.views.decorators.http import require_POST, require_safe
 from backups import tasks
 from backups.analysis.causes import explain
 from backups.analysis.chains import Member
-from backups.analysis.judgement import ASK_SUPPORT
-from backups.analysis.running import NO_PACE, Pace, RunningBackup, pace
+from backups.analysis.judgement import ASK_SUPPORT, STUCK
+from backups.analysis.running import (
+    NO_PACE,
+    Pace,
+    RunningBackup,
+    Slowness,
+    pace,
+    slowness,
+)
 from backups.clouds import registry
 from backups.edits import backup_edits, tracking
 from backups.edits.backup_edits import BackupFields, UnknownBackup
@@ -86,11 +93,13 @@ class LabelForm(PageForm):
 
 @dataclass(frozen=True)
 class Running:
-    """A backup in flight: since when, how fast, when it may be done."""
+    """A backup in flight: since when, how fast, when it may be done, and when it moved last."""
 
     since: datetime | None
     pace: Pace
     stuck: bool
+    moved_at: datetime | None = None
+    slowness: Slowness | None = None
 
 
 @require_safe
@@ -175,6 +184,7 @@ def _page(
         "verdict": verdict(row, now),
         "explanation": explain(status=row["status"], reason=row["fail_reason"]),
         "ask_support": ASK_SUPPORT,
+        "next_of_stuck": STUCK,
         "same": same,
         "groups": groups(row, _links(row["cloud"], row["links"], access)),
         "running_now": is_moving and row["tracking_state"] == "fresh",
@@ -216,7 +226,13 @@ def _running(row: Mapping[str, Any], now: datetime) -> Running:
     is_stuck = row["stuck_at"] is not None and row["stuck_at"] <= now
     if observed is None:
         return Running(row["created_at"], NO_PACE, is_stuck)
-    return Running(observed.since, pace(observed, now), is_stuck)
+    return Running(
+        since=observed.since,
+        pace=pace(observed, now),
+        stuck=is_stuck,
+        moved_at=observed.moved_at,
+        slowness=None if is_stuck else slowness(observed),
+    )
 
 
 def _formatted(text: str) -> str:

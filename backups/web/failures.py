@@ -22,7 +22,6 @@ from backups.reports import failures
 from backups.reports.failures import CauseState
 from backups.shared.access import access_of
 from backups.vbs.folding import fold
-from backups.vbs.statuses import FAILED
 from backups.web import status
 from backups.web.chips import chips, title
 from backups.web.clean_address import clean_address
@@ -34,8 +33,6 @@ STILL_HAPPENS = timedelta(hours=24)  # a cause seen within so long still happens
 EXAMPLES_SHOWN = 2
 LATELY_DAYS = 2  # by which the most pressing cause is chosen
 KEYS = frozenset({"q", "cloud", "live"})
-# A backup that is gone in its cloud counts no more.
-NOT_GONE = ["pending", "fresh", "stale"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         "over": over,
         "failing": len(still_failed),
         "failed": failed,
-        "failed_query": _query(cloud, status=list(FAILED), tracking_state=NOT_GONE),
+        "failed_query": _query(cloud, group="failed"),
         "causes": len(failed_rows),
         "worst": _most_pressing(still_failed),
         "mark": status.ATTENTION["error"] if still_failed else status.STATUSES["available"],

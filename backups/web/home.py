@@ -17,7 +17,6 @@ from backups.analysis.incidents import Incident, newest_first
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import Summary, summary
 from backups.shared.access import access_of
-from backups.vbs.statuses import IN_FLIGHT
 from backups.web import status
 from backups.web.clouds import answers_of, cloud_cards
 from backups.web.context import note_attention
@@ -92,7 +91,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "new_total": sum(incident.new for incident in numbers.incidents),
         "attention_n": note_attention(len(incidents), access),
         "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
-        "running_query": _query(status=list(IN_FLIGHT), tracking_state="fresh"),
+        "running_query": _query(group="in_flight"),
         "tiles": _tiles(numbers),
         "clouds": clouds,
         "configured_clouds": answers.configured,
@@ -171,6 +170,8 @@ def _incident_url(incident: Incident) -> str:
 def _running_row(state: RunningState) -> RunningRow:
     if state.stuck_at is not None:
         return RunningRow(state, status.stuck(state.progress))
+    if state.slowness is not None:
+        return RunningRow(state, status.slow(state.progress, state.slowness))
     badge = status.of_status(state.status)
     if state.progress:
         badge = replace(badge, text=f"{badge.text} {state.progress} %")

@@ -69,12 +69,8 @@ class BuiltInView(NamedTuple):
 EVERYTHING = "view=all"
 BUILT_IN_VIEWS = (
     BuiltInView("Worst first", "ordering=attention"),
-    BuiltInView(
-        "Failed", "status=error&status=error_deleting&status=error_restoring&tracking_state=fresh"
-    ),
-    BuiltInView(
-        "In flight", "status=creating&status=restoring&status=deleting&tracking_state=fresh"
-    ),
+    BuiltInView("Failed", "group=failed"),
+    BuiltInView("In flight", "group=in_flight"),
     BuiltInView("Biggest chains", "ordering=-chain_size_mb"),
     BuiltInView("All", ""),
 )

@@ -6,6 +6,7 @@ mute (known, needs nothing).
 
 from dataclasses import dataclass, replace
 
+from backups.analysis.running import Slowness
 from backups.vbs.statuses import IN_FLIGHT
 
 
@@ -148,6 +149,7 @@ DAYS = {
     ),
 }
 STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
+SLOW = Badge("warn", "g-late", "slow", "It moves, and much slower than backups of its disk do.")
 ATTENTION = {
     "overdue": PROTECTION["overdue"],
     "never": PROTECTION["never"],
@@ -219,6 +221,14 @@ def of_backup(
 
 def stuck(progress: int | None) -> Badge:
     return replace(STUCK, text=f"stuck at {progress} %") if progress else STUCK
+
+
+def slow(progress: int | None, slowness: Slowness) -> Badge:
+    tooltip = (
+        f"It makes {slowness.percent_per_minute} % a minute; backups of its disk usually make "
+        f"{slowness.usual_percent_per_minute}. It will take {slowness.times_as_long} times as long."
+    )
+    return replace(SLOW, text=f"slow, {progress} %", tooltip=tooltip)
 
 
 def is_moving(*, status: str | None, tracking_state: str) -> bool:

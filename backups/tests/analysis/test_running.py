@@ -2,6 +2,7 @@
 on it is stuck.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -14,8 +15,10 @@ from backups.analysis.running import (
     Pace,
     RunningBackup,
     Sample,
+    Slowness,
     observe,
     pace,
+    slowness,
     stuck_at,
     usual,
 )
@@ -102,21 +105,22 @@ def test_pace_and_end_come_from_two_samples_at_least(
         (((5, 0),), 3 * H, 9 * H),  # 0 may mean that the cloud tells none
         (((5, 1),), 3 * H, 5 * M + H),
         (((5, 1), (50, 2)), 3 * H, 50 * M + H),
-        (((5, 1), (90, 99)), None, 2 * H),  # the length counts as well
+        (((5, 1), (90, 99)), None, 150 * M),  # it moves, however long it takes
+        (((5, 1), (900, 2)), 10 * M, 960 * M),
     ],
 )
-def test_stuck_is_an_hour_without_progress_or_three_times_the_usual_length(
+def test_stuck_is_an_hour_without_progress_or_without_any_three_times_the_usual_length(
     seen: tuple[tuple[float, int], ...], usual: timedelta | None, after: timedelta
 ) -> None:
-    assert stuck_at(flight(*seen), usual) == NOON + after
+    assert stuck_at(replace(flight(*seen), usual=usual)) == NOON + after
 
 
 def test_progress_clears_a_stuck_flight_by_itself() -> None:
     still = flight((5, 40))
-    assert stuck_at(still, DAY) == NOON + 65 * M
+    assert stuck_at(still) == NOON + 65 * M
     moved = observe(still, status="creating", progress=41, created_at=NOON, at=NOON + 70 * M)
     assert moved is not None
-    assert stuck_at(moved, DAY) == NOON + 130 * M
+    assert stuck_at(moved) == NOON + 130 * M
 
 
 @pytest.mark.parametrize(
@@ -144,6 +148,42 @@ def test_a_flight_is_kept_as_json_to_the_microsecond() -> None:
     known = flight((1.25, 5), (7.5, 8))
     assert RunningBackup.of_json(known.as_json()) == known
     assert RunningBackup.of_json(None) is None
+    with_usual = replace(known, usual=40 * M)
+    assert RunningBackup.of_json(with_usual.as_json()) == with_usual
+
+
+def slow_after(minutes_a_percent: float, *, usual: timedelta | None) -> Slowness | None:
+    """Of a backup that was seen at 10 and at 20 percent of a steady pace."""
+    seen = ((10 * minutes_a_percent, 10), (20 * minutes_a_percent, 20))
+    return slowness(replace(flight(*seen), usual=usual))
+
+
+@pytest.mark.parametrize(
+    ("minutes_a_percent", "usual", "times"),
+    [
+        (1, 100 * M, None),  # as usual
+        (1.4, 100 * M, None),
+        (1.5, 100 * M, 1.5),
+        (4, 100 * M, 4.0),
+        (0.5, 20 * M, 2.5),  # thirty minutes longer
+        (0.4, 20 * M, None),  # twice as long, which is but twenty minutes
+        (4, None, None),  # nobody knows what is usual
+    ],
+)
+def test_slow_is_what_moves_and_will_take_half_as_long_again_as_usual(
+    minutes_a_percent: float, usual: timedelta | None, times: float | None
+) -> None:
+    found = slow_after(minutes_a_percent, usual=usual)
+    assert (found.times_as_long if found else None) == times
+
+
+def test_slow_says_its_pace_and_the_usual_one() -> None:
+    assert slow_after(4, usual=100 * M) == Slowness(0.25, 1.0, 4.0)
+
+
+@pytest.mark.parametrize("seen", [(), ((5, 1),), ((5, 40), (10, 2))])
+def test_without_a_pace_nothing_is_slow(seen: tuple[tuple[float, int], ...]) -> None:
+    assert slowness(replace(flight(*seen), usual=M)) is None
 
 
 LOOKS = st.lists(st.tuples(st.integers(1, 7200), st.none() | st.integers(0, 100)), max_size=20)
@@ -165,7 +205,7 @@ def test_whatever_is_seen_the_pace_is_forward_and_the_end_to_come(
     assert (told.percent_per_minute is None) <= (told.eta is None)  # no end without a pace
     assert told.percent_per_minute is None or told.percent_per_minute >= 0
     assert told.eta is None or told.eta > at + later * S
-    assert NOON < stuck_at(found, None) <= NOON + 2 * H
+    assert NOON < stuck_at(found) <= max(NOON + 2 * H, at + H)
     assert RunningBackup.of_json(found.as_json()) == found
 
 

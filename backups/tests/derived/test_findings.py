@@ -41,7 +41,28 @@ def otc() -> Cloud:
     return Cloud.objects.create(name="otc")
 
 
-def test_it_is_stuck_after_three_times_what_its_disk_usually_takes() -> None:
+def test_what_moves_is_never_stuck_and_knows_what_is_usual() -> None:
+    """It went from 56 to 60 percent: slow, perhaps, and not stuck."""
+    for n in (1, 2, 3):
+        finished(n, took=H / 2)
+    running = backup(1000, status="creating", created_at=NOON - 9 * H, progress=56)
+    findings.note([running.pk], NOON - 2 * H)
+    for minutes, progress in ((0, 56), (50, 57), (100, 60)):
+        at = NOON + timedelta(minutes=minutes)
+        Backup.objects.filter(pk=running.pk).update(progress=progress, refreshed_at=at)
+        findings.note([running.pk], at)
+        running.refresh_from_db()
+        assert running.stuck_at == at + H
+    assert running.running is not None
+    assert running.running["usual"] == 1800
+    # The same answer once more moves nothing.
+    Backup.objects.filter(pk=running.pk).update(refreshed_at=NOON + 3 * H)
+    findings.note([running.pk], NOON + 3 * H)
+    running.refresh_from_db()
+    assert running.stuck_at == NOON + timedelta(minutes=160)
+
+
+def test_without_progress_it_is_stuck_after_three_times_what_its_disk_usually_takes() -> None:
     for n in (1, 2, 3):
         finished(n, took=5 * H)
     assert stuck_after() == 15 * H

@@ -64,8 +64,8 @@ def rows() -> list[dict[str, Any]]:
                 created_at=dice.choice(
                     [None, NOW, NOW - timedelta(days=1), NOW - timedelta(microseconds=1)]
                 ),
-                tracked_at=NOW,
-                refreshed_at=NOW if seen else None,
+                tracked_at=NOW - timedelta(hours=dice.choice([0, 0, 1, 2])),
+                refreshed_at=NOW - timedelta(hours=dice.choice([0, 3])) if seen else None,
                 stale_at=NOW + timedelta(minutes=dice.choice([-1, 0, 1, 1])) if seen else None,
                 gone_at=NOW if dice.random() < 0.1 else None,
                 stuck_at=dice.choice([None, NOW, NOW + timedelta(seconds=1)]),
@@ -102,15 +102,26 @@ def backwards(query: str, *, few: int = FEW, size: int = 7) -> list[uuid.UUID]:
         cursor = read_cursor(page.previous, BACKUPS, wanted)
 
 
-def need(row: dict[str, Any]) -> int:
+def need(row: dict[str, Any]) -> tuple[int, float]:
+    """How much a row needs somebody, the worst being 0; of one rank the newest needs it most."""
     state, status = row["tracking_state"], row["status"]
+    by_tracking = -row["tracked_at"].timestamp()
+    has_time = row["created_at"] is not None
+    by_time = -row["created_at"].timestamp() if has_time else by_tracking
+    is_stuck = row["stuck_at"] is not None and row["stuck_at"] <= NOW and status in IN_FLIGHT
     if state == "gone":
-        return 6
+        return 8, by_tracking
     if status in FAILED:
-        return 0
-    if row["stuck_at"] is not None and row["stuck_at"] <= NOW and status in IN_FLIGHT:
-        return 1
-    return {"stale": 2, "pending": 3}.get(state, 4 if status in IN_FLIGHT else 5)
+        return 0 if has_time else 1, by_time
+    if is_stuck and state == "fresh":
+        return 2, by_tracking
+    if state == "stale":
+        return 3, -row["refreshed_at"].timestamp()
+    if state == "pending":
+        return 4, by_tracking
+    if status in IN_FLIGHT:
+        return 5, by_tracking
+    return 6 if has_time else 7, by_time
 
 
 def in_order(rows: list[dict[str, Any]], ordering: str) -> list[uuid.UUID]:

@@ -78,7 +78,7 @@ def test_one_statement_gives_the_keys_in_the_order_of_the_pages(
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["walked", "gathered"])
 @pytest.mark.parametrize("ordering", ["attention", "-attention"])
-def test_the_longest_wait_of_the_worst_comes_first(
+def test_the_newest_of_the_worst_comes_first(
     volumes: list[dict[str, Any]], ordering: str, few: int
 ) -> None:
     way = -1 if ordering.startswith("-") else 1
@@ -86,7 +86,7 @@ def test_the_longest_wait_of_the_worst_comes_first(
     def need(row: dict[str, Any]) -> tuple[int, float, int]:
         waits = WAITS_SINCE.get(row["protection"])
         since = row[waits].timestamp() if waits else 0.0
-        return way * WORST_FIRST.index(row["protection"]), way * since, row["id"]
+        return way * WORST_FIRST.index(row["protection"]), -way * since, row["id"]
 
     expected = [row["id"] for row in sorted(volumes, key=need)]
     assert walked(ordering, few, Cursor(backwards=False, place=None)) == expected

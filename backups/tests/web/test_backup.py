@@ -12,6 +12,7 @@ from backups.derived import findings, volumes
 from backups.edits import backup_edits
 from backups.edits.common import Actor
 from backups.models import Backup, Cloud, Revision, Volume
+from backups.models.data_version import data_changed
 from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -192,7 +193,30 @@ def test_a_backup_in_flight_tells_pace_and_end_after_two_looks(web: Client) -> N
     assert "5 % a minute" in text
     assert re.search(r"Done in 1[12] min , if it goes on like this", text)
     Backup.objects.filter(pk=row.pk).update(stuck_at=now - timedelta(minutes=1))
-    assert "Stuck: no progress for long." in words(show(web, row))
+    text = words(show(web, row))
+    assert "Stuck: it does not move, and stands where it was 0 s ago ." in text
+    assert "Next: Look in the cloud whether the job still runs" in text
+    assert "not moving" in text
+
+
+def test_what_moves_is_slow_and_says_how_slow_and_when_it_would_end(web: Client) -> None:
+    row, now = backup(status="creating", progress=40, hours=2), timezone.now()
+    samples = [[(now - timedelta(minutes=100)).timestamp(), 15], [now.timestamp(), 40]]
+    flight = {
+        "status": "creating",
+        "since": (now - timedelta(minutes=160)).timestamp(),
+        "samples": samples,
+        "usual": 6000,
+    }
+    Backup.objects.filter(pk=row.pk).update(running=flight, stuck_at=now + timedelta(hours=1))
+    text = words(show(web, row))
+    assert "Slow: 0.25 % a minute, where backups of its disk usually make 1.0." in text
+    assert re.search(r"It would end in (3 h 59 min|4 h) , 4.0 times as long as usual\.", text)
+    assert "Stuck" not in text
+    data_changed()
+    home = words(web.get("/"))
+    assert "slow, 40 %" in home
+    assert "4.0 × as long as usual" in home
 
 
 def test_a_backup_with_nothing_supplied_has_a_page_without_gaps(web: Client) -> None:
