@@ -103,6 +103,23 @@ if PUBLIC_URL or not ALLOWED_HOSTS:
 PUBLIC_PATH = PUBLIC_URL.path if PUBLIC_URL else ""
 FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Of each process: backups/reports/computed_once.py says why.
+    "computed": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "computed",
+        "TIMEOUT": 900,  # seconds
+        "OPTIONS": {"MAX_ENTRIES": 300},
+    },
+    # What an open page was answered last: texts of a few bytes.
+    "etags": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "etags",
+        "TIMEOUT": 900,  # seconds
+        "OPTIONS": {"MAX_ENTRIES": 5000},
+    },
+}
 ROOT_URLCONF = "vbsdash.urls"
 WSGI_APPLICATION = "vbsdash.wsgi.application"
 INSTALLED_APPS = [

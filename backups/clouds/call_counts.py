@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 
 from backups.models import Cloud, CloudCalls
-from backups.models.data_version import data_changed
+from backups.models.data_version import data_touched
 from backups.shared.locks import lock_cloud
 
 MINUTE = timedelta(minutes=1)
@@ -39,7 +39,7 @@ def add(cloud_name: str, calls: Mapping[str, int], now: datetime) -> None:
         cloud = lock_cloud(cloud_name)
         add_to(cloud, calls, now)
         cloud.save(update_fields=MINUTE_COLUMNS)
-        data_changed()
+        data_touched()
 
 
 def in_last_minute(cloud: Cloud, now: datetime) -> float:

@@ -33,6 +33,14 @@ COLUMNS = (
     "probe_until",
     *call_counts.MINUTE_COLUMNS,
 )
+# Of these, what each good answer moves. Pages show it to the minute, or read it anew.
+TOUCHED_COLUMNS = (
+    "attempted_at",
+    "last_good_at",
+    "probe_until",
+    "clock_ahead_seconds",
+    *call_counts.MINUTE_COLUMNS,
+)
 MOST_OPENINGS = 30_000  # What the column holds.
 
 
@@ -51,6 +59,13 @@ class CallResult:
     @property
     def is_good(self) -> bool:
         return self.error is None or not circuit_breaker.blames_the_cloud(self.error)
+
+
+def state_of(cloud: Cloud) -> list[object]:
+    """Returns what of the row is told of a cloud beside the times of its answers."""
+    columns = [column for column in COLUMNS if column not in TOUCHED_COLUMNS]
+    values = [getattr(cloud, column) for column in columns]
+    return [cloud.attempted_at is None, cloud.last_good_at is None, *values]
 
 
 def note(cloud: Cloud, results: Sequence[CallResult], now: datetime) -> None:

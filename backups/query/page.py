@@ -3,7 +3,7 @@ along an index.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,12 @@ from backups.query.list_query import ListQuery
 from backups.query.order import Row, Segment, place_of, rows_from, segment_number, segments
 
 KEYS_AT_ONCE = 2000  # fetched from the database
+# Takes what counts, and returns what it comes to, or came to before.
+Counted = Callable[[Callable[[], int]], int]
+
+
+def count_anew(count: Callable[[], int]) -> int:
+    return count()
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Page:
 class Pages:
     """The pages of one query of a list; `now` decides what time alone changes.
 
-    `few`: so many matches at most are gathered and sorted; 0 walks the index always.
+    `few`: so many matches at most are gathered and sorted; 0 walks the index always. `counted`: who
+    counts many matches, unless that is known already.
     """
 
     def __init__(
@@ -46,12 +53,14 @@ class Pages:
         *,
         rows: QuerySet[Model] | None = None,
         few: int = FEW,
+        counted: Counted = count_anew,
     ) -> None:
         self._definition = definition
         self._query = query
         self._now = now
         self._rows = definition.rows() if rows is None else rows
         self._few = few
+        self._counted = counted
 
     @property
     def matching(self) -> QuerySet[Model]:
@@ -114,7 +123,7 @@ class Pages:
             places.append(place)
             rows.append({column: row[column] for column in columns})
         # The narrowest index that has all columns of the query is what counts best.
-        matching = self._without_indexes(but="").count() if count else None
+        matching = self._counted(self._without_indexes(but="").count) if count else None
         return self._page(rows, places, cursor, has_more, matching)
 
     @cached_property

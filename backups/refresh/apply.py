@@ -20,7 +20,7 @@ from backups.clouds import cloud_health, registry
 from backups.clouds.cloud_health import CallResult
 from backups.derived import findings, queue
 from backups.models import Backup, Body, Cloud, Revision, SearchText
-from backups.models.data_version import data_changed
+from backups.models.data_version import data_changed, data_touched
 from backups.models.search import SEARCHED, folded
 from backups.refresh import plan, type_interpretation
 from backups.refresh.claims import Claim, release
@@ -87,9 +87,12 @@ def apply(
     now = max(result.asked_at for result in results)
     with transaction.atomic():
         cloud = lock_cloud(cloud_name)
+        state_before = cloud_health.state_of(cloud)
         cloud_health.note(cloud, results, now)
         batch = _Batch(cloud, fetched)
         batch.write()
+        if cloud_health.state_of(cloud) != state_before:
+            batch.has_changes = True
         if claim is not None:
             release(claim, list(batch.fetched))
         cloud.save(
@@ -97,7 +100,10 @@ def apply(
         )
         findings.note(batch.backups_to_analyse, now)
         queue.mark(cloud_name, batch.volumes_to_derive, now)
-        data_changed()
+        if batch.has_changes:
+            data_changed()
+        else:
+            data_touched()
     if fetched:
         type_interpretation.ensure(cloud_name, now)
     if not more_follows:
@@ -145,6 +151,8 @@ class _Batch:
             cloud, registry.configured().get(cloud.name)
         )
         self.applied = Applied()
+        # Else each backup was fresh and without trouble, and its answer equal to what is stored.
+        self.has_changes = False
         self.backups_to_analyse: list[uuid.UUID] = []
         self.volumes_to_derive: set[str | None] = set()
 
@@ -163,6 +171,10 @@ class _Batch:
             else:
                 values = plan.values_if_unchanged(stored, fetched.requested_at)
                 unchanged.append((stored.id, *values))
+                if not plan.was_fresh(stored, self._landed_at):
+                    self.has_changes = True
+        if failed or changed:
+            self.has_changes = True
         bulk.update(Backup, TrackingValues._fields, unchanged)
         self.applied.good += len(unchanged)
         self._write_failed(failed)

@@ -43,7 +43,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.CloudCalls": "one a cloud and class of error",
     "backups.CloudRule": "one a cloud",
     "backups.TagRule": "one a tag",
-    "backups.DataVersion": "64",
+    "backups.DataVersion": "128",
     "backups.Heartbeat": "one a queue, and the scheduler's",
     "backups.Process": "processes of the last five minutes",
     "backups.Preferences": "one an account",

@@ -60,6 +60,7 @@ class StoredBackup:
     error: dict[str, Any] | None
     missed_at: datetime | None
     gone_at: datetime | None
+    stale_at: datetime | None
     refresh_requested_at: datetime | None
 
 
@@ -142,6 +143,12 @@ def is_refresh_requested(
 
 def is_changed(stored: StoredBackup, answer: payload.Received) -> bool:
     return answer.digest != stored.digest or stored.gone_at is not None
+
+
+def was_fresh(stored: StoredBackup, now: datetime) -> bool:
+    """Was it known, and without trouble? Then an equal answer changes nothing but times."""
+    is_known = stored.stale_at is not None and stored.stale_at > now
+    return is_known and stored.error is None and stored.missed_at is None and not stored.failures
 
 
 def values_if_unchanged(stored: StoredBackup, requested_at: datetime) -> TrackingValues:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from backups.models import Backup
-from backups.models.data_version import data_changed
+from backups.models.data_version import data_changed, data_touched
 from backups.refresh.plan import LARGEST_COUNT
 from backups.refresh.schedule import (
     JITTER_STEPS,
@@ -77,6 +77,24 @@ WHERE {backup}.id = page.id
 RETURNING CAST({backup}.id AS text)
 """
 
+# Were they all fresh and without trouble? Then nothing that is counted changes. The page comes
+# first, for the reason above.
+_HAVE_OTHER_STATES = """
+SELECT EXISTS (
+    SELECT 1 FROM {page} CROSS JOIN {backup}
+    WHERE {backup}.id = page.id
+        AND {backup}.digest = page.digest
+        AND coalesce(status, '') IN ({settled})
+        AND (
+            coalesce(stale_at, %(landed_at)s) <= %(landed_at)s
+            OR failures > 0
+            OR error IS NOT NULL
+            OR missed_at IS NOT NULL
+            OR unlisted_at IS NOT NULL
+        )
+)
+"""
+
 
 def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetime) -> set[str]:
     """Marks backups, given the digests of their entries by ID; returns the IDs that need no more.
@@ -114,17 +132,22 @@ def mark_unchanged(cloud: str, digests: Mapping[str, str], requested_at: datetim
     }
     for name, time in times.items():
         parameters[name] = connection.ops.adapt_datetimefield_value(time)
-    update = _UPDATE.format(
-        backup=Backup._meta.db_table,
-        page=bulk.json_table("page", _PAGE_COLUMNS),
-        settled=", ".join(f"'{status}'" for status in SETTLED),
-    )
+    names = {
+        "backup": Backup._meta.db_table,
+        "page": bulk.json_table("page", _PAGE_COLUMNS),
+        "settled": ", ".join(f"'{status}'" for status in SETTLED),
+    }
     with transaction.atomic():
         lock_cloud(cloud)
         with connection.cursor() as cursor:
-            cursor.execute(update, parameters)
+            cursor.execute(_HAVE_OTHER_STATES.format(**names), parameters)
+            [have_other_states] = cursor.fetchone()
+            cursor.execute(_UPDATE.format(**names), parameters)
             unchanged = {id_by_key[key] for (key,) in cursor.fetchall()}
-        data_changed()
+        if have_other_states:
+            data_changed()
+        else:
+            data_touched()
     return unchanged
 
 

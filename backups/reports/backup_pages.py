@@ -13,6 +13,8 @@ from backups.query.definition import ComputedField
 from backups.query.fields import FilterField
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
+from backups.reports.counted import counted_once
+from backups.reports.data_version import Versions
 
 
 def _in_batches(batches: Sequence[object], now: datetime) -> Q:
@@ -29,10 +31,15 @@ PAGE_BACKUPS: Final = replace(
 )
 
 
-def backup_pages(selection: ListQuery, now: datetime, *, access: Access) -> Pages:
-    """Returns the pages of a selection of PAGE_BACKUPS; rows can be asked for `tracking_state`."""
+def backup_pages(
+    selection: ListQuery, now: datetime, *, access: Access, versions: Versions | None = None
+) -> Pages:
+    """Returns the pages of a selection of PAGE_BACKUPS; rows can be asked for `tracking_state`.
+    With `versions` the matches are counted once for all who may see the same clouds.
+    """
     rows = Backup.objects.visible_to(access).with_tracking_state(now)
-    return Pages(PAGE_BACKUPS, selection, now, rows=rows)
+    counted = counted_once(PAGE_BACKUPS, selection, versions, access=access)
+    return Pages(PAGE_BACKUPS, selection, now, rows=rows, counted=counted)
 
 
 def backup_ids(selection: ListQuery, now: datetime, *, access: Access) -> list[str]:

@@ -11,6 +11,8 @@ from backups.analysis.numbers import thousands
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
 from backups.clouds.sign_in import PAUSE_AFTER_REFUSAL
 from backups.models import Access, Backup, Cloud, CloudCalls, StoredDay
+from backups.reports.computed_once import computed_once
+from backups.reports.data_version import Versions
 from backups.reports.growth import Growth, changes_by_cloud, growth_of
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.kind import MIN_VOTES, Votes, proves
@@ -96,13 +98,22 @@ class _Counts:
     stored: dict[str, dict[date, Change]] = field(default_factory=dict)
 
 
-def states(now: datetime, *, access: Access, brief: bool = False) -> list[CloudState]:
+def states(
+    now: datetime, *, access: Access, brief: bool = False, versions: Versions | None = None
+) -> list[CloudState]:
     """Returns every cloud that is configured or has rows and that the reader may see, by name.
 
     `brief`: of the counts only `tracked`, in two queries; the others stay 0. Else in six queries.
+    With `versions` what is tracked is counted once for all who may see the same clouds.
     """
     configured = registry.configured()
-    counts = _Counts(tracked=_count_tracked(access)) if brief else _count_all(now, access)
+    tracked = computed_once(
+        "tracked",
+        lambda: _count_tracked(access),
+        version=versions.content if versions else None,
+        access=access,
+    )
+    counts = _Counts(tracked=tracked) if brief else _count_all(now, access, tracked)
     clouds = _rows(access)
     projects = same_project.groups(
         (cloud.name, cloud.endpoint) for cloud in clouds if cloud.name in configured
@@ -129,9 +140,9 @@ def _rows(access: Access) -> list[Cloud]:
     return clouds
 
 
-def _count_all(now: datetime, access: Access) -> _Counts:
+def _count_all(now: datetime, access: Access, tracked: dict[str, int]) -> _Counts:
     return _Counts(
-        tracked=_count_tracked(access),
+        tracked=tracked,
         due=_count_due(now, access),
         conflicts=_count_conflicts(access),
         calls=_count_calls(access),

@@ -14,12 +14,16 @@ def etag(request: HttpRequest, now: datetime, *more: object) -> str:
     """Differs with the data, the time where it matters, the reader, his token and what both may;
     `more`: what else the answer shows.
     """
+    seed = repr((data_version(now), reader_of(request), more))
+    return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
+
+
+def reader_of(request: HttpRequest) -> tuple[object, ...]:
+    """Returns who asks, with which token, and what both may."""
     token = getattr(request, "auth", None)  # only requests of the API have it
     access = access_of(request)
     clouds = None if access.clouds is None else sorted(access.clouds)
-    reader = (request.user.pk, getattr(token, "pk", None), access.role, clouds)
-    seed = repr((data_version(now), reader, more))
-    return f'"{hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()}"'
+    return (request.user.pk, getattr(token, "pk", None), access.role, clouds)
 
 
 def unchanged(request: HttpRequest, tag: str) -> HttpResponse | None:

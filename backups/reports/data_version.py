@@ -1,4 +1,4 @@
-"""What an answer may depend on, as a short text: it changes with `data_changed()`, and when time
+"""What an answer may depend on, as short texts: they change with `data_changed()`, and when time
 alone changes a state.
 
 States that time changes are never stored, the instants are: the last one that has passed stands for
@@ -6,36 +6,72 @@ all of them.
 """
 
 import hashlib
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from operator import attrgetter
 
-from django.db.models import F, Subquery, Sum
+from django.db.models import F, Q, Subquery, Sum
 
 from backups.clouds.registry import configured
 from backups.models import Backup, Cloud, DataVersion, Volume
 from backups.models.backup import BackupQuerySet
+from backups.models.data_version import FIRST_TOUCHED
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 
 _COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
+# Days turn, and gaps become "missed", at quarters of an hour, whatever the zone.
+QUARTER_HOUR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """`whole` changes with every word of the data. `content` stays as it is while backups are only
+    found unchanged: all that is counted stays too, and only times of answers grow. `states` changes
+    when time alone changes a state, and with nothing else.
+    """
+
+    whole: str
+    content: str
+    states: str
 
 
 def data_version(now: datetime) -> str:
     """Two queries, whatever the number of rows."""
-    seed = repr((_count_and_instants(now), _clouds(now), _settings()))
-    return hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
+    return versions(now).whole
 
 
-def _count_and_instants(now: datetime) -> tuple[object, ...] | None:
-    """Returns the count of changes, and of each instant that changes a state the last
-    one that has passed.
+def versions(now: datetime) -> Versions:
+    """Two queries, whatever the number of rows. To be asked for before what they stand for is read:
+    what is then read is as new, or newer.
+    """
+    changes, touched, *instants = _counts_and_instants(now)
+    quarter_hour = int(now.timestamp() // QUARTER_HOUR.total_seconds())
+    states = (instants, _clouds(now), _settings(), quarter_hour)
+    return Versions(
+        whole=_digest(changes, touched, states),
+        content=_digest(changes, states),
+        states=_digest(states),
+    )
+
+
+def _digest(*seed: object) -> str:
+    return hashlib.blake2b(repr(seed).encode(), digest_size=12).hexdigest()
+
+
+def _counts_and_instants(now: datetime) -> tuple[object, ...]:
+    """Returns the counts of changes and of touches, and of each instant that changes a state the
+    last one that has passed.
     """
     one_group = DataVersion.objects.order_by().values(group=F("shard") * 0)
-    changes = one_group.annotate(total=Sum("n")).values("total")
-    return (
+    is_change = Q(shard__lt=FIRST_TOUCHED)
+    changes = one_group.annotate(total=Sum("n", filter=is_change)).values("total")
+    touched = one_group.annotate(total=Sum("n", filter=~is_change)).values("total")
+    row = (
         DataVersion.objects.filter(shard=0)
         .order_by("shard")
         .values_list(
             Subquery(changes),
+            Subquery(touched),
             _last_passed(Backup.objects.all(), "stale_at", now),
             _last_passed(Backup.objects.all(), "stuck_at", now),
             _last_passed(Volume.objects.all(), "late_at", now),
@@ -44,6 +80,7 @@ def _count_and_instants(now: datetime) -> tuple[object, ...] | None:
         )
         .first()
     )
+    return row or (None, None)
 
 
 def _last_passed(rows: BackupQuerySet | VolumeQuerySet, column: str, now: datetime) -> Subquery:

@@ -23,6 +23,8 @@ from backups.analysis.calendar import Day, last_days
 from backups.analysis.causes import explain
 from backups.models import Access, Backup, Cause
 from backups.models.backup import happened_at
+from backups.reports.computed_once import computed_once
+from backups.reports.data_version import Versions
 
 IDS_PER_CAUSE = 100  # `count` says how many there are
 EXAMPLES_PER_CAUSE = 5
@@ -68,13 +70,26 @@ def causes(
     access: Access,
     cloud: str | None = None,
     zone: tzinfo = UTC,
+    versions: Versions | None = None,
 ) -> list[CauseState]:
     """Returns every cause that a tracked backup has now, the one seen last first, in three queries,
     or four for who may not see all clouds. What is gone in its cloud counts no more.
 
     `cloud`: only this one. A stored cause has the text of the backup that had it first, in whatever
-    cloud: who may not see all of them reads that of the newest one that he may see.
+    cloud: who may not see all of them reads that of the newest one that he may see. With `versions`
+    the causes of all clouds are computed once for all who may see the same ones.
     """
+    return computed_once(
+        "causes",
+        lambda: _causes(now, access, cloud, zone),
+        # What is asked about one cloud, by whatever name, would be kept beside.
+        version=versions.content if versions and cloud is None else None,
+        access=access,
+        of=str(zone),
+    )
+
+
+def _causes(now: datetime, access: Access, cloud: str | None, zone: tzinfo) -> list[CauseState]:
     backups = Backup.objects.visible_to(access).filter(cause__isnull=False).order_by()
     if cloud is not None:
         backups = backups.filter(cloud=cloud)

@@ -1,6 +1,6 @@
 """The counts of the home page: one answer for the page, `/api/summary/` and whoever asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from backups.analysis import outcomes
@@ -12,6 +12,8 @@ from backups.clouds import registry
 from backups.models import Access, Cloud
 from backups.reports import home_counts
 from backups.reports.attention import AttentionItem, attention_items
+from backups.reports.computed_once import computed_once
+from backups.reports.data_version import Versions
 from backups.reports.growth import Growth, growth_of, quotas_of
 from backups.reports.home_counts import HomeCounts
 from backups.reports.incidents import Wrong, incidents
@@ -62,10 +64,32 @@ class Summary:
     growth: Growth
 
 
-def summary(now: datetime, zone: tzinfo = UTC, *, access: Access) -> Summary:
+def summary(
+    now: datetime, zone: tzinfo = UTC, *, access: Access, versions: Versions | None = None
+) -> Summary:
     """`zone`: the reader's, by which days are told. Nothing counts but what is in clouds that the
     reader may see. A constant number of queries.
+
+    With `versions` it is computed once for all who may see the same clouds. When the backups in
+    flight were last asked about is always read anew.
     """
+    if versions is None:
+        return _summary(now, zone, access)
+    computed = computed_once(
+        "summary",
+        lambda: _summary(now, zone, access),
+        version=versions.content,
+        access=access,
+        of=str(zone),
+    )
+    if not computed.running_backups:
+        return replace(computed, as_of=now)
+    clouds = Cloud.objects.visible_to(access).order_by("name")
+    running = tuple(running_backups(now, list(clouds)))
+    return replace(computed, as_of=now, running_backups=running)
+
+
+def _summary(now: datetime, zone: tzinfo, access: Access) -> Summary:
     clouds = list(Cloud.objects.visible_to(access).order_by("name"))
     days = last_days(now, zone, count=DAYS)
     counts = home_counts.count(

@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import Q
 
 from backups.models import Access, Backup, Volume
+from backups.reports.computed_once import computed_once
+from backups.reports.data_version import Versions
 
 
 def backup_ids_of_volume(cloud: str, volume_id: str, *, access: Access) -> list[str]:
@@ -28,8 +30,15 @@ def newest_backups_of_volume(
     return list(rows.with_tracking_state(now).newest_first().values(*fields)[:limit])
 
 
-def count_backups_of_unknown_origin(*, access: Access) -> int:
-    return Backup.objects.visible_to(access).of_unknown_origin().count()
+def count_backups_of_unknown_origin(*, access: Access, versions: Versions | None = None) -> int:
+    """Counts them, with `versions` once for all who may see the same clouds."""
+    backups = Backup.objects.visible_to(access).of_unknown_origin()
+    return computed_once(
+        "unknown-origin",
+        backups.count,
+        version=versions.content if versions else None,
+        access=access,
+    )
 
 
 def volume_names(

@@ -10,12 +10,19 @@ from backups.models import Access, Volume
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
+from backups.reports.computed_once import computed_once
+from backups.reports.counted import counted_once
+from backups.reports.data_version import Versions
 from backups.reports.volumes import VolumeState, volume_states
 
 
-def volume_pages(selection: ListQuery, now: datetime, *, access: Access) -> Pages:
+def volume_pages(
+    selection: ListQuery, now: datetime, *, access: Access, versions: Versions | None = None
+) -> Pages:
+    """With `versions` the matches are counted once for all who may see the same clouds."""
     rows = Volume.objects.visible_to(access).with_protection(now)
-    return Pages(VOLUMES, selection, now, rows=rows)
+    counted = counted_once(VOLUMES, selection, versions, access=access)
+    return Pages(VOLUMES, selection, now, rows=rows, counted=counted)
 
 
 def volume_keys(selection: ListQuery, now: datetime, *, access: Access) -> list[tuple[str, str]]:
@@ -38,8 +45,21 @@ def volume_state(
     return states[0] if states else None
 
 
-def count_volumes_by_protection(now: datetime, *, access: Access) -> dict[str, int]:
-    """Counts the volumes in one query; a state that none is in is left out."""
+def count_volumes_by_protection(
+    now: datetime, *, access: Access, versions: Versions | None = None
+) -> dict[str, int]:
+    """Counts the volumes in one query, with `versions` once for all who may see the same clouds; a
+    state that none is in is left out.
+    """
+    return computed_once(
+        "volumes-by-protection",
+        lambda: _count_volumes_by_protection(now, access),
+        version=versions.content if versions else None,
+        access=access,
+    )
+
+
+def _count_volumes_by_protection(now: datetime, access: Access) -> dict[str, int]:
     # The annotation `protection` is no field that the type checker knows.
     rows: Any = Volume.objects.visible_to(access).with_protection(now).order_by()
     return dict(rows.values_list("protection").annotate(n=Count("pk")))

@@ -5,7 +5,8 @@ from typing import Any
 import hypothesis
 import pytest
 import time_machine
-from django.core.cache import cache
+from django.conf import settings
+from django.core.cache import caches
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connection
 from django.db.backends.signals import connection_created
@@ -97,14 +98,15 @@ def clock(request: pytest.FixtureRequest) -> Iterator[time_machine.Traveller | N
 @pytest.fixture(autouse=True)
 def nothing_remembered(clock: time_machine.Traveller | None) -> None:
     """What a process remembers for some seconds is of its own test."""
-    cache.clear()
+    for name in settings.CACHES:
+        caches[name].clear()
     counters._limiter.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def data_version_spy() -> Iterator[None]:
     """Fails a test in which the product wrote what is shown without `data_changed()` after it."""
-    spy.missing.clear()
+    spy.forget_all()
     yield
     assert spy.missing == []
 

@@ -1,4 +1,5 @@
-"""Watches in every test that whoever writes what is shown calls `data_changed()` after it.
+"""Watches in every test that whoever writes what is shown calls `data_changed()` after it, or
+`data_touched()` where only times of answers were written.
 
 Writes of tests themselves do not count, nor those of tables and columns that no page,
 call or metric shows.
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from backups.clouds import cloud_health
 
 # Tables that are not shown, or not on anything that has an ETag.
 NOT_SHOWN = {
@@ -41,10 +44,29 @@ COORDINATION = {
     "walk_asked_at",
     "derive_at",
 }
+# What a refresh that finds nothing new writes; whether it was new is for its own tests.
+TOUCHED = {
+    "refreshed_at",
+    "attempted_at",
+    "next_refresh_at",
+    "stale_at",
+    "refresh_interval",
+    "unchanged_polls",
+    "changed_at",
+    "failures",
+    "error",
+    "missed_at",
+    "gone_at",
+    "unlisted_at",
+    "seen_vbs",
+    "type_votes_0",
+    "type_votes_1",
+    *cloud_health.COLUMNS,
+}
 _WRITE = re.compile(
     r'\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM) "?backups_(?P<table>\w+)"?', re.IGNORECASE
 )
-_SET = re.compile(r"SET (?P<columns>.*?)(?: WHERE| FROM|$)", re.IGNORECASE | re.DOTALL)
+_SET = re.compile(r"\sSET\s(?P<columns>.*?)(?:\sWHERE|\sFROM|$)", re.IGNORECASE | re.DOTALL)
 _COLUMN = re.compile(r'"?(\w+)"? = ')
 PRODUCT = Path(__file__).parent.parent
 TESTS = Path(__file__).parent
@@ -55,6 +77,10 @@ class DataVersionSpy:
 
     def __init__(self) -> None:
         self.missing: list[str] = []
+        self._are_touches: list[bool] = []
+
+    def forget_all(self) -> None:
+        self._forget(is_touch=False)
 
     def watch(self, connection: BaseDatabaseWrapper, **_options: Any) -> None:
         """Receives `connection_created`."""
@@ -69,22 +95,38 @@ class DataVersionSpy:
         if write is None or context["cursor"].rowcount == 0:
             return result
         if write["table"] == "dataversion":
-            self.missing.clear()
+            # Rows that are made first are raised right after it.
+            if sql.lstrip().upper().startswith("UPDATE"):
+                # Both databases are told from which shard on.
+                self._forget(is_touch=0 not in tuple(params or ()))
         elif _is_shown(write["table"], sql):
             line = _line_of_the_product()
             if line is not None:
                 self.missing.append(f"{line}: {sql[:200]}")
+                self._are_touches.append(_columns_set(sql) <= TOUCHED and bool(_columns_set(sql)))
         return result
+
+    def _forget(self, *, is_touch: bool) -> None:
+        """Forgets the writes that this raising of a count tells of."""
+        missing = []
+        for write, may_be_touch in zip(self.missing, self._are_touches, strict=True):
+            if is_touch and not may_be_touch:
+                missing.append(write)
+        self.missing = missing
+        self._are_touches = [False] * len(missing)
 
 
 def _is_shown(table: str, sql: str) -> bool:
     if table in NOT_SHOWN:
         return False
+    columns = _columns_set(sql)
+    return not columns or not columns <= COORDINATION
+
+
+def _columns_set(sql: str) -> set[str]:
+    """Returns the columns that an UPDATE writes; none of an INSERT or a DELETE."""
     assignments = _SET.search(sql) if sql.lstrip().upper().startswith("UPDATE") else None
-    if assignments is None:
-        return True
-    columns = set(_COLUMN.findall(assignments["columns"]))
-    return not columns <= COORDINATION
+    return set(_COLUMN.findall(assignments["columns"])) if assignments else set()
 
 
 def _line_of_the_product() -> str | None:

@@ -179,7 +179,6 @@ def _page(
         same = count_with_cause(row["cause"], access=access)
     context = {
         "now": now,
-        "etag": live.etag,
         "row": row,
         "verdict": verdict(row, now),
         "explanation": explain(status=row["status"], reason=row["fail_reason"]),
@@ -208,7 +207,7 @@ def _page(
         http_status = 409
     elif form:
         http_status = 400
-    return render(request, "backups/backup.html", context, status=http_status)
+    return live.render("backups/backup.html", context, status=http_status)
 
 
 def _chains_around(volume: VolumeState, backup_id: uuid.UUID) -> Sequence[Sequence[Member]]:

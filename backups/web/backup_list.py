@@ -80,10 +80,11 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
         cursor = page_cursor(request.GET, PAGE_BACKUPS, selection)
     except InvalidQuery as e:
         return refuse(request, e.errors, e.valid_part)
-    context = _live_region(request, selection, cursor, now) | {"etag": live.etag}
+    context = _live_region(request, selection, cursor, live, now)
     if is_fragment:
-        return render(request, "backups/partials/_list_poll.html", context)
-    return render(request, "backups/list.html", context | _surroundings(request, selection, views))
+        return live.render("backups/partials/_list_poll.html", context)
+    page = context | _surroundings(request, selection, views)
+    return live.render("backups/list.html", page, shown=context)
 
 
 def read_selection(query: QueryDict) -> ListQuery:
@@ -102,12 +103,12 @@ def _has_old_batch(query: QueryDict) -> bool:
 
 
 def _live_region(
-    request: HttpRequest, selection: ListQuery, cursor: Cursor | None, now: datetime
+    request: HttpRequest, selection: ListQuery, cursor: Cursor | None, live: Live, now: datetime
 ) -> dict[str, Any]:
     access = access_of(request)
     columns = chosen_columns(request.GET, COLUMNS)
     fields = dict.fromkeys((*ROW_FIELDS, *columns.fields))
-    pages = backup_pages(selection, now, access=access)
+    pages = backup_pages(selection, now, access=access, versions=live.versions)
     page = pages.page(cursor, PAGE_SIZE, *fields, count=True)
     keys_of_volumes = [(row["cloud"], row["volume_id"]) for row in page.rows]
     filters = chips(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,6 +21,7 @@ from backups.models import Access
 from backups.models.cloud import SILENT_AFTER
 from backups.reports import cloud_states
 from backups.reports.cloud_states import CloudState
+from backups.reports.data_version import Versions
 from backups.shared.access import access_of
 from backups.vbs.auth import sign_in_class
 from backups.web import status
@@ -84,12 +85,13 @@ def cloud_cards(
     *,
     access: Access,
     brief: bool = False,
+    versions: Versions | None = None,
 ) -> list[CloudCard]:
     """Returns every cloud that the reader may see, the worst first. `tests` are those of the
-    session; `brief` as in `cloud_states.states`.
+    session; `brief` and `versions` as in `cloud_states.states`.
     """
     tests = tests or {}
-    states = cloud_states.states(now, access=access, brief=brief)
+    states = cloud_states.states(now, access=access, brief=brief, versions=versions)
     cards = [_card(state, now, tests.get(state.name)) for state in states]
     cards.sort(
         key=lambda card: (card.badge.tone != "fail", not card.state.configured, card.state.name)
@@ -133,14 +135,13 @@ def cloud_list(request: HtmxHttpRequest) -> HttpResponse:
         mark = cards[0].badge
     page = {
         "now": now,
-        "etag": live.etag,
         "clouds": cards,
         "silent": answers.silent,
         "configured_clouds": answers.configured,
         "answering": answers.answering,
         "mark": mark,
     }
-    return render(request, "backups/clouds.html", page)
+    return live.render("backups/clouds.html", page)
 
 
 @require_POST

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from backups.models import NO_ACCESS, Access, Role
+from backups.reports.data_version import Versions, versions
 from backups.reports.summary import summary
 from backups.shared.access import access_of
 from backups.web import density, illness
@@ -53,7 +54,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "updates": page_name in LIVE_PAGES,
         "is_admin": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "reader": SimpleLazyObject(lambda: reader(request)),
-        "attention_n": lambda: attention_count(access_of(request)),
+        "attention_n": lambda: attention_count(access_of(request), None),
         "may_operate": SimpleLazyObject(lambda: _access(request).may(Role.OPERATOR)),
         "sees_all_clouds": SimpleLazyObject(lambda: _access(request).clouds is None),
         "enters_admin": SimpleLazyObject(lambda: admin.site.has_permission(request)),
@@ -66,12 +67,16 @@ def _access(request: HttpRequest) -> Access:
     return access_of(request) if hasattr(request, "user") else NO_ACCESS
 
 
-def attention_count(access: Access) -> int:
-    """Returns how many incidents there are, for the navigation; only pages that draw it ask."""
+def attention_count(access: Access, versions_read: Versions | None) -> int:
+    """Returns how many incidents there are, for the navigation; only pages that draw it ask.
+    `versions_read`: those of the data, where they have been read.
+    """
     cached: int | None = cache.get(_attention_key(access))
     if cached is not None:
         return cached
-    return note_attention(len(summary(timezone.now(), access=access).incidents), access)
+    now = timezone.now()
+    numbers = summary(now, access=access, versions=versions_read or versions(now))
+    return note_attention(len(numbers.incidents), access)
 
 
 def note_attention(count: int, access: Access) -> int:

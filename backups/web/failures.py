@@ -74,7 +74,9 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
     reader_zone = zone(request)
     days = last_days(now, reader_zone, failures.DAYS)
     access = access_of(request)
-    causes = failures.causes(now, access=access, cloud=cloud or None, zone=reader_zone)
+    causes = failures.causes(
+        now, access=access, cloud=cloud or None, zone=reader_zone, versions=live.versions
+    )
     rows = [_row(cause, days, cloud) for cause in causes if _holds(cause, q)]
     # Failures first, then the reasons of backups that did not fail.
     rows.sort(key=lambda row: not row.failed)
@@ -94,7 +96,6 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
     filters = chips(request.GET, chosen, reader_zone)
     page = {
         "now": now,
-        "etag": live.etag,
         "chips": filters,
         "title": title("Failures", failed, filters),
         "still": still,
@@ -110,7 +111,7 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         "cloud": cloud,
         "cloud_names": _cloud_names(causes, cloud, access),
     }
-    return render(request, "backups/failures.html", page)
+    return live.render("backups/failures.html", page)
 
 
 def _row(cause: CauseState, days: Sequence[date], cloud: str) -> CauseRow:

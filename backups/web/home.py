@@ -3,11 +3,12 @@ list behind it.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -62,8 +63,8 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     if live.answer is not None:
         return live.answer
     access = access_of(request)
-    numbers = summary(now, zone(request), access=access)
-    clouds = cloud_cards(now, access=access, brief=True)
+    numbers = summary(now, zone(request), access=access, versions=live.versions)
+    clouds = cloud_cards(now, access=access, brief=True, versions=live.versions)
     answers = answers_of(clouds)
     answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
     by_protection = numbers.volumes.by_protection
@@ -76,7 +77,6 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     is_moving = bool(numbers.running_backups or by_tracking_state.get("pending"))
     page = {
         "now": now,
-        "etag": live.etag,
         "summary": numbers,
         "total": numbers.volumes.total,
         "protected": by_protection.get("protected", 0),
@@ -102,7 +102,43 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "stored": [(point.day, point.mb) for point in numbers.growth.points],
         "outcome_sums": _outcome_sums(numbers),
     }
-    return render(request, "backups/home.html", page)
+    return live.render("backups/home.html", page, shown=_as_shown(page))
+
+
+def _as_shown(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Tells to the minute when clouds and backups in flight last answered, and to ten percent how
+    much of a budget is used: while a refresh runs, both change with every second. So what is known
+    may look older by up to a minute than it is, and never newer.
+    """
+    clouds = []
+    for card in page["clouds"]:
+        used_percent = card.state.used_percent
+        state = replace(
+            card.state,
+            last_good_at=_minute(card.state.last_good_at),
+            used_percent=None if used_percent is None else round(used_percent, -1),
+            clock_ahead_seconds=None,
+        )
+        clouds.append(replace(card, state=state))
+    running = []
+    for row in page["running_now"]:
+        state_of_row = replace(row.state, refreshed_at=_minute(row.state.refreshed_at))
+        running.append(replace(row, state=state_of_row))
+    shown = {
+        **page,
+        "newest": _minute(page["newest"]),
+        "clouds": clouds,
+        "running_now": running,
+        # Without what stands beside it already.
+        "summary": replace(page["summary"], as_of=None, running_backups=()),
+    }
+    for key in ("configured_clouds", "silent"):
+        shown[key] = [card.state.name for card in page[key]]
+    return shown
+
+
+def _minute(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(second=0, microsecond=0)
 
 
 def _tiles(numbers: Summary) -> list[Tile]:

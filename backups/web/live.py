@@ -1,32 +1,89 @@
-"""A page that keeps itself up to date: a poll costs no rendering while nothing has changed."""
+"""A page that keeps itself up to date: a poll costs no rendering while what it shows is the same.
 
-from datetime import datetime, timedelta
+A poll is answered in two steps. Where nothing at all has changed since this process answered the
+same question, that is known before anything is read. Else the page is read, and its ETag is made of
+what it shows: a refresh that found other backups unchanged makes no new page.
+"""
 
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.cache import caches
 from django.http import HttpResponse
+from django.shortcuts import render
 
-from backups.reports.conditional import etag, unchanged
+from backups.reports.conditional import reader_of, unchanged
+from backups.reports.data_version import versions
+from backups.shared.access import access_of
 from backups.web import illness
+from backups.web.context import attention_count
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.time_zone import zone
 
+CACHE = "etags"
 # How often a page asks: with something in flight or without an answer yet, and else.
 POLL_MOVING_S = 3
 POLL_S = 30
-# Days turn, and gaps become "missed", at quarters of an hour, whatever the zone.
-QUARTER_HOUR = timedelta(minutes=15)
+# Keys of a template's context that differ with each request and are not shown.
+NOT_SHOWN = frozenset({"now", "etag"})
 
 
 class Live:
-    """`etag` goes into the live region; `answer` is a 304 when the reader has this version already.
+    """`answer` is a 304 when it is certain already that the reader has this version; else `render`
+    decides. `versions` are those that were read before anything else, for `computed_once`.
 
     `more`: what the page shows and neither a write nor a state that time changes tells of.
     """
 
     def __init__(self, request: HtmxHttpRequest, now: datetime, *more: object) -> None:
-        quarter_hour = int(now.timestamp() // QUARTER_HOUR.total_seconds())
-        own = (str(zone(request)), quarter_hour, illness.current())
-        tag = etag(request, now, request.get_full_path(), *own, *more)
-        self.etag = tag.strip('"')
-        self.answer: HttpResponse | None = None
-        if request.htmx:
-            self.answer = unchanged(request, tag)
+        self._request = request
+        self.versions = versions(now)
+        # Of whom it is asked, by which address and zone; and what ails vbsdash.
+        self._question = (
+            reader_of(request),
+            request.get_full_path(),
+            str(zone(request)),
+            illness.current(),
+            *more,
+        )
+        self.etag = _digest(self._question, self.versions.whole)
+        self.answer = self._unchanged(caches[CACHE].get(self._key, self.etag))
+
+    def render(
+        self,
+        template: str,
+        context: Mapping[str, Any],
+        *,
+        status: int = 200,
+        shown: Mapping[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Renders a page with the ETag of what it shows, or answers 304.
+
+        `shown`: what stands for the context in the ETag, where the context holds more than is
+        shown. What time alone changes on a page is told by `versions.states`; words for ages do not
+        count, since the browser keeps them true by itself.
+        """
+        shown = {**(context if shown is None else shown)}
+        for key in NOT_SHOWN:
+            shown.pop(key, None)
+        count = attention_count(access_of(self._request), self.versions)
+        self.etag = _digest(self._question, self.versions.states, count, shown)
+        caches[CACHE].set(self._key, self.etag)
+        answer = self._unchanged(self.etag) if status == 200 else None
+        if answer is not None:
+            return answer
+        return render(self._request, template, {**context, "etag": self.etag}, status=status)
+
+    @property
+    def _key(self) -> str:
+        """Names this very question about this very version."""
+        return f"etag-{_digest(self._question, self.versions)}"
+
+    def _unchanged(self, etag: str) -> HttpResponse | None:
+        return unchanged(self._request, f'"{etag}"') if self._request.htmx else None
+
+
+def _digest(*seed: object) -> str:
+    return hashlib.blake2b(repr(seed).encode(), digest_size=12).hexdigest()

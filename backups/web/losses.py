@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
@@ -40,13 +39,12 @@ def loss_list(request: HtmxHttpRequest) -> HttpResponse:
     of_reader = losses.losses(now, access=access_of(request))
     page = {
         "now": now,
-        "etag": live.etag,
         "mark": _mark(of_reader.overall),
         "overall": of_reader.overall,
         "rows": [_row(group) for group in (of_reader.overall, *of_reader.by_tag)],
         "expected": EXPECTED,
     }
-    return render(request, "backups/losses.html", page)
+    return live.render("backups/losses.html", page)
 
 
 def _row(group: LossOfGroup) -> LossRow:

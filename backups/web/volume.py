@@ -160,7 +160,6 @@ def _page(
     days = last_days(now, reader_zone)
     context = {
         "now": now,
-        "etag": live.etag,
         "volume": volume_row(state, days, reader_zone, now),
         "state": state,
         "days": days,
@@ -187,7 +186,7 @@ def _page(
         status = 409
     elif form:
         status = 400
-    return render(request, "backups/volume.html", context, status=status)
+    return live.render("backups/volume.html", context, status=status)
 
 
 def _not_known(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:

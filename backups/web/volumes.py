@@ -5,6 +5,7 @@ to at once.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -44,7 +45,7 @@ from backups.web.live import Live
 from backups.web.page_cursor import page_cursor
 from backups.web.time_zone import zone
 from backups.web.volume_forms import VolumeChange, VolumeForm
-from backups.web.volume_row import volume_row
+from backups.web.volume_row import VolumeRow, volume_row
 
 PAGE_SIZE = 25
 # Keys of the address that filter nothing.
@@ -120,15 +121,14 @@ def _page(
     except InvalidQuery as e:
         return _refuse(request, e)
     access = access_of(request)
-    page = volume_pages(selection, now, access=access).page(
+    page = volume_pages(selection, now, access=access, versions=live.versions).page(
         cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
     reader_zone = zone(request)
     days = last_days(now, reader_zone)
     filters = chips(query, selection, reader_zone)
-    context = {
+    context: dict[str, Any] = {
         "now": now,
-        "etag": live.etag,
         "volumes": [
             volume_row(state, days, reader_zone, now)
             for state in _states_in_order(page, now, access)
@@ -146,12 +146,22 @@ def _page(
         "form": form,
         "picked": picked,
         "zone": reader_zone,
-        "unknown_origin": count_backups_of_unknown_origin(access=access),
+        "unknown_origin": count_backups_of_unknown_origin(access=access, versions=live.versions),
         "protections": list(status.PROTECTION),
         "cloud_names": sorted(cloud_names(access=access)),
-        **_protection_summary(count_volumes_by_protection(now, access=access)),
+        **_protection_summary(
+            count_volumes_by_protection(now, access=access, versions=live.versions)
+        ),
     }
-    return render(request, "backups/volumes.html", context, status=400 if form else 200)
+    shown = {**context, "volumes": [_as_shown(row) for row in context["volumes"]]}
+    return live.render("backups/volumes.html", context, status=400 if form else 200, shown=shown)
+
+
+def _as_shown(row: VolumeRow) -> VolumeRow:
+    """Leaves out until when it is judged, which grows with each answer of the cloud: the states of
+    the days tell what comes of it.
+    """
+    return replace(row, state=replace(row.state, known_until=None, changes_at=None))
 
 
 def _states_in_order(page: Page, now: datetime, access: Access) -> list[VolumeState]:

@@ -12,9 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from backups.models import Backup, Cloud
-from backups.refresh import plan, schedule
+from backups.models.data_version import data_changed
+from backups.refresh import plan, schedule, type_interpretation
+from backups.refresh.apply import apply
 from backups.refresh.plan import Fetched, StoredBackup
 from backups.refresh.unchanged import mark_unchanged
+from backups.reports.data_version import versions
 from backups.shared import clock
 from backups.vbs.payload import Received
 from backups.vbs.statuses import IN_FLIGHT, SETTLED
@@ -159,3 +162,56 @@ def test_each_step_of_the_jitter_is_the_same_in_both() -> None:
         row.id: plan.values_if_unchanged(stored(row, now, now), now).next_refresh_at for row in rows
     }
     assert dict(Backup.objects.values_list("pk", "next_refresh_at")) == polls
+
+
+def _fresh(now: Any, **values: Any) -> Backup:
+    Cloud.objects.get_or_create(name="otc")
+    fields = {
+        "id": uuid.uuid4(),
+        "cloud_id": "otc",
+        "status": "available",
+        "digest": "a" * 32,
+        "tracked_at": now - timedelta(days=9),
+        "created_at": now - timedelta(days=9),
+        "changed_at": now - timedelta(days=9),
+        "refreshed_at": now - timedelta(hours=6),
+        "attempted_at": now - timedelta(hours=6),
+        "stale_at": now + timedelta(hours=6),
+    }
+    return Backup.objects.create(**{**fields, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "is_content_new"),
+    [
+        ({}, False),
+        ({"stale_at": timedelta(0)}, True),
+        ({"failures": 1}, True),
+        ({"error": ERROR}, True),
+        ({"missed_at": timedelta(hours=-1)}, True),
+        ({"unlisted_at": timedelta(hours=-1)}, True),
+    ],
+)
+@pytest.mark.parametrize("way", ["by the list", "one by one"])
+def test_only_what_was_fresh_and_without_trouble_makes_no_new_content(
+    way: str, values: dict[str, Any], is_content_new: bool
+) -> None:
+    if way == "one by one" and "unlisted_at" in values:
+        pytest.skip("its own answer says nothing of lists")
+    now = timezone.now()
+    times = {k: now + v if isinstance(v, timedelta) else v for k, v in values.items()}
+    row = _fresh(now, **times)
+    Cloud.objects.update(attempted_at=now, last_good_at=now)
+    type_interpretation.ensure("otc", now)
+    data_changed()
+    before = versions(now)
+    if way == "by the list":
+        assert mark_unchanged("otc", {str(row.pk): "a" * 32}, now) == {str(row.pk)}
+    else:
+        answer = Received(raw={}, digest="a" * 32)
+        assert apply("otc", [Fetched(row.pk, now, answer)]).good == 1
+    row.refresh_from_db()
+    assert row.refreshed_at == now
+    after = versions(now)
+    assert after.whole != before.whole
+    assert (after.content != before.content) is is_content_new

@@ -33,7 +33,7 @@ OTHERWISE = {
     "reports/open_failures.py open_failures": BY_CLOUDS,
     "reports/unprotected.py unprotected_volumes": BY_CLOUDS,
     "reports/running_backups.py _fresh_in_flight": BY_CLOUDS,
-    "reports/failures.py causes": BY_KEYS,
+    "reports/failures.py _causes": BY_KEYS,
     "reports/failures.py _visible_texts": BY_KEYS,
     "reports/volumes.py facts_of": BY_KEYS,
     "reports/audit.py of_backup": "asks whether the cloud is open, and reads rows of it alone",
@@ -42,7 +42,7 @@ OTHERWISE = {
     "reports/volume_pages.py volume_state": "hands its rows to volume_states, which filters them",
     "reports/volume_pages.py volume_states_by_pk": "hands its rows to volume_states",
     "api/volumes.py _in_order": "hands its rows to volume_states",
-    "reports/data_version.py _count_and_instants": "is hashed, and changes with any cloud",
+    "reports/data_version.py _counts_and_instants": "is hashed, and changes with any cloud",
     "reports/data_version.py _clouds": "is hashed, and changes with any cloud",
     "reports/readiness.py _lag": "says the same to everybody: a number of clouds, and no name",
 }

@@ -200,7 +200,7 @@ def test_without_a_backup_the_first_steps_are_shown(web: Client) -> None:
     assert "No backup is tracked yet." in words(web.get("/"))
 
 
-@pytest.mark.parametrize("path", ["/", "/volumes/", "/volumes/otc/db-01/", "/failures/", "backup"])
+@pytest.mark.parametrize("path", ["/", "/volumes/", "/volumes/otc/db-01/", "backup"])
 def test_a_poll_with_nothing_new_renders_nothing(web: Client, path: str) -> None:
     [row] = volume("db-01", {"hours": 2})
     address = f"/backups/{row.pk}/" if path == "backup" else path
