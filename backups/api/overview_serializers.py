@@ -18,10 +18,16 @@ class PointSerializer(Serializer):
 class LimitSerializer(Serializer):
     cloud = serializers.CharField()
     what = serializers.ChoiceField(["backups", "gigabytes"])
-    used = serializers.IntegerField()
+    used = serializers.IntegerField(help_text="Of what is tracked here.")
+    told = serializers.IntegerField(
+        allow_null=True, help_text="What the cloud counts, read daily; null: it does not tell."
+    )
     quota = serializers.IntegerField()
     days = serializers.FloatField(
         allow_null=True, help_text="Until it is used up; null: nobody can say."
+    )
+    ends_on = serializers.DateField(
+        allow_null=True, help_text="The day on which it is used up at this pace."
     )
     sentence = serializers.CharField()
 

@@ -5,6 +5,7 @@ it does not tell.
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.db.models import Q
 
@@ -23,6 +24,13 @@ READ_EVERY = timedelta(hours=24)
 READ_AGAIN_AFTER_FAILURE = timedelta(hours=1)
 READ_AGAIN_WITHOUT_BUDGET = timedelta(minutes=5)
 _COLUMNS: dict[Resource, str] = {"backups": "quota_backups", "gigabytes": "quota_gb"}
+_OTHER_COLUMNS = (
+    "quota_used_backups",
+    "quota_used_gb",
+    "quota_doubted",
+    "quota_error",
+    "quota_due_at",
+)
 BY_HAND = "Set vbs_quota_backups and vbs_quota_gigabytes in clouds.yaml."
 # Errors that a later call will not mend.
 _REFUSALS = frozenset({"rejected", "wrong_address", "gone"})
@@ -56,7 +64,7 @@ def read(name: str, now: datetime) -> int:
     rows = Cloud.objects.filter(pk=name)
     try:
         with registry.meter(name).bulk(until=time.monotonic() + BUDGET_WAIT_S):
-            limits = quota.decode(registry.client(name).get_quota())
+            answer = registry.client(name).get_quota()
     except OutOfBudget:
         rows.update(quota_due_at=now + READ_AGAIN_WITHOUT_BUDGET)
         return 0
@@ -69,14 +77,23 @@ def read(name: str, now: datetime) -> int:
         rows.update(quota_error=sentence, quota_due_at=due_at)
         data_changed()
         return 0
-    store(rows.get(), limits, now)
+    store(rows.get(), quota.decode(answer), now, used=quota.decode_used(answer))
     return 1
 
 
-def store(cloud: Cloud, limits: Mapping[Resource, int | None], now: datetime) -> None:
-    """Stores the limits that a cloud answered. One that was lifted at once, or that leaves no room
-    for what is there, counts only when a second answer says the same.
+def store(
+    cloud: Cloud,
+    limits: Mapping[Resource, int | None],
+    now: datetime,
+    *,
+    used: Mapping[Resource, int] = MappingProxyType({}),
+) -> None:
+    """Stores the limits that a cloud answered, and how much it counts as used. A limit that was
+    lifted at once, or that leaves no room for what is there, counts only when a second answer says
+    the same.
     """
+    cloud.quota_used_backups = used.get("backups")
+    cloud.quota_used_gb = used.get("gigabytes")
     doubted_before = cloud.quota_doubted or {}
     doubted: dict[str, int | None] = {
         name: limit for name, limit in doubted_before.items() if name not in limits
@@ -101,7 +118,7 @@ def store(cloud: Cloud, limits: Mapping[Resource, int | None], now: datetime) ->
         )
     if cloud.quota_error is not None:
         cloud.quota_due_at = now + READ_AGAIN_AFTER_FAILURE
-    cloud.save(update_fields=[*_COLUMNS.values(), "quota_doubted", "quota_error", "quota_due_at"])
+    cloud.save(update_fields=[*_COLUMNS.values(), *_OTHER_COLUMNS])
     data_changed()
 
 
@@ -118,7 +135,9 @@ def in_force(cloud: Cloud) -> Quota:
     """Returns the quota as it is set, else as the cloud answered it."""
     config = registry.configured().get(cloud.name)
     configured = _configured(config) if config is not None else None
-    return configured or Quota(cloud.quota_backups, cloud.quota_gb)
+    return configured or Quota(
+        cloud.quota_backups, cloud.quota_gb, cloud.quota_used_backups, cloud.quota_used_gb
+    )
 
 
 def problem(cloud: Cloud) -> str | None:

@@ -73,6 +73,9 @@ class Cloud(models.Model):
     # The quota of backups, as the cloud tells it: null is no limit, or not told.
     quota_backups = models.BigIntegerField(null=True)
     quota_gb = models.BigIntegerField(null=True)
+    # How much of it the cloud counts as used: null is not told.
+    quota_used_backups = models.BigIntegerField(null=True)
+    quota_used_gb = models.BigIntegerField(null=True)
     # {"backups": 0}: an odd answer that another one has to confirm.
     quota_doubted = models.JSONField(null=True)
     quota_due_at = models.DateTimeField(null=True)

@@ -38,6 +38,10 @@ class CloudState:
     breaker: circuit_breaker.State
     requests_per_second: float | None
     used_percent: int | None
+    # Of the last minute; None where there is no budget.
+    calls_in_minute: int | None
+    # In a row, until now.
+    failures: int
     lag_seconds: int
     tracked: int
     # Backups that wait for a worker, or are in a worker's hands.
@@ -193,8 +197,11 @@ def _state(
         reachable = cloud.error is None
     rate = config.requests_per_second if config else None
     used_percent = None
+    calls_in_minute = None
     if rate:
-        used_percent = round(100 * call_counts.in_last_minute(cloud, now) / (60 * rate))
+        calls = call_counts.in_last_minute(cloud, now)
+        calls_in_minute = round(calls)
+        used_percent = round(100 * calls / (60 * rate))
     return CloudState(
         name=name,
         region=config.region if config else None,
@@ -208,6 +215,8 @@ def _state(
         breaker=circuit_breaker.state(registry.health(cloud), now),
         requests_per_second=rate,
         used_percent=used_percent,
+        calls_in_minute=calls_in_minute,
+        failures=cloud.failures,
         lag_seconds=max(0, int((now - due.oldest_at).total_seconds())) if due else 0,
         tracked=counts.tracked.get(name, 0),
         due=due.count if due else 0,

@@ -29,6 +29,7 @@ from backups.models import Access, Cloud, StoredDay
 from backups.vbs.quota import Quota
 
 DAYS = 30
+_FURTHEST_END_DAYS = 3650
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +37,25 @@ class Limit:
     """A quota of a cloud, or how many backups a volume may have. `what`: `backups`, or `gigabytes`
     of the volumes that they are of.
 
-    `days` None: no end in sight, or nobody can say; `sentence` tells.
+    `used` is what is known here, `told` what the cloud counts, None where it does not tell. `days`
+    and `ends_on` None: no end in sight, or nobody can say; `sentence` tells.
     """
 
     cloud: str
     what: str
     used: int
+    told: int | None
     quota: int
     days: float | None
+    ends_on: date | None
     sentence: str
+
+    @property
+    def percent(self) -> int:
+        """Returns how much of it is used, as far as anybody knows, from 0 to 100."""
+        if self.quota == 0:
+            return 100
+        return min(100, round(100 * max(self.used, self.told or 0) / self.quota))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +104,14 @@ def growth_of(
         if most_backups is not None:
             used = _series(points, "backups")
             head = f"Of {thousands(most_backups)} backups that {cloud} allows"
-            limits.append(_limit(cloud, "backups", most_backups, used, head))
+            told = quota_of_cloud.used_backups
+            limits.append(_limit(cloud, "backups", most_backups, used, head, told=told))
         most_gb = quota_of_cloud.gigabytes
         if most_gb is not None:
             used = _series(points, "gb")
             head = f"Of {size(most_gb * MB_PER_GB)} that {cloud} allows"
-            limits.append(_limit(cloud, "gigabytes", most_gb, used, head))
+            told = quota_of_cloud.used_gigabytes
+            limits.append(_limit(cloud, "gigabytes", most_gb, used, head, told=told))
     return _growth(_points(changes.values(), now), limits)
 
 
@@ -147,32 +160,58 @@ def _series(
 
 
 def _limit(
-    cloud: str, what: str, most: int, values: Sequence[tuple[date, int]], head: str
+    cloud: str,
+    what: str,
+    most: int,
+    values: Sequence[tuple[date, int]],
+    head: str,
+    *,
+    told: int | None = None,
 ) -> Limit:
     """`values`: how much was used at the end of each day, of what is tracked: the cloud may have
-    more; `head`: how the sentence begins before the number that is used now.
+    more, which `told` says, at most a day old; `head`: how the sentence begins before the number
+    that is used now.
     """
     used = values[-1][1] if values else 0
-    known = size(used * MB_PER_GB) if what == "gigabytes" else thousands(used)
-    days = days_until(most, used, trend(values))
+    days = days_until(most, max(used, told or 0), trend(values))
+    all_of_it = "if these are all, " if told is None else ""
     if days == 0:
         end = ": there is no room for more."
     elif days is not None:
         plural = "" if round(days) == 1 else "s"
         length = f"{thousands(days, decimals=0)} day{plural}"
-        end = f"; if these are all, the rest lasts about {length} at this pace."
+        end = f"; {all_of_it}the rest lasts about {length} at this pace."
     elif len(values) < LEAST_POINTS:
         end = "; not enough data to say how long the rest lasts."
     else:
         end = "; no end is in sight."
+    known = f"{_amount(what, used)} are known here"
+    if told is not None:
+        known = f"the cloud counts {_amount(what, told)}, {known}"
     return Limit(
         cloud=cloud,
         what=what,
         used=used,
+        told=told,
         quota=most,
         days=days,
-        sentence=f"{head}, {known} are known here{end}",
+        ends_on=_end(values, days),
+        sentence=f"{head}, {known}{end}",
     )
+
+
+def _amount(what: str, number: int) -> str:
+    return size(number * MB_PER_GB) if what == "gigabytes" else thousands(number)
+
+
+def _end(values: Sequence[tuple[date, int]], days: float | None) -> date | None:
+    """Returns the day on which a limit is reached; None where that is now, or further away than
+    anybody plans.
+    """
+    if not days or days > _FURTHEST_END_DAYS:
+        return None
+    last_day = values[-1][0]
+    return last_day + timedelta(days=round(days))
 
 
 def _sentence(line: Trend | None, last_jump: Jump | None) -> str:

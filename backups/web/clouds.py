@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
+from backups.analysis.numbers import thousands
 from backups.analysis.rules import span
 from backups.clouds import connection_test, registry
 from backups.clouds.registry import UnknownCloud
@@ -32,13 +33,6 @@ from backups.web.status import Badge
 CLOCKS_MAY_DIFFER = timedelta(minutes=1)  # ours and a cloud's
 # In the session: the last test of each cloud that this person made.
 SESSION_KEY = "connection_tests"
-PAUSE_SENTENCES = {
-    "refused": (
-        "The sign-in was refused, so it waits for an hour, a changed configuration or a person."
-    ),
-    "retry_after": "The cloud asked for fewer calls.",
-    "breaker": "It failed several times in a row; one call at a time tries whether it is back.",
-}
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class CloudCard:
-    """A cloud as shown. `pause` and `clocks_differ` are sentences, or empty. Unless it
+    """A cloud as shown. `pause` says why, `clocks_differ` is a sentence, or empty. Unless it
     `answers_lately`, all that is known of its backups is stale.
     """
 
@@ -73,6 +67,7 @@ class CloudCard:
     paused: bool
     pause: str
     breaker: Badge
+    calls_a_minute: int
     signs_each_call: bool
     answers_lately: bool
     clocks_differ: str
@@ -166,13 +161,33 @@ def _card(state: CloudState, now: datetime, test: Mapping[str, Any] | None) -> C
         state=state,
         badge=status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED,
         paused=state.paused_until is not None and state.paused_until > now,
-        pause=PAUSE_SENTENCES.get(state.pause_reason or "", ""),
+        pause=_pause(state),
         breaker=status.BREAKERS[state.breaker],
+        calls_a_minute=round(60 * (state.requests_per_second or 0)),
         signs_each_call=(config is not None and sign_in_class(config.auth_type).signs_each_call),
         answers_lately=state.last_good_at is not None and state.last_good_at > now - SILENT_AFTER,
         clocks_differ=_clocks_differ(state),
         test=_test_result(test) if test else None,
     )
+
+
+def _pause(state: CloudState) -> str:
+    """Returns why a cloud is left alone, as what follows “because”; empty where it is not, or where
+    one call at a time is made.
+    """
+    if state.pause_reason == "refused":
+        return (
+            "the sign-in was refused; a changed configuration, or a person who tests the "
+            "connection, ends the pause"
+        )
+    if state.pause_reason == "retry_after":
+        return "the cloud asked for fewer calls"
+    if state.failures and state.breaker != "closed":
+        return (
+            f"{thousands(state.failures)} calls in a row failed; one call at a time tries whether "
+            "it is back"
+        )
+    return ""
 
 
 def _clocks_differ(state: CloudState) -> str:

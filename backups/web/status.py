@@ -72,14 +72,14 @@ REACHABLE = {
     None: Badge("mute", "g-pending", "not asked yet", "No call has been made yet."),
 }
 BREAKERS = {
-    "closed": Badge("ok", "g-ok", "closed", "Calls go through."),
+    "closed": Badge("ok", "g-ok", "none", "Calls go through."),
     "half_open": Badge(
         "warn",
         "g-late",
-        "trying",
+        "tries",
         "After a pause one call at a time tries whether the cloud is back.",
     ),
-    "open": Badge("fail", "g-unplug", "open", "No call is made before the pause is over."),
+    "open": Badge("fail", "g-unplug", "pauses", "No call is made before the pause is over."),
 }
 NOT_CONFIGURED = Badge(
     "mute", "g-exempt", "not configured", "It is in no clouds.yaml any more; its backups are kept."

@@ -19,7 +19,7 @@ from backups.tests.facts import NOON
 from backups.tests.otc import running
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from backups.vbs.quota import Quota, decode
+from backups.vbs.quota import Quota, decode, decode_used
 
 H = timedelta(hours=1)
 
@@ -138,6 +138,42 @@ def test_a_quota_that_is_no_number_stops_the_start(tmp_path: Any, written: str) 
 def test_what_can_be_read_of_a_quota(resources: Any, found: dict[str, int | None]) -> None:
     assert decode({"quotas": {"resources": resources}}) == found
     assert decode({"quotas": resources}) == {}
+
+
+@pytest.mark.django_db
+def test_what_the_cloud_counts_as_used_is_kept_and_decides_when_the_quota_ends(
+    sim: Simulator,
+) -> None:
+    assert quota.read("otc", timezone.now()) == 1
+    row = Cloud.objects.get()
+    used = len(sim.ids)
+    assert (row.quota_used_backups, quota.in_force(row).used_backups) == (used, used)
+    today = NOON.date()
+    changed = {"otc": {today - timedelta(days=n): Change(0, 2, 10) for n in range(30)}}
+    [limit] = growth_of(changed, {"otc": Quota(100, None, used_backups=80)}, NOON).limits
+    assert (limit.used, limit.told, limit.percent) == (60, 80, 80)
+    assert limit.ends_on == today + timedelta(days=10)
+    assert limit.sentence == (
+        "Of 100 backups that otc allows, the cloud counts 80, 60 are known here; the rest lasts "
+        "about 10 days at this pace."
+    )
+    quota.store(row, {"backups": 100, "gigabytes": None}, NOON)
+    assert Cloud.objects.get().quota_used_backups is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "used"),
+    [
+        ({"used": 7}, {"backups": 7}),
+        ({"used": "7"}, {"backups": 7}),
+        ({"used": -1}, {}),
+        ({"used": None}, {}),
+        ({}, {}),
+    ],
+)
+def test_what_can_be_read_of_what_is_used(entry: dict[str, Any], used: dict[str, int]) -> None:
+    body = {"quotas": {"resources": [{"type": "backups"} | entry, {"type": "volumes", "used": 5}]}}
+    assert decode_used(body) == used
 
 
 def test_the_quota_that_is_used_up_first_comes_first() -> None:

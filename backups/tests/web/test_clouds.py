@@ -149,7 +149,8 @@ def test_a_cloud_says_where_it_is_asked_until_when_it_is_signed_in_and_how_its_b
     page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
     assert fact(page, "Endpoint").startswith(f"{sim.url}/v2/")
     assert re.match(r"token ends in 2[34] h", fact(page, "Sign-in"))
-    assert fact(page, "Breaker") == "closed"
+    assert fact(page, "Pauses") == "none"
+    assert re.match(r"asks at most \d+ times a second; \d+ of \d+ used", fact(page, "Budget"))
     now = timezone.now()
     later = now + timedelta(seconds=30)
     Cloud.objects.filter(pk="otc").update(
@@ -160,10 +161,14 @@ def test_a_cloud_says_where_it_is_asked_until_when_it_is_signed_in_and_how_its_b
         token_expires_at=now,
     )
     page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
-    assert (fact(page, "Breaker"), fact(page, "Sign-in").split(" ago")[1]) == (
-        "open",
-        " the next call signs in",
+    assert fact(page, "Pauses") == (
+        f"pauses until today {later:%H:%M} ( in 30 s ), because 5 calls in a row failed; one call "
+        "at a time tries whether it is back"
     )
+    assert fact(page, "Sign-in").split(" ago")[1] == " the next call signs in"
+    Cloud.objects.filter(pk="otc").update(paused_until=now)
+    page = web.get("/clouds/").content.decode().split('id="c-otc"')[1]
+    assert fact(page, "Pauses").startswith("tries because 5 calls in a row failed;")
 
 
 def test_a_poll_with_nothing_new_renders_nothing(sim: Simulator, web: Client) -> None:
