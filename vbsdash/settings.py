@@ -185,6 +185,7 @@ TEMPLATES = [
             "builtins": [
                 "backups.templatetags.formatting",
                 "backups.templatetags.charts",
+                "backups.templatetags.grid",
                 "backups.templatetags.losses",
             ],
         },

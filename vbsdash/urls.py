@@ -27,6 +27,7 @@ from backups.web import (
     trash,
     users,
     volume,
+    volume_days,
     volumes,
 )
 from backups.web.backup_list import backup_list
@@ -60,6 +61,11 @@ urlpatterns = [
         "volumes/<str:cloud>/<volume_id:volume_id>/refresh/", volume.refresh, name="volume_refresh"
     ),
     path("volumes/<str:cloud>/<volume_id:volume_id>/remove/", volume.remove, name="volume_remove"),
+    path(
+        "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/",
+        volume_days.day,
+        name="volume_day",
+    ),
     path("volumes/<str:cloud>/<volume_id:volume_id>/", volume.volume, name="volume"),
     path("failures/", failures.cause_list, name="failures"),
     path("clouds/", clouds.cloud_list, name="clouds"),

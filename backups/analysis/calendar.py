@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ def last_days(now: datetime, zone: tzinfo, *, count: int) -> Sequence[Day]:
     return days
 
 
+@lru_cache(maxsize=2048)  # of a year, for the rows of a page
 def midnight(day: date, zone: tzinfo) -> datetime:
     """Returns the first moment of a day; where the clocks skip midnight, the moment
     at which they do.

@@ -6,7 +6,7 @@ the rule of analysis.missed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -18,8 +18,18 @@ from backups.analysis.rules import Rule
 from backups.vbs.statuses import MADE
 
 DayState = Literal[
-    "full", "incremental", "good", "flight", "failed", "missed", "unknown", "idle", "none"
+    "full",
+    "incremental",
+    "good",
+    "flight",
+    "failed",
+    "missed",
+    "overdue",
+    "unknown",
+    "idle",
+    "none",
 ]
+NOT_KNOWN: tuple[DayState, ...] = ("unknown", "none")
 # The states that a backup gives to its day: of several the best names the day.
 _BEST_FIRST: tuple[DayState, ...] = (
     "full",
@@ -45,11 +55,13 @@ class MadeOfKind(Made, Protocol):
 class Watch:
     """How a volume was watched. No `rule`: nothing is ever due (exempt). `since`: known to vbsdash
     from then on; `until`: what the evidence reaches to, None when there is none at all.
+    `is_overdue` now: a good backup is wanted today, whatever the day.
     """
 
     rule: Rule | None
     since: datetime
     until: datetime | None
+    is_overdue: bool = False
 
 
 def last_days(now: datetime, zone: ZoneInfo, n: int = 30) -> tuple[date, ...]:
@@ -97,6 +109,46 @@ def day_states(
     return tuple(states)
 
 
+@dataclass(frozen=True)
+class Run:
+    """`length` days in a row in one state, from the day with the number `first` on."""
+
+    state: DayState
+    first: int
+    length: int
+
+
+def runs(states: Sequence[DayState]) -> tuple[Run, ...]:
+    """Returns equal days in a row as one: a year of a volume is a few dozens of them."""
+    in_a_row: list[Run] = []
+    for number, state in enumerate(states):
+        if in_a_row and in_a_row[-1].state == state:
+            in_a_row[-1] = replace(in_a_row[-1], length=in_a_row[-1].length + 1)
+        else:
+            in_a_row.append(Run(state, number, 1))
+    return tuple(in_a_row)
+
+
+def days_in_words(states: Sequence[DayState]) -> str:
+    """Returns what is wrong with some days, for those who do not see them: 4 failed, 8 missed, 3
+    not known of 30.
+    """
+    failed = states.count("failed")
+    missed_days = states.count("missed")
+    not_known = sum(states.count(state) for state in NOT_KNOWN)
+    parts: list[str] = []
+    if failed:
+        parts.append(f"{failed} failed")
+    if missed_days:
+        parts.append(f"{missed_days} missed")
+    if not_known:
+        parts.append(f"{not_known} not known")
+    if not parts:
+        parts.append("none failed or missed")
+    today = "; overdue today" if "overdue" in states else ""
+    return f"{', '.join(parts)} of {len(states)} days{today}"
+
+
 class _QuietDays:
     """Judges the days on which no backup was made."""
 
@@ -137,6 +189,8 @@ class _QuietDays:
             return "missed"
         begins = midnight(day, self._zone)
         ends = midnight(day + _DAY, self._zone)
+        if self._watch.is_overdue and begins <= self._now < ends:
+            return "overdue"
         if ends <= self._since or begins > self._now or self._proves_nothing(begins, ends):
             return "none"
         until = self._watch.until

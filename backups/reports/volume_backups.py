@@ -30,6 +30,27 @@ def newest_backups_of_volume(
     return list(rows.with_tracking_state(now).newest_first().values(*fields)[:limit])
 
 
+def backups_made_between(
+    cloud: str,
+    volume_id: str,
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    access: Access,
+    fields: Sequence[str],
+    limit: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """Returns these fields of the newest backups of a volume that were made from `begin` up to, not
+    including, `end`, and how many there are in all.
+    """
+    rows = Backup.objects.visible_to(access).filter(
+        cloud=cloud, volume_id=volume_id, created_at__gte=begin, created_at__lt=end
+    )
+    newest = rows.with_tracking_state(now).newest_first().values(*fields)[:limit]
+    return list(newest), rows.count()
+
+
 def count_backups_of_unknown_origin(*, access: Access, versions: Versions | None = None) -> int:
     """Counts them, with `versions` once for all who may see the same clouds."""
     backups = Backup.objects.visible_to(access).of_unknown_origin()

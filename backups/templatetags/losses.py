@@ -9,7 +9,6 @@ from backups.analysis.gaps import WINDOW, Gap, Loss
 
 register = template.Library()
 DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
 
 
 @register.filter
@@ -25,10 +24,7 @@ def of_window(gap: Gap) -> str:
         return f"{WINDOW.days} days"
     if gap.known_for >= 2 * DAY:
         return f"the {gap.known_for // DAY} days that are known"
-    hours = gap.known_for // HOUR
-    if hours >= 2:
-        return f"the {hours} hours that are known"
-    return "what is known, less than two hours"
+    return f"the {rules.span(gap.known_for)} that are known"
 
 
 @register.filter

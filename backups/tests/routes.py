@@ -14,6 +14,7 @@ VALUES = {
     "volume_id": "d-0",
     "tag": "t0",
     "name": "view 0",
+    "on": "2026-11-24",
     "token_id": "1",
     "view_id": "1",
     "account_id": "1000001",

@@ -140,12 +140,21 @@ DAYS = {
     "missed": Cell(
         "c-over", "", "missed: due, none seen", "By the rule one was due, and none was seen."
     ),
+    "overdue": Cell(
+        "c-late",
+        "!",
+        "overdue today",
+        "A good backup is overdue, and none came today so far.",
+    ),
     "unknown": Cell("c-unk", "?", "not known", "The evidence does not reach this day."),
     "idle": Cell(
         "c-idle", "·", "nothing was due", "By the rule nothing was due, and nothing came."
     ),
     "none": Cell(
-        "c-none", "", "not known here yet", "The disk was not known to vbsdash on this day."
+        "c-none",
+        "",
+        "not known: before the disk was known here",
+        "The disk was not known to vbsdash on this day, and no backup of it is.",
     ),
 }
 STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")

@@ -13,23 +13,25 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups import tasks
 from backups.analysis.chains import Chain, Member
-from backups.analysis.days import last_days
 from backups.analysis.numbers import thousands
 from backups.edits import tracking, volume_edits
 from backups.edits.common import Conflict
 from backups.edits.volume_edits import StillKnown, UnknownVolume
+from backups.query.list_query import InvalidQuery
 from backups.query.volume_keys import stored_volume_id
 from backups.reports import audit
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
 from backups.reports.volumes import volume_detail
 from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
+from backups.web import grid
 from backups.web.actor import actor
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.time_zone import zone
+from backups.web.volume_days import bad_days
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
 from backups.web.volume_row import volume_row
 
@@ -157,12 +159,18 @@ def _page(
     if elsewhere is not None:
         return elsewhere
     reader_zone = zone(request)
-    days = last_days(now, reader_zone)
+    try:
+        days = grid.grid(request.GET, now, reader_zone)
+    except InvalidQuery as e:
+        page = {"problems": e.errors, "rest": e.valid_part, "list_url": request.path}
+        return render(request, "backups/bad_filter.html", page, status=400)
+    row = volume_row(state, days.days, reader_zone, now)
     context = {
         "now": now,
-        "volume": volume_row(state, days, reader_zone, now),
+        "volume": row,
         "state": state,
-        "days": days,
+        "grid": days,
+        "bad_days": bad_days(row, days, reader_zone),
         "chains": _chain_rows(state.chains),
         "chains_n": len(state.chains),
         "newest": newest_backups_of_volume(

@@ -14,11 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from backups.analysis.days import last_days
 from backups.analysis.numbers import thousands
 from backups.analysis.protection import OUTSIDE
 from backups.edits.volume_edits import UnknownVolume
-from backups.models import Access
+from backups.models import Access, Role
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Page
@@ -36,7 +35,7 @@ from backups.reports.volume_pages import (
 )
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
-from backups.web import status
+from backups.web import grid, status
 from backups.web.actor import actor
 from backups.web.chips import chips, filter_words, title
 from backups.web.clean_address import clean_address
@@ -48,8 +47,9 @@ from backups.web.volume_forms import VolumeChange, VolumeForm
 from backups.web.volume_row import VolumeRow, volume_row
 
 PAGE_SIZE = 25
+HEADS = 6  # before the days
 # Keys of the address that filter nothing.
-NO_FILTERS = ("cursor", "live")
+NO_FILTERS = ("cursor", "live", grid.KEY)
 # What the shape on top shows when any disk is in it.
 WORST_FIRST = ("overdue", "never", "late", "unknown")
 
@@ -118,6 +118,7 @@ def _page(
     try:
         selection = _selection(query)
         cursor = page_cursor(query, VOLUMES, selection)
+        days = grid.grid(query, now, zone(request))
     except InvalidQuery as e:
         return _refuse(request, e)
     access = access_of(request)
@@ -125,15 +126,15 @@ def _page(
         cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
     reader_zone = zone(request)
-    days = last_days(now, reader_zone)
     filters = chips(query, selection, reader_zone)
     context: dict[str, Any] = {
         "now": now,
         "volumes": [
-            volume_row(state, days, reader_zone, now)
+            volume_row(state, days.days, reader_zone, now)
             for state in _states_in_order(page, now, access)
         ],
-        "days": days,
+        "grid": days,
+        "span": len(days.days) + HEADS + access.may(Role.OPERATOR),
         "page": page,
         "filters": selection,
         "chosen": selection.raw_values,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backups.analysis.days import DayState, Watch, day_states, last_days
+from backups.analysis.days import DayState, Run, Watch, day_states, days_in_words, last_days, runs
 from backups.analysis.rules import DEFAULT, Rule, by_cron
 from backups.web import status
 
@@ -181,6 +181,37 @@ def test_the_order_of_backups_changes_nothing_and_more_good_ones_never_miss_more
     assert week(*backups) == week(*shuffled)
     better = [*backups, One(NOW - timedelta(hours=3), "full")]
     assert week(*better).count("missed") <= week(*backups).count("missed")
+
+
+def test_today_of_an_overdue_disk_is_told_apart_from_a_day_on_which_nothing_was_due() -> None:
+    backups = nightly(17, 18)
+    watch = Watch(DEFAULT, LONG_AGO, NOW, is_overdue=True)
+    noon = NOW - timedelta(hours=11)  # before anything is due today
+    states = day_states(backups, watch, days=WEEK, zone=UTC_ZONE, now=noon)
+    assert states[5:] == ("missed", "overdue")
+    assert week(*backups, until=NOW)[6] == "missed"
+
+
+def test_days_before_the_first_knowledge_are_not_known_and_never_missed() -> None:
+    states = week(*nightly(20, 21, 22, 23), since=at(21))
+    assert states[:3] == ("none",) * 3
+    assert days_in_words(states) == "3 not known of 7 days"
+
+
+def test_days_in_words_count_what_is_wrong() -> None:
+    states: list[DayState] = ["full", "failed", "missed", "missed", "unknown", "none", "idle"]
+    assert days_in_words(states) == "1 failed, 2 missed, 2 not known of 7 days"
+    assert days_in_words(["full", "idle"]) == "none failed or missed of 2 days"
+    assert days_in_words(["missed", "overdue"]) == "1 missed of 2 days; overdue today"
+
+
+def test_equal_days_in_a_row_are_one_run() -> None:
+    assert runs(["full", "idle", "idle", "full"]) == (
+        Run("full", 0, 1),
+        Run("idle", 1, 2),
+        Run("full", 3, 1),
+    )
+    assert runs([]) == ()
 
 
 def test_every_word_has_a_cell_of_its_own() -> None:

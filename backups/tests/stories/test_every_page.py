@@ -25,6 +25,7 @@ NO_PAGE = {
     "readyz": "names the parts that do not run in these tests",
     "accounts/login/": "sends on who is signed in",
     "admin/": "Django's own, for a superuser",
+    "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/": "leads on to the list of that day",
 }
 
 

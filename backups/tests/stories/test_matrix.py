@@ -92,6 +92,7 @@ TABLE: dict[str, dict[str, Call]] = {
     "volumes/<str:cloud>/<volume_id:volume_id>/refresh/": posts(OPERATOR, "thing"),
     "volumes/<str:cloud>/<volume_id:volume_id>/remove/": posts(OPERATOR, "thing"),
     "volumes/<str:cloud>/<volume_id:volume_id>/": reads(place="thing"),
+    "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/": reads(place="thing"),
     "failures/": reads(),
     "clouds/": reads(),
     "clouds/<str:name>/test/": posts(OPERATOR, "thing"),

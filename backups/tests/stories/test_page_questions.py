@@ -75,6 +75,7 @@ UNCOUNTED = {
     "api/docs/": "describes the API and shows no rows of the database",
     "api/clouds/<str:cloud>/backups/": "asks the cloud",
     "admin/": "Django's own",
+    "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/": "web/test_grid.py counts",
     "metrics": "wants a token; metrics/test_collector.py counts",
     "healthz": "asks nothing",
     "readyz": "asks about the database, not for its rows",
@@ -109,6 +110,7 @@ STILL = {
     "accounts/login/": "a form",
     "styleguide/": "examples",
     "api/docs/": "describes the API",
+    "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/": "leads on to a list",
 }
 
 

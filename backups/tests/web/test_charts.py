@@ -152,28 +152,6 @@ def test_a_spark_is_as_high_as_its_worst_day() -> None:
     ]
 
 
-def test_each_word_of_a_day_has_a_cell_with_words_for_those_who_do_not_see_it() -> None:
-    dates = [FIRST + timedelta(at) for at in range(len(status.DAYS))]
-    context = Context({"days": dates, "words": list(status.DAYS), "hrefs": {dates[4]: "/failed/"}})
-    html = Template("{% day_cells days words hrefs %}").render(context)
-    assert re.findall(r"\b(c-[a-z]+)", html) == [
-        *(
-            "c-full",
-            "c-inc",
-            "c-inc",
-            "c-flight",
-            "c-fail",
-            "c-over",
-            "c-unk",
-            "c-idle",
-            "c-none",
-            "c-today",
-        )
-    ]
-    assert re.findall(r'href="([^"]*)"', html) == ["/failed/"]
-    assert all(cell.text in html for cell in status.DAYS.values())
-
-
 def test_a_chart_holds_its_numbers_as_a_table_too() -> None:
     html = Template("{% outcomes_chart days %}").render(Context({"days": days((3, 2, 1))}))
     assert re.findall(r'<td class="num">(\d+)</td>', html) == ["3", "2", "1"]

@@ -109,7 +109,8 @@ def test_a_failed_day_leads_to_the_backups_of_that_day(web: Client) -> None:
     volume("over", (24 * 6, "full", "available"), (24 * 5, "incremental", "error"))
     page = web.get("/volumes/").content.decode()
     link = unescape(re.findall(r'<td class="c c-fail[^>]*><a href="([^"]*)"', page)[0])
-    assert len(re.findall(r'id="b-', web.get(link).content.decode())) == 1
+    listed = web.get(link, follow=True).content.decode()
+    assert len(re.findall(r'id="b-', listed)) == 1
 
 
 def test_the_filters_of_the_grid_are_those_of_the_api_and_nonsense_is_said(web: Client) -> None:
