@@ -6,7 +6,17 @@ from django.urls import path, re_path
 from django.views.decorators.http import conditional_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from backups.api import audit, backups, bulk, overview, rules, table, views, volumes
+from backups.api import (
+    audit,
+    backups,
+    bulk,
+    overview,
+    rules,
+    table,
+    views,
+    volume_table,
+    volumes,
+)
 from backups.api.base import Nothing
 
 DOCS = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api/docs.html")
@@ -36,6 +46,7 @@ urlpatterns = [
     path("backups/<backup_id:backup_id>/revisions/", backups.Revisions.as_view()),
     path("backups/<backup_id:backup_id>/raw/", backups.Raw.as_view()),
     path("volumes/", volumes.Volumes.as_view(), name="api-volumes"),
+    path("volumes.csv", volume_table.VolumeTable.as_view(), name="api-volumes-csv"),
     path(
         "volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"
     ),

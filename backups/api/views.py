@@ -1,5 +1,6 @@
 """Saved views of the signed-in user: a name for the list's filters, columns and order."""
 
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict, cast
 
 from django.contrib.auth.models import User
@@ -30,28 +31,40 @@ from backups.edits.saved_views import (
     set_default,
     unset_default,
 )
-from backups.models import Role, SavedView
+from backups.models import Role, SavedView, ViewedList
 from backups.query.backups import BACKUPS
+from backups.query.definition import ListDefinition
 from backups.query.list_query import InvalidQuery, parse
+from backups.query.volumes import VOLUMES
 
-# Keys of the list's address that filter nothing.
-PAGE_KEYS = (*TRANSIENT_KEYS, "columns", "added")
+_LISTS: Mapping[str, ListDefinition] = {
+    ViewedList.BACKUPS: BACKUPS,
+    ViewedList.VOLUMES: VOLUMES,
+}
+# Keys of a list's address that filter nothing.
+PAGE_KEYS = {
+    ViewedList.BACKUPS: (*TRANSIENT_KEYS, "columns", "density", "added"),
+    ViewedList.VOLUMES: (*TRANSIENT_KEYS, "columns", "density", "days"),
+}
 
 
 class ViewSerializer(Serializer):
     name = serializers.CharField()
     query = serializers.CharField(help_text="What follows the ? in the address of the list.")
     is_default = serializers.BooleanField(help_text="Is it what the bare list shows?")
+    list = serializers.ChoiceField(ViewedList.values, help_text="Which list it is of.")
 
 
 class NewViewSerializer(StrictSerializer):
     query = StrictTextField(allow_blank=True, max_length=MAX_QUERY)
     is_default = StrictBooleanField(required=False)
+    list = serializers.ChoiceField(ViewedList.values, required=False)
 
 
 class NewView(TypedDict):
     query: str
     is_default: NotRequired[bool]
+    list: NotRequired[str]
 
 
 class Views(Call):
@@ -75,7 +88,11 @@ class OneView(Call):
         views = _own_views(request)
         try:
             name = clean_name(name)
-            view = save_view(cast(User, request.user), name, _checked(data["query"]))
+            list_name = ViewedList(data.get("list", ViewedList.BACKUPS))
+            if list_name != ViewedList.BACKUPS and data.get("is_default"):
+                raise Unprocessed({"is_default": ["Only the list of backups has a default view."]})
+            query = _checked(data["query"], list_name)
+            view = save_view(cast(User, request.user), name, query, list_name=list_name)
         except BadViewName as e:
             raise Unprocessed({"name": [f"{e}."]}) from e
         except TooManyViews as e:
@@ -100,15 +117,20 @@ def _own_views(request: Request) -> QuerySet[SavedView]:
     return SavedView.objects.filter(user=cast(User, request.user)).order_by("name", "id")
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, list_name: ViewedList) -> str:
     """Returns the query as a view keeps it, when the list can be asked it. Raises Unprocessed."""
     query = QueryDict(text)
     try:
-        parse(query, BACKUPS, ignored_keys=PAGE_KEYS, blank_is_any=True)
+        parse(query, _LISTS[list_name], ignored_keys=PAGE_KEYS[list_name], blank_is_any=True)
     except InvalidQuery as e:
         raise Unprocessed({"query": list(e.errors.values())}) from e
     return lasting_query(query)
 
 
 def _as_json(view: SavedView) -> dict[str, object]:
-    return {"name": view.name, "query": view.query, "is_default": view.is_default}
+    return {
+        "name": view.name,
+        "query": view.query,
+        "is_default": view.is_default,
+        "list": view.list_name,
+    }

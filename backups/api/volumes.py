@@ -44,7 +44,7 @@ class Volumes(Call):
         cursor = query_params.cursor(request, VOLUMES, query)
         limit = query_params.limit(request, max_limit=MOST_VOLUMES)
         page = pages.page(cursor, limit, "pk")
-        volumes = _in_order([row["pk"] for row in page.rows])
+        volumes = in_order([row["pk"] for row in page.rows])
         states = volume_states(volumes, self.now, access=access_of(request))
         results = [listed_attributes(state, VOLUME_FIELDS) for state in states]
         return query_params.page_response(request, page, results)
@@ -137,7 +137,7 @@ def _version(request: Request, cloud: str, volume_id: str) -> int | None:
     return rows.values_list("version", flat=True).first()
 
 
-def _in_order(ids: list[int]) -> VolumeQuerySet:
+def in_order(ids: list[int]) -> VolumeQuerySet:
     """Returns these volumes in this order."""
     if not ids:
         return Volume.objects.none()

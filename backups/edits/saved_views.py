@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
-from backups.models import SavedView
+from backups.models import SavedView, ViewedList
 from backups.models.data_version import data_changed
 
 MOST = 50  # views of one account: more is no help to anybody
@@ -59,12 +59,19 @@ def clean_name(text: str) -> str:
     return name
 
 
-def save_view(user: User, name: str, query: str) -> SavedView:
-    """Stores a view; the name of an older one is taken over. Raises TooManyViews."""
+def save_view(
+    user: User, name: str, query: str, *, list_name: ViewedList = ViewedList.BACKUPS
+) -> SavedView:
+    """Stores a view; the name of an older one is taken over, also from another list. Raises
+    TooManyViews.
+    """
     views = SavedView.objects.filter(user=user)
     if views.count() >= MOST and not views.filter(name=name).exists():
         raise TooManyViews
-    view, _ = SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
+    values: dict[str, object] = {"query": query, "list_name": list_name}
+    if list_name != ViewedList.BACKUPS:
+        values["is_default"] = False
+    view, _ = SavedView.objects.update_or_create(user=user, name=name, defaults=values)
     data_changed()
     return view
 

@@ -18,7 +18,7 @@ from backups.models.preferences import Preferences
 from backups.models.process import Process
 from backups.models.revision import Revision
 from backups.models.rule import CloudRule, TagRule
-from backups.models.saved_view import SavedView
+from backups.models.saved_view import SavedView, ViewedList
 from backups.models.search import SearchText
 from backups.models.session import UserSession
 from backups.models.stored_day import StoredDay
@@ -64,6 +64,7 @@ __all__ = [
     "TrashedBackup",
     "UserSession",
     "Verb",
+    "ViewedList",
     "Volume",
     "VolumeContribution",
     "VolumeTag",

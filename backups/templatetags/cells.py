@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from backups.clouds.discover import Listed
 from backups.templatetags.formatting import Row, instant, kind, none, number, size_in, when
 from backups.web.columns import GIVEN, Column, Form, Room, room_in
+from backups.web.volume_row import VolumeRow
 from backups.web.volume_url import volume_url
 
 register = template.Library()
@@ -87,6 +88,13 @@ def _cells(context: Context, columns: Sequence[Column], row: Row) -> SafeString:
         label = format_html(' data-label="{}"', column.label) if own else ""
         written.append((column.css, label, content))
     return format_html_join("", '<td role="cell" class="{}"{}>{}</td>', written)
+
+
+@register.simple_tag(takes_context=True)
+def volume_cell(context: Context, column: Column, row: VolumeRow) -> SafeString:
+    """Writes what is in a cell of a list of volumes, of a column that any list may have."""
+    values = {column.field: getattr(row.state, column.field)}
+    return _WRITERS[column.form](context, column, values)
 
 
 @register.simple_tag(takes_context=True)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from backups.analysis.causes import explain
 from backups.edits.saved_views import lasting_query
-from backups.models import Access, Role, SavedView
+from backups.models import Access, Role, SavedView, ViewedList
 from backups.models.backup import KINDS, TRACKING_STATES
 from backups.query.cursor import LAST, Cursor
 from backups.query.list_query import InvalidQuery, ListQuery, parse, without
@@ -61,7 +61,7 @@ ROW_FIELDS = (
 @clean_address(bare=EVERYTHING)
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     is_fragment = wants_fragment(request)
-    views = [] if is_fragment else saved_views_of(owner(request))
+    views = [] if is_fragment else saved_views_of(owner(request), ViewedList.BACKUPS)
     if not request.GET:
         for view in views:
             if view.is_default and view.query:

@@ -32,6 +32,20 @@ def csv_url(
     return f"{reverse('api-csv')}{'?' if text else ''}{text}"
 
 
+def volumes_csv_url(query: QueryDict, *, for_excel: bool = False) -> str:
+    """Returns the address of the CSV of all disks that the list's address finds."""
+    filters = query.copy()
+    for key in (*NO_FILTERS, "days"):
+        filters.pop(key, None)
+    for key in list(filters):
+        if not any(filters.getlist(key)):
+            del filters[key]
+    if for_excel:
+        filters["excel"] = "1"
+    text = filters.urlencode()
+    return f"{reverse('api-volumes-csv')}{'?' if text else ''}{text}"
+
+
 def _api_filters(query: QueryDict, access: Access) -> QueryDict | None:
     """Returns the list's filters as the API knows them; None when they name a batch that
     nothing is left of.

@@ -46,6 +46,14 @@ ORDERS = {
     "chain_size_mb": "smallest chain first",
     "-refreshed_at": "newest answer first",
     "refreshed_at": "oldest answer first",
+    "label": "label A–Z",
+    "-label": "label Z–A",
+    "last_good_at": "oldest restore point first",
+    "-last_good_at": "newest restore point first",
+    "late_at": "due soonest first",
+    "-late_at": "due last first",
+    "overdue_at": "overdue soonest first",
+    "-overdue_at": "overdue last first",
     "id": "ID A–Z",
     "-id": "ID Z–A",
 }
@@ -73,6 +81,13 @@ BUILT_IN_VIEWS = (
     BuiltInView("In flight", "group=in_flight"),
     BuiltInView("Biggest chains", "ordering=-chain_size_mb"),
     BuiltInView("All", ""),
+)
+
+VOLUME_VIEWS = (
+    BuiltInView("Worst first", ""),
+    BuiltInView("Not protected", "protection=overdue&protection=never"),
+    BuiltInView("Oldest restore point first", "ordering=last_good_at"),
+    BuiltInView("Biggest chains", "ordering=-chain_size_mb"),
 )
 
 

@@ -16,14 +16,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.numbers import thousands
 from backups.analysis.protection import OUTSIDE
+from backups.analysis.sizes import Unit
+from backups.edits.saved_views import lasting_query
 from backups.edits.volume_edits import UnknownVolume
-from backups.models import Access, Role
+from backups.models import Access, Role, ViewedList
 from backups.query.cursor import LAST
 from backups.query.list_query import InvalidQuery, ListQuery, parse, query_of, without
 from backups.query.page import Page
 from backups.query.volume_keys import VolumeKey, stored_keys
 from backups.query.volumes import VOLUMES
 from backups.reports import growth
+from backups.reports.account import saved_views_of
 from backups.reports.clouds import cloud_names
 from backups.reports.fastest_chains import fastest
 from backups.reports.volume_backups import count_backups_of_unknown_origin
@@ -35,21 +38,26 @@ from backups.reports.volume_pages import (
 )
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
-from backups.web import grid, status
+from backups.web import csv_export, density, grid, list_toolbar, status
 from backups.web.actor import actor
-from backups.web.chips import chips, filter_words, title
+from backups.web.chips import chips, filter_words, query_with, title
 from backups.web.clean_address import clean_address
+from backups.web.columns import MENU, ChosenColumns, chosen_columns, moved, units_of
 from backups.web.htmx import HtmxHttpRequest
+from backups.web.list_toolbar import Head
 from backups.web.live import Live
 from backups.web.page_cursor import page_cursor
-from backups.web.time_zone import zone
+from backups.web.saved_views import volumes_url
+from backups.web.time_zone import owner, zone
+from backups.web.volume_columns import COLUMNS, DISK, with_ordering_shown
 from backups.web.volume_forms import VolumeChange, VolumeForm
 from backups.web.volume_row import VolumeRow, volume_row
 
-PAGE_SIZE = 25
-HEADS = 6  # before the days
+PAGE_SIZE = 50
 # Keys of the address that filter nothing.
-NO_FILTERS = ("cursor", "live", grid.KEY)
+NO_FILTERS = (*csv_export.NO_FILTERS, grid.KEY)
+# Filters whose fields are always in sight.
+FIELDS_IN_SIGHT = ("q", "protection", "cloud", "tag")
 # What the shape on top shows when any disk is in it.
 WORST_FIRST = ("overdue", "never", "late", "unknown")
 
@@ -57,6 +65,9 @@ WORST_FIRST = ("overdue", "never", "late", "unknown")
 @require_safe
 @clean_address()
 def volume_list(request: HtmxHttpRequest) -> HttpResponse:
+    rearranged = moved(request.GET)
+    if rearranged is not None:
+        return redirect(volumes_url(rearranged.urlencode()))
     return _page(request, request.GET, None, [])
 
 
@@ -105,7 +116,7 @@ def edit_many(request: HtmxHttpRequest) -> HttpResponse:
     if changed is None:
         return _page(request, query, form, picked)
     messages.success(request, _changed_sentence(changed, len(volumes)))
-    return redirect(f"{reverse('volumes')}{'?' if query else ''}{query.urlencode()}")
+    return redirect(volumes_url(query.urlencode()))
 
 
 def _page(
@@ -126,18 +137,28 @@ def _page(
         cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
     reader_zone = zone(request)
+    states = _states_in_order(page, now, access)
+    columns = with_ordering_shown(chosen_columns(query, COLUMNS), selection.ordering)
+    units = _units(columns, states)
     filters = chips(query, selection, reader_zone)
     context: dict[str, Any] = {
         "now": now,
-        "volumes": [
-            volume_row(state, days.days, reader_zone, now)
-            for state in _states_in_order(page, now, access)
-        ],
+        "volumes": [volume_row(state, days.days, reader_zone, now) for state in states],
         "grid": days,
-        "span": len(days.days) + HEADS + access.may(Role.OPERATOR),
+        "span": len(days.days) + len(columns.columns) + 1 + access.may(Role.OPERATOR),
+        "columns": columns,
+        "units": units,
+        "heads": _heads(query, selection, columns, units),
+        "order_text": list_toolbar.ORDERS.get(selection.ordering, selection.ordering),
+        "menu": query.get(MENU, ""),
+        "density": query.get(density.KEY, ""),
+        "usual_columns": query_with(query, columns=""),
+        "csv_url": csv_export.volumes_csv_url(query),
+        "excel_url": csv_export.volumes_csv_url(query, for_excel=True),
         "page": page,
         "filters": selection,
         "chosen": selection.raw_values,
+        "other_filters": _other_filters(selection),
         "filter_words": filter_words(filters),
         "chips": filters,
         "title": title("Disks", page.matching, filters),
@@ -155,7 +176,10 @@ def _page(
         ),
     }
     shown = {**context, "volumes": [_as_shown(row) for row in context["volumes"]]}
-    return live.render("backups/volumes.html", context, status=400 if form else 200, shown=shown)
+    page_context = context | _views(request, query)
+    return live.render(
+        "backups/volumes.html", page_context, status=400 if form else 200, shown=shown
+    )
 
 
 def _as_shown(row: VolumeRow) -> VolumeRow:
@@ -163,6 +187,42 @@ def _as_shown(row: VolumeRow) -> VolumeRow:
     the days tell what comes of it.
     """
     return replace(row, state=replace(row.state, known_until=None, changes_at=None))
+
+
+def _heads(
+    query: QueryDict, selection: ListQuery, columns: ChosenColumns, units: Mapping[str, Unit]
+) -> list[Head]:
+    """Returns the heads of the disk and of the chosen columns."""
+    heads = [list_toolbar.head(query, selection.ordering, DISK)]
+    for column in columns.columns:
+        unit = units.get(column.field)
+        heads.append(list_toolbar.head(query, selection.ordering, column, unit))
+    return heads
+
+
+def _other_filters(selection: ListQuery) -> Mapping[str, Sequence[str]]:
+    """Returns the filters that the form has no field for, and keeps."""
+    others = dict(selection.raw_values)
+    for key in FIELDS_IN_SIGHT:
+        others.pop(key, None)
+    return others
+
+
+def _units(columns: ChosenColumns, states: Sequence[VolumeState]) -> dict[str, Unit]:
+    sizes = [{"chain_size_mb": state.chain_size_mb, "size": state.size} for state in states]
+    return units_of(columns.columns, sizes)
+
+
+def _views(request: HtmxHttpRequest, query: QueryDict) -> dict[str, object]:
+    """Returns the tabs of the reader's views of this list."""
+    if request.htmx:
+        return {}
+    views = saved_views_of(owner(request), ViewedList.VOLUMES)
+    return {
+        "tabs": list_toolbar.tabs(query, views, list_toolbar.VOLUME_VIEWS, volumes_url),
+        "keep": lasting_query(query),
+        "view_list": ViewedList.VOLUMES.value,
+    }
 
 
 def _states_in_order(page: Page, now: datetime, access: Access) -> list[VolumeState]:

@@ -138,6 +138,7 @@ TABLE: dict[str, dict[str, Call]] = {
     "api/backups/<backup_id:backup_id>/revisions/": reads(place="thing"),
     "api/backups/<backup_id:backup_id>/raw/": reads(place="thing"),
     "api/volumes/": reads() | posts(OPERATOR, "rows", cloud="otc", volume_id=NEW),
+    "api/volumes.csv": reads(),
     "api/volumes/<str:cloud>/<volume_id:volume_id>/": reads(place="thing")
     | {
         "PATCH": Call(OPERATOR, "thing", {"label": "x"}),

@@ -32,7 +32,7 @@ ASKED = {
     "/backups/?q=b&tag=t0&ordering=attention": 12,
     "/backups/add/": 4,
     f"/backups/{uuid.UUID(int=1)}/": 16,
-    "/volumes/?cloud=otc": 13,
+    "/volumes/?cloud=otc": 14,
     "/volumes/otc/d-0/": 11,
     "/volumes/growing/": 7,
     "/volumes/loss/": 7,
@@ -54,6 +54,7 @@ ASKED = {
     f"/api/backups/{uuid.UUID(int=1)}/revisions/": 7,
     "/api/backups.csv?cloud=otc": 7,
     "/api/volumes/?cloud=otc": 9,
+    "/api/volumes.csv?cloud=otc": 8,
     "/api/volumes/otc/d-0/": 8,
     "/api/rules/": 7,
     "/api/failures/": 8,
@@ -64,7 +65,7 @@ ASKED = {
     "/api/audit.csv": 9,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 14, "/volumes/": 19}, 50: {"/backups/": 13, "/volumes/": 15}}
+WALKED = {1: {"/backups/": 14, "/volumes/": 20}, 50: {"/backups/": 13, "/volumes/": 16}}
 # The routes that are not counted here.
 UNCOUNTED = {
     "backups/add/discover/": "asks the cloud",

@@ -64,9 +64,7 @@ def volume(volume_id: str, *backups: tuple[float, str, str]) -> None:
 
 def grid(page: Any) -> list[tuple[str, str]]:
     """Each row's disk and the word of its protection, in order."""
-    rows = re.findall(
-        r"<tr.*?</tr>", page.content.decode().split('<tbody id="rows">')[1], re.DOTALL
-    )
+    rows = re.findall(r"<tr.*?</tr>", page.content.decode().split('<tbody id="rows"')[1], re.DOTALL)
     found = [
         (re.findall(r'value="otc/([^"]*)"', row), re.findall(r'class="g".*?<span>([^<]*)<', row))
         for row in rows
