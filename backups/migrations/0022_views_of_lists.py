@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backups", "0021_compact_lists"),
+        ("backups", "0021_compact_lists_and_used_quota"),
     ]
 
     operations = [

@@ -1,14 +1,11 @@
 """The grid of days: a cell for each, or a whole row as one drawing."""
 
-from datetime import date
-
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from backups.analysis.days import DayState, runs
 from backups.web import status
-from backups.web.charts import scale
 from backups.web.grid import LETTERS, WITH_BACKUPS, Grid
 from backups.web.volume_row import VolumeRow
 
@@ -65,7 +62,7 @@ def day_cells(grid: Grid, volume: VolumeRow) -> SafeString:
         days_ago = len(grid.days) - 1 - number
         is_old = not grid.own and days_ago >= PHONE_DAYS
         text = _text(day_state, is_today=days_ago == 0, is_overdue=volume.is_overdue)
-        cells.append((_cell(day, day_state, text, href, days_ago=days_ago, is_old=is_old),))
+        cells.append((_cell(day_state, text, href, days_ago=days_ago, is_old=is_old),))
     return format_html_join("", "{}", cells)
 
 
@@ -80,28 +77,36 @@ def _text(day_state: DayState, *, is_today: bool, is_overdue: bool) -> str:
     return text
 
 
-def _cell(
-    day: date, day_state: DayState, text: str, href: str, *, days_ago: int, is_old: bool
-) -> SafeString:
-    """Only today's cell is a stop of the Tab key; from there the script moves by the arrow keys."""
+def _cell(day_state: DayState, text: str, href: str, *, days_ago: int, is_old: bool) -> SafeString:
+    """Writes the state of a day; which day it is says the head of its column, and the card.
+
+    Only today's cell is a stop of the Tab key; from there the script moves by the arrow keys.
+    """
     cell = status.DAYS[day_state]
     classes = cell.shape
     if is_old:
         classes += " old"
     if days_ago == 0:
         classes += " c-today"
-    title = f"{scale.day_text(day)}: {text}"
-    content = format_html(
-        '<i aria-hidden="true">{}</i><span class="visually-hidden">{}</span>', cell.mark, text
-    )
+    tabindex = 0 if days_ago == 0 else -1
     if href:
-        content = format_html('<a href="{}" tabindex="-1">{}</a>', href, content)
+        return format_html(
+            '<td class="c {}" tabindex="{}">'
+            '<a href="{}" title="{}" tabindex="-1"><i>{}</i></a></td>',
+            classes,
+            tabindex,
+            href,
+            text,
+            cell.mark,
+        )
     return format_html(
-        '<td class="c {}" title="{}" tabindex="{}">{}</td>',
+        '<td class="c {}" tabindex="{}" title="{}"><i>{}</i>'
+        '<span class="visually-hidden">{}</span></td>',
         classes,
-        title,
-        0 if days_ago == 0 else -1,
-        content,
+        tabindex,
+        text,
+        cell.mark,
+        text,
     )
 
 

@@ -43,10 +43,6 @@ class VolumeRow:
         return volume_url(self.state.cloud, self.state.volume_id)
 
     @property
-    def list_url(self) -> str:
-        return grid.list_url(self.state.cloud, self.state.volume_id)
-
-    @property
     def known(self) -> bool:
         return self.state.protection != "unknown"
 

@@ -15,8 +15,15 @@ __all__ = ["otc"]
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+def open_grid(page: Page, path: str) -> None:
+    """Opens a page and comes near its grid, which loads what it does under a hand."""
+    page.goto(path)
+    page.locator("[data-grid] thead").hover()
+    page.locator(".day-card").wait_for(state="attached")
+
+
 def row(page: Page, title: str) -> Locator:
-    return page.locator(f"tr[data-title='{title}']")
+    return page.locator("tr[data-states]").filter(has_text=title)
 
 
 def drag(page: Page, first: Locator, last: Locator, *, release: bool = True) -> None:
@@ -48,7 +55,7 @@ def days_back(first: int, last: int) -> tuple[str, str]:
 def test_a_drag_over_days_opens_their_list_and_escape_ends_it(watched: Watched) -> None:
     volume("db", 0, 1, 2, 3)
     page = watched.page
-    page.goto("/volumes/")
+    open_grid(page, "/volumes/")
     cells = row(page, "db").locator(".c")
     drag(page, cells.nth(26), cells.nth(28), release=False)
     expect(page.locator(".day-marked")).to_be_visible()
@@ -66,17 +73,25 @@ def test_a_drag_over_the_head_means_all_disks_of_the_page(watched: Watched) -> N
     volume("a", 1, 2)
     volume("b", 1)
     page = watched.page
-    page.goto("/volumes/")
+    open_grid(page, "/volumes/")
     heads = page.locator("thead .d")
     drag(page, heads.nth(27), heads.nth(28))
     assert span_of(page) == (["a", "b"], *days_back(2, 1))
     expect(page.locator("#rows tr")).to_have_count(3)
 
 
+def test_the_first_key_on_a_grid_loads_what_it_does(watched: Watched) -> None:
+    volume("db", 1)
+    watched.page.goto("/volumes/otc/db/")
+    watched.page.locator("[tabindex='0'].c").focus()
+    expect(watched.page.locator(".day-card")).to_contain_text("db · ")
+    assert watched.complaints == []
+
+
 def test_shift_and_click_picks_from_the_last_day_on(watched: Watched) -> None:
     volume("db", known_days=3)
     page = watched.page
-    page.goto("/volumes/")
+    open_grid(page, "/volumes/")
     cells = row(page, "db").locator(".c")
     cells.nth(20).click()
     assert urlsplit(page.url).path == "/volumes/"  # Nothing was made on it.
@@ -89,7 +104,7 @@ def test_a_card_says_under_the_pointer_what_was_made_and_survives_an_update(
 ) -> None:
     volume("db", 1, status="error", outcome="failed", fail_reason="quota used up")
     page = watched.page
-    page.goto("/volumes/")
+    open_grid(page, "/volumes/")
     row(page, "db").locator(".c-fail").hover()
     card = page.locator(".day-card")
     expect(card).to_contain_text("quota used up")
@@ -108,7 +123,7 @@ def test_the_arrow_keys_move_from_day_to_day_and_enter_opens_the_list(
 ) -> None:
     volume("db", 1, status="error", outcome="failed", fail_reason="quota used up")
     page = watched.page
-    page.goto(f"/volumes/?days={days}")
+    open_grid(page, f"/volumes/?days={days}")
     row(page, "db").locator("[tabindex='0'].c, .track").focus()
     card = page.locator(".day-card")
     expect(card).to_contain_text(f"{timezone.now():%a} {timezone.now().day}")

@@ -22,7 +22,7 @@ from backups.web.volume_columns import COLUMNS
 
 __all__ = ["otc"]
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
-TITLES = re.compile(r'data-title="([^"]*)"')
+TITLES = re.compile(r'<tr id="d-.*?<th scope="row".*?<bdi>(.*?)</bdi>', re.DOTALL)
 HEADS = re.compile(r'<th role="columnheader".*?</th>', re.DOTALL)
 
 
