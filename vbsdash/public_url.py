@@ -26,6 +26,7 @@ OWN_PATHS: Final = frozenset(
         "healthz",
         "metrics",
         "readyz",
+        "search",
         "static",
         "styleguide",
         "trash",

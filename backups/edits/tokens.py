@@ -130,6 +130,17 @@ def create(
     return Created(key, _token_state(row, now))
 
 
+def created_again(*, user: User, token_id: int, key: str, now: datetime) -> Created | None:
+    """Returns a token of this user with the key that it was made with, for who has that still; None
+    for any other key, and for a token that is in use no more.
+    """
+    row = ApiToken.objects.filter(pk=token_id, user=user, hashed=digest(key)).first()
+    if row is None:
+        return None
+    token = _token_state(row, now)
+    return Created(key, token) if token.state == "usable" else None
+
+
 def tokens_of(user: User, now: datetime) -> list[TokenState]:
     """Returns every token the user ever had, the newest first."""
     rows = ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from django import template
+from django import forms, template
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -168,6 +168,24 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
         etag,
         context["path"],
     )
+
+
+@register.simple_tag
+def invalid(form: forms.Form | None, name: str, *, described: bool = True) -> SafeString:
+    """Writes the attributes of a field whose value was refused; nothing for any other.
+
+    The first one of its form gets the focus, to which browsers scroll, without JavaScript too.
+    `described`: the sentence beside it has the ID error-NAME.
+    """
+    if not form or name not in form.errors:
+        return mark_safe("")
+    attributes = 'aria-invalid="true"'
+    if described:
+        attributes += f' aria-describedby="error-{name}"'
+    in_order = [field for field in form.fields if field in form.errors]
+    if in_order[0] == name and not form.non_field_errors():
+        attributes += " autofocus"
+    return mark_safe(attributes)  # noqa: S308 - names of our own fields
 
 
 @register.filter

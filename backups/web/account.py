@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis import zones
+from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.edits import preferences, sessions, tokens
 from backups.edits.tokens import AlreadyMade, BadToken, Created
@@ -21,7 +22,7 @@ from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of, session_count
 from backups.shared.access import access_of
 from backups.shared.role_needed import needs
-from backups.web import status
+from backups.web import shown_once, status
 from backups.web.back import back_to_sender
 from backups.web.page_form import PageForm, choices
 from backups.web.time_zone import Reader, owner, reader
@@ -30,6 +31,9 @@ FORM_SENT_AGAIN = (
     "This form was sent before, and made one token then. Its key is shown once: if it is lost, "
     "revoke the token and make another one."
 )
+
+
+DAYS_LIMIT = f"Write a number of days from 1 to {thousands(tokens.MOST_DAYS)}."
 
 
 class AppearanceForm(PageForm):
@@ -53,10 +57,21 @@ class TokenForm(PageForm):
 
     # New with each page that draws the form.
     form_id = forms.RegexField("^[0-9a-f]{32}$", required=False)
-    name = forms.CharField(required=False, max_length=1000)
-    days = forms.IntegerField(
-        required=False, error_messages={"invalid": "Write a number of days, or nothing."}
+    name = forms.CharField(
+        max_length=1000,
+        error_messages={"required": "Write what it is for: the name tells it from others later."},
     )
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=tokens.MOST_DAYS,
+        error_messages={
+            "invalid": "Write a number of days.",
+            "min_value": DAYS_LIMIT,
+            "max_value": DAYS_LIMIT,
+        },
+    )
+    no_end = forms.BooleanField(required=False)
     read_only = forms.BooleanField(required=False)
     clouds = forms.MultipleChoiceField(required=False)
 
@@ -65,10 +80,19 @@ class TokenForm(PageForm):
         clouds = cast(forms.MultipleChoiceField, self.fields["clouds"])
         clouds.choices = choices(registry.configured_for(access))
 
+    def clean(self) -> None:
+        """A token without an end is one that somebody wanted so."""
+        data = self.cleaned_data
+        if data.get("no_end"):
+            data["days"] = None
+        elif data.get("days") is None and "days" not in self.errors:
+            self.add_error("days", "Write after how many days it ends, or choose no end.")
+
 
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
-    return _page(request)
+    created = shown_once.carried(request, owner(request), timezone.now())
+    return shown_once.put_down(request, _page(request, created=created))
 
 
 @needs(Role.VIEWER)
@@ -103,15 +127,14 @@ def set_density(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Shows the key on the page that answers, and nowhere else: in no session, from which a page
-    after a redirect could take it. So this page can be loaded anew, which makes no second token.
-    """
+    """Makes a token, and leads to the page that shows its key once (shown_once.py)."""
     access = access_of(request)
     form = TokenForm(request.POST, access=access)
     if not form.is_valid():
         return _page(request, token_form=form)
     values = form.cleaned_data
     values["form_id"] = values["form_id"] or None
+    del values["no_end"]
     if not access.may(Role.OPERATOR):
         values["read_only"] = True
     try:
@@ -122,7 +145,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     except AlreadyMade:
         messages.info(request, FORM_SENT_AGAIN)
         return redirect("account")
-    return _page(request, created=created)
+    return shown_once.carry(redirect("account"), created)
 
 
 @needs(Role.VIEWER)

@@ -48,7 +48,7 @@ from backups.reports.history import history
 from backups.reports.volume_pages import volume_state
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
-from backups.web import status
+from backups.web import asked, status
 from backups.web.actor import actor
 from backups.web.facts import Link, groups
 from backups.web.htmx import HtmxHttpRequest
@@ -126,10 +126,11 @@ def set_labels(request: HtmxHttpRequest, backup_id: uuid.UUID) -> HttpResponse:
 def refresh(request: HttpRequest, backup_id: uuid.UUID) -> HttpResponse:
     """Asks the cloud about one backup now."""
     ids = [str(backup_id)]
-    if not tracking.refresh_now(ids, timezone.now(), access_of(request)):
+    now = timezone.now()
+    if not tracking.refresh_now(ids, now, access_of(request)):
         return _not_tracked(request, backup_id)
     tasks.refresh_soon(ids)
-    messages.success(request, "The cloud is being asked about this backup now.")
+    asked.follow(request, asked.of_backup(backup_id), ids, total=1, at=now)
     return redirect("backup", backup_id)
 
 
@@ -161,7 +162,8 @@ def _page(
     conflict: Conflict | None,
 ) -> HttpResponse:
     now = timezone.now()
-    live = Live(request, now)
+    last_asked = asked.asked(request, asked.of_backup(backup_id), now)
+    live = Live(request, now, last_asked)
     if live.answer is not None:
         return live.answer
     access = access_of(request)
@@ -179,6 +181,7 @@ def _page(
         same = count_with_cause(row["cause"], access=access)
     context = {
         "now": now,
+        "asked": last_asked,
         "row": row,
         "verdict": verdict(row, now),
         "explanation": explain(status=row["status"], reason=row["fail_reason"]),
@@ -195,7 +198,7 @@ def _page(
         "history": history(backup_id, access=access),
         "edited": last_edit(backup_id, access=access),
         "acts": audit.of_backup(backup_id, row["cloud"], access=access),
-        "every": POLL_MOVING_S if is_moving else POLL_S,
+        "every": POLL_MOVING_S if is_moving or asked.is_followed(last_asked) else POLL_S,
         "configured": row["cloud"] in registry.configured(),
         "body": body,
         "raw": _formatted(body.text) if body else "",

@@ -22,7 +22,7 @@ from backups.reports.backup_statuses import stored_statuses
 from backups.reports.clouds import cloud_names, errors_by_cloud
 from backups.reports.volume_backups import volume_names
 from backups.shared.access import access_of
-from backups.web import density, list_toolbar, saved_views, status
+from backups.web import asked, density, list_toolbar, saved_views, status
 from backups.web.added import read_batch
 from backups.web.backup_columns import COLUMNS
 from backups.web.chips import chips, filter_words, query_with, title
@@ -60,9 +60,9 @@ ROW_FIELDS = (
 @varies_by_fragment
 @clean_address(bare=EVERYTHING)
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
-    is_fragment = wants_fragment(request)
-    views = [] if is_fragment else saved_views_of(owner(request), ViewedList.BACKUPS)
-    if not request.GET:
+    views: Sequence[SavedView] | None = None
+    if not request.GET and not request.htmx:
+        views = saved_views_of(owner(request), ViewedList.BACKUPS)
         for view in views:
             if view.is_default and view.query:
                 return redirect(saved_views.list_url(view.query))
@@ -72,7 +72,8 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     if _has_old_batch(request.GET):
         return redirect(saved_views.list_url(""))
     now = timezone.now()
-    live = Live(request, now)
+    last_asked = asked.asked(request, asked.LIST, now)
+    live = Live(request, now, last_asked)
     if live.answer is not None:
         return live.answer
     try:
@@ -80,9 +81,13 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
         cursor = page_cursor(request.GET, PAGE_BACKUPS, selection)
     except InvalidQuery as e:
         return refuse(request, e.errors, e.valid_part)
-    context = _live_region(request, selection, cursor, live, now)
-    if is_fragment:
+    context = _live_region(request, selection, cursor, live, now) | {"asked": last_asked}
+    if asked.is_followed(last_asked):
+        context["every"] = POLL_MOVING_S
+    if wants_fragment(request):
         return live.render("backups/partials/_list_poll.html", context)
+    if views is None:
+        views = saved_views_of(owner(request), ViewedList.BACKUPS)
     page = context | _surroundings(request, selection, views)
     return live.render("backups/list.html", page, shown=context)
 

@@ -18,7 +18,7 @@ from backups.query.list_query import InvalidQuery, query_of
 from backups.reports.backup_pages import backup_ids
 from backups.shared.access import access_of
 from backups.vbs.id_spellings import read_uuid
-from backups.web import backup_list, saved_views, untrack
+from backups.web import asked, backup_list, saved_views, untrack
 from backups.web.actor import actor
 from backups.web.csv_export import csv_url
 from backups.web.htmx import HtmxHttpRequest
@@ -52,10 +52,12 @@ def bulk(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _refresh(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
-    count = tracking.refresh_now(ids, timezone.now(), access_of(request))
+    now = timezone.now()
+    count = tracking.refresh_now(ids, now, access_of(request))
     tasks.refresh_soon(ids)
+    asked.follow(request, asked.LIST, ids, total=count, at=now)
     backups = "backup is" if count == 1 else "backups are"
-    return _answer(request, f"{thousands(count)} {backups} asked about now.")
+    return _answer(request, f"{thousands(count)} {backups} asked about now.", is_followed=True)
 
 
 def _put_tags_on(request: HtmxHttpRequest, ids: list[str]) -> HttpResponse:
@@ -105,14 +107,23 @@ def _export(
 
 
 def _answer(
-    request: HtmxHttpRequest, sentence: str, *, success: bool = True, tags: str = ""
+    request: HtmxHttpRequest,
+    sentence: str,
+    *,
+    success: bool = True,
+    tags: str = "",
+    is_followed: bool = False,
 ) -> HttpResponse:
-    """Redirects to the same list; a script gets the sentence alone and polls again by itself."""
+    """Redirects to the same list; a script gets the sentence alone and polls again by itself.
+
+    `is_followed`: the list itself says how it goes on.
+    """
     if request.htmx:
         response = trigger_client_event(HttpResponse(status=204), "notice", {"value": sentence})
         return trigger_client_event(response, "poll-fast", {}) if success else response
     level = messages.SUCCESS if success else messages.ERROR
-    messages.add_message(request, level, sentence, extra_tags=tags)
+    if not is_followed:
+        messages.add_message(request, level, sentence, extra_tags=tags)
     return redirect(saved_views.list_url(request.POST.get("query", "")))
 
 

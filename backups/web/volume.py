@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backups import tasks
 from backups.analysis.chains import Chain, Member
-from backups.analysis.numbers import thousands
 from backups.edits import tracking, volume_edits
 from backups.edits.common import Conflict
 from backups.edits.volume_edits import StillKnown, UnknownVolume
@@ -24,7 +23,7 @@ from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_
 from backups.reports.volumes import volume_detail
 from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
-from backups.web import grid
+from backups.web import asked, grid
 from backups.web.actor import actor
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
@@ -113,12 +112,10 @@ def refresh(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:
         return _not_known(request, cloud, volume_id)
     volume_id = stored_volume_id(cloud, volume_id)
     ids = backup_ids_of_volume(cloud, volume_id, access=access_of(request))
-    tracking.refresh_now(ids, timezone.now(), access_of(request))
+    now = timezone.now()
+    count = tracking.refresh_now(ids, now, access_of(request))
     tasks.refresh_soon(ids)
-    backups = "backup" if len(ids) == 1 else "backups"
-    messages.success(
-        request, f"The cloud is being asked about {thousands(len(ids))} {backups} now."
-    )
+    asked.follow(request, asked.of_volume(cloud, volume_id), ids, total=count, at=now)
     return redirect("volume", cloud, volume_id)
 
 
@@ -147,7 +144,8 @@ def _page(
     conflict: Conflict | None,
 ) -> HttpResponse:
     now = timezone.now()
-    live = Live(request, now)
+    last_asked = asked.asked(request, asked.of_volume(cloud, volume_id), now)
+    live = Live(request, now, last_asked)
     if live.answer is not None:
         return live.answer
     access = access_of(request)
@@ -165,8 +163,10 @@ def _page(
         page = {"problems": e.errors, "rest": e.valid_part, "list_url": request.path}
         return render(request, "backups/bad_filter.html", page, status=400)
     row = volume_row(state, days.days, reader_zone, now)
+    is_moving = _is_any_running(state.chains) or asked.is_followed(last_asked)
     context = {
         "now": now,
+        "asked": last_asked,
         "volume": row,
         "state": state,
         "grid": days,
@@ -187,7 +187,7 @@ def _page(
         "what": form.data.get("what") if form else "",
         "zone": reader_zone,
         "acts": audit.of_volume(cloud, volume_id, access=access_of(request)),
-        "every": POLL_MOVING_S if _is_any_running(state.chains) else POLL_S,
+        "every": POLL_MOVING_S if is_moving else POLL_S,
     }
     status = 200
     if conflict:

@@ -31,9 +31,11 @@ CHANGES = (
 FOLLOW = {"yes": True, "no": False, "cloud": None}
 MOST_HOURS = 10 * 366 * 24
 DEFAULT_GRACE_HOURS = 2
+LEAST_PERIOD_HOURS = 1 / 60
 HOURS_ERRORS = {
     "invalid": "Write a number of hours.",
     "max_value": f"Write at most {thousands(MOST_HOURS)} hours, ten years.",
+    "min_value": "Write 0 hours or more.",
 }
 LAST_DAY = date(9999, 12, 29)  # of the calendar, whatever the zone
 SECONDS_PER_HOUR = 3600
@@ -67,10 +69,13 @@ class VolumeForm(PageForm):
     what = forms.ChoiceField(choices=choices(CHANGES))
     version = forms.IntegerField(required=False)
     period_hours = forms.FloatField(
-        required=False, max_value=MOST_HOURS, error_messages=HOURS_ERRORS
+        required=False,
+        min_value=LEAST_PERIOD_HOURS,
+        max_value=MOST_HOURS,
+        error_messages=HOURS_ERRORS | {"min_value": "Write at least 0.017 hours, a minute."},
     )
     grace_hours = forms.FloatField(
-        required=False, max_value=MOST_HOURS, error_messages=HOURS_ERRORS
+        required=False, min_value=0, max_value=MOST_HOURS, error_messages=HOURS_ERRORS
     )
     cron = forms.CharField(required=False, max_length=200)
     cron_zone = forms.CharField(required=False, max_length=64)

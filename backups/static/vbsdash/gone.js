@@ -25,6 +25,7 @@ function noteAnswer(status) {
   const banner = document.getElementById("gone");
   if (!banner || banner.hidden === !isGone) return;
   banner.hidden = !isGone;
+  banner.setAttribute("role", "alert");
   // It is filled when it is shown, so that it is read out once.
   banner.textContent = isGone ? `vbsdash: ${sinceWhen()}. This page shows what was known then, and asks again by itself.` : "";
 }
@@ -46,12 +47,15 @@ function sayNotSent(form, sentence) {
 
 function afterAnswer(element) {
   if (element.dataset.quickFilter !== undefined) refusalOf(element)?.remove();
+  if (element.closest("dialog")) refusalOf(element.form)?.remove();
 }
 
 function afterSilence(element) {
   if (element.dataset.quickFilter !== undefined) {
     sayNotSent(element, `Not filtered: ${sinceWhen()}. What you chose is kept and asked for again by itself.`);
     setTimeout(() => element.isConnected && refusalOf(element) && filterBy(element), AGAIN_MS);
+  } else if (element.closest("dialog")) {
+    sayNotSent(element.form, `Not searched: ${sinceWhen()}. Type on to ask again.`);
   } else if (element.dataset.poll === undefined) {
     showNotice(`Nothing was done: ${sinceWhen()}. What you chose and typed is kept.`);
   }

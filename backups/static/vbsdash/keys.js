@@ -27,6 +27,10 @@ function pickCurrentRow() {
   currentRow()?.querySelector("input[type=checkbox]")?.click();
 }
 
+function canRefresh() {
+  return Boolean(document.getElementById("refresh-selected") || document.querySelector("form[action$='/refresh/']"));
+}
+
 // On the list: the picked rows, or else the current one. On the page of a backup: that backup.
 function refresh() {
   const button = document.getElementById("refresh-selected");
@@ -65,7 +69,7 @@ const ACTIONS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (document.body.dataset.keys === "off" || helpDialog()?.open) return;
+  if (document.body.dataset.keys === "off" || document.querySelector("dialog[open]")) return;
   const field = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const action = ACTIONS[event.key];
   if (field || !action) return;

@@ -205,7 +205,10 @@ def test_a_token_opens_clouds_of_its_owner_alone(web: Client, cloud: str) -> Non
     user = make_account("other", role=Role.OPERATOR, clouds=["west"])
     with pytest.raises(tokens.BadToken, match=f"“{cloud}” is no cloud that is open to you."):
         tokens.create(user=user, clouds=[cloud], now=timezone.now())
-    assert web.post("/account/tokens/", {"clouds": [cloud]}).status_code == 400
+    assert (
+        web.post("/account/tokens/", {"name": "x", "no_end": "on", "clouds": [cloud]}).status_code
+        == 400
+    )
     assert ApiToken.objects.count() == 0
     assert tokens.create(user=user, clouds=["west"], now=timezone.now()).token.clouds == ("west",)
 
@@ -214,5 +217,5 @@ def test_a_viewer_makes_tokens_that_only_read_and_is_told_so() -> None:
     client = Client()
     client.force_login(make_account("reader", role=Role.VIEWER))
     assert "It may only read, as you do." in client.get("/account/").content.decode()
-    client.post("/account/tokens/", {"name": "mine"})
+    client.post("/account/tokens/", {"name": "mine", "no_end": "on"})
     assert ApiToken.objects.get().read_only is True

@@ -35,6 +35,7 @@ OTHERWISE = {
     "reports/running_backups.py _fresh_in_flight": BY_CLOUDS,
     "reports/failures.py _causes": BY_KEYS,
     "reports/failures.py _visible_texts": BY_KEYS,
+    "reports/goto.py _causes": "searches reasons for who sees all clouds, else their meaning alone",
     "reports/volumes.py facts_of": BY_KEYS,
     "reports/audit.py of_backup": "asks whether the cloud is open, and reads rows of it alone",
     "reports/audit.py of_volume": "asks whether the cloud is open, and reads rows of it alone",

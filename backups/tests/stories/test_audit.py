@@ -179,7 +179,7 @@ def test_tokens_passwords_and_sessions_are_noted_without_any_key(web: Client, ad
     elsewhere = Client()
     elsewhere.post("/accounts/login/", {"username": "ada", "password": PASSWORD})
     before = last()
-    made = web.post("/account/tokens/", {"name": "script"})
+    made = web.post("/account/tokens/", {"name": "script", "no_end": "on"})
     key = made.context["created"].key
     token_id = made.context["created"].token.id
     web.post(f"/account/tokens/{token_id}/revoke/")

@@ -106,7 +106,7 @@ def test_what_was_typed_without_end_is_not_drawn_again_without_end(
         ),
         (
             "/account/tokens/",
-            {"name": "n", "clouds": "gone-cloud"},
+            {"name": "n", "no_end": "on", "clouds": "gone-cloud"},
             "clouds: Select a valid choice",
         ),
         (

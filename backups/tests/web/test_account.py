@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from backups.models import ApiToken, Preferences, SavedView
+from backups.models import ApiToken, Preferences, SavedView, UserSession
 from backups.tests.accounts import make_operator
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -129,12 +129,16 @@ def test_single_keys_can_be_switched_off_and_on(web: Client) -> None:
 
 
 def test_a_new_token_is_shown_once_and_opens_the_api(web: Client, client: Client) -> None:
-    page = web.post("/account/tokens/", {"name": "cron", "read_only": "on", "days": "30"})
+    form = {"name": "cron", "read_only": "on", "days": "30"}
+    answer = web.post("/account/tokens/", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/account/")
+    page = web.get("/account/")
     [key] = re.findall(r'id="made-key">([^<]+)<', page.content.decode())
     assert (
         page["Cache-Control"].count("no-store"),
         key in web.get("/account/").content.decode(),
-    ) == (1, False)
+        [key in str(session.get_decoded()) for session in UserSession.objects.all()],
+    ) == (1, False, [False])
     assert (
         Client().get("/api/backups/", headers={"Authorization": f"Token {key}"}).status_code == 200
     )
@@ -149,7 +153,8 @@ def test_a_new_token_is_shown_once_and_opens_the_api(web: Client, client: Client
 def test_a_token_is_known_again_by_the_beginning_of_its_key_where_that_was_kept(
     web: Client,
 ) -> None:
-    page = web.post("/account/tokens/", {"name": "cron"}).content.decode()
+    form = {"name": "cron", "no_end": "on"}
+    page = web.post("/account/tokens/", form, follow=True).content.decode()
     [key] = re.findall(r'id="made-key">([^<]+)<', page)
     assert f"<code>{key[:10]}…</code>" in web.get("/account/").content.decode()
     ApiToken.objects.update(beginning="")  # as one that was made before
@@ -158,6 +163,29 @@ def test_a_token_is_known_again_by_the_beginning_of_its_key_where_that_was_kept(
     assert '<span class="none">–</span>' in page
     headers = {"Authorization": f"Token {key}"}
     assert Client().get("/api/backups/", headers=headers).status_code == 200
+
+
+def test_a_token_form_that_says_nothing_asks_for_a_name_and_an_end(web: Client) -> None:
+    page = web.post("/account/tokens/", {}).content.decode()
+    asked = re.findall(r'id="token-(?:name|days)-error">([^<]*)<', page)
+    assert asked == [
+        "Write what it is for: the name tells it from others later.",
+        "Write after how many days it ends, or choose no end.",
+    ]
+    assert ApiToken.objects.count() == 0
+
+
+def test_a_key_is_shown_only_to_whom_it_belongs_and_from_no_forged_cookie(web: Client) -> None:
+    web.post("/account/tokens/", {"name": "mine", "days": "1"})
+    [name] = [name for name in web.cookies if "new_token" in name]
+    cookie = web.cookies[name].value
+    other = Client()
+    other.force_login(make_operator("other"))
+    for value in (cookie, cookie[:-1], "7:vbs_forged", ""):
+        other.cookies[name] = value
+        assert "made-key" not in other.get("/account/").content.decode()
+    assert "made-key" in web.get("/account/").content.decode()
+    assert web.cookies[name].value == ""
 
 
 @pytest.mark.parametrize("days", ["0", "-3", "soon", "99999999"])
@@ -172,7 +200,7 @@ def test_a_token_with_days_that_are_none_is_refused_beside_the_field(
 def test_nobody_revokes_the_token_of_another(web: Client) -> None:
     other = Client()
     other.force_login(make_operator("other"))
-    other.post("/account/tokens/", {"name": "theirs"})
+    other.post("/account/tokens/", {"name": "theirs", "no_end": "on"})
     answer = web.post(f"/account/tokens/{ApiToken.objects.get().pk}/revoke/")
     assert (answer.status_code, ApiToken.objects.get().revoked_at) == (404, None)
 

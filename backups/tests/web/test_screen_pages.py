@@ -36,6 +36,7 @@ SAME = {
     "loss": "/volumes/loss/",
     "rules": "/volumes/rules/",
     "failures": "/failures/",
+    "goto": "/search/?q=a",
     "clouds": "/clouds/",
     "trash": "/trash/",
     "audit": "/audit/",
