@@ -5,6 +5,7 @@ rule is in force.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal, Protocol, TypedDict
 
 from cronsim import CronSim, CronSimError
@@ -15,6 +16,7 @@ Origin = Literal["disk", "tag", "cloud", "default"]
 LEAST_PERIOD = timedelta(minutes=1)
 LONGEST_SPAN = timedelta(days=3660)  # of a period and of a grace
 LONGEST_CRON = 100  # characters
+NEXT_TIMES = 3
 # The gaps of a cron expression are measured from a Friday on, so over a weekend at once.
 _A_FRIDAY = datetime(2027, 1, 1, tzinfo=UTC)
 _GAP_DAYS = 400
@@ -90,6 +92,16 @@ class Rule:
                 yield moment
         for at in CronSim(self.cron, moment.astimezone(zones.zone_or_utc(self.zone))):
             yield at.astimezone(UTC)
+
+    def next_times(self, now: datetime, *, last: datetime | None = None) -> list[datetime]:
+        """Returns the next few times after now, in UTC, at which one should be there: by cron, or
+        whole periods after the last good one, which is now where there is none.
+        """
+        if self.cron is not None:
+            return list(islice(self.times_after(now), NEXT_TIMES))
+        begin = last if last is not None and last < now else now
+        periods_over = (now - begin) // self.period
+        return list(islice(self.times_after(begin + periods_over * self.period), NEXT_TIMES))
 
     @property
     def when(self) -> str:

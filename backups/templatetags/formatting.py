@@ -3,7 +3,7 @@ apart for right-to-left text.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -20,6 +20,7 @@ from lucide.templatetags.lucide import lucide
 
 from backups.analysis import zones
 from backups.analysis.numbers import thousands
+from backups.analysis.rules import Rule
 from backups.analysis.sizes import GB, MB, Unit, in_unit, unit_for, unit_of_all
 from backups.web import chips
 from backups.web.status import KINDS, Badge, of_backup, of_status
@@ -229,6 +230,29 @@ def on(context: Context, at: datetime) -> SafeString:
         exact(at, zone),
         text,
     )
+
+
+@register.simple_tag(takes_context=True)
+def next_due(context: Context, rule: Rule, last: datetime | None = None) -> str:
+    """Writes the next three times by a rule: by cron in the rule's zone, and in the reader's where
+    that reads otherwise. `last`: the newest good backup of the one disk that is meant.
+    """
+    times = rule.next_times(_now(context), last=last)
+    own = _times_in(times, _zone(context))
+    if rule.cron is None:
+        after = "Next due" if last is not None else "After a good backup now the next are due"
+        return f"{after}: {own}."
+    rules_own = _times_in(times, zones.zone_or_utc(rule.zone))
+    sentence = f"Next due: {rules_own} in {zones.in_words(rule.zone)}."
+    return sentence if rules_own == own else f"{sentence} In your time: {own}."
+
+
+def _times_in(times: Sequence[datetime], zone: tzinfo) -> str:
+    texts = []
+    for at in times:
+        local = at.astimezone(zone)
+        texts.append(f"{local:%a} {local.day} {local:%b} {local:%H:%M}")
+    return ", ".join(texts)
 
 
 @register.simple_tag(takes_context=True)

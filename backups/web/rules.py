@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from backups.analysis.rules import DEFAULT, BadRule
@@ -147,6 +148,7 @@ def _page(
     new_tag = RuleEntry("tag", "", "-new", rule=None, form=_form_of_new_tag(form, tag_rules))
     has_place = any(entry.form for entry in (*clouds, *tags, new_tag))
     page = {
+        "now": timezone.now(),
         "default": DEFAULT.sentence,
         "clouds": clouds,
         "tags": tags,

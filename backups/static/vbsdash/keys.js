@@ -1,11 +1,20 @@
 // Keys: / j k Enter r x a ?, never inside a field and only where the account wants them.
 "use strict";
 
-const ROWS = "[data-rows] > [id]";
-const PICKS = "#rows input[name=id], #rows input[name=backup_ids]";
+const ROWS = "[data-rows] > *";
+const PICKS = "#rows input[name=id], #rows input[name=backup_ids], #rows input[name=volume]";
 
 function currentRow() {
   return document.activeElement.closest(ROWS);
+}
+
+// What a row leads to, else what it can be picked by; a row that is only read takes the focus itself.
+function focusRow(row) {
+  const link = row.querySelector("th a[href], h3 a[href]") ?? row.querySelector("a[href]");
+  const stop = link ?? row.querySelector("input[type=checkbox]") ?? row;
+  if (stop === row) row.tabIndex = -1;
+  stop.focus();
+  row.scrollIntoView({ block: "nearest" });
 }
 
 function moveBy(step) {
@@ -19,8 +28,7 @@ function moveBy(step) {
   } else {
     next = step > 0 ? 0 : last;
   }
-  rows[next].querySelector("a").focus();
-  rows[next].scrollIntoView({ block: "nearest" });
+  focusRow(rows[next]);
 }
 
 function pickCurrentRow() {

@@ -60,7 +60,12 @@ document.getElementById("palette-form")?.addEventListener("submit", (event) => {
 paletteField?.addEventListener("input", () => {
   opensFirst = false;
 });
-document.addEventListener("htmx:afterSwap", openFirst);
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "palette-rows") return;
+  const count = event.target.querySelectorAll("a").length;
+  document.getElementById("palette-count").textContent = count === 1 ? "1 row" : `${count} rows`;
+  openFirst();
+});
 // A click beside it closes it.
 palette?.addEventListener("click", (event) => {
   if (event.target === palette) palette.close();

@@ -124,3 +124,20 @@ def test_the_nearest_rule_is_in_force_and_of_tags_the_strictest() -> None:
 )
 def test_lengths_are_said_in_two_units(seconds: int, expected: str) -> None:
     assert span(timedelta(seconds=seconds)) == expected
+
+
+def test_the_next_three_times_follow_now_by_cron_and_whole_periods_after_the_last() -> None:
+    now = datetime(2026, 10, 24, 12, tzinfo=UTC)
+    by_night = by_cron(cron="30 2 * * *", zone=BERLIN, grace_seconds=0)
+    # The clocks go back on the 25th.
+    assert [f"{at:%d %H:%M}" for at in by_night.next_times(now)] == [
+        "25 00:30",
+        "26 01:30",
+        "27 01:30",
+    ]
+    daily = by_period(period_seconds=86_400, grace_seconds=0)
+    assert daily.next_times(now) == [now + 24 * H, now + 48 * H, now + 72 * H]
+    last = now - 50 * H
+    assert daily.next_times(now, last=last) == [last + 72 * H, last + 96 * H, last + 120 * H]
+    # One that is due this very moment is due no more in the future.
+    assert daily.next_times(now, last=now - 24 * H)[0] == now + 24 * H

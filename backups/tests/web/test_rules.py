@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -134,3 +135,19 @@ def test_a_disk_that_cannot_be_registered_is_refused_beside_its_field(
     page = unescape(answer.content.decode())
     assert (answer.status_code, sentence in page) == (400, True)
     assert not Volume.objects.filter(volume_id=NEW).exists()
+
+
+def test_a_rule_says_its_next_three_times_in_its_own_zone_and_the_readers(
+    web: Client, clock: time_machine.Traveller
+) -> None:
+    by_night = {**MINE, "cron": "0 1 * * *", "cron_zone": "Europe/Berlin", "period_hours": ""}
+    assert web.post(SET, by_night).status_code == 302
+    in_berlin = "Thu 26 Nov 01:00, Fri 27 Nov 01:00, Sat 28 Nov 01:00"
+    in_utc = "Thu 26 Nov 00:00, Fri 27 Nov 00:00, Sat 28 Nov 00:00"
+    sentence = f"Next due: {in_berlin} in Europe/Berlin. In your time: {in_utc}."
+    assert sentence in reads(web)
+    assert sentence in reads(web, "/volumes/otc/disk/")
+    web.cookies["tz"] = "Europe/Berlin"
+    assert f"Next due: {in_berlin} in Europe/Berlin.\n" in reads(web)
+    assert web.post(SET, {**MINE, "version": "1"}).status_code == 302
+    assert "After a good backup now the next are due: Thu 26 Nov 03:30, " in reads(web)

@@ -64,6 +64,18 @@ PICTURES = pytest.mark.parametrize(
     [False, pytest.param(True, marks=[pytest.mark.soak, pytest.mark.long])],
     ids=["looked at", "and pictured"],
 )
+# Links, buttons and fields that are pressed with a finger; a link in a sentence is as high as its
+# line, and what is folded away is not there.
+TOO_SMALL = """() => [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary")].filter(target => {
+  const box = target.getBoundingClientRect();
+  if (!target.checkVisibility({checkVisibilityCSS: true}) || !box.width) return false;
+  if (target.closest(".skip, .visually-hidden, svg, .days td")) return false;
+  const text = [...target.parentElement.childNodes].some(
+    node => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+  const isInSentence = getComputedStyle(target).display === "inline" && text;
+  return !isInSentence && (box.width < 23.5 || box.height < 23.5);
+}).map(target => target.outerHTML.slice(0, 120))"""
 SHIFTED = (
     "new Promise(done => { let sum = 0; new PerformanceObserver(list => { for (const one of "
     "list.getEntries()) "
@@ -98,6 +110,8 @@ def look_at(
                 page.goto(path)
                 if (shift := page.evaluate(SHIFTED)) > 0.02:
                     wrong[f"{word} {width}"] = shift
+            if width == PHONE and (small := page.evaluate(TOO_SMALL)):
+                wrong[f"{word} targets"] = small
             if (over := sideways(page)) > 0:
                 wrong[f"{word} {width} sideways"] = over
             if width == DESK and not pictures:
