@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from backups.clouds import registry
+from backups.derived import search_names
 from backups.edits import demo, trash
 from backups.models import Backup
 from backups.publish import publish
@@ -41,6 +42,8 @@ def dispatch() -> None:
         demo.furnish(now)
     clock.forget_the_future(now)
     type_interpretation.ensure_all(now)
+    for name in registry.configured():
+        search_names.bring_up_to_date(name)
     for need in dispatcher.needs(now):
         for _ in range(need.workers):
             if not publish(work, need.cloud, need.work, queue="bulk", expires_s=WORK_EXPIRES_S):

@@ -9,8 +9,9 @@ from django.db.models import F, QuerySet
 
 from backups.derived.queue import mark
 from backups.derived.volumes import forget_backups
-from backups.models import Backup, Cloud, Volume
+from backups.models import Backup, Cloud, SearchText, Volume
 from backups.models.data_version import data_changed
+from backups.models.search import SEARCHED
 from backups.shared.batches import in_batches
 from backups.vbs.kind import vote
 
@@ -33,6 +34,8 @@ def move(ids: Sequence[UUID | str], cloud: str, now: datetime) -> dict[str, list
             attempted_at=None,
             unlisted_at=None,
         )
+        # Their volumes may have other names in this cloud.
+        SearchText.objects.put(backups.order_by("pk").values("cloud", *SEARCHED))
     arrived = {(cloud, volume_id) for _, volume_id in volumes}
     for name, volume_ids in by_cloud(volumes | arrived).items():
         mark(name, volume_ids, now)

@@ -31,7 +31,7 @@ from backups.models import (
     Volume,
 )
 from backups.models.data_version import data_changed
-from backups.models.search import folded
+from backups.models.search import folded, names_of_volumes
 from backups.shared import acting, audit, bulk
 from backups.shared.audit import Act
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -89,10 +89,13 @@ def put(ids: Sequence[str], act: uuid.UUID, now: datetime) -> None:
     # What is kept of one already becomes a part of it first, so that none of it is lost.
     _bring_back(_kept_where_tracked(keys), now)
     for batch in in_batches(keys, AT_ONCE):
+        kept = list(write(batch))
+        names = names_of_volumes((written.cloud, written.row["volume_id"]) for written in kept)
         rows = []
-        for written in write(batch):
+        for written in kept:
             row = written.row
-            text = folded({**row, "id": written.id})
+            names_of_volume = names.get((written.cloud, row["volume_id"]), ())
+            text = folded({**row, "id": written.id}, names=names_of_volume)
             shown = [row[name] for name in ("name", "status", "volume_id")]
             times = [row["created_at"], row["refreshed_at"], now]
             rows.append([written.id, written.cloud, *shown, *times, by, act, text, written.text])

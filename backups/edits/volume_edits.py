@@ -10,7 +10,7 @@ from django.db.models import F
 
 from backups.analysis.numbers import thousands
 from backups.analysis.rules import Rule
-from backups.derived import volumes
+from backups.derived import search_names, volumes
 from backups.edits.common import (
     LONGEST_TEXT,
     Actor,
@@ -153,6 +153,8 @@ def change(
         if ids and are_followed:
             volumes.request_sweep(cloud, actor.now)
         volumes.derive(cloud, ids, actor.now)
+        if ids and not callable(columns) and "label" in columns:
+            search_names.bring_up_to_date(cloud)
     return changed
 
 

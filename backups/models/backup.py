@@ -12,7 +12,7 @@ from backups.analysis.facts import SKEW
 from backups.models.access import OfClouds
 from backups.models.cause import Cause
 from backups.models.cloud import SILENT_AFTER, Cloud
-from backups.models.columns import CodePointText
+from backups.models.columns import CodePointText, OtherRow
 
 TRACKING_STATES = ("pending", "fresh", "stale", "gone")
 KINDS = ("full", "incremental", "unknown")
@@ -124,6 +124,15 @@ class Backup(models.Model):
     id = models.UUIDField(primary_key=True)
     cloud = models.ForeignKey(
         Cloud, models.PROTECT, db_column="cloud", db_index=False, related_name="backups"
+    )
+    # The row of its volume, for what lists show of it: every one that is named has one.
+    volume = OtherRow(
+        "backups.Volume",
+        models.DO_NOTHING,
+        from_fields=["cloud", "volume_id"],
+        to_fields=["cloud", "volume_id"],
+        null=True,
+        related_name="+",
     )
     # As the API gives them.
     status = CodePointText(null=True)

@@ -24,6 +24,26 @@ class CodePointText(models.TextField[_Set, _Get]):
         return parameters
 
 
+class EmptyIsNull(Func):
+    """A column of text, NULL where it is empty. The text stands in the template, for an index of an
+    expression with a parameter is none that SQLite uses.
+    """
+
+    arity = 1
+    template = "NULLIF(%(expressions)s, '')"
+    output_field = CodePointText()
+
+
+class OtherRow(models.ForeignObject[Any, Any]):
+    """The row of another table that has the same values in some columns; it is joined by them and
+    has no column of its own. What makes them unique there is a constraint of expressions, which
+    Django's check does not look at.
+    """
+
+    def _check_unique_target(self) -> list[Any]:
+        return []
+
+
 # How a condition on a column is kept from the index of that column.
 #
 # SQLite keeps no statistics that tell a common value from a rare one. It takes the index of a

@@ -19,11 +19,12 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Coalesce, Concat
 
 from backups.models.access import OfClouds
 from backups.models.backup import Backup
 from backups.models.cloud import SILENT_AFTER, Cloud
-from backups.models.columns import CodePointText, unindexed
+from backups.models.columns import CodePointText, EmptyIsNull, unindexed
 from backups.models.rule import RuleColumns
 from backups.vbs.statuses import FAILED
 
@@ -31,6 +32,18 @@ from backups.vbs.statuses import FAILED
 SAME_TIME = timedelta(seconds=1)
 # So long a list of backups proves that there is none beside the known ones.
 LISTED_FOR = timedelta(hours=1)
+
+
+def shown_name(path: str = "") -> Coalesce:
+    """Returns what pages call a volume: its label, its name in the cloud, else its ID. `path` leads
+    to the volume, as `volume__`.
+    """
+    return Coalesce(
+        EmptyIsNull(f"{path}label"),
+        EmptyIsNull(f"{path}name"),
+        f"{path}volume_id",
+        output_field=CodePointText(),
+    )
 
 
 class VolumeQuerySet(OfClouds["Volume"]):
@@ -64,6 +77,13 @@ class VolumeQuerySet(OfClouds["Volume"]):
                 output_field=CharField(),
             ),
         )
+
+    def named_otherwise(self) -> "VolumeQuerySet":
+        """Returns those that have other names than the searched texts of their backups hold."""
+        is_named = ~Q(label=None, name=None)
+        names = Concat("label", Value("\n"), "name", output_field=models.TextField())
+        is_outdated = Q(searched_as=None) & is_named | ~Q(searched_as=names)
+        return self.filter(is_outdated)
 
     def with_followed(self) -> "VolumeQuerySet":
         """Annotates `followed`: is every new backup of it found? As set for the volume,
@@ -160,6 +180,8 @@ class Volume(RuleColumns):
     exempt_reason = models.TextField(null=True)
     exempt_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
+    # The names that the searched texts of its backups hold: `models.search.searched_names`.
+    searched_as = models.TextField(null=True)
     # Derived from its backups by derived.volumes, when `derive_at` is reached if that is set;
     # "good" can be restored.
     derive_at = models.DateTimeField(null=True)
@@ -205,6 +227,8 @@ class Volume(RuleColumns):
             models.Index("overdue_at", "id", name="volume_overdue"),
             models.Index("exempt_until", name="volume_exempt"),
             models.Index("name", "id", name="volume_name"),
+            # Backups in the order of their volumes' names: the volumes are walked.
+            models.Index(shown_name(), "cloud", name="volume_shown_name"),
             models.Index(
                 "cloud",
                 name="volume_uncounted",

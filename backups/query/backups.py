@@ -14,11 +14,15 @@ from backups.models.backup import (
     TRACKING_STATES,
     in_tracking_state,
 )
+from backups.models.volume import shown_name
 from backups.query import groups
-from backups.query.definition import ATTENTION, FEW, ComputedField, ListDefinition
+from backups.query.definition import ATTENTION, FEW, ComputedField, JoinedOrder, ListDefinition
 from backups.query.fields import FieldValue, FilterField, filter_fields
 from backups.query.public_fields import BACKUP_COLUMNS
 from backups.vbs.statuses import IN_FLIGHT
+
+# What pages call the disk of a backup.
+VOLUME_NAME: Final = "volume_name"
 
 
 def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q:
@@ -121,7 +125,7 @@ BACKUPS: Final = ListDefinition(
             FilterField("group", "choice", False, tuple(groups.GROUPS)), _in_groups
         ),
     },
-    orders=(*ORDERED, ATTENTION, "id"),
+    orders=(*ORDERED, VOLUME_NAME, ATTENTION, "id"),
     default_order="-created_at",
     steady_order="id",
     ranks=tuple(rank for rank, _ in _WORST_FIRST),
@@ -129,4 +133,14 @@ BACKUPS: Final = ListDefinition(
     containing=_containing,
     usual_rank=_WORST_FIRST.index((_is_there, "created_at")),
     rank_columns={number: column for number, (_, column) in enumerate(_WORST_FIRST)},
+    joined_orders={
+        VOLUME_NAME: JoinedOrder(
+            field=FilterField(VOLUME_NAME, "text", True),
+            relation="volume",
+            expression=shown_name("joined__"),
+            joined=Q(joined__id__isnull=False),
+            # Each volume that a backup names has a row, which `derived.queue.mark` makes with it.
+            alone=Q(volume_id__isnull=True),
+        )
+    },
 )

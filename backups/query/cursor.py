@@ -98,7 +98,7 @@ def _place(
         raise BadCursor
     if column is not None:
         text = value if isinstance(value, str) else json.dumps(value)
-        value = definition.columns[column].parse(text)
+        value = definition.field_of_order(column).parse(text)
     return Place(segment, value, _primary_key(definition, pk))
 
 

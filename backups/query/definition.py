@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Func, Model, Q, QuerySet
 
 from backups.query.fields import FieldValue, FilterField
 
@@ -27,11 +27,27 @@ class ComputedField:
 
 
 @dataclass(frozen=True)
+class JoinedOrder:
+    """An order by a value of another row, which is never null there.
+
+    `relation` leads to the other row, which both conditions and `expression`, the value, call
+    `joined`. `joined` is the condition of rows that have the other row, `alone` of those that have
+    none.
+    """
+
+    field: FilterField
+    relation: str
+    expression: Func
+    joined: Q
+    alone: Q
+
+
+@dataclass(frozen=True)
 class ListDefinition:
     """What a list can be filtered and ordered by.
 
-    `orders`: columns, or "attention". `ranks` then tell what needs attention, the worst first;
-    every row has one of them.
+    `orders`: columns, names of `joined_orders`, or "attention". `ranks` then tell what needs
+    attention, the worst first; every row has one of them.
     `steady_order`: the one whose values never change, so that no row moves while pages are walked.
     `usual_rank`: the rank that most rows have. The others are few as a rule, so their rows are
     found without their order first.
@@ -53,11 +69,12 @@ class ListDefinition:
     containing: Callable[[str], Q]
     usual_rank: int = -1
     rank_columns: Mapping[int, str] = field(default_factory=dict)
+    joined_orders: Mapping[str, JoinedOrder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.steady_order not in self.orders:
             raise ValueError(f"The list of {self.name} cannot be ordered by {self.steady_order}.")
-        private = set(self.orders) - set(self.columns) - {ATTENTION}
+        private = set(self.orders) - set(self.columns) - set(self.joined_orders) - {ATTENTION}
         if private:
             raise ValueError(f"The list of {self.name} orders by {private}, which is not public.")
 
@@ -88,10 +105,17 @@ class ListDefinition:
     def segment_columns(self, ordering: str) -> list[str | None]:
         """Returns the column that orders each segment; None where the primary key alone does."""
         name = ordering.removeprefix("-")
+        if name in self.joined_orders:
+            return [name, None]
         if name in self.columns:
             return [name, None] if self.columns[name].nullable else [name]
         columns = [self.rank_columns.get(number) for number in range(len(self.ranks))]
         return columns[::-1] if ordering.startswith("-") else columns
+
+    def field_of_order(self, name: str) -> FilterField:
+        """Returns the field whose values a column of an order holds."""
+        joined = self.joined_orders.get(name)
+        return self.columns[name] if joined is None else joined.field
 
     def rows(self) -> QuerySet[Model]:
         return self.model._default_manager.all()

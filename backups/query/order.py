@@ -45,6 +45,9 @@ def segments(definition: ListDefinition, ordering: str, now: datetime) -> list[S
             rank_column = definition.rank_columns.get(number)
             ranks.append(Segment(condition, rank_column, descending, is_rare))
         return ranks[::-1] if ordering.startswith("-") else ranks
+    joined = definition.joined_orders.get(column)
+    if joined is not None:
+        return [Segment(joined.joined, column, descending), Segment(joined.alone)]
     if not definition.columns[column].nullable:
         return [Segment(Q(), column, descending)]
     return [

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Case, F, Model, Q, QuerySet, When
+from django.db.models import Case, F, FilteredRelation, Model, Q, QuerySet, When
 
 from backups.query.conditions import condition, with_unindexed_columns
 from backups.query.cursor import FIRST, Cursor, Place
@@ -65,19 +65,33 @@ class Pages:
     @property
     def matching(self) -> QuerySet[Model]:
         """All rows of the query, in no order."""
-        return self._rows.filter(
+        return self._matching(self._rows)
+
+    def _matching(self, rows: QuerySet[Model]) -> QuerySet[Model]:
+        return rows.filter(
             condition(self._query, self._definition, self._now, text_condition=self._text_condition)
         ).order_by()
+
+    @cached_property
+    def _rows_to_order(self) -> QuerySet[Model]:
+        """The rows with what they are ordered by; whoever only counts them needs no other row."""
+        joined = self._definition.joined_orders.get(self._ordered_by)
+        if joined is None:
+            return self._rows
+        # Under a name of its own the join is one by all columns: Django shortens others, and
+        # SQLite then does not know the expression as that of the index.
+        rows = self._rows.annotate(joined=FilteredRelation(joined.relation))
+        named: QuerySet[Model] = rows.annotate(**{self._ordered_by: joined.expression})
+        return named
 
     def ordered_keys(self) -> Iterator[Any]:
         """Yields the primary keys of all matches in their order, as one statement finds them: a row
         that moves while the rest is read is neither lost nor met twice.
         """
         ordering = self._query.ordering
-        ordered_by = ordering.removeprefix("-")
-        rows = self.matching
-        if ordered_by in self._definition.columns:
-            column = F(ordered_by)
+        rows = self._matching(self._rows_to_order)
+        if self._is_by_one_value:
+            column = F(self._ordered_by)
             order = [
                 column.desc(nulls_last=True) if self._descending else column.asc(nulls_last=True)
             ]
@@ -103,9 +117,8 @@ class Pages:
             places, has_more = self._slice(every_place, cursor, size)
             rows = self.rows_of([place.pk for place in places], columns)
             return self._page(rows, places, cursor, has_more, len(every_place))
-        ordered_by = self._query.ordering.removeprefix("-")
         placed = rows_from(
-            self._without_indexes(but=ordered_by),
+            self._without_indexes(self._rows_to_order, but=self._ordered_by),
             self._segments,
             cursor,
             size + 1,
@@ -123,7 +136,8 @@ class Pages:
             places.append(place)
             rows.append({column: row[column] for column in columns})
         # The narrowest index that has all columns of the query is what counts best.
-        matching = self._counted(self._without_indexes(but="").count) if count else None
+        count_rows = self._without_indexes(self._rows, but="").count
+        matching = self._counted(count_rows) if count else None
         return self._page(rows, places, cursor, has_more, matching)
 
     @cached_property
@@ -145,14 +159,24 @@ class Pages:
         return list(dict.fromkeys(column for column in self._segment_columns if column))
 
     @property
+    def _ordered_by(self) -> str:
+        return self._query.ordering.removeprefix("-")
+
+    @property
+    def _is_by_one_value(self) -> bool:
+        """Is the order one by a column, and not by ranks?"""
+        is_joined = self._ordered_by in self._definition.joined_orders
+        return is_joined or self._ordered_by in self._definition.columns
+
+    @property
     def _descending(self) -> bool:
         return self._definition.values_descend(self._query.ordering)
 
-    def _without_indexes(self, *, but: str) -> QuerySet[Model]:
+    def _without_indexes(self, rows: QuerySet[Model], *, but: str) -> QuerySet[Model]:
         """Returns the rows of the query, found without the indexes of its columns
         but of this one.
         """
-        rows, columns = with_unindexed_columns(self._rows, self._query, self._definition, but=but)
+        rows, columns = with_unindexed_columns(rows, self._query, self._definition, but=but)
         return rows.filter(
             condition(
                 self._query,
@@ -169,10 +193,11 @@ class Pages:
         if not self._query.any or not self._few:
             return None
         ordering = self._query.ordering
-        ordered_by = ordering.removeprefix("-")
+        ordered_by = self._ordered_by
         places = []
-        if ordered_by in self._definition.columns:
-            for row in self.matching.values("pk", ordered_by)[: self._few + 1]:
+        if self._is_by_one_value:
+            rows = self._matching(self._rows_to_order)
+            for row in rows.values("pk", ordered_by)[: self._few + 1]:
                 is_null = row[ordered_by] is None
                 places.append(Place(int(is_null), row[ordered_by], row["pk"]))
         else:

@@ -21,7 +21,7 @@ from backups.clouds.cloud_health import CallResult
 from backups.derived import findings, queue
 from backups.models import Backup, Body, Cloud, Revision, SearchText
 from backups.models.data_version import data_changed, data_touched
-from backups.models.search import SEARCHED, folded
+from backups.models.search import SEARCHED, folded, names_of_volumes
 from backups.refresh import plan, type_interpretation
 from backups.refresh.claims import Claim, release
 from backups.refresh.diff import DECODED_COLUMNS, Difference
@@ -264,11 +264,14 @@ class _Batch:
         bulk.insert(Body, _BODY_COLUMNS, rows, replace=True)
 
     def _write_search_texts(self, changed: Sequence[ChangedBackup]) -> None:
+        searched = [backup for backup in changed if _is_searched_otherwise(backup)]
+        cloud = self._cloud.name
+        names = names_of_volumes((cloud, backup.values["volume_id"]) for backup in searched)
         rows: list[bulk.Row] = []
-        for backup in changed:
-            if backup.is_first or not backup.changed_columns.isdisjoint(SEARCHED):
-                text = folded({**backup.values, "id": backup.id})
-                rows.append((backup.id, text))
+        for backup in searched:
+            names_of_volume = names.get((cloud, backup.values["volume_id"]), ())
+            text = folded({**backup.values, "id": backup.id}, names=names_of_volume)
+            rows.append((backup.id, text))
         bulk.insert(SearchText, _SEARCH_COLUMNS, rows, replace=True)
 
     def _write_revisions(self, changed: Sequence[ChangedBackup]) -> None:
@@ -335,6 +338,10 @@ def _moves_its_volume(backup: ChangedBackup) -> bool:
     if not _COLUMNS_OF_VOLUMES.isdisjoint(backup.changed_columns):
         return True
     return "updated_at" in backup.changed_columns and backup.values["status"] in RESTORABLE
+
+
+def _is_searched_otherwise(backup: ChangedBackup) -> bool:
+    return backup.is_first or not backup.changed_columns.isdisjoint(SEARCHED)
 
 
 def _may_change_findings(backup: ChangedBackup) -> bool:

@@ -9,7 +9,7 @@ COLUMNS = (
         "volume_id",
         "Disk · Cloud",
         "volume_and_cloud",
-        order="volume_id",
+        order="volume_name",
         classes="disk",
         shows_from="",
     ),

@@ -38,6 +38,8 @@ ORDERS = {
     "-name": "name Z–A",
     "cloud": "cloud A–Z",
     "-cloud": "cloud Z–A",
+    "volume_name": "disk A–Z",
+    "-volume_name": "disk Z–A",
     "volume_id": "disk ID A–Z",
     "-volume_id": "disk ID Z–A",
     "-size": "largest disk first",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from backups.models import Backup, BackupTag, Cloud, SearchText
+from backups.models import Backup, BackupTag, Cloud, SearchText, Volume
 from backups.query.backups import BACKUPS
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.definition import FEW
@@ -35,6 +35,16 @@ NAMES = (
     "straße",
     "STRASSE",
 )
+
+
+# What each disk is called: two of one name, one without any.
+VOLUMES: dict[tuple[str, str], dict[str, str]] = {
+    ("otc", "v1"): {"label": "Z disk", "name": "0"},
+    ("otc", "v2"): {"name": "a disk"},
+    ("Silent", "v1"): {"name": ""},
+    ("Silent", "v2"): {"name": "a disk", "label": ""},
+}
+SHOWN = {("otc", "v1"): "Z disk", ("Silent", "v1"): "v1"}
 
 
 @pytest.fixture
@@ -72,6 +82,8 @@ def rows() -> list[dict[str, Any]]:
             )
         )
     Backup.objects.bulk_create(made)
+    for (cloud, volume_id), names in VOLUMES.items():
+        Volume.objects.create(cloud_id=cloud, volume_id=volume_id, first_seen_at=NOW, **names)
     SearchText.objects.put(vars(one) for one in made)
     return [dict(row) for row in Backup.objects.with_tracking_state(NOW).values()]
 
@@ -124,11 +136,20 @@ def need(row: dict[str, Any]) -> tuple[int, float]:
     return 6 if has_time else 7, by_time
 
 
+def shown_name(row: dict[str, Any]) -> str | None:
+    if row["volume_id"] is None:
+        return None
+    return SHOWN.get((row["cloud_id"], row["volume_id"]), "a disk")
+
+
 def in_order(rows: list[dict[str, Any]], ordering: str) -> list[uuid.UUID]:
     """By Python: code points, nulls last both ways, then the ID."""
     word = ordering.lstrip("-")
     column = {"cloud": "cloud_id"}.get(word, word)
-    keyed = [(need(row) if word == "attention" else row[column], row["id"]) for row in rows]
+    keyed = []
+    for row in rows:
+        values = {**row, "volume_name": shown_name(row), "attention": need(row)}
+        keyed.append((values[column], row["id"]))
     keyed.sort(key=lambda pair: pair[1])
     given = sorted(
         (pair for pair in keyed if pair[0] is not None),

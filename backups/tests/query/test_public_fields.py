@@ -76,7 +76,7 @@ def test_filters_orders_and_serializers_have_what_is_listed_and_no_more() -> Non
     assert set(VOLUMES.columns) == set(VOLUME_COLUMNS)
     for definition in (BACKUPS, VOLUMES):
         ordered_by = {ordering.removeprefix("-") for ordering in definition.orderings}
-        assert ordered_by <= {*definition.columns, "attention"}
+        assert ordered_by <= {*definition.columns, *definition.joined_orders, "attention"}
     assert tuple(BackupSerializer().fields) == BACKUP_FIELDS
     assert set(VolumeSerializer().fields) <= set(VOLUME_FIELDS)
     assert set(VolumeDetailSerializer().fields) <= set(VOLUME_DETAIL_FIELDS)

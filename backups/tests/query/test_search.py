@@ -6,6 +6,7 @@ import pytest
 from django.http import QueryDict
 from django.utils.http import urlencode
 
+from backups.derived import search_names
 from backups.models import Backup, Cloud, SearchText, Volume
 from backups.query.backups import BACKUPS
 from backups.query.definition import ListDefinition
@@ -62,6 +63,53 @@ def test_a_volume_is_found_by_what_looks_like_its_texts(text: str, other: str, c
     volume(volume_id="another")
     assert (count(VOLUMES, f"{other} a"), count(VOLUMES, f"{text} AFTER")) == (1, 1)
     assert count(VOLUMES, f"  BEFORE\u00a0{other}") == 1
+
+
+@pytest.mark.parametrize("column", ["name", "label"])
+@pytest.mark.parametrize(("text", "other"), ALIKE)
+def test_a_backup_is_found_by_what_its_disk_is_called(text: str, other: str, column: str) -> None:
+    backup(0, volume_id=VOLUME)
+    backup(1, volume_id="another")
+    backup(2)
+    volume(**{column: f"before {text} after"})
+    volume(volume_id="another", name="plain")
+    search_names.bring_up_to_date("otc")
+    assert (count(BACKUPS, f"{other} a"), count(BACKUPS, f"{text} AFTER")) == (1, 1)
+
+
+def test_a_disk_of_the_same_id_in_another_cloud_finds_nothing_here() -> None:
+    Cloud.objects.create(name="west")
+    backup(0, volume_id=VOLUME)
+    volume(cloud_id="west", name="db-prod")
+    volume(name="web")
+    search_names.bring_up_to_date("otc")
+    search_names.bring_up_to_date("west")
+    assert [count(BACKUPS, q) for q in ("db-prod", "web")] == [0, 1]
+
+
+def test_a_name_that_changes_is_searched_from_then_on() -> None:
+    backup(0, volume_id=VOLUME)
+    volume(name="old name", label="by hand")
+    search_names.bring_up_to_date("otc")
+    assert [count(BACKUPS, q) for q in ("old name", "by hand", "new")] == [1, 1, 0]
+    Volume.objects.update(name="new", label=None)
+    assert search_names.bring_up_to_date("otc") == 1
+    assert [count(BACKUPS, q) for q in ("old name", "by hand", "new")] == [0, 0, 1]
+    Volume.objects.update(name=None)
+    assert search_names.bring_up_to_date("otc") == 1
+    assert (count(BACKUPS, "new"), search_names.bring_up_to_date("otc")) == (0, 0)
+
+
+def test_so_many_names_at_once_are_left_for_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search_names, "MOST_AT_ONCE", 2)
+    for number in range(3):
+        volume(volume_id=f"v{number}", name="db")
+        backup(number, volume_id=f"v{number}")
+    Volume.objects.update(name="web")
+    assert [search_names.bring_up_to_date("otc") for _ in range(3)] == [2, 1, 0]
+    assert count(BACKUPS, "web") == 3
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
