@@ -1,6 +1,6 @@
 """Pick backups from what a cloud lists itself, by disk or name. One call to the cloud a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django import forms
@@ -21,6 +21,7 @@ from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.vbs.errors import VBSError
 from backups.web import status
+from backups.web.status import Badge
 
 PAGE_SIZE = 100
 MOST_LISTED = 10_000_000  # no cloud lists so many backups of a project
@@ -59,6 +60,20 @@ class CloudList:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Line:
+    backup: Listed
+    badge: Badge
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some of what a page of the cloud's list holds, under one heading."""
+
+    title: str
+    lines: Sequence[Line]
+
+
 @needs(Role.OPERATOR)
 @require_safe
 def discover_list(request: HttpRequest) -> HttpResponse:
@@ -70,6 +85,8 @@ def discover_list(request: HttpRequest) -> HttpResponse:
     if cloud and form.is_valid():
         listed = _list(cloud, form, access)
     keys_of_volumes = [(cloud, backup.volume_id) for backup in listed.backups]
+    names = volume_names(keys_of_volumes, access=access)
+    new, tracked = _in_order(listed.backups, cloud, names)
     page = {
         "now": timezone.now(),
         "row_keys": True,
@@ -78,12 +95,34 @@ def discover_list(request: HttpRequest) -> HttpResponse:
         "cloud": cloud,
         "clouds": list(clouds.values()),
         "listed": listed,
-        "lines": [(backup, status.of_status(backup.status)) for backup in listed.backups],
-        "new": sum(not backup.tracked for backup in listed.backups),
-        "volume_names": volume_names(keys_of_volumes, access=access),
+        "groups": [group for group in (new, tracked) if group.lines],
+        "count": len(listed.backups),
+        "new": len(new.lines),
+        "volume_names": names,
         "following": _next_page_url(request, listed),
     }
     return render(request, "backups/discover.html", page)
+
+
+def _in_order(
+    backups: Sequence[Listed], cloud: str, names: Mapping[tuple[str, str], str]
+) -> tuple[Group, Group]:
+    """Returns what is not tracked yet, and what is, each by what its disk is called; those of a
+    disk as the cloud lists them, the newest first.
+    """
+
+    def place(backup: Listed) -> tuple[bool, str]:
+        volume_id = backup.volume_id or ""
+        name = names.get((cloud, volume_id))
+        # Those without a name come behind, by their IDs.
+        return name is None, name or volume_id
+
+    new: list[Line] = []
+    tracked: list[Line] = []
+    for backup in sorted(backups, key=place):
+        line = Line(backup, status.of_status(backup.status))
+        (tracked if backup.tracked else new).append(line)
+    return Group("Not tracked yet", new), Group("Tracked already", tracked)
 
 
 def _list(cloud: str, form: DiscoverForm, access: Access) -> CloudList:

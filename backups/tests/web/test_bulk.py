@@ -222,7 +222,28 @@ def test_what_the_cloud_lists_can_be_picked_and_is_tracked(
     answer = web.post("/backups/add/", {"cloud": "sim", "backup_ids": offered[:3]})
     assert sorted(listed(web.get(answer["Location"]))) == sorted(offered[:3])
     again = web.get("/backups/add/discover/?cloud=sim").content.decode()
-    assert (again.count("already tracked"), again.count('name="backup_ids"')) == (3, 28)
+    titles = re.findall(r"<th[^>]*rowgroup[^>]*>\s*([^<]+?)\s*<span[^>]*>(\d+)<", again)
+    assert titles == [("Not tracked yet", "28"), ("Tracked already", "3")]
+    assert again.count('name="backup_ids"') == 28
+    assert listed(web.get("/backups/add/discover/?cloud=sim"))[28:] == sorted(
+        offered[:3], key=listed(page).index
+    )
+
+
+def test_what_a_cloud_lists_stands_by_what_its_disks_are_called(
+    web: Client, simulated: Simulator
+) -> None:
+    registry.ensure_rows()
+    for number, name in enumerate(("web", "db", None)):
+        volume_id = str(uuid.UUID(int=500 + number))
+        body = {"id": str(uuid.UUID(int=600 + number)), "name": f"of {name}", "status": "available"}
+        simulated.add({**body, "volume_id": volume_id})
+        Volume.objects.create(
+            cloud_id="sim", volume_id=volume_id, name=name, first_seen_at=timezone.now()
+        )
+    text = web.get("/backups/add/discover/?cloud=sim").content.decode()
+    assert text.index("of db") < text.index("of web") < text.index("of None")
+    assert "<bdi>db</bdi>" in text
 
 
 def test_one_disk_of_the_cloud_is_found_by_its_id(web: Client, simulated: Simulator) -> None:
