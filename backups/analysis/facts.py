@@ -10,6 +10,7 @@ from backups.vbs.statuses import CAME_GOOD, LEAVING, RESTORABLE
 LONG_BEFORE = timedelta(hours=24)
 # How far two clocks may differ: a time further in the future is not believed.
 SKEW = timedelta(minutes=5)
+OUTCOMES = ("good", "failed")  # of making a backup
 MomentSource = Literal["data_timestamp", "created_at"]
 MadeBy = Literal["policy", "csbs", "hand"]
 

@@ -20,6 +20,7 @@ PROTECTIONS: tuple[Protection, ...] = (
     "unknown",
     "deleted",
 )
+UNPROTECTED: tuple[Protection, ...] = ("overdue", "never")
 OUTSIDE: tuple[Protection, ...] = ("exempt", "deleted")  # not in the total of volumes
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
 
+from backups.analysis.facts import OUTCOMES, SKEW
 from backups.models import Backup, BackupTag, SearchText
 from backups.models.backup import (
     KINDS,
@@ -34,6 +35,27 @@ def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q
 
 def _with_causes(keys: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(cause__in=keys)
+
+
+def _with_outcomes(outcomes: Sequence[FieldValue | None], now: datetime) -> Q:
+    """Outcomes are counted by volume: what is of none is in no count and in no list of one."""
+    return Q(outcome__in=outcomes, volume_id__isnull=False)
+
+
+def _made_at(instants: Sequence[FieldValue | None], now: datetime) -> Q:
+    condition = Q()
+    for instant in instants:
+        condition |= _made("gte", instant, now) & _made("lte", instant, now)
+    return condition
+
+
+def _made(lookup: str, instant: FieldValue | None, now: datetime) -> Q:
+    """Returns one end of a span of `happened_at`, by columns that have an index."""
+    latest = now + SKEW
+    is_believed = Q(created_at__isnull=False, created_at__lte=latest)
+    by_cloud = Q(**{f"created_at__{lookup}": instant})
+    by_us = Q(**{f"tracked_at__{lookup}": instant})
+    return (is_believed & by_cloud) | (~is_believed & by_us)
 
 
 def _in_groups(names: Sequence[FieldValue | None], now: datetime) -> Q:
@@ -118,12 +140,15 @@ BACKUPS: Final = ListDefinition(
         "tracking_state": ComputedField(
             FilterField("tracking_state", "choice", False, TRACKING_STATES), _in_tracking_states
         ),
-        # Its values are the keys of reports.failures.
-        "cause": ComputedField(FilterField("cause", "text", False), _with_causes),
+        "outcome": ComputedField(FilterField("outcome", "choice", False, OUTCOMES), _with_outcomes),
+        # When the cloud began it, else when it was added here, as outcomes are counted by days.
+        "made_at": ComputedField(FilterField("made_at", "instant", False), _made_at, bound=_made),
         # What counts on pages are counts of: see query/groups.py.
         "group": ComputedField(
             FilterField("group", "choice", False, tuple(groups.GROUPS)), _in_groups
         ),
+        # Its values are the keys of reports.failures.
+        "cause": ComputedField(FilterField("cause", "text", False), _with_causes),
     },
     orders=(*ORDERED, VOLUME_NAME, ATTENTION, "id"),
     default_order="-created_at",

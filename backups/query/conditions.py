@@ -27,7 +27,9 @@ def condition(
     result = text_condition
     for comparison in query.comparisons:
         computed = definition.computed.get(comparison.field)
-        if computed is not None:
+        if computed is not None and computed.bound is not None and comparison.lookup != "in":
+            result &= computed.bound(comparison.lookup, comparison.values[0], now)
+        elif computed is not None:
             result &= computed.condition(comparison.values, now)
         elif comparison.field in unindexed_columns:
             result &= _compared(f"unindexed_{comparison.field}", comparison)

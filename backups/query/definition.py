@@ -18,12 +18,13 @@ FEW = 2000
 
 @dataclass(frozen=True)
 class ComputedField:
-    """A state that time changes: never a column, so `condition` asks for the instants
-    at which it changes.
+    """What no column holds, such as a state that time changes: `condition` asks for the columns and
+    the instants that it is made of. `bound`: of a field with spans, one end of them.
     """
 
     field: FilterField
     condition: Callable[[Sequence[FieldValue | None], datetime], Q]
+    bound: Callable[[str, FieldValue | None, datetime], Q] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class ListDefinition:
     def filter_keys(self) -> tuple[str, ...]:
         """Every key of a query that filters, as the documentation lists them."""
         keys = list(self.fields)
-        for column in self.columns.values():
-            keys.extend(column.name + suffix for suffix in column.span_suffixes)
+        for field_of_list in self.fields.values():
+            keys.extend(field_of_list.name + suffix for suffix in field_of_list.span_suffixes)
         return (*keys, "tag", "q")
 
     @cached_property

@@ -1,4 +1,6 @@
-"""What the words of a count mean: each group of backups once, for lists, pages and the API."""
+"""What the words of a count mean: each group of backups and of volumes once, for lists, pages and
+the API.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -6,6 +8,7 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
 
+from backups.analysis.protection import OUTSIDE, UNPROTECTED
 from backups.models import Volume
 from backups.models.backup import is_answered_for
 from backups.vbs.statuses import FAILED, IN_FLIGHT
@@ -40,6 +43,17 @@ def stuck(now: datetime) -> Q:
     return in_flight(now) & Q(stuck_at__isnull=False, stuck_at__lte=now)
 
 
+def judged(now: datetime) -> Q:
+    """Volumes that are to be protected: the total of them. Of rows with `protection`."""
+    return ~Q(protection__in=OUTSIDE)
+
+
+def unprotected(now: datetime) -> Q:
+    """Volumes that are to be protected and are not. Of rows with `protection`."""
+    return Q(protection__in=UNPROTECTED)
+
+
+VOLUME_GROUPS: Final[Mapping[str, Group]] = {"judged": judged, "unprotected": unprotected}
 GROUPS: Final[Mapping[str, Group]] = {
     "failed": failed,
     "unresolved": unresolved,

@@ -11,6 +11,7 @@ from django.db.models import Q
 from backups.analysis.protection import PROTECTIONS
 from backups.models import Volume, VolumeTag
 from backups.models.search import searched_texts
+from backups.query import groups
 from backups.query.definition import ATTENTION, ComputedField, ListDefinition, Rank
 from backups.query.fields import FieldValue, FilterField, filter_fields
 from backups.query.public_fields import VOLUME_COLUMNS
@@ -37,6 +38,13 @@ def _has_protection(protection: str) -> Rank:
 
 def _with_protections(protections: Sequence[FieldValue | None], now: datetime) -> Q:
     return Q(protection__in=protections)
+
+
+def _in_groups(names: Sequence[FieldValue | None], now: datetime) -> Q:
+    condition = Q()
+    for name in names:
+        condition |= groups.VOLUME_GROUPS[str(name)](now)
+    return condition
 
 
 def _failing_by(causes: Sequence[FieldValue | None], now: datetime) -> Q:
@@ -76,6 +84,10 @@ VOLUMES: Final = ListDefinition(
     computed={
         "protection": ComputedField(
             FilterField("protection", "choice", False, PROTECTIONS), _with_protections
+        ),
+        # What counts on pages are counts of: see query/groups.py.
+        "group": ComputedField(
+            FilterField("group", "choice", False, tuple(groups.VOLUME_GROUPS)), _in_groups
         ),
         # By which the newest try of a volume failed; null: it did not fail.
         "cause": ComputedField(FilterField("cause", "text", True), _failing_by),

@@ -11,13 +11,13 @@ from backups.analysis import incidents as grouping
 from backups.analysis import judgement
 from backups.analysis.causes import explain, in_few_words
 from backups.analysis.incidents import Evidence, Incident, Member, Trouble
-from backups.analysis.protection import utc_text
+from backups.analysis.protection import UNPROTECTED, utc_text
 from backups.models import Cloud
 from backups.reports.attention import AttentionItem, failures_query
 from backups.reports.home_counts import VolumeCount
 from backups.reports.open_failures import FailedBackup, OpenFailures
 from backups.reports.running_backups import RunningState
-from backups.reports.unprotected import UNPROTECTED, UnprotectedVolume
+from backups.reports.unprotected import UnprotectedVolume
 
 _KIND_OF_STATUS = {
     "error": "backups_fail",
@@ -83,14 +83,14 @@ def _failing_volumes(
     since.
     """
     reason = failures.newest[0].fail_reason if failures else None
-    query = {"cloud": group.cloud, "cause": cause, "protection": UNPROTECTED}
+    query = {"cloud": group.cloud, "cause": cause, "group": "unprotected"}
     return Trouble(
         kind="backups_fail",
         state=group.protection,
         cloud=group.cloud,
         key=cause,
         volumes=group.count,
-        volumes_query=urlencode(query, doseq=True),
+        volumes_query=urlencode(query),
         says="have had no good backup" if group.count > 1 else "has had no good backup",
         cause=in_few_words(reason),
         next=_next(members, explain(status="error", reason=reason).advice or ""),

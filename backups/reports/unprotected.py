@@ -9,12 +9,12 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from backups.analysis import judgement
+from backups.analysis.protection import UNPROTECTED
 from backups.models import Cloud, Volume
 from backups.reports.home_counts import VolumeCount
 from backups.reports.running_backups import RunningState
 from backups.reports.volumes import COLUMNS, failure_of, standing_of
 
-UNPROTECTED = ("overdue", "never")
 MOST_SINGLE_VOLUMES = 10  # more volumes of one cloud with one protection are not named one by one
 
 

@@ -17,6 +17,7 @@ from backups.analysis.days import last_days
 from backups.analysis.judgement import ASK_SUPPORT
 from backups.clouds import registry
 from backups.models import Access
+from backups.query.fields import MAX_REPEATED
 from backups.query.list_query import InvalidQuery, ListQuery, without
 from backups.reports import failures
 from backups.reports.failures import CauseState
@@ -78,17 +79,17 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         now, access=access, cloud=cloud or None, zone=reader_zone, versions=live.versions
     )
     rows = [_row(cause, days, cloud) for cause in causes if _holds(cause, q)]
-    # Failures first, then the reasons of backups that did not fail.
-    rows.sort(key=lambda row: not row.failed)
     still = []
     over = []
+    not_failed = []
     for row in rows:
-        if row.cause.last_seen_at > now - STILL_HAPPENS:
+        if not row.failed:
+            not_failed.append(row)
+        elif row.cause.last_seen_at > now - STILL_HAPPENS:
             still.append(row)
         else:
             over.append(row)
-    failed_rows = [row for row in rows if row.failed]
-    still_failed = [row for row in still if row.failed]
+    failed_rows = [*still, *over]
     failed = sum(row.cause.count for row in failed_rows)
     chosen = ListQuery(
         raw_values={key: (value,) for key, value in (("q", q), ("cloud", cloud)) if value}
@@ -100,12 +101,13 @@ def cause_list(request: HtmxHttpRequest) -> HttpResponse:
         "title": title("Failures", failed, filters),
         "still": still,
         "over": over,
-        "failing": len(still_failed),
+        "not_failed": not_failed,
+        "failing": len(still),
         "failed": failed,
-        "failed_query": _query(cloud, group="failed"),
+        "failed_query": _failed_query(cloud, failed_rows, is_searched=bool(q)),
         "causes": len(failed_rows),
-        "worst": _most_pressing(still_failed),
-        "mark": status.ATTENTION["error"] if still_failed else status.STATUSES["available"],
+        "worst": _most_pressing(still),
+        "mark": status.ATTENTION["error"] if still else status.STATUSES["available"],
         "q": q,
         "ask_support": ASK_SUPPORT,
         "cloud": cloud,
@@ -128,6 +130,17 @@ def _query(cloud: str, **filters: str | list[str]) -> str:
     if cloud:
         filters["cloud"] = cloud
     return urlencode(filters, doseq=True)
+
+
+def _failed_query(cloud: str, rows: Sequence[CauseRow], *, is_searched: bool) -> str:
+    """Returns the list of exactly the failed backups of these causes; empty when a search has more
+    of them than an address takes.
+    """
+    if not is_searched:
+        return _query(cloud, group="failed")
+    if len(rows) > MAX_REPEATED:
+        return ""
+    return _query(cloud, cause=[row.cause.key for row in rows])
 
 
 def _holds(cause: CauseState, q: str) -> bool:

@@ -5,7 +5,7 @@ list behind it.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,9 +14,11 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from backups.analysis.calendar import last_days
+from backups.analysis.facts import OUTCOMES
 from backups.analysis.incidents import Incident, newest_first
 from backups.reports.running_backups import RunningState
-from backups.reports.summary import Summary, summary
+from backups.reports.summary import DAYS, Summary, summary
 from backups.shared.access import access_of
 from backups.web import status
 from backups.web.clouds import answers_of, cloud_cards
@@ -101,6 +103,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "every": POLL_MOVING_S if is_moving else POLL_S,
         "stored": [(point.day, point.mb) for point in numbers.growth.points],
         "outcome_sums": _outcome_sums(numbers),
+        "outcome_queries": _outcome_queries(now, zone(request)),
     }
     return live.render("backups/home.html", page, shown=_as_shown(page))
 
@@ -171,6 +174,15 @@ def _outcome_sums(numbers: Summary) -> Counter[str]:
     for day in numbers.outcomes_by_day:
         sums.update(good=day.good, failed=day.failed, missed=day.missed)
     return sums
+
+
+def _outcome_queries(now: datetime, reader_zone: tzinfo) -> dict[str, str]:
+    """Returns the lists of exactly the backups that the sums of good and failed ones count: what
+    was missed is no backup.
+    """
+    begin = last_days(now, reader_zone, count=DAYS)[0].begin.astimezone(UTC)
+    since = f"{begin:%Y-%m-%dT%H:%M:%SZ}"
+    return {outcome: _query(outcome=outcome, made_at_after=since) for outcome in OUTCOMES}
 
 
 def _query(**filters: str | list[str]) -> str:
