@@ -70,6 +70,7 @@ SECONDS = {
     "stories/test_proxy_signs_in.py": 14,
     "simulator/test_command.py": 14,
     "web/test_screen_users.py": 14,
+    "web/test_screen_layout.py": 12,
     "stories/test_slow_clients.py": 14,
     "edits/test_pasted_forms.py": 11,
     "api/test_backups.py": 11,

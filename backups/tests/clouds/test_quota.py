@@ -19,7 +19,7 @@ from backups.tests.facts import NOON
 from backups.tests.otc import running
 from backups.vbs.clouds import load_clouds
 from backups.vbs.errors import ConfigurationError
-from backups.vbs.quota import Quota, decode, decode_used
+from backups.vbs.quota import Quota, Resource, decode, decode_used
 
 H = timedelta(hours=1)
 
@@ -157,7 +157,8 @@ def test_what_the_cloud_counts_as_used_is_kept_and_decides_when_the_quota_ends(
         "Of 100 backups that otc allows, the cloud counts 80, 60 are known here; the rest lasts "
         "about 10 days at this pace."
     )
-    quota.store(row, {"backups": 100, "gigabytes": None}, NOON)
+    limits: dict[Resource, int | None] = {"backups": 100, "gigabytes": None}
+    quota.store(row, limits, NOON)
     assert Cloud.objects.get().quota_used_backups is None
 
 
@@ -172,8 +173,8 @@ def test_what_the_cloud_counts_as_used_is_kept_and_decides_when_the_quota_ends(
     ],
 )
 def test_what_can_be_read_of_what_is_used(entry: dict[str, Any], used: dict[str, int]) -> None:
-    body = {"quotas": {"resources": [{"type": "backups"} | entry, {"type": "volumes", "used": 5}]}}
-    assert decode_used(body) == used
+    resources: list[Any] = [{"type": "backups"} | entry, {"type": "volumes", "used": 5}]
+    assert decode_used({"quotas": {"resources": resources}}) == used
 
 
 def test_the_quota_that_is_used_up_first_comes_first() -> None:
