@@ -21,12 +21,8 @@ class Unit(NamedTuple):
 
 MB: Final = Unit("MB", 1)
 GB: Final = Unit("GB", MB_PER_GB)
-_LARGE_UNITS: Final = (
-    Unit("EB", 1024**4),
-    Unit("PB", 1024**3),
-    Unit("TB", 1024**2),
-    GB,
-)
+TB: Final = Unit("TB", 1024**2)
+_LARGE_UNITS: Final = (Unit("EB", 1024**4), Unit("PB", 1024**3), TB, GB)
 # A number below the least one is written as less than it: "0.00" would say that there is nothing.
 _LEAST: Final = 0.0001
 
@@ -40,8 +36,11 @@ def unit_for(mb: float) -> Unit:
 
 
 def unit_of_all(sizes_in_mb: Iterable[float | None]) -> Unit:
-    """Returns the one unit of a column: that of its largest size; None is not known."""
-    return unit_for(max((abs(mb) for mb in sizes_in_mb if mb is not None), default=0))
+    """Returns the one unit of a column: that of its largest size, at most TB, so that one that
+    cannot be true leaves the others readable; None is not known.
+    """
+    unit = unit_for(max((abs(mb) for mb in sizes_in_mb if mb is not None), default=0))
+    return min(unit, TB, key=lambda one: one.mb)
 
 
 def in_unit(mb: float, unit: Unit) -> str:

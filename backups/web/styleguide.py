@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from backups.query.list_query import ListQuery
+from backups.reports.growth import Limit
 from backups.web import columns, list_toolbar, status
 from backups.web.backup_columns import COLUMNS
 from backups.web.status import Badge
@@ -61,9 +62,29 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "heads": list_toolbar.heads(request.GET, selection, chosen, units),
         "span": 12,
         "instants": [now - age for age in AGES],
+        "growth": {"limits": example_limits(now)},
         "numbers": [0, 642, 1_204_880, None],
     }
     return render(request, "backups/styleguide.html", page)
+
+
+def example_limits(now: datetime) -> list[Limit]:
+    """Returns a quota without an end, one that ends soon and one that is used up."""
+    limits = []
+    for used, days in ((20, None), (80, 9), (100, 0)):
+        limits.append(
+            Limit(
+                cloud="otc",
+                what="backups",
+                used=used,
+                told=used,
+                quota=100,
+                days=days,
+                ends_on=(now + timedelta(days=days)).date() if days else None,
+                sentence=f"Of 100 backups that otc allows, {used} are known here.",
+            )
+        )
+    return limits
 
 
 def example_rows(now: datetime) -> list[dict[str, Any]]:

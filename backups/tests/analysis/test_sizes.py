@@ -4,9 +4,7 @@ import re
 
 import pytest
 
-from backups.analysis.sizes import GB, MB, Unit, in_unit, size, unit_for, unit_of_all
-
-TB = Unit("TB", 1024**2)
+from backups.analysis.sizes import GB, MB, TB, in_unit, size, unit_for, unit_of_all
 
 
 @pytest.mark.parametrize(
@@ -36,6 +34,11 @@ def test_one_unit_of_a_column_is_that_of_its_largest_size() -> None:
     assert unit_of_all([1, None, 1024**2, 20]) == TB
     assert unit_of_all([None]) == unit_of_all([]) == MB
     assert unit_for(-2048) == GB
+
+
+def test_a_size_that_cannot_be_true_leaves_the_others_of_its_column_readable() -> None:
+    assert unit_of_all([10**15, 40_000]) == TB
+    assert in_unit(10**15, TB) == "953\u202f674\u202f316"
 
 
 @pytest.mark.parametrize("mb", [1, 5, 77, 500, 1024, 40_000, 900_000])
