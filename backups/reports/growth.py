@@ -3,7 +3,7 @@ a limit is reached.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -71,12 +71,14 @@ class Growth:
     limits: tuple[Limit, ...]
 
 
-def of_clouds(now: datetime, *, access: Access) -> Growth:
+def of_clouds(now: datetime, *, access: Access, days: int = DAYS) -> Growth:
     """Returns the growth of all clouds that the reader may see together, with the quotas of each,
-    in two queries.
+    in two queries. `days`: so many are shown; where they lead is told by the last 30.
     """
     quotas = quotas_of(Cloud.objects.visible_to(access))
-    return growth_of(changes_by_cloud(StoredDay.objects.visible_to(access)), quotas, now)
+    changes = changes_by_cloud(StoredDay.objects.visible_to(access))
+    shown = _points(changes.values(), now, days)
+    return replace(growth_of(changes, quotas, now), points=tuple(shown))
 
 
 def quotas_of(clouds: Iterable[Cloud]) -> dict[str, Quota]:
@@ -142,14 +144,16 @@ def _urgency(limit: Limit) -> tuple[bool, float, str, str]:
     return limit.days is None, limit.days or 0, limit.cloud, limit.what
 
 
-def _points(changes: Iterable[Mapping[date, Change]], now: datetime) -> list[Point]:
-    """Returns the points of the last 30 days from changes by day, those of several clouds added."""
+def _points(
+    changes: Iterable[Mapping[date, Change]], now: datetime, days: int = DAYS
+) -> list[Point]:
+    """Returns the points of the last days from changes by day, those of several clouds added."""
     total: dict[date, Change] = {}
     for changes_by_day in changes:
         for day, change in changes_by_day.items():
             total[day] = total.get(day, Change()).plus(change)
     today = now.astimezone(UTC).date()
-    return growth.points(total, first=today - timedelta(days=DAYS - 1), last=today)
+    return growth.points(total, first=today - timedelta(days=days - 1), last=today)
 
 
 def _series(

@@ -105,7 +105,7 @@ def status_badge(context: Context, row: Row) -> Badge:
         status=row["status"],
         tracking_state=row["tracking_state"],
         progress=row["progress"],
-        is_stuck=stuck_at is not None and stuck_at <= _now(context),
+        is_stuck=stuck_at is not None and stuck_at <= page_now(context),
     )
 
 
@@ -140,7 +140,7 @@ def when(context: Context, at: datetime | None) -> SafeString:
     """Writes “5 h ago” or “in 6 s”, with the exact UTC and the reader's own time in the title."""
     if at is None:
         return _NONE
-    now = _now(context)
+    now = page_now(context)
     text = f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
     return _time(context, at, text, "ago")
 
@@ -215,9 +215,9 @@ def quick_filter(page: str, bare: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def on(context: Context, at: datetime) -> SafeString:
     """Writes the day, or the time of today, in the reader's zone: Sat 21 Nov, today 05:52."""
-    zone = _zone(context)
+    zone = reader_zone(context)
     local = at.astimezone(zone)
-    today = _now(context).astimezone(zone).date()
+    today = page_now(context).astimezone(zone).date()
     if local.date() == today:
         text = f"today {local:%H:%M}"
     elif (today - local.date()).days < YEAR_SHOWN_DAYS:
@@ -261,13 +261,13 @@ def zone_now(context: Context, name: str) -> str:
     zone = zones.zone_named(name)
     if zone is None or zone.key == "UTC":
         return ""
-    return f"{zone.key} is {zones.offset_at(zone, _now(context))} now."
+    return f"{zone.key} is {zones.offset_at(zone, page_now(context))} now."
 
 
 @register.simple_tag(takes_context=True)
 def ago(context: Context, at: datetime) -> SafeString:
     """Writes how long ago, without the word, for a column that says so: 3 d 6 h."""
-    return _time(context, at, span(_now(context) - at), "span")
+    return _time(context, at, span(page_now(context) - at), "span")
 
 
 @register.filter
@@ -393,20 +393,20 @@ def _time(context: Context, at: datetime, text: str, form: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" data-t="{}" tabindex="{}">{}</time>',
         f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        exact(at, _zone(context)),
+        exact(at, reader_zone(context)),
         form,
         -1 if "row_keys" in context else 0,
         text,
     )
 
 
-def _zone(context: Context) -> tzinfo:
+def reader_zone(context: Context) -> tzinfo:
     """Returns the reader's zone; an error page has no reader."""
     zone: tzinfo = context["reader"].zone if "reader" in context else UTC
     return zone
 
 
-def _now(context: Context) -> datetime:
+def page_now(context: Context) -> datetime:
     """Returns the instant that the view read; a page without one has no times that differ."""
     now: datetime = context["now"] if "now" in context else timezone.now()
     return now

@@ -18,6 +18,7 @@ from backups.web.charts.scale import day_short
 
 KEY = "days"
 CHOICES = (7, 30, 90, 365)
+LONG_CHOICES = (30, 90, 365)
 USUAL = 30
 # A row of more days is one drawing, which a year of a hundred disks needs to stay light.
 MOST_CELLS = 30
@@ -84,19 +85,21 @@ class Grid:
         return months
 
 
-def grid(query: QueryDict, now: datetime, zone: ZoneInfo) -> Grid:
+def grid(
+    query: QueryDict, now: datetime, zone: ZoneInfo, *, choices: Sequence[int] = CHOICES
+) -> Grid:
     """Reads `days=`. Raises InvalidQuery."""
     text = query.get(KEY, "").strip()
-    if text and text not in map(str, CHOICES):
-        choices = ", ".join(map(str, CHOICES))
-        sentence = f"cannot be “{text[:80]}”. It can be: {choices}."
+    if text and text not in map(str, choices):
+        numbers = ", ".join(map(str, choices))
+        sentence = f"cannot be “{text[:80]}”. It can be: {numbers}."
         raise InvalidQuery({KEY: sentence}, without(query, KEY))
     number = int(text) if text else USUAL
     days = last_days(now, zone, number)
     return Grid(
         days=days,
         own=bool(text),
-        choices=tuple(_choice(query, choice, number) for choice in CHOICES),
+        choices=tuple(_choice(query, choice, number) for choice in choices),
         begins=" ".join(_begins(days, zone)),
         words=_words(),
     )

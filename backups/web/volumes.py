@@ -78,9 +78,15 @@ def growing(request: HttpRequest) -> HttpResponse:
     """
     now = timezone.now()
     access = access_of(request)
-    growth_of_all = growth.of_clouds(now, access=access)
+    try:
+        shown = grid.grid(request.GET, now, zone(request), choices=grid.LONG_CHOICES)
+    except InvalidQuery as e:
+        problem = {"problems": e.errors, "rest": e.valid_part, "list_url": request.path}
+        return render(request, "backups/bad_filter.html", problem, status=400)
+    growth_of_all = growth.of_clouds(now, access=access, days=len(shown.days))
     page = {
         "now": now,
+        "grid": shown,
         "fastest_chains": fastest(now, access=access),
         "growth": growth_of_all,
         "stored": [(point.day, point.mb) for point in growth_of_all.points],

@@ -47,7 +47,9 @@ def test_an_outcome_column_is_as_high_as_its_number_says() -> None:
     failed, missed = chart.columns[1].shapes[2:]
     assert (failed.role, failed.y, failed.height) == ("fail", 99, 21.6)
     assert (missed.role, missed.y, missed.height) == ("warn", 120.6, 10.8)
-    assert chart.description.endswith("Worst day: Mon 26 Oct: 100 good, 30 failed, 15 missed.")
+    assert chart.description.endswith(
+        "Worst day: Mon 26 Oct (today, unfinished): 100 good, 30 failed, 15 missed."
+    )
 
 
 def test_one_failure_among_a_hundred_thousand_is_still_seen() -> None:
@@ -71,7 +73,46 @@ def test_growth_breaks_its_line_where_no_figure_is_known() -> None:
     assert chart.line == "M0.0 95.0 L150.0 70.0 M450.0 20.0 L600.0 20.0"
     assert (chart.ticks, chart.limit) == (("4 GB", "0"), None)
     assert chart.description == "Rises from 1 to 4 GB between 25 Oct and 29 Oct."
-    assert chart.rows[0] == ("Thu 29 Oct", 4096)
+    assert chart.rows[0] == growth.GrowthRow("Thu 29 Oct", 4096, at=1.0)
+    assert [row.at for row in chart.rows] == [1.0, 0.75, 0.25, 0.0]
+
+
+def test_the_way_to_today_is_drawn_as_unfinished_and_its_figure_says_so() -> None:
+    points = [(FIRST + timedelta(at), mb) for at, mb in enumerate([1024, 2048, 4096])]
+    chart = growth.growth(points, of="Stored data", today=FIRST + timedelta(2))
+    assert chart.line == "M0.0 95.0 L300.0 70.0"
+    assert chart.unfinished == "M300.0 70.0 L600.0 20.0"
+    assert chart.rows[0].day == "Tue 27 Oct (today, so far)"
+    over = growth.growth(points, of="Stored data", today=FIRST + timedelta(3))
+    assert (over.unfinished, over.rows[0].day) == ("", "Tue 27 Oct")
+
+
+def test_an_axis_that_begins_above_zero_says_so() -> None:
+    points = [(FIRST, 700), (FIRST + timedelta(1), 800)]
+    html = Template('{% growth_chart points "Stored data" %}').render(Context({"points": points}))
+    assert "The axis begins at 600, not at zero." in html
+    points = [(FIRST, 100), (FIRST + timedelta(1), 800)]
+    html = Template('{% growth_chart points "Stored data" %}').render(Context({"points": points}))
+    assert "not at zero" not in html
+
+
+def test_today_of_the_outcomes_is_unfinished_and_each_column_knows_its_place() -> None:
+    chart = outcomes.outcomes(days((3, 0, 0), (1, 0, 0)))
+    assert [column.is_today for column in chart.columns] == [False, True]
+    assert [column.at for column in chart.columns] == [0.25, 0.75]
+    assert chart.columns[1].name == "Mon 26 Oct (today, unfinished)"
+    html = Template("{% outcomes_chart days %}").render(Context({"days": days((3, 0, 0))}))
+    assert html.count('<g class="unfinished">') == 1
+
+
+def test_good_and_failed_ones_lead_to_their_list_and_what_was_missed_to_none() -> None:
+    context = Context({"days": days((0, 0, 4), (3, 2, 1))})
+    html = Template("{% outcomes_chart days %}").render(context)
+    span = "made_at_after=2026-10-26T00%3A00%3A00Z&amp;made_at_before=2026-10-26T23%3A59%3A59Z"
+    assert re.findall(r'<a href="([^"]*)">(\d+)</a>', html) == [
+        (f"/backups/?outcome=good&amp;{span}", "3"),
+        (f"/backups/?outcome=failed&amp;{span}", "2"),
+    ]
 
 
 def test_growth_says_so_when_there_is_too_little_for_a_line() -> None:
@@ -154,7 +195,9 @@ def test_a_spark_is_as_high_as_its_worst_day() -> None:
 
 def test_a_chart_holds_its_numbers_as_a_table_too() -> None:
     html = Template("{% outcomes_chart days %}").render(Context({"days": days((3, 2, 1))}))
-    assert re.findall(r'<td class="num">(\d+)</td>', html) == ["3", "2", "1"]
+    cells = re.findall(r'<td class="num" data-of="(\w+)">(.*?)</td>', html, re.DOTALL)
+    numbers = {of: re.sub(r"<[^>]*>", "", cell).strip() for of, cell in cells}
+    assert numbers == {"good": "3", "failed": "2", "missed": "1"}
     html = Template('{% growth_chart points "Stored data" %}').render(
         Context({"points": [(FIRST, 5), (FIRST + timedelta(1), 7)]})
     )

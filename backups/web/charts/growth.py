@@ -24,24 +24,34 @@ BASE = 120
 _LIMIT_SHOWN = 1.5
 # The axis begins above 0 where the smallest figure is above this part of the largest.
 _ZERO_SHOWN = 0.5
-_TABLE_ROWS = 30
 
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """Empty `line`: too few figures to draw one. `limit` is the height of the dashed line. `rows`:
-    day as text and MB, newest first; `unit`: the one in which they are written.
+    """Empty `line`: too few figures to draw one; `unfinished` leads on to today. `limit` is the
+    height of the dashed line. `rows` begin with the newest; `unit`: the one in which they are
+    written.
     """
 
     title: str
     description: str
     area: str
     line: str
+    unfinished: str
     limit: float | None
     ticks: tuple[str, str]
+    begins_at_zero: bool
     marks: tuple[str, ...]
-    rows: tuple[tuple[str, int], ...]
+    rows: tuple["GrowthRow", ...]
     unit: Unit
+
+
+class GrowthRow(NamedTuple):
+    """`at`: where the figure stands, from 0 on the left to 1."""
+
+    day: str
+    mb: int
+    at: float
 
 
 class Figure(NamedTuple):
@@ -58,16 +68,22 @@ class Axis(NamedTuple):
 
 
 def growth(
-    points: Sequence[tuple[date, int | None]], *, limit_mb: int | None = None, of: str
+    points: Sequence[tuple[date, int | None]],
+    *,
+    limit_mb: int | None = None,
+    of: str,
+    today: date | None = None,
 ) -> GrowthChart:
-    """Draws stored MB by day, `points` in order; `of` says in the title what grows."""
+    """Draws stored MB by day, `points` in order; `of` says in the title what grows. The figure of
+    `today` may still change.
+    """
     runs = _runs(points)
     figures = list(itertools.chain.from_iterable(runs))
-    rows = tuple((day_text(day), mb) for day, mb in reversed(figures[-_TABLE_ROWS:]))
     unit = unit_of_all(mb for _, mb in figures)
     if len(figures) < 2:
         description = "Not enough figures for a line yet."
-        return GrowthChart(of, description, "", "", None, ("", ""), (), rows, unit)
+        rows = _rows(figures, first=date.max, days=1, today=today)
+        return GrowthChart(of, description, "", "", "", None, ("", ""), True, (), rows, unit)
     first = figures[0].day
     last = figures[-1].day
     sizes = [figure.mb for figure in figures]
@@ -77,22 +93,42 @@ def growth(
     if limit is not None and not most <= limit <= _LIMIT_SHOWN * most:
         limit = None
     axis = _axis(least, most, limit)
-    drawing = _Drawing(first, max((last - first).days, 1), axis.low, axis.high)
+    days = max((last - first).days, 1)
+    drawing = _Drawing(first, days, axis.low, axis.high)
+    unfinished = ""
+    if last == today and len(runs[-1]) > 1:
+        unfinished = drawing.line(runs[-1][-2:])
+        runs[-1] = runs[-1][:-1]
     marks = (day_short(first), day_short(figures[len(figures) // 2].day), day_short(last))
     return GrowthChart(
         title=f"{of}, {marks[0]} to {marks[-1]}",
         description=_description(figures[0], figures[-1], limit),
         area=" ".join(drawing.area(run) for run in runs if len(run) > 1),
         line=" ".join(drawing.line(run) for run in runs),
+        unfinished=unfinished,
         limit=drawing.y(limit) if limit is not None else None,
         ticks=(
             f"{short(axis.high / axis.unit.mb)} {axis.unit.name}",
             short(axis.low / axis.unit.mb),
         ),
+        begins_at_zero=axis.low == 0,
         marks=marks,
-        rows=rows,
+        rows=_rows(figures, first=first, days=days, today=today),
         unit=unit,
     )
+
+
+def _rows(
+    figures: Sequence[Figure], *, first: date, days: int, today: date | None
+) -> tuple[GrowthRow, ...]:
+    """Returns the figures as rows of a table, the newest first."""
+    rows: list[GrowthRow] = []
+    for figure in reversed(figures):
+        name = day_text(figure.day)
+        if figure.day == today:
+            name += " (today, so far)"
+        rows.append(GrowthRow(name, figure.mb, round((figure.day - first).days / days, 4)))
+    return tuple(rows)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,13 @@ class Day(Protocol):
 
 @dataclass(frozen=True)
 class Column:
+    """`at`: where it stands, from 0 on the left to 1. Today is not over: its counts may still grow,
+    which its `name` says.
+    """
+
     day: date
+    at: float
+    is_today: bool
     name: str
     title: str
     good: int
@@ -74,7 +80,10 @@ def outcomes(days: Sequence[Day]) -> OutcomesChart:
         below=round_up(most_bad),
         day_width=WIDTH / max(len(days), 1),
     )
-    columns = tuple(_column(day, number, scale) for number, day in enumerate(days))
+    columns = tuple(
+        _column(day, number, scale, is_today=number == len(days) - 1)
+        for number, day in enumerate(days)
+    )
     span = "no day yet"
     marks = []
     if days:
@@ -90,7 +99,7 @@ def outcomes(days: Sequence[Day]) -> OutcomesChart:
     )
 
 
-def _column(day: Day, number: int, scale: _Scale) -> Column:
+def _column(day: Day, number: int, scale: _Scale, *, is_today: bool) -> Column:
     x = round(number * scale.day_width + scale.day_width * 0.15, 1)
     width = round(scale.day_width * 0.7, 1)
     shapes = []
@@ -109,12 +118,24 @@ def _column(day: Day, number: int, scale: _Scale) -> Column:
         left = round(x + width * 0.2, 1)
         shapes.append(Rect("warn", left, LINE + 1 + failed_height, round(width * 0.6, 1), height))
     name = day_text(day.day)
+    if is_today:
+        name += " (today, unfinished)"
     counts = (
         f"{thousands(day.good)} good, {thousands(day.failed)} failed, "
         f"{thousands(day.missed)} missed"
     )
     title = f"{name}: {counts}"
-    return Column(day.day, name, title, day.good, day.failed, day.missed, tuple(shapes))
+    return Column(
+        day=day.day,
+        at=round((number + 0.5) * scale.day_width / WIDTH, 4),
+        is_today=is_today,
+        name=name,
+        title=title,
+        good=day.good,
+        failed=day.failed,
+        missed=day.missed,
+        shapes=tuple(shapes),
+    )
 
 
 def _description(columns: Sequence[Column]) -> str:
