@@ -237,8 +237,8 @@ def next_due(context: Context, rule: Rule, last: datetime | None = None) -> str:
     """Writes the next three times by a rule: by cron in the rule's zone, and in the reader's where
     that reads otherwise. `last`: the newest good backup of the one disk that is meant.
     """
-    times = rule.next_times(_now(context), last=last)
-    own = _times_in(times, _zone(context))
+    times = rule.next_times(page_now(context), last=last)
+    own = _times_in(times, reader_zone(context))
     if rule.cron is None:
         after = "Next due" if last is not None else "After a good backup now the next are due"
         return f"{after}: {own}."
