@@ -64,6 +64,26 @@ def add_tags(
     return changed
 
 
+def fill(remarks: Mapping[UUID, BackupFields], *, actor: Actor) -> int:
+    """Sets note and tags of backups that have none, within a transaction that locks their clouds;
+    what somebody wrote is never overwritten. Returns how many backups that changed.
+    """
+    changed = 0
+    for batch in in_batches(list(remarks)):
+        wanted: dict[Backup, BackupFields] = {}
+        for pk, backup in _locked(batch, actor.access).items():
+            fields = remarks[pk]
+            lacking: BackupFields = {}
+            if not backup.note and fields.get("note"):
+                lacking["note"] = fields["note"]
+            if not backup.tags and fields.get("tags"):
+                lacking["tags"] = fields["tags"]
+            if lacking:
+                wanted[backup] = lacking
+        changed += _write(wanted, actor)
+    return changed
+
+
 def clean(fields: BackupFields) -> BackupFields:
     """Returns the values as they are stored. Raises BadValue."""
     cleaned = fields.copy()

@@ -16,11 +16,14 @@ from backups.clouds import registry, sign_in
 from backups.clouds.registry import UnknownCloud
 from backups.derived import queue
 from backups.derived.moves import by_cloud, forget, move, volumes_of
-from backups.edits import trash
+from backups.edits import backup_edits, trash
+from backups.edits.backup_edits import BackupFields
+from backups.edits.common import Actor, BadValue
 from backups.edits.pasted_ids import Line, read_each
+from backups.edits.pasted_notes import Remarks
 from backups.models import FULL_ACCESS, Access, Backup, Cloud, ObjectKind, SearchText, Verb
 from backups.models.data_version import data_changed
-from backups.shared import audit
+from backups.shared import acting, audit
 from backups.shared.audit import Act
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
@@ -69,6 +72,7 @@ def add_lines(
     now: datetime,
     access: Access = FULL_ACCESS,
     batch: uuid.UUID | None = None,
+    remarks: Mapping[str, Remarks] | None = None,
 ) -> Added:
     """Tracks the IDs of these lines in `cloud`. Raises UnknownCloud.
 
@@ -77,6 +81,7 @@ def add_lines(
     invalid, unless that cloud itself says that it has no such backup: then it begins anew here,
     without what people wrote there. `batch` is stored with every backup that was not tracked
     before, so that a page can list them later. What the trash keeps of one comes back with it.
+    `remarks` are notes and tags by ID, for what becomes tracked here and has none.
     """
     _check_cloud(cloud, access)
     ids: dict[str, str] = {}  # each once, in the order of the lines, with what was written
@@ -123,6 +128,8 @@ def add_lines(
         SearchText.objects.put({"id": row.pk} for row in rows)
         left_volumes = move(moved, cloud, now)
         returned_volumes = trash.come_back(cloud, ids, now, access=access)
+        newly_tracked = {*new, *moved}
+        _set_remarks(newly_tracked, remarks or {}, now, access)
         new_acts = [Act(backup_id, cloud) for backup_id in new if backup_id not in tracked]
         audit.note_many(Verb.BACKUP_TRACK, ObjectKind.BACKUP, new_acts, at=now)
         moved_acts = []
@@ -136,7 +143,6 @@ def add_lines(
     forget(left_volumes, now)
     trash.derive(returned_volumes, now)
     result = Added([], [], invalid)
-    newly_tracked = {*new, *moved}
     for backup_id, value in ids.items():
         known = tracked.get(backup_id)
         if backup_id in newly_tracked:
@@ -148,7 +154,52 @@ def add_lines(
     return result
 
 
-def preview(*, cloud: str, lines: Sequence[Line], access: Access = FULL_ACCESS) -> list[Verdict]:
+def _set_remarks(
+    ids: Container[str], remarks: Mapping[str, Remarks], now: datetime, access: Access
+) -> None:
+    """Sets notes and tags that can be stored; the preview said of the others why they cannot."""
+    fields: dict[uuid.UUID, BackupFields] = {}
+    for backup_id, of_backup in remarks.items():
+        if backup_id in ids and not _why_not_taken(of_backup):
+            fields[uuid.UUID(backup_id)] = backup_edits.clean(_fields(of_backup))
+    actor = Actor(acting.who().name, now, access)
+    backup_edits.fill(fields, actor=actor)
+
+
+def _fields(remarks: Remarks) -> BackupFields:
+    return {"note": remarks.note, "tags": list(remarks.tags)}
+
+
+def _why_not_taken(remarks: Remarks) -> str:
+    """Returns an empty text for a note and tags that can be stored."""
+    try:
+        backup_edits.clean(_fields(remarks))
+    except BadValue as e:
+        return str(e)
+    return ""
+
+
+def _with_remarks(verdict: Verdict, remarks: Remarks) -> Verdict:
+    """Says what comes with a new backup, or why it does not."""
+    parts = []
+    if remarks.note:
+        parts.append("a note")
+    if remarks.tags:
+        parts.append(f"{len(remarks.tags)} tag{'' if len(remarks.tags) == 1 else 's'}")
+    refused = _why_not_taken(remarks)
+    sentence = f"With {' and '.join(parts)}."
+    if refused:
+        sentence = f"Without {' and '.join(parts)}: {refused}"
+    return replace(verdict, reason=f"{verdict.reason} {sentence}" if verdict.reason else sentence)
+
+
+def preview(
+    *,
+    cloud: str,
+    lines: Sequence[Line],
+    access: Access = FULL_ACCESS,
+    remarks: Mapping[str, Remarks] | None = None,
+) -> list[Verdict]:
     """Returns what `add_lines` would do with each line, writing nothing. Raises UnknownCloud."""
     _check_cloud(cloud, access)
     ids = [line.id for line in lines if line.id is not None]
@@ -161,6 +212,9 @@ def preview(*, cloud: str, lines: Sequence[Line], access: Access = FULL_ACCESS) 
         verdict = _verdict(line, cloud, tracked, ids_above, access)
         if verdict.state == "new" and verdict.reason is None and verdict.id in coming_back:
             verdict = replace(verdict, reason=COMES_BACK)
+        of_backup = (remarks or {}).get(verdict.id or "")
+        if verdict.state == "new" and of_backup is not None:
+            verdict = _with_remarks(verdict, of_backup)
         verdicts.append(verdict)
         if line.id is not None:
             ids_above.add(line.id)

@@ -1,6 +1,7 @@
 """Add backups: paste anything that holds IDs."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,8 @@ from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.clouds.registry import UnknownCloud
 from backups.edits import tracking
-from backups.edits.pasted_ids import Line, read_ids
+from backups.edits.pasted_ids import MAX_SHOWN, Line, read_ids
+from backups.edits.pasted_notes import Remarks, read_remarks
 from backups.edits.pasted_pieces import TooMany
 from backups.edits.tracking import Added, Verdict
 from backups.models import Access, Role
@@ -24,6 +26,7 @@ from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.web import status
 from backups.web.added import batch_url
+from backups.web.sent_files import MOST_FILE_BYTES, FileRefused, pasted_files
 from backups.web.status import Badge
 
 NOTHING_PASTED = "Paste at least one backup ID, or anything that holds some."
@@ -48,6 +51,8 @@ class AddForm(forms.Form):
     def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._access = access
+        # Notes and tags in the pasted text, by ID.
+        self.remarks: dict[str, Remarks] = {}
 
     def clean_cloud(self) -> str:
         """Refuses a cloud that is not open to the reader as one that is not configured."""
@@ -60,6 +65,7 @@ class AddForm(forms.Form):
         text: str = self.cleaned_data["backup_ids"]
         if not text.strip():
             raise forms.ValidationError(NOTHING_PASTED)
+        self.remarks = read_remarks(text)
         try:
             return read_ids(text)
         except TooMany as e:
@@ -71,6 +77,7 @@ class AddForm(forms.Form):
             cloud=self.cleaned_data["cloud"],
             lines=self.cleaned_data["backup_ids"],
             access=self._access,
+            remarks=self.remarks,
         )
 
 
@@ -97,7 +104,17 @@ def add(request: HttpRequest) -> HttpResponse:
         return _page(request, form, [], written=False)
     data = request.POST.copy()
     # The page "discover" sends one value for each backup that is ticked.
-    data["backup_ids"] = "\n".join(request.POST.getlist("backup_ids"))
+    texts = request.POST.getlist("backup_ids")
+    try:
+        texts += pasted_files(request)
+    except FileRefused as e:
+        form = AddForm(data, access=access_of(request))
+        form.full_clean()
+        form.errors.pop("backup_ids", None)
+        form.add_error("backup_ids", str(e))
+        return _page(request, form, [], written=False)
+    text = "\n".join(text for text in texts if text.strip())
+    data["backup_ids"] = text
     form = AddForm(data, access=access_of(request))
     verdicts = form.verdicts() if form.is_valid() else []
     if form.errors or form.cleaned_data["preview"]:
@@ -109,10 +126,15 @@ def add(request: HttpRequest) -> HttpResponse:
         now=timezone.now(),
         access=access_of(request),
         batch=batch,
+        remarks=form.remarks,
     )
     tasks.refresh_soon(added.added)
     if added.invalid:
-        return _page(request, form, _as_written(verdicts, added), written=True)
+        verdicts = _as_written(verdicts, added)
+        data["backup_ids"] = _what_is_wrong(verdicts, text)
+        form = AddForm(data, access=access_of(request))
+        added_url = batch_url(batch) if added.added else ""
+        return _page(request, form, verdicts, written=True, added_url=added_url)
     if not added.added and not added.already_tracked:
         messages.info(request, _only_left_out(verdicts))
         return redirect("backups")
@@ -137,8 +159,23 @@ def _as_written(verdicts: list[Verdict], added: Added) -> list[Verdict]:
     return written
 
 
+def _what_is_wrong(verdicts: Sequence[Verdict], text: str) -> str:
+    """Returns the lines that are to be corrected, or the whole text when one of them is too long to
+    be echoed whole.
+    """
+    values = [verdict.value for verdict in verdicts if verdict.state == "invalid"]
+    if any(len(value) > MAX_SHOWN for value in values):
+        return text
+    return "\n".join(values)
+
+
 def _page(
-    request: HttpRequest, form: AddForm, verdicts: list[Verdict], *, written: bool
+    request: HttpRequest,
+    form: AddForm,
+    verdicts: list[Verdict],
+    *,
+    written: bool,
+    added_url: str = "",
 ) -> HttpResponse:
     counts = dict.fromkeys(status.VERDICTS, 0)
     lines = []
@@ -152,6 +189,8 @@ def _page(
         "lines": lines,
         "counts": counts,
         "written": written,
+        "added_url": added_url,
+        "most_mib": MOST_FILE_BYTES // 2**20,
         "tab": "paste",
     }
     return render(request, "backups/add.html", page)
