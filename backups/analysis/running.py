@@ -19,6 +19,9 @@ STILL = timedelta(hours=1)
 # Where the cloud tells no progress: so many times as long as usual, but not before the floor.
 FLOOR = timedelta(hours=2)
 TIMES_USUAL = 3
+# So long what takes too long is watched before it is said not to move: five answers at the slowest.
+WATCHED = timedelta(minutes=10)
+NEVER_SO_LONG = timedelta(days=1)  # no backup takes so long, so this one need not be watched
 # What moves is slow when it will take so many times as long as usual, and so much longer.
 SLOW_TIMES = 1.5
 SLOW_BY = timedelta(minutes=30)
@@ -47,12 +50,8 @@ class RunningBackup:
 
     @property
     def moved_at(self) -> datetime | None:
-        """Returns when its progress was last seen to be another one; None where the cloud tells
-        none, or 0, which may mean the same.
-        """
-        if not self.samples or self.samples[-1].percent == 0:
-            return None
-        return self.samples[-1].at
+        """Returns when its progress was last seen to change; None where it never was."""
+        return self.samples[-1].at if len(self.samples) > 1 else None
 
     def as_json(self) -> dict[str, Any]:
         samples = [[sample.at.timestamp(), sample.percent] for sample in self.samples]
@@ -134,13 +133,19 @@ def stuck_at(backup: RunningBackup) -> datetime:
     """Returns when it counts as stuck if nothing moves: after an hour without progress, however
     long it takes.
 
-    Where the cloud tells no progress nobody sees whether it moves: it is stuck when it takes far
-    longer than backups of its sort do.
+    Where the cloud tells no progress, or 0, which may mean the same, nobody sees whether it moves:
+    it is stuck when it takes far longer than backups of its sort do. So is what takes far longer
+    and was not seen to move yet, once it was watched for a while.
     """
-    if backup.moved_at is not None:
-        return backup.moved_at + STILL
     longest = max(FLOOR, TIMES_USUAL * backup.usual) if backup.usual else FLOOR
-    return backup.since + longest
+    too_long_at = backup.since + longest
+    if not backup.samples or backup.samples[-1].percent == 0:
+        return too_long_at
+    seen_at = backup.samples[-1].at
+    if backup.moved_at is not None:
+        return seen_at + STILL
+    watched_at = min(max(too_long_at, seen_at + WATCHED), backup.since + NEVER_SO_LONG)
+    return min(watched_at, seen_at + STILL)
 
 
 def slowness(backup: RunningBackup) -> Slowness | None:

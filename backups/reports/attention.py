@@ -245,10 +245,8 @@ def _stuck_backups(now: datetime, running: Sequence[RunningState]) -> Iterator[A
         if state.stuck_at is None:
             continue
         length = span(now - state.since) if state.since else "long"
-        why = (
-            f"It has been {state.status} for {length}, far longer than usual, and the cloud tells "
-        )
-        why += "no progress."
+        why = f"It has been {state.status} for {length}, far longer than usual, and no "
+        why += "progress was seen."
         if state.moved_at is not None:
             still = span(now - state.moved_at)
             why = f"It has been {state.status} for {length} and stands at {state.progress} % for "

@@ -114,9 +114,7 @@ def _untried_volumes(
         volumes_query=urlencode(
             {"cloud": group.cloud, "cause": "null", "protection": group.protection}
         ),
-        says=f"{has} never had a good backup, known"
-        if is_never
-        else f"{has} had no good backup in time",
+        says=f"{has} never had a good backup" if is_never else f"{has} had no good backup in time",
         cause="no try was seen that failed",
         next=_next(members, judgement.NEVER_TRIED if is_never else judgement.NOT_TRIED),
         since=group.since,

@@ -104,6 +104,8 @@ def test_pace_and_end_come_from_two_samples_at_least(
         ((), 3 * H, 9 * H),
         (((5, 0),), 3 * H, 9 * H),  # 0 may mean that the cloud tells none
         (((5, 1),), 3 * H, 5 * M + H),
+        (((200, 1),), 10 * M, 210 * M),  # too long, and watched for a while
+        (((1500, 1),), 10 * M, DAY),
         (((5, 1), (50, 2)), 3 * H, 50 * M + H),
         (((5, 1), (90, 99)), None, 150 * M),  # it moves, however long it takes
         (((5, 1), (900, 2)), 10 * M, 960 * M),

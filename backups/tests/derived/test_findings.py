@@ -47,7 +47,9 @@ def test_what_moves_is_never_stuck_and_knows_what_is_usual() -> None:
         finished(n, took=H / 2)
     running = backup(1000, status="creating", created_at=NOON - 9 * H, progress=56)
     findings.note([running.pk], NOON - 2 * H)
-    for minutes, progress in ((0, 56), (50, 57), (100, 60)):
+    running.refresh_from_db()
+    assert running.stuck_at == NOON + timedelta(minutes=10)  # it was not seen to move yet
+    for minutes, progress in ((5, 57), (50, 58), (100, 60)):
         at = NOON + timedelta(minutes=minutes)
         Backup.objects.filter(pk=running.pk).update(progress=progress, refreshed_at=at)
         findings.note([running.pk], at)

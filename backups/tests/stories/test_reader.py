@@ -44,7 +44,8 @@ def test_the_answers_are_found_on_the_demo_cloud(
 ) -> None:
     with demo(settings, tmp_path):
         for find in (
-            overdue_volumes,
+            what_is_wrong_and_why,
+            which_incident_is_new,
             why_a_backup_failed,
             which_chain_grows_fastest,
             how_old_it_is,
@@ -53,20 +54,36 @@ def test_the_answers_are_found_on_the_demo_cloud(
     assert watched.complaints == []
 
 
-def overdue_volumes(page: Page) -> None:
-    """Which disk is overdue, and since when."""
+def what_is_wrong_and_why(page: Page) -> None:
+    """Which disks are overdue, since when and why: two clicks, the list of an incident and a disk
+    of it.
+    """
     volumes: Any = Volume.objects.with_protection(timezone.now())
     overdue = list(volumes.filter(protection="overdue"))
     assert overdue
     for volume in overdue:
-        assert Reader(page).reads(
-            rf"{volume.name} disk · demo Overdue\. .*? \d+ (?:d|h|h \d+ min) (?:today|\w{{3}} \d+)"
-        )
-        reader = Reader(page).click(
-            page.locator("#todo, main").get_by_role("link", name=str(volume.name))
-        )
+        name = str(volume)
+        reader = Reader(page)
+        card = page.locator("#todo li").filter(has_text=name)
+        assert re.search(r"had no good backup.* since ", " ".join(card.inner_text().split()))
+        reader.click(card.locator(".what a"))
+        if "/volumes/?" in page.url:
+            reader.click(page.locator("main").get_by_role("link", name=name[:8]))
         assert reader.reads(r"Overdue\. The last good backup holds .* overdue since \d+ .*? ago")
+        assert reader.reads(r"Next: \w+")
+        assert reader.clicks <= 2
         assert page.locator(f'time[datetime^="{volume.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
+
+
+def which_incident_is_new(page: Page) -> None:
+    """Home says how many are new since yesterday, and marks them; the newest first is one click."""
+    [said] = Reader(page).reads(r"(\d+) new since yesterday")
+    marked = page.locator("#todo li").filter(has=page.locator(".since .tag"))
+    assert marked.count() == int(said) > 0
+    reader = Reader(page).click(page.get_by_role("link", name="newest first"))
+    assert page.locator("#todo li").first.locator(".since .tag").inner_text() == "new"
+    reader.click(page.locator("#todo li").first.locator(".what a"))
+    assert reader.clicks == 2
 
 
 def why_a_backup_failed(page: Page) -> None:
