@@ -96,7 +96,7 @@ def test_a_failed_backup_tells_how_long_it_ran_and_how_its_disk_stands(web: Clie
         words(show(web, failed)),
     )
     lonely = backup(volume_id="web-1", status="error")
-    assert "Its disk: never. No backup that could be restored is known" in words(show(web, lonely))
+    assert "Its disk: unknown. It may have a good backup that the cloud" in words(show(web, lonely))
 
 
 def test_a_cause_that_others_share_leads_to_them(web: Client) -> None:
