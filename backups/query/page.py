@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from django.db.models import Case, F, FilteredRelation, Model, Q, QuerySet, When
 
@@ -18,12 +18,21 @@ from backups.query.list_query import ListQuery
 from backups.query.order import Row, Segment, place_of, rows_from, segment_number, segments
 
 KEYS_AT_ONCE = 2000  # fetched from the database
-# Takes what counts, and returns what it comes to, or came to before.
-Counted = Callable[[Callable[[], int]], int]
+Result = TypeVar("Result")
 
 
-def count_anew(count: Callable[[], int]) -> int:
-    return count()
+class Kept(Protocol):
+    """Knows results of before. `what` names the one that is wanted of this query; `ordering`: in
+    which order, where that matters.
+    """
+
+    def __call__(
+        self, what: object, compute: Callable[[], Result], *, ordering: str = ""
+    ) -> Result: ...
+
+
+def nothing_kept(what: object, compute: Callable[[], Result], *, ordering: str = "") -> Result:
+    return compute()
 
 
 @dataclass(frozen=True)
@@ -38,11 +47,21 @@ class Page:
     matching: int | None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A page without its rows, by their keys."""
+
+    pks: list[Any]
+    previous: str | None
+    next: str | None
+    matching: int | None
+
+
 class Pages:
     """The pages of one query of a list; `now` decides what time alone changes.
 
-    `few`: so many matches at most are gathered and sorted; 0 walks the index always. `counted`: who
-    counts many matches, unless that is known already.
+    `few`: so many matches at most are gathered and sorted; 0 walks the index always. `kept`: who
+    may know already how many there are, and which ones are on a page; then only its rows are read.
     """
 
     def __init__(
@@ -53,14 +72,14 @@ class Pages:
         *,
         rows: QuerySet[Model] | None = None,
         few: int = FEW,
-        counted: Counted = count_anew,
+        kept: Kept = nothing_kept,
     ) -> None:
         self._definition = definition
         self._query = query
         self._now = now
         self._rows = definition.rows() if rows is None else rows
         self._few = few
-        self._counted = counted
+        self._kept = kept
 
     @property
     def matching(self) -> QuerySet[Model]:
@@ -111,12 +130,30 @@ class Pages:
 
     def page(self, cursor: Cursor | None, size: int, *columns: str, count: bool = False) -> Page:
         """Returns the page at a cursor, the first one without. `count`: fill in `matching`."""
-        cursor = cursor or FIRST
-        every_place = self._sorted_places
+        read: list[Page] = []
+
+        def find() -> _Found:
+            page, places = self._read_page(cursor or FIRST, size, columns, count=count)
+            read.append(page)
+            pks = [place.pk for place in places]
+            return _Found(pks, page.previous, page.next, page.matching)
+
+        found = self._kept(("page", cursor, size, count), find, ordering=self._query.ordering)
+        if read:
+            return read[0]
+        rows = self.rows_of(found.pks, columns)
+        return Page(rows, found.previous, found.next, found.matching)
+
+    def _read_page(
+        self, cursor: Cursor, size: int, columns: Sequence[str], *, count: bool
+    ) -> tuple[Page, list[Place]]:
+        matching = self._kept("count", self._count) if count else None
+        are_many = matching is not None and matching > self._few
+        every_place = None if are_many else self._sorted_places
         if every_place is not None:
             places, has_more = self._slice(every_place, cursor, size)
             rows = self.rows_of([place.pk for place in places], columns)
-            return self._page(rows, places, cursor, has_more, len(every_place))
+            return self._page(rows, places, cursor, has_more, len(every_place)), places
         placed = rows_from(
             self._without_indexes(self._rows_to_order, but=self._ordered_by),
             self._segments,
@@ -135,10 +172,15 @@ class Pages:
         for place, row in placed:
             places.append(place)
             rows.append({column: row[column] for column in columns})
+        return self._page(rows, places, cursor, has_more, matching), places
+
+    def _count(self) -> int:
+        """Counts the matches; few of them are gathered anyway."""
+        every_place = self._sorted_places
+        if every_place is not None:
+            return len(every_place)
         # The narrowest index that has all columns of the query is what counts best.
-        count_rows = self._without_indexes(self._rows, but="").count
-        matching = self._counted(count_rows) if count else None
-        return self._page(rows, places, cursor, has_more, matching)
+        return self._without_indexes(self._rows, but="").count()
 
     @cached_property
     def _text_condition(self) -> Q:

@@ -13,8 +13,8 @@ from backups.query.definition import ComputedField
 from backups.query.fields import FilterField
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
-from backups.reports.counted import counted_once
 from backups.reports.data_version import Versions
+from backups.reports.list_results import kept_results
 
 
 def _in_batches(batches: Sequence[object], now: datetime) -> Q:
@@ -35,11 +35,11 @@ def backup_pages(
     selection: ListQuery, now: datetime, *, access: Access, versions: Versions | None = None
 ) -> Pages:
     """Returns the pages of a selection of PAGE_BACKUPS; rows can be asked for `tracking_state`.
-    With `versions` the matches are counted once for all who may see the same clouds.
+    With `versions` what is on a page is found once for all who may see the same clouds.
     """
     rows = Backup.objects.visible_to(access).with_tracking_state(now)
-    counted = counted_once(PAGE_BACKUPS, selection, versions, access=access)
-    return Pages(PAGE_BACKUPS, selection, now, rows=rows, counted=counted)
+    kept = kept_results(PAGE_BACKUPS, selection, versions, access=access)
+    return Pages(PAGE_BACKUPS, selection, now, rows=rows, kept=kept)
 
 
 def backup_ids(selection: ListQuery, now: datetime, *, access: Access) -> list[str]:

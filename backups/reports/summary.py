@@ -82,6 +82,8 @@ def summary(
         access=access,
         of=str(zone),
     )
+    if computed.as_of == now:
+        return computed
     if not computed.running_backups:
         return replace(computed, as_of=now)
     clouds = Cloud.objects.visible_to(access).order_by("name")

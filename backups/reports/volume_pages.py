@@ -11,18 +11,18 @@ from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
 from backups.reports.computed_once import computed_once
-from backups.reports.counted import counted_once
 from backups.reports.data_version import Versions
+from backups.reports.list_results import kept_results
 from backups.reports.volumes import VolumeState, volume_states
 
 
 def volume_pages(
     selection: ListQuery, now: datetime, *, access: Access, versions: Versions | None = None
 ) -> Pages:
-    """With `versions` the matches are counted once for all who may see the same clouds."""
+    """With `versions` what is on a page is found once for all who may see the same clouds."""
     rows = Volume.objects.visible_to(access).with_protection(now)
-    counted = counted_once(VOLUMES, selection, versions, access=access)
-    return Pages(VOLUMES, selection, now, rows=rows, counted=counted)
+    kept = kept_results(VOLUMES, selection, versions, access=access)
+    return Pages(VOLUMES, selection, now, rows=rows, kept=kept)
 
 
 def volume_keys(selection: ListQuery, now: datetime, *, access: Access) -> list[tuple[str, str]]:

@@ -1,15 +1,17 @@
 """The cells of a row of the list: one small function for each way of writing a value."""
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django import template
 from django.template import Context
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.clouds.discover import Listed
 from backups.templatetags.formatting import Row, instant, kind, none, number, size_in, when
+from backups.templatetags.markup import format_html, format_html_join
+from backups.web import page_urls
 from backups.web.columns import GIVEN, Column, Form, Room, room_in
 from backups.web.volume_row import VolumeRow
 from backups.web.volume_url import volume_url
@@ -39,6 +41,12 @@ class Reason:
     text: SafeString
     tooltip: str
     room: Room | None
+
+
+@register.simple_tag
+def backup_url(backup_id: uuid.UUID) -> str:
+    """Writes the address of a backup's page."""
+    return page_urls.backup_url(backup_id)
 
 
 @register.simple_tag(takes_context=True)

@@ -10,12 +10,12 @@ from datetime import UTC, date, timedelta, tzinfo
 from django import template
 from django.template import Context
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from backups.analysis.calendar import midnight
 from backups.templatetags.formatting import page_now, reader_zone
+from backups.templatetags.markup import format_html
 from backups.web.charts import chain, growth, outcomes, share, spark
 from backups.web.charts.chain import Member
 

@@ -14,7 +14,6 @@ from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
@@ -22,6 +21,7 @@ from backups.analysis import zones
 from backups.analysis.numbers import thousands
 from backups.analysis.rules import Rule
 from backups.analysis.sizes import GB, MB, Unit, in_unit, unit_for, unit_of_all
+from backups.templatetags.markup import format_html
 from backups.web import chips
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
@@ -371,6 +371,7 @@ def span(length: timedelta) -> str:
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
+@lru_cache(maxsize=4096)
 def exact(at: datetime, zone: tzinfo) -> str:
     """Writes 2026-11-23 01:50:00 UTC · 02:50:00 Berlin; with the day where it
     is another one there, and with UTC−5 for Etc/GMT+5.

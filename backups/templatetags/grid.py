@@ -1,10 +1,12 @@
 """The grid of days: a cell for each, or a whole row as one drawing."""
 
+from functools import lru_cache
+
 from django import template
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from backups.analysis.days import DayState, runs
+from backups.templatetags.markup import format_html, format_html_join
 from backups.web import status
 from backups.web.grid import LETTERS, WITH_BACKUPS, Grid
 from backups.web.volume_row import VolumeRow
@@ -77,6 +79,7 @@ def _text(day_state: DayState, *, is_today: bool, is_overdue: bool) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _cell(day_state: DayState, text: str, href: str, *, days_ago: int, is_old: bool) -> SafeString:
     """Writes the state of a day; which day it is says the head of its column, and the card.
 
