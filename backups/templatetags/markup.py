@@ -14,8 +14,8 @@ def format_html(markup: str, *values: object) -> SafeString:
 
 
 def format_html_join(separator: str, markup: str, rows: Iterable[Sequence[object]]) -> SafeString:
-    """Puts each row of values into markup, and the separator, which is markup too, between them."""
-    return SafeString(separator.join([format_html(markup, *row) for row in rows]))
+    """Puts each row of values into markup, and the separator between them."""
+    return SafeString(_escaped(separator).join([format_html(markup, *row) for row in rows]))
 
 
 def _escaped(value: object) -> str:

@@ -17,6 +17,7 @@ from backups.reports.data_version import Versions, versions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 3
+ORDERS = ("-created_at", "attention", "name", "-refreshed_at")
 FIELDS = ("id", "name", "status", "refreshed_at")
 
 
@@ -50,10 +51,10 @@ def page_of(address: str, versions_read: Versions | None, cursor: str | None = N
 
 @pytest.mark.parametrize("where", ["", "status=error", "name=b1&name=b2", "q=b"])
 def test_each_page_is_the_same_at_first_again_and_without_anything_kept(where: str) -> None:
-    for order in PAGE_BACKUPS.orderings:
+    for order in ORDERS:
         address = f"{where}&ordering={order}"
         cursor = None
-        for _ in range(4):
+        for _ in range(2):
             anew = page_of(address, None, cursor)
             for _ in range(2):
                 assert page_of(address, versions(timezone.now()), cursor) == anew
