@@ -25,13 +25,17 @@ from backups.vbs import payload
 
 CLOUD = "bench"  # The one in the clouds.yaml that the command writes.
 BATCH = 1000  # Backups.
+SEED = 1
+KEEP = 12  # Backups of most disks.
 
 
-def fill(backups: int, *, now: datetime, seed: int = 1) -> None:
-    """Tracks `backups` backups of about one volume per 12 backups; what is there already stays."""
+def fill(backups: int, *, now: datetime) -> None:
+    """Tracks `backups` backups of about one volume per KEEP backups; what is there already stays. A
+    simulator of the same SEED and KEEP has the same.
+    """
     if Backup.objects.count() >= backups:
         return
-    world = World(seed=seed, backups=backups, keep=12)
+    world = World(seed=SEED, backups=backups, keep=KEEP)
     world.advance(now.timestamp())
     stored = set(map(str, Backup.objects.values_list("pk", flat=True)))
     missing = sorted(set(world.slots) - stored)

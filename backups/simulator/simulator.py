@@ -15,7 +15,7 @@ from backups.simulator.faults import OF_LISTS, Fault, Faults
 from backups.simulator.keystone import Clock, Keystone
 from backups.simulator.listing import Paging
 from backups.simulator.message import Answer, Question
-from backups.simulator.plan import names_of
+from backups.simulator.plan import FILL_KEEP, names_of
 from backups.simulator.record import Log, Request, carries_secret, without_secrets
 from backups.simulator.server import Server
 from backups.simulator.service import LISTS, Service, Switches, backup_id_of
@@ -58,7 +58,7 @@ class Simulator:
     """A local VBS with Keystone and volume list. A context manager; all methods are thread-safe.
 
     `host`: the address to listen on. `backups`: how many are generated (the API page's own example
-    comes on top). `clock`: aware UTC.
+    comes on top), `keep` of most disks. `clock`: aware UTC.
     `paging`: which of the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder"
     for stock Cinder v3. `type_full`: which value of Type means full (§3.1). `token_seconds`: how
     long a token lives. `keep_requests`: how many records to keep. IDs come from the seed: two
@@ -71,6 +71,7 @@ class Simulator:
         self,
         *,
         backups: int = 0,
+        keep: int = FILL_KEEP,
         seed: int = 1,
         clock: Clock = utc_now,
         latency_ms: float = 0,
@@ -108,7 +109,11 @@ class Simulator:
             self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor
         )
         self._store = Store(
-            seed=seed, backups=backups, clock=lambda: clock().timestamp(), space=names_of(seed)
+            seed=seed,
+            backups=backups,
+            keep=keep,
+            clock=lambda: clock().timestamp(),
+            space=names_of(seed),
         )
         self._volumes = Volumes(self._store.world)
         self._service = self._make_service(

@@ -115,10 +115,12 @@ class RunningBackup:
 class Store:
     """Safe to use from many threads. Times are seconds since 1970, read from `clock`."""
 
-    def __init__(self, *, seed: int, backups: int, clock: Callable[[], float], space: UUID) -> None:
+    def __init__(
+        self, *, seed: int, backups: int, keep: int, clock: Callable[[], float], space: UUID
+    ) -> None:
         self._clock = clock
         self._space = space
-        self.world = World(seed=seed, backups=backups)
+        self.world = World(seed=seed, backups=backups, keep=keep)
         self._lock = threading.RLock()
         self._extras: dict[str, VerbatimBackup | RunningBackup] = {}
         self._removed: set[str] = set()

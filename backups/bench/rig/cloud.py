@@ -7,17 +7,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from backups.simulator import Fault, Simulator
+from backups.simulator.simulator import utc_now
 
 
 class CloudProcess:
     """`ask("ids")` reads an attribute there, `ask("fault", Fault(…))` calls a
-    method. A context manager.
+    method. A context manager. `lives`: its time goes on.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, lives: bool = False, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, child_pipe = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child_pipe, options), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(child_pipe, options, lives), daemon=True
+        )
         self._process.start()
         child_pipe.close()
         self.port: int = self.ask("port")
@@ -48,12 +51,13 @@ class CloudProcess:
         self._process.join(5)
 
 
-def _serve(pipe: Connection, options: dict[str, Any]) -> None:
-    """Answers until the pipe is closed. Its time stands still: in the middle of a measurement no
-    backup begins, moves on or is deleted.
+def _serve(pipe: Connection, options: dict[str, Any], lives: bool) -> None:
+    """Answers until the pipe is closed. Unless it `lives`, its time stands still: in the middle of
+    a measurement no backup begins, moves on or is deleted.
     """
-    now = datetime.now(UTC)
-    with Simulator(clock=lambda: now, **options) as simulator:
+    began = datetime.now(UTC)
+    clock = utc_now if lives else lambda: began
+    with Simulator(clock=clock, **options) as simulator:
         while True:
             try:
                 name, args, options = pipe.recv()
