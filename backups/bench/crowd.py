@@ -55,7 +55,7 @@ PAGE_ENTRIES = 1000
 POLL_MS = 300
 FIRST_PAGE_KB = 90
 REFRESH_SHARE = 0.9  # Of the budget.
-# What is open in ten browsers; {backup} and {disk} are pages of one.
+# What is open in ten browsers; {backup} is the page of one.
 PAGES = (
     "/",
     "/",
@@ -234,9 +234,9 @@ def _measure(report: Report, port: int, cloud: CloudProcess, count: int) -> None
     backup = Backup.objects.filter(cloud=CLOUD).order_by("-created_at")[0]
     browsers = []
     for number in range(count):
-        # Of all readers some look at each page.
-        path = PAGES[number // READERS % len(PAGES)].format(backup=f"/backups/{backup.pk}/")
-        browsers.append(Browser(port, cookies[number % READERS], path, measured))
+        path = PAGES[number % len(PAGES)].format(backup=f"/backups/{backup.pk}/")
+        cookie = cookies[number // len(PAGES) % READERS]
+        browsers.append(Browser(port, cookie, path, measured))
     alone = _Empty(port)
     report.row("an empty answer, nobody else there, p95", p95(alone.ask), "ms")
     with ThreadPoolExecutor(8) as opening:
