@@ -130,6 +130,9 @@ def _others(report: Report, web: Client) -> None:
     report.row("clouds", _get(web, "/clouds/"), "ms", most=HOME_MS)
     for name, address in (("home", "/"), ("disks", "/volumes/"), ("list", "/backups/")):
         report.row(f"{name}, the first reader after a change", _get_anew(web, address), "ms")
+    texts = (str(backup.pk), backup.pk.hex[:6], *SEARCHES)
+    slowest = max(_get(web, f"/search/?q={text}") for text in texts)
+    report.row("go to: an ID, its beginning, texts", slowest, "ms", most=SEARCH_MS)
     report.row("one backup", _get(web, f"/backups/{backup.pk}/"), "ms", most=LIST_MS)
     report.row("one disk", _get(web, volume_url), "ms", most=LIST_MS)
 

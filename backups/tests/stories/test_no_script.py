@@ -131,7 +131,7 @@ def test_a_disk_gets_a_rule_an_exemption_a_label_and_is_followed(page: Page) -> 
     unfold(page, "Tags")
     page.locator("#bulk-tags").fill("silver")
     press(page, "Put on")
-    send(page, page.get_by_role("link", name="hr-vault").first)
+    send(page, page.locator("#rows").get_by_role("link", name="hr-vault").first)
     unfold(page, "Rule")
     page.locator("#period").fill("12")
     press(page, "Set this rule")
@@ -163,6 +163,7 @@ def test_theme_keys_tokens_views_and_the_connection_test(page: Page) -> None:
     send(page, page.locator("#keys").get_by_role("button"))
     assert Preferences.objects.get().single_keys is False
     page.get_by_label("What it is for").fill("scripts")
+    page.get_by_label("No end").check()
     press(page, "Make a token")
     expect(page.locator("#made-key")).to_have_text(re.compile("^vbs_"))
     page.goto("/account/")

@@ -15,6 +15,7 @@ from backups.tests.front import Front
 from backups.tests.screen import rows, signed_in, track_samples
 
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SOAK = pytest.mark.soak
 SINCE = re.compile(r"no answer since \d\d:\d\d")
 ENDS = {
     "refused": Front.close,
@@ -48,7 +49,10 @@ def heal(front: Front, page: Page, how: str) -> None:
     page.clock.run_for(61_000)  # the longest pause between two questions
 
 
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize(
+    "how",
+    ["refused", pytest.param("502", marks=SOAK), pytest.param("silent", marks=SOAK)],
+)
 def test_a_search_that_is_not_answered_says_so_keeps_its_text_and_heals(
     front: Front, page: Page, settings: Any, how: str
 ) -> None:

@@ -35,6 +35,7 @@ def steps(page: Page) -> list[int]:
     return rows
 
 
+@pytest.mark.soak
 def test_j_and_k_move_on_every_list_and_x_picks(
     watched: Watched, settings: Any, tmp_path: Path
 ) -> None:
