@@ -7,7 +7,7 @@ from typing import Any, Final
 from backups.models import Access, Backup
 from backups.shared.batches import IDS_PER_QUERY
 
-MOST_SHOWN: Final = 100
+MOST_SHOWN: Final = 50
 FIELDS: Final = ("id", "name", "cloud", "volume_id", "tracking_state", "created_at")
 
 
