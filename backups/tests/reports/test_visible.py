@@ -23,6 +23,7 @@ OF_CLOUDS = {
     "Revision",
     "SearchText",
     "StoredDay",
+    "TrashedBackup",
     "Volume",
     "VolumeTag",
 }
