@@ -108,7 +108,7 @@ def which_chain_grows_fastest(page: Page) -> None:
     reader = Reader(page).click(page.get_by_role("link", name="Fastest growing"))
     name, growth = reader.reads(r"(\S+) has the chain that grows fastest: ([\d.]+) GB")[0]
     rows = page.locator("[aria-labelledby=fast] tbody")
-    grown = [text.split(" ")[0] for text in rows.locator("td:nth-child(2)").all_inner_texts()]
+    grown = [text.split()[0] for text in rows.locator("td:nth-child(2)").all_inner_texts()]
     assert (grown[0], grown) == (
         growth,
         sorted(grown, key=lambda one: -float(one)),
