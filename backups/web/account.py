@@ -22,9 +22,10 @@ from backups.models.preferences import THEMES
 from backups.reports.account import saved_views_of, session_count
 from backups.shared.access import access_of
 from backups.shared.role_needed import needs
-from backups.web import shown_once, status
+from backups.web import density, shown_once, status
 from backups.web.back import back_to_sender
 from backups.web.page_form import PageForm, choices
+from backups.web.referer import page_before
 from backups.web.time_zone import Reader, owner, reader
 
 FORM_SENT_AGAIN = (
@@ -118,9 +119,12 @@ def set_single_keys(request: HttpRequest) -> HttpResponse:
 @needs(Role.VIEWER)
 @require_POST
 def set_density(request: HttpRequest) -> HttpResponse:
-    """Leads back to the list that sent it; the rows say by themselves that it is so."""
+    """Leads back to the list that sent it; the rows say by themselves that it is so. A list that
+    was searched since has another address than the form knows, which the browser tells.
+    """
     preferences.set_compact_lists(owner(request), on=request.POST.get("compact") == "on")
-    return back_to_sender(request)
+    sender = page_before(request)
+    return back_to_sender(request) if sender is None else redirect(density.without(sender))
 
 
 @needs(Role.VIEWER)

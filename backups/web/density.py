@@ -18,8 +18,11 @@ def is_compact(request: HttpRequest, query: QueryDict) -> bool:
     return reader(request).compact_lists
 
 
-def path_without(request: HttpRequest, query: QueryDict) -> str:
-    """Returns the page's address without what it asks for, so that the account's counts."""
-    rest = query.copy()
+def without(address: str) -> str:
+    """Returns the path and query of a page without what it asks for, so that the account's
+    counts.
+    """
+    path, _, query = address.partition("?")
+    rest = QueryDict(query, mutable=True)
     rest.pop(KEY, None)
-    return f"{request.path}?{rest.urlencode() or 'view=all'}"
+    return f"{path}?{rest.urlencode()}" if rest else path

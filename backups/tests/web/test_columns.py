@@ -172,7 +172,10 @@ def test_the_density_is_kept_by_the_account_and_an_address_may_ask_for_another(
     asked = web.get("/backups/?density=roomy")
     assert density_of(asked) == [""]
     # What is pressed counts from then on, so the form leads to an address that asks for none.
-    assert 'name="next" value="/backups/?view=all"' in asked.content.decode()
+    assert 'name="next" value="/backups/"' in asked.content.decode()
+    # The list was searched since: the browser tells from which address.
+    referer = {"Referer": "http://testserver/backups/?q=db&density=compact"}
+    assert web.post("/account/density/", back, headers=referer)["Location"] == "/backups/?q=db"
     web.post("/account/views/", {"name": "Wall", "query": "density=compact&status=error"})
     assert SavedView.objects.get().query == "density=compact&status=error"
     web.post("/account/density/", {"compact": "off"})
