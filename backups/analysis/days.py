@@ -6,8 +6,9 @@ the rule of analysis.missed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -121,11 +122,11 @@ class Run:
 def runs(states: Sequence[DayState]) -> tuple[Run, ...]:
     """Returns equal days in a row as one: a year of a volume is a few dozens of them."""
     in_a_row: list[Run] = []
-    for number, state in enumerate(states):
-        if in_a_row and in_a_row[-1].state == state:
-            in_a_row[-1] = replace(in_a_row[-1], length=in_a_row[-1].length + 1)
-        else:
-            in_a_row.append(Run(state, number, 1))
+    first = 0
+    for state, equal_days in groupby(states):
+        length = len(list(equal_days))
+        in_a_row.append(Run(state, first, length))
+        first += length
     return tuple(in_a_row)
 
 
