@@ -124,7 +124,7 @@ def set_density(request: HttpRequest) -> HttpResponse:
     """
     preferences.set_compact_lists(owner(request), on=request.POST.get("compact") == "on")
     sender = page_before(request)
-    return back_to_sender(request) if sender is None else redirect(density.without(sender))
+    return back_to_sender(request) if sender is None else redirect(density.path_without(sender))
 
 
 @needs(Role.VIEWER)

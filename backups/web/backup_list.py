@@ -77,6 +77,7 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     if live.answer is not None:
         return live.answer
     try:
+        density.check(request.GET)
         selection = read_selection(request.GET)
         cursor = page_cursor(request.GET, PAGE_BACKUPS, selection)
     except InvalidQuery as e:

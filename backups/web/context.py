@@ -50,7 +50,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "live": query.get("live") != "off",
         "unlive": without_live.urlencode(),
         "compact": SimpleLazyObject(lambda: density.is_compact(request, query)),
-        "path_without_density": lambda: density.without(request.get_full_path()),
+        "path_without_density": lambda: density.path_without(request.get_full_path()),
         "updates": page_name in LIVE_PAGES,
         "is_admin": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "reader": SimpleLazyObject(lambda: reader(request)),

@@ -2,10 +2,20 @@
 
 from django.http import HttpRequest, QueryDict
 
+from backups.query.list_query import InvalidQuery, without
 from backups.web.time_zone import reader
 
 KEY = "density"
 COMPACT = "compact"
+ROOMY = "roomy"
+
+
+def check(query: QueryDict) -> None:
+    """Raises InvalidQuery for a density that there is not."""
+    asked = query.get(KEY, "")
+    if asked not in ("", COMPACT, ROOMY):
+        sentence = f"cannot be “{asked[:80]}”. It can be: {COMPACT}, {ROOMY}."
+        raise InvalidQuery({KEY: sentence}, without(query, KEY))
 
 
 def is_compact(request: HttpRequest, query: QueryDict) -> bool:
@@ -18,7 +28,7 @@ def is_compact(request: HttpRequest, query: QueryDict) -> bool:
     return reader(request).compact_lists
 
 
-def without(address: str) -> str:
+def path_without(address: str) -> str:
     """Returns the path and query of a page without what it asks for, so that the account's
     counts.
     """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -31,6 +32,7 @@ from backups.web.volume_url import volume_url
 
 RUNNING_SHOWN = 20
 INCIDENTS_SHOWN = 30
+NEWEST = "newest"  # of `?incidents=`; the worst stand first otherwise
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class RunningRow:
 
 @require_safe
 def home(request: HtmxHttpRequest) -> HttpResponse:
+    order = request.GET.get("incidents", "")
+    if order not in ("", NEWEST):
+        sentence = f"cannot be “{order[:80]}”. It can be: {NEWEST}."
+        refusal = {"problems": {"incidents": sentence}, "list_url": request.path}
+        return render(request, "backups/bad_filter.html", refusal, status=400)
     now = timezone.now()
     live = Live(request, now)
     if live.answer is not None:
@@ -71,7 +78,7 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
     by_protection = numbers.volumes.by_protection
     by_tracking_state = numbers.backups.by_tracking_state
-    is_newest_first = request.GET.get("incidents") == "newest"
+    is_newest_first = order == NEWEST
     incidents = [_incident_row(incident) for incident in numbers.incidents]
     shown = incidents
     if is_newest_first:

@@ -133,6 +133,7 @@ def _page(
     if live.answer is not None:
         return live.answer
     try:
+        density.check(query)
         selection = _selection(query)
         cursor = page_cursor(query, VOLUMES, selection)
         days = grid.grid(query, now, zone(request))

@@ -45,6 +45,7 @@ def test_the_answers_are_found_on_the_demo_cloud(
     with demo(settings, tmp_path):
         for find in (
             what_is_wrong_and_why,
+            what_would_be_lost,
             which_incident_is_new,
             why_a_backup_failed,
             which_chain_grows_fastest,
@@ -73,6 +74,19 @@ def what_is_wrong_and_why(page: Page) -> None:
         assert reader.reads(r"Next: \w+")
         assert reader.clicks <= 2
         assert page.locator(f'time[datetime^="{volume.overdue_at:%Y-%m-%dT%H:%M}"]').count() > 0
+
+
+def what_would_be_lost(page: Page) -> None:
+    """What is lost if disk X burned now: two clicks, the disks and the disk."""
+    volumes: Any = Volume.objects.with_protection(timezone.now())
+    names = [str(volume) for volume in volumes if volume.protection in ("protected", "overdue")]
+    assert len(names) > 1
+    for name in (names[0], names[-1]):
+        reader = Reader(page).click(page.get_by_role("link", name="Disks"))
+        reader.click(reader.link(name))
+        assert reader.reads(r"\d+ \w+ of data would be lost; the rule allows \d+")
+        assert reader.reads(r"Restore point: the backup that holds the disk as of \w+")
+        assert reader.clicks == 2
 
 
 def which_incident_is_new(page: Page) -> None:

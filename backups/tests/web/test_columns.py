@@ -184,6 +184,16 @@ def test_the_density_is_kept_by_the_account_and_an_address_may_ask_for_another(
 
 @pytest.mark.django_db
 @pytest.mark.either
+@pytest.mark.parametrize("path", ["/backups/", "/volumes/"])
+def test_a_density_that_there_is_not_is_refused_by_name(web: Client, path: str) -> None:
+    page = web.get(f"{path}?density=dense&q=db")
+    assert page.status_code == 400
+    assert "cannot be “dense”. It can be: compact, roomy." in page.content.decode()
+    assert f'href="{path}?q=db"' in page.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.either
 def test_sizes_of_a_column_have_one_unit_and_say_what_was_given(web: Client) -> None:
     track(body(1, size=40), body(2, size=2000), body(3, size=1024))
     page = web.get("/backups/?columns=size&ordering=size").content.decode()

@@ -129,6 +129,12 @@ def test_incidents_can_be_read_by_when_they_began(web: Client) -> None:
     assert "worst first</a>" in page.content.decode()
 
 
+def test_an_order_of_incidents_that_there_is_not_is_refused_by_name(web: Client) -> None:
+    page = web.get("/?incidents=oldest")
+    assert page.status_code == 400
+    assert "incidents : cannot be “oldest”. It can be: newest." in words(page)
+
+
 def test_a_silent_copy_of_an_incident_stands_in_the_page_for_the_ticket(web: Client) -> None:
     [row, _] = volume(
         "db-01", {"hours": 3, "status": "error", "fail_reason": "a <b> of theirs"}, {"hours": 80}
@@ -228,4 +234,4 @@ def test_every_page_names_in_its_navigation_how_many_things_need_attention(
         read("/account/")
     volume("db-02", {"hours": 80}, {"hours": 90, "status": "error_deleting"})
     assert (read("/"), read("/account/")) == (["2"], ["2"])
-    assert "2 incidents · vbsdash" in web.get("/").content.decode()
+    assert "<title>(2) Home · vbsdash</title>" in web.get("/").content.decode()
