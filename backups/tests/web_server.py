@@ -41,7 +41,7 @@ class Answer:
 class WebServer:
     """`key` is an API token; what it logs is in `log`."""
 
-    def __init__(self, folder: Path, *, host: str, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, *, host: str, env: dict[str, str], processes: int = 1) -> None:
         no_clouds = folder / "no_clouds.yaml"
         no_clouds.write_text("clouds: {}\n")
         self._env = {
@@ -62,7 +62,7 @@ class WebServer:
         self.key = prepared.stdout.split()[-1]
         self.listener = ports.listen(host, 0)
         self.port: int = self.listener.getsockname()[1]
-        plan = parts.web_part(self.listener.fileno(), port=self.port)
+        plan = parts.web_part(self.listener.fileno(), port=self.port, processes=processes)
         log = folder / "web.log"
         self._part = Part(plan.argv, {**self._env, **plan.env}, log, plan.pass_fds)
         self._log = log
@@ -110,9 +110,11 @@ class WebServer:
 
 
 @contextmanager
-def serving(folder: Path, *, host: str = "127.0.0.1", **env: str) -> Iterator[WebServer]:
+def serving(
+    folder: Path, *, host: str = "127.0.0.1", processes: int = 1, **env: str
+) -> Iterator[WebServer]:
     folder.mkdir(exist_ok=True)
-    server = WebServer(folder, host=host, env=env)
+    server = WebServer(folder, host=host, env=env, processes=processes)
     try:
         server.start()
         yield server
