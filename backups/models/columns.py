@@ -40,6 +40,9 @@ class OtherRow(models.ForeignObject[Any, Any]):
     Django's check does not look at.
     """
 
+    # of a key in the database; SQLite's editor of tables asks each field with another row for it
+    db_constraint = False
+
     def _check_unique_target(self) -> list[Any]:
         return []
 

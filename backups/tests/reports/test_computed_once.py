@@ -11,6 +11,7 @@ from backups.models import FULL_ACCESS, Access, Backup, Cloud, Role
 from backups.models.data_version import data_changed, data_touched
 from backups.reports.computed_once import computed_once
 from backups.reports.data_version import versions
+from backups.tests.run_settings import LIMIT_S
 
 OF_ONE_CLOUD = Access(Role.VIEWER, frozenset({"otc"}))
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,7 +135,7 @@ def test_two_who_ask_for_the_same_compute_it_once() -> None:
     def slow() -> int:
         asked.append(1)
         begun.set()
-        goes_on.wait(20)
+        goes_on.wait(LIMIT_S)
         return 7
 
     def read() -> None:
@@ -144,7 +145,7 @@ def test_two_who_ask_for_the_same_compute_it_once() -> None:
     first = threading.Thread(target=read)
     second = threading.Thread(target=read)
     first.start()
-    begun.wait(20)
+    begun.wait(LIMIT_S)
     second.start()
     goes_on.set()
     first.join()

@@ -34,6 +34,7 @@ from backups.models import (
     Edit,
     ObjectKind,
     Role,
+    TrashedBackup,
     Verb,
     Volume,
 )
@@ -179,7 +180,7 @@ def test_tokens_passwords_and_sessions_are_noted_without_any_key(web: Client, ad
     elsewhere = Client()
     elsewhere.post("/accounts/login/", {"username": "ada", "password": PASSWORD})
     before = last()
-    made = web.post("/account/tokens/", {"name": "script", "no_end": "on"})
+    made = web.post("/account/tokens/", {"name": "script", "no_end": "on"}, follow=True)
     key = made.context["created"].key
     token_id = made.context["created"].token.id
     web.post(f"/account/tokens/{token_id}/revoke/")
@@ -510,6 +511,7 @@ def test_a_row_stays_small_and_storable_whatever_people_wrote(ada: User) -> None
 def test_rows_outlive_what_they_name(ada: User) -> None:
     track(IDS[0])
     tracking.untrack(IDS[:1])
+    TrashedBackup.objects.all().delete()
     Cloud.objects.filter(name="otc").delete()
     Account.objects.all().delete()
     ada.delete()
