@@ -10,7 +10,8 @@ class AddIndexOnline(AddIndex):
 
     PostgreSQL makes it CONCURRENTLY; SQLite has one writer in any case. Unlike the operation of
     django.contrib.postgres it works on both, and once more after it was killed, which leaves an
-    index that is not valid.
+    index that is not valid. Inside of a transaction, as a restore is one, it is made like any
+    other: there nobody goes on writing, and PostgreSQL knows no CONCURRENTLY.
     """
 
     atomic = False
@@ -23,7 +24,8 @@ class AddIndexOnline(AddIndex):
         to_state: ProjectState,
     ) -> None:
         model = to_state.apps.get_model(app_label, self.model_name)
-        if schema_editor.connection.vendor == "postgresql":
+        connection = schema_editor.connection
+        if connection.vendor == "postgresql" and not connection.in_atomic_block:
             name = schema_editor.quote_name(self.index.name)
             schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             schema_editor.execute(self.index.create_sql(model, schema_editor, concurrently=True))
