@@ -9,6 +9,8 @@ from django.db.models import Q
 from backups.models import Access, Backup, Volume
 from backups.reports.computed_once import computed_once
 from backups.reports.data_version import Versions
+from backups.vbs.folding import fold
+from backups.vbs.id_spellings import stored_spellings
 
 
 def backup_ids_of_volume(cloud: str, volume_id: str, *, access: Access) -> list[str]:
@@ -80,3 +82,25 @@ def volume_names(
         if title and (cloud, volume_id) in wanted:
             names[cloud, volume_id] = title
     return names
+
+
+def volumes_meant(cloud: str, text: str, *, access: Access) -> list[tuple[str, str]]:
+    """Returns the volumes (volume_id, what it is called) of a cloud that a text may mean: the one
+    that has this ID; without one, those whose label or name it is; else those whose label or name
+    holds it.
+    """
+    ids = set(stored_spellings(text))
+    searched = fold(text)
+    rows = Volume.objects.visible_to(access).filter(cloud=cloud).order_by("label", "name", "pk")
+    equal = []
+    holding = []
+    for volume_id, label, name in rows.values_list("volume_id", "label", "name"):
+        meant = (volume_id, label or name or volume_id)
+        if volume_id in ids:
+            return [meant]
+        texts = [fold(label or ""), fold(name or "")]
+        if searched in texts:
+            equal.append(meant)
+        elif any(searched in folded for folded in texts):
+            holding.append(meant)
+    return equal or holding

@@ -1,4 +1,8 @@
-"""Pick backups from what a cloud lists itself, by disk or name. One call to the cloud a page."""
+"""Pick backups from what a cloud lists itself, by disk or name. One call to the cloud a page.
+
+A cloud knows disks by their IDs, people by what they are called: the disk that is meant is looked
+up here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +13,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from backups.analysis.numbers import thousands
 from backups.clouds import discover, registry
 from backups.clouds.discover import Listed
 from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
 from backups.models import Access, Role
-from backups.query.volume_keys import stored_volume_id
-from backups.reports.volume_backups import volume_names
+from backups.reports.volume_backups import volume_names, volumes_meant
 from backups.shared.access import access_of
 from backups.shared.role_needed import needs
 from backups.vbs.errors import VBSError
@@ -25,6 +29,7 @@ from backups.web.status import Badge
 
 PAGE_SIZE = 100
 MOST_LISTED = 10_000_000  # no cloud lists so many backups of a project
+MOST_NAMED = 5  # of the disks that a text may mean
 
 
 class DiscoverForm(forms.Form):
@@ -32,15 +37,6 @@ class DiscoverForm(forms.Form):
     volume_id = forms.CharField(required=False, max_length=255)
     name = forms.CharField(required=False, max_length=255)
     offset = forms.IntegerField(required=False, min_value=0, max_value=MOST_LISTED)
-
-    def clean_volume_id(self) -> str:
-        volume_id: str = self.cleaned_data["volume_id"]
-        if not volume_id:
-            return ""
-        try:
-            return volume_edits.clean_volume_id(volume_id)
-        except BadValue as e:
-            raise forms.ValidationError(str(e)) from e
 
     def chosen_cloud(self, names: Sequence[str]) -> str:
         """Returns the cloud to ask: the only one of `names`, when none was chosen; "" for none."""
@@ -83,7 +79,12 @@ def discover_list(request: HttpRequest) -> HttpResponse:
     cloud = form.chosen_cloud(list(clouds))
     listed = CloudList()
     if cloud and form.is_valid():
-        listed = _list(cloud, form, access)
+        try:
+            volume_id = _volume_meant(cloud, form.cleaned_data["volume_id"], access)
+        except BadValue as e:
+            form.add_error("volume_id", str(e))
+        else:
+            listed = _list(cloud, volume_id, form, access)
     keys_of_volumes = [(cloud, backup.volume_id) for backup in listed.backups]
     names = volume_names(keys_of_volumes, access=access)
     new, tracked = _in_order(listed.backups, cloud, names)
@@ -125,11 +126,27 @@ def _in_order(
     return Group("Not tracked yet", new), Group("Tracked already", tracked)
 
 
-def _list(cloud: str, form: DiscoverForm, access: Access) -> CloudList:
+def _volume_meant(cloud: str, text: str, access: Access) -> str:
+    """Returns the ID of the disk that is called so, or has this ID; "" for any. Raises BadValue."""
+    if not text:
+        return ""
+    meant = volumes_meant(cloud, text, access=access)
+    if len(meant) == 1:
+        volume_id, _ = meant[0]
+        return volume_id
+    if meant:
+        titles = ", ".join(title[:80] for _, title in meant[:MOST_NAMED])
+        more = ", …" if len(meant) > MOST_NAMED else ""
+        sentence = f"“{text[:80]}” may be {thousands(len(meant))} disks: {titles}{more}."
+        raise BadValue("volume_id", f"{sentence} Write more of the name, or the ID.")
+    return volume_edits.clean_volume_id(text)
+
+
+def _list(cloud: str, volume_id: str, form: DiscoverForm, access: Access) -> CloudList:
     data = form.cleaned_data
     filters = {}
-    if data["volume_id"]:
-        filters["volume_id"] = stored_volume_id(cloud, data["volume_id"])
+    if volume_id:
+        filters["volume_id"] = volume_id
     if data["name"]:
         filters["name"] = data["name"]
     try:

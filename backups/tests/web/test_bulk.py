@@ -252,6 +252,26 @@ def test_one_disk_of_the_cloud_is_found_by_its_id(web: Client, simulated: Simula
     assert listed(web.get("/backups/add/discover/?cloud=sim&volume_id=only-this")) == [body["id"]]
 
 
+def test_one_disk_of_the_cloud_is_found_by_what_it_is_called(
+    web: Client, simulated: Simulator
+) -> None:
+    registry.ensure_rows()
+    for number, name in enumerate(("db-01", "db-010", "web")):
+        volume_id = str(uuid.UUID(int=500 + number))
+        body = {"id": str(uuid.UUID(int=600 + number)), "status": "available"}
+        simulated.add({**body, "volume_id": volume_id})
+        Volume.objects.create(
+            cloud_id="sim", volume_id=volume_id, name=name, first_seen_at=timezone.now()
+        )
+    for text, number in (("DB-01", 0), ("b-010", 1), ("we", 2), (str(uuid.UUID(int=502)), 2)):
+        page = web.get("/backups/add/discover/", {"cloud": "sim", "volume_id": text})
+        assert listed(page) == [str(uuid.UUID(int=600 + number))]
+    calls = len(simulated.requests)
+    page = web.get("/backups/add/discover/?cloud=sim&volume_id=db")
+    assert "“db” may be 2 disks: db-01, db-010." in page.content.decode()
+    assert len(simulated.requests) == calls
+
+
 @pytest.mark.parametrize("volume_id", [uuid.UUID(int=5).hex, str(uuid.UUID(int=5))])
 def test_a_disk_is_asked_for_as_its_cloud_writes_it(
     web: Client, simulated: Simulator, volume_id: str
