@@ -78,6 +78,7 @@ def test_windows_are_used_from_a_phone_to_a_wall(
         assert page.locator("#rows tr").first.locator("[data-label]").evaluate_all(
             "cells => cells.map(cell => [cell.dataset.label, cell.offsetHeight > 0])"
         ) == [["Speed", True], ["Zone", True]]
+        assert at(page, 360, "/").evaluate("document.documentElement.scrollHeight") <= 2500
         for path in ("/", "/backups/?density=compact", "/clouds/"):
             assert (path, sideways(at(page, 320, path))) == (path, 0)
 
@@ -90,7 +91,7 @@ def test_paper_begins_with_what_the_page_is_about(
         failed = Backup.objects.filter(status="error").order_by("-created_at", "-pk")[0]
         text = first_sheet(page, "/backups/?status=error&tracking_state=fresh")
         count = Backup.objects.filter(status="error").count()
-        assert f"{count} of {count} backups: status: error; tracking state: fresh" in text
+        assert f"{count} of {count} backups: Status: error; Knowledge: fresh" in text
         assert "as operator sees it. Known at 2026-11-25 14:30 UTC, printed at 2026-" in text
         assert failed.name is not None
         assert failed.name in text
