@@ -194,10 +194,13 @@ def test_the_table_taken_back_changes_nothing(api: Client) -> None:
     assert (answer.status_code, list(Backup.objects.order_by("id").values())) == (302, before)
 
 
+NEW = "11111111-1111-4111-8111-111111111111"
+
+
 def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
     three()
     made = api.post(
-        "/api/volumes/", {"cloud": "otc", "volume_id": "new", "label": "db"}, content_type=JSON
+        "/api/volumes/", {"cloud": "otc", "volume_id": NEW, "label": "db"}, content_type=JSON
     )
     assert (made.status_code, made.json()["label"], made.json()["protection"]) == (
         201,
@@ -205,12 +208,10 @@ def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
         "unknown",
     )
     assert (
-        api.post(
-            "/api/volumes/", {"cloud": "otc", "volume_id": "new"}, content_type=JSON
-        ).status_code
+        api.post("/api/volumes/", {"cloud": "otc", "volume_id": NEW}, content_type=JSON).status_code
         == 200
     )
-    address = "/api/volumes/otc/new/"
+    address = f"/api/volumes/otc/{NEW}/"
     body = {
         "label": None,
         "tags": ["prod"],
@@ -245,11 +246,11 @@ def test_a_disk_is_registered_read_edited_and_listed(api: Client) -> None:
 
 
 VOLUMES = {
-    "ordering=volume_id": ["new", "v1", "v2"],
-    "ordering=-volume_id": ["v2", "v1", "new"],
-    "tag=prod": ["new"],
-    "follow=true": ["new"],
-    "protection=overdue&protection=unknown&ordering=volume_id": ["new", "v1", "v2"],
+    "ordering=volume_id": [NEW, "v1", "v2"],
+    "ordering=-volume_id": ["v2", "v1", NEW],
+    "tag=prod": [NEW],
+    "follow=true": [NEW],
+    "protection=overdue&protection=unknown&ordering=volume_id": [NEW, "v1", "v2"],
     "q=V1": ["v1"],
     "rule_from=disk": [],
 }
@@ -326,7 +327,12 @@ def test_a_rule_that_somebody_changed_meanwhile_is_not_overwritten(api: Client) 
 def test_views_are_saved_listed_and_removed_for_their_owner_alone(api: Client) -> None:
     address = "/api/views/Failed%20ones/"
     body = {"query": "status=error&columns=size&cursor=x&q=", "is_default": True}
-    saved = {"name": "Failed ones", "query": "status=error&columns=size", "is_default": True}
+    saved = {
+        "name": "Failed ones",
+        "list": "backups",
+        "query": "status=error&columns=size",
+        "is_default": True,
+    }
     assert api.put(address, body, content_type=JSON).json() == saved
     assert (
         api.put("/api/views/All/", {"query": "", "is_default": True}, content_type=JSON).status_code

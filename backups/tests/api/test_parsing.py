@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.either, pytest.mark.django_db]
 JSON = "application/json"
 ID = "5a2c9ad0-4ae5-4b4c-a0d2-3a1b0a3a7e11"
 VOLUME = "8f1f3c5e-2a07-4f0c-9d3f-6a2f31c5b0aa"
+NEW_VOLUME = "8f1f3c5e-2a07-4f0c-9d3f-6a2f31c5b0ab"
 BODY = json.dumps({"cloud": "otc", "ids": [ID]})
 UMLAUTS = json.dumps({"cloud": "otc", "ids": [ID, "täglich"]}, ensure_ascii=False)
 CURE = "JSON is sent as UTF-8 (RFC 8259)."
@@ -103,7 +104,7 @@ def test_another_encoding_is_refused_by_name(
     ("method", "path", "body", "status"),
     [
         ("PATCH", f"/api/volumes/otc/{VOLUME}/", {"label": "Täglich"}, 200),
-        ("POST", "/api/volumes/", {"cloud": "otc", "volume_id": ID}, 201),
+        ("POST", "/api/volumes/", {"cloud": "otc", "volume_id": NEW_VOLUME}, 201),
         ("POST", "/api/backups/refresh/", {"ids": [ID]}, 202),
         ("POST", "/api/backups/tag/", {"ids": [ID], "add": ["grün"]}, 200),
         ("POST", "/api/backups/untrack/", {"ids": [ID]}, 200),

@@ -16,7 +16,9 @@ COUNT = re.compile(
 MATCHING = re.compile(r"([0-9][0-9\u202f]*)\s+matching")
 OWN_LISTS = ("/backups/", "/volumes/")
 # Keys of a page's address that filter nothing.
-KEYS_OF_PAGES = frozenset({"view", "all", "ordering", "columns", "cursor", "live", "density"})
+KEYS_OF_PAGES = frozenset(
+    {"view", "all", "ordering", "columns", "cursor", "live", "density", "days"}
+)
 VOID = frozenset({"br", "img", "input", "meta", "link", "hr", "wbr", "source", "col"})
 
 
@@ -30,6 +32,8 @@ class Link:
     def count(self) -> int | None:
         """Returns the number that the link tells, None where it tells none."""
         text = self.text.strip()
+        if dict(parse_qsl(urlsplit(self.href).query)).get("days") == text:
+            return None  # a choice of how many days are shown
         is_named = bool(self.named) and text.startswith(self.named.strip())
         match = None if is_named else COUNT.match(text)
         if match is None:

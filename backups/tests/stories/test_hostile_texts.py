@@ -68,7 +68,7 @@ OWN_WORDS = {
     # Django signs it, and nobody writes it but Django.
     "UserSession.session_data",
     "Account.role",
-    "SavedView.list",
+    "SavedView.list_name",
     *("AuditEntry.actor_kind", "AuditEntry.verb", "AuditEntry.object_kind", "AuditEntry.outcome"),
     *(
         "Backup.kind",

@@ -59,7 +59,7 @@ def goto(client: Client, text: str) -> dict[str, list[str]]:
         (f"  {str(ONE).upper()} ", {"Backups": ["nightly of mail"]}),
         (ONE.hex[:8], {"Backups": ["weekly", "nightly of mail"]}),
         ("nightly", {"Backups": ["nightly of mail"]}),
-        ("mail", {"Backups": ["nightly of mail"], "Disks": ["mail store"]}),
+        ("mail", {"Backups": ["weekly", "nightly of mail"], "Disks": ["mail store"]}),
         ("d-1", {"Backups": ["weekly"], "Disks": ["mail store"]}),
         ("west", {"Clouds": ["west"]}),
         ("nothing that is", {}),

@@ -84,7 +84,7 @@ def access(user: User) -> Access:
 
 
 def errors(page: Any) -> list[str]:
-    found = re.findall(r'(?:id="[\w-]+-error"|role="alert")>([^<]*)<', page.content.decode())
+    found = re.findall(r'(?:id="[\w-]+-error"|role="alert"[^>]*)>([^<]*)<', page.content.decode())
     return [unescape(text) for text in found]
 
 
