@@ -21,6 +21,9 @@ CUT = """() => [...document.querySelectorAll("main *")].filter(
 ROWS_IN_SIGHT = """() => [...document.querySelectorAll("#rows tr")].filter(
     (row) => row.getBoundingClientRect().bottom <= innerHeight
 ).length"""
+OVERFLOWING = """tabs => tabs.filter((tab) => tab.scrollWidth > tab.offsetWidth + 1).map(
+    (tab) => tab.textContent.trim()
+)"""
 # The words of a row from top to bottom and from left to right.
 READ = """(row) => [
         ...row.querySelectorAll(".disk a, .made time, .state .st, .known .age, .name a")
@@ -67,6 +70,7 @@ def test_windows_are_used_from_a_phone_to_a_wall(
             == "table-row"
         )
         at(page, 360, "/backups/")
+        assert page.locator(".tabs a").evaluate_all(OVERFLOWING) == []
         row = page.locator("#rows tr").first
         assert row.evaluate(READ) == ["disk", "made", "state", "known", "name"]
         known = row.locator(".known .age").evaluate(
