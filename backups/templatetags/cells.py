@@ -1,6 +1,5 @@
 """The cells of a row of the list: one small function for each way of writing a value."""
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from django.template import Context
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.clouds.discover import Listed
-from backups.templatetags.formatting import Row, instant, kind, none, number, size_in, when
+from backups.templatetags.formatting import Row, instant, kind, none, number, size, size_in, when
 from backups.templatetags.markup import format_html, format_html_join
 from backups.web import page_urls
 from backups.web.columns import GIVEN, Column, Form, Room, room_in
@@ -22,10 +21,22 @@ LONGEST_TEXT = 300  # characters of a description in a cell
 LONGEST_TOOLTIP = 2000
 LONGEST_REASON = 160
 LONGEST_REASON_TOOLTIP = 600
+LONGEST_LABEL = 80
+TAGS_SHOWN = 4
 _ROOM = (
     '<td role="cell" class="room {}" colspan="{}" title="{}"><span class="sub cut">{}</span></td>'
 )
 _EMPTY_ROOM = '<td role="cell" class="{}" colspan="{}"></td>'
+_PICK = (
+    '<td role="cell" class="pick"><input class="form-check-input" type="checkbox" name="id" '
+    'value="{}" aria-label="Select {}"{}></td>'
+)
+_NAME = (
+    '<th role="rowheader" scope="row" class="name">'
+    '<span class="line"><a class="cut" id="a-{}" href="{}" title="{}">{}</a>{}</span>'
+    '<span class="id cut">{}</span><span class="sub phone-only">{} · {}{}</span></th>'
+)
+_NO_NAME = mark_safe('<span class="none">no name</span>')
 _NOTHING = mark_safe('<span class="none">none</span>')
 _UNKNOWN_ORIGIN = mark_safe(
     '<span class="none" title="The cloud names no disk that it is of: '
@@ -41,12 +52,6 @@ class Reason:
     text: SafeString
     tooltip: str
     room: Room | None
-
-
-@register.simple_tag
-def backup_url(backup_id: uuid.UUID) -> str:
-    """Writes the address of a backup's page."""
-    return page_urls.backup_url(backup_id)
 
 
 @register.simple_tag(takes_context=True)
@@ -67,6 +72,38 @@ def reason(context: Context, row: Row) -> Reason | None:
         since = when(context, instant(error["since"]))
         text = format_html("its cloud, {}: {}", since, tooltip)
     return Reason(text, tooltip, room_in(context["columns"].columns, row))
+
+
+@register.simple_tag(takes_context=True)
+def pick_cell(context: Context, row: Row) -> SafeString:
+    """Writes the <td> of the box that picks a row; `all` in the context: all are picked."""
+    label = (row["name"] or str(row["id"]))[:LONGEST_LABEL]
+    checked = mark_safe(" checked") if context.get("all") else ""
+    return format_html(_PICK, row["id"], label, checked)
+
+
+@register.simple_tag
+def name_cell(row: Row) -> SafeString:
+    """Writes the <th> of a backup: its name, which leads to its page, its first tags and its ID; on
+    a phone also what stands in columns elsewhere.
+    """
+    name = format_html("<bdi>{}</bdi>", row["name"]) if row["name"] else _NO_NAME
+    tags = [(tag,) for tag in row["tags"][:TAGS_SHOWN]]
+    chain_size = ""
+    if row["chain_size_mb"] is not None:
+        chain_size = format_html(" · {}", size(row["chain_size_mb"]))
+    return format_html(
+        _NAME,
+        row["id"],
+        page_urls.backup_url(row["id"]),
+        row["name"] or "no name",
+        name,
+        format_html_join("", ' <bdi class="tag">{}</bdi>', tags),
+        row["id"],
+        row["cloud"],
+        row["kind"],
+        chain_size,
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -1,6 +1,7 @@
 """Where things stand: on a phone, on a wall, one line a row, and on paper."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,9 @@ def test_paper_begins_with_what_the_page_is_about(
         text = first_sheet(page, "/backups/?status=error&tracking_state=fresh")
         count = Backup.objects.filter(status="error").count()
         assert f"{count} of {count} backups: Status: error; Knowledge: fresh" in text
-        assert "as operator sees it. Known at 2026-11-25 14:30 UTC, printed at 2026-" in text
+        # The first answer may have come in the second before the clock was set.
+        said = r"as operator sees it\. Known at 2026-11-25 14:(29|30) UTC, printed at 2026-"
+        assert re.search(said, text)
         assert failed.name is not None
         assert failed.name in text
         assert "Filter" not in text
