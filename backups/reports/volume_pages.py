@@ -31,9 +31,12 @@ def volume_keys(selection: ListQuery, now: datetime, *, access: Access) -> list[
     return list(matching.values_list("cloud", "volume_id"))
 
 
-def volume_states_by_pk(pks: Iterable[int], now: datetime, *, access: Access) -> list[VolumeState]:
+def volume_states_by_pk(
+    pks: Iterable[int], now: datetime, *, access: Access, versions: Versions | None = None
+) -> list[VolumeState]:
     """Returns the states of these volumes, in no order."""
-    return volume_states(Volume.objects.filter(pk__in=list(pks)), now, access=access)
+    volumes = Volume.objects.filter(pk__in=list(pks))
+    return volume_states(volumes, now, access=access, versions=versions)
 
 
 def volume_state(

@@ -21,6 +21,8 @@ from backups.models import Access, Backup, Volume
 from backups.models.cloud import SILENT_AFTER
 from backups.models.volume import LISTED_FOR, VolumeQuerySet
 from backups.query.volume_keys import stored_volume_id
+from backups.reports.computed_once import computed_once
+from backups.reports.data_version import Versions
 from backups.reports.growth import Growth, growth_of_volume
 
 COLUMNS = (
@@ -175,16 +177,29 @@ class VolumeDetail(VolumeState):
 
 
 def volume_states(
-    rows: VolumeQuerySet, now: datetime, *, access: Access, chains: bool = True
+    rows: VolumeQuerySet,
+    now: datetime,
+    *,
+    access: Access,
+    chains: bool = True,
+    versions: Versions | None = None,
 ) -> list[VolumeState]:
     """Returns those of these volumes that the reader may see as they are at `now`, in the order of
-    `rows`, which may be sliced for who may see all. Without chains: one query.
+    `rows`, which may be sliced for who may see all. Without chains: one query. With `versions` the
+    backups of the same volumes are read once for all who may see the same clouds.
     """
     rows = rows.visible_to(access).with_protection(now)
     volumes: list[Row] = list(rows.values(*COLUMNS))
     facts: dict[tuple[str, str], list[Fact]] = {}
     if chains:
-        facts = facts_of((row["cloud"], row["volume_id"]) for row in volumes)
+        keys = sorted((row["cloud"], row["volume_id"]) for row in volumes)
+        facts = computed_once(
+            "facts",
+            lambda: facts_of(keys),
+            version=versions.content if versions else None,
+            access=access,
+            of=keys,
+        )
     states: list[VolumeState] = []
     for row in volumes:
         facts_of_volume = facts.get((row["cloud"], row["volume_id"]), [])

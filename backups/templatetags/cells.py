@@ -12,7 +12,6 @@ from backups.templatetags.formatting import Row, instant, kind, none, number, si
 from backups.templatetags.markup import format_html, format_html_join
 from backups.web import page_urls
 from backups.web.columns import GIVEN, Column, Form, Room, room_in
-from backups.web.volume_row import VolumeRow
 from backups.web.volume_url import volume_url
 
 register = template.Library()
@@ -128,18 +127,15 @@ def _cells(context: Context, columns: Sequence[Column], row: Row) -> SafeString:
     own = context["columns"].own
     written = []
     for column in columns:
-        content = _WRITERS[column.form](context, column, row)
         # A row on a phone is a block of lines: there the label of a chosen column stands by it.
         label = format_html(' data-label="{}"', column.label) if own else ""
-        written.append((column.css, label, content))
+        written.append((column.css, label, content(context, column, row)))
     return format_html_join("", '<td role="cell" class="{}"{}>{}</td>', written)
 
 
-@register.simple_tag(takes_context=True)
-def volume_cell(context: Context, column: Column, row: VolumeRow) -> SafeString:
-    """Writes what is in a cell of a list of volumes, of a column that any list may have."""
-    values = {column.field: getattr(row.state, column.field)}
-    return _WRITERS[column.form](context, column, values)
+def content(context: Context, column: Column, row: Row) -> SafeString:
+    """Writes what is in a cell of a column that any list may have."""
+    return _WRITERS[column.form](context, column, row)
 
 
 @register.simple_tag(takes_context=True)

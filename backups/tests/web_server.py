@@ -110,8 +110,14 @@ class WebServer:
 
 
 @contextmanager
-def serving(
-    folder: Path, *, host: str = "127.0.0.1", processes: int = 1, **env: str
+def serving(folder: Path, *, host: str = "127.0.0.1", **env: str) -> Iterator[WebServer]:
+    with serving_in_processes(1, folder, host=host, **env) as server:
+        yield server
+
+
+@contextmanager
+def serving_in_processes(
+    processes: int, folder: Path, *, host: str = "127.0.0.1", **env: str
 ) -> Iterator[WebServer]:
     folder.mkdir(exist_ok=True)
     server = WebServer(folder, host=host, env=env, processes=processes)

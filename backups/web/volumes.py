@@ -28,6 +28,7 @@ from backups.query.volumes import VOLUMES
 from backups.reports import growth
 from backups.reports.account import saved_views_of
 from backups.reports.clouds import cloud_names
+from backups.reports.data_version import Versions
 from backups.reports.fastest_chains import fastest
 from backups.reports.volume_backups import count_backups_of_unknown_origin
 from backups.reports.volume_pages import (
@@ -144,7 +145,7 @@ def _page(
         cursor, PAGE_SIZE, "id", "cloud", "volume_id", count=True
     )
     reader_zone = zone(request)
-    states = _states_in_order(page, now, access)
+    states = _states_in_order(page, now, access, live.versions)
     columns = with_ordering_shown(chosen_columns(query, COLUMNS), selection.ordering)
     units = _units(columns, states)
     filters = chips(query, selection, reader_zone)
@@ -232,11 +233,14 @@ def _views(request: HtmxHttpRequest, query: QueryDict) -> dict[str, object]:
     }
 
 
-def _states_in_order(page: Page, now: datetime, access: Access) -> list[VolumeState]:
+def _states_in_order(
+    page: Page, now: datetime, access: Access, versions: Versions
+) -> list[VolumeState]:
     places = {}
     for place, row in enumerate(page.rows):
         places[row["cloud"], row["volume_id"]] = place
-    states = volume_states_by_pk((row["id"] for row in page.rows), now, access=access)
+    pks = [row["id"] for row in page.rows]
+    states = volume_states_by_pk(pks, now, access=access, versions=versions)
     states.sort(key=lambda state: places[state.cloud, state.volume_id])
     return states
 

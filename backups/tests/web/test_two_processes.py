@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from backups.tests.run_settings import LIMIT_S
-from backups.tests.web_server import NAME, PASSWORD, WebServer, serving
+from backups.tests.web_server import NAME, PASSWORD, WebServer, serving_in_processes
 
 pytestmark = pytest.mark.once
 WRITES = 4  # a row each
@@ -28,7 +28,7 @@ CLOUDS = """clouds:
 def test_no_process_serves_what_was_before_a_write_of_another(tmp_path: Path) -> None:
     clouds = tmp_path / "clouds.yaml"
     clouds.write_text(CLOUDS)
-    with serving(tmp_path / "web", processes=2, OS_CLIENT_CONFIG_FILE=str(clouds)) as web:
+    with serving_in_processes(2, tmp_path / "web", OS_CLIENT_CONFIG_FILE=str(clouds)) as web:
         cookies = signed_in(web)
 
         def titles(_: int) -> tuple[str, str]:
