@@ -44,7 +44,6 @@ OTHERWISE = {
     "reports/volume_pages.py volume_state": "hands its rows to volume_states, which filters them",
     "reports/volume_pages.py volume_states_by_pk": "hands its rows to volume_states",
     "api/volumes.py in_order": "hands its rows to volume_states",
-    "reports/data_version.py _counts_and_instants": "is hashed, and changes with any cloud",
     "reports/data_version.py _clouds": "is hashed, and changes with any cloud",
     "reports/readiness.py _lag": "says the same to everybody: a number of clouds, and no name",
 }
