@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from backups.analysis import rules
 from backups.analysis.facts import Fact, moment, was_good
 from backups.analysis.protection import OUTSIDE, Standing, doubt, protection
 
 WINDOW = timedelta(days=90)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,15 @@ class Gap:
     @property
     def length(self) -> timedelta:
         return self.end - self.begin
+
+    @property
+    def window_in_words(self) -> str:
+        """Tells of how much time it is the longest gap: 90 days, or what is known of them."""
+        if self.known_for >= WINDOW:
+            return f"{WINDOW.days} days"
+        if self.known_for >= 2 * DAY:
+            return f"the {self.known_for // DAY} days that are known"
+        return f"the {rules.span(self.known_for)} that are known"
 
 
 class _End(NamedTuple):

@@ -5,26 +5,15 @@ from datetime import timedelta
 from django import template
 
 from backups.analysis import rules
-from backups.analysis.gaps import WINDOW, Gap, Loss
+from backups.analysis.gaps import Gap, Loss
 
 register = template.Library()
-DAY = timedelta(days=1)
 
 
 @register.filter
 def lasting(span: timedelta | int) -> str:
     """Writes a length, a number is one of seconds: 14 h, 2 days 3 h."""
     return rules.span(timedelta(seconds=span) if isinstance(span, int) else span)
-
-
-@register.filter
-def of_window(gap: Gap) -> str:
-    """Writes how much of the last 90 days a gap is the worst one of."""
-    if gap.known_for >= WINDOW:
-        return f"{WINDOW.days} days"
-    if gap.known_for >= 2 * DAY:
-        return f"the {gap.known_for // DAY} days that are known"
-    return f"the {rules.span(gap.known_for)} that are known"
 
 
 @register.filter

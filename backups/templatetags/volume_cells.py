@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from backups.templatetags.cells import content
 from backups.templatetags.formatting import ago, state, volume_href
-from backups.templatetags.losses import gap_tone, lasting, loss_tone, of_window
+from backups.templatetags.losses import gap_tone, lasting, loss_tone
 from backups.templatetags.markup import format_html, format_html_join
 from backups.web.volume_row import VolumeRow
 
@@ -98,7 +98,7 @@ def _worst_gap(_context: Context, row: VolumeRow) -> SafeString:
     return format_html(
         '<span class="{}" title="Of {}">{}{}</span>{}',
         gap_tone(gap, None),
-        of_window(gap),
+        gap.window_in_words,
         at_most,
         lasting(gap.length),
         goes_on,

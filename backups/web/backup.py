@@ -57,6 +57,7 @@ from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_form import PageForm
 from backups.web.untrack import untrack as to_trash
 from backups.web.verdict import verdict
+from backups.web.volume_row import as_shown
 
 CHAINS_BEFORE = 1  # in the strip, before the backup's own chain
 CHAINS_AFTER = 1
@@ -210,7 +211,8 @@ def _page(
         http_status = 409
     elif form:
         http_status = 400
-    return live.render("backups/backup.html", context, status=http_status)
+    shown = {**context, "volume": as_shown(volume) if volume else None}
+    return live.render("backups/backup.html", context, status=http_status, shown=shown)
 
 
 def _chains_around(volume: VolumeState, backup_id: uuid.UUID) -> Sequence[Sequence[Member]]:

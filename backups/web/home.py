@@ -25,7 +25,7 @@ from backups.web import status
 from backups.web.clouds import answers_of, cloud_cards
 from backups.web.context import note_attention
 from backups.web.htmx import HtmxHttpRequest
-from backups.web.live import POLL_MOVING_S, POLL_S, Live
+from backups.web.live import POLL_MOVING_S, POLL_S, Live, to_the_minute
 from backups.web.status import Badge
 from backups.web.time_zone import zone
 from backups.web.volume_url import volume_url
@@ -125,18 +125,18 @@ def _as_shown(page: Mapping[str, Any]) -> dict[str, Any]:
         used_percent = card.state.used_percent
         state = replace(
             card.state,
-            last_good_at=_minute(card.state.last_good_at),
+            last_good_at=to_the_minute(card.state.last_good_at),
             used_percent=None if used_percent is None else round(used_percent, -1),
             clock_ahead_seconds=None,
         )
         clouds.append(replace(card, state=state))
     running = []
     for row in page["running_now"]:
-        state_of_row = replace(row.state, refreshed_at=_minute(row.state.refreshed_at))
+        state_of_row = replace(row.state, refreshed_at=to_the_minute(row.state.refreshed_at))
         running.append(replace(row, state=state_of_row))
     shown = {
         **page,
-        "newest": _minute(page["newest"]),
+        "newest": to_the_minute(page["newest"]),
         "clouds": clouds,
         "running_now": running,
         # Without what stands beside it already.
@@ -145,10 +145,6 @@ def _as_shown(page: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("configured_clouds", "silent"):
         shown[key] = [card.state.name for card in page[key]]
     return shown
-
-
-def _minute(at: datetime | None) -> datetime | None:
-    return None if at is None else at.replace(second=0, microsecond=0)
 
 
 def _tiles(numbers: Summary) -> list[Tile]:

@@ -85,5 +85,10 @@ class Live:
         return unchanged(self._request, f'"{etag}"') if self._request.htmx else None
 
 
+def to_the_minute(at: datetime | None) -> datetime | None:
+    """Returns what a page tells of an instant that moves with each answer of a cloud."""
+    return None if at is None else at.replace(second=0, microsecond=0)
+
+
 def _digest(*seed: object) -> str:
     return hashlib.blake2b(repr(seed).encode(), digest_size=12).hexdigest()

@@ -28,11 +28,11 @@ from backups.web.actor import actor
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
-from backups.web.live import POLL_MOVING_S, POLL_S, Live
+from backups.web.live import POLL_MOVING_S, POLL_S, Live, to_the_minute
 from backups.web.time_zone import zone
 from backups.web.volume_days import bad_days
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
-from backups.web.volume_row import volume_row
+from backups.web.volume_row import as_shown, volume_row
 
 NEWEST_SHOWN = 5
 CHAINS_SHOWN = 12
@@ -194,7 +194,13 @@ def _page(
         status = 409
     elif form:
         status = 400
-    return live.render("backups/volume.html", context, status=status)
+    shown = {
+        **context,
+        "volume": row.day_states,
+        "state": as_shown(state),
+        "known_until": to_the_minute(state.known_until),
+    }
+    return live.render("backups/volume.html", context, status=status, shown=shown)
 
 
 def _not_known(request: HttpRequest, cloud: str, volume_id: str) -> HttpResponse:

@@ -1,11 +1,13 @@
 """A volume as pages show it: its row of the grid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from backups.analysis.chains import Member
 from backups.analysis.days import DayState, Watch, day_states, days_in_words
+from backups.analysis.gaps import Gap
 from backups.analysis.rules import Rule, span
 from backups.reports.volumes import VolumeState
 from backups.web import grid, status
@@ -68,6 +70,33 @@ def volume_row(
     if state.why:
         badge = replace(badge, tooltip=state.why)
     return VolumeRow(state, badge, short_rule(state), states_by_day)
+
+
+def as_shown(state: VolumeState) -> Mapping[str, object]:
+    """Returns what stands for a volume in the ETag of a page: all but what grows by itself. The age
+    of its restore point is drawn by the browser, its gap is told in words, and until when it is
+    judged grows with each answer of the cloud: the states of its days tell what comes of it.
+    """
+    return {
+        **vars(state),
+        "known_until": None,
+        "changes_at": None,
+        "loss": _loss_as_shown(state),
+        "gap": _gap_as_shown(state.gap),
+    }
+
+
+def _loss_as_shown(state: VolumeState) -> object:
+    if state.protection == "deleted":
+        return state.loss
+    return state.loss.restore_point_id, state.loss.allowed_seconds, state.loss.sure
+
+
+def _gap_as_shown(gap: Gap | None) -> object:
+    if gap is None:
+        return None
+    ends = (gap.begin, gap.begin_id, gap.end_id)
+    return ends, span(gap.length), gap.window_in_words, gap.sure
 
 
 def rule_of(state: VolumeState) -> Rule:

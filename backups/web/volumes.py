@@ -52,7 +52,7 @@ from backups.web.saved_views import volumes_url
 from backups.web.time_zone import owner, zone
 from backups.web.volume_columns import COLUMNS, DISK, with_ordering_shown
 from backups.web.volume_forms import VolumeChange, VolumeForm
-from backups.web.volume_row import VolumeRow, volume_row
+from backups.web.volume_row import as_shown, volume_row
 
 PAGE_SIZE = 50
 # Keys of the address that filter nothing.
@@ -183,18 +183,12 @@ def _page(
             count_volumes_by_protection(now, access=access, versions=live.versions)
         ),
     }
-    shown = {**context, "volumes": [_as_shown(row) for row in context["volumes"]]}
+    shown_rows = [(as_shown(row.state), row.day_states) for row in context["volumes"]]
+    shown = {**context, "volumes": shown_rows}
     page_context = context | _views(request, query)
     return live.render(
         "backups/volumes.html", page_context, status=400 if form else 200, shown=shown
     )
-
-
-def _as_shown(row: VolumeRow) -> VolumeRow:
-    """Leaves out until when it is judged, which grows with each answer of the cloud: the states of
-    the days tell what comes of it.
-    """
-    return replace(row, state=replace(row.state, known_until=None, changes_at=None))
 
 
 def _heads(

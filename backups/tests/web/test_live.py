@@ -20,6 +20,7 @@ from backups.tests.otc import configure, silent
 
 pytestmark = pytest.mark.django_db
 PATHS = ("/", "/backups/", "/backups/?status=available", "/volumes/", "/failures/")
+ONE_BACKUP = f"/backups/{uuid.UUID(int=1)}/"
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +88,12 @@ def touch(**which: Any) -> None:
     data_touched()
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_backups_elsewhere_that_were_only_found_unchanged_make_no_new_page(path: str) -> None:
+@pytest.mark.parametrize("path", [*PATHS, "/volumes/otc/d-0/", ONE_BACKUP, "/volumes/loss/"])
+def test_backups_elsewhere_that_were_only_found_unchanged_make_no_new_page(
+    clock: Any, path: str
+) -> None:
     page = Page(person("one"), path)
+    clock.shift(7)
     touch(name="b59")
     assert [page.poll(), page.poll()] == [304, 304]
 
