@@ -71,7 +71,7 @@ audit: dev ## ask for known vulnerabilities: 0 none, 1 some, 3 could not be audi
 	@$(if $(ARGS),:,$(BIN)/python .ci/audit.py requirements-oidc.txt)
 
 bench: dev ## measure the refresh engine and the pages
-	@$(ALONE) $${VBSDASH_BENCH_BACKUPS:+VBSDASH_BENCH_BACKUPS=$$VBSDASH_BENCH_BACKUPS} $(BIN)/python manage.py bench $(ARGS)
+	@$(ALONE) $$(env | grep '^VBSDASH_BENCH_') $(BIN)/python manage.py bench $(ARGS)
 
 soak: announce dev browser servers rabbitmq hosts ## the long tests, and a part of the rig that proves the tests themselves; ARGS=long: the rest
 	@$(ALONE) $(BIN)/python -m backups.tests.rig $(ARGS)
