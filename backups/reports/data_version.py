@@ -37,13 +37,14 @@ SELECT
 @dataclass(frozen=True)
 class Versions:
     """`whole` changes with every word of the data. `content` stays as it is while backups are only
-    found unchanged: all that is counted stays too, and only times of answers grow. `states` changes
-    when time alone changes a state, and with nothing else.
+    found unchanged: all that is counted stays too, and only times of answers grow. `surroundings`
+    change when a cloud falls silent, is heard again or is configured otherwise, and with each
+    quarter of an hour.
     """
 
     whole: str
     content: str
-    states: str
+    surroundings: str
 
 
 def data_version(now: datetime) -> str:
@@ -57,11 +58,11 @@ def versions(now: datetime) -> Versions:
     """
     changes, touched, *instants = _counts_and_instants(now)
     quarter_hour = int(now.timestamp() // QUARTER_HOUR.total_seconds())
-    states = (instants, _clouds(now), _settings(), quarter_hour)
+    surroundings = (_clouds(now), _settings(), quarter_hour)
     return Versions(
-        whole=_digest(changes, touched, states),
-        content=_digest(changes, states),
-        states=_digest(states),
+        whole=_digest(changes, touched, instants, surroundings),
+        content=_digest(changes, instants, surroundings),
+        surroundings=_digest(surroundings),
     )
 
 

@@ -6,8 +6,9 @@ what it shows: a refresh that found other backups unchanged makes no new page.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.cache import caches
@@ -26,6 +27,7 @@ CACHE = "etags"
 # How often a page asks: with something in flight or without an answer yet, and else.
 POLL_MOVING_S = 3
 POLL_S = 30
+_INSTANT = re.compile(r"datetime\.datetime\(([0-9, ]*[0-9])")
 # Keys of a template's context that differ with each request and are not shown.
 NOT_SHOWN = frozenset({"now", "etag"})
 
@@ -39,6 +41,7 @@ class Live:
 
     def __init__(self, request: HtmxHttpRequest, now: datetime, *more: object) -> None:
         self._request = request
+        self._now = now
         self.versions = versions(now)
         # Of whom it is asked, by which address and zone; and what ails vbsdash.
         self._question = (
@@ -62,14 +65,16 @@ class Live:
         """Renders a page with the ETag of what it shows, or answers 304.
 
         `shown`: what stands for the context in the ETag, where the context holds more than is
-        shown. What time alone changes on a page is told by `versions.states`; words for ages do not
-        count, since the browser keeps them true by itself.
+        shown. What time alone changes on a page is told by the instants in it that have passed;
+        words for ages do not count, since the browser keeps them true by itself.
         """
         shown = {**(context if shown is None else shown)}
         for key in NOT_SHOWN:
             shown.pop(key, None)
         count = attention_count(access_of(self._request), self.versions)
-        self.etag = _digest(self._question, self.versions.states, count, shown)
+        text = repr(shown)
+        passed = count_passed(text, self._now)
+        self.etag = _digest(self._question, self.versions.surroundings, count, text, passed)
         caches[CACHE].set(self._key, self.etag)
         answer = self._unchanged(self.etag) if status == 200 else None
         if answer is not None:
@@ -83,6 +88,15 @@ class Live:
 
     def _unchanged(self, etag: str) -> HttpResponse | None:
         return unchanged(self._request, f'"{etag}"') if self._request.htmx else None
+
+
+def count_passed(text: str, now: datetime) -> int:
+    """Returns how many of the instants in the `repr` of something have passed; they are in UTC."""
+    this_moment = (*now.astimezone(UTC).timetuple()[:6], now.microsecond)
+    count = 0
+    for numbers in _INSTANT.findall(text):
+        count += tuple(int(number) for number in numbers.split(",")) <= this_moment
+    return count
 
 
 def to_the_minute(at: datetime | None) -> datetime | None:

@@ -4,7 +4,7 @@ refresh has touched.
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from backups.models import Backup, Cloud, Role, Volume
 from backups.models.data_version import data_changed, data_touched
 from backups.tests.accounts import make_account
 from backups.tests.otc import configure, silent
+from backups.web.live import count_passed
 
 pytestmark = pytest.mark.django_db
 PATHS = ("/", "/backups/", "/backups/?status=available", "/volumes/", "/failures/")
@@ -123,6 +124,30 @@ def test_what_turns_stale_is_shown_at_that_very_moment(clock: Any, path: str) ->
     assert page.poll() == 304
     clock.shift(1)
     assert [page.poll(), page.poll()] == [200, 304]
+
+
+@pytest.mark.parametrize("path", ["/backups/", "/volumes/", ONE_BACKUP])
+def test_what_turns_stale_elsewhere_makes_no_new_page(clock: Any, path: str) -> None:
+    # The first one that is stale is an incident, whose count stands on each page.
+    Backup.objects.filter(name="b58").update(stale_at=timezone.now())
+    Backup.objects.filter(name="b59").update(stale_at=timezone.now() + timedelta(seconds=100))
+    data_changed()
+    page = Page(person("one"), path)
+    clock.shift(101)
+    assert [page.poll(), page.poll()] == [304, 304]
+
+
+def test_an_instant_counts_as_passed_from_its_very_microsecond_on() -> None:
+    now = datetime(2026, 11, 30, 12, 0, 5, tzinfo=UTC)
+    instants = [
+        now,
+        now - timedelta(days=400),
+        now + timedelta(microseconds=1),
+        now.replace(hour=0),
+    ]
+    text = repr({"instants": instants, "name": "datetime.datetime()", "day": now.date()})
+    assert count_passed(text, now) == 3
+    assert count_passed(text, now + timedelta(microseconds=1)) == 4
 
 
 @pytest.mark.parametrize("path", PATHS)
