@@ -22,8 +22,7 @@ _COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
 QUARTER_HOUR = timedelta(minutes=15)
 # In SQL of its own: each poll of each page asks for it, and for the ORM to put it together costs
 # more than the database needs to answer it. Each MAX is the first entry of an index.
-_COUNTS_AND_INSTANTS = """
-SELECT
+_COUNTS_AND_INSTANTS = """SELECT
     (SELECT SUM(n) FROM backups_dataversion WHERE shard < %(first_touched)s),
     (SELECT SUM(n) FROM backups_dataversion WHERE shard >= %(first_touched)s),
     (SELECT MAX(stale_at) FROM backups_backup WHERE stale_at <= %(now)s),
