@@ -36,12 +36,11 @@ SQLITE_EXAMPLE = "sqlite:////FOLDER/FILE"
 NO_DATABASE = "names no database that all parts share: end it with /NAME or /FILE"
 LONGEST_DATABASE_NAME = 63  # characters, of PostgreSQL
 KEPT_CONNECTIONS = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # s
-# Every thread has its own connection with a page cache of its own, which begins empty. Through
-# mmap all of them read what the system has in memory, and no page costs a call of the system.
-SQLITE_MMAP_BYTES = 2**31 - 2**16  # the most that SQLite takes
-SQLITE_PRAGMAS = (
-    f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size={SQLITE_MMAP_BYTES};"
-)
+SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+# Of the web part: each of its threads has a connection with a page cache of its own, which begins
+# empty. Through mmap all of them read what the system has in memory anyway, and no page costs a
+# call of the system. What is mapped counts as memory of the process, so all others go without.
+SQLITE_PRAGMAS_OF_WEB = f"PRAGMA mmap_size={2**31 - 2**16};"  # the most that SQLite takes
 SQLITE_LOCK_WAIT_S = 20
 
 
@@ -52,10 +51,10 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path, role: Role)
     """
     value = env.get("DATABASE_URL")
     if not value:
-        return _sqlite(default)
+        return _sqlite(default, role)
     try:
         if value.strip().lower().startswith("sqlite:"):
-            return _sqlite(folder / _sqlite_file(value))
+            return _sqlite(folder / _sqlite_file(value), role)
         schemes = ("postgres", "postgresql", "sqlite")
         addresses = [
             take_apart(text, schemes=schemes, example=POSTGRESQL_EXAMPLE, by_libpq=True)
@@ -67,8 +66,11 @@ def database(env: Mapping[str, str], default: Path, *, folder: Path, role: Role)
         raise ConfigurationError(f"DATABASE_URL {e}.") from e
 
 
-def _sqlite(file: Path) -> dict[str, Any]:
+def _sqlite(file: Path, role: Role) -> dict[str, Any]:
     """SQLite gets WAL and takes its write lock at BEGIN, as the refresh engine needs it."""
+    pragmas = SQLITE_PRAGMAS
+    if role is Role.WEB:
+        pragmas += SQLITE_PRAGMAS_OF_WEB
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(file),
@@ -76,7 +78,7 @@ def _sqlite(file: Path) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": SQLITE_LOCK_WAIT_S,
-            "init_command": SQLITE_PRAGMAS,
+            "init_command": pragmas,
         },
     }
 

@@ -7,11 +7,12 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from django.test import Client
 
-# A count begins the text of its link, and no unit, and no word of time, follows it. What a cloud or
-# a person named stands in <bdi>, and is no count.
+# A count begins the text of its link, and no unit, no word of time, and no month follows it. What a
+# cloud or a person named stands in <bdi>, and is no count.
 COUNT = re.compile(
     r"(?:All |Select all |all )?([0-9][0-9\u202f]*+)(?![0-9.,:%-])"
     r"(?![\w-]|\s*(?:[KMGTP]i?B|%|×|s|min|h|d|y|ago)\b)"
+    r"(?!\s*(?:–|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))"
 )
 MATCHING = re.compile(r"([0-9][0-9\u202f]*)\s+matching")
 OWN_LISTS = ("/backups/", "/volumes/")

@@ -2,6 +2,7 @@
 without a secret.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -217,3 +218,13 @@ def test_what_is_refused_is_named_with_a_cure_and_no_secret(value: str, words: s
     sentence = str(refused.value)
     assert (words in sentence, sentence.startswith("DATABASE_URL ")) == (True, True), sentence
     assert (sentence.count("\n"), sentence.endswith("."), "s3cret" in sentence) == (0, True, False)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_web_part_alone_reads_sqlite_through_mmap(role: Role, tmp_path: Path) -> None:
+    options = database_url.database({}, DEFAULT, folder=PROJECT, role=role)["OPTIONS"]
+    connection = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
+    connection.executescript(options["init_command"])
+    [mapped] = connection.execute("PRAGMA mmap_size").fetchone()
+    connection.close()
+    assert (mapped > 0) == (role is Role.WEB)
