@@ -76,8 +76,11 @@ class DataVersionSpy:
     """`missing`: writes since the last `data_changed()`, each with the line that made it."""
 
     def __init__(self) -> None:
-        self.missing: list[str] = []
-        self._are_touches: list[bool] = []
+        self._writes: list[tuple[str, bool]] = []  # and whether `data_touched()` is enough
+
+    @property
+    def missing(self) -> list[str]:
+        return [write for write, _may_be_touch in self._writes]
 
     def forget_all(self) -> None:
         self._forget(is_touch=False)
@@ -102,18 +105,17 @@ class DataVersionSpy:
         elif _is_shown(write["table"], sql):
             line = _line_of_the_product()
             if line is not None:
-                self.missing.append(f"{line}: {sql[:200]}")
-                self._are_touches.append(_columns_set(sql) <= TOUCHED and bool(_columns_set(sql)))
+                columns = _columns_set(sql)
+                may_be_touch = bool(columns) and columns <= TOUCHED
+                self._writes.append((f"{line}: {sql[:200]}", may_be_touch))
         return result
 
     def _forget(self, *, is_touch: bool) -> None:
         """Forgets the writes that this raising of a count tells of."""
-        missing = []
-        for write, may_be_touch in zip(self.missing, self._are_touches, strict=True):
-            if is_touch and not may_be_touch:
-                missing.append(write)
-        self.missing = missing
-        self._are_touches = [False] * len(missing)
+        if is_touch:
+            self._writes = [(write, may_be) for write, may_be in self._writes if not may_be]
+        else:
+            self._writes = []
 
 
 def _is_shown(table: str, sql: str) -> bool:

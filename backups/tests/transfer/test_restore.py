@@ -361,7 +361,7 @@ def test_a_file_that_cannot_be_restored_changes_nothing(
     lines = gzip.decompress(dumped()).splitlines(keepends=True)
     assert sentence in refused(gzip.compress(b"".join(change(lines))), replace=True)
     # What was rolled back needs no new number.
-    spy.missing.clear()
+    spy.forget_all()
     assert (all_rows(), table_names()) == (before, names)
     assert list(DataVersion.objects.values_list()) == version
 
