@@ -37,7 +37,9 @@ class CsvRenderer(BaseRenderer):
     charset = "utf-8"
 
 
-class Table(Call):
+class CsvCall(Call):
+    """A list as CSV, sent while it is read."""
+
     renderer_classes = (CsvRenderer, JSONRenderer)
     metadata_class = None  # what OPTIONS would tell cannot be written as CSV: 405
 
@@ -45,6 +47,19 @@ class Table(Call):
         languages = request.headers.get("Accept-Language", "")
         return etag(request, self.now, request.get_full_path(), languages)
 
+    def answer(
+        self, chunks: Iterator[str], dialect: CsvDialect, *, name: str
+    ) -> StreamingHttpResponse:
+        """Returns the file; `name` is what its own begins with."""
+        response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
+        if dialect is not PLAIN:
+            patch_vary_headers(response, ["Accept-Language"])
+        file_name = f"{name}-{self.now:%Y%m%dT%H%M%SZ}.csv"
+        response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+        return response
+
+
+class Table(CsvCall):
     @extend_schema(
         operation_id="backups_csv",
         parameters=[
@@ -61,15 +76,7 @@ class Table(Call):
         fields = query_params.selected_fields(request, BACKUP_FIELDS)
         pages = Pages(BACKUPS, query, self.now, rows=tracked(request, self))
         dialect = dialect_of(request)
-        response = StreamingHttpResponse(
-            _chunks(pages, fields, dialect), content_type="text/csv; charset=utf-8"
-        )
-        if dialect is not PLAIN:
-            patch_vary_headers(response, ["Accept-Language"])
-        response["Content-Disposition"] = (
-            f'attachment; filename="backups-{self.now:%Y%m%dT%H%M%SZ}.csv"'
-        )
-        return response
+        return self.answer(_chunks(pages, fields, dialect), dialect, name="backups")
 
 
 class Echo:

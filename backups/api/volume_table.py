@@ -8,37 +8,26 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.http import StreamingHttpResponse
-from django.utils.cache import patch_vary_headers
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from backups.api import describe, query_params
-from backups.api.base import Call
-from backups.api.csv_dialect import EXCEL, PLAIN, CsvDialect, dialect_of
+from backups.api.csv_dialect import EXCEL, CsvDialect, dialect_of
 from backups.api.json_values import listed_attributes
-from backups.api.table import Cell, CsvRenderer, Echo, cell
+from backups.api.table import Cell, CsvCall, Echo, cell
 from backups.api.volumes import in_order
 from backups.models import Access, Volume
 from backups.query.page import Pages
 from backups.query.public_fields import VOLUME_FIELDS
 from backups.query.volumes import VOLUMES
-from backups.reports.conditional import etag
 from backups.reports.volumes import volume_states
 from backups.shared.access import access_of
 
 VOLUMES_PER_QUERY = 200  # each brings its backups along
 
 
-class VolumeTable(Call):
-    renderer_classes = (CsvRenderer, JSONRenderer)
-    metadata_class = None  # what OPTIONS would tell cannot be written as CSV: 405
-
-    def version_tag(self, request: Request) -> str:
-        languages = request.headers.get("Accept-Language", "")
-        return etag(request, self.now, request.get_full_path(), languages)
-
+class VolumeTable(CsvCall):
     @extend_schema(
         operation_id="volumes_csv",
         parameters=[
@@ -57,15 +46,8 @@ class VolumeTable(Call):
         rows = Volume.objects.with_protection(self.now).visible_to(access)
         pages = Pages(VOLUMES, query, self.now, rows=rows)
         dialect = dialect_of(request)
-        response = StreamingHttpResponse(
-            _chunks(pages, fields, dialect, self.now, access),
-            content_type="text/csv; charset=utf-8",
-        )
-        if dialect is not PLAIN:
-            patch_vary_headers(response, ["Accept-Language"])
-        name = f"disks-{self.now:%Y%m%dT%H%M%SZ}.csv"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        chunks = _chunks(pages, fields, dialect, self.now, access)
+        return self.answer(chunks, dialect, name="disks")
 
 
 def _chunks(
