@@ -2,6 +2,18 @@
 
 from backups.models.access import FULL_ACCESS, NEW_ACCOUNT, NO_ACCESS, Access, Role
 from backups.models.account import Account
+from backups.models.alarm import (
+    Alarm,
+    AlarmKind,
+    DeliveredAlarm,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryKind,
+    DeliveryState,
+    Ended,
+    Silence,
+    Told,
+)
 from backups.models.audit import ActorKind, AuditCut, AuditEntry, ObjectKind, Outcome, Verb
 from backups.models.backup import Backup
 from backups.models.body import Body
@@ -35,6 +47,8 @@ __all__ = [
     "Access",
     "Account",
     "ActorKind",
+    "Alarm",
+    "AlarmKind",
     "ApiToken",
     "AuditCut",
     "AuditEntry",
@@ -47,7 +61,13 @@ __all__ = [
     "CloudCalls",
     "CloudRule",
     "DataVersion",
+    "DeliveredAlarm",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryKind",
+    "DeliveryState",
     "Edit",
+    "Ended",
     "ExternalIdentity",
     "Heartbeat",
     "ObjectKind",
@@ -59,8 +79,10 @@ __all__ = [
     "Role",
     "SavedView",
     "SearchText",
+    "Silence",
     "StoredDay",
     "TagRule",
+    "Told",
     "TrashedBackup",
     "UserSession",
     "Verb",

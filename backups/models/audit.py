@@ -52,6 +52,12 @@ class Verb(models.TextChoices):
     RULE_SET = "rule.set"
     RULE_REMOVE = "rule.remove"
     CLOUD_TEST = "cloud.test"
+    ALARM_ACKNOWLEDGE = "alarm.acknowledge"
+    ALARM_TAKE_BACK = "alarm.take_back"  # an acknowledgement
+    SILENCE_BEGIN = "silence.begin"
+    SILENCE_END = "silence.end"
+    DELIVERY_AGAIN = "delivery.again"
+    CHANNEL_TEST = "channel.test"
     TOKEN_CREATE = "token.create"  # noqa: S105
     TOKEN_REVOKE = "token.revoke"  # noqa: S105
     TOKEN_REFUSED = "token.refused"  # noqa: S105 - a key that opens nothing
@@ -73,13 +79,16 @@ class Verb(models.TextChoices):
 
 class ObjectKind(models.TextChoices):
     """What was acted on. The ID of a volume is told with its cloud; of an account it is the name,
-    of a token its number, of a session the account's name, of a rule of a tag the tag.
+    of a token, an alarm, a silence its number, of a session the account's name, of a rule of a tag the tag.
     """
 
     BACKUP = "backup"
     VOLUME = "volume"
     RULE = "rule"
     CLOUD = "cloud"
+    ALARM = "alarm"
+    SILENCE = "silence"
+    CHANNEL = "channel"
     TOKEN = "token"  # noqa: S105
     VIEW = "view"
     ACCOUNT = "account"

@@ -22,6 +22,7 @@ FLOORS = {  # of each room; `templatetags` and `admin` are a part of the web
     "backups.bench": 5,
     "backups.tasks": 4,
     "backups.publish": 4,
+    "backups.alarms": 4,
     "backups.refresh": 3,
     "backups.edits": 3,
     "backups.reports": 3,
@@ -37,7 +38,7 @@ FLOORS = {  # of each room; `templatetags` and `admin` are a part of the web
     "backups.runner": 0,
 }
 ARROWS = {  # the neighbours on its own floor that a room may know
-    "backups.tasks": {"backups.publish"},
+    "backups.tasks": {"backups.publish", "backups.alarms"},
     "backups.templatetags": {"backups.web"},
     "backups.management": {"backups.bench"},
     "backups.shared": {"backups.models"},
