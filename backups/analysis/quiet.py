@@ -30,7 +30,7 @@ class QuietTime:
             return None
         if self.cron is None:
             return self.ends_at
-        begun_at = self._last_time(now)
+        begun_at = self._last_time(self.cron, now)
         if begun_at is None or begun_at < self.begins_at:
             # The first time of all may have been before the whole began: that one is left out.
             return None
@@ -53,11 +53,10 @@ class QuietTime:
         begins = begin.astimezone(UTC)
         return begins if self.ends_at is None or begins < self.ends_at else None
 
-    def _last_time(self, now: datetime) -> datetime | None:
+    def _last_time(self, cron: str, now: datetime) -> datetime | None:
         """Returns the last of cron's times that is not later than now."""
-        assert self.cron is not None
         local = (now + timedelta(minutes=1)).astimezone(zones.zone_or_utc(self.zone))
-        for at in CronSim(self.cron, local, reverse=True):
+        for at in CronSim(cron, local, reverse=True):
             begun_at = at.astimezone(UTC)
             if begun_at <= now:
                 return begun_at

@@ -127,7 +127,7 @@ class Alarm(models.Model):
 
 
 class Silence(models.Model):
-    """Alarms that are muted for a time: a snooze of one, the maintenance of a tag or cloud, or quiet
+    """Alarms that are muted for a time: a snooze of one, the maintenance of a tag or cloud, quiet
     hours. `query`: of the list of alarms, as in its address.
 
     With `cron` they are muted for `duration_seconds` from each of its times on, in `zone`, within

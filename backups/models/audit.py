@@ -79,7 +79,8 @@ class Verb(models.TextChoices):
 
 class ObjectKind(models.TextChoices):
     """What was acted on. The ID of a volume is told with its cloud; of an account it is the name,
-    of a token, an alarm, a silence its number, of a session the account's name, of a rule of a tag the tag.
+    of a token, an alarm or a silence its number, of a session the account's name, of a rule of a
+    tag the tag.
     """
 
     BACKUP = "backup"

@@ -3,13 +3,19 @@ words which alarms they are about.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
+from django.http import QueryDict
 
 from backups.models import Alarm, AlarmKind, BackupTag, Ended, VolumeTag
-from backups.query.definition import ListDefinition
-from backups.query.fields import filter_fields
+from backups.query.conditions import condition
+from backups.query.definition import ComputedField, ListDefinition
+from backups.query.fields import FieldValue, FilterField, filter_fields
+from backups.query.list_query import parse
+from backups.query.silences import Quiet, quiet_now
 
 # In the order in which JSON shows them.
 ALARM_COLUMNS: Final = (
@@ -64,7 +70,8 @@ def _containing(text: str) -> Q:
     return holds
 
 
-ALARMS: Final = ListDefinition(
+# What silences and channels are about: what an alarm is, whatever has been done about it.
+ALARM_FILTERS: Final = ListDefinition(
     name="alarms",
     model=Alarm,
     columns=filter_fields(
@@ -83,4 +90,61 @@ ALARMS: Final = ListDefinition(
     ranks=(),
     with_tags=_with_tags,
     containing=_containing,
+)
+
+
+def matching(query_string: str, now: datetime) -> Q:
+    """Returns the condition of alarms that a query of a silence or channel is about. Raises
+    InvalidQuery.
+    """
+    query = parse(QueryDict(query_string), ALARM_FILTERS)
+    text = ALARM_FILTERS.containing(query.q) if query.q else Q()
+    return condition(query, ALARM_FILTERS, now, text_condition=text)
+
+
+def muted(quiet: Sequence[Quiet], now: datetime) -> Q:
+    """Returns the condition of alarms that any of these silences mutes."""
+    by_any = Q(pk__in=[])
+    for holding in quiet:
+        by_any |= matching(holding.silence.query, now)
+    return by_any
+
+
+def quieted(quiet: Sequence[Quiet], now: datetime) -> Q:
+    """Returns the condition of alarms that are not told: muted, or of a cloud that is silent."""
+    return muted(quiet, now) | inhibited()
+
+
+STAGES: Final = ("pending", "open", "acknowledged", "muted", "closed")
+
+
+def in_stage(stage: str, now: datetime, quiet: Sequence[Quiet]) -> Q:
+    """Returns the condition of alarms in one of STAGES: each alarm is in exactly one. `muted` are
+    also those of a cloud that is silent.
+    """
+    if stage == "closed":
+        return Q(closed_at__isnull=False)
+    opened = Q(closed_at__isnull=True)
+    if stage == "pending":
+        return opened & Q(held_until__gt=now)
+    raised = opened & Q(held_until__lte=now)
+    if stage == "acknowledged":
+        return raised & Q(acknowledged_at__isnull=False)
+    unacknowledged = raised & Q(acknowledged_at__isnull=True)
+    if stage == "muted":
+        return unacknowledged & quieted(quiet, now)
+    return unacknowledged & ~quieted(quiet, now)
+
+
+def _in_stages(stages: Sequence[FieldValue | None], now: datetime) -> Q:
+    quiet = quiet_now(now)
+    condition_of_any = Q()
+    for stage in stages:
+        condition_of_any |= in_stage(str(stage), now, quiet)
+    return condition_of_any
+
+
+ALARMS: Final = replace(
+    ALARM_FILTERS,
+    computed={"stage": ComputedField(FilterField("stage", "choice", False, STAGES), _in_stages)},
 )

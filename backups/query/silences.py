@@ -1,17 +1,12 @@
-"""Which silences hold now, and which alarms they mute."""
+"""Which silences hold now, and until when; `query/alarms.py` says which alarms they mute."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
-from django.http import QueryDict
 
 from backups.analysis.quiet import QuietTime
 from backups.models import Silence
-from backups.query.alarms import ALARMS
-from backups.query.conditions import condition
-from backups.query.list_query import parse
 
 
 @dataclass(frozen=True)
@@ -43,21 +38,6 @@ def quiet_now(now: datetime) -> list[Quiet]:
         if until is not None:
             holding.append(Quiet(silence, until))
     return holding
-
-
-def muted_by(silence: Silence, now: datetime) -> Q:
-    """Returns the condition of alarms that a silence is about."""
-    query = parse(QueryDict(silence.query), ALARMS)
-    text = ALARMS.containing(query.q) if query.q else Q()
-    return condition(query, ALARMS, now, text_condition=text)
-
-
-def muted(quiet: Sequence[Quiet], now: datetime) -> Q:
-    """Returns the condition of alarms that any of these silences mutes."""
-    any_of_them = Q(pk__in=[])
-    for holding in quiet:
-        any_of_them |= muted_by(holding.silence, now)
-    return any_of_them
 
 
 def _earlier(a: datetime | None, b: datetime | None) -> datetime | None:
