@@ -20,8 +20,9 @@ Severity = Literal["critical", "warning"]
 
 
 class AlarmKind(models.TextChoices):
-    """The kinds of `analysis.incidents`. The subject of CLOUD_SILENT, STALE and UNKNOWN is the
-    cloud, of BACKUPS_FAIL and NO_BACKUPS the disk, else the backup.
+    """The kinds of `analysis.incidents`. The subject of those in OF_CLOUDS is the cloud, of
+    BACKUPS_FAIL and NO_BACKUPS the disk, else the backup; a backup that failed and tells no disk is
+    its own subject.
     """
 
     CLOUD_SILENT = "cloud_silent"
@@ -34,6 +35,8 @@ class AlarmKind(models.TextChoices):
     UNKNOWN = "unknown"
 
 
+# Their subject is the cloud.
+OF_CLOUDS: Final = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.STALE, AlarmKind.UNKNOWN})
 CRITICAL: Final = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.NO_BACKUPS})
 # So long an alarm is pending: what is over by then was never told. Of the kinds that are left out
 # nothing ends by itself within minutes.
@@ -203,6 +206,8 @@ class Delivery(models.Model):
         max_length=8, choices=DeliveryState.choices, default=DeliveryState.WAITING
     )
     attempts = models.PositiveIntegerField(default=0)
+    # A person had it sent once more; a day of tries begins anew.
+    asked_again_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     message = models.JSONField(null=True)  # as `alarms.message.Message.as_json` writes it
 
