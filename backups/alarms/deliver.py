@@ -17,6 +17,7 @@ from backups.alarms.channels.channel import Answer, Channel
 from backups.alarms.channels_file import channels
 from backups.alarms.message import Message
 from backups.alarms.message_of import message_of
+from backups.alarms.outbox import CLAIM, LONGEST_WAIT
 from backups.models import Delivery, DeliveryAttempt, DeliveryState
 from backups.models.data_version import data_changed
 from backups.shared import clock
@@ -24,9 +25,8 @@ from backups.shared import clock
 logger = logging.getLogger(__name__)
 
 JOB_S: Final = 30.0  # after that the next task goes on
-CLAIM: Final = timedelta(seconds=60)  # longer than any channel takes for a try
 # After the first try, after the second, and after each further one for a day.
-WAITS: Final = (timedelta(seconds=1), timedelta(seconds=30), timedelta(hours=1))
+WAITS: Final = (timedelta(seconds=1), timedelta(seconds=30), LONGEST_WAIT)
 TRIED_FOR: Final = timedelta(days=1)
 LONGEST_SENTENCE: Final = 500  # characters of what came of a try
 

@@ -32,8 +32,10 @@ from backups.models import (
 from backups.models.data_version import data_changed
 from backups.query.alarms import inhibited, matching, muted
 from backups.query.silences import Quiet, quiet_now
-from backups.shared import audit
+from backups.shared import audit, clock
 
+CLAIM: Final = timedelta(seconds=60)  # longer than any channel takes for a try
+LONGEST_WAIT: Final = timedelta(hours=1)  # between two tries
 GATHERED_FOR: Final = timedelta(seconds=30)  # what changes in one cloud is one message
 # Of a burst of changes the first two are told at once. After them it is told that the alarm flaps,
 # once nothing has changed for SETTLED_AFTER, and each hour as long as it goes on.
@@ -270,9 +272,10 @@ def channels_due(now: datetime) -> list[str]:
     return list(due.values_list("channel", flat=True).distinct())
 
 
-def forget_the_future(now: datetime, *, longest_wait: timedelta, longest_claim: timedelta) -> None:
+def forget_the_future(now: datetime) -> None:
     """Makes due what a clock that was ahead has put off beyond any wait there is."""
-    noise = timedelta(minutes=1)
     waiting = Delivery.objects.filter(state=DeliveryState.WAITING)
-    waiting.filter(send_at__gt=now + longest_wait + noise).update(send_at=now)
-    waiting.filter(claimed_until__gt=now + longest_claim + noise).update(claimed_until=None)
+    if waiting.filter(written_at__gt=now + clock.FUTURE).update(written_at=now, send_at=now):
+        data_changed()
+    waiting.filter(send_at__gt=now + LONGEST_WAIT + clock.FUTURE).update(send_at=now)
+    waiting.filter(claimed_until__gt=now + CLAIM + clock.FUTURE).update(claimed_until=None)

@@ -120,7 +120,8 @@ class Alarm(models.Model):
                 condition=Q(closed_at__isnull=True),
                 name="alarm_open",
             ),
-            models.Index(F("closed_at").desc(nulls_first=True), "id", name="alarm_newest"),
+            models.Index(F("opened_at").desc(), "id", name="alarm_newest"),
+            models.Index("closed_at", name="alarm_closed"),
             models.Index(fields=["cloud", "subject", "-closed_at"], name="alarm_subject"),
             models.Index("held_until", name="alarm_held"),
         )
@@ -151,7 +152,7 @@ class Silence(models.Model):
     ended_by = CodePointText(blank=True)
 
     class Meta:
-        indexes = (models.Index(F("ends_at").desc(nulls_first=True), "id", name="silence_newest"),)
+        indexes = (models.Index("ends_at", name="silence_end"),)
         constraints = (
             models.CheckConstraint(
                 condition=Q(cron__isnull=True, ends_at__isnull=False)
