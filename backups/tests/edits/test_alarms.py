@@ -131,18 +131,18 @@ def test_what_never_mutes_or_never_ends_is_refused_beside_its_field() -> None:
 def test_a_silence_begins_and_ends_for_readers_by_time_alone(
     clock: time_machine.Traveller,
 ) -> None:
-    clock.move_to(datetime(2026, 11, 24, 20, 50, 30, tzinfo=UTC))
+    clock.move_to(datetime(2026, 11, 24, 21, 0, tzinfo=UTC))
     now = timezone.now()
-    silences.begin("", now + HOUR, now + 2 * HOUR, "x", actor=ada())
-    silences.begin(
-        "", None, None, "x", actor=ada(), cron="0 21 * * *", duration=HOUR / 2, zone="UTC"
-    )
+    minute = timedelta(minutes=1)
+    silences.begin("", now + 4 * minute, now + 6 * minute, "x", actor=ada())
+    nightly = {"cron": "8 21 * * *", "duration": 3 * minute, "zone": "UTC"}
+    silences.begin("", None, None, "x", actor=ada(), **nightly)  # type: ignore[arg-type]
+    make_alarm("d-1", held_until=now + 13 * minute)
     kept = versions(now).content
-    seen = [kept]
-    for minute in range(130):
-        content = versions(now + timedelta(minutes=minute)).content
+    changed_after = []
+    for minutes in range(1, 15):  # until the next quarter of an hour
+        content = versions(now + minutes * minute).content
         if content != kept:
-            seen.append(content)
+            changed_after.append(minutes)
             kept = content
-    # The quarters of an hour change it as well; beside them there is 21:50:30 and 22:50:30.
-    assert len(seen) == 1 + 9 + 2
+    assert changed_after == [4, 6, 8, 11, 13]
