@@ -164,7 +164,7 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
     return format_html(
         'id="live" data-poll data-poll-seconds="{}" data-etag="{}" hx-get="{}" hx-trigger="poll" '
         'hx-select="#live" '
-        'hx-select-oob="#attention-n,#illness" hx-swap="morph" hx-ext="morph"',
+        'hx-select-oob="#attention-n,#alarms-n,#illness" hx-swap="morph" hx-ext="morph"',
         every,
         etag,
         context["path"],

@@ -107,7 +107,7 @@ def title(name: str, matching: int | None, chips: Sequence[Chip]) -> str:
     filters = ", ".join(chip.value for chip in chips)
     if len(filters) > LONGEST_TITLE:
         filters = f"{filters[: LONGEST_TITLE - 1]}…"
-    count = "" if matching is None else f"({thousands(matching)}) "
+    count = "" if matching is None else f"{thousands(matching)} "
     return f"{count}{filters} · {name}" if filters else f"{count}{name}"
 
 
