@@ -174,7 +174,7 @@ class _Backend(EmailBackend):
         return context_for(self._verify)
 
     def _send(self, email_message: Any) -> bool:
-        is_sent: bool = super()._send(email_message)  # type: ignore[misc]
+        is_sent: bool = super()._send(email_message)
         self.refused = self.connection.refused  # type: ignore[union-attr]
         self._is_taken = True
         return is_sent
