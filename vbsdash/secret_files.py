@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from backups.vbs import secret_file
 from backups.vbs.errors import ConfigurationError
 
 SECRETS = (
@@ -23,7 +24,6 @@ SECRETS = (
     "VBSDASH_OIDC_CLIENT_SECRET",
     "VBSDASH_PROXY_SECRET",
 )
-LARGEST = 64 * 1024  # bytes
 
 
 def read(env: Mapping[str, str]) -> dict[str, str]:
@@ -39,24 +39,5 @@ def read(env: Mapping[str, str]) -> dict[str, str]:
             continue
         if settings.get(name):
             raise ConfigurationError(f"{name} and {variable} are both set: unset one of them.")
-        settings[name] = _content(variable, Path(file))
+        settings[name] = secret_file.read(variable, Path(file))
     return settings
-
-
-def _content(variable: str, file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-        text = content.decode()
-    except (OSError, ValueError) as e:
-        # A ValueError says that it is no UTF-8, or that the path holds a NUL.
-        reason = getattr(e, "strerror", None) or "it is no text in UTF-8"
-        raise ConfigurationError(
-            f"{variable} names {file}, which cannot be read ({reason}): name a file that vbsdash "
-            "may read."
-        ) from e
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text or len(content) > LARGEST:
-        fault = "is too long for a secret" if text else "is empty"
-        raise ConfigurationError(f"{variable} names {file}, which {fault}: correct it.")
-    return text

@@ -13,6 +13,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
+from backups.alarms import channels_file
 from backups.vbs import ids
 from backups.vbs.clouds import choice_notices, load_clouds
 from backups.vbs.errors import ConfigurationError
@@ -68,6 +69,8 @@ try:
         )
         # Its backups are tracked without anybody adding them.
         CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
+    CHANNELS_FILE = channels_file.find(ENV, folder=BASE_DIR, home=_home)
+    channels_file.read(CHANNELS_FILE, ENV, folder=BASE_DIR)
     OIDC = oidc.read(ENV, folder=BASE_DIR)
     PROXY_HEADER = proxy_header.read(ENV)
     GROUP_ROLES = group_roles.read(ENV, folder=BASE_DIR, clouds=None if DEMO else CLOUDS)

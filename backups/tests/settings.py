@@ -26,6 +26,7 @@ GIVEN = [
     "VBSDASH_TRUSTED_PROXIES",
     "DEBUG",
     "VBSDASH_ALIVE_DIR",
+    "VBSDASH_CHANNELS_FILE",
     "VBSDASH_CLOUDS",
     "OS_CLOUD",
     "OS_CLIENT_SECURE_FILE",
@@ -64,6 +65,7 @@ for name in list(os.environ):
         del os.environ[name]
 os.environ.update(dict.fromkeys(GIVEN, ""))
 (folder / "clouds.yaml").write_text("clouds: {}\n")
+(folder / "channels.yaml").write_text("channels: {}\n")
 os.environ |= {
     "HOME": str(folder),
     "XDG_RUNTIME_DIR": str(folder),  # without one PostgreSQL's wheel warns, which is an error here

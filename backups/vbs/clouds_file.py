@@ -60,7 +60,7 @@ def read(environ: Mapping[str, str], *, cwd: Path, home: Path) -> CloudsFile | N
     of the file and makes no further ones.
     """
     folders = _folders(environ, cwd, home)
-    path = _given_file(environ, "OS_CLIENT_CONFIG_FILE", cwd) or _first_file("clouds", folders)
+    path = path_in_use(environ, cwd=cwd, home=home)
     secure_path = _given_file(environ, "OS_CLIENT_SECURE_FILE", cwd)
     is_beside = secure_path is not None
     if secure_path is None and path is not None:
@@ -80,6 +80,12 @@ def read(environ: Mapping[str, str], *, cwd: Path, home: Path) -> CloudsFile | N
     warnings = tuple(dict.fromkeys([*clouds.warnings, *secure.warnings]))
     paths = {**secure.paths, **clouds.paths}
     return CloudsFile(_merged(clouds.entries, entries), paths, warnings)
+
+
+def path_in_use(environ: Mapping[str, str], *, cwd: Path, home: Path) -> Path | None:
+    """Returns the clouds.yaml that counts; None where there is none."""
+    given = _given_file(environ, "OS_CLIENT_CONFIG_FILE", cwd)
+    return given or _first_file("clouds", _folders(environ, cwd, home))
 
 
 def expanded(path: str) -> Path:

@@ -48,7 +48,7 @@ def set_deadline(at: float) -> Timeouts:
     return Timeouts(min(CONNECT_SECONDS, seconds_left), seconds_left)
 
 
-class _DeadlineReader(io.RawIOBase):
+class DeadlineReader(io.RawIOBase):
     """Gives every read of a socket only what is left until the deadline, so that
     drops cannot prolong it.
     """
@@ -76,7 +76,7 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(DeadlineReader(sock, self.fp.detach()))
 
 
 class _Connection(HTTPConnection):

@@ -44,7 +44,7 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
     """Returns the error that a failed exchange with `host` stands for; no text of the
     lower layers is kept. `proxy` is the one that the exchange went through.
     """
-    causes = _causes(error)
+    causes = causes_of(error)
     if proxy is not None:
         if _has(causes, ProxyRefusal, urllib3.exceptions.ProxyError):
             return from_proxy(error, host, proxy)
@@ -94,7 +94,7 @@ def _certificate_failure(code: int, proxy: Proxy | None) -> str:
 
 def from_proxy(error: BaseException, host: str, proxy: Proxy) -> ProxyFailed:
     """Returns the error of a proxy that was not reached, or did not pass a call to `host` on."""
-    causes = _causes(error)
+    causes = causes_of(error)
     refusals = [cause for cause in causes if isinstance(cause, ProxyRefusal)]
     for refusal in refusals:
         if refusal.status is not None:
@@ -220,7 +220,7 @@ def _asks_for_certificate(error: BaseException) -> bool:
     return reason is not None and reason.startswith(_CERTIFICATE_ALERTS)
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def causes_of(error: BaseException) -> list[BaseException]:
     """Returns the error and all it came from; urllib3 hides causes in `reason` and `args`."""
     causes: list[BaseException] = []
     seen: set[int] = set()

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final, Self
 from zoneinfo import ZoneInfo
 
+from backups.alarms.channels.entry import Entry
 from backups.alarms.digest_time import DigestTime
 from backups.alarms.message import Message
+
+SECONDS: Final = 10.0  # of one try, in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +34,23 @@ class Channel(ABC):
     """
 
     kind: ClassVar[str]
+    # What an entry of this kind may hold beside the keys of all kinds.
+    keys: ClassVar[tuple[str, ...]]
     name: str
     query: str = ""
     severities: frozenset[str] = frozenset({"critical", "warning"})
     digest: DigestTime | None = None
     only_if_unacked_for: timedelta | None = None
     zone: ZoneInfo
+    seconds: float = SECONDS
+
+    @classmethod
+    @abstractmethod
+    def read(cls, entry: Entry) -> Self:
+        """Returns the channel of an entry, all of whose keys are known ones. Raises
+        ConfigurationError.
+        """
 
     @abstractmethod
     def send(self, message: Message) -> Answer:
-        """Sends a message within 10 s. Whatever the far side does is an Answer, never an error."""
+        """Sends a message within `seconds`. Whatever the far side does is an Answer, no error."""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from backups.vbs.errors import ConfigurationError
-from vbsdash.secret_files import LARGEST, SECRETS, read
+from backups.vbs.secret_file import LARGEST
+from vbsdash.secret_files import SECRETS, read
 
 
 @pytest.mark.parametrize("name", SECRETS)
