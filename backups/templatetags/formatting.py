@@ -233,6 +233,25 @@ def on(context: Context, at: datetime) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def day_and_time(context: Context, at: datetime) -> SafeString:
+    """Writes a day with its time in the reader's zone: Sat 21 Nov 05:52, today 05:52."""
+    zone = reader_zone(context)
+    local = at.astimezone(zone)
+    now = page_now(context).astimezone(zone)
+    day = f"{local:%a} {local.day} {local:%b}"
+    if local.date() == now.date():
+        day = "today"
+    elif local.year != now.year:
+        day = f"{local.day} {local:%b %Y}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.astimezone(UTC).isoformat(),
+        exact(at, zone),
+        f"{day} {local:%H:%M}",
+    )
+
+
+@register.simple_tag(takes_context=True)
 def next_due(context: Context, rule: Rule, last: datetime | None = None) -> str:
     """Writes the next three times by a rule: by cron in the rule's zone, and in the reader's where
     that reads otherwise. `last`: the newest good backup of the one disk that is meant.
