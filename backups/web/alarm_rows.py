@@ -1,7 +1,7 @@
 """How an alarm, a silence, a delivery and a channel are shown: their words, badges and links."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from backups.reports.deliveries import DeliveryStateRow
 from backups.reports.silences import SilenceState
 from backups.web import status
 from backups.web.chips import chips
+from backups.web.live import to_the_minute
 from backups.web.page_urls import backup_url
 from backups.web.status import Badge
 from backups.web.volume_url import volume_url
@@ -110,6 +111,19 @@ def alarm_row(state: AlarmState) -> AlarmRow:
 
 def alarm_rows(states: Sequence[AlarmState]) -> list[AlarmRow]:
     return [alarm_row(state) for state in states]
+
+
+def alarms_as_shown(rows: Sequence[AlarmRow]) -> list[AlarmRow]:
+    """Returns the rows for an ETag: how old the evidence is, to the minute, since that changes each
+    second while a refresh runs.
+    """
+    shown = []
+    for row in rows:
+        evidence_at = to_the_minute(row.alarm["evidence_at"])
+        values = {**row.alarm, "evidence_at": evidence_at}
+        state = replace(row.state, values={**row.state.values, "evidence_at": evidence_at})
+        shown.append(replace(row, alarm=values, state=state))
+    return shown
 
 
 def rows_of_volume(cloud: str, volume_id: str, now: datetime, *, access: Access) -> list[AlarmRow]:

@@ -27,11 +27,17 @@ from backups.shared.access import access_of
 from backups.web import status
 from backups.web.actor import actor
 from backups.web.alarm_acts import undo_tag
-from backups.web.alarm_rows import alarm_row, channel_row, delivery_row, silence_row
+from backups.web.alarm_rows import (
+    alarm_row,
+    alarms_as_shown,
+    channel_row,
+    delivery_row,
+    silence_row,
+)
 from backups.web.chips import chips, query_with, title
 from backups.web.clean_address import clean_address
 from backups.web.htmx import HtmxHttpRequest
-from backups.web.live import POLL_MOVING_S, POLL_S, Live, to_the_minute
+from backups.web.live import POLL_MOVING_S, POLL_S, Live
 from backups.web.page_cursor import page_cursor
 from backups.web.silence_form import SilenceForm
 from backups.web.time_zone import zone
@@ -205,13 +211,8 @@ def _filter_of_list(query: QueryDict) -> str:
 
 def _as_shown(context: Mapping[str, Any]) -> dict[str, Any]:
     """Tells to the minute how old evidence is: while a refresh runs, it changes each second."""
-    rows = []
-    for row in context["alarms"]:
-        evidence_at = to_the_minute(row.alarm["evidence_at"])
-        values = {**row.alarm, "evidence_at": evidence_at}
-        state = replace(row.state, values={**row.state.values, "evidence_at": evidence_at})
-        rows.append(replace(row, alarm=values, state=state))
     form = context["form"]
+    rows = alarms_as_shown(context["alarms"])
     return {**context, "alarms": rows, "form": None if form is None else form.data}
 
 
