@@ -115,9 +115,11 @@ def muted_by(silence: Silence, now: datetime) -> Q:
     cannot be read any more.
     """
     try:
-        return matching(silence.query, now)
+        condition_of_query = matching(silence.query, now)
     except InvalidQuery:
         return Q(pk__in=[])
+    # Of an empty one Django makes none at all where it stands beside others.
+    return condition_of_query or Q(pk__isnull=False)
 
 
 def quieted(quiet: Sequence[Quiet], now: datetime) -> Q:

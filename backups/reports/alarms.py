@@ -32,6 +32,7 @@ from backups.query.alarms import (
     inhibited,
     muted_by,
 )
+from backups.query.fields import BIGINT
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.silences import Quiet, lies_in, quiet_now
@@ -118,7 +119,8 @@ class Alarms:
         """Returns these alarms, in this order, without those that are deleted or not open to the
         reader.
         """
-        by_id = {state.values["id"]: state for state in self._read(Q(pk__in=ids))}
+        storable = [pk for pk in ids if pk <= BIGINT]
+        by_id = {state.values["id"]: state for state in self._read(Q(pk__in=storable))}
         return [by_id[pk] for pk in ids if pk in by_id]
 
     def one(self, alarm_id: int) -> AlarmState | None:

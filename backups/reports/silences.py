@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 
 from backups.models import Access, Alarm, Silence
 from backups.query.alarms import muted_by
+from backups.query.fields import BIGINT
 from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.silence_list import SILENCE_COLUMNS, SILENCES, is_over
@@ -68,7 +69,8 @@ def states(
     ids: Sequence[int], now: datetime, quiet: Sequence[Quiet], *, access: Access
 ) -> list[SilenceState]:
     """Returns these silences, in this order, without those that are not visible."""
-    rows = {silence.pk: silence for silence in visible(access).filter(pk__in=ids)}
+    storable = [pk for pk in ids if pk <= BIGINT]
+    rows = {silence.pk: silence for silence in visible(access).filter(pk__in=storable)}
     in_order = [rows[pk] for pk in ids if pk in rows]
     return states_of(in_order, now, quiet, access=access)
 

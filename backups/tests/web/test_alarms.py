@@ -231,7 +231,7 @@ def test_disk_backup_and_home_take_and_snooze_what_is_theirs(web: Client) -> Non
     alarm.refresh_from_db()
     assert (alarm.acknowledged_by, alarm.acknowledged_reason) == ("ada", "Asked them.")
     after = web.get("/")
-    assert "Acknowledged by ada : Asked them." in text_of(after)
+    assert "Acknowledged by ada: Asked them." in text_of(after)
     assert "<title>Home · vbsdash</title>" in after.content.decode()
     assert 'formaction="/alarms/take-back/"' in after.content.decode()
 
