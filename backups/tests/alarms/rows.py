@@ -54,7 +54,9 @@ def make_one_of_each(now: datetime) -> dict[str, Alarm]:
     }
 
 
-def make_delivery(alarm: Alarm, *, channel: str = "ops", is_sent: bool = True) -> Delivery:
+def make_delivery(
+    alarm: Alarm, *, channel: str = "ops", is_sent: bool = True, **words: Any
+) -> Delivery:
     """Makes a delivery that tells of an alarm, after one try."""
     now = timezone.now()
     delivery = Delivery.objects.create(
@@ -67,6 +69,7 @@ def make_delivery(alarm: Alarm, *, channel: str = "ops", is_sent: bool = True) -
         attempts=1,
         finished_at=now if is_sent else None,
         message={"headline": f"{alarm.title} is overdue"},
+        **words,
     )
     DeliveryAttempt.objects.create(
         delivery=delivery,

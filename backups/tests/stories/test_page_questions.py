@@ -18,8 +18,18 @@ from backups.clouds import registry
 from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
 from backups.edits.common import Actor
-from backups.models import Backup, Body, Cloud, Revision, Role, SavedView, Volume
+from backups.models import (
+    Backup,
+    Body,
+    Cloud,
+    Revision,
+    Role,
+    SavedView,
+    Silence,
+    Volume,
+)
 from backups.tests.accounts import make_account
+from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
 from backups.tests.routes import VALUES
 
@@ -40,6 +50,8 @@ ASKED = {
     "/failures/": 9,
     "/search/?q=b": 8,
     "/clouds/": 12,
+    "/alarms/": 0,
+    "/alarms/deliveries/": 0,
     "/trash/": 7,
     "/audit/": 7,
     "/account/": 7,
@@ -62,6 +74,11 @@ ASKED = {
     "/api/views/": 6,
     "/api/clouds/": 11,
     "/api/summary/": 17,
+    "/api/alarms/?stage=open": 0,
+    f"/api/alarms/{VALUES['alarm_id']}/": 0,
+    "/api/silences/": 0,
+    f"/api/silences/{VALUES['silence_id']}/": 0,
+    "/api/deliveries/": 0,
     "/api/audit/": 8,
     "/api/audit.csv": 9,
 }
@@ -93,6 +110,7 @@ LIVE = {
     "/volumes/otc/d-0/": 6,
     "/volumes/loss/": 6,
     "/failures/": 6,
+    "/alarms/": 6,
     "/clouds/": 12,
 }
 # The routes of pages that stay as they were read.
@@ -101,6 +119,7 @@ STILL = {
     "backups/add/discover/": "a form over what the cloud listed once",
     "volumes/rules/": "forms: what is being typed stays",
     "volumes/growing/": "a table by days, read once",
+    "alarms/deliveries/": "a log, read once; the newest are on the page of alarms, which is live",
     "trash/": "a list to choose from, read once: what is ticked stays",
     "audit/": "a record, read once",
     "search/": "answers to what was typed",
@@ -172,6 +191,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
         )
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
+        make_alarms(at)
         number = int(VALUES["account_id"]) + at
         other = make_account(f"user-{at}", id=number, role=Role.OPERATOR, clouds=["otc"])
         tokens.create(user=other, now=now, name="theirs")
@@ -186,6 +206,23 @@ def have(n: int, settings: Any, folder: Path) -> None:
     Revision.objects.bulk_create(
         Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n)
     )
+
+
+def make_alarms(at: int) -> None:
+    """An alarm that a silence mutes, one that none does, and what was sent of it."""
+    now = timezone.now()
+    alarm = make_alarm(f"d-{at}", id=int(VALUES["alarm_id"]) + at)
+    make_alarm(f"muted-{at}", backup_id=uuid.UUID(int=at + 1))
+    Silence.objects.create(
+        id=int(VALUES["silence_id"]) + at,
+        query=f"subject=muted-{at}",
+        reason="x",
+        by="bob",
+        made_at=now,
+        begins_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
+    make_delivery(alarm, channel=f"ops-{at}")
 
 
 def whole(answer: Any) -> int:
