@@ -61,7 +61,7 @@ PLACES = (
     Place("Silences and quiet hours", "alarms", "snooze mute", "#silences"),
     Place("Begin a maintenance", "alarms", "silence mute window quiet hours", "#maintenance",
           role=Role.OPERATOR),
-    Place("What was sent to whom", "deliveries", "deliveries mail webhook log channels"),
+    Place("What was sent to whom", "deliveries", "deliveries log notifications channels"),
     Place("Backups", "backups", "list all", "?view=all"),
     Place("Failed backups", "backups", "errors failed", "?status=error&status=error_deleting"
           "&status=error_restoring&tracking_state=fresh"),
