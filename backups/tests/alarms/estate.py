@@ -13,6 +13,7 @@ from backups.tests.facts import NOON
 CLOUDS = ("otc", "eu")
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
+S = timedelta(seconds=1)
 
 
 def make_clouds(settings: Any) -> None:
