@@ -14,6 +14,9 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.db import transaction
 
+from backups.alarms import deliver as delivery
+from backups.alarms import digest, evaluate, heartbeat, outbox
+from backups.alarms.channels_file import channels
 from backups.clouds import registry
 from backups.derived import search_names
 from backups.edits import demo, trash
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 REFRESHED_AT_ONCE = 100  # backups, when a person wants to know
 WORK_EXPIRES_S = 20
 REFRESH_EXPIRES_S = 55
+DELIVERY_EXPIRES_S = 30
 
 
 @shared_task
@@ -41,9 +45,12 @@ def dispatch() -> None:
     if settings.DEMO:
         demo.furnish(now)
     clock.forget_the_future(now)
+    outbox.forget_the_future(now)
     type_interpretation.ensure_all(now)
     for name in registry.configured():
         search_names.bring_up_to_date(name)
+    for channel in outbox.channels_due(now):
+        publish(deliver, channel, queue="bulk", expires_s=DELIVERY_EXPIRES_S)
     for need in dispatcher.needs(now):
         for _ in range(need.workers):
             if not publish(work, need.cloud, need.work, queue="bulk", expires_s=WORK_EXPIRES_S):
@@ -56,6 +63,7 @@ def work(cloud: str, kind: str) -> None:
     with worker_slot(cloud) as is_free:
         if is_free and cloud in registry.configured():
             DO[cast(Work, kind)](cloud)
+            evaluate.evaluate_cloud(cloud, clock.now())
 
 
 @shared_task
@@ -67,6 +75,23 @@ def refresh_backups(cloud: str, ids: list[str]) -> None:
     with worker_slot(cloud, interactive=True) as is_free:
         if is_free:
             single_gets.refresh_these(cloud, [uuid.UUID(backup_id) for backup_id in ids])
+            evaluate.evaluate_cloud(cloud, clock.now())
+
+
+@shared_task
+def judge_alarms() -> None:
+    """Opens and closes alarms, and writes what channels are to be told, digests among it."""
+    now = clock.now()
+    evaluate.evaluate(now)
+    for due in digest.due(channels(), now):
+        outbox.write(due.channel.name, digest.message(due, now), now)
+    heartbeat.send_if_due(now)
+
+
+@shared_task
+def deliver(channel: str) -> None:
+    """Sends what the outbox holds for a channel."""
+    delivery.deliver(channel)
 
 
 @shared_task
@@ -91,6 +116,13 @@ def keep_house() -> None:
 @shared_task
 def forget_sessions() -> None:
     housekeeping.forget_sessions(clock.now())
+
+
+def send_soon(channel: str) -> None:
+    """Has a channel's messages sent after the commit: a person waits for a test."""
+    transaction.on_commit(
+        lambda: publish(deliver, channel, queue="interactive", expires_s=DELIVERY_EXPIRES_S)
+    )
 
 
 def refresh_soon(ids: Sequence[str]) -> None:

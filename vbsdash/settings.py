@@ -405,6 +405,11 @@ CELERY_BEAT_SCHEDULE = {
         "args": ["bulk"],
         "options": {"queue": "bulk", "expires": 30},
     },
+    "judge alarms": {
+        "task": "backups.tasks.judge_alarms",
+        "schedule": 60.0,
+        "options": {"queue": "interactive", "expires": 55},
+    },
     "forget old changes": {
         "task": "backups.tasks.prune_revisions",
         "schedule": crontab(hour=3, minute=17),

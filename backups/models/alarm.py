@@ -20,8 +20,9 @@ Severity = Literal["critical", "warning"]
 
 
 class AlarmKind(models.TextChoices):
-    """The kinds of `analysis.incidents`. The subject of CLOUD_SILENT, STALE and UNKNOWN is the
-    cloud, of BACKUPS_FAIL and NO_BACKUPS the disk, else the backup.
+    """The kinds of `analysis.incidents`. The subject of those in OF_CLOUDS is the cloud, of
+    BACKUPS_FAIL and NO_BACKUPS the disk, else the backup; a backup that failed and tells no disk is
+    its own subject.
     """
 
     CLOUD_SILENT = "cloud_silent"
@@ -34,6 +35,8 @@ class AlarmKind(models.TextChoices):
     UNKNOWN = "unknown"
 
 
+# Their subject is the cloud.
+OF_CLOUDS: Final = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.STALE, AlarmKind.UNKNOWN})
 CRITICAL: Final = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.NO_BACKUPS})
 # So long an alarm is pending: what is over by then was never told. Of the kinds that are left out
 # nothing ends by itself within minutes.
@@ -117,7 +120,8 @@ class Alarm(models.Model):
                 condition=Q(closed_at__isnull=True),
                 name="alarm_open",
             ),
-            models.Index(F("closed_at").desc(nulls_first=True), "id", name="alarm_newest"),
+            models.Index(F("opened_at").desc(), "id", name="alarm_newest"),
+            models.Index("closed_at", name="alarm_closed"),
             models.Index(fields=["cloud", "subject", "-closed_at"], name="alarm_subject"),
             models.Index("held_until", name="alarm_held"),
         )
@@ -148,7 +152,7 @@ class Silence(models.Model):
     ended_by = CodePointText(blank=True)
 
     class Meta:
-        indexes = (models.Index(F("ends_at").desc(nulls_first=True), "id", name="silence_newest"),)
+        indexes = (models.Index("ends_at", name="silence_end"),)
         constraints = (
             models.CheckConstraint(
                 condition=Q(cron__isnull=True, ends_at__isnull=False)
@@ -203,6 +207,8 @@ class Delivery(models.Model):
         max_length=8, choices=DeliveryState.choices, default=DeliveryState.WAITING
     )
     attempts = models.PositiveIntegerField(default=0)
+    # A person had it sent once more; a day of tries begins anew.
+    asked_again_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     message = models.JSONField(null=True)  # as `alarms.message.Message.as_json` writes it
 

@@ -4,7 +4,7 @@ Alike things of one cloud are one item. What a silent cloud hides is no item of 
 own: the cloud is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -73,14 +73,14 @@ def attention_items(
     `clouds` are all that the reader may see. Of one that is not configured any more neither
     silence nor failed backups are told.
     """
-    configured = [cloud for cloud in clouds if cloud.name in registry.configured()]
     items = [
-        *_unreachable_clouds(now, configured, counts),
+        *unreachable_clouds(now, clouds, counts.stale_by_cloud),
         *_failed_backups(failures),
         *_single_volumes(unprotected),
-        *_crowds_of_volumes(now, clouds, counts, failures),
-        *_stale_backups(now, clouds, counts),
-        *_stuck_backups(now, running),
+        *_crowds_of_volumes(counts.volumes, failures),
+        *unknown_volumes(now, clouds, counts.volumes),
+        *stale_backups(now, clouds, counts.stale_by_cloud),
+        *stuck_backups(now, running),
     ]
     return sorted(items, key=_place)
 
@@ -91,16 +91,19 @@ def _place(item: AttentionItem) -> tuple[int, float, str, str, str]:
     return STATES_WORST_FIRST.index(item.state), newest_first, item.what, item.cloud, item.id
 
 
-def _unreachable_clouds(
-    now: datetime, clouds: Iterable[Cloud], counts: HomeCounts
+def unreachable_clouds(
+    now: datetime, clouds: Iterable[Cloud], stale_by_cloud: Mapping[str, int]
 ) -> Iterator[AttentionItem]:
+    """Yields those that do not answer, of the configured ones."""
     for cloud in clouds:
+        if cloud.name not in registry.configured():
+            continue
         if cloud.attempted_at is None or (cloud.error is None and cloud.is_heard(now)):
             continue
         error = cloud.error or {}
         why = error.get("message") or "It has not given a good answer for more than half an hour."
         query = ""
-        stale = counts.stale_by_cloud.get(cloud.name, 0)
+        stale = stale_by_cloud.get(cloud.name, 0)
         if stale:
             backups = f"{thousands(stale)} backup{'' if stale == 1 else 's'}"
             why += f" What is known of {backups} in it is old."
@@ -166,39 +169,58 @@ def _single_volumes(unprotected: Iterable[UnprotectedVolume]) -> Iterator[Attent
 
 
 def _crowds_of_volumes(
-    now: datetime,
-    clouds: Sequence[Cloud],
-    counts: HomeCounts,
-    failures: Sequence[OpenFailures],
+    volumes: Sequence[VolumeCount], failures: Sequence[OpenFailures]
 ) -> Iterator[AttentionItem]:
-    """Yields an item for many volumes of one cloud. That a silent cloud leaves its volumes unknown
-    is not told.
-    """
-    answering = {cloud.name for cloud in clouds if cloud.is_heard(now)}
-    crowded = crowds(counts.volumes)
+    """Yields an item for many unprotected volumes of one cloud."""
+    crowded = crowds(volumes)
     groups: dict[tuple[str, str], list[VolumeCount]] = {}
-    for group in counts.volumes:
-        is_crowd = group.cloud in crowded.get(group.protection, ())
-        if is_crowd or (group.protection == "unknown" and group.cloud in answering):
+    for group in volumes:
+        if group.cloud in crowded.get(group.protection, ()):
             groups.setdefault((group.cloud, group.protection), []).append(group)
     for (cloud, protection), parts in groups.items():
-        count = sum(part.count for part in parts)
-        title = f"{thousands(count)} disk{'' if count == 1 else 's'}"
-        since = None
-        if protection != "unknown":
-            since = min((part.since for part in parts if part.since), default=None)
-        yield AttentionItem(
-            what="cloud",
-            id=cloud,
-            state=protection,
-            why=f"Of {title} each {_WHY_UNPROTECTED.get(protection, _WHY_UNKNOWN)}",
-            next=_next_of_crowd(protection, parts, failures),
-            since=since,
-            cloud=cloud,
-            title=title,
-            count=count,
-            query=urlencode({"protection": protection, "cloud": cloud}),
+        yield _crowd(
+            cloud,
+            protection,
+            count=sum(part.count for part in parts),
+            why=_WHY_UNPROTECTED[protection],
+            next_step=_next_of_crowd(protection, parts, failures),
+            since=min((part.since for part in parts if part.since), default=None),
         )
+
+
+def unknown_volumes(
+    now: datetime, clouds: Sequence[Cloud], volumes: Sequence[VolumeCount]
+) -> Iterator[AttentionItem]:
+    """Yields an item for each cloud with volumes that cannot be judged. That a silent cloud leaves
+    its volumes unknown is not told.
+    """
+    answering = {cloud.name for cloud in clouds if cloud.is_heard(now)}
+    counts: dict[str, int] = {}
+    for group in volumes:
+        if group.protection == "unknown" and group.cloud in answering:
+            counts[group.cloud] = counts.get(group.cloud, 0) + group.count
+    for cloud, count in counts.items():
+        yield _crowd(
+            cloud, "unknown", count=count, why=_WHY_UNKNOWN, next_step=_NEXT_UNKNOWN, since=None
+        )
+
+
+def _crowd(
+    cloud: str, protection: str, *, count: int, why: str, next_step: str, since: datetime | None
+) -> AttentionItem:
+    title = f"{thousands(count)} disk{'' if count == 1 else 's'}"
+    return AttentionItem(
+        what="cloud",
+        id=cloud,
+        state=protection,
+        why=f"Of {title} each {why}",
+        next=next_step,
+        since=since,
+        cloud=cloud,
+        title=title,
+        count=count,
+        query=urlencode({"protection": protection, "cloud": cloud}),
+    )
 
 
 def _next_of_crowd(
@@ -207,8 +229,6 @@ def _next_of_crowd(
     """Returns what to do about the most of them: about the cause by which their newest tries
     failed, if they did.
     """
-    if protection == "unknown":
-        return _NEXT_UNKNOWN
     largest = max(parts, key=lambda part: (part.count, part.failing_cause or ""))
     for group in failures:
         if (group.cloud, group.cause) == (largest.cloud, largest.failing_cause):
@@ -216,12 +236,12 @@ def _next_of_crowd(
     return judgement.NOT_TRIED if protection == "overdue" else judgement.NEVER_TRIED
 
 
-def _stale_backups(
-    now: datetime, clouds: Sequence[Cloud], counts: HomeCounts
+def stale_backups(
+    now: datetime, clouds: Sequence[Cloud], stale_by_cloud: Mapping[str, int]
 ) -> Iterator[AttentionItem]:
     """Yields an item for each cloud that does answer, but not for all of its backups."""
     for cloud in clouds:
-        stale = counts.stale_by_cloud.get(cloud.name, 0)
+        stale = stale_by_cloud.get(cloud.name, 0)
         if not stale or not cloud.is_heard(now):
             continue
         title = f"{thousands(stale)} backup{'' if stale == 1 else 's'}"
@@ -240,7 +260,7 @@ def _stale_backups(
         )
 
 
-def _stuck_backups(now: datetime, running: Sequence[RunningState]) -> Iterator[AttentionItem]:
+def stuck_backups(now: datetime, running: Sequence[RunningState]) -> Iterator[AttentionItem]:
     for state in running:
         if state.stuck_at is None:
             continue

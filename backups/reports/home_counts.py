@@ -91,8 +91,8 @@ def count(
         backups_by_status=_count_by_status(backups),
         gone=backups.filter(gone_at__isnull=False).count(),
         pending=not_gone.filter(refreshed_at__isnull=True).count(),
-        stale_by_cloud=_count_stale(not_gone, clouds, now),
-        volumes=_count_volumes(Volume.objects.visible_to(access), now),
+        stale_by_cloud=count_stale(not_gone, clouds, now),
+        volumes=count_volumes(Volume.objects.visible_to(access), now),
         outcomes=_count_outcomes(buckets, clouds, now),
         stored=changes_by_cloud(StoredDay.objects.visible_to(access)),
     )
@@ -102,9 +102,7 @@ def _count_by_status(backups: BackupQuerySet) -> dict[str | None, int]:
     return dict(backups.values_list("status").annotate(Count("pk")))
 
 
-def _count_stale(
-    not_gone: BackupQuerySet, clouds: Sequence[Cloud], now: datetime
-) -> dict[str, int]:
+def count_stale(not_gone: BackupQuerySet, clouds: Sequence[Cloud], now: datetime) -> dict[str, int]:
     """Counts by cloud what is known of backups but old; in a cloud that is silent that is all.
 
     Backups that no cloud has answered for have no `stale_at`: they are pending. The column `cloud`
@@ -118,7 +116,8 @@ def _count_stale(
     return dict(stale.values_list("cloud_name").annotate(Count("pk")))
 
 
-def _count_volumes(volumes: VolumeQuerySet, now: datetime) -> list[VolumeCount]:
+def count_volumes(volumes: VolumeQuerySet, now: datetime) -> list[VolumeCount]:
+    """Counts them by cloud, protection and the cause by which their newest tries failed."""
     rows: Any = volumes.with_protection(now).order_by()
     groups = rows.values("cloud", "protection", "failing_cause").annotate(
         count=Count("pk"),

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Min, Window
+from django.db.models import Case, Count, F, Min, UUIDField, When, Window
 from django.db.models.functions import RowNumber
 
 from backups.models import Backup
 from backups.models.backup import happened_at
-from backups.models.columns import unindexed
+from backups.models.columns import CodePointText, unindexed
+from backups.models.volume import shown_name
 from backups.query.groups import unresolved
 
 NEWEST_NAMED = 10  # of each cause; `count` says how many there are
@@ -82,6 +83,59 @@ def open_failures(now: datetime, cloud_names: Collection[str]) -> list[OpenFailu
             )
         )
     return failures
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailingSubject:
+    """A disk whose backups fail, or a backup that could not be made of an unknown disk, restored or
+    deleted: its failures that nobody is done with, the newest one, and since when. `title`: what a
+    person calls the disk, None where there is none.
+    """
+
+    cloud: str
+    status: str
+    subject: str
+    title: str | None
+    count: int
+    since: datetime
+    newest: FailedBackup
+
+
+def failing_subjects(now: datetime, cloud_names: Collection[str]) -> list[FailingSubject]:
+    """Returns those of these clouds; one query."""
+    of_volume = When(status="error", volume_id__isnull=False, then=F("volume_id"))
+    backups: Any = Backup.objects.annotate(
+        cloud_name=unindexed("cloud"),
+        at=happened_at(now),
+        disk=Case(of_volume, default=None, output_field=CodePointText()),
+    )
+    backups = backups.filter(unresolved(now), cause__isnull=False, cloud_name__in=cloud_names)
+    # Where there is no disk, each backup is a group of its own.
+    alone = Case(When(disk__isnull=True, then=F("id")), default=None, output_field=UUIDField())
+    group: list[Any] = [F("cloud_name"), F("status"), F("disk"), alone]
+    placed = backups.annotate(
+        place=Window(RowNumber(), partition_by=group, order_by=(F("at").desc(), F("pk"))),
+        count=Window(Count("pk"), partition_by=group),
+        since=Window(Min("at"), partition_by=group),
+        disk_title=shown_name("volume__"),
+    )
+    columns = ("id", "name", "volume_id", "fail_reason", "job_id", "error", "at", "refreshed_at")
+    rows = placed.filter(place=1).order_by("cloud_name", "status", "pk")
+    selected = rows.values("cloud_name", "status", "disk", "disk_title", "count", "since", *columns)
+    return [_failing_subject(row) for row in selected]
+
+
+def _failing_subject(row: dict[str, Any]) -> FailingSubject:
+    disk = row["disk"]
+    return FailingSubject(
+        cloud=row["cloud_name"],
+        status=row["status"],
+        subject=disk or str(row["id"]),
+        title=(row["disk_title"] or disk) if disk else None,
+        count=row["count"],
+        since=row["since"],
+        newest=_failed_backup(row),
+    )
 
 
 def _failed_backup(row: dict[str, Any]) -> FailedBackup:
