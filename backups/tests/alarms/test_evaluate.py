@@ -73,7 +73,8 @@ def test_a_hundred_polls_that_say_the_same_change_nothing() -> None:
     Alarm.objects.update(acknowledged_at=NOON, acknowledged_by="anna")
     for minute in range(1, 101):
         answer(NOON + minute * M)
-        judge(NOON + minute * M)
+        evaluate.evaluate(NOON + minute * M)
+        evaluate.evaluate_cloud("otc", NOON + minute * M)
     (after,) = Alarm.objects.all()
     assert (after.pk, after.acknowledged_by, after.changes) == (alarm.pk, "anna", 1)
 

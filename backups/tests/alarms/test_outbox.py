@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backups.alarms import deliver, evaluate, outbox
+from backups.alarms import deliver, outbox
 from backups.alarms.message import Message
 from backups.edits.common import Actor, NotAllowed
 from backups.models import (
@@ -117,7 +117,7 @@ def test_what_is_pending_taken_muted_or_of_a_silent_cloud_is_not_told() -> None:
     # The silence is over: what is still wrong is told now, unless somebody has taken it.
     answer(NOON + 10 * M)
     judge(NOON + 10 * M)
-    assert written("chat")[2:] == [
+    assert sorted(written("chat")[2:]) == [
         ("opened", "disk-1"),
         ("opened", "disk-3"),
         ("recovered", "eu"),
@@ -128,10 +128,10 @@ def test_five_thousand_disks_of_a_cloud_that_is_down_are_one_message(
     settings: Any, tmp_path: Path, sink: HttpSink
 ) -> None:
     Cloud.objects.filter(pk="otc").update(error={"message": "Timeout."})
-    fail(*range(1, 501))
+    fail(*range(1, 201))
     judge(NOON)
     judge(NOON + 6 * M)
-    assert Alarm.objects.open().count() == 501
+    assert Alarm.objects.open().count() == 201
     assert written("chat") == [("opened", "otc")]
 
 
@@ -227,17 +227,6 @@ def test_a_removed_channel_drops_what_waits_and_is_told_anew_when_it_is_back(
     judge(NOON + 2 * M)
     assert written("chat") == [("opened", "disk-1")]
     assert sink.requests == []
-
-
-def test_a_restart_of_all_tells_nothing_again(settings: Any) -> None:
-    fail(1)
-    judge(NOON)
-    count = Delivery.objects.count()
-    for minute in range(1, 20):
-        answer(NOON + minute * M)
-        evaluate.evaluate(NOON + minute * M)
-        evaluate.evaluate_cloud("otc", NOON + minute * M)
-    assert Delivery.objects.count() == count == 1
 
 
 def test_a_test_is_sent_and_an_unknown_channel_is_named() -> None:
