@@ -11,7 +11,10 @@ import time_machine
 from django.db import connection
 
 from backups.alarms import deliver, outbox
-from backups.alarms.deliver import CLAIM
+from backups.alarms.channels.channel import Answer
+from backups.alarms.channels_file import channels
+from backups.alarms.message import Message
+from backups.alarms.outbox import CLAIM
 from backups.edits.common import Actor
 from backups.models import FULL_ACCESS, Delivery, DeliveryAttempt, DeliveryState
 from backups.tests.alarms.estate import H, M, S, backup, disk, judge, make_clouds
@@ -44,7 +47,7 @@ def mails() -> Iterator[SmtpSink]:
 @pytest.fixture
 def chat(settings: Any, tmp_path: Path, sink: HttpSink, clock: time_machine.Traveller) -> HttpSink:
     """A channel with one alarm to tell, at an hour at which it may be told."""
-    make_clouds(settings)
+    make_clouds(settings, tmp_path)
     configure(settings, tmp_path, {"chat": webhook(sink)})
     one_alarm()
     clock.move_to(NOON + M)
@@ -132,7 +135,8 @@ def test_a_worker_that_dies_between_sending_and_noting_sends_the_same_event_agai
     claimed = deliver._claim("chat", NOON + M)
     assert claimed is not None
     # It sent, and died before it could note so: the claim is what is left.
-    deliver.channels()["chat"].send(deliver.Message.of_json(claimed.message))
+    message: Any = claimed.message
+    channels()["chat"].send(Message.of_json(message))
     assert deliver.deliver("chat") == 0
     clock.move_to(NOON + M + CLAIM)
     assert deliver.deliver("chat") == 1
@@ -148,7 +152,7 @@ def test_a_worker_whose_claim_ran_out_leaves_the_state_to_the_one_that_has_it(
     assert slow is not None
     clock.move_to(NOON + M + CLAIM)
     assert deliver.deliver("chat") == 1
-    failed = deliver.Answer(is_delivered=False, sentence="too late")
+    failed = Answer(is_delivered=False, sentence="too late")
     deliver._note(slow, failed, 60_000, NOON + M + CLAIM)
     assert state() == (DeliveryState.SENT, 2)
 
@@ -180,7 +184,7 @@ def test_two_workers_send_each_message_once(chat: HttpSink) -> None:
 def test_mail_is_away_for_a_day_and_all_of_it_comes_once_it_is_back(
     settings: Any, tmp_path: Path, mails: SmtpSink, clock: time_machine.Traveller
 ) -> None:
-    make_clouds(settings)
+    make_clouds(settings, tmp_path)
     configure(settings, tmp_path, {"ops": mail(mails)})
     mails.go_down()
     one_alarm()
