@@ -59,6 +59,8 @@ def test_it_is_sent_every_so_often_while_alarms_are_evaluated_and_never_else(
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_sends_it(sink: HttpSink) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time anyway")
     now = clock.now()
     for round_at in (now, now + 5 * M):
         evaluated(round_at)
