@@ -24,6 +24,7 @@ NOT_COPIED = shutil.ignore_patterns(
     ".env",
     "clouds.yaml",
     "secure.yaml",
+    "channels.yaml",
     "var",
     ".*_cache",
     ".hypothesis",
