@@ -146,8 +146,6 @@ class Apprise(Channel):
 
 
 def _environment() -> dict[str, str]:
-    passed_on: dict[str, str] = {}
-    for name, value in {**os.environ, **settings.ENV}.items():
-        if value and (name in _PASSED_ON or name.lower() in PROXY_VARIABLES):
-            passed_on[name] = value
-    return passed_on
+    names = {*_PASSED_ON, *PROXY_VARIABLES, *(name.upper() for name in PROXY_VARIABLES)}
+    known = {**os.environ, **settings.ENV}
+    return {name: known[name] for name in names if known.get(name)}
