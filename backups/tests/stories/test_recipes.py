@@ -386,8 +386,8 @@ assert not channel.send(message()).is_delivered
     done = tree.run(DJANGO, VBSDASH_CHANNELS_FILE=str(file))
     assert (done.returncode, done.stderr) == (
         1,
-        f"vbsdash: {file}, channel 'tickets': path names {tickets}, which is no folder: make it, or "
-        "correct path.\n",
+        f"vbsdash: {file}, channel 'tickets': path names {tickets}, which is no folder: make it, "
+        "or correct path.\n",
     )
 
 
