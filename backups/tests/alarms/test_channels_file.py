@@ -91,6 +91,10 @@ REFUSED = [
     ("channels: {ops: {kind: webhook, urls: x}}", "the key urls is not known: is url meant?"),
     ("channels: {ops: {kind: webhook}}", "url is missing: write url: https://HOST/PATH, or url_fi"),
     ("channels: {ops: {kind: webhook, url: 'ftp://s3cret'}}", "url must begin with one of https:"),
+    (
+        "channels: {ops: {kind: webhook, url: 'https://h/?s3cret#x'}}",
+        "url holds a blank, a #",
+    ),
     ("channels: {ops: {kind: webhook, url: 7}}", "url is no text: put the value in quotes"),
     (
         "channels: {ops: {kind: webhook, url: 'https://h/s3cret', url_file: f}}",

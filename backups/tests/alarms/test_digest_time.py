@@ -37,6 +37,14 @@ def test_the_newest_time_that_has_come(text: str, now: str, expected: str) -> No
     assert last(text, now) == expected
 
 
+def test_it_reads_as_it_is_written() -> None:
+    written = {
+        "daily": "daily 08:00 Europe/Berlin",
+        "Weekly Sunday 9:05 utc": "weekly sunday 09:05 UTC",
+    }
+    assert {text: str(DigestTime.parse(text, BERLIN)) for text in written} == written
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "hourly", "daily 25:00", "weekly moonday", "daily 08:00 CEST5", "daily 08:00 UTC x"],

@@ -1,11 +1,13 @@
 """Against a real mail server that answers as bad ones do."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backups.alarms import channels_file
 from backups.alarms.channels.channel import Channel
 from backups.alarms.channels_file import channels
 from backups.tests.alarms.far_side import CERTIFICATE, SmtpSink, configure, mail, smtp_sink
@@ -91,6 +93,24 @@ def test_a_server_that_refuses_is_silent_or_down_is_a_failure_within_its_time(
         assert hurried.send(message()).sentence == f"{place} did not answer in time."
         sink.go_down()
         assert ops.send(message()).sentence == f"{place} refused the connection."
+
+
+def test_the_example_of_the_readme_sends_as_it_stands_there(settings: Any, tmp_path: Path) -> None:
+    readme = (settings.BASE_DIR / "README.md").read_text()
+    [example] = re.findall(r"^```yaml\n(channels:\n.*?)^```$", readme, re.M | re.S)
+    (tmp_path / "smtp_password").write_text("s3cret\n")
+    with smtp_sink(tls="starttls", credentials=("vbsdash", "s3cret")) as sink:
+        # Where the mail server is, and where its password, is all that an operator changes.
+        here = example.replace("smtp.example.org", f"127.0.0.1\n    port: {sink.port}")
+        here = here.replace("/etc/vbsdash/", f"{tmp_path}/")
+        settings.ENV = {**settings.ENV, "SSL_CERT_FILE": str(CERTIFICATE)}
+        settings.CHANNELS_FILE = tmp_path / "channels.yaml"
+        settings.CHANNELS_FILE.write_text(here)
+        channels_file.forget()
+        ops = replace(channels()["ops-mail"], seconds=LIMIT_S)
+        assert ops.send(message()).is_delivered
+        assert sink.mails[0].has_tls
+    assert str(ops.digest) == "daily 08:00 Europe/Berlin"
 
 
 def test_a_greeting_that_drips_without_end_has_the_same_limit(

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 
 from backups.alarms.channels.channel import Answer, Channel
 from backups.alarms.channels_file import channels
@@ -35,7 +33,7 @@ def channel(settings: Any, folder: Path, sink: HttpSink, **keys: Any) -> Channel
 
 
 def test_the_far_side_gets_the_message_signed_over_its_time_and_its_bytes(
-    settings: Any, tmp_path: Path, sink: HttpSink, clock: time_machine.Traveller
+    settings: Any, tmp_path: Path, sink: HttpSink
 ) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     chat = channel(settings, tmp_path, sink, secret_file=str(tmp_path / "secret"))
@@ -48,7 +46,7 @@ def test_the_far_side_gets_the_message_signed_over_its_time_and_its_bytes(
     assert posted.json()["written_at"] == "2026-11-25T14:30:00.000Z"
     assert posted.headers["x-vbsdash-event"] == posted.json()["event_id"] == EVENT
     timestamp = posted.headers["x-vbsdash-timestamp"]
-    assert timestamp == str(int(time.time()))
+    assert timestamp == str(int(message().written_at.timestamp()))
     signed = f"{timestamp}.".encode() + posted.body
     digest = hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
     assert posted.headers["x-vbsdash-signature"] == f"v1={digest}"
