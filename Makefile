@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test lint style format lock sbom licences audit bench soak screenshots clean venv dev browser servers rabbitmq hosts announce environment oidc
+.PHONY: help run test lint style format lock sbom licences audit bench soak screenshots clean venv dev browser servers rabbitmq hosts announce environment oidc apprise
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,7 @@ help: ## this list
 
 run: venv ## start everything: web, worker, scheduler, broker if none is configured; Ctrl-C stops it
 	@if [ -n "$$VBSDASH_OIDC_ISSUER" ] || grep -qs '^ *\(export \)\?VBSDASH_OIDC_ISSUER *=.' .env; then $(MAKE) oidc; fi
+	@if grep -Eqs '^[^#]*kind: *.?apprise' "$${VBSDASH_CHANNELS_FILE:-channels.yaml}"; then $(MAKE) apprise; fi
 	@exec $(BIN)/python manage.py up --stop-with-parent $(ARGS)
 
 # Workers come in pairs, SQLite and PostgreSQL, with a part of the files each (backups/tests/conftest.py). Tests wait more
@@ -54,7 +55,7 @@ format: dev ## put code into shape
 	@$(BIN)/ruff format .
 
 lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes newer versions)
-	@for name in requirements requirements-oidc requirements-dev; do \
+	@for name in requirements requirements-oidc requirements-apprise requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 			--no-emit-index-url --no-emit-find-links --no-header $(ARGS) $$name.in -o $$name.txt || exit 1; \
 	done
@@ -62,13 +63,15 @@ lock: dev ## pin requirements*.in into requirements*.txt (ARGS=--upgrade takes n
 sbom: dev ## write what vbsdash runs on into build/: an SBOM (CycloneDX) and the licences; fails for a licence that is not allowed
 	@$(BIN)/python .ci/sbom.py requirements.txt build
 	@$(BIN)/python .ci/sbom.py requirements-oidc.txt build/oidc
+	@$(BIN)/python .ci/sbom.py requirements-apprise.txt build/apprise
 
 licences: sbom ## print each package that vbsdash runs on, with its licence
-	@cat build/licences.txt build/oidc/licences.txt | sort -u
+	@cat build/licences.txt build/oidc/licences.txt build/apprise/licences.txt | sort -u
 
 audit: dev ## ask for known vulnerabilities: 0 none, 1 some, 3 could not be audited; ARGS="requirements-dev.txt", ARGS="-s osv"
 	@$(BIN)/python .ci/audit.py $(ARGS)
 	@$(if $(ARGS),:,$(BIN)/python .ci/audit.py requirements-oidc.txt)
+	@$(if $(ARGS),:,$(BIN)/python .ci/audit.py requirements-apprise.txt)
 
 bench: dev ## measure the refresh engine and the pages
 	@$(ALONE) $$(env | grep '^VBSDASH_BENCH_') $(BIN)/python manage.py bench $(ARGS)
@@ -96,17 +99,20 @@ venv:
 	fi
 	$(call install,requirements.txt)
 
-dev: oidc
+dev: oidc apprise
 	$(call install,requirements-dev.txt)
 
 oidc: venv ## install what single sign-on by OpenID Connect needs; make run does it where VBSDASH_OIDC_ISSUER is set
 	$(call install,requirements-oidc.txt)
 
+apprise: venv ## install what channels of the kind apprise need; make run does it where channels.yaml in this folder has one
+	$(call install,requirements-apprise.txt)
+
 # Says beforehand what is going to be installed: it may take minutes in which nothing else is printed.
 announce:
 	@new() { [ "$$(sha256sum < $$1)" != "$$(cat $(VENV)/.installed-$$1 2>/dev/null)" ]; }; \
-	if new requirements.txt || new requirements-oidc.txt || new requirements-dev.txt; then \
-		echo "To be installed first, which may take some minutes: requirements.txt, -oidc.txt and -dev.txt into $(VENV)"; \
+	if new requirements.txt || new requirements-oidc.txt || new requirements-apprise.txt || new requirements-dev.txt; then \
+		echo "To be installed first, which may take some minutes: requirements.txt, -oidc.txt, -apprise.txt and -dev.txt into $(VENV)"; \
 	fi
 
 # What tests and linters see of this shell's variables.

@@ -66,6 +66,10 @@ class DigestTime:
             zone = named
         return cls(weekday, at, zone)
 
+    def __str__(self) -> str:
+        rhythm = "daily" if self.weekday is None else f"weekly {WEEKDAYS[self.weekday]}"
+        return f"{rhythm} {self.at:%H:%M} {self.zone}"
+
     @property
     def days(self) -> int:
         """Returns how many days lie between two of them."""

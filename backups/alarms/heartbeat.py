@@ -14,11 +14,11 @@ from backups.alarms.channels import http_call
 from backups.alarms.channels.channel import SECONDS
 from backups.models import Heartbeat
 from backups.shared.clock import FUTURE
+from backups.shared.heartbeat import OUTWARD
 
 logger = logging.getLogger(__name__)
 
 EVALUATED: Final = "alarms"  # the part that leaves a sign each time alarms are evaluated
-SENT: Final = "outward heartbeat"
 RECENT: Final = timedelta(minutes=3)  # alarms are evaluated each minute
 TRY_AGAIN_AFTER: Final = timedelta(minutes=1)
 # Who is asked each minute is never asked at quite the same second.
@@ -36,7 +36,7 @@ def send_if_due(now: datetime) -> bool:
     if not answer.is_delivered:
         logger.warning("outward heartbeat: %s", answer.sentence)
         again_at = now - configured.every + TRY_AGAIN_AFTER
-        Heartbeat.objects.filter(part=SENT, at=now).update(at=again_at)
+        Heartbeat.objects.filter(part=OUTWARD, at=now).update(at=again_at)
     return True
 
 
@@ -49,6 +49,6 @@ def _claim(now: datetime, every: timedelta) -> bool:
     """Notes that it is sent now; returns whether it was due, to one of several workers alone."""
     # A clock that was set back makes it due too.
     is_due = Q(at__lte=now - every + _EARLY) | Q(at__gt=now + FUTURE)
-    if Heartbeat.objects.filter(is_due, part=SENT).update(at=now):
+    if Heartbeat.objects.filter(is_due, part=OUTWARD).update(at=now):
         return True
-    return Heartbeat.objects.get_or_create(part=SENT, defaults={"at": now})[1]
+    return Heartbeat.objects.get_or_create(part=OUTWARD, defaults={"at": now})[1]

@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Min, Sum
 
 from backups.analysis.protection import OUTSIDE
 from backups.models import Access, Backup, Heartbeat, Volume
+from backups.shared.heartbeat import OUTWARD
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 
 
@@ -85,7 +86,8 @@ def chain_sizes(*, access: Access) -> dict[str, int]:
 
 
 def heartbeats() -> dict[str, datetime]:
-    return dict(Heartbeat.objects.values_list("part", "at"))
+    signs = Heartbeat.objects.exclude(part=OUTWARD)
+    return dict(signs.values_list("part", "at"))
 
 
 def volumes(now: datetime, *, access: Access) -> Iterator[MonitoredVolume]:

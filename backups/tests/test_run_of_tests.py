@@ -102,7 +102,7 @@ def test_a_wrong_word_for_a_run_is_refused_by_name(name: str, value: str, cure: 
 def test_what_is_going_to_be_installed_is_said_beforehand(tmp_path: Path) -> None:
     assert make("announce", tmp_path) == (
         "To be installed first, which may take some minutes: "
-        f"requirements.txt, -oidc.txt and -dev.txt into {tmp_path / 'venv'}\n"
+        f"requirements.txt, -oidc.txt, -apprise.txt and -dev.txt into {tmp_path / 'venv'}\n"
     )
 
 

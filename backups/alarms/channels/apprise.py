@@ -3,6 +3,7 @@ when it takes too long: `apprise_process.py`.
 """
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from backups.alarms import words
 from backups.alarms.channels.channel import Answer, Channel
 from backups.alarms.channels.entry import Entry
 from backups.alarms.message import Message
+from backups.vbs.proxies import VARIABLES as PROXY_VARIABLES
 
 # Those that tell a person, over the network: none that runs a program, writes a file or speaks to
 # this host's desktop, and none of what mail and webhook do better.
@@ -71,6 +73,11 @@ SCHEMES: Final = frozenset(
     }
 )
 LONGEST_BODY: Final = 1500  # characters; many services take no more in one message
+# What its process gets to know of this one's: no secrets of clouds and databases.
+_PASSED_ON: Final = (
+    *("PATH", "HOME", "LANG", "TZ", "PYTHONDONTWRITEBYTECODE"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+)
 _MODULE = "backups.alarms.channels.apprise_process"
 _SENTENCES: Final = {
     "sent": "{scheme} took it.",
@@ -121,6 +128,7 @@ class Apprise(Channel):
                 check=False,
                 timeout=self.seconds,
                 cwd=settings.BASE_DIR,
+                env=_environment(),
             )
             result = json.loads(done.stdout)
         except subprocess.TimeoutExpired:
@@ -135,3 +143,9 @@ class Apprise(Channel):
             sentence=sentence.format(scheme=scheme, status=f" (HTTP {status})" if status else ""),
             http_status=status,
         )
+
+
+def _environment() -> dict[str, str]:
+    names = {*_PASSED_ON, *PROXY_VARIABLES, *(name.upper() for name in PROXY_VARIABLES)}
+    known = {**os.environ, **settings.ENV}
+    return {name: known[name] for name in names if known.get(name)}

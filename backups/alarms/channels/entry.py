@@ -109,10 +109,17 @@ class Entry:
         """Returns an address of HTTP and the way there. It may be a secret: it is never quoted."""
         example = "https://HOST/PATH"
         text = self.secret(key, example=example)
+        address, _, query = text.partition("?")
         try:
-            take_apart(text, schemes=("https", "http"), example=example)
+            take_apart(address, schemes=("https", "http"), example=example)
         except WrongUrl as e:
             self.keys.refuse(f"{key} {e}")
+        # What it says is up to the far side.
+        if not query.isprintable() or " " in query or "#" in query:
+            self.keys.refuse(
+                f"{key} holds a blank, a # or an invisible character behind its question mark: "
+                "take it out, or write a blank as %20 and a # as %23"
+            )
         proxies = read_proxies(self.env)
         proxies.check([text])
         return FarSide(text, proxies, self.verify())

@@ -1,8 +1,7 @@
 """One call of HTTP to a far side that may be slow, huge or silent: bounded in time and size, no
-redirect followed, nothing of its answer kept but the status and when to come again.
+redirect followed, nothing of its answer read but the status and when to come again.
 """
 
-import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from backups.alarms.channels.far_side import FarSide
 from backups.vbs.deadline import DeadlineAdapter, set_deadline
 from backups.vbs.errors import VBSError
 
-MOST_BYTES: Final = 64 * 1024  # of an answer; what is longer is not read
 USER_AGENT: Final = "vbsdash"
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, VBSError, OSError, ValueError)
 
@@ -44,9 +42,8 @@ def call(
             method, far_side.url, data=body, headers={"User-Agent": USER_AGENT, **(headers or {})}
         ).prepare()
         response = adapter.send(request, stream=True, timeout=timeout, verify=far_side.verify)
-        with contextlib.suppress(*_FAILURES):
-            # It is taken or refused by now, whatever becomes of the rest.
-            response.raw.read(MOST_BYTES, decode_content=False)
+        # It is taken or refused by now. The rest may drip, be huge or hold what nobody asked for:
+        # it is not read.
         response.close()
     except VBSError as e:
         return Answer(is_delivered=False, sentence=str(e))

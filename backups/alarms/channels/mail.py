@@ -90,10 +90,16 @@ class Mail(Channel):
         backend = _Backend(self)
         try:
             backend.send_messages([self.mail(message)])
+        except smtplib.SMTPServerDisconnected as e:
+            # It stands for what happened to the connection.
+            return Answer(is_delivered=False, sentence=sentence_of(e.__context__ or e, place))
         except smtplib.SMTPException as e:
             return Answer(is_delivered=False, sentence=_refusal(place, e, self.security))
         except (OSError, ValueError) as e:
             return Answer(is_delivered=False, sentence=sentence_of(e, place))
+        finally:
+            # Of a connection on which the sign-in failed.
+            backend.close()
         if backend.refused:
             others = f"{len(backend.refused)} of {len(self.to)}"
             sentence = f"{place} took it, but not for {others} of its addresses."
@@ -129,7 +135,7 @@ class _DeadlineSmtp(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             raw = self.sock.makefile("rb", buffering=0)
-            self.file = io.BufferedReader(DeadlineReader(self.sock, raw))  # type: ignore[arg-type]
+            self.file = io.BufferedReader(DeadlineReader(self.sock, raw))
         return super().getreply()
 
     def send(self, s: Any) -> None:
@@ -174,7 +180,7 @@ class _Backend(EmailBackend):
         return context_for(self._verify)
 
     def _send(self, email_message: Any) -> bool:
-        is_sent: bool = super()._send(email_message)
+        is_sent: bool = super()._send(email_message)  # type: ignore[misc]
         self.refused = self.connection.refused  # type: ignore[union-attr]
         self._is_taken = True
         return is_sent
@@ -207,4 +213,4 @@ def _refusal(place: str, error: smtplib.SMTPException, security: str) -> str:
         return f"{place} takes no mail from this address ({error.smtp_code}): correct from."
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{place} did not take the mail ({error.smtp_code})."
-    return f"{place} closed the connection before it had taken the mail."
+    return f"{place} did not take the mail ({type(error).__name__})."

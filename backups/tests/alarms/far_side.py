@@ -287,10 +287,27 @@ class SmtpSink:
 
 
 class _Controller(Controller):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        session: SMTP = super().factory()
+        self._sessions.append(session)
+        return session
+
     def _trigger_server(self) -> None:
         """Makes no connection of its own: with TLS it would be one that is cut off."""
         self.smtpd = self
         self._factory_invoked.set()
+
+    def cancel_tasks(self, stop_loop: bool = True) -> None:
+        """Cuts all connections first, which nobody would close any more after the loop."""
+        for session in self._sessions:
+            for transport in (session.transport, session._original_transport):
+                if transport is not None:
+                    transport.abort()  # type: ignore[attr-defined]
+        self.loop.call_soon(super().cancel_tasks, stop_loop)
 
 
 @contextlib.contextmanager

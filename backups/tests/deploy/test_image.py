@@ -56,8 +56,9 @@ def test_packages_are_checked_by_their_hashes() -> None:
     assert len(installs) == 1
     words = installs[0].split()
     after = words[words.index("--require-hashes") :]
-    files = ["-r", "requirements.txt", "-r", "requirements-oidc.txt"]
-    assert [word for word in after if word != "\\"][1:5] == files
+    files = ["-r", "requirements.txt", "-r", "requirements-oidc.txt", "-r"]
+    files.append("requirements-apprise.txt")
+    assert [word for word in after if word != "\\"][1:7] == files
 
 
 def test_nothing_but_the_program_is_copied_and_sent_to_the_builder() -> None:
@@ -65,13 +66,14 @@ def test_nothing_but_the_program_is_copied_and_sent_to_the_builder() -> None:
     for command in COMMANDS:
         if command.cmd.upper() == "COPY" and not command.flags:
             sources |= set(command.value[:-1])
-    requirements = {"requirements.txt", "requirements-oidc.txt"}
+    requirements = {"requirements.txt", "requirements-oidc.txt", "requirements-apprise.txt"}
     assert sources == {*requirements, "manage.py", "vbsdash", "backups", "templates"}
     ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text().splitlines()
     lines = [line for line in ignored if line and not line.startswith("#")]
     assert lines[0] == "*"
     assert {line[1:] for line in lines if line.startswith("!")} == sources
-    assert {"backups/tests", "**/.env", "**/clouds.yaml", "**/secure.yaml"} < set(lines)
+    private = {"**/.env", "**/clouds.yaml", "**/secure.yaml", "**/channels.yaml"}
+    assert {"backups/tests", *private} < set(lines)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -119,6 +121,7 @@ class TestImage:
             ".venv",
             "backups",
             "manage.py",
+            "requirements-apprise.txt",
             "requirements-oidc.txt",
             "requirements.txt",
             "templates",

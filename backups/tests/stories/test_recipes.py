@@ -24,6 +24,7 @@ NOT_COPIED = shutil.ignore_patterns(
     ".env",
     "clouds.yaml",
     "secure.yaml",
+    "channels.yaml",
     "var",
     ".*_cache",
     ".hypothesis",
@@ -35,6 +36,7 @@ RECIPES = (
     "A page",
     "A setting",
     "A way to sign in",
+    "A channel",
 )
 DJANGO = """
 import json, os, sys
@@ -351,6 +353,41 @@ for auth, auth_type, name in (
         raise AssertionError(name)
 server.shutdown()
 """
+    )
+
+
+def test_a_channel_is_read_refused_and_sent_to(tmp_path: Path) -> None:
+    tree = follow("A channel", tmp_path)
+    assert len(set(tree.touched)) <= 4
+    tickets = tmp_path / "tickets"
+    tickets.mkdir()
+    file = tmp_path / "channels.yaml"
+    file.write_text(f"channels: {{tickets: {{kind: folder, path: {tickets}, filter: cloud=otc}}}}")
+    tree.prove(
+        DJANGO
+        + """
+from pathlib import Path
+from backups.alarms.channels_file import channels
+from backups.tests.alarms.messages import EVENT, message
+[channel] = channels().values()
+assert (channel.kind, channel.query) == ("folder", "cloud=otc")
+for _ in range(2):
+    answer = channel.send(message())
+    assert answer.is_delivered, answer
+[ticket] = Path(channel.path).iterdir()
+assert ticket.name == f"{EVENT}.json"
+assert json.loads(ticket.read_text()) == json.loads(json.dumps(message().as_json()))
+ticket.unlink()
+Path(channel.path).rmdir()
+assert not channel.send(message()).is_delivered
+""",
+        VBSDASH_CHANNELS_FILE=str(file),
+    )
+    done = tree.run(DJANGO, VBSDASH_CHANNELS_FILE=str(file))
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"vbsdash: {file}, channel 'tickets': path names {tickets}, which is no folder: make it, "
+        "or correct path.\n",
     )
 
 
