@@ -44,6 +44,7 @@ def dispatch() -> None:
     now = clock.now()
     if settings.DEMO:
         demo.furnish(now)
+        demo.furnish_alarms(now)
     clock.forget_the_future(now)
     outbox.forget_the_future(now)
     type_interpretation.ensure_all(now)

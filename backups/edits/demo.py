@@ -2,14 +2,14 @@
 in a cloud.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from backups.analysis.rules import by_cron
-from backups.edits import protection_rules, volume_edits
+from backups.edits import alarms, protection_rules, silences, volume_edits
 from backups.edits.common import Actor
-from backups.models import Edit, Volume
+from backups.models import Alarm, AlarmKind, Edit, Silence, Volume
 
 EXEMPT = "analytics-sandbox"
 UNFOLLOWED = "new-service-01"
@@ -37,4 +37,35 @@ def furnish(now: datetime) -> bool:
         volume_edits.set_tags(volumes[TAGGED], ["production"], actor=actor)
         nightly = by_cron(cron="0 3 * * *", zone="Europe/Berlin", grace_seconds=4 * _HOUR_S)
         protection_rules.set_tag_rule("production", nightly, actor=actor)
+    return True
+
+
+def furnish_alarms(now: datetime) -> bool:
+    """Does it once: when alarms are open that the evaluation has found, and nobody has muted any.
+
+    The exemption ends an alarm by itself, so that there is one that is over.
+    """
+    if Silence.objects.exists():
+        return False
+    rows = Alarm.objects.open().filter(held_until__lte=now).order_by("pk")
+    failing = rows.filter(kind=AlarmKind.BACKUPS_FAIL).first()
+    other = rows.filter(kind__in=(AlarmKind.DELETIONS_FAIL, AlarmKind.RESTORES_FAIL)).first()
+    unneeded = Volume.objects.filter(name=ANNOTATED).values_list("cloud", "volume_id").first()
+    if failing is None or other is None or unneeded is None:
+        return False
+    actor = Actor("demo", now)
+    with transaction.atomic():
+        alarms.acknowledge([failing.pk], "The storage team has a ticket.", actor=actor)
+        silences.snooze(
+            [other.pk], now + timedelta(days=7), "Its owner is back next week.", actor=actor
+        )
+        begins_at = now + timedelta(days=2)
+        silences.begin(
+            "tag=production",
+            begins_at,
+            begins_at + timedelta(hours=4),
+            "New firmware for the storage.",
+            actor=actor,
+        )
+        volume_edits.exempt([unneeded], "Its owner needs it no more.", None, actor=actor)
     return True

@@ -28,16 +28,22 @@ from backups.web.volume_url import volume_url
 
 OF_CLOUDS = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.STALE, AlarmKind.UNKNOWN})
 UNTAKEN = frozenset({"open", "muted", "pending"})
+LONGEST_SENTENCE = 600  # characters
 EVERY_ALARM = "every alarm"
 _TELLS = (("opened", "opened"), ("flapping", "flapping"), ("recovered", "over"))
 
 
 @dataclass(frozen=True)
 class AlarmRow:
-    """`alarm`: its values by name; `badge`: what is wrong; `href`: the page of what it is about."""
+    """`alarm`: its values by name; `badge`: what is wrong; `href`: the page of what it is about.
+    Its sentence is `before`, `name` and `after`.
+    """
 
     alarm: dict[str, Any]
     state: AlarmState
+    before: str
+    name: str
+    after: str
     badge: Badge
     severity: Badge
     stage: Badge
@@ -99,9 +105,19 @@ class ChannelRow:
 def alarm_row(state: AlarmState) -> AlarmRow:
     values = dict(state.values)
     kind = status.ALARM_KINDS.get(values["kind"], status.SEVERITIES["warning"])
+    sentence = values["sentence"][:LONGEST_SENTENCE]
+    name = values["title"] or values["subject"]
+    before, named, after = sentence.partition(name)
+    if not named:
+        # The name is cut off, or not a part of it.
+        before = ""
+        after = f" {sentence}"
     return AlarmRow(
         alarm={**values, "stage": state.stage, "muted": state.muted},
         state=state,
+        before=before,
+        name=name,
+        after=after,
         badge=status.ATTENTION.get(values["state"], kind),
         severity=status.SEVERITIES.get(values["severity"], kind),
         stage=status.ALARM_STAGES[state.stage],
