@@ -9,10 +9,12 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from backups.alarms import evaluate
 from backups.analysis.protection import PROTECTIONS
 from backups.derived.volumes import derive
 from backups.edits import demo
 from backups.models import Backup, Cloud
+from backups.query.alarms import STAGES
 from backups.refresh.dispatcher import DO, needs
 from backups.runner.parts import DEMO_BACKUPS
 from backups.tests.accounts import make_operator
@@ -102,5 +104,17 @@ def test_a_member_that_the_cloud_no_longer_has_is_a_note_and_the_disk_stays_safe
     assert "1 of its backups is gone" in {note for one in again["chains"] for note in one["notes"]}
 
 
-def test_what_somebody_set_is_left_alone(told: Client) -> None:
+def test_what_somebody_set_is_left_alone_and_alarms_are_met_in_every_stage(
+    told: Client, clock: time_machine.Traveller
+) -> None:
     assert not demo.furnish(timezone.now())
+    assert not demo.furnish_alarms(timezone.now())
+    evaluate.evaluate(timezone.now())
+    assert demo.furnish_alarms(timezone.now())
+    clock.shift(timedelta(minutes=1))
+    evaluate.evaluate(timezone.now())
+    assert not demo.furnish_alarms(timezone.now())
+    alarms = told.get("/api/alarms/").json()["results"]
+    assert {alarm["stage"] for alarm in alarms} == set(STAGES)
+    silences = told.get("/api/silences/").json()["results"]
+    assert {silence["state"] for silence in silences} == {"holds", "planned"}
