@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backups.analysis.rules import BadRule, Rule, by_cron
-from backups.analysis.zones import cure, in_words, offered, offset_at, short_name, zone_named
+from backups.analysis.zones import (
+    cure,
+    in_words,
+    instant_of,
+    offered,
+    offset_at,
+    short_name,
+    zone_named,
+)
 
 WINTER = datetime(2026, 12, 1, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 1, tzinfo=UTC)
@@ -148,3 +156,25 @@ def test_cron_times_come_by_the_zones_own_clock(
 def test_a_zone_in_another_case_is_stored_in_its_own() -> None:
     assert by_cron(cron="0 1 * * *", zone="etc/gmt+5", grace_seconds=0).zone == "Etc/GMT+5"
     assert ZoneInfo("Etc/GMT+5").key == "Etc/GMT+5"
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "begins", "ends"),
+    [
+        ("2026-07-01T08:00", "Europe/Berlin", "2026-07-01T06:00", "2026-07-01T06:00"),
+        # The clock is put forward from 02:00 to 03:00: half past two is not there.
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T01:00", "2026-03-29T01:00"),
+        ("2026-03-29T02:00", "Europe/Berlin", "2026-03-29T01:00", "2026-03-29T01:00"),
+        ("2026-03-29T03:00", "Europe/Berlin", "2026-03-29T01:00", "2026-03-29T01:00"),
+        # It is put back from 03:00 to 02:00: half past two comes twice.
+        ("2026-10-25T02:30", "Europe/Berlin", "2026-10-25T00:30", "2026-10-25T01:30"),
+        # By half an hour.
+        ("2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-03T15:30", "2026-10-03T15:30"),
+        # A day that there never was.
+        ("2011-12-30T12:00", "Pacific/Apia", "2011-12-30T10:00", "2011-12-30T10:00"),
+    ],
+)
+def test_a_time_by_the_clock_is_one_instant(local: str, zone: str, begins: str, ends: str) -> None:
+    at = datetime.fromisoformat(local)
+    found = [instant_of(at, ZoneInfo(zone), is_end=is_end) for is_end in (False, True)]
+    assert [f"{instant:%Y-%m-%dT%H:%M}" for instant in found] == [begins, ends]

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from backups.edits import tokens
-from backups.models import Backup, Body, Cloud, TagRule, Volume
+from backups.models import Alarm, Backup, Body, Cloud, Delivery, Silence, TagRule, Volume
 from backups.tests.accounts import make_operator
+from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -36,6 +37,17 @@ def two_clouds(settings: Any, tmp_path: Path) -> datetime:
             backup=row, received_at=now, http_status=200, text=json.dumps({"name": words["name"]})
         )
         Volume.objects.create(cloud_id=cloud, volume_id=words["volume_id"], first_seen_at=now)
+    alarm = make_alarm(SECRET, cloud="secret", id=4711)
+    make_delivery(alarm, channel=SECRET, id=4711)
+    Silence.objects.create(
+        id=4711,
+        query="cloud=secret",
+        reason=SECRET,
+        by=SECRET,
+        made_at=now,
+        begins_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
     return now
 
 
@@ -52,6 +64,9 @@ def state() -> list[Any]:
     return [
         *Backup.objects.filter(cloud="secret").values_list(),
         *Volume.objects.filter(cloud="secret").values_list(),
+        *Alarm.objects.filter(cloud="secret").values_list(),
+        *Silence.objects.values_list(),
+        *Delivery.objects.values_list(),
     ]
 
 
@@ -64,6 +79,7 @@ def state() -> list[Any]:
             "/api/backups/?cloud=secret",
             "/api/backups.csv",
         ),
+        *("/api/alarms/", "/api/silences/", "/api/deliveries/"),
         *("/api/volumes/", "/api/failures/", "/api/clouds/", "/api/summary/", "/metrics"),
     ],
 )
@@ -90,6 +106,7 @@ def test_what_is_open_is_there(scoped: Client) -> None:
             f"/api/backups/{THEIRS}/revisions/",
         ),
         *(f"/api/volumes/secret/{SECRET}/", "/api/clouds/secret/backups/"),
+        *("/api/alarms/4711/", "/api/silences/4711/"),
     ],
 )
 def test_one_thing_of_another_cloud_is_not_there(scoped: Client, path: str) -> None:
@@ -112,6 +129,10 @@ def test_one_thing_of_another_cloud_is_not_there(scoped: Client, path: str) -> N
         ("post", "/api/volumes/", {"cloud": "secret", "volume_id": "disk"}),
         ("patch", f"/api/volumes/secret/{SECRET}/", {"label": "seen"}),
         ("post", "/api/clouds/secret/test/", None),
+        ("post", "/api/alarms/4711/acknowledge/", {}),
+        ("post", "/api/silences/", {"query": "", "reason": "x", "ends_at": "2999-01-01T00:00:00Z"}),
+        ("delete", "/api/silences/4711/", None),
+        ("post", "/api/deliveries/4711/redeliver/", {}),
     ],
 )
 def test_no_write_reaches_another_cloud(scoped: Client, method: str, path: str, body: Any) -> None:
