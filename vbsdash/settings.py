@@ -70,6 +70,9 @@ try:
         # Its backups are tracked without anybody adding them.
         CLOUDS = {name: replace(cloud, follow="all") for name, cloud in CLOUDS.items()}
     CHANNELS_FILE = channels_file.find(ENV, folder=BASE_DIR, home=_home)
+    _demo_channels = DEMO_CLOUDS_FILE.with_name("channels.yaml")
+    if DEMO and CHANNELS_FILE is None and _demo_channels.is_file():
+        CHANNELS_FILE = _demo_channels
     channels_file.read(CHANNELS_FILE, ENV, folder=BASE_DIR)
     OIDC = oidc.read(ENV, folder=BASE_DIR)
     PROXY_HEADER = proxy_header.read(ENV)

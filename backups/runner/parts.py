@@ -46,6 +46,8 @@ def demo_part(port: int, clouds_file: Path) -> Part:
         str(DEMO_BACKUPS),
         "--clouds-file",
         str(clouds_file),
+        "--channels-file",
+        str(clouds_file.with_name("channels.yaml")),
     )
     return Part("demo", argv, stops_last=True, env=_ENV)
 

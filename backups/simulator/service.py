@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from backups.simulator import far_side
 from backups.simulator.account import Account
 from backups.simulator.body import INTERNAL_HOST, Form
 from backups.simulator.errors import error, gateway, no_such_api, no_such_backup
@@ -164,6 +165,9 @@ class Service:
         refusal: Answer | None,
         now: datetime,
     ) -> Answer:
+        delivered = far_side.answer_of(question)
+        if delivered is not None:
+            return delivered
         if question.path.startswith("/v3"):
             return self._identity(question, faults)
         is_version_call = question.path.rstrip("/") in ("/volume", "/volume/v3")

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from backups.simulator import KINDS, Fault, FaultError, Simulator, parse_fault
+from backups.simulator.far_side import channels_yaml
 from backups.simulator.listing import Paging
 
 # The simulator records its requests for tests. Nobody reads them here.
@@ -38,6 +39,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--clouds-file", type=Path, help="write the clouds.yaml here (mode 0600), not to stdout"
         )
+        parser.add_argument(
+            "--channels-file",
+            type=Path,
+            help="write two channels of alarms there: one takes what it is sent, the other fails",
+        )
         parser.add_argument("--name", default="demo", help="name of the cloud in clouds.yaml")
 
     def handle(
@@ -52,6 +58,7 @@ class Command(BaseCommand):
         seed: int,
         type_full: int,
         clouds_file: Path | None,
+        channels_file: Path | None,
         name: str,
         **options: object,
     ) -> None:
@@ -78,6 +85,8 @@ class Command(BaseCommand):
         with simulator:
             for parsed_fault in faults:
                 simulator.fault(parsed_fault)
+            if channels_file is not None:
+                _write_secret(channels_file, channels_yaml(simulator.url))
             self._announce(simulator, clouds_file, name)
             stop.wait()
 

@@ -5,8 +5,10 @@ import signal
 import stat
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,18 @@ import pytest
 import requests
 import yaml
 
+from backups.alarms import channels_file
+from backups.alarms.message import Message
 from backups.tests.run_settings import LIMIT_S
 
 ROOT = Path(__file__).parents[3]
+TEST = Message(
+    event_id=str(uuid.UUID(int=1)),
+    kind="test",
+    written_at=datetime(2026, 11, 25, tzinfo=UTC),
+    cloud=None,
+    headline="A test.",
+)
 
 
 def command(*words: object) -> list[str]:
@@ -90,14 +101,22 @@ def test_it_prints_a_clouds_yaml_serves_and_ends_quickly(
 def test_it_writes_the_clouds_file_for_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "clouds.yaml"
     file.write_text("old")
-    with running(tmp_path, "--clouds-file", file, "--name", "lab", "--flavor", "cinder") as process:
+    channels = tmp_path / "channels.yaml"
+    words = ("--clouds-file", file, "--channels-file", channels, "--name", "lab")
+    with running(tmp_path, *words, "--flavor", "cinder") as process:
         assert process.stdout
         line = process.stdout.readline()
         entry = yaml.safe_load(file.read_text())["clouds"]["lab"]
         base = entry["auth"]["auth_url"].removesuffix("/v3")
         assert line == f"Simulated VBS at {base}, cloud 'lab' in {file}\n"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert [path.name for path in tmp_path.iterdir()] == ["clouds.yaml"]
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["channels.yaml", "clouds.yaml"]
+        configured = channels_file.read(channels, {}, folder=tmp_path).channels
+        assert {name: channel.send(TEST).http_status for name, channel in configured.items()} == {
+            "team-chat": 204,
+            "on-call": 503,
+        }
         kinds = {service["type"] for service in sign_in(entry).json()["token"]["catalog"]}
         assert kinds == {"identity", "volumev3", "block-storage"}
 
