@@ -47,7 +47,8 @@ _read: dict[Path, Content] = {}
 
 def find(env: Mapping[str, str], *, folder: Path, home: Path) -> Path | None:
     """Returns the file that is named, else the one beside the clouds.yaml in use, else the one in
-    `folder`; None where there is none. Raises ConfigurationError.
+    `folder`, unless a clouds.yaml elsewhere is named; None where there is none. Raises
+    ConfigurationError.
     """
     named = env.get(VARIABLE)
     if named:
@@ -58,10 +59,11 @@ def find(env: Mapping[str, str], *, folder: Path, home: Path) -> Path | None:
             )
         return path
     clouds = clouds_file.path_in_use(env, cwd=folder, home=home)
-    for place in (clouds.parent if clouds else folder, folder):
-        if (place / NAME).is_file():
-            return place / NAME
-    return None
+    if clouds is not None and (clouds.parent / NAME).is_file():
+        return clouds.parent / NAME
+    # Who names a file for the clouds, as for a try, tells nobody of it by chance.
+    is_named = bool(env.get("OS_CLIENT_CONFIG_FILE"))
+    return folder / NAME if not is_named and (folder / NAME).is_file() else None
 
 
 def read(path: Path | None, env: Mapping[str, str], *, folder: Path) -> Content:

@@ -161,9 +161,10 @@ def test_the_file_is_the_named_one_else_beside_clouds_yaml_else_in_the_project(
         folder.mkdir()
         (folder / "clouds.yaml").write_text("clouds: {}")
     env = {"OS_CLIENT_CONFIG_FILE": str(etc / "clouds.yaml")}
-    assert find(env, folder=project, home=tmp_path) is None
     (project / "channels.yaml").write_text("")
-    assert find(env, folder=project, home=tmp_path) == project / "channels.yaml"
+    assert find(env, folder=project, home=tmp_path) is None
+    (project / "clouds.yaml").unlink()
+    assert find({}, folder=project, home=tmp_path) == project / "channels.yaml"
     (etc / "channels.yaml").write_text("")
     assert find(env, folder=project, home=tmp_path) == etc / "channels.yaml"
     assert find({**env, VARIABLE: "channels.yaml"}, folder=project, home=tmp_path) == (
