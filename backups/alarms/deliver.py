@@ -8,7 +8,7 @@ event ID. No message is sent within a transaction.
 import logging
 import time
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F
@@ -61,13 +61,15 @@ def _claim(name: str, now: datetime) -> Delivery | None:
                 if delivery.message is None:
                     delivery.message = message_of(delivery).as_json()
                     delivery.save(update_fields=["message"])
+                data_changed()
                 return delivery
 
 
 def _send(channel: Channel, delivery: Delivery) -> bool:
     """Makes one try and notes what came of it; returns whether the message was taken."""
+    message: Any = delivery.message
     began = time.monotonic()
-    answer = channel.send(Message.of_json(delivery.message))
+    answer = channel.send(Message.of_json(message))
     duration_ms = round((time.monotonic() - began) * 1000)
     _note(delivery, answer, duration_ms, clock.now())
     return answer.is_delivered

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import transaction
+from django.core.cache import caches
+from django.db import connection, transaction
 
 from backups.alarms import outbox
 from backups.alarms.findings import COUNTED, Finding, findings
@@ -19,6 +20,8 @@ from backups.models import Alarm, AlarmKind, Backup, Cloud, Ended, Heartbeat, Vo
 from backups.models.alarm import HOLDS, OF_CLOUDS, severity_of
 from backups.models.data_version import data_changed
 from backups.query.silences import boundary_between
+from backups.reports.computed_once import CACHE
+from backups.reports.data_version import versions
 from backups.shared.batches import in_batches
 from backups.vbs.statuses import IN_FLIGHT
 
@@ -58,7 +61,14 @@ def evaluate(now: datetime) -> None:
 
 
 def evaluate_cloud(name: str, now: datetime) -> None:
-    """Judges one cloud after answers of it, without what is counted over all its rows."""
+    """Judges one cloud after answers of it, without what is counted over all its rows. Nothing is
+    done where this process has judged the same before: most answers tell nothing new.
+    """
+    version = versions(now).content
+    judged = caches[CACHE]
+    key = f"judged-{connection.settings_dict['NAME']}-{name}"
+    if judged.get(key) == version:
+        return
     with transaction.atomic():
         _lock()
         clouds = list(Cloud.objects.filter(pk=name))
@@ -66,6 +76,7 @@ def evaluate_cloud(name: str, now: datetime) -> None:
         is_changed |= outbox.tell(now)
         if is_changed:
             data_changed()
+    judged.set(key, version)
 
 
 def _lock() -> datetime | None:
@@ -243,7 +254,8 @@ def _ends_of_volumes(alarms: Sequence[Alarm], now: datetime) -> dict[int, Ended]
     volumes: dict[tuple[str, str], Row] = {}
     for cloud, volume_ids in _subjects_by_cloud(alarms).items():
         for batch in in_batches(volume_ids):
-            known = Volume.objects.with_protection(now).filter(cloud=cloud, volume_id__in=batch)
+            known: Any = Volume.objects.with_protection(now)
+            known = known.filter(cloud=cloud, volume_id__in=batch)
             for row in known.values("volume_id", "protection", "followed", "last_good_at"):
                 volumes[(cloud, row["volume_id"])] = row
     ends: dict[int, Ended] = {}

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from backups.alarms import evaluate
@@ -9,6 +10,7 @@ from backups.derived import findings
 from backups.derived.volumes import derive_all
 from backups.models import Alarm, Backup, Cloud, Volume
 from backups.tests.facts import NOON
+from backups.tests.otc import configure, silent
 
 CLOUDS = ("otc", "eu")
 M = timedelta(minutes=1)
@@ -16,8 +18,8 @@ H = timedelta(hours=1)
 S = timedelta(seconds=1)
 
 
-def make_clouds(settings: Any) -> None:
-    settings.CLOUDS = dict.fromkeys(CLOUDS)
+def make_clouds(settings: Any, folder: Path) -> None:
+    configure(settings, folder, silent(*CLOUDS))
     for name in CLOUDS:
         Cloud.objects.create(name=name, follow="all")
     answer(NOON)

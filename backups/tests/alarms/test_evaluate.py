@@ -1,5 +1,6 @@
 """What is wrong opens an alarm, and an answer that says that it is over closes it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backups.alarms import evaluate
 from backups.models import FULL_ACCESS, Alarm, AlarmKind, Backup, Cloud, Ended, Volume
+from backups.models.data_version import data_changed
 from backups.reports.summary import summary
 from backups.tests.alarms.estate import H, M, answer, backup, disk, judge, make_clouds
 from backups.tests.facts import NOON
@@ -17,8 +19,8 @@ REASON = "VolumeBackup.0064: the backup host does not answer"
 
 
 @pytest.fixture(autouse=True)
-def _clouds(settings: Any) -> None:
-    make_clouds(settings)
+def _clouds(settings: Any, tmp_path: Path) -> None:
+    make_clouds(settings, tmp_path)
 
 
 def kinds(alarms: list[Alarm]) -> list[tuple[str, str, str]]:
@@ -73,7 +75,8 @@ def test_a_hundred_polls_that_say_the_same_change_nothing() -> None:
     Alarm.objects.update(acknowledged_at=NOON, acknowledged_by="anna")
     for minute in range(1, 101):
         answer(NOON + minute * M)
-        judge(NOON + minute * M)
+        evaluate.evaluate(NOON + minute * M)
+        evaluate.evaluate_cloud("otc", NOON + minute * M)
     (after,) = Alarm.objects.all()
     assert (after.pk, after.acknowledged_by, after.changes) == (alarm.pk, "anna", 1)
 
@@ -142,6 +145,12 @@ def test_a_batch_of_one_cloud_leaves_the_alarms_of_others_alone() -> None:
     backup(1, NOON, status="error_restoring", volume_id=disk(1))
     backup(2, NOON, status="error_restoring", volume_id=disk(2, cloud="eu"), cloud="eu")
     judge(NOON)
+    evaluate.evaluate_cloud("eu", NOON + M)
     Backup.objects.update(status="available")
+    # Without a change that is shown, nothing is judged again.
+    with CaptureQueriesContext(connection) as captured:
+        evaluate.evaluate_cloud("eu", NOON + M)
+    assert len(captured) == 2
+    data_changed()
     evaluate.evaluate_cloud("eu", NOON + M)
     assert [alarm.cloud_id for alarm in Alarm.objects.open()] == ["otc"]

@@ -58,12 +58,12 @@ def test_a_message_whose_worker_was_killed_is_sent_again_with_the_same_event(
             argv = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
             return subprocess.Popen(argv, env=env, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
 
-        assert start(PREPARE).wait(LIMIT_S) == 0
+        assert start(PREPARE).communicate(timeout=LIMIT_S)[0] == ""
         sink.manner = "never"
         worker = start(DELIVER)
         sink.wait_for(1)
         worker.send_signal(signal.SIGKILL)
-        worker.wait(LIMIT_S)
+        worker.communicate(timeout=LIMIT_S)
         sink.recover()
         assert start(DELIVER).communicate(timeout=LIMIT_S)[0] == "0\n"
         assert start(AFTER_THE_CLAIM).communicate(timeout=LIMIT_S)[0] == "1\n"

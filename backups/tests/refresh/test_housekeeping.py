@@ -39,6 +39,11 @@ def columns_of(table: str) -> dict[str, Any]:
         cloud = Cloud.objects.create(name="otc")
         volume = Volume.objects.create(cloud=cloud, volume_id="d", first_seen_at=timezone.now())
         return {"volume": volume, "by": "ada", "field": "label"}
+    at = timezone.now()
+    if table == "backups.Alarm":
+        cloud = Cloud.objects.create(name="otc")
+        times = {"opened_at": at, "held_until": at, "changed_at": at, "burst_began_at": at}
+        return {"cloud": cloud, **times}
     columns: dict[str, dict[str, Any]] = {
         "sessions.Session": {"session_data": ""},
         "backups.UserSession": {"session_data": ""},
@@ -47,7 +52,9 @@ def columns_of(table: str) -> dict[str, Any]:
         "axes.AccessFailureLog": signs,
         "admin.LogEntry": {"user": user, "object_repr": "x", "action_flag": 1},
         "backups.BudgetWindow": {"used": 1},
-        "backups.ApiToken": {"user": user, "created_at": timezone.now()},
+        "backups.ApiToken": {"user": user, "created_at": at},
+        "backups.Silence": {"made_at": at, "begins_at": at, "ends_at": at},
+        "backups.Delivery": {"written_at": at, "send_at": at},
     }
     return columns[table]
 

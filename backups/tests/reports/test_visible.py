@@ -31,6 +31,7 @@ BY_CLOUDS = "is handed the clouds that the reader may see"
 BY_KEYS = "looks up rows of which the keys were read as visible"
 # Functions that read without `visible_to`, and why nothing of another cloud comes of it.
 OTHERWISE = {
+    "reports/open_failures.py failing_subjects": BY_CLOUDS,
     "reports/open_failures.py open_failures": BY_CLOUDS,
     "reports/unprotected.py unprotected_volumes": BY_CLOUDS,
     "reports/running_backups.py _fresh_in_flight": BY_CLOUDS,
