@@ -67,12 +67,12 @@ def test_a_whole_file_is_taken_as_it_is_meant(tmp_path: Path) -> None:
     assert (ops.name, ops.query, ops.severities) == (
         "ops-mail",
         "tag=db&severity=critical",
-        {"critical"},
+        frozenset({"critical"}),
     )
     assert ops.digest == DigestTime.parse("weekly friday 17:30", berlin)
     assert (ops.only_if_unacked_for, ops.zone) == (timedelta(minutes=30), berlin)
     assert (ops.port, ops.security, ops.password) == (587, "starttls", "s3cret")
-    assert (chat.query, chat.severities) == ("", {"critical", "warning"})
+    assert (chat.query, chat.severities) == ("", frozenset({"critical", "warning"}))
     assert (chat.digest, chat.only_if_unacked_for, chat.secret) == (None, None, "s3cret")
     assert content.heartbeat is not None
     assert content.heartbeat.every == timedelta(minutes=10)

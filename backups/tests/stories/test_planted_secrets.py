@@ -122,9 +122,16 @@ class Installation:
             "keys": self.sim.cloud_entry(auth="aksk"),
             "wrong": wrong,
         }
-        mail = {"kind": "mail", "to": "a@example.org", "from": "b@example.org", "security": "none"}
-        host, _, port = NOBODY.partition(":")
-        mail |= {"host": host, "port": int(port), "user": "u", "password": PLANTED["mail password"]}
+        mail = {
+            "kind": "mail",
+            "to": "ops@example.org",
+            "from": "vbsdash@example.org",
+            "host": "127.0.0.1",
+            "port": 1,
+            "security": "none",
+            "user": "vbsdash",
+            "password": PLANTED["mail password"],
+        }
         hook = {
             "kind": "webhook",
             "url": f"http://{NOBODY}/{PLANTED['address of a webhook']}",
