@@ -4,6 +4,7 @@ Settings check the file before there are models, so nothing here or in `channels
 `check_filters`. It is read once in a process.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -101,6 +102,7 @@ def check_filters(now: datetime) -> None:
             matching(channel.query, now)
         except InvalidQuery as e:
             faults = " ".join(e.errors.values()).rstrip(".")
+            faults = re.sub(r"\. (\w)", lambda match: f"; {match[1].lower()}", faults)
             raise ConfigurationError(
                 f"{_place(settings.CHANNELS_FILE, name)}: filter is not understood: {faults}; "
                 "write it as in the address of the page Alarms."

@@ -125,6 +125,10 @@ REFUSED = [
         "channels: {ops: {kind: mail, to: 'Ops <a@b>', from: a@b, host: h}}",
         "to holds 'Ops <a at b>', which is no address of mail: write NAME@HOST alone",
     ),
+    (
+        "channels: {ops: {" + MAIL[:-1] + "'h:25'}}",
+        "host is 'h:25': write a name or an address alo",
+    ),
     ("channels: {ops: {" + MAIL + ", port: 0}}", "port is no port: write a number from 1 to 65535"),
     (
         "channels: {ops: {" + MAIL + ", security: ssl}}",
