@@ -127,7 +127,7 @@ REFUSED = [
     ),
     (
         "channels: {ops: {" + MAIL[:-1] + "'h:25'}}",
-        "host is 'h:25': write a name or an address alo",
+        "host is 'h:25': write a name or an address",
     ),
     ("channels: {ops: {" + MAIL + ", port: 0}}", "port is no port: write a number from 1 to 65535"),
     (
