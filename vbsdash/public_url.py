@@ -18,6 +18,7 @@ OWN_PATHS: Final = frozenset(
         "account",
         "accounts",
         "admin",
+        "alarms",
         "api",
         "audit",
         "backups",

@@ -355,6 +355,8 @@ SPECTACULAR_SETTINGS = {
         "backup_id": {"type": "string", "format": "uuid"},
         "volume_id": {"type": "string", "pattern": f"^{ids.PATTERN}$"},
     },
+    # Other lists of words are called by the name of their field.
+    "ENUM_NAME_OVERRIDES": {"AlarmKindEnum": "backups.models.alarm.AlarmKind.values"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVERS": [{"url": str(PUBLIC_URL)}] if PUBLIC_URL else [],

@@ -168,7 +168,7 @@ def _incident(parts: Sequence[Trouble], now: datetime) -> Incident:
     subject = _subject(leading, members, volumes, backups)
     cause = next((part.cause for part in parts if part.cause), "")
     incident = Incident(
-        id=_identity(leading),
+        id=identity(leading.kind, leading.cloud, leading.key),
         kind=leading.kind,
         state=parts[0].state,
         cloud=leading.cloud,
@@ -216,8 +216,9 @@ def _counted(count: int, noun: str) -> str:
     return f"{thousands(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def _identity(part: Trouble) -> str:
-    text = f"{part.kind}\n{part.cloud}\n{part.key}"
+def identity(kind: str, cloud: str, key: str) -> str:
+    """Returns the ID of an incident."""
+    text = f"{kind}\n{cloud}\n{key}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -85,6 +85,29 @@ def offset_at(zone: ZoneInfo, at: datetime) -> str:
     return offset_text(at.astimezone(zone).utcoffset() or timedelta(0))
 
 
+def instant_of(local: datetime, zone: ZoneInfo, *, is_end: bool) -> datetime:
+    """Returns the instant, in UTC, of a time by the clock there. One that the clock leaves out is
+    the instant after the gap. Of one that comes twice an end is the later, a beginning the earlier.
+    """
+    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if first <= second:
+        return second if is_end else first
+    # Of a time in a gap the one reading lies before the clock is put forward, the other behind it.
+    before = second
+    behind = first
+    offset = behind.astimezone(zone).utcoffset()
+    while behind - before > timedelta(seconds=1):
+        middle = (before + (behind - before) / 2).replace(microsecond=0)
+        if middle <= before:
+            break
+        if middle.astimezone(zone).utcoffset() == offset:
+            behind = middle
+        else:
+            before = middle
+    return behind
+
+
 def short_name(name: str) -> str:
     """Returns what stands behind a time of this zone: the city, or the offset where the name has
     the sign of POSIX.

@@ -49,7 +49,8 @@ def complete(result: Schema, generator: object, request: object, public: bool) -
         schemas["Backup"]["properties"][name]["description"] = description
     schemas["Problem"] = PROBLEM_SCHEMA
     # The parameter `fields` leaves fields out.
-    del schemas["Backup"]["required"]
+    for name in ("Backup", "Alarm", "Silence", "Delivery"):
+        del schemas[name]["required"]
     schemas["Backup"]["examples"] = [backup_example()]
     schemas["NewBackups"]["examples"] = [{"cloud": "demo", "ids": [seed_example.ID]}]
     schemas["Ids"]["examples"] = [{"ids": [seed_example.ID]}]

@@ -7,6 +7,7 @@ from django.views.decorators.http import conditional_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backups.api import (
+    alarms,
     audit,
     backups,
     bulk,
@@ -60,6 +61,13 @@ urlpatterns = [
     path("views/", views.Views.as_view()),
     path("views/<path:name>/", views.OneView.as_view()),
     path("summary/", overview.Summary.as_view()),
+    path("alarms/", alarms.AllAlarms.as_view(), name="api-alarms"),
+    path("alarms/<int:alarm_id>/", alarms.OneAlarm.as_view(), name="api-alarm"),
+    path("alarms/<int:alarm_id>/acknowledge/", alarms.AcknowledgeOne.as_view()),
+    path("silences/", alarms.Silences.as_view(), name="api-silences"),
+    path("silences/<int:silence_id>/", alarms.OneSilence.as_view(), name="api-silence"),
+    path("deliveries/", alarms.Deliveries.as_view(), name="api-deliveries"),
+    path("deliveries/<int:delivery_id>/redeliver/", alarms.Redeliver.as_view()),
     path("audit/", audit.Audit.as_view(), name="api-audit"),
     path("audit.csv", audit.AuditTable.as_view(), name="api-audit-csv"),
     path("schema/", conditional_page(SpectacularAPIView.as_view()), name="schema"),

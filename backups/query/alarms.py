@@ -2,7 +2,7 @@
 words which alarms they are about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -10,11 +10,11 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 
-from backups.models import Alarm, AlarmKind, BackupTag, Ended, VolumeTag
+from backups.models import Alarm, AlarmKind, BackupTag, Ended, Silence, VolumeTag
 from backups.query.conditions import condition
-from backups.query.definition import ComputedField, ListDefinition
+from backups.query.definition import ATTENTION, ComputedField, ListDefinition, Rank
 from backups.query.fields import FieldValue, FilterField, filter_fields
-from backups.query.list_query import parse
+from backups.query.list_query import InvalidQuery, parse
 from backups.query.silences import Quiet, quiet_now
 
 # In the order in which JSON shows them.
@@ -106,8 +106,20 @@ def muted(quiet: Sequence[Quiet], now: datetime) -> Q:
     """Returns the condition of alarms that any of these silences mutes."""
     by_any = Q(pk__in=[])
     for holding in quiet:
-        by_any |= matching(holding.silence.query, now)
+        by_any |= muted_by(holding.silence, now)
     return by_any
+
+
+def muted_by(silence: Silence, now: datetime) -> Q:
+    """Returns the condition of alarms that a silence mutes while it holds; of none where its query
+    cannot be read any more.
+    """
+    try:
+        condition_of_query = matching(silence.query, now)
+    except InvalidQuery:
+        return Q(pk__in=[])
+    # Of an empty one Django makes none at all where it stands beside others.
+    return condition_of_query or Q(pk__isnull=False)
 
 
 def quieted(quiet: Sequence[Quiet], now: datetime) -> Q:
@@ -136,15 +148,59 @@ def in_stage(stage: str, now: datetime, quiet: Sequence[Quiet]) -> Q:
     return unacknowledged & ~quieted(quiet, now)
 
 
-def _in_stages(stages: Sequence[FieldValue | None], now: datetime) -> Q:
-    quiet = quiet_now(now)
-    condition_of_any = Q()
+def in_any_stage(stages: Iterable[object], now: datetime, quiet: Sequence[Quiet]) -> Q:
+    in_any = Q(pk__in=[])
     for stage in stages:
-        condition_of_any |= in_stage(str(stage), now, quiet)
-    return condition_of_any
+        in_any |= in_stage(str(stage), now, quiet)
+    return in_any
+
+
+def _in_stages(stages: Sequence[FieldValue | None], now: datetime) -> Q:
+    return in_any_stage(stages, now, quiet_now(now))
+
+
+# What needs attention, the worst first; what is muted needs it least of all that is not over.
+_WORST_FIRST: Final = (
+    ("open", "critical"),
+    ("open", "warning"),
+    ("acknowledged", ""),
+    ("pending", ""),
+    ("muted", ""),
+    ("closed", ""),
+)
+
+
+def _in_rank(stage: str, severity: str, now: datetime, quiet: Sequence[Quiet]) -> Q:
+    in_rank = in_stage(stage, now, quiet)
+    return in_rank & Q(severity=severity) if severity else in_rank
+
+
+def _rank(stage: str, severity: str, quiet: Sequence[Quiet] | None) -> Rank:
+    def rank(now: datetime) -> Q:
+        return _in_rank(stage, severity, now, quiet_now(now) if quiet is None else quiet)
+
+    return rank
+
+
+def _ranks(quiet: Sequence[Quiet] | None) -> tuple[Rank, ...]:
+    return tuple(_rank(stage, severity, quiet) for stage, severity in _WORST_FIRST)
 
 
 ALARMS: Final = replace(
     ALARM_FILTERS,
     computed={"stage": ComputedField(FilterField("stage", "choice", False, STAGES), _in_stages)},
+    orders=("opened_at", ATTENTION),
+    default_order=ATTENTION,
+    ranks=_ranks(None),
+    rank_columns=dict.fromkeys(range(len(_WORST_FIRST)), "opened_at"),
 )
+
+
+def alarms_by(quiet: Sequence[Quiet]) -> ListDefinition:
+    """Returns ALARMS by silences that have been read, so that its parts do not read them again."""
+
+    def in_stages(stages: Sequence[FieldValue | None], now: datetime) -> Q:
+        return in_any_stage(stages, now, quiet)
+
+    stage = replace(ALARMS.computed["stage"], condition=in_stages)
+    return replace(ALARMS, computed={"stage": stage}, ranks=_ranks(quiet))

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django.http import QueryDict
 
 from backups.analysis.quiet import QuietTime
-from backups.models import Silence
+from backups.models import Access, Silence
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ def quiet_now(now: datetime) -> list[Quiet]:
         if until is not None:
             holding.append(Quiet(silence, until))
     return holding
+
+
+def lies_in(query: str, access: Access) -> bool:
+    """Tells whether a silence is about alarms of clouds alone that are open to somebody: it has to
+    name them, if not all are.
+    """
+    if access.clouds is None:
+        return True
+    named = QueryDict(query).getlist("cloud")
+    return bool(named) and all(access.opens(cloud) for cloud in named)
 
 
 def boundary_between(before: datetime, now: datetime) -> bool:

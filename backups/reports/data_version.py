@@ -16,6 +16,7 @@ from backups.clouds.registry import configured
 from backups.models import Cloud
 from backups.models.data_version import FIRST_TOUCHED
 from backups.models.volume import LISTED_FOR
+from backups.query.silences import quiet_now
 
 _COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
 # Days turn, and gaps become "missed", at quarters of an hour, whatever the zone.
@@ -29,7 +30,12 @@ _COUNTS_AND_INSTANTS = """SELECT
     (SELECT MAX(stuck_at) FROM backups_backup WHERE stuck_at <= %(now)s),
     (SELECT MAX(late_at) FROM backups_volume WHERE late_at <= %(now)s),
     (SELECT MAX(overdue_at) FROM backups_volume WHERE overdue_at <= %(now)s),
-    (SELECT MAX(exempt_until) FROM backups_volume WHERE exempt_until <= %(now)s)
+    (SELECT MAX(exempt_until) FROM backups_volume WHERE exempt_until <= %(now)s),
+    (SELECT MAX(held_until) FROM backups_alarm WHERE held_until <= %(now)s),
+    (SELECT MAX(begins_at) FROM backups_silence WHERE begins_at <= %(now)s),
+    (SELECT MAX(ends_at) FROM backups_silence WHERE ends_at <= %(now)s),
+    (SELECT COUNT(*) FROM backups_silence WHERE cron IS NOT NULL AND ended_at IS NULL
+        AND begins_at <= %(now)s AND (ends_at IS NULL OR ends_at > %(now)s))
 """
 
 
@@ -47,15 +53,18 @@ class Versions:
 
 
 def data_version(now: datetime) -> str:
-    """Two queries, whatever the number of rows."""
+    """Two queries, and one more where silences recur, whatever the number of rows."""
     return versions(now).whole
 
 
 def versions(now: datetime) -> Versions:
-    """Two queries, whatever the number of rows. To be asked for before what they stand for is read:
-    what is then read is as new, or newer.
+    """Two queries, and one more where silences recur, whatever the number of rows. To be asked for
+    before what they stand for is read: what is then read is as new, or newer.
     """
-    changes, touched, *instants = _counts_and_instants(now)
+    changes, touched, *instants, recurring = _counts_and_instants(now)
+    if recurring:
+        # When these hold is in no column: it follows of their cron expressions.
+        instants.append([quiet.silence.pk for quiet in quiet_now(now)])
     quarter_hour = int(now.timestamp() // QUARTER_HOUR.total_seconds())
     surroundings = (_clouds(now), _settings(), quarter_hour)
     return Versions(

@@ -164,7 +164,7 @@ def live(context: Context, every: int = 30, etag: str = "") -> SafeString:
     return format_html(
         'id="live" data-poll data-poll-seconds="{}" data-etag="{}" hx-get="{}" hx-trigger="poll" '
         'hx-select="#live" '
-        'hx-select-oob="#attention-n,#illness" hx-swap="morph" hx-ext="morph"',
+        'hx-select-oob="#attention-n,#alarms-n,#illness" hx-swap="morph" hx-ext="morph"',
         every,
         etag,
         context["path"],
@@ -229,6 +229,25 @@ def on(context: Context, at: datetime) -> SafeString:
         at.astimezone(UTC).isoformat(),
         exact(at, zone),
         text,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def day_and_time(context: Context, at: datetime) -> SafeString:
+    """Writes a day with its time in the reader's zone: Sat 21 Nov 05:52, today 05:52."""
+    zone = reader_zone(context)
+    local = at.astimezone(zone)
+    now = page_now(context).astimezone(zone)
+    day = f"{local:%a} {local.day} {local:%b}"
+    if local.date() == now.date():
+        day = "today"
+    elif local.year != now.year:
+        day = f"{local.day} {local:%b %Y}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.astimezone(UTC).isoformat(),
+        exact(at, zone),
+        f"{day} {local:%H:%M}",
     )
 
 

@@ -18,6 +18,9 @@ VALUES = {
     "token_id": "1",
     "view_id": "1",
     "account_id": "1000001",
+    "alarm_id": "2000001",
+    "silence_id": "2000001",
+    "delivery_id": "2000001",
 }
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 

@@ -50,6 +50,7 @@ from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
 from backups.web import asked, status
 from backups.web.actor import actor
+from backups.web.alarm_rows import alarms_as_shown, rows_of_backup
 from backups.web.facts import Link, groups
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
@@ -180,6 +181,7 @@ def _page(
     same = 0
     if row["cause"] is not None:
         same = count_with_cause(row["cause"], access=access)
+    alarms = rows_of_backup(row["cloud"], backup_id, now, access=access)
     context = {
         "now": now,
         "asked": last_asked,
@@ -199,6 +201,7 @@ def _page(
         "history": history(backup_id, access=access),
         "edited": last_edit(backup_id, access=access),
         "acts": audit.of_backup(backup_id, row["cloud"], access=access),
+        "alarms": alarms,
         "every": POLL_MOVING_S if is_moving or asked.is_followed(last_asked) else POLL_S,
         "configured": row["cloud"] in registry.configured(),
         "body": body,
@@ -211,7 +214,11 @@ def _page(
         http_status = 409
     elif form:
         http_status = 400
-    shown = {**context, "volume": as_shown(volume) if volume else None}
+    shown = {
+        **context,
+        "volume": as_shown(volume) if volume else None,
+        "alarms": alarms_as_shown(alarms),
+    }
     return live.render("backups/backup.html", context, status=http_status, shown=shown)
 
 

@@ -29,6 +29,8 @@ LABELS = {
     "protection": "Protection",
     "follow": "New backups followed",
     "volume_id": "Disk ID",
+    "subject": "Of",
+    "stage": "Stage",
     "cloud": "Cloud",
     "cause": "Cause",
     "fail_reason": "Reason",
@@ -44,7 +46,9 @@ GROUPS = {frozenset(FAILED): "failed", frozenset(IN_FLIGHT): "in flight"}
 BADGES: Mapping[str, Mapping[str, status.Badge]] = {
     "status": status.STATUSES,
     "tracking_state": status.TRACKING_STATES,
-    "kind": status.KINDS,
+    "kind": {**status.ALARM_KINDS, **status.KINDS},
+    "severity": status.SEVERITIES,
+    "stage": status.ALARM_STAGES,
     "protection": status.PROTECTION,
     "outcome": status.AUDIT_OUTCOMES,
 }
@@ -107,7 +111,7 @@ def title(name: str, matching: int | None, chips: Sequence[Chip]) -> str:
     filters = ", ".join(chip.value for chip in chips)
     if len(filters) > LONGEST_TITLE:
         filters = f"{filters[: LONGEST_TITLE - 1]}…"
-    count = "" if matching is None else f"({thousands(matching)}) "
+    count = "" if matching is None else f"{thousands(matching)} "
     return f"{count}{filters} · {name}" if filters else f"{count}{name}"
 
 

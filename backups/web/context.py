@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from backups.models import NO_ACCESS, Access, Role
+from backups.reports.alarms import unacknowledged
 from backups.reports.data_version import Versions, versions
 from backups.reports.summary import summary
 from backups.shared.access import access_of
@@ -19,7 +20,7 @@ from backups.web import density, illness
 from backups.web.time_zone import reader
 
 LIVE_PAGES = frozenset(
-    {"home", "backups", "backup", "volumes", "volume", "losses", "failures", "clouds"}
+    {"home", "alarms", "backups", "backup", "volumes", "volume", "losses", "failures", "clouds"}
 )
 ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigation
 
@@ -55,6 +56,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "is_admin": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": lambda: attention_count(access_of(request), None),
+        "alarms_n": lambda: alarm_count(request),
         "may_operate": SimpleLazyObject(lambda: _access(request).may(Role.OPERATOR)),
         "sees_all_clouds": SimpleLazyObject(lambda: _access(request).clouds is None),
         "enters_admin": SimpleLazyObject(lambda: admin.site.has_permission(request)),
@@ -65,6 +67,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 def _access(request: HttpRequest) -> Access:
     """Returns what a reader may; the page of an error that came early has none."""
     return access_of(request) if hasattr(request, "user") else NO_ACCESS
+
+
+def alarm_count(request: HttpRequest) -> int:
+    """Returns how many alarms wait for somebody, for the navigation and the tab's title. It is read
+    once for a request and never kept: whoever has just acknowledged one sees it.
+    """
+    count: int | None = getattr(request, "_alarm_count", None)
+    if count is None:
+        count = unacknowledged(timezone.now(), access=access_of(request))
+        request._alarm_count = count  # type: ignore[attr-defined]
+    return count
 
 
 def attention_count(access: Access, versions_read: Versions | None) -> int:

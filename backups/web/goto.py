@@ -57,6 +57,11 @@ class Place:
 
 PLACES = (
     Place("Home", "home", "start overview attention dashboard"),
+    Place("Alarms", "alarms", "acknowledge incidents open muted notifications"),
+    Place("Silences and quiet hours", "alarms", "snooze mute", "#silences"),
+    Place("Begin a maintenance", "alarms", "silence mute window quiet hours", "#maintenance",
+          role=Role.OPERATOR),
+    Place("What was sent to whom", "deliveries", "deliveries log notifications channels"),
     Place("Backups", "backups", "list all", "?view=all"),
     Place("Failed backups", "backups", "errors failed", "?status=error&status=error_deleting"
           "&status=error_restoring&tracking_state=fresh"),

@@ -18,10 +18,12 @@ from django.views.decorators.http import require_safe
 from backups.analysis.calendar import last_days
 from backups.analysis.facts import OUTCOMES
 from backups.analysis.incidents import Incident, newest_first
+from backups.reports.alarms import Alarms, IncidentAlarms
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import DAYS, Summary, summary
 from backups.shared.access import access_of
 from backups.web import status
+from backups.web.alarm_rows import incident_words
 from backups.web.clouds import answers_of, cloud_cards
 from backups.web.context import note_attention
 from backups.web.htmx import HtmxHttpRequest
@@ -45,13 +47,20 @@ class Tile:
 @dataclass(frozen=True)
 class IncidentRow:
     """An incident as shown. `href` leads to the one thing that it is about, or to the list of
-    exactly those; `backups_href` to the backups that failed, where it is about disks.
+    exactly those; `backups_href` to the backups that failed, where it is about disks. `done`: what
+    has been done about its `alarms`.
     """
 
     incident: Incident
     badge: Badge
     href: str
     backups_href: str
+    alarms: IncidentAlarms
+    done: str
+
+    @property
+    def may_snooze(self) -> bool:
+        return bool(self.alarms.stages.get("open") or self.alarms.stages.get("pending"))
 
 
 @dataclass(frozen=True)
@@ -79,10 +88,11 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     by_protection = numbers.volumes.by_protection
     by_tracking_state = numbers.backups.by_tracking_state
     is_newest_first = order == NEWEST
-    incidents = [_incident_row(incident) for incident in numbers.incidents]
+    alarms = Alarms(now, access=access).by_incident(live.versions)
+    incidents = [_incident_row(incident, alarms) for incident in numbers.incidents]
     shown = incidents
     if is_newest_first:
-        shown = [_incident_row(incident) for incident in newest_first(numbers.incidents)]
+        shown = [_incident_row(incident, alarms) for incident in newest_first(numbers.incidents)]
     is_moving = bool(numbers.running_backups or by_tracking_state.get("pending"))
     page = {
         "now": now,
@@ -192,7 +202,8 @@ def _query(**filters: str | list[str]) -> str:
     return urlencode(filters, doseq=True)
 
 
-def _incident_row(incident: Incident) -> IncidentRow:
+def _incident_row(incident: Incident, alarms: Mapping[str, IncidentAlarms]) -> IncidentRow:
+    of_incident = alarms.get(incident.id, IncidentAlarms())
     backups_href = ""
     if incident.backups_query:
         backups_href = f"{reverse('backups')}?{incident.backups_query}"
@@ -201,6 +212,8 @@ def _incident_row(incident: Incident) -> IncidentRow:
         badge=status.ATTENTION[incident.state],
         href=_incident_url(incident) or backups_href,
         backups_href=backups_href,
+        alarms=of_incident,
+        done=incident_words(of_incident),
     )
 
 

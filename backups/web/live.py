@@ -19,7 +19,7 @@ from backups.reports.conditional import reader_of, unchanged
 from backups.reports.data_version import versions
 from backups.shared.access import access_of
 from backups.web import illness
-from backups.web.context import attention_count
+from backups.web.context import alarm_count, attention_count
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.time_zone import zone
 
@@ -71,10 +71,11 @@ class Live:
         shown = {**(context if shown is None else shown)}
         for key in NOT_SHOWN:
             shown.pop(key, None)
-        count = attention_count(access_of(self._request), self.versions)
+        incidents = attention_count(access_of(self._request), self.versions)
+        counts = (incidents, alarm_count(self._request))
         text = repr(shown)
         passed = count_passed(text, self._now)
-        self.etag = _digest(self._question, self.versions.surroundings, count, text, passed)
+        self.etag = _digest(self._question, self.versions.surroundings, counts, text, passed)
         caches[CACHE].set(self._key, self.etag)
         answer = self._unchanged(self.etag) if status == 200 else None
         if answer is not None:

@@ -190,6 +190,48 @@ AUDIT_OUTCOMES = {
     "refused": Badge("warn", "g-late", "refused", "It was not allowed, and nothing was changed."),
     "failed": Badge("fail", "g-fail", "failed", "It was tried, and failed."),
 }
+ALARM_KINDS = {
+    "cloud_silent": Badge("fail", "g-unplug", "cloud silent", "A cloud does not answer."),
+    "backups_fail": Badge("warn", "g-fail", "backups fail", "The newest backups of a disk failed."),
+    "no_backups": Badge(
+        "fail", "g-overdue", "no backups", "A disk has no good backup as new as its rule asks for."
+    ),
+    "restores_fail": Badge("warn", "g-fail", "restores fail", "Restoring from a backup failed."),
+    "deletions_fail": Badge(
+        "warn", "g-failo", "deletions fail", "The cloud could not delete a backup."
+    ),
+    "stuck": STUCK,
+    "stale": TRACKING_STATES["stale"],
+    "unknown": Badge("unk", "g-unknown", "cannot be judged", "Newer backups may be there."),
+}
+SEVERITIES = {
+    "critical": Badge(
+        "fail", "g-fail", "critical", "A disk would be lost, or a cloud does not answer."
+    ),
+    "warning": Badge("warn", "g-late", "warning", "It becomes critical where nobody looks at it."),
+}
+ALARM_STAGES = {
+    "open": Badge("fail", "g-overdue", "open", "It waits for somebody."),
+    "acknowledged": Badge("flight", "g-ok", "acknowledged", "Somebody has it, until it is over."),
+    "muted": Badge(
+        "mute", "g-exempt", "muted", "A silence holds now, or its cloud does not answer at all."
+    ),
+    "pending": Badge(
+        "mute", "g-pending", "pending", "It is young, and may be over before it is told."
+    ),
+    "closed": Badge("ok", "g-ok", "closed", "It is over."),
+}
+SILENCE_STATES = {
+    "holds": Badge("flight", "g-exempt", "holds now", "What it is about is not told."),
+    "planned": Badge("mute", "g-pending", "planned", "It holds later, or again."),
+    "over": Badge("mute", "g-gone", "over", "It mutes nothing any more."),
+}
+DELIVERY_STATES = {
+    "waiting": Badge("flight", "g-pending", "waiting", "It is sent, or tried again, soon."),
+    "sent": Badge("ok", "g-ok", "sent", "The far side took it."),
+    "given_up": Badge("fail", "g-fail", "given up", "No try succeeded within a day."),
+    "dropped": Badge("mute", "g-gone", "dropped", "Its channel is not configured any more."),
+}
 STEP_OUTCOMES = {
     "ok": Badge("ok", "g-ok", "works", "This step works."),
     "failed": Badge("fail", "g-fail", "fails", "This is what fails."),

@@ -25,6 +25,7 @@ from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 from backups.web import asked, grid
 from backups.web.actor import actor
+from backups.web.alarm_rows import alarms_as_shown, rows_of_volume
 from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
@@ -163,6 +164,7 @@ def _page(
         page = {"problems": e.errors, "rest": e.valid_part, "list_url": request.path}
         return render(request, "backups/bad_filter.html", page, status=400)
     row = volume_row(state, days.days, reader_zone, now)
+    alarms = rows_of_volume(cloud, volume_id, now, access=access)
     is_moving = _is_any_running(state.chains) or asked.is_followed(last_asked)
     context = {
         "now": now,
@@ -186,6 +188,7 @@ def _page(
         "conflict": conflict,
         "what": form.data.get("what") if form else "",
         "zone": reader_zone,
+        "alarms": alarms,
         "acts": audit.of_volume(cloud, volume_id, access=access_of(request)),
         "every": POLL_MOVING_S if is_moving else POLL_S,
     }
@@ -199,6 +202,7 @@ def _page(
         "volume": row.day_states,
         "state": as_shown(state),
         "known_until": to_the_minute(state.known_until),
+        "alarms": alarms_as_shown(alarms),
     }
     return live.render("backups/volume.html", context, status=status, shown=shown)
 

@@ -11,6 +11,7 @@ BACKUPS = Path(__file__).parents[2]
 ROOMS = ("reports", "web", "metrics", "templatetags", "api")
 # Tables whose rows lie in a cloud, or belong to one that does.
 OF_CLOUDS = {
+    "Alarm",
     "Backup",
     "BackupTag",
     "Body",
@@ -18,6 +19,9 @@ OF_CLOUDS = {
     "Cloud",
     "CloudCalls",
     "CloudRule",
+    "DeliveredAlarm",
+    "Delivery",
+    "DeliveryAttempt",
     "Edit",
     "OutcomeBucket",
     "Revision",
@@ -39,6 +43,7 @@ OTHERWISE = {
     "reports/failures.py _visible_texts": BY_KEYS,
     "reports/goto.py _causes": "searches reasons for who sees all clouds, else their meaning alone",
     "reports/volumes.py facts_of": BY_KEYS,
+    "reports/deliveries.py states": BY_KEYS,
     "reports/audit.py of_backup": "asks whether the cloud is open, and reads rows of it alone",
     "reports/audit.py of_volume": "asks whether the cloud is open, and reads rows of it alone",
     "reports/backup_detail.py last_edit": "filters by the cloud of the backup itself",

@@ -4,6 +4,7 @@ out of its page.
 
 import re
 import uuid
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from posixpath import normpath
@@ -36,6 +37,7 @@ from backups.models import (
     Role,
     SavedView,
     SearchText,
+    Silence,
     TagRule,
     TrashedBackup,
     Verb,
@@ -43,6 +45,7 @@ from backups.models import (
     VolumeTag,
 )
 from backups.tests.accounts import make_account, make_operator
+from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
 from backups.vbs.fields import clean
 
@@ -101,6 +104,9 @@ OWN_WORDS = {
     ),
     *("Process.part", "Process.figures", "Body.text", "Preferences.time_zone"),
     "Volume.volume_id",  # unique, so a disk of its own has it
+    *("Alarm.kind", "Alarm.severity", "Alarm.ended", "Delivery.kind", "Delivery.state"),
+    *("DeliveredAlarm.what", "Silence.cron", "Silence.zone"),
+    "Silence.query",  # it is read before it is stored
     "TrashedBackup.content",  # JSON that edits/trash_content.py writes
 }
 PAGES = (
@@ -122,6 +128,8 @@ PAGES = (
         "/api/summary/",
     ),
     *("/api/backups.csv", "/api/rules/", "/api/views/", "/metrics"),
+    *("/alarms/", "/alarms/?stage=closed", "/alarms/deliveries/", "/api/alarms/"),
+    *("/api/silences/", "/api/deliveries/"),
     *("/users/", "/trash/", "/audit/", "/api/audit/", "/api/audit.csv"),
 )
 
@@ -167,6 +175,11 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     SavedView.objects.create(user=user, name="v", query="")
     ExternalIdentity.objects.create(
         user=make_operator("elsewhere"), issuer="i", subject="s", last_sign_in_at=now
+    )
+    alarm = make_alarm("s", backup_id=BACKUP, volume_id=VOLUME)
+    make_delivery(alarm)
+    Silence.objects.create(
+        query="", reason="r", by="b", made_at=now, begins_at=now, ends_at=now + timedelta(hours=1)
     )
     client.defaults["HTTP_AUTHORIZATION"] = (
         f"Bearer {tokens.create(user=user, name='t', now=now).key}"
@@ -227,6 +240,7 @@ def in_shape(column: str, text: str) -> Any:
         "running": None,
         "outcomes": {},
         "days": {},
+        "message": {"headline": text},
     }
     if column.startswith("AuditEntry."):
         return {text: text}

@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +24,18 @@ from django.utils import timezone
 from backups.clouds import registry
 from backups.edits import backup_edits, tokens, tracking, volume_edits
 from backups.edits.common import Actor
-from backups.models import ApiToken, Backup, Body, Cloud, Role, SavedView, Volume
+from backups.models import (
+    ApiToken,
+    Backup,
+    Body,
+    Cloud,
+    Role,
+    SavedView,
+    Silence,
+    Volume,
+)
 from backups.tests.accounts import make_account
+from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
 from backups.tests.routes import VALUES, address_of, routes
 
@@ -68,6 +79,9 @@ def posts(role: Role, place: Place = "anywhere", /, **form: Any) -> dict[str, Ca
 RULE = {"of": "cloud", "name": "otc", "what": "rule", "version": 0}
 PERIOD = {"period_seconds": 3600, "grace_seconds": 60}
 IDS = {"ids": [ID]}
+SNOOZE = {"for": "1h", "id": VALUES["alarm_id"]}
+MUTED = {"query": "cloud=otc", "reason": "x", "ends_at": "2999-01-01T00:00:00Z"}
+SILENCE = {"cloud": "otc", "reason": "x", "cron": "0 1 * * *", "hours": "1"}
 TABLE: dict[str, dict[str, Call]] = {
     "": reads(),
     "backups/": reads(),
@@ -121,6 +135,15 @@ TABLE: dict[str, dict[str, Call]] = {
     "users/<int:account_id>/sessions/end/": posts(ADMIN, "thing"),
     "users/<int:account_id>/tokens/<int:token_id>/revoke/": posts(ADMIN, "thing"),
     "users/<int:account_id>/delete/": reads(ADMIN, "thing") | posts(ADMIN, "thing"),
+    "alarms/": reads(),
+    "alarms/acknowledge/": posts(OPERATOR, "rows", id=VALUES["alarm_id"]),
+    "alarms/take-back/": posts(OPERATOR, "rows", id=VALUES["alarm_id"]),
+    "alarms/snooze/": posts(OPERATOR, "rows", **SNOOZE),
+    "alarms/silences/begin/": posts(OPERATOR, "rows", **SILENCE),
+    "alarms/silences/end/": posts(OPERATOR, "thing", silence=VALUES["silence_id"]),
+    "alarms/deliveries/": reads(),
+    "alarms/deliveries/<int:delivery_id>/again/": posts(OPERATOR, "thing"),
+    "alarms/channels/test/": posts(OPERATOR, channel="ops"),
     "trash/": reads(OPERATOR),
     "trash/restore/": posts(OPERATOR, "rows", act=ACT),
     "audit/": reads(ADMIN),
@@ -164,6 +187,14 @@ TABLE: dict[str, dict[str, Call]] = {
         "DELETE": Call(VIEWER),
     },
     "api/summary/": reads(),
+    "api/alarms/": reads(),
+    "api/alarms/<int:alarm_id>/": reads(place="thing"),
+    "api/alarms/<int:alarm_id>/acknowledge/": posts(OPERATOR, "thing")
+    | {"DELETE": Call(OPERATOR, "thing")},
+    "api/silences/": reads() | posts(OPERATOR, "rows", **MUTED),
+    "api/silences/<int:silence_id>/": reads(place="thing") | {"DELETE": Call(OPERATOR, "thing")},
+    "api/deliveries/": reads(),
+    "api/deliveries/<int:delivery_id>/redeliver/": posts(OPERATOR, "thing"),
     "api/audit/": reads(ADMIN),
     "api/audit.csv": reads(ADMIN),
     "api/schema/": reads(),
@@ -242,6 +273,17 @@ def world(settings: Any, tmp_path: Path) -> None:
     actor = Actor("somebody", now)
     backup_edits.add_tags([uuid.UUID(ID)], ["t0"], actor=actor)
     volume_edits.add_tags([("otc", "d-0")], ["t0"], actor=actor)
+    alarm = make_alarm("d-0", id=int(VALUES["alarm_id"]))
+    make_delivery(alarm, id=int(VALUES["delivery_id"]))
+    Silence.objects.create(
+        id=VALUES["silence_id"],
+        query="cloud=otc",
+        reason="x",
+        by="somebody",
+        made_at=now,
+        begins_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
     target = make_account("target", role=VIEWER, clouds=["otc"], id=int(VALUES["account_id"]))
     tokens.create(user=target, name="theirs", now=now)
     SavedView.objects.create(user=target, name="view 0", query="status=error")

@@ -18,36 +18,49 @@ from backups.clouds import registry
 from backups.derived import findings, volumes
 from backups.edits import backup_edits, tokens, volume_edits
 from backups.edits.common import Actor
-from backups.models import Backup, Body, Cloud, Revision, Role, SavedView, Volume
+from backups.models import (
+    Backup,
+    Body,
+    Cloud,
+    Revision,
+    Role,
+    SavedView,
+    Silence,
+    Volume,
+)
 from backups.tests.accounts import make_account
+from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
 from backups.tests.routes import VALUES
 
 pytestmark = pytest.mark.django_db
-# Session, account, its role and its settings are four, the version of a live page two more. What is
-# left is what the page tells: of home the summary's twelve and two for its strip of clouds.
+# Session, account, its role and its settings are four, the count of alarms that wait two more, and
+# the version of a live page two. What is left is what the page tells: of home the summary's twelve,
+# two for its strip of clouds and two for the alarms of its incidents.
 ASKED = {
-    "/": 20,
-    "/backups/?cloud=otc": 13,
-    "/backups/?q=b&tag=t0&ordering=attention": 12,
-    "/backups/add/": 4,
-    f"/backups/{uuid.UUID(int=1)}/": 16,
-    "/volumes/?cloud=otc": 14,
-    "/volumes/otc/d-0/": 11,
-    "/volumes/growing/": 7,
-    "/volumes/loss/": 7,
-    "/volumes/rules/": 7,
-    "/failures/": 9,
-    "/search/?q=b": 8,
-    "/clouds/": 12,
-    "/trash/": 7,
-    "/audit/": 7,
-    "/account/": 7,
-    "/account/password/": 5,
-    "/users/": 8,
-    "/users/add/": 5,
-    f"/users/{VALUES['account_id']}/": 10,
-    f"/users/{VALUES['account_id']}/delete/": 7,
+    "/": 24,
+    "/backups/?cloud=otc": 15,
+    "/backups/?q=b&tag=t0&ordering=attention": 14,
+    "/backups/add/": 6,
+    f"/backups/{uuid.UUID(int=1)}/": 20,
+    "/volumes/?cloud=otc": 16,
+    "/volumes/otc/d-0/": 15,
+    "/volumes/growing/": 9,
+    "/volumes/loss/": 9,
+    "/volumes/rules/": 9,
+    "/failures/": 11,
+    "/search/?q=b": 10,
+    "/clouds/": 14,
+    "/alarms/": 22,
+    "/alarms/deliveries/": 11,
+    "/trash/": 9,
+    "/audit/": 9,
+    "/account/": 9,
+    "/account/password/": 7,
+    "/users/": 10,
+    "/users/add/": 7,
+    f"/users/{VALUES['account_id']}/": 12,
+    f"/users/{VALUES['account_id']}/delete/": 9,
     "/api/backups/?cloud=otc": 7,
     "/api/backups/?q=b&ordering=attention": 7,
     f"/api/backups/{uuid.UUID(int=1)}/": 7,
@@ -62,11 +75,16 @@ ASKED = {
     "/api/views/": 6,
     "/api/clouds/": 11,
     "/api/summary/": 17,
+    "/api/alarms/?stage=open": 9,
+    f"/api/alarms/{VALUES['alarm_id']}/": 7,
+    "/api/silences/": 9,
+    f"/api/silences/{VALUES['silence_id']}/": 8,
+    "/api/deliveries/": 9,
     "/api/audit/": 8,
     "/api/audit.csv": 9,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 14, "/volumes/": 20}, 50: {"/backups/": 13, "/volumes/": 21}}
+WALKED = {1: {"/backups/": 16, "/volumes/": 22}, 50: {"/backups/": 15, "/volumes/": 23}}
 # The routes that are not counted here.
 UNCOUNTED = {
     "backups/add/discover/": "asks the cloud",
@@ -93,6 +111,7 @@ LIVE = {
     "/volumes/otc/d-0/": 6,
     "/volumes/loss/": 6,
     "/failures/": 6,
+    "/alarms/": 6,
     "/clouds/": 12,
 }
 # The routes of pages that stay as they were read.
@@ -101,6 +120,7 @@ STILL = {
     "backups/add/discover/": "a form over what the cloud listed once",
     "volumes/rules/": "forms: what is being typed stays",
     "volumes/growing/": "a table by days, read once",
+    "alarms/deliveries/": "a log, read once; the newest are on the page of alarms, which is live",
     "trash/": "a list to choose from, read once: what is ticked stays",
     "audit/": "a record, read once",
     "search/": "answers to what was typed",
@@ -172,6 +192,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
         )
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
+        make_alarms(at)
         number = int(VALUES["account_id"]) + at
         other = make_account(f"user-{at}", id=number, role=Role.OPERATOR, clouds=["otc"])
         tokens.create(user=other, now=now, name="theirs")
@@ -186,6 +207,23 @@ def have(n: int, settings: Any, folder: Path) -> None:
     Revision.objects.bulk_create(
         Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n)
     )
+
+
+def make_alarms(at: int) -> None:
+    """An alarm that a silence mutes, one that none does, and what was sent of it."""
+    now = timezone.now()
+    alarm = make_alarm(f"d-{at}", id=int(VALUES["alarm_id"]) + at)
+    make_alarm(f"muted-{at}", id=int(VALUES["alarm_id"]) + 1000 + at, backup_id=uuid.UUID(int=1))
+    Silence.objects.create(
+        id=int(VALUES["silence_id"]) + at,
+        query=f"subject=muted-{at}",
+        reason="x",
+        by="bob",
+        made_at=now,
+        begins_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
+    make_delivery(alarm, channel=f"ops-{at}")
 
 
 def whole(answer: Any) -> int:

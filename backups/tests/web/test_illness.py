@@ -88,7 +88,7 @@ def test_an_open_page_gets_it_with_its_next_poll(web: Client) -> None:
     illness.note(Readiness({**WELL, "broker": BROKER}), timezone.now())
     answer = web.get("/", headers=headers)
     assert (answer.status_code, banner(answer)) == (200, f"Broker, since today 14:30: {BROKER}")
-    assert 'hx-select-oob="#attention-n,#illness"' in web.get("/").content.decode()
+    assert 'hx-select-oob="#attention-n,#alarms-n,#illness"' in web.get("/").content.decode()
 
 
 @pytest.fixture

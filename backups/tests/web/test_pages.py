@@ -239,7 +239,7 @@ def test_a_poll_gets_the_rows_alone_and_comes_faster_while_something_moves(web: 
     track(body(2, status="creating"))
     moving = web.get("/backups/", headers=poll).content.decode()
     title, _, rest = calm.partition("\n")
-    assert title == "<title>(1) Backups · vbsdash</title>"
+    assert title == "<title>1 Backups · vbsdash</title>"
     assert [rest.lstrip()[:14], "<html" in calm] == ['<div id="live"', False]
     assert [re.findall(r'data-poll-seconds="(\d+)"', text) for text in (calm, moving)] == [
         ["30"],

@@ -38,6 +38,8 @@ SAME = {
     "failures": "/failures/",
     "goto": "/search/?q=a",
     "clouds": "/clouds/",
+    "alarms": "/alarms/",
+    "deliveries": "/alarms/deliveries/",
     "trash": "/trash/",
     "audit": "/audit/",
     "account": "/account/",
