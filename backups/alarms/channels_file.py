@@ -4,6 +4,7 @@ Settings check the file before there are models, so nothing here or in `channels
 `check_filters`. It is read once in a process.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,7 +48,8 @@ _read: dict[Path, Content] = {}
 
 def find(env: Mapping[str, str], *, folder: Path, home: Path) -> Path | None:
     """Returns the file that is named, else the one beside the clouds.yaml in use, else the one in
-    `folder`; None where there is none. Raises ConfigurationError.
+    `folder`, unless a clouds.yaml elsewhere is named; None where there is none. Raises
+    ConfigurationError.
     """
     named = env.get(VARIABLE)
     if named:
@@ -58,10 +60,11 @@ def find(env: Mapping[str, str], *, folder: Path, home: Path) -> Path | None:
             )
         return path
     clouds = clouds_file.path_in_use(env, cwd=folder, home=home)
-    for place in (clouds.parent if clouds else folder, folder):
-        if (place / NAME).is_file():
-            return place / NAME
-    return None
+    if clouds is not None and (clouds.parent / NAME).is_file():
+        return clouds.parent / NAME
+    # Who names a file for the clouds, as for a try, tells nobody of it by chance.
+    is_named = bool(env.get("OS_CLIENT_CONFIG_FILE"))
+    return folder / NAME if not is_named and (folder / NAME).is_file() else None
 
 
 def read(path: Path | None, env: Mapping[str, str], *, folder: Path) -> Content:
@@ -99,6 +102,7 @@ def check_filters(now: datetime) -> None:
             matching(channel.query, now)
         except InvalidQuery as e:
             faults = " ".join(e.errors.values()).rstrip(".")
+            faults = re.sub(r"\. (\w)", lambda match: f"; {match[1].lower()}", faults)
             raise ConfigurationError(
                 f"{_place(settings.CHANNELS_FILE, name)}: filter is not understood: {faults}; "
                 "write it as in the address of the page Alarms."

@@ -21,7 +21,7 @@ from backups.alarms.words import how_long
 from backups.analysis.numbers import thousands
 from backups.analysis.outcomes import DayOutcomes, OutcomeCounts
 from backups.models import FULL_ACCESS, Access, Alarm, Cloud, Delivery, DeliveryKind
-from backups.query.alarms import ALARM_FILTERS, STAGES, in_stage, matching
+from backups.query.alarms import ALARM_FILTERS, in_stage, matching
 from backups.query.list_query import parse
 from backups.query.silences import quiet_now
 from backups.reports.summary import Summary, summary
@@ -29,7 +29,8 @@ from backups.reports.summary import Summary, summary
 LATEST: Final = timedelta(hours=6)  # after its time; what is missed longer is not told any more
 MOST_NAMED: Final = 10  # open alarms
 _EVENTS: Final = uuid.UUID("5b2dd2f1-6f3b-4a0c-9a87-3b7bb2c7b1d4")
-# In the order in which they are told: what is worse first.
+# In the order in which they are told.
+_STAGES: Final = ("open", "acknowledged", "muted", "pending")
 _PROTECTION_WORDS: Final = ("never", "overdue", "late", "unknown")
 
 
@@ -106,13 +107,12 @@ def _of_channel(channel: Channel, now: datetime) -> Q:
 
 
 def _alarms_by_stage(channel: Channel, now: datetime) -> dict[str, int]:
-    """Counts the alarms that are not over, in STAGES."""
+    """Counts the alarms that are not over."""
     quiet = quiet_now(now)
     rows = Alarm.objects.open().filter(_of_channel(channel, now))
     counts: dict[str, int] = {}
-    for stage in STAGES:
-        if stage != "closed":
-            counts[stage] = rows.filter(in_stage(stage, now, quiet)).count()
+    for stage in _STAGES:
+        counts[stage] = rows.filter(in_stage(stage, now, quiet)).count()
     return counts
 
 

@@ -113,7 +113,9 @@ def _what(line: AlarmLine) -> str:
 def _place(line: AlarmLine) -> str:
     cloud = one_line(line.cloud, LONGEST_NAME)
     title = one_line(line.title, LONGEST_NAME)
-    return cloud if title == cloud else f"{title} in {cloud}"
+    # Most sentences name it.
+    is_named = title == cloud or title in one_line(line.sentence)
+    return cloud if is_named else f"{title} in {cloud}"
 
 
 def _facts(line: AlarmLine, zone: ZoneInfo) -> list[str]:

@@ -59,13 +59,17 @@ def pin_in(component: dict[str, Any]) -> Pin:
 
 @pytest.mark.once
 @pytest.mark.soak
-def test_the_packages_of_single_sign_on_are_covered_too_in_the_versions_of_the_others(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("extra", "package"),
+    [("requirements-oidc.txt", "mozilla-django-oidc"), ("requirements-apprise.txt", "apprise")],
+)
+def test_the_packages_of_extras_are_covered_too_in_the_versions_of_the_others(
+    tmp_path: Path, extra: str, package: str
 ) -> None:
-    done = run("sbom.py", "requirements-oidc.txt", str(tmp_path), "--unvalidated")
+    done = run("sbom.py", extra, str(tmp_path), "--unvalidated")
     assert (done.returncode, done.stderr) == (0, "")
-    pins = pins_of("requirements-oidc.txt")
-    assert "mozilla-django-oidc" in {pin.name for pin in pins}
+    pins = pins_of(extra)
+    assert package in {pin.name for pin in pins}
     others = {pin.name: pin for pin in pins_of("requirements.txt")}
     assert [pin for pin in pins if others.get(pin.name, pin) != pin] == []
 

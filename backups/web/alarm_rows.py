@@ -199,10 +199,6 @@ def delivery_row(state: DeliveryStateRow, channels: Sequence[str]) -> DeliveryRo
 
 def channel_row(channel: Channel, zone: ZoneInfo, *, access: Access) -> ChannelRow:
     is_open = not channel.query or access.clouds is None or lies_in(channel.query, access)
-    digest = ""
-    if channel.digest is not None:
-        rhythm = "daily" if channel.digest.weekday is None else "weekly"
-        digest = f"{rhythm} at {channel.digest.at:%H:%M} {channel.digest.zone.key}"
     waits = ""
     if channel.only_if_unacked_for is not None:
         waits = f"what nobody has acknowledged for {span(channel.only_if_unacked_for)}"
@@ -214,7 +210,7 @@ def channel_row(channel: Channel, zone: ZoneInfo, *, access: Access) -> ChannelR
         else "alarms of clouds not open to you",
         href=_list_url(channel.query) if is_open else "",
         severities=" and ".join(sorted(channel.severities)),
-        digest=digest,
+        digest="" if channel.digest is None else str(channel.digest),
         waits=waits,
     )
 

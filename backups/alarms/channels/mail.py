@@ -3,6 +3,7 @@ server cannot hold, and whose certificate is checked where it speaks TLS.
 """
 
 import io
+import ipaddress
 import re
 import smtplib
 import ssl
@@ -20,11 +21,13 @@ from backups.alarms.channels.entry import Entry
 from backups.alarms.channels.failures import sentence_of
 from backups.alarms.message import Message
 from backups.vbs.deadline import DeadlineReader, set_deadline
+from backups.vbs.proxies import place_of
 from backups.vbs.quoted import quoted
 from backups.vbs.tls import context_for
 
 PORTS: Final = {"none": 25, "starttls": 587, "tls": 465}
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]+@[^\s@<>(),;:\"\[\]\\]+")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,250}[A-Za-z0-9_.])?")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -64,6 +67,10 @@ class Mail(Channel):
                     "mail: write NAME@HOST alone"
                 )
         host = entry.text("host", example="smtp.example.org")
+        if not _HOST.fullmatch(host) and not _is_ipv6(host):
+            entry.keys.refuse(
+                f"host is {quoted(host)}: write a name or an address alone, and its port under port"
+            )
         user = entry.text("user")
         password = entry.secret("password")
         if bool(user) != bool(password):
@@ -86,7 +93,7 @@ class Mail(Channel):
         )
 
     def send(self, message: Message) -> Answer:
-        place = f"{self.host}:{self.port}"
+        place = place_of(self.host, self.port)
         backend = _Backend(self)
         try:
             backend.send_messages([self.mail(message)])
@@ -194,6 +201,14 @@ class _Backend(EmailBackend):
             pass
         finally:
             connection.close()
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refusal(place: str, error: smtplib.SMTPException, security: str) -> str:

@@ -292,7 +292,7 @@ class _Controller(Controller):
         self._sessions: list[SMTP] = []
 
     def factory(self) -> SMTP:
-        session: SMTP = super().factory()
+        session: SMTP = super().factory()  # type: ignore[no-untyped-call]
         self._sessions.append(session)
         return session
 

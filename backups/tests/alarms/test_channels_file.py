@@ -67,12 +67,12 @@ def test_a_whole_file_is_taken_as_it_is_meant(tmp_path: Path) -> None:
     assert (ops.name, ops.query, ops.severities) == (
         "ops-mail",
         "tag=db&severity=critical",
-        {"critical"},
+        frozenset({"critical"}),
     )
     assert ops.digest == DigestTime.parse("weekly friday 17:30", berlin)
     assert (ops.only_if_unacked_for, ops.zone) == (timedelta(minutes=30), berlin)
     assert (ops.port, ops.security, ops.password) == (587, "starttls", "s3cret")
-    assert (chat.query, chat.severities) == ("", {"critical", "warning"})
+    assert (chat.query, chat.severities) == ("", frozenset({"critical", "warning"}))
     assert (chat.digest, chat.only_if_unacked_for, chat.secret) == (None, None, "s3cret")
     assert content.heartbeat is not None
     assert content.heartbeat.every == timedelta(minutes=10)
@@ -125,6 +125,10 @@ REFUSED = [
         "channels: {ops: {kind: mail, to: 'Ops <a@b>', from: a@b, host: h}}",
         "to holds 'Ops <a at b>', which is no address of mail: write NAME@HOST alone",
     ),
+    (
+        "channels: {ops: {" + MAIL[:-1] + "'h:25'}}",
+        "host is 'h:25': write a name or an address",
+    ),
     ("channels: {ops: {" + MAIL + ", port: 0}}", "port is no port: write a number from 1 to 65535"),
     (
         "channels: {ops: {" + MAIL + ", security: ssl}}",
@@ -161,9 +165,10 @@ def test_the_file_is_the_named_one_else_beside_clouds_yaml_else_in_the_project(
         folder.mkdir()
         (folder / "clouds.yaml").write_text("clouds: {}")
     env = {"OS_CLIENT_CONFIG_FILE": str(etc / "clouds.yaml")}
-    assert find(env, folder=project, home=tmp_path) is None
     (project / "channels.yaml").write_text("")
-    assert find(env, folder=project, home=tmp_path) == project / "channels.yaml"
+    assert find(env, folder=project, home=tmp_path) is None
+    (project / "clouds.yaml").unlink()
+    assert find({}, folder=project, home=tmp_path) == project / "channels.yaml"
     (etc / "channels.yaml").write_text("")
     assert find(env, folder=project, home=tmp_path) == etc / "channels.yaml"
     assert find({**env, VARIABLE: "channels.yaml"}, folder=project, home=tmp_path) == (

@@ -16,8 +16,8 @@ def test_a_message_in_plain_text_says_what_since_when_by_what_and_what_next(sett
         what="recovered",
         is_open=False,
         closed_at=AT,
-        title="otc",
-        sentence="The cloud does not answer",
+        title="nightly",
+        sentence="A backup could not be restored",
         path="/clouds/",
     )
     flapping = line(what="flapping", changes=10, since=None, evidence="", next="", title="otc")
@@ -32,7 +32,7 @@ def test_a_message_in_plain_text_says_what_since_when_by_what_and_what_next(sett
     assert words.text(told, BERLIN) == (
         "otc: 103 alarms\n"
         "\n"
-        "Critical: disk db-1 has had no good backup (db-1 in otc)\n"
+        "Critical: disk db-1 has had no good backup (otc)\n"
         "Since 2026-11-25 12:30 UTC+1.\n"
         "Read off: its newest good backup, as of 2026-11-25 15:29 UTC+1.\n"
         "Next: Look at its schedule.\n"
@@ -41,7 +41,7 @@ def test_a_message_in_plain_text_says_what_since_when_by_what_and_what_next(sett
         '<script>alert("1")</script>\ufffd\ufffd has had no good backup (otc)\n'
         "Found 2026-11-25 15:30 UTC+1.\n"
         "\n"
-        "Well again: The cloud does not answer (otc)\n"
+        "Well again: A backup could not be restored (nightly in otc)\n"
         "From 2026-11-25 12:30 UTC+1 to 2026-11-25 15:30 UTC+1.\n"
         "\n"
         "And 100 more: 101 new, 1 flapping, 1 over in all.\n"

@@ -2,7 +2,7 @@
 database, a log, a message of the broker, a page, the API, metrics, a crash page or a command line.
 
 Its clouds sign in by password, application credential and keys, through a proxy with a password;
-one of them is refused.
+one of them is refused. Its channels lead to far sides that are not there.
 """
 
 import base64
@@ -43,6 +43,10 @@ PLANTED = {
     "database password": "planted-database-password",
     "proxy password": "planted-proxy-password",
     "key of volumes": "planted-volume-key",
+    "address of a webhook": "planted-webhook-address",
+    "secret of a webhook": "planted-webhook-secret",
+    "mail password": "planted-mail-password",
+    "address of the heartbeat": "planted-heartbeat-address",
     "SECRET_KEY": "planted-secret-key-" * 3,
     "SECRET_KEY_FALLBACKS": "planted-fallback-key-" * 3,
 }
@@ -53,8 +57,20 @@ call_command("migrate", interactive=False, verbosity=0)
 call_command("createsuperuser", interactive=False, username="operator", email="", verbosity=0)
 call_command("create_token", "operator")
 """
+TEST_CHANNELS = """
+import django; django.setup()
+from backups.alarms import outbox
+from backups.alarms.channels_file import channels
+from backups.edits.common import Actor
+from backups.models import FULL_ACCESS
+from backups.shared import clock
+for name in channels():
+    outbox.send_test(name, actor=Actor("operator", clock.now(), FULL_ACCESS))
+"""
+NOBODY = "127.0.0.1:1"
 HREF = re.compile(r'href="(/[^"#?]*)"')
 MOST_PAGES = 60
+HOLD_SECRETS = ("clouds.yaml", "channels.yaml", "key-of-before", "broker-url")
 
 
 class Installation:
@@ -106,6 +122,24 @@ class Installation:
             "keys": self.sim.cloud_entry(auth="aksk"),
             "wrong": wrong,
         }
+        mail = {
+            "kind": "mail",
+            "to": "ops@example.org",
+            "from": "vbsdash@example.org",
+            "host": "127.0.0.1",
+            "port": 1,
+            "security": "none",
+            "user": "vbsdash",
+            "password": PLANTED["mail password"],
+        }
+        hook = {
+            "kind": "webhook",
+            "url": f"http://{NOBODY}/{PLANTED['address of a webhook']}",
+            "secret": PLANTED["secret of a webhook"],
+        }
+        pulse = {"url": f"http://{NOBODY}/{PLANTED['address of the heartbeat']}", "every": "1m"}
+        channels = {"channels": {"mail": mail, "hook": hook}, "heartbeat": pulse}
+        (self.folder / "channels.yaml").write_text(json.dumps(channels))
         clouds_file = self.folder / "clouds.yaml"
         clouds_file.write_text(json.dumps({"clouds": clouds}))
         key_file = self.folder / "key-of-before"
@@ -146,6 +180,18 @@ class Installation:
         for part in (self.web, self.worker, self.beat):
             part.start()
         wait_until(lambda: self.get("/healthz")[0] == 200)
+
+    def test_channels(self) -> None:
+        """Sends a test to each channel and waits for what comes of it."""
+        argv = [sys.executable, "-c", TEST_CHANNELS]
+        subprocess.run(argv, env=self.env, cwd=PROJECT, check=True)
+        wait_until(lambda: self.count("backups_deliveryattempt") >= 2)
+
+    def count(self, table: str) -> int:
+        with psycopg.connect(self.postgresql.url) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def close(self) -> None:
         for part in (self.beat, self.worker, self.web, self.broker):
@@ -251,7 +297,7 @@ class Installation:
         """The bytes of logs, database and broker, and of what the parts leave behind."""
         texts: dict[str, str] = {}
         for file in sorted(self.folder.rglob("*")):
-            is_where_secrets_are = file.name in ("clouds.yaml", "key-of-before", "broker-url")
+            is_where_secrets_are = file.name in HOLD_SECRETS
             if is_where_secrets_are or file.name == "broker.conf" or not file.is_file():
                 continue
             texts[str(file.relative_to(self.folder))] = file.read_bytes().decode("latin-1")
@@ -307,6 +353,7 @@ def test_no_planted_secret_comes_out_anywhere(installation: Installation) -> Non
     wait_until(
         lambda: '"code": "401"' in installation.tables() or "unauthorized" in installation.tables()
     )
+    installation.test_channels()
 
     outputs = installation.pages()
     installation.worker.end()
@@ -336,6 +383,7 @@ def test_no_planted_secret_comes_out_anywhere(installation: Installation) -> Non
     assert "vbsdash_" in outputs["/metrics"]
     assert BACKUP in outputs["tables"]
     assert "operator" in outputs["tables"]
+    assert f"{NOBODY} refused the connection." in outputs["tables"]
     assert "--app vbsdash" in outputs["command lines"]
     assert "division by zero" in outputs["web.log"]
     secrets = dict(installation.secrets)
