@@ -114,7 +114,7 @@ def test_silences_are_begun_shown_and_ended(api: Client) -> None:
     assert send(api, "POST", "/api/silences/", {"query": "", "reason": "x", **nightly}).json()[
         "state"
     ] == ("planned")
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "query": {"query": "stage=open"},
         "ends_at": {"ends_at": None},
         "cron": {"cron": "x", "duration_seconds": 60},

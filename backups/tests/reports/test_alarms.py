@@ -45,7 +45,7 @@ def test_each_alarm_is_in_one_stage_which_filters_counts_and_rows_tell_alike(
     now = timezone.now()
     make_one_of_each(now)
     make_alarm("d-mute", acknowledged_at=None)
-    silent_cloud = {"cloud": "west", "opened_at": now - HOUR / 2}
+    silent_cloud: dict[str, Any] = {"cloud": "west", "opened_at": now - HOUR / 2}
     make_alarm("west", kind=AlarmKind.CLOUD_SILENT, **silent_cloud)
     make_alarm("d-west", cloud="west")
     actor = Actor("ada", now)
