@@ -106,7 +106,7 @@ def alarm_row(state: AlarmState) -> AlarmRow:
     values = dict(state.values)
     kind = status.ALARM_KINDS.get(values["kind"], status.SEVERITIES["warning"])
     sentence = values["sentence"][:LONGEST_SENTENCE]
-    name = values["title"] or values["subject"]
+    name = values["title"] or values["subject"] or "without a name"
     before, named, after = sentence.partition(name)
     if not named:
         # The name is cut off, or not a part of it.
