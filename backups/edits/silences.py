@@ -19,6 +19,7 @@ from backups.shared import audit
 
 LONGEST_REASON: Final = 500  # characters
 LONGEST: Final = timedelta(days=366)  # from begin to end, where it does not recur
+FARTHEST: Final = timedelta(days=3660)  # from now
 LONGEST_QUIET: Final = timedelta(days=7)  # from one time of cron on
 MOST_SUBJECTS: Final = 100  # of one silence: as many values as a key of an address takes
 SNOOZED: Final = "Snoozed."
@@ -158,6 +159,9 @@ def _only_cloud(query: str) -> str | None:
 
 
 def _check_span(begins_at: datetime, ends_at: datetime | None, now: datetime) -> None:
+    for field, at in (("begins_at", begins_at), ("ends_at", ends_at)):
+        if at is not None and abs(at - now) > FARTHEST:
+            raise BadValue(field, "At most ten years from now.")
     if ends_at is None:
         return
     if ends_at <= begins_at:

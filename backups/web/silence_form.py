@@ -13,7 +13,7 @@ from backups.models import Silence
 from backups.web.page_form import PageForm
 
 MOST_HOURS = silences.LONGEST_QUIET / timedelta(hours=1)
-LAST_YEAR = 9998  # of the calendar, whatever the zone
+YEARS = range(1970, 9999)  # that are on the calendar, whatever the zone
 # What an error is about, and the field of the form that it stands beside.
 FIELD_OF_ERROR = {"duration": "hours", "zone": "cron_zone"}
 
@@ -29,7 +29,7 @@ class LocalTimeField(forms.CharField):
             at = datetime.fromisoformat(text)
         except ValueError:
             at = None
-        if at is None or at.year > LAST_YEAR:
+        if at is None or at.year not in YEARS:
             raise forms.ValidationError("Write a time such as 2027-01-31 22:00.")
         return at
 

@@ -112,6 +112,8 @@ def test_what_never_mutes_or_never_ends_is_refused_beside_its_field() -> None:
         ("ends_at", {"ends_at": now}),
         ("ends_at", {"begins_at": now - 2 * HOUR, "ends_at": now - HOUR}),
         ("ends_at", {"ends_at": now + timedelta(days=400)}),
+        ("begins_at", daily | {"begins_at": now.replace(year=9999), "ends_at": None}),
+        ("ends_at", daily | {"ends_at": now.replace(year=9999)}),
         ("cron", daily | {"cron": "0 22 * * * *"}),
         ("cron", daily | {"cron": "0 0 30 2 *"}),
         ("zone", daily | {"zone": "Mars"}),

@@ -80,7 +80,7 @@ RULE = {"of": "cloud", "name": "otc", "what": "rule", "version": 0}
 PERIOD = {"period_seconds": 3600, "grace_seconds": 60}
 IDS = {"ids": [ID]}
 SNOOZE = {"for": "1h", "id": VALUES["alarm_id"]}
-MUTED = {"query": "cloud=otc", "reason": "x", "ends_at": "2999-01-01T00:00:00Z"}
+MUTED = {"query": "cloud=otc", "reason": "x", "cron": "0 1 * * *", "duration_seconds": 60}
 SILENCE = {"cloud": "otc", "reason": "x", "cron": "0 1 * * *", "hours": "1"}
 TABLE: dict[str, dict[str, Call]] = {
     "": reads(),

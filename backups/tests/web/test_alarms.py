@@ -162,6 +162,8 @@ def test_a_maintenance_is_set_by_the_readers_clock_and_ends_by_a_press(
         ({"cloud": ""}, "query", "Choose a cloud, a tag or a filter; or tick every alarm."),
         ({"query": "stage=open"}, "query", "is no filter of this list"),
         ({"ends_at": "soon"}, "ends_at", "Write a time such as 2027-01-31 22:00."),
+        ({"begins_at": "0001-01-01T00:00"}, "begins_at", "Write a time such as"),
+        ({"ends_at": "9998-12-31T23:59"}, "ends_at", "At most ten years from now."),
         ({"ends_at": ""}, "ends_at", "Say until when."),
         ({"reason": " "}, "reason", "Write why."),
         ({"cron": "0 22 * *", "hours": "8"}, "cron", "A cron expression has five fields"),
