@@ -28,6 +28,8 @@ GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded an
 * **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a
   table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause once,
   with advice.
+* **Take** what waits for somebody: `GET /api/alarms/?stage=open`, then a POST to `acknowledge/`
+  below the alarm; `POST /api/silences/` mutes alarms for a time.
 * **Page** by `next` until it is null, a whole walk in `ordering=id` (disks: `volume_id`): in other
   orders backups move while answers of clouds come in, and some are missed.
 * **Read** times as UTC, and sizes in the units that the fields name.

@@ -80,6 +80,7 @@ def test_each_tab_counts_the_list_that_it_leads_to_and_the_title_who_waits(web: 
     assert "<title>(2) Home · vbsdash</title>" in web.get("/").content.decode()
     assert "d-over" in text_of(web.get("/alarms/?stage=closed"))
     assert web.get("/alarms/?colour=red").status_code == 400
+    assert 'href="/alarms/"' in web.get("/search/?q=alarms").content.decode()
     viewer = Client()
     viewer.force_login(make_account("eve", role=Role.VIEWER, clouds=["west"]))
     seen = viewer.get("/alarms/")
