@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from backups.alarms.message import MOST_LINES, AlarmLine, Message
 from backups.analysis.numbers import thousands
@@ -84,9 +84,12 @@ def _line(row: DeliveredAlarm) -> AlarmLine:
 
 
 def _path(alarm: Alarm) -> str:
-    """Returns the page of what the alarm is about."""
+    """Returns the page of what the alarm is about; what is stored as a disk's ID may have none."""
     if alarm.subject == alarm.volume_id:
-        return reverse("volume", args=[alarm.cloud_id, alarm.subject])
+        try:
+            return reverse("volume", args=[alarm.cloud_id, alarm.subject])
+        except NoReverseMatch:
+            return reverse("alarms")
     if alarm.backup_id is not None:
         return reverse("backup", args=[alarm.backup_id])
     return reverse("clouds")

@@ -205,7 +205,15 @@ def test_a_message_has_the_worst_first_and_names_a_hundred() -> None:
     assert (message.opened, len(message.lines)) == (121, 100)
     assert message.lines[0].subject == "disk-500"
     assert message.headline == "otc: 121 alarms, 121 new"
+    assert message.lines[0].path == "/volumes/otc/disk-500/"
     assert Message.of_json(message.as_json()) == message
+
+
+def test_what_can_be_no_id_of_a_disk_leads_to_the_page_of_alarms() -> None:
+    backup(1, NOON, status="error", volume_id="../disk 1")
+    judge(NOON)
+    message = Message.of_json(_claimed("chat"))
+    assert {line.path for line in message.lines} == {"/alarms/"}
 
 
 def _claimed(channel: str) -> dict[str, Any]:
