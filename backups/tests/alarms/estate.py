@@ -58,7 +58,7 @@ def disk(n: int, *, cloud: str = "otc") -> str:
 
 def judge(now: datetime) -> list[Alarm]:
     """Derives what follows of the rows, judges them, and returns the open alarms."""
-    for name in CLOUDS:
+    for name in sorted(set(Backup.objects.values_list("cloud", flat=True))):
         findings.note_all(name, now)
         derive_all(name, now)
     # No list names backups beside those that are tracked.

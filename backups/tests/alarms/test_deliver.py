@@ -83,6 +83,7 @@ def test_nothing_is_sent_before_its_half_minute(
     assert chat.requests == []
 
 
+@pytest.mark.either
 def test_tries_wait_longer_and_longer_for_a_day_with_one_event_id(
     chat: HttpSink, clock: time_machine.Traveller
 ) -> None:
@@ -106,6 +107,7 @@ def test_tries_wait_longer_and_longer_for_a_day_with_one_event_id(
     assert state() == (DeliveryState.SENT, 28)
 
 
+@pytest.mark.either
 def test_what_the_far_side_asks_for_is_waited_for_within_an_hour(chat: HttpSink) -> None:
     chat.fail(503, Retry_After="120")
     deliver.deliver("chat")
@@ -117,6 +119,7 @@ def test_what_the_far_side_asks_for_is_waited_for_within_an_hour(chat: HttpSink)
 
 
 @pytest.mark.parametrize("manner", ["redirect", "hang up", "big"])
+@pytest.mark.either
 def test_a_far_side_that_behaves_oddly(chat: HttpSink, manner: Any) -> None:
     if manner == "redirect":
         chat.redirect("http://127.0.0.1:9/elsewhere")
@@ -181,6 +184,7 @@ def test_two_workers_send_each_message_once(chat: HttpSink) -> None:
     assert set(Delivery.objects.values_list("state", flat=True)) == {DeliveryState.SENT}
 
 
+@pytest.mark.either
 def test_mail_is_away_for_a_day_and_all_of_it_comes_once_it_is_back(
     settings: Any, tmp_path: Path, mails: SmtpSink, clock: time_machine.Traveller
 ) -> None:

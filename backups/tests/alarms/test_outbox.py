@@ -169,6 +169,7 @@ def test_an_escalation_is_told_what_nobody_has_taken_for_so_long(
     assert written("boss") == [("opened", "disk-2")]
 
 
+@pytest.mark.either
 def test_ten_changes_in_ten_minutes_are_two_messages_and_one_that_counts_them() -> None:
     bad = backup(1, NOON, status="error_restoring", volume_id=disk(1))
     for minute in range(10):
@@ -177,7 +178,7 @@ def test_ten_changes_in_ten_minutes_are_two_messages_and_one_that_counts_them() 
         judge(NOON + minute * M)
     subject = str(bad.pk)
     assert written("chat") == [("opened", subject), ("recovered", subject)]
-    for minute in range(10, 25):
+    for minute in (10, 18, 19, 24):
         judge(NOON + minute * M)
     assert written("chat")[2:] == [("flapping", subject)]
     newest = Delivery.objects.order_by("-id")[0]
@@ -186,10 +187,11 @@ def test_ten_changes_in_ten_minutes_are_two_messages_and_one_that_counts_them() 
     assert (line.what, line.is_open, line.changes) == (Told.FLAPPING, False, 10)
 
 
+@pytest.mark.either
 def test_an_alarm_that_flaps_on_is_told_once_an_hour() -> None:
     bad = backup(1, NOON, status="error_restoring", volume_id=disk(1))
-    for minute in range(0, 125, 5):
-        status = "available" if minute % 2 else "error_restoring"
+    for minute in range(0, 125, 8):
+        status = "available" if minute % 16 else "error_restoring"
         Backup.objects.filter(pk=bad.pk).update(status=status)
         answer(NOON + minute * M)
         judge(NOON + minute * M)
@@ -197,6 +199,7 @@ def test_an_alarm_that_flaps_on_is_told_once_an_hour() -> None:
     assert counts == {"opened": 1, "recovered": 1, "flapping": 1}
 
 
+@pytest.mark.either
 def test_a_message_has_the_worst_first_and_names_a_hundred() -> None:
     fail(*range(1, 121))
     backup(500, NOON - 30 * H)
