@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from backups.models import NO_ACCESS, Access, Role
 from backups.reports.alarms import unacknowledged
+from backups.reports.computed_once import computed_once
 from backups.reports.data_version import Versions, versions
 from backups.reports.summary import summary
 from backups.shared.access import access_of
@@ -56,7 +57,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "is_admin": SimpleLazyObject(lambda: _access(request).may(Role.ADMIN)),
         "reader": SimpleLazyObject(lambda: reader(request)),
         "attention_n": lambda: attention_count(access_of(request), None),
-        "alarms_n": lambda: alarm_count(request),
+        "alarms_n": lambda: alarm_count(request, None),
         "may_operate": SimpleLazyObject(lambda: _access(request).may(Role.OPERATOR)),
         "sees_all_clouds": SimpleLazyObject(lambda: _access(request).clouds is None),
         "enters_admin": SimpleLazyObject(lambda: admin.site.has_permission(request)),
@@ -69,13 +70,20 @@ def _access(request: HttpRequest) -> Access:
     return access_of(request) if hasattr(request, "user") else NO_ACCESS
 
 
-def alarm_count(request: HttpRequest) -> int:
-    """Returns how many alarms wait for somebody, for the navigation and the tab's title. It is read
-    once for a request and never kept: whoever has just acknowledged one sees it.
+def alarm_count(request: HttpRequest, versions_read: Versions | None) -> int:
+    """Returns how many alarms wait for somebody, for the navigation and the tab's title.
+    `versions_read`: those of the data, where they have been read: then it is counted once for each
+    of them, and what somebody has just acknowledged is a new one.
     """
     count: int | None = getattr(request, "_alarm_count", None)
     if count is None:
-        count = unacknowledged(timezone.now(), access=access_of(request))
+        access = access_of(request)
+        count = computed_once(
+            "alarms-that-wait",
+            lambda: unacknowledged(timezone.now(), access=access),
+            version=versions_read.content if versions_read else None,
+            access=access,
+        )
         request._alarm_count = count  # type: ignore[attr-defined]
     return count
 

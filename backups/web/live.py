@@ -72,7 +72,7 @@ class Live:
         for key in NOT_SHOWN:
             shown.pop(key, None)
         incidents = attention_count(access_of(self._request), self.versions)
-        counts = (incidents, alarm_count(self._request))
+        counts = (incidents, alarm_count(self._request, self.versions))
         text = repr(shown)
         passed = count_passed(text, self._now)
         self.etag = _digest(self._question, self.versions.surroundings, counts, text, passed)
