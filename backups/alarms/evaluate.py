@@ -6,7 +6,7 @@ its trouble is over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.core.cache import caches
@@ -19,7 +19,6 @@ from backups.clouds import registry
 from backups.models import Alarm, AlarmKind, Backup, Cloud, Ended, Heartbeat, Volume
 from backups.models.alarm import HOLDS, OF_CLOUDS, severity_of
 from backups.models.data_version import data_changed
-from backups.query.silences import boundary_between
 from backups.reports.computed_once import CACHE
 from backups.reports.data_version import versions
 from backups.shared.batches import in_batches
@@ -48,14 +47,11 @@ Row = Mapping[str, Any]
 def evaluate(now: datetime) -> None:
     """Judges all clouds, and notes that it was done: to be called each minute."""
     with transaction.atomic():
-        before = _lock()
+        _lock()
         clouds = list(Cloud.objects.order_by("name"))
         is_changed = _judge(now, clouds, counted=True)
         is_changed |= outbox.tell(now)
         Heartbeat.objects.filter(part=PART).update(at=now)
-        # What time alone has changed since: what was pending, and what silences mute.
-        if before is not None and not is_changed:
-            is_changed = _has_passed(before, now)
         if is_changed:
             data_changed()
 
@@ -79,23 +75,14 @@ def evaluate_cloud(name: str, now: datetime) -> None:
     judged.set(key, version)
 
 
-def _lock() -> datetime | None:
-    """Lets one process judge at a time, until its transaction ends. Returns when all was judged
-    last, None for never.
-    """
-    row = Heartbeat.objects.select_for_update().filter(part=PART).first()
-    if row is not None:
-        return row.at
-    Heartbeat.objects.bulk_create(
-        [Heartbeat(part=PART, at=datetime.fromtimestamp(0).astimezone())], ignore_conflicts=True
-    )
+def _lock() -> None:
+    """Lets one process judge at a time, until its transaction ends."""
+    # Django leaves the lock out of a mere `exists()`.
+    if list(Heartbeat.objects.select_for_update().filter(part=PART)):
+        return
+    never = datetime.fromtimestamp(0, UTC)
+    Heartbeat.objects.bulk_create([Heartbeat(part=PART, at=never)], ignore_conflicts=True)
     Heartbeat.objects.select_for_update().get(part=PART)
-    return None
-
-
-def _has_passed(before: datetime, now: datetime) -> bool:
-    is_raised = Alarm.objects.filter(held_until__gt=before, held_until__lte=now, closed_at=None)
-    return is_raised.exists() or boundary_between(before, now)
 
 
 def _judge(now: datetime, clouds: Sequence[Cloud], *, counted: bool) -> bool:

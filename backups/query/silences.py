@@ -51,18 +51,6 @@ def lies_in(query: str, access: Access) -> bool:
     return bool(named) and all(access.opens(cloud) for cloud in named)
 
 
-def boundary_between(before: datetime, now: datetime) -> bool:
-    """Tells whether time alone began or ended a silence since `before`; one query."""
-    may_hold = Silence.objects.filter(
-        Q(ends_at__isnull=True) | Q(ends_at__gt=before), ended_at__isnull=True, begins_at__lte=now
-    )
-    for silence in may_hold:
-        quiet = quiet_time(silence)
-        if (quiet.quiet_until(before) is None) != (quiet.quiet_until(now) is None):
-            return True
-    return False
-
-
 def _earlier(a: datetime | None, b: datetime | None) -> datetime | None:
     instants = [instant for instant in (a, b) if instant is not None]
     return min(instants, default=None)
