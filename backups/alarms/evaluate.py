@@ -21,6 +21,7 @@ from backups.models.alarm import HOLDS, OF_CLOUDS, severity_of
 from backups.models.data_version import data_changed
 from backups.reports.computed_once import CACHE
 from backups.reports.data_version import versions
+from backups.shared import clock
 from backups.shared.batches import in_batches
 from backups.vbs.statuses import IN_FLIGHT
 
@@ -48,6 +49,7 @@ def evaluate(now: datetime) -> None:
     """Judges all clouds, and notes that it was done: to be called each minute."""
     with transaction.atomic():
         _lock()
+        _forget_the_future(now)
         clouds = list(Cloud.objects.order_by("name"))
         is_changed = _judge(now, clouds, counted=True)
         is_changed |= outbox.tell(now)
@@ -85,6 +87,15 @@ def _lock() -> None:
     Heartbeat.objects.select_for_update().get(part=PART)
 
 
+def _forget_the_future(now: datetime) -> None:
+    """Lets alarms that a clock that was ahead has opened be opened now: else they would be pending,
+    and leave no trace when they end.
+    """
+    ahead = Alarm.objects.open().filter(opened_at__gt=now + clock.FUTURE)
+    if ahead.update(opened_at=now, held_until=now, changed_at=now, burst_began_at=now):
+        data_changed()
+
+
 def _judge(now: datetime, clouds: Sequence[Cloud], *, counted: bool) -> bool:
     """Returns whether any alarm was opened, closed or is told of otherwise."""
     wrong: dict[Fingerprint, Finding] = {}
@@ -112,23 +123,30 @@ def _open(news: Sequence[Finding], now: datetime) -> bool:
     fresh: list[Alarm] = []
     again: list[Alarm] = []
     for finding in news:
-        held_until = now + HOLDS.get(finding.kind, timedelta(0))
+        hold = HOLDS.get(finding.kind, timedelta(0))
+        held_until = now + hold
         alarm = lately_closed.get((finding.kind, finding.cloud, finding.subject))
-        if alarm is None:
+        # What is over within its hold has to leave no trace, so it is a row of its own.
+        if alarm is None or hold:
             fresh.append(_new_alarm(finding, now, held_until))
             continue
         alarm.closed_at = None
         alarm.ended = ""
         alarm.held_until = held_until
+        # Whoever took it took it until it was over.
+        alarm.acknowledged_at = None
+        alarm.acknowledged_by = ""
+        alarm.acknowledged_reason = ""
         _count_change(alarm, now)
         _show(alarm, finding)
         again.append(alarm)
     Alarm.objects.bulk_create(fresh, batch_size=_ROWS_PER_WRITE)
-    columns = ["closed_at", "ended", "held_until", *_COUNTS, "evidence_at", *_SHOWN]
+    columns = ["closed_at", "ended", "held_until", *_TAKEN, *_COUNTS, "evidence_at", *_SHOWN]
     Alarm.objects.bulk_update(again, columns, batch_size=_ROWS_PER_WRITE)
     return True
 
 
+_TAKEN: Final = ("acknowledged_at", "acknowledged_by", "acknowledged_reason")
 _COUNTS: Final = ("changes", "changed_at", "burst", "burst_began_at")
 
 
@@ -213,7 +231,19 @@ def _close(over: Sequence[Alarm], clouds: Mapping[str, Cloud], now: datetime) ->
     Alarm.objects.bulk_update(closed, ["closed_at", "ended", *_COUNTS], batch_size=_ROWS_PER_WRITE)
     for batch in in_batches(untold):
         Alarm.objects.filter(pk__in=batch).delete()
+    for alarm in closed:
+        if alarm.kind == AlarmKind.CLOUD_SILENT:
+            _hold_anew(alarm.cloud_id, now)
     return bool(closed or untold)
+
+
+def _hold_anew(cloud: str, now: datetime) -> None:
+    """Lets what was counted while a cloud was silent prove itself again: its first answers come
+    only now.
+    """
+    for kind in COUNTED:
+        counted = Alarm.objects.open().filter(cloud=cloud, kind=kind, deliveries__isnull=True)
+        counted.update(held_until=now + HOLDS[kind])
 
 
 def _ends(over: Sequence[Alarm], clouds: Mapping[str, Cloud], now: datetime) -> dict[int, Ended]:

@@ -2,8 +2,8 @@
 `deliver.py` after it.
 
 What a channel's readers know of an alarm stands in DeliveredAlarm. They are told where it differs
-from what is: so nothing is lost that a silence, a filter or a stopped worker held back, and nothing
-is told twice.
+from what is: so nothing is lost that a silence, a filter, a stopped worker or a far side that was
+away for days held back, and nothing is told twice.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from backups.alarms.channels.channel import Channel
 from backups.alarms.channels_file import channels
@@ -33,6 +33,7 @@ from backups.models.data_version import data_changed
 from backups.query.alarms import inhibited, matching, muted
 from backups.query.silences import Quiet, quiet_now
 from backups.shared import audit, clock
+from backups.shared.batches import in_batches
 
 CLAIM: Final = timedelta(seconds=60)  # longer than any channel takes for a try
 LONGEST_WAIT: Final = timedelta(hours=1)  # between two tries
@@ -42,8 +43,7 @@ GATHERED_FOR: Final = timedelta(seconds=30)  # what changes in one cloud is one 
 TOLD_OF_BURST: Final = 2
 SETTLED_AFTER: Final = timedelta(minutes=10)
 FLAPPING_TOLD_EVERY: Final = timedelta(hours=1)
-# So long after its end a recovery is told that a silence, or a stopped worker, has held back.
-RECOVERY_TOLD_FOR: Final = timedelta(days=7)
+FLAPPING_TOLD_FOR: Final = timedelta(days=1)  # after its end
 _ROWS_PER_WRITE: Final = 250
 
 
@@ -91,11 +91,12 @@ def _news(channel: Channel, quiet: Sequence[Quiet], now: datetime) -> list[_News
 
 
 def _opened(channel: Channel, quiet: Sequence[Quiet], now: datetime) -> list[Alarm]:
-    """Returns open alarms of a channel that it was not told as they stand."""
+    """Returns open alarms of a channel that its readers do not know as they stand."""
+    known = _newest(channel.name).filter(alarm=OuterRef("pk"), changes=OuterRef("changes"))
     rows = Alarm.objects.open().filter(
         matching(channel.query, now),
         ~(muted(quiet, now) | inhibited()),
-        ~_told_of(channel.name),
+        ~Q(Exists(known)),
         severity__in=channel.severities,
         held_until__lte=now,
         acknowledged_at__isnull=True,
@@ -106,44 +107,32 @@ def _opened(channel: Channel, quiet: Sequence[Quiet], now: datetime) -> list[Ala
 
 
 def _closed(channel: Channel, quiet: Sequence[Quiet], now: datetime) -> list[Alarm]:
-    """Returns closed alarms whose opening a channel was told, whatever its filter is by now."""
-    rows = Alarm.objects.filter(
-        _ever_told(channel.name),
-        ~_told_of(channel.name),
-        ~muted(quiet, now),
-        closed_at__gt=now - RECOVERY_TOLD_FOR,
-    )
-    return list(rows.order_by("id"))
-
-
-def _told_of(channel: str) -> Q:
-    """Returns the condition of alarms that a channel was told as they stand now."""
-    rows = DeliveredAlarm.objects.filter(
-        alarm=OuterRef("pk"), channel=channel, changes=OuterRef("changes")
-    )
-    return Q(Exists(rows))
-
-
-def _ever_told(channel: str) -> Q:
-    """Returns the condition of alarms that a channel was told, or will be: not what never got
-    through.
+    """Returns closed alarms that are open to the knowledge of a channel's readers, whatever its
+    filter is by now, and those that flapped to their end.
     """
-    rows = DeliveredAlarm.objects.filter(
-        alarm=OuterRef("pk"),
-        channel=channel,
-        delivery__state__in=(DeliveryState.WAITING, DeliveryState.SENT),
+    known = _newest(channel.name).filter(is_open=True, alarm__closed_at__isnull=False)
+    rows = Alarm.objects.filter(~muted(quiet, now), pk__in=known.values("alarm"))
+    flapped = Alarm.objects.filter(
+        ~muted(quiet, now),
+        Q(Exists(_newest(channel.name).filter(alarm=OuterRef("pk"), is_open=False))),
+        ~Q(Exists(_newest(channel.name).filter(alarm=OuterRef("pk"), changes=OuterRef("changes")))),
+        burst__gt=TOLD_OF_BURST,
+        closed_at__gt=now - FLAPPING_TOLD_FOR,
     )
-    return Q(Exists(rows))
+    return [*rows.order_by("id"), *flapped.order_by("id")]
+
+
+def _newest(channel: str) -> QuerySet[DeliveredAlarm]:
+    """Returns what the readers of a channel know."""
+    return DeliveredAlarm.objects.filter(channel=channel, is_newest=True)
 
 
 def _last_told(channel: str, alarms: Sequence[Alarm]) -> dict[int, DeliveredAlarm]:
     """Returns by alarm what the channel was told last."""
     last: dict[int, DeliveredAlarm] = {}
     changed = [alarm.pk for alarm in alarms if alarm.changes > 1]
-    for start in range(0, len(changed), _ROWS_PER_WRITE):
-        batch = changed[start : start + _ROWS_PER_WRITE]
-        rows = DeliveredAlarm.objects.filter(channel=channel, alarm__in=batch).order_by("id")
-        for row in rows:
+    for batch in in_batches(changed):
+        for row in _newest(channel).filter(alarm__in=batch):
             last[row.alarm_id] = row
     return last
 
@@ -156,12 +145,11 @@ def _what_to_tell(alarm: Alarm, last: DeliveredAlarm | None, now: datetime) -> T
         is_settled = not timedelta(0) <= now - alarm.changed_at < SETTLED_AFTER
         is_due = last is None or not timedelta(0) <= now - last.at < FLAPPING_TOLD_EVERY
         return Told.FLAPPING if is_settled or is_due else None
-    if is_open:
-        return Told.OPENED
-    if last is None or not last.is_open:
-        # It came and went between two messages.
+    is_known_open = last is not None and last.is_open
+    if is_open == is_known_open:
+        # It came and went, or went and came, between two messages.
         return None
-    return Told.RECOVERED
+    return Told.OPENED if is_open else Told.RECOVERED
 
 
 def _write(channel: str, cloud: str, news: Sequence[_News], now: datetime) -> None:
@@ -185,6 +173,8 @@ def _write(channel: str, cloud: str, news: Sequence[_News], now: datetime) -> No
             written_at=now,
             send_at=now + GATHERED_FOR,
         )
+    for batch in in_batches([item.alarm.pk for item in news]):
+        _newest(channel).filter(alarm__in=batch).update(is_newest=False)
     rows = [_delivered(delivery, item, now) for item in news]
     DeliveredAlarm.objects.bulk_create(rows, batch_size=_ROWS_PER_WRITE)
 
@@ -199,6 +189,20 @@ def _delivered(delivery: Delivery, news: _News, now: datetime) -> DeliveredAlarm
         is_open=news.alarm.closed_at is None,
         changes=news.alarm.changes,
     )
+
+
+def untell(delivery: Delivery) -> None:
+    """Forgets that a delivery told anything, as it never got through: what its readers knew before
+    counts again, and what differs is told anew.
+    """
+    alarms = list(delivery.alarms.values_list("alarm", flat=True))
+    delivery.alarms.all().delete()
+    for batch in in_batches(alarms):
+        remaining = DeliveredAlarm.objects.filter(channel=delivery.channel, alarm__in=batch)
+        newest = remaining.order_by().values("alarm").annotate(newest=Max("pk"))
+        DeliveredAlarm.objects.filter(pk__in=[row["newest"] for row in newest]).update(
+            is_newest=True
+        )
 
 
 def write(channel: str, message: Message, now: datetime) -> bool:
@@ -220,9 +224,13 @@ def write(channel: str, message: Message, now: datetime) -> bool:
 
 
 def send_test(channel: str, *, actor: Actor) -> Delivery:
-    """Writes a test to a channel. Raises UnknownChannel."""
+    """Writes a test to a channel. Raises UnknownChannel, and NotAllowed for who sees some clouds
+    only: it reaches people who hear of others.
+    """
     if channel not in channels():
         raise UnknownChannel(f"No channel “{channel[:80]}” is configured.")
+    if actor.access.clouds is not None:
+        raise NotAllowed("A test is for who sees all clouds: it reaches whoever reads the channel.")
     message = Message(
         event_id=str(uuid.uuid4()),
         kind=DeliveryKind.TEST,

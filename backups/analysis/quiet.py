@@ -11,6 +11,10 @@ from cronsim import CronSim
 
 from backups.analysis import zones
 
+# Cron walks by the clock on the wall. Where that one repeats an hour, its place in time is up to so
+# much beside the one that is looked from; a little more, as the place itself is left out.
+_REPEATED = timedelta(hours=3)
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuietTime:
@@ -48,14 +52,17 @@ class QuietTime:
             return None
         if self.cron is None:
             return self.begins_at
-        after = max(now, self.begins_at - timedelta(minutes=1))
-        begin = next(CronSim(self.cron, after.astimezone(zones.zone_or_utc(self.zone))))
-        begins = begin.astimezone(UTC)
-        return begins if self.ends_at is None or begins < self.ends_at else None
+        earliest = max(now, self.begins_at)
+        local = (earliest - _REPEATED).astimezone(zones.zone_or_utc(self.zone))
+        for at in CronSim(self.cron, local):
+            begun_at = at.astimezone(UTC)
+            if begun_at > now and begun_at >= self.begins_at:
+                return begun_at if self.ends_at is None or begun_at < self.ends_at else None
+        return None
 
     def _last_time(self, cron: str, now: datetime) -> datetime | None:
         """Returns the last of cron's times that is not later than now."""
-        local = (now + timedelta(minutes=1)).astimezone(zones.zone_or_utc(self.zone))
+        local = (now + _REPEATED).astimezone(zones.zone_or_utc(self.zone))
         for at in CronSim(cron, local, reverse=True):
             begun_at = at.astimezone(UTC)
             if begun_at <= now:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.http import urlencode
 
 from backups.analysis import zones
@@ -21,6 +22,8 @@ LONGEST_REASON: Final = 500  # characters
 LONGEST: Final = timedelta(days=366)  # from begin to end, where it does not recur
 FARTHEST: Final = timedelta(days=3660)  # from now
 LONGEST_QUIET: Final = timedelta(days=7)  # from one time of cron on
+# Each that holds is a condition more whenever alarms are judged.
+MOST_AT_ONCE: Final = 200
 MOST_SUBJECTS: Final = 100  # of one silence: as many values as a key of an address takes
 SNOOZED: Final = "Snoozed."
 
@@ -49,6 +52,7 @@ def begin(
     reason = clean_text("reason", reason, max_length=LONGEST_REASON)
     if not reason:
         raise BadValue("reason", "Write why, for whoever misses an alarm.")
+    _check_number(actor.now)
     begins_at = begins_at or actor.now
     columns: dict[str, object] = {}
     _check_span(begins_at, ends_at, actor.now)
@@ -156,6 +160,16 @@ def _only_cloud(query: str) -> str | None:
     """Returns the cloud of which the record says that it was done; None for several or all."""
     clouds = _clouds(query)
     return clouds[0] if len(clouds) == 1 else None
+
+
+def _check_number(now: datetime) -> None:
+    not_over = Q(ends_at__isnull=True) | Q(ends_at__gt=now)
+    if Silence.objects.filter(not_over, ended_at__isnull=True).count() >= MOST_AT_ONCE:
+        raise BadValue(
+            "query",
+            f"{MOST_AT_ONCE} silences hold or are planned, which is as many as there may be: end "
+            "some first, or mute by a tag or a filter.",
+        )
 
 
 def _check_span(begins_at: datetime, ends_at: datetime | None, now: datetime) -> None:

@@ -251,22 +251,29 @@ class Told(models.TextChoices):
 
 
 class DeliveredAlarm(models.Model):
-    """What a delivery tells of an alarm. `is_open` and `changes` are the alarm's at that time; the
-    newest row of an alarm and a channel says what its readers know.
+    """What a delivery tells of an alarm; `is_open` and `changes` are the alarm's at that time. The
+    newest of an alarm and a channel says what the channel's readers know. It stays when its
+    delivery is too old to be kept.
     """
 
-    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="alarms")
+    delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="alarms")
     alarm = models.ForeignKey(Alarm, models.CASCADE, related_name="deliveries")
     channel = CodePointText()
     what = models.CharField(max_length=16, choices=Told.choices)
     at = models.DateTimeField()
     is_open = models.BooleanField()
     changes = models.PositiveIntegerField()
+    is_newest = models.BooleanField(default=True)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                "alarm", "channel", "changes", "what", name="alarm_change_is_told_once"
+                "alarm", "channel", condition=Q(is_newest=True), name="alarm_is_known_once"
+            ),
+        )
+        indexes = (
+            models.Index(
+                "channel", condition=Q(is_newest=True, is_open=True), name="alarm_known_open"
             ),
         )
 

@@ -53,7 +53,7 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.AuditCut": "none outside of a transaction",
     "backups.Account": "one an account",
     "backups.DeliveryAttempt": "some 30 a delivery",
-    "backups.DeliveredAlarm": "one an alarm, channel and change of a delivery",
+    "backups.DeliveredAlarm": "what channels were told of an alarm, as long as it is kept",
     "backups.Account_clouds": "clouds of accounts",
     "auth.User": "who an administrator lets in",
     "auth.Group": "what an administrator makes",

@@ -137,7 +137,7 @@ def test_channel(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("channel", "")
     try:
         outbox.send_test(name, actor=actor(request))
-    except outbox.UnknownChannel as e:
+    except (outbox.UnknownChannel, NotAllowed) as e:
         messages.error(request, str(e))
     else:
         tasks.send_soon(name)

@@ -1,6 +1,6 @@
 """How an alarm, a silence, a delivery and a channel are shown: their words, badges and links."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -197,18 +197,22 @@ def delivery_row(state: DeliveryStateRow, channels: Sequence[str]) -> DeliveryRo
     )
 
 
-def channel_row(channel: Channel, zone: ZoneInfo, *, access: Access) -> ChannelRow:
-    is_open = not channel.query or access.clouds is None or lies_in(channel.query, access)
+def channel_rows(
+    channels: Iterable[Channel], zone: ZoneInfo, *, access: Access
+) -> list[ChannelRow]:
+    """Returns those that tell of no cloud but of those that are open to the reader."""
+    return [_channel_row(channel, zone) for channel in channels if lies_in(channel.query, access)]
+
+
+def _channel_row(channel: Channel, zone: ZoneInfo) -> ChannelRow:
     waits = ""
     if channel.only_if_unacked_for is not None:
         waits = f"what nobody has acknowledged for {span(channel.only_if_unacked_for)}"
     return ChannelRow(
         name=channel.name,
         kind=channel.kind,
-        filter=query_in_words(channel.query, zone)
-        if is_open
-        else "alarms of clouds not open to you",
-        href=_list_url(channel.query) if is_open else "",
+        filter=query_in_words(channel.query, zone),
+        href=_list_url(channel.query),
         severities=" and ".join(sorted(channel.severities)),
         digest="" if channel.digest is None else str(channel.digest),
         waits=waits,

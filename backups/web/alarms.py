@@ -30,7 +30,7 @@ from backups.web.alarm_acts import undo_tag
 from backups.web.alarm_rows import (
     alarm_row,
     alarms_as_shown,
-    channel_row,
+    channel_rows,
     delivery_row,
     silence_row,
 )
@@ -151,7 +151,8 @@ def _page(request: HtmxHttpRequest, form: SilenceForm | None) -> HttpResponse:
         "severities": list(status.SEVERITIES),
         "silences": [silence_row(state, reader_zone) for state in shown_silences],
         "deliveries": [delivery_row(state, list(configured)) for state in sent],
-        "channels": [channel_row(one, reader_zone, access=access) for one in configured.values()],
+        "has_channels": bool(configured),
+        "channels": channel_rows(configured.values(), reader_zone, access=access),
         "form": form,
         "filter_of_list": _filter_of_list(request.GET),
         "zone": reader_zone,

@@ -16,6 +16,7 @@ CLOUDS = ("otc", "eu")
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
 S = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 def make_clouds(settings: Any, folder: Path) -> None:

@@ -10,14 +10,14 @@ import pytest
 import time_machine
 from django.db import connection
 
-from backups.alarms import deliver, outbox
+from backups.alarms import deliver, evaluate, outbox
 from backups.alarms.channels.channel import Answer
 from backups.alarms.channels_file import channels
 from backups.alarms.message import Message
 from backups.alarms.outbox import CLAIM
 from backups.edits.common import Actor
 from backups.models import FULL_ACCESS, Delivery, DeliveryAttempt, DeliveryState
-from backups.tests.alarms.estate import H, M, S, backup, disk, judge, make_clouds
+from backups.tests.alarms.estate import H, M, S, answer, backup, disk, judge, make_clouds
 from backups.tests.alarms.far_side import (
     HttpSink,
     SmtpSink,
@@ -84,7 +84,7 @@ def test_nothing_is_sent_before_its_half_minute(
 
 
 @pytest.mark.either
-def test_tries_wait_longer_and_longer_for_a_day_with_one_event_id(
+def test_tries_wait_longer_and_longer_for_a_day_and_then_it_is_told_anew(
     chat: HttpSink, clock: time_machine.Traveller
 ) -> None:
     chat.fail(500)
@@ -99,12 +99,63 @@ def test_tries_wait_longer_and_longer_for_a_day_with_one_event_id(
     assert waits[:4] == [S, 30 * S, H, H]
     assert state() == (DeliveryState.GIVEN_UP, 27)
     assert len({posted.json()["event_id"] for posted in chat.requests}) == 1
-    assert Delivery.objects.get().tries.count() == 27
-    # A person may have it sent again, and another day begins.
+    given_up = Delivery.objects.get()
+    assert given_up.tries.count() == 27
+    # A person may have it sent again, which gets through; what is still wrong is told anew.
     chat.recover()
-    outbox.send_again(Delivery.objects.get().pk, actor=Actor("anna", now, FULL_ACCESS))
+    outbox.send_again(given_up.pk, actor=Actor("anna", now, FULL_ACCESS))
     deliver.deliver("chat")
-    assert state() == (DeliveryState.SENT, 28)
+    given_up.refresh_from_db()
+    assert (given_up.state, given_up.attempts) == (DeliveryState.SENT, 28)
+    answer(now)
+    evaluate.evaluate(now)
+    assert Delivery.objects.exclude(pk=given_up.pk).get().alarms.count() == 1
+
+
+@pytest.mark.either
+def test_what_was_taken_once_stays_so_when_it_is_not_taken_again(
+    chat: HttpSink, clock: time_machine.Traveller
+) -> None:
+    deliver.deliver("chat")
+    chat.fail(500)
+    outbox.send_again(Delivery.objects.get().pk, actor=Actor("anna", NOON + M, FULL_ACCESS))
+    clock.move_to(NOON + 25 * H)
+    deliver.deliver("chat")
+    assert state() == (DeliveryState.SENT, 2)
+    assert Delivery.objects.get().alarms.count() == 1
+
+
+@pytest.mark.either
+def test_what_is_over_is_told_after_what_began(
+    chat: HttpSink, clock: time_machine.Traveller
+) -> None:
+    chat.fail(500)
+    for seconds in (0, 1, 31):
+        clock.move_to(NOON + M + seconds * S)
+        deliver.deliver("chat")
+    assert Delivery.objects.get().send_at == NOON + M + 31 * S + H
+    backup(9, NOON + M, volume_id="disk-1")
+    judge(NOON + 10 * M)
+    # The recovery is due: the opening goes before it, and one that fails puts both off.
+    clock.move_to(NOON + 11 * M)
+    deliver.deliver("chat")
+    assert {delivery.send_at for delivery in Delivery.objects.all()} == {NOON + 11 * M + H}
+    chat.recover()
+    Delivery.objects.update(send_at=NOON + 11 * M)
+    deliver.deliver("chat")
+    told = [posted.json() for posted in chat.requests[-2:]]
+    assert [(one["opened"], one["recovered"]) for one in told] == [(1, 0), (0, 1)]
+
+
+@pytest.mark.either
+def test_a_channel_that_raises_an_error_has_made_a_try_that_failed(chat: HttpSink) -> None:
+    claimed = deliver._claim("chat", NOON + M)
+    assert claimed is not None
+    Delivery.objects.update(claimed_until=None, message={"of": "another version"})
+    assert deliver.deliver("chat") == 0
+    attempt = DeliveryAttempt.objects.get()
+    assert attempt.sentence == "It could not be sent: KeyError."
+    assert Delivery.objects.get().claimed_until is None
 
 
 @pytest.mark.either
@@ -171,7 +222,8 @@ def test_two_workers_send_each_message_once(chat: HttpSink) -> None:
         outbox.send_test("chat", actor=Actor(f"anna {number}", NOON, FULL_ACCESS))
 
     def work() -> None:
-        deliver.deliver("chat")
+        # As in as many processes: of one process a single task sends.
+        deliver.send_due("chat")
         connection.close()
 
     workers = [threading.Thread(target=work) for _ in range(4)]

@@ -66,7 +66,7 @@ def test_the_queries_are_as_many_with_one_disk_as_with_fifty() -> None:
         backup(n, NOON - 30 * H)
         backup(100 + n, NOON - H, status="error", volume_id=f"disk-{n}")
     assert len(judge(NOON)) == 100
-    assert queries() == with_one == 11
+    assert queries() == with_one == 12
 
 
 @pytest.mark.either
@@ -123,14 +123,16 @@ def test_a_cloud_that_is_silent_for_less_than_its_hold_leaves_no_trace() -> None
     assert not Alarm.objects.exists()
 
 
-def test_what_comes_back_within_minutes_is_the_same_alarm() -> None:
+def test_what_comes_back_within_minutes_is_the_same_alarm_and_nobodys() -> None:
     bad = backup(1, NOON - H, status="error_restoring", volume_id=disk(1))
     (alarm,) = judge(NOON)
+    Alarm.objects.update(acknowledged_at=NOON, acknowledged_by="anna")
     for minute, status in enumerate(("available", "error_restoring") * 2, start=1):
         Backup.objects.filter(pk=bad.pk).update(status=status)
         judge(NOON + minute * M)
     again = Alarm.objects.get()
     assert (again.pk, again.changes, again.burst) == (alarm.pk, 5, 5)
+    assert (again.acknowledged_at, again.acknowledged_by) == (None, "")
     Backup.objects.filter(pk=bad.pk).update(status="available")
     answer(NOON + 30 * M)
     judge(NOON + 30 * M)
@@ -154,3 +156,35 @@ def test_a_batch_of_one_cloud_leaves_the_alarms_of_others_alone() -> None:
     data_changed()
     evaluate.evaluate_cloud("eu", NOON + M)
     assert [alarm.cloud_id for alarm in Alarm.objects.open()] == ["otc"]
+
+
+def test_a_call_that_fails_after_an_outage_is_no_change_of_its_alarm() -> None:
+    Cloud.objects.filter(pk="eu").update(error={"message": "Timeout."})
+    judge(NOON)
+    judge(NOON + 6 * M)
+    answer(NOON + 7 * M, "eu")
+    judge(NOON + 7 * M)
+    Cloud.objects.filter(pk="eu").update(error={"message": "Timeout."})
+    judge(NOON + 8 * M)
+    answer(NOON + 9 * M, "eu")
+    judge(NOON + 9 * M)
+    assert [(alarm.changes, alarm.ended) for alarm in Alarm.objects.all()] == [(2, "recovered")]
+
+
+def test_what_was_counted_in_an_outage_has_to_last_after_it() -> None:
+    backup(1, NOON, volume_id=disk(1, cloud="eu"), cloud="eu")
+    Backup.objects.update(stale_at=NOON - M)
+    Cloud.objects.filter(pk="eu").update(error={"message": "Timeout."})
+    assert ("stale", "eu", "eu") in kinds(judge(NOON))
+    judge(NOON + 20 * M)
+    Cloud.objects.filter(pk="eu").update(error=None, last_good_at=NOON + 20 * M)
+    after = {alarm.kind: alarm for alarm in judge(NOON + 21 * M)}
+    assert after["stale"].held_until == NOON + 36 * M
+    assert "cloud_silent" not in after
+
+
+def test_an_alarm_of_a_clock_that_was_ahead_is_of_now() -> None:
+    backup(1, NOON, status="error_restoring", volume_id=disk(1))
+    judge(NOON + H)
+    (alarm,) = judge(NOON)
+    assert (alarm.opened_at, alarm.held_until, alarm.changed_at) == (NOON, NOON, NOON)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backups.alarms import deliver, outbox
+from backups.alarms import deliver, evaluate, outbox
 from backups.alarms.message import Message
 from backups.edits.common import Actor, NotAllowed
 from backups.models import (
@@ -23,7 +23,9 @@ from backups.models import (
     Volume,
     VolumeTag,
 )
-from backups.tests.alarms.estate import H, M, S, answer, backup, disk, judge, make_clouds
+from backups.models.data_version import data_changed
+from backups.refresh import housekeeping
+from backups.tests.alarms.estate import DAY, H, M, S, answer, backup, disk, judge, make_clouds
 from backups.tests.alarms.far_side import HttpSink, configure, http_sink, webhook
 from backups.tests.facts import NOON
 
@@ -155,6 +157,26 @@ def test_a_recovery_waits_for_the_end_of_a_silence() -> None:
     assert written("chat") == [("opened", "disk-1"), ("recovered", "disk-1")]
 
 
+def test_a_recovery_waits_as_long_as_a_silence_and_what_came_and_went_is_not_told() -> None:
+    fail(1, 2)
+    judge(NOON)
+    Silence.objects.create(
+        query="cloud=otc", reason="move", by="anna", made_at=NOON, begins_at=NOON,
+        ends_at=NOON + 14 * DAY,
+    )  # fmt: skip
+    backup(8, NOON + M, volume_id="disk-1")
+    good = backup(9, NOON + M, volume_id="disk-2")
+    answer(NOON + 20 * M)
+    judge(NOON + 20 * M)
+    # The second one fails again at once: its readers know it as failing.
+    Backup.objects.filter(pk=good.pk).update(status="error")
+    judge(NOON + 22 * M)
+    assert [alarm.subject for alarm in Alarm.objects.open()] == ["disk-2"]
+    assert outbox.tell(NOON + 14 * DAY)
+    data_changed()
+    assert written("chat")[2:] == [("recovered", "disk-1")]
+
+
 def test_an_escalation_is_told_what_nobody_has_taken_for_so_long(
     settings: Any, tmp_path: Path, sink: HttpSink
 ) -> None:
@@ -245,6 +267,21 @@ def test_a_removed_channel_drops_what_waits_and_is_told_anew_when_it_is_back(
     assert sink.requests == []
 
 
+@pytest.mark.either
+def test_who_knows_what_outlives_the_log_of_deliveries() -> None:
+    fail(1)
+    judge(NOON)
+    deliver.deliver("chat")
+    Delivery.objects.update(written_at=NOON - 91 * DAY, state=DeliveryState.SENT)
+    housekeeping.prune(NOON)
+    assert not Delivery.objects.exists()
+    evaluate.evaluate(NOON + M)
+    assert not Delivery.objects.exists()
+    backup(9, NOON + M, volume_id="disk-1")
+    judge(NOON + 2 * M)
+    assert written("chat") == [("opened", "disk-1"), ("recovered", "disk-1")]
+
+
 def test_a_test_is_sent_and_an_unknown_channel_is_named() -> None:
     delivery = outbox.send_test("chat", actor=ANNA)
     assert outbox.channels_due(NOON) == ["chat"]
@@ -254,3 +291,6 @@ def test_a_test_is_sent_and_an_unknown_channel_is_named() -> None:
         outbox.send_test("fax", actor=ANNA)
     with pytest.raises(outbox.UnknownDelivery):
         outbox.send_again(0, actor=ANNA)
+    of_eu = Actor("ben", NOON, FULL_ACCESS.within(frozenset({"eu"})))
+    with pytest.raises(NotAllowed, match="for who sees all clouds"):
+        outbox.send_test("chat", actor=of_eu)

@@ -55,6 +55,21 @@ def test_a_time_that_the_clocks_skip_begins_when_they_have() -> None:
     assert quiet.quiet_until(skipped) == skipped + timedelta(hours=1)
 
 
+def test_an_hour_that_comes_twice_is_quiet_from_its_first_time_on() -> None:
+    quiet = QuietTime(
+        begins_at=LONG_AGO,
+        ends_at=None,
+        cron="30 2 * * *",
+        duration=EIGHT_HOURS,
+        zone=BERLIN.key,
+    )
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # half past two, and so an hour later
+    assert quiet.quiet_until(first - MINUTE) is None
+    assert quiet.next_change(first - MINUTE) == first
+    for minutes in range(0, 8 * 60, 10):
+        assert quiet.quiet_until(first + minutes * MINUTE) == first + EIGHT_HOURS
+
+
 def test_a_span_holds_from_its_begin_to_before_its_end() -> None:
     begin = datetime(2026, 11, 24, 12, tzinfo=UTC)
     quiet = QuietTime(begins_at=begin, ends_at=begin + EIGHT_HOURS)

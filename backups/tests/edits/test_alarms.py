@@ -128,6 +128,12 @@ def test_what_never_mutes_or_never_ends_is_refused_beside_its_field() -> None:
     assert not Silence.objects.exists()
     nightly = silences.begin("", None, None, "x", actor=ada(), **daily)  # type: ignore[arg-type]
     assert (nightly.cron, nightly.duration_seconds, nightly.ends_at) == ("0 22 * * *", 28800, None)
+    for _ in range(silences.MOST_AT_ONCE - 1):
+        Silence.objects.create(
+            query="", reason="x", by="ada", made_at=now, begins_at=now, ends_at=now + HOUR
+        )
+    with pytest.raises(BadValue, match="200 silences hold or are planned"):
+        silences.begin("", now, now + HOUR, "x", actor=ada())
 
 
 def test_a_silence_begins_and_ends_for_readers_by_time_alone(
