@@ -93,6 +93,7 @@ def test_a_silence_of_more_clouds_is_told_by_its_end_alone_to_who_sees_some() ->
 
 
 def test_a_recurring_silence_says_when_it_next_holds(clock: time_machine.Traveller) -> None:
+    clock.move_to(timezone.now().replace(hour=12))
     now = timezone.now()
     words: dict[str, Any] = {"cron": "0 22 * * *", "duration": 2 * HOUR, "zone": "UTC"}
     silences.begin("", None, None, "Nights.", actor=Actor("ada", now), **words)
