@@ -113,7 +113,7 @@ def _of_clouds(
             subject=item.cloud,
             state=item.state,
             title=item.cloud,
-            sentence=f"{item.cloud}: {item.why}",
+            sentence=f"Cloud {item.cloud}: {item.why}",
             next=item.next,
             since=item.since,
             evidence="its newest good answer" if is_stale else "the cloud's list of backups",

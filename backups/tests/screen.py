@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from backups.alarms import evaluate
 from backups.clouds import registry
 from backups.edits import tracking
 from backups.models import Account, Backup, Role
@@ -179,5 +180,6 @@ def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
             for need in needs(timezone.now()):
                 DO[need.work](need.cloud)
             type_interpretation.ensure_all(timezone.now())
+        evaluate.evaluate(timezone.now())
         yield sim
         registry.forget_clients()
