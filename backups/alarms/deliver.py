@@ -19,7 +19,7 @@ from backups.alarms.channels.channel import Answer, Channel
 from backups.alarms.channels_file import channels
 from backups.alarms.message import Message
 from backups.alarms.message_of import message_of
-from backups.alarms.outbox import CLAIM, LONGEST_WAIT
+from backups.alarms.outbox import CLAIM, GATHERED_FOR, LONGEST_WAIT
 from backups.models import Delivery, DeliveryAttempt, DeliveryKind, DeliveryState
 from backups.models.data_version import data_changed
 from backups.shared import clock
@@ -94,8 +94,7 @@ def _claim(name: str, now: datetime) -> Delivery | None:
 
 
 def _take(pk: int, now: datetime) -> bool:
-    unclaimed = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
-    waiting = Delivery.objects.filter(unclaimed, pk=pk, state=DeliveryState.WAITING)
+    waiting = Delivery.objects.unclaimed(now).filter(pk=pk)
     return bool(waiting.update(claimed_until=now + CLAIM, attempts=F("attempts") + 1))
 
 
@@ -119,8 +118,9 @@ def _note(delivery: Delivery, answer: Answer, duration_ms: int, now: datetime) -
         held = Delivery.objects.filter(pk=delivery.pk, claimed_until=delivery.claimed_until)
         if answer.is_delivered:
             held.update(state=DeliveryState.SENT, finished_at=now, claimed_until=None)
-            # The channel works again, so nothing waits for its hour.
-            waiting = Delivery.objects.filter(channel=delivery.channel, attempts__gt=0)
+            # The channel works again, so nothing but what still gathers waits for its hour.
+            has_gathered = Q(attempts__gt=0) | Q(written_at__lte=now - GATHERED_FOR)
+            waiting = Delivery.objects.filter(has_gathered, channel=delivery.channel)
             waiting.filter(state=DeliveryState.WAITING, send_at__gt=now).update(send_at=now)
         elif now - _tried_since(delivery) >= TRIED_FOR:
             _give_up(delivery, held, now)

@@ -163,6 +163,8 @@ def _write(channel: str, cloud: str, news: Sequence[_News], now: datetime) -> No
         state=DeliveryState.WAITING,
         attempts=0,
         send_at__gt=now,
+        # One that waits behind an older message gathers no more: a new one makes a new try.
+        written_at__gt=now - GATHERED_FOR,
     )
     delivery = gathering.order_by("id").first()
     if delivery is None:

@@ -181,11 +181,14 @@ class DeliveryState(models.TextChoices):
 
 
 class DeliveryQuerySet(OfClouds["Delivery"]):
+    def unclaimed(self, now: datetime) -> "DeliveryQuerySet":
+        """Returns what waits and is in nobody's hands."""
+        free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
+        return self.filter(free, state=DeliveryState.WAITING)
+
     def due(self, now: datetime) -> "DeliveryQuerySet":
         """Returns what may be sent and is in nobody's hands, the oldest first."""
-        free = Q(claimed_until__isnull=True) | Q(claimed_until__lte=now)
-        due = self.filter(free, state=DeliveryState.WAITING, send_at__lte=now)
-        return due.order_by("id")
+        return self.unclaimed(now).filter(send_at__lte=now).order_by("id")
 
 
 class Delivery(models.Model):

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from backups.alarms.channels.channel import Channel
 from backups.analysis.rules import span
-from backups.models import Access, AlarmKind
-from backups.models.alarm import HOLDS
+from backups.models import Access
+from backups.models.alarm import HOLDS, OF_CLOUDS
 from backups.query.alarms import ALARM_FILTERS
 from backups.query.list_query import InvalidQuery, parse
 from backups.query.silences import lies_in
@@ -26,7 +26,6 @@ from backups.web.page_urls import backup_url
 from backups.web.status import Badge
 from backups.web.volume_url import volume_url
 
-OF_CLOUDS = frozenset({AlarmKind.CLOUD_SILENT, AlarmKind.STALE, AlarmKind.UNKNOWN})
 UNTAKEN = frozenset({"open", "muted", "pending"})
 LONGEST_SENTENCE = 600  # characters
 EVERY_ALARM = "every alarm"
