@@ -26,6 +26,14 @@ from backups.models.edit import Edit
 from backups.models.external_identity import ExternalIdentity
 from backups.models.heartbeat import Heartbeat
 from backups.models.outcome_bucket import OutcomeBucket
+from backups.models.policy import (
+    MemberSource,
+    Policy,
+    PolicyMember,
+    PolicyRevision,
+    PolicyTask,
+    Run,
+)
 from backups.models.preferences import Preferences
 from backups.models.process import Process
 from backups.models.revision import Revision
@@ -37,6 +45,7 @@ from backups.models.stored_day import StoredDay
 from backups.models.tag import BackupTag
 from backups.models.token import ApiToken
 from backups.models.trash import TrashedBackup
+from backups.models.vault import Vault, VaultResource
 from backups.models.volume import Volume, VolumeTag
 from backups.models.volume_contribution import VolumeContribution
 
@@ -70,13 +79,19 @@ __all__ = [
     "Ended",
     "ExternalIdentity",
     "Heartbeat",
+    "MemberSource",
     "ObjectKind",
     "Outcome",
     "OutcomeBucket",
+    "Policy",
+    "PolicyMember",
+    "PolicyRevision",
+    "PolicyTask",
     "Preferences",
     "Process",
     "Revision",
     "Role",
+    "Run",
     "SavedView",
     "SearchText",
     "Silence",
@@ -85,6 +100,8 @@ __all__ = [
     "Told",
     "TrashedBackup",
     "UserSession",
+    "Vault",
+    "VaultResource",
     "Verb",
     "ViewedList",
     "Volume",

@@ -5,11 +5,11 @@ stands in `query/public_fields.py`.
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, CharField, F, Q, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from backups.analysis.facts import SKEW
-from backups.models.access import OfClouds
+from backups.models.access import Access, OfClouds
 from backups.models.cause import Cause
 from backups.models.cloud import SILENT_AFTER, Cloud
 from backups.models.columns import CodePointText, OtherRow
@@ -73,10 +73,21 @@ class BackupQuerySet(OfClouds["Backup"]):
         return due.order_by("next_refresh_at", "id")
 
     def of_unknown_origin(self) -> "BackupQuerySet":
-        """Returns those that are answered for and still there, while the cloud names no volume that
-        they are of.
+        """Returns those that are answered for and still there, while the cloud names neither a
+        volume nor a server that they are of.
         """
-        return self.filter(volume_id__isnull=True, refreshed_at__isnull=False, gone_at__isnull=True)
+        answered = self.filter(refreshed_at__isnull=False, gone_at__isnull=True)
+        return answered.filter(volume_id__isnull=True, vm_id__isnull=True)
+
+    def counted(self, access: Access) -> "BackupQuerySet":
+        """Returns each backup once: of one that two services of a project show, the one that the
+        other row names as `same_as`, as far as that is open to whoever asks.
+        """
+        return self.filter(is_counted(access))
+
+    def doubles(self, access: Access) -> "BackupQuerySet":
+        """Returns those that `counted` leaves out. An index that holds no others finds them."""
+        return self.filter(is_double(access))
 
     def newest_first(self) -> "BackupQuerySet":
         when = Coalesce(F("created_at"), F("tracked_at"))
@@ -103,6 +114,24 @@ def in_tracking_state(state: str, now: datetime) -> Q:
     if names:
         stale |= Q(cloud__in=names)
     return Q(gone_at__isnull=True, refreshed_at__isnull=False) & stale
+
+
+def is_double(access: Access) -> Q:
+    """Returns the condition of what is seen through another service of the same project as well,
+    and is counted there.
+    """
+    return Q(Exists(_twin(access)), same_as__isnull=False)
+
+
+def is_counted(access: Access) -> Q:
+    """Returns the condition of what is no double; once the other one is no longer tracked, or to
+    whom it is not open, this one counts.
+    """
+    return Q(same_as__isnull=True) | ~Q(Exists(_twin(access)))
+
+
+def _twin(access: Access) -> models.QuerySet["Backup"]:
+    return Backup.objects.filter(pk=OuterRef("same_as")).visible_to(access).order_by()
 
 
 def is_answered_for(now: datetime) -> Q:
@@ -151,6 +180,11 @@ class Backup(models.Model):
     has_dependent_backups = models.BooleanField(null=True)
     links = models.JSONField(default=list)
     tenant_id = models.TextField(null=True)
+    # Of CBR alone.
+    expired_at = models.DateTimeField(null=True)  # when the cloud deletes it
+    vault_id = models.TextField(null=True)
+    policy_id = models.TextField(null=True)
+    parent_id = models.TextField(null=True)  # the backup of a server that it is a part of
     # Decoded from description.
     description = models.TextField(null=True)
     inc = models.PositiveSmallIntegerField(null=True)
@@ -204,6 +238,9 @@ class Backup(models.Model):
     unlisted_at = models.DateTimeField(null=True)
     claimed_until = models.DateTimeField(null=True)
     digest = models.CharField(max_length=32, null=True)
+    # The tracked backup that this one is too, seen through another service of the same project:
+    # it is counted there.
+    same_as = models.UUIDField(null=True)
     # Written by derived.findings. The cause is null where there is nothing to explain.
     cause = models.ForeignKey(
         Cause, models.SET_NULL, null=True, db_index=False, related_name="backups"
@@ -255,6 +292,9 @@ class Backup(models.Model):
             models.Index("cloud", name="backup_conflict", condition=Q(kind_conflict=True)),
             models.Index("cause", name="backup_cause", condition=Q(cause__isnull=False)),
             models.Index(*COUNTED, name="backup_counted"),
+            models.Index("same_as", name="backup_same_as", condition=Q(same_as__isnull=False)),
+            models.Index("parent_id", name="backup_parent", condition=Q(parent_id__isnull=False)),
+            models.Index("vm_id", "cloud", name="backup_vm", condition=Q(vm_id__isnull=False)),
             models.Index(
                 "added_batch",
                 name="backup_added_batch",

@@ -80,6 +80,23 @@ class Cloud(models.Model):
     quota_doubted = models.JSONField(null=True)
     quota_due_at = models.DateTimeField(null=True)
     quota_error = models.TextField(null=True)
+    # Its backup service is gone for good, as far as is known: since when the catalog lacks it,
+    # since when its address does not exist, and since when that is believed. Nothing of it is
+    # deleted, and nothing is healthy.
+    service_missing_since = models.DateTimeField(null=True)
+    address_missing_since = models.DateTimeField(null=True)
+    service_ended_at = models.DateTimeField(null=True)
+    is_configured = models.BooleanField(default=True, db_default=True)
+    # Another cloud that shows the same project by another service, and whether the disks that both
+    # show are counted here: written by refresh.services.
+    other_service = CodePointText(null=True)
+    counts_disks = models.BooleanField(default=True, db_default=True)
+    # Policies, vaults and tasks, which are read hourly: optional, a cloud may refuse them.
+    policies_due_at = models.DateTimeField(null=True)
+    policies_read_at = models.DateTimeField(null=True)  # the last whole reading
+    policies_error = models.TextField(null=True)  # why they were not read, as a sentence
+    tasks_read_at = models.DateTimeField(null=True)  # up to then all tasks are known
+    tasks_error = models.TextField(null=True)
     # Use of the budget: calls in the running minute and in the one before.
     minute = models.DateTimeField(null=True)
     calls_this_minute = models.PositiveIntegerField(default=0)

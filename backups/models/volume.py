@@ -21,9 +21,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Concat
 
-from backups.models.access import OfClouds
+from backups.analysis.facts import SKEW
+from backups.models.access import FULL_ACCESS, Access, OfClouds
 from backups.models.backup import Backup
-from backups.models.cloud import SILENT_AFTER, Cloud
+from backups.models.cloud import SILENT_AFTER, Cloud, CloudQuerySet
 from backups.models.columns import CodePointText, EmptyIsNull, unindexed
 from backups.models.rule import RuleColumns
 from backups.vbs.statuses import FAILED
@@ -32,6 +33,35 @@ from backups.vbs.statuses import FAILED
 SAME_TIME = timedelta(seconds=1)
 # So long a list of backups proves that there is none beside the known ones.
 LISTED_FOR = timedelta(hours=1)
+# So long a reading of the policies counts; they are read hourly.
+POLICIES_READ_FOR = timedelta(hours=3)
+SCHEDULES = ("scheduled", "off", "none", "unknown")
+
+
+def _read_lately(now: datetime) -> CloudQuerySet:
+    """Returns the clouds of which the policies were read lately."""
+    clouds = Cloud.objects.filter(
+        is_configured=True,
+        service_ended_at=None,
+        policies_read_at__gt=now - POLICIES_READ_FOR,
+    )
+    return clouds.order_by()
+
+
+def _wholly_read(now: datetime) -> CloudQuerySet:
+    """Returns the clouds of which the policies were read lately, and those of the
+    other service of the project too; one of both may have ended.
+    """
+    read_lately = _read_lately(now)
+    ended = Cloud.objects.filter(service_ended_at__isnull=False).order_by()
+    is_read = Q(name__in=read_lately)
+    is_other_read = Q(other_service__in=read_lately)
+    is_other_silent = Q(other_service=None) | Q(other_service__in=ended)
+    has_ended = Q(service_ended_at__isnull=False)
+    clouds = Cloud.objects.filter(
+        is_read & (is_other_read | is_other_silent) | has_ended & is_other_read
+    )
+    return clouds.order_by()
 
 
 def shown_name(path: str = "") -> Coalesce:
@@ -78,6 +108,38 @@ class VolumeQuerySet(OfClouds["Volume"]):
             ),
         )
 
+    def with_schedule(self, now: datetime) -> "VolumeQuerySet":
+        """Annotates `schedule` at `now`: scheduled, off, none, or unknown once the policies that
+        say so were not read lately.
+
+        That a policy has the volume is said by that policy's cloud alone; that it is off, or that
+        none has it, by both services of the project, but for one that has ended.
+        """
+        read_lately = _read_lately(now)
+        is_by_all = Q(cloud__in=_wholly_read(now))
+        is_known = Q(schedule_read="scheduled", policy__cloud__in=read_lately) | is_by_all & (
+            ~Q(schedule_read="scheduled") | Q(policy=None)
+        )
+        return self.annotate(
+            schedule=Case(
+                When(is_known, then=F("schedule_read")),
+                default=Value("unknown"),
+                output_field=CharField(),
+            )
+        )
+
+    def counted(self, access: Access = FULL_ACCESS) -> "VolumeQuerySet":
+        """Returns each volume once: of one that two services of a project show, the row under
+        which it is counted, as far as that is open to whoever asks.
+        """
+        if access.clouds is None:
+            return self.filter(counted_under=None)
+        return self.exclude(counted_under__in=access.clouds)
+
+    def expected(self, now: datetime) -> "VolumeQuerySet":
+        """Returns those of which a backup is expected: neither deleted nor exempt."""
+        return self.filter(~_exempt(now), deleted_at=None)
+
     def named_otherwise(self) -> "VolumeQuerySet":
         """Returns those that have other names than the searched texts of their backups hold."""
         is_named = ~Q(label=None, name=None)
@@ -107,15 +169,18 @@ def _has_others(now: datetime) -> Q:
     """Tells whether there may be a good backup beside the known ones, newer than the last good one.
 
     The list names one that the cloud has not answered for; or one is tracked under another name of
-    the same project, which answers; or none is known to be good, and no whole list was looked
-    through since the volume is known.
+    the same project, which answers; or the other service of its project does not answer; or none is
+    known to be good, and no whole list was looked through since the volume is known.
     """
     never_counted = Q(listed_backups__isnull=True)
     none_is_good = Q(last_good_at__isnull=True) & (
         never_counted | Q(listed_backups__gt=F("known_backups"))
     )
     newest_unknown = Q(newest_listed_at__isnull=False) & (
-        Q(newest_known_at__isnull=True) | Q(newest_listed_at__gt=F("newest_known_at") + SAME_TIME)
+        Q(newest_known_at__isnull=True)
+        | Q(also_under=None, newest_listed_at__gt=F("newest_known_at") + SAME_TIME)
+        # Two services may write the time of one backup so far apart.
+        | Q(also_under__isnull=False, newest_listed_at__gt=F("newest_known_at") + SKEW)
     )
     good_here_at = ExpressionWrapper(OuterRef("last_good_at"), models.DateTimeField(null=True))
     is_newer = (
@@ -123,15 +188,22 @@ def _has_others(now: datetime) -> Q:
         | Q(created_at__isnull=True)
         | Q(created_at__gt=F("good_here_at"))
     )
+    # What the other service of its project tracks is known of this row too.
+    other_service = Coalesce(OuterRef("also_under"), Value(""), output_field=CodePointText())
     elsewhere = (
         Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
         .exclude(status__in=FAILED)
         .exclude(cloud=OuterRef("cloud"))
+        .exclude(cloud=other_service)
         .filter(cloud__last_good_at__gt=now - SILENT_AFTER)
         .annotate(good_here_at=good_here_at)
         .filter(is_newer)
     )
-    return none_is_good | newest_unknown | Q(Exists(elsewhere.order_by()))
+    silent = Cloud.objects.filter(is_configured=True, service_ended_at=None).exclude(
+        last_good_at__gt=now - SILENT_AFTER
+    )
+    other_is_silent = Q(also_under__isnull=False, also_under__in=silent.order_by().values("name"))
+    return none_is_good | newest_unknown | other_is_silent | Q(Exists(elsewhere.order_by()))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
@@ -165,6 +237,8 @@ class Volume(RuleColumns):
     missing_since = models.DateTimeField(null=True)
     # The same, once it is confirmed: the volume is gone.
     deleted_at = models.DateTimeField(null=True)
+    # The servers that it is attached to, as the list of volumes says.
+    server_ids = models.JSONField(null=True)
     # As the cloud's lists of backups name them, tracked or not; null: no whole list was read since
     # the volume is known.
     listed_backups = models.PositiveIntegerField(null=True)
@@ -197,6 +271,26 @@ class Volume(RuleColumns):
     late_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     chain_size_mb = models.BigIntegerField(null=True)
+    # Written by derived.runs: what its cloud promises, by the last reading of its policies:
+    # scheduled, off, none or unknown. `VolumeQuerySet.with_schedule` tells whether it still counts.
+    schedule_read = models.CharField(max_length=16, default="unknown", db_default="unknown")
+    policy = models.ForeignKey(
+        "backups.Policy", models.SET_NULL, null=True, db_index=False, related_name="+"
+    )
+    # The newest promised run that is judged; null where there is none.
+    last_run_at = models.DateTimeField(null=True)
+    last_run_outcome = models.CharField(max_length=16, null=True)
+    # When time alone may change a judgement of its runs.
+    runs_judge_at = models.DateTimeField(null=True)
+    # The vault that holds its backups, and how much it stores of it, as CBR says.
+    vault = models.ForeignKey(
+        "backups.Vault", models.SET_NULL, null=True, db_index=False, related_name="+"
+    )
+    vault_mb = models.BigIntegerField(null=True)
+    # The cloud that shows the same volume by another service of the project; null: none does.
+    also_under = CodePointText(null=True)
+    # The same, where the volume is counted there; null: it counts here.
+    counted_under = CodePointText(null=True)
     # The newest try when it failed, since when all tries did, and by which cause: null when the
     # newest did not fail. The database keeps no key: the row is derived anew when a backup goes.
     failing = models.ForeignKey(
@@ -233,6 +327,18 @@ class Volume(RuleColumns):
                 "cloud",
                 name="volume_uncounted",
                 condition=Q(listed_backups__isnull=True) | Q(unlisted_since__isnull=False),
+            ),
+            models.Index(
+                "also_under",
+                "volume_id",
+                name="volume_also_under",
+                condition=Q(also_under__isnull=False),
+            ),
+            models.Index(
+                "cloud",
+                "runs_judge_at",
+                name="volume_runs_to_judge",
+                condition=Q(runs_judge_at__isnull=False),
             ),
             models.Index(
                 "cloud", "derive_at", name="volume_to_derive", condition=Q(derive_at__isnull=False)
