@@ -7,24 +7,30 @@ and no redirect either.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
 
+from backups.vbs import dialects
 from backups.vbs.auth import sign_in_class
 from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.connections import Connections, Limits, Reply
-from backups.vbs.endpoints import BACKUP_TYPES, VOLUME_TYPES, Endpoint, find
+from backups.vbs.dialect import Dialect, ListCall, Query
+from backups.vbs.dialect_cbr import CBR
+from backups.vbs.dialect_openstack import CINDER
+from backups.vbs.endpoints import VOLUME_TYPES, Endpoint, find
 from backups.vbs.errors import (
+    NO_CODES,
     Malformed,
     Unauthorized,
     VBSError,
+    WrongAddress,
     clean,
     from_response,
     request_id_of,
@@ -32,6 +38,7 @@ from backups.vbs.errors import (
 from backups.vbs.ids import HYPHENATED, normal
 from backups.vbs.json_object import JsonObject, parse_object
 from backups.vbs.paging import Page, Walk
+from backups.vbs.policies import Reading, TasksRead
 from backups.vbs.request_ids import HEADER as REQUEST_ID_HEADER
 from backups.vbs.request_ids import new_id
 from backups.vbs.sign_in import Clock, Guard, SignIn
@@ -41,7 +48,9 @@ PAGE = 1000  # Entries: the most that servers give (API.md §6).
 _MICROVERSION = "3.64"  # The last that adds a key to a backup (API.md §9).
 _SINGLE_LIMITS = Limits(seconds=8.0, size=1 << 20)
 _PAGE_LIMITS = Limits(seconds=30.0, size=8 << 20)
-_OLDEST_FIRST = {"sort_key": "created_at", "sort_dir": "asc"}
+
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class Client:
     that is none.
 
     `guard` surrounds each sign-in, and with AK/SK each call until one was accepted: it may wait,
-    and refuse by raising SignInRefused.
+    and refuse by raising SignInRefused. `family` tells the dialect that `vbs_api: auto` keeps to,
+    None as long as it may still choose; it is asked with each new token.
     """
 
     def __init__(
@@ -93,8 +103,11 @@ class Client:
         clock: Clock,
         meter: Meter | None = None,
         guard: Guard | None = None,
+        family: Callable[[], str | None] | None = None,
     ) -> None:
         self.config = config
+        self._ask_family = family
+        self._family = family() if family is not None else None
         self._clock = clock
         self._meter: Meter = meter or _NoMeter()
         self.credentials: SignIn = sign_in_class(config.auth_type)(config, clock=clock, guard=guard)
@@ -114,6 +127,21 @@ class Client:
         """The catalog type in use; None for an override and before the first call."""
         endpoint = self._endpoints.get("backups")
         return endpoint.type if endpoint else None
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the backup service speaks; may cost a sign-in."""
+        return dialects.of_endpoint(self.config.api, self._backups(), self._family)
+
+    def offers(self, dialect: Dialect) -> bool:
+        """Does the catalog name a service of this dialect, whichever is in use? May cost a
+        sign-in.
+        """
+        try:
+            self.credentials.endpoint(dialect.catalog_types)
+        except WrongAddress:
+            return False
+        return True
 
     @property
     def known_endpoint(self) -> str | None:
@@ -144,6 +172,11 @@ class Client:
         sign-in? AK/SK: never.
         """
         renewed = self.credentials.renew()
+        if renewed:
+            # The catalog that came with the new token may name another address, or none.
+            self._endpoints.clear()
+            if self._ask_family is not None:
+                self._family = self._ask_family() or self._family
         self._backups()
         return renewed
 
@@ -171,10 +204,16 @@ class Client:
         """
         if not HYPHENATED.fullmatch(backup_id):
             raise ValueError(f"{backup_id[:60]!r} is no hyphenated UUID")
-        received = self._get(self._backups(), f"/backups/{backup_id}", _SINGLE_LIMITS, alone=alone)
-        backup = received.body.get("backup")
+
+        def ask() -> tuple[_Received, str]:
+            call = self.dialect.backup(backup_id)
+            answer = self._get(self._backups(), call.path, _SINGLE_LIMITS, alone=alone)
+            return answer, call.key
+
+        received, key = self._or_by_successor(ask)
+        backup = received.body.get(key)
         if not isinstance(backup, dict):
-            raise received.malformed('The answer has no object under "backup".')
+            raise received.malformed(f'The answer has no object under "{key}".')
         if "id" in backup and str(backup["id"]).lower() != backup_id.lower():
             raise received.malformed("The answer is about another backup than the one asked for.")
         return Answer(200, backup)
@@ -191,14 +230,14 @@ class Client:
         """Returns one page of raw entries; `filters` go into the query as they
         are (status, volume_id, name).
         """
-        query = {
-            "limit": limit,
-            "offset": offset,
-            "sort_key": sort_key,
-            "sort_dir": sort_dir,
-            **filters,
-        }
-        return self._page(self._backups(), "backups", query).entries
+
+        def ask() -> Page:
+            call = self.dialect.backups(
+                limit=limit, offset=offset, sort_key=sort_key, sort_dir=sort_dir, filters=filters
+            )
+            return self._page(self._backups(), call)
+
+        return self._or_by_successor(ask).entries
 
     def get_volume(self, volume_id: str) -> JsonObject:
         """Returns one raw volume, from the volume service. Raises Gone
@@ -215,7 +254,7 @@ class Client:
 
     def list_volumes(self, *, limit: int = PAGE) -> Sequence[object]:
         """Returns the first page of raw entries, from the volume service."""
-        return self._page(self._volumes(), "volumes", {"limit": limit, "offset": 0}).entries
+        return self._page(self._volumes(), _volumes_call(limit, 0)).entries
 
     def get_quota(self) -> JsonObject:
         """Returns how many backups the project may have and has (API.md §5); not a
@@ -225,37 +264,86 @@ class Client:
 
     def walk_backups(self, page: int = PAGE, *, sort_dir: str = "asc") -> Walk:
         """Walks through the whole list, page by page."""
-        return self._walk(self._backups(), "backups", page, {**_OLDEST_FIRST, "sort_dir": sort_dir})
+
+        def ask(offset: int) -> Page:
+            call = self.dialect.backups(
+                limit=page, offset=offset, sort_key="created_at", sort_dir=sort_dir, filters={}
+            )
+            return self._page(self._backups(), call)
+
+        return Walk(lambda offset: self._or_by_successor(lambda: ask(offset)), limit=page)
 
     def walk_volumes(self, page: int = PAGE) -> Walk:
         """Walks through all volumes, page by page, from the volume service."""
-        return self._walk(self._volumes(), "volumes", page, {})
+        return Walk(
+            lambda offset: self._page(self._volumes(), _volumes_call(page, offset)), limit=page
+        )
+
+    def read_policies(self) -> Reading:
+        """Asks for all policies, and vaults where there are some: 1 call of VBS, 2 to 4 of CBR.
+
+        Only where the dialect `has_policies`; Rejected where they may not be read.
+        """
+        return self.dialect.read_policies(self._ask_object)
+
+    def read_tasks(self, policy_id: str | None, since: datetime) -> TasksRead:
+        """Asks for the tasks of backups since then, of this policy or, where the service
+        `has_one_log`, of any. What it brought before an error is in the answer, with the error.
+        """
+        return self.dialect.read_tasks(self._ask_object, policy_id, since=since)
 
     def close(self) -> None:
         """Closes the connections of all threads; a later call opens new ones."""
         self._connections.close()
         self.credentials.close()
 
-    def _walk(self, endpoint: Endpoint, resource: str, page: int, query: Mapping[str, str]) -> Walk:
-        def ask(offset: int) -> Page:
-            whole_query = {**query, "limit": str(page), "offset": str(offset)}
-            return self._page(endpoint, resource, whole_query)
+    def _ask_object(self, path: str, query: Query) -> JsonObject:
+        path = f"{path}?{urlencode(query)}" if query else path
+        return self._get(self._backups(), path, _PAGE_LIMITS).body
 
-        return Walk(ask, limit=page)
-
-    def _page(self, endpoint: Endpoint, resource: str, query: Mapping[str, object]) -> Page:
-        received = self._get(endpoint, f"/{resource}/detail?{urlencode(query)}", _PAGE_LIMITS)
-        entries = received.body.get(resource)
+    def _page(self, endpoint: Endpoint, call: ListCall) -> Page:
+        received = self._get(endpoint, f"{call.path}?{urlencode(call.query)}", _PAGE_LIMITS)
+        entries = received.body.get(call.key)
         if not isinstance(entries, list):
-            raise received.malformed(f'The answer has no list under "{resource}".')
-        return Page(entries, bool(received.body.get(f"{resource}_links")))
+            raise received.malformed(f'The answer has no list under "{call.key}".')
+        return Page(entries, bool(received.body.get(f"{call.key}_links")))
+
+    def _or_by_successor(self, ask: Callable[[], _Result]) -> _Result:
+        """Returns what a question about backups brings.
+
+        With `vbs_api: auto` a catalog may name a Cinder that serves volumes alone, and CBR beside
+        it (API.md §12): then the backups are there.
+        """
+        try:
+            return ask()
+        except WrongAddress as error:
+            if error.http_status != 404 or not self._turn_to_successor():
+                raise
+        return ask()
+
+    def _turn_to_successor(self) -> bool:
+        """Turns from Cinder to CBR where that may still be chosen and the catalog has it."""
+        endpoint = self._endpoints.get("backups")
+        is_free = self.config.api == dialects.AUTO and self._family is None
+        if not is_free or endpoint is None or endpoint.type not in CINDER.catalog_types:
+            return False
+        try:
+            self.credentials.endpoint(CBR.catalog_types)
+        except WrongAddress:
+            return False
+        self._family = CBR.name
+        self._endpoints.pop("backups", None)
+        return True
 
     def _backups(self) -> Endpoint:
         override = self.config.vbs_endpoint_override
         cinder_override = self.config.block_storage.endpoint_override
-        if override is None and self.config.api == "cinder":
+        types = dialects.catalog_types(self.config.api, self._family)
+        if not set(CINDER.catalog_types).intersection(types):
+            cinder_override = None  # It says where Cinder is, and that is not looked for.
+        elif override is None and self.config.api == CINDER.name:
             override = cinder_override
-        return self._endpoint("backups", override, BACKUP_TYPES, cinder_override=cinder_override)
+        return self._endpoint("backups", override, types, cinder_override=cinder_override)
 
     def _volumes(self) -> Endpoint:
         return self._endpoint("volumes", self.config.volume_endpoint_override, VOLUME_TYPES)
@@ -317,7 +405,7 @@ class Client:
             if reply.status == 200:
                 outcome = self._body(reply, endpoint.base)
             else:
-                outcome = self._error(reply, endpoint.base, token)
+                outcome = self._error(reply, endpoint, token)
         except VBSError as e:
             if e.request_id is not None:
                 e.request_id = clean(e.request_id, self._secrets(endpoint.base, token))
@@ -344,13 +432,16 @@ class Client:
             doubt(e, reply.headers, reply.content, forwarder)
             raise
 
-    def _error(self, reply: Reply, url: str, token: str | None) -> VBSError:
+    def _error(self, reply: Reply, endpoint: Endpoint, token: str | None) -> VBSError:
+        url = endpoint.base
+        is_of_backups = endpoint is self._endpoints.get("backups")
         error = from_response(
             reply.status,
             reply.headers,
             reply.content,
             now=self._clock(),
             secrets=self._secrets(url, token),
+            codes=self.dialect.codes if is_of_backups else NO_CODES,
         )
         doubt(error, reply.headers, reply.content, self.config.proxies.forwarder_for(url))
         return error
@@ -360,6 +451,11 @@ class Client:
         forwarder = self.config.proxies.forwarder_for(url)
         return [*self.credentials.secrets(token), *(forwarder.secrets if forwarder else ())]
 
+    def _has_microversions(self, endpoint: Endpoint) -> bool:
+        if endpoint is self._endpoints.get("backups"):
+            return endpoint.is_v3 and self.dialect.has_microversions
+        return endpoint.is_v3 and self.config.api in (dialects.AUTO, CINDER.name)
+
     def _send(self, endpoint: Endpoint, path: str, token: str | None, limits: Limits) -> Reply:
         deadline = time.monotonic() + limits.seconds
         headers = {
@@ -368,7 +464,7 @@ class Client:
             "User-Agent": "vbsdash",
             REQUEST_ID_HEADER: new_id(),
         }
-        if self._microversion and self.config.api != "vbs" and endpoint.is_v3:
+        if self._microversion and self._has_microversions(endpoint):
             headers["OpenStack-API-Version"] = f"volume {self._microversion}"
         request = requests.PreparedRequest()
         request.method = "GET"
@@ -377,6 +473,10 @@ class Client:
         request.hooks = {}
         self.credentials.authorize(request, token)
         return self._connections.send(request, deadline, limits)
+
+
+def _volumes_call(limit: int, offset: int) -> ListCall:
+    return ListCall("/volumes/detail", "volumes", {"limit": limit, "offset": offset})
 
 
 def _about_rules(url: str) -> str:

@@ -73,13 +73,15 @@ class CloudConfig:
     @property
     def place(self) -> str | None:
         """Returns what two entries of one project have in common before anybody has signed in; None
-        when nothing tells.
+        when nothing tells. An entry of CBR is at another place than one of VBS: the two services of
+        a project complement each other.
         """
         project = self._project()
         address = self.vbs_endpoint_override or self.auth.get("auth_url")
         if not project or not address:
             return None
-        return f"{address.rstrip('/')} {self.region} {project}"
+        service = " cbr" if self.api == "cbr" else ""
+        return f"{address.rstrip('/')} {self.region} {project}{service}"
 
     def _project(self) -> str | None:
         auth = self.auth
@@ -106,7 +108,13 @@ class CloudConfig:
         only = self.block_storage.types
         if only is None:
             return types
-        return [*(name for name in types if name not in CINDER_TYPES), *only]
+        wanted: list[str] = []
+        for name in types:
+            if name not in CINDER_TYPES:
+                wanted.append(name)
+            elif only[0] not in wanted:
+                wanted += only  # In the place of the first of them.
+        return wanted
 
     def fingerprint(self, key: bytes) -> str:
         """Returns the HMAC-SHA256 of the sign-in settings: it changes with them and

@@ -16,6 +16,7 @@ from backups.vbs.auth import sign_in_class
 from backups.vbs.auth_keys import AuthKeys
 from backups.vbs.cloud_config import BlockStorage, CloudConfig
 from backups.vbs.config_keys import ConfigKeys
+from backups.vbs.dialects import AUTO, DIALECTS
 from backups.vbs.known_keys import BLOCK_STORAGE, PLAIN_KEYS, REFUSED, VBS_KEYS, shown
 from backups.vbs.tls_settings import TlsSettings
 
@@ -78,7 +79,7 @@ class EntryReader:
             volume_endpoint_override=settings.volume_endpoint(),
             block_storage=settings.block_storage(),
             type_full=settings.choice("vbs_type_full", "auto", "0", "1"),
-            api=settings.choice("vbs_api", "auto", "vbs", "cinder"),
+            api=settings.choice("vbs_api", AUTO, *DIALECTS),
             requests_per_second=settings.rate("vbs_requests_per_second"),
             follow=settings.choice("vbs_follow", "none", "disks", "all"),
             quota_backups=settings.limit("vbs_quota_backups"),

@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from backups.vbs.errors import WrongAddress
 
+VBS_TYPES = ("vbsv2", "vbs")
 CINDER_TYPES = ("volumev3", "block-storage", "volumev2")
-BACKUP_TYPES = ("vbsv2", "vbs", *CINDER_TYPES)
+CBR_TYPES = ("cbr",)
 VOLUME_TYPES = ("evs", *CINDER_TYPES)
-_V3_TYPES = frozenset({"volumev3", "block-storage"})
+_V3_TYPES = frozenset({"volumev3", "block-storage"})  # They know microversions.
+_NAMED_WITHOUT_VERSION = _V3_TYPES | {*CBR_TYPES}
 _PROJECT = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")
 # As catalogs are written, left for the caller to fill in.
 _TEMPLATE = re.compile(r"[%$]\((?:project|tenant)_id\)s")
@@ -82,7 +84,7 @@ def find(
             "The catalog's address is no http(s) address with a host: set an endpoint override in "
             "clouds.yaml."
         )
-    if catalog_type in _V3_TYPES and not _VERSION.search(urlsplit(base).path):
+    if catalog_type in _NAMED_WITHOUT_VERSION and not _VERSION.search(urlsplit(base).path):
         base = f"{base}/v3"  # The entry names the service, not a version of it.
     project_id = catalog.project_id
     if project_id:
@@ -99,7 +101,7 @@ def find(
 
 def _unless_in_catalog(override: str, types: Sequence[str], catalog: Catalog) -> str | None:
     """Returns the override of Cinder, None where the catalog has a service that comes before it."""
-    others = [name for name in types if name in BACKUP_TYPES and name not in CINDER_TYPES]
+    others = [name for name in types if name in VBS_TYPES]
     try:
         catalog.endpoint(others)
     except WrongAddress:

@@ -3,17 +3,22 @@
     ConfigurationError          a setting is wrong: one sentence with its name and the cure
     VBSError
     ├── Unavailable             "unavailable"     later: timeouts, resets, 408, 425, 429, 5xx
+    │   ├── NameUnknown                           the name of the host could not be resolved
     │   ├── ProxyFailed                           the forward proxy on the way, not the cloud
     │   └── NotAsked                              by our own decision; the cloud is not at fault
     │       └── OutOfBudget                       our own budget is used up
     ├── Unauthorized            "unauthorized"    401, or a gateway code ….0307
     │   └── SignInRefused                         the credentials themselves; never repeated at once
-    ├── Gone                    "gone"            404 whose body says itemNotFound
-    ├── WrongAddress            "wrong_address"   any other 404, a redirect, a catalog without it
-    ├── Rejected                "rejected"        any other 4xx; 413 is a quota, not tried again
+    ├── Gone                    "gone"            404 whose body says itemNotFound, or has the code
+    │                                             for it
+    ├── WrongAddress            "wrong_address"   any other 404, 410, a redirect
+    │   └── ServiceMissing                        the catalog has no such service
+    ├── Rejected                "rejected"        any other 4xx, 404 with a code of the service's
+    │                                             too; 413 is a quota, not tried again
     └── Malformed               "malformed"       not the promised envelope
 
-Body forms: backups/vbs/API.md §8.1; gateway codes: §8.2; the two meanings of 404: §11 trap 16.
+Body forms: backups/vbs/API.md §8.1; gateway codes: §8.2; the two meanings of 404: §11 trap 16; the
+codes of CBR: §12.7.
 """
 
 import json
@@ -22,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from backups.vbs.redact import REDACTED, redact
 from backups.vbs.request_ids import PATTERN as REQUEST_ID
@@ -33,6 +38,7 @@ MAX_REQUEST_ID = 100
 _MAX_DEPTH = 4  # Of a fault inside a fault.
 _MAX_RETRY_AFTER = 86_400.0  # Seconds; a longer pause is a slip of the server.
 _LATER = frozenset({408, 425, 429})
+_NOT_THERE = frozenset({404, 410})
 _NAMED_SECRET = re.compile(
     r"(?i)\b(access(?:[ _-]?key)?(?:[ _-]?id)?|credential|ak|sk"
     r"|secret(?:[ _-]?key)?|signature|password"
@@ -87,6 +93,10 @@ class Unavailable(VBSError):
     class_name = "unavailable"
 
 
+class NameUnknown(Unavailable):
+    """The name of the cloud's host could not be resolved."""
+
+
 class ProxyFailed(Unavailable):
     """The forward proxy on the way to the cloud failed; the cloud was not asked. The message is
     `sentence` and `cure` together.
@@ -122,6 +132,10 @@ class WrongAddress(VBSError):
     class_name = "wrong_address"
 
 
+class ServiceMissing(WrongAddress):
+    """The catalog has no such service, for this region and interface."""
+
+
 class Rejected(VBSError):
     class_name = "rejected"
 
@@ -139,6 +153,27 @@ class Fault:
     message: str = ""
     retry_after: object = None
     request_id: object = None
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the codes of a 404 say: those in `gone` that the backup does not exist, others that
+    begin with `prefix` that the service is there and something else is not.
+    """
+
+    gone: frozenset[str] = frozenset()
+    prefix: str | None = None
+
+    def class_of(self, code: str | None) -> type[VBSError] | None:
+        """Returns the class of a 404 with this code, None where it says nothing."""
+        if code in self.gone:
+            return Gone
+        if code is not None and self.prefix is not None and code.startswith(self.prefix):
+            return Rejected
+        return None
+
+
+NO_CODES: Final = Codes()
 
 
 def clean(text: str, secrets: Sequence[str] = ()) -> str:
@@ -160,9 +195,10 @@ def from_response(
     *,
     now: datetime,
     secrets: Sequence[str] = (),
+    codes: Codes = NO_CODES,
 ) -> VBSError:
     """Returns the error that an answer other than 200 stands for; `secrets` are struck
-    out of its message.
+    out of its message. `codes` are those of the service that was asked.
     """
     if 300 <= status < 400:
         return WrongAddress(
@@ -171,7 +207,7 @@ def from_response(
             request_id=request_id_of(headers, secrets=secrets),
         )
     fault = read_fault(body)
-    error_class = _class_of(status, fault)
+    error_class = _class_of(status, fault, codes)
     message = clean(fault.message, secrets) or f"HTTP {status} without an explanation."
     return error_class(
         message,
@@ -195,13 +231,15 @@ def request_id_of(
     return clean(printable, secrets)[:MAX_REQUEST_ID] or None
 
 
-def _class_of(status: int, fault: Fault) -> type[VBSError]:
+def _class_of(status: int, fault: Fault, codes: Codes) -> type[VBSError]:
     if status == 401 or (fault.code or "").endswith(".0307"):
         return Unauthorized
     if status in _LATER or status >= 500:
         return Unavailable
-    if status == 404:
-        return Gone if fault.name == "itemnotfound" else WrongAddress
+    if status in _NOT_THERE:
+        if fault.name == "itemnotfound":
+            return Gone
+        return codes.class_of(fault.code) or WrongAddress
     return Rejected if status >= 400 else Malformed
 
 

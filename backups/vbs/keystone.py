@@ -27,6 +27,7 @@ from backups.vbs.errors import (
     ConfigurationError,
     Malformed,
     Rejected,
+    ServiceMissing,
     SignInRefused,
     Unauthorized,
     VBSError,
@@ -202,7 +203,7 @@ class KeystoneSignIn(SignIn):
         keys = "region_name and interface"
         if self._config.block_storage != BlockStorage():
             keys = "region_name, interface and the keys of the volume service"
-        raise WrongAddress(
+        raise ServiceMissing(
             f"The catalog has no {interfaces} endpoint of {', '.join(types)}{region}: "
             f"correct {keys}, or set an endpoint override in clouds.yaml.{self._other_regions()}"
         )

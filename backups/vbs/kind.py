@@ -8,8 +8,8 @@ Neither is hard-wired here.
 from dataclasses import dataclass
 from typing import Literal
 
-# Type 0 is full · Type 1 is full · stock Cinder, which has no Type.
-TypeInterpretation = Literal["vbs_0", "vbs_1", "cinder"]
+# Type 0 is full · Type 1 is full · stock Cinder and CBR, which have no Type.
+TypeInterpretation = Literal["vbs_0", "vbs_1", "cinder", "cbr"]
 Kind = Literal["full", "incremental", "unknown"]
 Source = Literal["inc", "type", "is_incremental"]
 
@@ -71,6 +71,9 @@ def judge(
 ) -> KindVerdict:
     """Returns the kind by the first signal that is there, in the order of trust of the reading."""
     by_inc = _kind(inc, full=0)
+    if type_interpretation == "cbr":
+        # What true says of a disk's first backup: analysis/first_backup.py.
+        return _first([("is_incremental", _kind(is_incremental, full=False))], conflict=False)
     if type_interpretation == "cinder":
         by_flag = _kind(is_incremental, full=False)
         conflict = _differ(by_flag, by_inc)

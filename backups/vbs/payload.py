@@ -4,6 +4,7 @@ on a JSON value.
 What cannot be read becomes null with one entry in `decode_problems`; the rest is decoded all the
 same. Storing is part of decoding: NUL, lone surrogates and numbers that no database holds do not
 get past this module. Sources: `seed_page.md` (fields and sub-tables), API.md §1.1, §3, §4 and §11.
+Bodies of CBR have another shape: `payload_cbr.py`.
 """
 
 import hashlib
@@ -12,16 +13,16 @@ import marshal
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from backups.vbs import fields
-from backups.vbs.fields import Link, Problems
-from backups.vbs.ids import stands_for_none
+from backups.vbs import fields, payload_cbr, service_metadata
+from backups.vbs.decoded_backup import WORDS_OF_CBR, Backup
+from backups.vbs.fields import Problems
 from backups.vbs.json_object import JsonObject
 from backups.vbs.redact import MAX_DEPTH, redact
+from backups.vbs.service_metadata import Metadata
 
 # VBS v2, VBS v3 by its table, VBS v3 by its example and Cinder >= 3.18 (API.md §9)
 TENANT_KEYS: Final = (
@@ -29,105 +30,21 @@ TENANT_KEYS: Final = (
     "os-backup-project-attr:tenant_id",
     "os-backup-project-attr:project_id",
 )
-SERVICE_TYPES: Final = {0: "disk", 1: "vm", 4: "disk_copy", 5: "vm_copy"}
-# The keys of `service_metadata` that have a field; all others are `unmapped`.
-METADATA_KEYS: Final = frozenset(
-    {
-        "AT",
-        "BP",
-        "BT",
-        "CMKID",
-        "CS",
-        "DL",
-        "OMID",
-        "SP",
-        "SS",
-        "ST",
-        "Type",
-        "VK",
-        "VMID",
-        "VT",
-        "backupurl",
-        "bootable",
-        "ebk_T_I",
-        "progress",
-    }
-)
-_EMPTY: Final = (None, "")  # A key with one of these says as little as no key.
+__all__ = [
+    "Backup",
+    "Metadata",
+    "Received",
+    "children",
+    "decode",
+    "is_child",
+    "is_of_server",
+    "receive",
+]
 MAX_INNER_TEXT: Final = 65_536  # Characters; the longest text seen has about 430.
 # Put in front by the cascading layer (API.md §3, form 4).
 _MAPPING = re.compile(r"\A\s*mapping_uuid:[^;{]*;")
 # A version in which equal values have equal bytes: later ones write references, by identity.
 _MARSHAL_VERSION = 2
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """`service_metadata`, decoded; every field is None when it was not supplied."""
-
-    progress: int | None = None  # 0–100; "0" on many finished backups
-    chain_size_mb: int | None = None  # CS: of the whole chain, not of this backup
-    throughput_mb_s: float | None = None
-    space_saving_percent: int | None = None
-    deduplicated: bool | None = None
-    compressed: bool | None = None
-    service_type: str | None = None
-    bootable: bool | None = None
-    type: int | None = None
-    encrypted: bool | None = None
-    cmk_id: str | None = None
-    backup_image_id: str | None = None
-    storage_path: str | None = None
-    storage_unit_path: str | None = None
-    storage_type: int | None = None
-    volume_type: str | None = None
-    vm_id: str | None = None
-    host_id: str | None = None
-    job_id: str | None = None
-    unmapped: JsonObject | None = None
-
-
-@dataclass(frozen=True)
-class Backup:
-    """An answer in the fields of vbsdash; times are aware, in UTC. `raw` has VK redacted."""
-
-    id: str | None
-    status: str | None
-    name: str | None
-    size: int | None  # GB of the source volume
-    volume_id: str | None
-    availability_zone: str | None
-    fail_reason: str | None
-    object_count: int | None
-    container: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    data_timestamp: datetime | None
-    snapshot_id: str | None
-    is_incremental: bool | None
-    has_dependent_backups: bool | None
-    links: list[Link]
-    tenant_id: str | None
-    description: str | None
-    inc: int | None
-    metadata: Metadata
-    decode_problems: tuple[str, ...]
-    # The body has what stock Cinder never sends: service_metadata or the VBS tenant key.
-    is_vbs: bool
-    raw: JsonObject = field(repr=False)
-
-    def columns(self) -> dict[str, Any]:
-        """Returns every stored field but `kind*`, flat, ready for the database."""
-        columns = vars(self) | vars(self.metadata)
-        for name in ("metadata", "raw", "id", "is_vbs"):
-            del columns[name]
-        columns["decode_problems"] = list(self.decode_problems)
-        return columns
-
-    @property
-    def body_text(self) -> str:
-        """The redacted body as ASCII JSON text, JSON-equal to what came but for VK."""
-        return json.dumps(self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +123,30 @@ def decode(raw: Mapping[str, object]) -> Backup:
     return _decode(redact(dict(raw)))
 
 
+def children(body: Mapping[str, object]) -> list[JsonObject]:
+    """Returns the bodies of the backups of single disks that a backup of a server consists of; VBS
+    and Cinder have none.
+    """
+    return payload_cbr.children(body) if payload_cbr.has_this_shape(body) else []
+
+
+def is_of_server(body: Mapping[str, object]) -> bool:
+    """Is it about a whole server, so that its disks have backups of their own?"""
+    return payload_cbr.has_this_shape(body) and payload_cbr.is_of_server(body)
+
+
+def is_child(body: Mapping[str, object]) -> bool:
+    """Is it one of those: of a disk, as a part of the backup of its server?"""
+    return payload_cbr.has_this_shape(body) and bool(body.get("parent_id"))
+
+
 def _decode(body: JsonObject) -> Backup:
     """Decodes a body whose VK is redacted."""
+    if payload_cbr.has_this_shape(body):
+        return payload_cbr.decode(body)
     problems: Problems = []
     wrapper = _wrapper(body.get("description"))
-    service_metadata = _metadata_object(body.get("service_metadata"), problems)
+    metadata_object = _metadata_object(body.get("service_metadata"), problems)
     return Backup(
         id=fields.text(body, "id", problems),
         status=fields.text(body, "status", problems),
@@ -229,11 +165,16 @@ def _decode(body: JsonObject) -> Backup:
         has_dependent_backups=fields.flag(body, "has_dependent_backups", problems),
         links=fields.links(body, problems),
         tenant_id=_tenant_id(body, problems),
+        expired_at=None,
+        vault_id=None,
+        policy_id=None,
+        parent_id=None,
         description=_description(body, wrapper, problems),
         inc=fields.integer(wrapper or {}, "INC", problems, most=1),
-        metadata=_metadata(service_metadata, wrapper or {}, problems),
+        metadata=service_metadata.decode(metadata_object, wrapper or {}, problems),
         decode_problems=tuple(problems),
         is_vbs=any(_is_vbs_key(key) for key in body),
+        not_supplied=WORDS_OF_CBR,
         raw=body,
     )
 
@@ -300,73 +241,3 @@ def _metadata_object(value: object, problems: Problems) -> JsonObject | None:
     return fields.refuse(
         problems, "service_metadata", value, "it is no JSON object, or was cut off"
     )
-
-
-def _metadata(
-    service_metadata: JsonObject | None, wrapper: JsonObject, problems: Problems
-) -> Metadata:
-    """Decodes `service_metadata`. `wrapper`: the object around the description, which
-    may hold ST too.
-    """
-    if service_metadata is None:
-        if wrapper.get("ST") in _EMPTY:
-            return Metadata()
-        return Metadata(service_type=_service_type(wrapper, problems))
-    source = service_metadata
-    saving: int | None = 0
-    if source.get("DL") not in _EMPTY:
-        saving = fields.integer(source, "DL", problems, most=3)
-    # In a description ST counts only when the metadata has none.
-    type_source = wrapper if source.get("ST") in _EMPTY else source
-    # Before all others, as reports come in this order.
-    cmk_id = fields.identifier(source, "CMKID", problems)
-    return Metadata(
-        progress=fields.integer(source, "progress", problems, most=100),
-        chain_size_mb=fields.integer(source, "CS", problems),
-        throughput_mb_s=fields.number(source, "AT", problems),
-        space_saving_percent=fields.integer(source, "SS", problems, most=100),
-        deduplicated=None if saving is None else bool(saving & 1),
-        compressed=None if saving is None else bool(saving & 2),
-        service_type=_service_type(type_source, problems),
-        bootable=fields.flag(source, "bootable", problems),
-        type=fields.integer(source, "Type", problems, least=-fields.BIGINT),
-        encrypted=bool(source.get("VK")) or _names_a_key(source.get("CMKID")),
-        cmk_id=cmk_id,
-        backup_image_id=fields.identifier(source, "backupurl", problems),
-        storage_path=fields.text(source, "SP", problems) or None,
-        storage_unit_path=fields.text(source, "BP", problems) or None,
-        storage_type=fields.integer(source, "BT", problems),
-        volume_type=fields.text(source, "VT", problems) or None,
-        vm_id=fields.identifier(source, "VMID", problems),
-        host_id=fields.identifier(source, "OMID", problems),
-        job_id=fields.identifier(source, "ebk_T_I", problems),
-        unmapped=_unmapped(source),
-    )
-
-
-def _unmapped(service_metadata: JsonObject) -> JsonObject:
-    """Returns what has no field of its own, in a form that can be stored."""
-    rest = {k: v for k, v in service_metadata.items() if k not in METADATA_KEYS}
-    unmapped: JsonObject = fields.storable(rest)
-    return unmapped
-
-
-def _names_a_key(value: object) -> bool:
-    """Is an encryption key named, also one that cannot be read? Zeros are what stock
-    Cinder writes for none.
-    """
-    if isinstance(value, str) and stands_for_none(value):
-        return False
-    return bool(value)
-
-
-def _service_type(source: JsonObject, problems: Problems) -> str | None:
-    """Returns what ST means; absent means a disk (seed page)."""
-    if source.get("ST") in _EMPTY:
-        return SERVICE_TYPES[0]
-    value = fields.integer(source, "ST", problems)
-    if value is None:
-        return None
-    if value not in SERVICE_TYPES:
-        return fields.refuse(problems, "ST", source["ST"], "it is none of 0, 1, 4, 5")
-    return SERVICE_TYPES[value]

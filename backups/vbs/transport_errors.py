@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from backups.vbs.errors import Malformed, ProxyFailed, Unavailable, VBSError
+from backups.vbs.errors import Malformed, NameUnknown, ProxyFailed, Unavailable, VBSError
 from backups.vbs.proxies import Proxy
 
 # How OpenSSL calls the alerts of a server that wants a client certificate, or another one.
@@ -63,7 +63,7 @@ def from_transport(error: BaseException, host: str, proxy: Proxy | None = None) 
             "and key if it wants a client certificate."
         )
     if _has(causes, socket.gaierror, urllib3.exceptions.NameResolutionError):
-        return Unavailable(f"{host}: the host name could not be resolved.")
+        return NameUnknown(f"{host}: the host name could not be resolved.")
     if _has(causes, ConnectionRefusedError):
         return Unavailable(f"{host} refused the connection.")
     if _has(causes, TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):

@@ -23,6 +23,7 @@ from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.errors import (
     Gone,
     Malformed,
+    NameUnknown,
     ProxyFailed,
     Rejected,
     SignInRefused,
@@ -477,7 +478,7 @@ def test_nobody_at_the_address_is_unavailable() -> None:
 def test_a_name_that_cannot_be_resolved_is_said_to_be_one() -> None:
     error = from_transport(socket.gaierror(-2, "Name or service not known"), "no.example")
     assert (type(error), error.message) == (
-        Unavailable,
+        NameUnknown,
         "no.example: the host name could not be resolved.",
     )
 
