@@ -11,11 +11,16 @@ from backups.vbs.fields import Problems
 
 @dataclass(frozen=True)
 class ListedVolume:
-    """`name` is None where the cloud has none or an empty one; `size` in GB."""
+    """`name` is None where the cloud has none or an empty one; `size` in GB. `server_ids`: of the
+    servers that it is attached to, None where the entry does not say. `policy_id`: what its
+    metadata name as its policy (API.md §12).
+    """
 
     id: str
     name: str | None
     size: int | None
+    server_ids: tuple[str, ...] | None = None
+    policy_id: str | None = None
 
 
 def decode(entries: Iterable[object]) -> list[ListedVolume]:
@@ -41,4 +46,29 @@ def decode_entry(entry: object) -> ListedVolume | None:
     if volume_id is None:
         return None
     name = fields.text(entry, "name", problems)
-    return ListedVolume(volume_id, name or None, fields.integer(entry, "size", problems))
+    return ListedVolume(
+        volume_id,
+        name or None,
+        fields.integer(entry, "size", problems),
+        _server_ids(entry.get("attachments")),
+        _policy_id(entry.get("metadata")),
+    )
+
+
+def _server_ids(attachments: object) -> tuple[str, ...] | None:
+    if not isinstance(attachments, list):
+        return None
+    server_ids: list[str] = []
+    for attachment in attachments:
+        if isinstance(attachment, dict):
+            server_id = fields.identifier(attachment, "server_id", [])
+            if server_id is not None and server_id not in server_ids:
+                server_ids.append(server_id)
+    return tuple(server_ids)
+
+
+def _policy_id(metadata: object) -> str | None:
+    if not isinstance(metadata, dict):
+        return None
+    policy_id: str | None = fields.identifier(metadata, "policy", [])
+    return policy_id
