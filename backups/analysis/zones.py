@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -44,6 +44,34 @@ def zone_named(name: str) -> ZoneInfo | None:
 def offered(at: datetime) -> list[tuple[str, str]]:
     """Returns each name and its offset at this instant, for people to choose from."""
     return [(name, offset_at(ZoneInfo(name), at)) for name in sorted(_names().values())]
+
+
+def zone_told(name: str) -> tzinfo | None:
+    """Returns the zone of an IANA name, or of an offset as clouds and people write it, which they
+    count eastward: UTC+02:00. None for any other text.
+    """
+    zone = zone_named(name)
+    if zone is not None:
+        return zone
+    offset = _OFFSET.fullmatch(name.replace(" ", ""))
+    if offset is None:
+        return None
+    hours = int(offset[2])
+    minutes = int(offset[3] or 0)
+    is_east = offset[1] == "+"
+    length = timedelta(hours=hours, minutes=minutes)
+    farthest = timedelta(hours=_FARTHEST_EAST if is_east else _FARTHEST_WEST)
+    if minutes > 59 or length > farthest:
+        return None
+    return timezone(length if is_east else -length)
+
+
+def told_in_words(name: str) -> str:
+    """Returns a zone that a cloud has named as it stands in a sentence."""
+    zone = zone_told(name)
+    if zone is None or isinstance(zone, ZoneInfo):
+        return in_words(name if zone is None else zone.key)
+    return offset_text(zone.utcoffset(None) or timedelta(0))
 
 
 def zone_or_utc(name: str) -> ZoneInfo:
