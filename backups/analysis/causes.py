@@ -14,12 +14,17 @@ from backups.analysis.catalogue import CODES, PHRASES, STATES, Entry
 
 _LONGEST_COMPARED = 4000  # characters of a reason
 _FEW_WORDS = 200  # characters of a reason within a sentence
-_CODE = re.compile(r"\b(volumebackup|autobackup|common)\.(\d{4})\b", re.IGNORECASE)
-_SPELLING = {"volumebackup": "VolumeBackup", "autobackup": "AutoBackup", "common": "common"}
+_CODE = re.compile(r"\b(volumebackup|autobackup|backupservice|common)\.(\d{4})\b", re.IGNORECASE)
+_SPELLING = {
+    "volumebackup": "VolumeBackup",
+    "autobackup": "AutoBackup",
+    "backupservice": "BackupService",
+    "common": "common",
+}
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 # What differs between equal faults. The first alternative that fits at a place counts.
 _TAKEN_OUT = re.compile(
-    r"(?P<code>\b(?:volumebackup|autobackup|common)\.\d{4}\b)"
+    r"(?P<code>\b(?:volumebackup|autobackup|backupservice|common)\.\d{4}\b)"
     r"|(?P<url>\bhttps?://[^\s\"'<>)]+)"
     r"|(?P<id>(?:\breq-)?\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32,64}\b)"
     r"|(?P<address>\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b"

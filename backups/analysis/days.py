@@ -16,7 +16,7 @@ from backups.analysis.calendar import midnight
 from backups.analysis.facts import Made, outcome, was_good
 from backups.analysis.missed import missed
 from backups.analysis.rules import Rule
-from backups.vbs.statuses import MADE
+from backups.vbs.statuses import MADE, MAKING
 
 DayState = Literal[
     "full",
@@ -77,7 +77,7 @@ def state_of_backup(backup: MadeOfKind) -> DayState:
     """
     if outcome(backup.outcome, backup.status) == "failed":
         return "failed"
-    if backup.status == "creating":
+    if backup.status in MAKING:
         return "flight"
     if backup.status in MADE:
         return _STATE_OF_KIND.get(backup.kind, "good")

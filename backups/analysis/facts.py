@@ -47,6 +47,8 @@ class Fact(NamedTuple):
     has_dependent_backups: bool | None
     outcome: str | None = None
     cause: str | None = None
+    snapshot_id: str | None = None
+    policy_id: str | None = None  # of the policy that made it, where the cloud says so
 
     @property
     def at(self) -> datetime:

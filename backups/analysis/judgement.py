@@ -11,6 +11,7 @@ from backups.analysis import protection
 from backups.analysis.causes import explain, in_few_words
 from backups.analysis.facts import SKEW, Fact
 from backups.analysis.protection import Protection, Standing, utc_text
+from backups.vbs.statuses import MAKING
 
 ASK_SUPPORT = "Neither the cloud nor its documents say what to do: ask its support with the job ID."
 _IS_BEING_MADE = "Nothing yet: a backup is being made now; see that it succeeds."
@@ -76,7 +77,7 @@ def failed_tries(
     What is being made now is no try yet. A failed one that is gone from the cloud counts, but it is
     not the one to look at.
     """
-    tries = [fact for fact in facts if fact.status != "creating" or fact.gone_at is not None]
+    tries = [fact for fact in facts if fact.status not in MAKING or fact.gone_at is not None]
     if not any(fact.status == "error" for fact in tries):
         return None
     tries.sort(key=lambda fact: (_tried_at(fact, now), fact.id), reverse=True)

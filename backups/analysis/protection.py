@@ -9,6 +9,7 @@ from typing import Literal
 
 from backups.analysis.facts import Fact, Moment, moment
 from backups.analysis.rules import InForce, span
+from backups.vbs.statuses import MAKING
 
 Protection = Literal["protected", "late", "overdue", "never", "exempt", "unknown", "deleted"]
 PROTECTIONS: tuple[Protection, ...] = (
@@ -84,7 +85,7 @@ def last_good(facts: Iterable[Fact], now: datetime) -> Good | None:
 
 def running(facts: Iterable[Fact], good_at: datetime | None) -> Fact | None:
     """Returns the newest backup that is being made, if it was begun after the last good one."""
-    making = [fact for fact in facts if fact.status == "creating" and fact.gone_at is None]
+    making = [fact for fact in facts if fact.status in MAKING and fact.gone_at is None]
     newest = max(making, key=lambda fact: (fact.at, fact.id), default=None)
     if newest is None or (good_at is not None and newest.at <= good_at):
         return None

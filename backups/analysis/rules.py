@@ -12,7 +12,8 @@ from cronsim import CronSim, CronSimError
 
 from backups.analysis import zones
 
-Origin = Literal["disk", "tag", "cloud", "default"]
+Origin = Literal["disk", "tag", "cloud", "policy", "default"]
+POLICY_GRACE = timedelta(hours=2)  # of a rule that a policy brings
 LEAST_PERIOD = timedelta(minutes=1)
 LONGEST_SPAN = timedelta(days=3660)  # of a period and of a grace
 LONGEST_CRON = 100  # characters
@@ -117,7 +118,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class InForce:
-    """`tag` is the tag that brought the rule, when one did."""
+    """`tag` is the tag that brought the rule, or the name of the policy, when one did."""
 
     rule: Rule
     origin: Origin
@@ -130,6 +131,8 @@ class InForce:
             return "set for this disk"
         if self.origin == "cloud":
             return "set for its cloud"
+        if self.origin == "policy":
+            return f"that of its policy “{self.tag}”"
         if self.origin == "default":
             return "the default"
         return f"set for the tag “{self.tag}”"
@@ -163,9 +166,23 @@ def by_cron(*, cron: str, zone: str, grace_seconds: int) -> Rule:
         raise BadRule("cron", "This cron expression never comes up.") from None
 
 
-def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None) -> InForce:
-    """Returns the rule of the volume, else of the strictest of its tags, else of its
-    cloud, else the default.
+@dataclass(frozen=True)
+class PolicyRule:
+    """What the cloud itself promises: the longest gap between two runs of a policy that is on."""
+
+    name: str
+    period: timedelta
+
+
+def nearest(
+    *,
+    volume: Rule | None,
+    tags: Mapping[str, Rule],
+    cloud: Rule | None,
+    policy: PolicyRule | None = None,
+) -> InForce:
+    """Returns the rule of the volume, else of the strictest of its tags, else of its cloud, else
+    what its policy promises, else the default. What a person has set wins.
     """
     if volume is not None:
         return InForce(volume, "disk")
@@ -178,6 +195,8 @@ def nearest(*, volume: Rule | None, tags: Mapping[str, Rule], cloud: Rule | None
         return InForce(tags[strictest], "tag", strictest)
     if cloud is not None:
         return InForce(cloud, "cloud")
+    if policy is not None:
+        return InForce(Rule(policy.period, POLICY_GRACE), "policy", policy.name)
     return InForce(DEFAULT, "default")
 
 

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backups.analysis.facts import SKEW
-from backups.vbs.statuses import IN_FLIGHT
+from backups.vbs.statuses import IN_FLIGHT, MAKING
 
 # Without progress for so long a backup is stuck: 30 answers at the slowest pace, one every 120 s.
 STILL = timedelta(hours=1)
@@ -109,7 +109,7 @@ def observe(
         return None
     if before is None or before.status != status:
         since = at
-        if status == "creating" and created_at is not None and created_at <= at + SKEW:
+        if status in MAKING and created_at is not None and created_at <= at + SKEW:
             since = min(created_at, at)
         before = RunningBackup(status, since)
     before = replace(before, usual=usual)

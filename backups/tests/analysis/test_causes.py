@@ -29,14 +29,27 @@ AUTO_BACKUP = """
 """
 
 
+# Of CBR's those that can be the reason of a backup, a run, a restore or a deletion.
+BACKUP_SERVICE = """
+    0001 0002 2001 2002 2003 2005 2007 2008 2009 2010 2011 2012 2013 2014 2015 6000 6001 6002
+    6100 6101 6102 6103 6104 6105 6107 6108 6110 6112 6113 6114 6115 6116 6117 6123 6124 6125
+    6127 6129 6133 6134 6135 6136 6137 6142 6200 6201 6202 6203 6204 6206 6210 6211 6215 6216
+    6300 6301 6302 6710 7000 7001 7002 7003 7004 7006 7007 7008 7009 7100 7101 7102 7103 7104
+    7105 7106 7107 7108 7109 7110 7111 7113 7114 7115 7116 7117 7200 7202 7203 7204 7303 8300
+    8600 9900 9910 9998
+"""
+
+
 def test_every_code_of_the_appendix_is_in_the_catalogue() -> None:
-    known = {f"VolumeBackup.{n}" for n in VOLUME_BACKUP.split()} | {
-        f"AutoBackup.{n}" for n in AUTO_BACKUP.split()
-    }
-    assert set(CODES) == known | {"common.0011"}
+    known = {"common.0011"}
+    known |= {f"VolumeBackup.{n}" for n in VOLUME_BACKUP.split()}
+    known |= {f"AutoBackup.{n}" for n in AUTO_BACKUP.split()}
+    known |= {f"BackupService.{n}" for n in BACKUP_SERVICE.split()}
+    assert set(CODES) == known
     assert Counter(code.split(".")[0] for code in CODES) == {
         "VolumeBackup": 84,
         "AutoBackup": 41,
+        "BackupService": 94,
         "common": 1,
     }
 
@@ -61,6 +74,8 @@ def test_phrases_are_looked_for_as_they_are_compared() -> None:
         ("VolumeBackup.00641", None),
         ("MyVolumeBackup.0064", None),
         ("common.0011", "common.0011"),
+        ("backupservice.6114: the vault is full", "BackupService.6114"),
+        ("BackupService.4711", "BackupService.4711"),
         ("", None),
     ],
 )
