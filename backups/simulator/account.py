@@ -3,7 +3,7 @@ service catalog, its clouds.yaml.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -36,9 +36,12 @@ class Account:
     secret_key: str = "simulatedSecretKey000000000000000000001"  # noqa: S105
 
 
-def catalog(url: str, *, project_id: str, flavor: str) -> list[JsonObject]:
+def catalog(
+    url: str, *, project_id: str, flavor: str, apis: Collection[str], cbr_project: bool
+) -> list[JsonObject]:
     """Returns the services. VBS has two entries, one of them without the project ID
-    (`backups/vbs/API.md` §7.2); stock Cinder has none.
+    (`backups/vbs/API.md` §7.2); stock Cinder has none. `apis`: which of "vbs" and "cbr" there are;
+    `cbr_project`: whether the address of CBR has the project ID.
     """
     identity = _service("identity", "keystone", f"{url}/v3")
     if flavor == "cinder":
@@ -50,15 +53,22 @@ def catalog(url: str, *, project_id: str, flavor: str) -> list[JsonObject]:
         ]
     volumes_v2 = f"{url}/evs/v2/{project_id}"
     volumes_v3 = f"{url}/evs/v3/{project_id}"
-    return [
-        identity,
-        _service("vbs", "volume-backup", f"{url}/v2/"),
-        _service("vbsv2", "volume-backup", f"{url}/v2/{project_id}"),
+    services = [identity]
+    if "vbs" in apis:
+        services += [
+            _service("vbs", "volume-backup", f"{url}/v2/"),
+            _service("vbsv2", "volume-backup", f"{url}/v2/{project_id}"),
+        ]
+    services += [
         _service("evs", "evs", volumes_v2),
         _service("volumev2", "evs", volumes_v2),
         _service("volumev3", "evs", volumes_v3),
         _service("block-storage", "evs", volumes_v3),
     ]
+    if "cbr" in apis:
+        base = f"{url}/cbr/v3"
+        services.append(_service("cbr", "cbr", f"{base}/{project_id}" if cbr_project else base))
+    return services
 
 
 def _service(service_type: str, name: str, url: str) -> JsonObject:
@@ -78,12 +88,21 @@ def _service(service_type: str, name: str, url: str) -> JsonObject:
 
 
 def cloud_entry(
-    account: Account, *, url: str, auth: str, token: str, flavor: str = "vbs"
+    account: Account,
+    *,
+    url: str,
+    auth: str,
+    token: str,
+    flavor: str = "vbs",
+    api: str = "vbs",
 ) -> dict[str, Any]:
     """Returns one entry of clouds.yaml. `auth`: password,
-    v3applicationcredential, token or aksk.
+    v3applicationcredential, token or aksk. An entry of CBR says that it is one: the volume service
+    of the same catalog could as well be that of a stock Cinder.
     """
     entry: dict[str, Any] = {"region_name": REGION, "interface": "public"}
+    if api == "cbr":
+        entry["vbs_api"] = "cbr"
     if auth != "password":
         entry["auth_type"] = auth
     if auth == "aksk":
@@ -93,6 +112,8 @@ def cloud_entry(
             "project_id": account.project_id,
         }
         backups_path = "volume/v3" if flavor == "cinder" else "v2"
+        if api == "cbr":
+            backups_path = "cbr/v3"
         volumes_path = "volume/v3" if flavor == "cinder" else "evs/v2"
         entry["vbs_endpoint_override"] = f"{url}/{backups_path}/{account.project_id}"
         entry["volume_endpoint_override"] = f"{url}/{volumes_path}/{account.project_id}"

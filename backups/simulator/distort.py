@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
-from backups.simulator.errors import error, html
+from backups.simulator.errors import NATURAL_OF_CBR, error, html
 from backups.simulator.faults import Fault
 from backups.simulator.message import JSON, Answer, Question, encode
 from backups.vbs.json_object import JsonObject
@@ -28,7 +28,10 @@ def distort(answer: Answer, fault: Fault, question: Question, *, now: datetime) 
 
 
 def _status(fault: Fault, question: Question, now: datetime) -> Answer:
-    answer = error(fault.status, fault.body, backup_id=question.path.rpartition("/")[2])
+    form = fault.body
+    if form is None and question.path.startswith("/cbr/"):
+        form = NATURAL_OF_CBR.get(fault.status, "cbr")
+    answer = error(fault.status, form, backup_id=question.path.rpartition("/")[2])
     if fault.retry_after is None:
         return answer
     headers = {**answer.headers, "Retry-After": _retry_after(fault.retry_after, now)}

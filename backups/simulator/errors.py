@@ -31,6 +31,13 @@ GATEWAY_CODES = {
     503: "0613",
     504: "0203",
 }
+CBR_CODES = {
+    400: "BackupService.9900",
+    401: "BackupService.9998",
+    403: "BackupService.9903",
+    404: "BackupService.6200",
+    409: "BackupService.6125",
+}
 MESSAGES = {
     400: "The server could not comply with the request since it is malformed.",
     401: "The request you have made requires authentication.",
@@ -72,6 +79,8 @@ REASONS = {
 GATEWAY_REQUEST_ID = "71d53ba40c3ad62cdea44b5e9ce5996b"
 # The form in which each status usually comes; the rest are Cinder's (§8.1).
 NATURAL = {401: "keystone", 407: "html", 408: "text", 429: "apigw", 502: "html", 504: "apigw"}
+# The same of CBR: the gateway's, else its own.
+NATURAL_OF_CBR = {401: "apig", 407: "html", 408: "text", 429: "apig", 502: "html", 504: "apig"}
 HEADERS = {
     401: {"WWW-Authenticate": 'Keystone uri="https://iam.example/v3"'},
     405: {"Allow": "GET"},
@@ -116,6 +125,7 @@ JSON_FORMS = (
     "apigw",
     "apig",
     "iam_new",
+    "cbr",
     "camel",
     "nested",
     "textual",
@@ -146,6 +156,8 @@ def _json_body(form: str, status: int, message: str) -> JsonObject:
             return _gateway(status, "APIG", message)
         case "iam_new":
             return {"error_msg": message, "error_code": "PAP5.0011"}
+        case "cbr":
+            return {"error_code": CBR_CODES.get(status, "BackupService.9910"), "error_msg": message}
         case "camel":
             return {
                 "errorMsg": message,
@@ -192,9 +204,13 @@ def error(
     return Answer(status, encode(_json_body(form, status, message)), JSON, headers)
 
 
-def gateway(status: int, code: str, message: str) -> Answer:
+def gateway(status: int, code: str, message: str, *, prefix: str = "APIGW") -> Answer:
     """Returns a refusal by the gateway; `code` is its four digits (§8.2)."""
-    body = {"error_msg": message, "error_code": f"APIGW.{code}", "request_id": GATEWAY_REQUEST_ID}
+    body = {
+        "error_msg": message,
+        "error_code": f"{prefix}.{code}",
+        "request_id": GATEWAY_REQUEST_ID,
+    }
     return Answer(status, encode(body), JSON, {"X-Request-Id": GATEWAY_REQUEST_ID})
 
 

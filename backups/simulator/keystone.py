@@ -5,7 +5,7 @@ tokens, catalog (`backups/vbs/API.md` §7.1).
 import json
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -55,6 +55,9 @@ class Keystone:
         self._clock = clock
         self._flavor = flavor
         self.url = url
+        # Which of "vbs" and "cbr" the catalog names, and how.
+        self.apis: Collection[str] = ("vbs",)
+        self.cbr_project = False
         self._lifetime = timedelta(seconds=token_seconds)
         self._tokens: dict[str, Token] = {}
         # Of the application credential, for the tokens that it gets from now on.
@@ -124,7 +127,11 @@ class Keystone:
         body = self._body(methods, scope, self._tokens[text])
         if scope != "none" and "nocatalog" not in question.query:
             body["catalog"] = catalog(
-                self.url, project_id=self._account.project_id, flavor=self._flavor
+                self.url,
+                project_id=self._account.project_id,
+                flavor=self._flavor,
+                apis=self.apis,
+                cbr_project=self.cbr_project,
             )
         return answer_json({"token": body}, 201, X_Subject_Token=text, Vary="X-Auth-Token")
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from backups.simulator.body import Form
+from backups.simulator.faults import Fault
 from backups.simulator.store import Row
 
 MAX_LIMIT = 1000  # Cinder's osapi_max_limit.
@@ -44,8 +45,9 @@ class Window:
     marker: str | None
 
     @classmethod
-    def of(cls, arguments: Mapping[str, str]) -> "Window":
-        limit = _whole(arguments, "limit", MAX_LIMIT)
+    def of(cls, arguments: Mapping[str, str], *, default: int = MAX_LIMIT) -> "Window":
+        """Returns what the query asks for; `default`: the limit where it names none."""
+        limit = _whole(arguments, "limit", default)
         offset = _whole(arguments, "offset", 0)
         return cls(min(limit, MAX_LIMIT), offset, arguments.get("marker") or None)
 
@@ -68,6 +70,18 @@ class Window:
             return self
         pages = (self.offset + self.limit - 1) // self.limit
         return replace(self, offset=max(0, self.offset - rows * pages))
+
+
+def window_of(
+    arguments: Mapping[str, str], faults: Mapping[str, Fault], *, default: int = MAX_LIMIT
+) -> Window:
+    """Returns what the query asks for, as the faults of lists distort it."""
+    window = Window.of(arguments, default=default)
+    if "endless" in faults:
+        return replace(window, offset=0, marker=None)
+    if "shift" in faults:
+        return window.shifted(faults["shift"].rows)
+    return window
 
 
 def _whole(arguments: Mapping[str, str], name: str, default: int) -> int:

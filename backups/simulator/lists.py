@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backups.simulator.body import Form
 from backups.simulator.errors import error, no_such_backup
@@ -16,6 +16,7 @@ from backups.simulator.listing import (
     Window,
     filtered_and_sorted,
     next_link,
+    window_of,
 )
 from backups.simulator.message import Answer, answer_json, encode
 from backups.simulator.store import Row, VerbatimBackup
@@ -42,12 +43,7 @@ class ListCall:
     now: float
 
     def window(self) -> Window:
-        window = Window.of(self.arguments)
-        if "endless" in self.faults:
-            return replace(window, offset=0, marker=None)
-        if "shift" in self.faults:
-            return window.shifted(self.faults["shift"].rows)
-        return window
+        return window_of(self.arguments, self.faults)
 
     def links(
         self, *, page_length: int, limit: int, last_id: str, resource: str

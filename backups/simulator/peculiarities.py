@@ -34,11 +34,15 @@ NULL_KEYS = (
 )
 
 
+def automatic_name(stream: Stream, n: int) -> str:
+    return f"autobk_{stream.random_bits(n, 'name') & 0xFFFF:04x}"
+
+
 def add_peculiarities(stream: Stream, n: int, facts: Facts) -> None:
     """Finishes the facts of occurrence `n`: name as a policy gives it, encryption, the stream's own
     peculiarity, and the reason of a failure.
     """
-    facts.name = f"autobk_{stream.random_bits(n, 'name') & 0xFFFF:04x}"
+    facts.name = automatic_name(stream, n)
     if stream.volume.encrypted:
         facts.encryption_key_id = uuid_from(f"key {stream.volume.volume_id}")
         facts.metadata = {
@@ -47,12 +51,12 @@ def add_peculiarities(stream: Stream, n: int, facts: Facts) -> None:
         }
     _add_peculiarity(stream, n, facts)
     if facts.phase.status in ("error", "error_deleting"):
-        facts.fail_reason = _fail_reason(stream, n, facts)
+        facts.fail_reason = fail_reason(stream, n, backup_id=facts.id)
 
 
 def _add_peculiarity(stream: Stream, n: int, facts: Facts) -> None:
     volume = stream.volume
-    vm_id = uuid_from(f"vm {volume.volume_id}")
+    vm_id = volume.server_id
     match stream.peculiarity:
         case "by_hand":
             facts.name = f"{volume.name}-before-release-{n % 90}"
@@ -98,13 +102,14 @@ def _make_copy(stream: Stream, facts: Facts) -> None:
     _make_full(facts)
 
 
-def _fail_reason(stream: Stream, n: int, facts: Facts) -> str:
-    snapshot_id = uuid_from(f"snapshot {facts.id}")
+def fail_reason(stream: Stream, n: int, *, backup_id: str) -> str:
+    snapshot_id = uuid_from(f"snapshot {backup_id}")
+    volume_id = stream.volume.volume_id
     host = f"192.0.2.{20 + stream.random_bits(n, 'host') % 9}"
     seconds = 600 + stream.random_bits(n, "t") % 60
     reasons = (
         "VolumeBackup.0064: CreateBackup Task-fail: fsp cinder return backup status is error.",
-        f"VolumeBackup.0062: snapshot {snapshot_id} of disk {facts.volume_id} is in status error.",
+        f"VolumeBackup.0062: snapshot {snapshot_id} of disk {volume_id} is in status error.",
         "VolumeBackup.0081: the backup capacity quota of the project is used up.",
         "Connection to swift failed: [Errno 111] ECONNREFUSED",
         f"Backup host {host} did not answer within {seconds} s",

@@ -33,6 +33,9 @@ class Special(TypedDict, total=False):
     newest: str
     oldest: str
     frozen_at: int
+    policy: str
+    skips: bool
+    times_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,37 @@ class Role:
     streams: tuple[int | Special, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedPolicy:
+    """`hour`: of UTC, full. `keep`: its retention."""
+
+    name: str
+    hour: int
+    keep: int
+
+
+PRODUCTION = PlannedPolicy("production", hour=22, keep=14)
+NIGHTLY = PlannedPolicy("nightly", hour=20, keep=12)
+STANDARD = PlannedPolicy("standard", hour=1, keep=8)
+SHORT = PlannedPolicy("short", hour=3, keep=5)
+ANALYTICS = PlannedPolicy("analytics", hour=1, keep=8)
+SERVERS = PlannedPolicy("servers", hour=2, keep=8)
+BY_KEEP = {policy.keep: policy for policy in (PRODUCTION, NIGHTLY, STANDARD, SHORT)}
+# Whose policy runs in CBR as soon as there is one; VBS still shows them.
+ON_THE_MOVE = ("wiki-data", "metrics-tsdb-01", "metrics-tsdb-02")
+# What a policy's stream may be peculiar for.
+AUTOMATIC = (
+    "nightly",
+    "available_with_reason",
+    "first_is_inc",
+    "nulls",
+    "pruned",
+    "runaway",
+)
+# How long after its policy's hour a volume's turn comes at the latest, in seconds.
+TURNS = 2400
+
+
 def _every_quarter_hour(phase: int) -> Special:
     return {
         "peculiarity": "by_script",
@@ -52,16 +86,23 @@ def _every_quarter_hour(phase: int) -> Special:
         "phase": phase,
         "jitter": 20,
         "seconds": 460,
-        "keep": 12,
+        "keep": 11,
     }
 
 
 def _stands_still(frozen_at: int, day: int) -> Special:
-    return {"period": WEEK, "keep": 1, "frozen_at": frozen_at, "phase": day * DAY}
+    return {
+        "peculiarity": "by_script",
+        "period": WEEK,
+        "keep": 1,
+        "frozen_at": frozen_at,
+        "phase": day * DAY,
+    }
 
 
 def _takes_hours(phase: int) -> Special:
     return {
+        "peculiarity": "by_script",
         "period": 6 * HOUR,
         "keep": 2,
         "seconds": 19_800,
@@ -72,12 +113,23 @@ def _takes_hours(phase: int) -> Special:
 
 
 def _ends_as(status: str) -> Special:
-    return {"period": WEEK, "keep": 1, "delay": HOUR, "newest": status}
+    return {
+        "peculiarity": "by_script",
+        "period": WEEK,
+        "keep": 1,
+        "delay": HOUR,
+        "newest": status,
+    }
 
 
 def _ceases(keep: int, day: int = 0) -> Special:
     """Of 40 nights only the first twelve have a backup."""
     return {"cycle": 40, "on": 12, "keep": keep, "phase": day * DAY}
+
+
+def _skips(day: int) -> Special:
+    """Every second night is skipped; of two such volumes one each night."""
+    return {"cycle": 2, "on": 1, "keep": 5, "phase": day * DAY, "skips": True}
 
 
 def _fails(one_in: int, cause: int) -> Special:
@@ -100,6 +152,7 @@ _RESTORING: Special = {
 }
 _DELETING: Special = {"peculiarity": "by_script", "period": HOUR, "keep": 5, "oldest": "deleting"}
 _APPEARS_A_DAY_LATE: Special = {
+    "peculiarity": "by_script",
     "period": HOUR,
     "delay": 24 * HOUR + 1500,
     "keep": 8,
@@ -113,27 +166,28 @@ _ROLES = (
     Role("kafka-log-01", (_every_quarter_hour(phase=600),)),
     Role("app-prod-01-root", ({"peculiarity": "csbs", "keep": 8},)),
     Role("erp-replica-data", (_VOLUME_COPY, _VM_COPY)),
-    Role("hr-vault", (10,)),
+    Role("hr-vault", (12,)),
     Role("mail-store-01", (_fails(one_in=2, cause=0),)),
     Role("mail-store-02", (_fails(one_in=3, cause=0),)),
-    Role("web-prod-03-root", (_fails(one_in=2, cause=4),)),
+    Role("web-prod-03-root", ({**_fails(one_in=2, cause=4), "times_out": True},)),
     Role("crm-prod-data", (_fails(one_in=2, cause=1),)),
-    Role("fileserver-eu", ({"peculiarity": "available_with_reason", "keep": 9},)),
-    Role("build-cache-02", (6, {**_ends_as("error_deleting"), "cause": 3})),
-    Role("restore-drill-01", (4, _RESTORING)),
+    Role("fileserver-eu", ({"peculiarity": "available_with_reason", "keep": 8},)),
+    Role("build-cache-02", (5, {**_ends_as("error_deleting"), "cause": 3})),
+    Role("restore-drill-01", (5, _RESTORING)),
     Role("scratch-07", (_DELETING,)),
     Role("search-index-a", (5, _stands_still(frozen_at=37, day=2))),
     Role("search-index-b", (5, _stands_still(frozen_at=61, day=5))),
-    Role("dwh-stage-a", (5, _takes_hours(phase=0))),
-    Role("dwh-stage-b", (5, _takes_hours(phase=3 * HOUR))),
-    Role("archive-cold", (4, _ends_as("moving_to_cold_tier"))),
-    Role("archive-warm", (4, _ends_as("error_restoring"))),
+    Role("dwh-stage-a", (_skips(day=0), _takes_hours(phase=0))),
+    Role("dwh-stage-b", (_skips(day=1), _takes_hours(phase=3 * HOUR))),
+    Role("archive-cold", (5, _ends_as("moving_to_cold_tier"))),
+    Role("archive-warm", (5, _ends_as("error_restoring"))),
     Role("legacy-app-01", (_ceases(keep=8),)),
     Role("legacy-app-02", (_ceases(keep=8, day=20),)),
     Role("git-mirror", (_APPEARS_A_DAY_LATE,)),
     Role("removed-disk-01", (_ceases(keep=5, day=10),)),
     Role("wiki-data", ({"full_every": 100_000, "keep": 8},)),
-    Role("registry-blobs", ({"peculiarity": "pruned", "keep": 12},)),
+    # Of its runs some begin late.
+    Role("registry-blobs", ({"peculiarity": "pruned", "keep": 12, "jitter": 9000},)),
     # From its eighth backup on the newest increment of such a chain stands out; one of the three is
     # always that far.
     Role("metrics-tsdb-01", (_runs_away(day=0),)),
@@ -216,13 +270,17 @@ def _volumes_and_streams(space: UUID, keep: int) -> Iterator[tuple[SimulatedVolu
         streams: list[Stream] = []
         for position, options in enumerate(role.streams):
             if isinstance(options, int):
-                streams.append(_nightly(volume, space, keep=options))
+                streams.append(_nightly(volume, space, BY_KEEP[options]))
             else:
                 streams.append(_special(volume, space, position, options))
         yield volume, streams
     for index in itertools.count(len(_ROLES)):
         volume = _volume(space, index=index, name=_name(index))
-        yield volume, [replace(_nightly(volume, space, keep=keep), fail_one_in=80, cause=index)]
+        night = _night(volume)
+        hour = night // HOUR
+        policy = PlannedPolicy(f"nightly {hour:02d}:00", hour, keep)
+        stream = _nightly(volume, space, policy)
+        yield volume, [replace(stream, phase=night, fail_one_in=80, cause=index)]
 
 
 def _name(index: int) -> str:
@@ -257,19 +315,38 @@ def _night(volume: SimulatedVolume) -> int:
     return (19 * HOUR + int(volume.volume_id[:8], 16) % (10 * HOUR)) % DAY
 
 
-def _nightly(volume: SimulatedVolume, space: UUID, *, keep: int) -> Stream:
+def _nightly(volume: SimulatedVolume, space: UUID, policy: PlannedPolicy) -> Stream:
+    """Returns the stream of a volume that follows a policy; its turn comes soon after the hour."""
     return Stream(
         key=f"{space}/{volume.index}/0",
         volume=volume,
-        phase=_night(volume),
-        keep=keep,
+        phase=policy.hour * HOUR + _night(volume) % TURNS,
+        keep=policy.keep,
         seconds=180 + 2 * volume.size_gb,
+        policy=policy.name,
+        hour=policy.hour,
     )
 
 
 def _special(volume: SimulatedVolume, space: UUID, position: int, special: Special) -> Stream:
-    nightly = _nightly(volume, space, keep=10)
-    stream = replace(nightly, key=f"{space}/{volume.index}/{position}", **special)
+    policy = _policy_of(volume, special)
+    nightly = _nightly(volume, space, policy or SHORT)
+    nightly = replace(nightly, key=f"{space}/{volume.index}/{position}", keep=10)
+    if policy is None:
+        nightly = replace(nightly, policy=None)
+    stream = replace(nightly, **special)
     if stream.period % DAY == 0:  # It begins at the hour of the policy, some days later.
         return replace(stream, phase=special.get("phase", 0) + nightly.phase)
     return stream
+
+
+def _policy_of(volume: SimulatedVolume, special: Special) -> PlannedPolicy | None:
+    """Returns the policy that a special stream follows: what runs once a night by itself."""
+    peculiarity = special.get("peculiarity", "nightly")
+    if special.get("period", DAY) != DAY:
+        return None
+    if volume.name in ON_THE_MOVE:
+        return ANALYTICS
+    if peculiarity == "csbs":
+        return SERVERS
+    return BY_KEEP.get(special.get("keep", 10)) if peculiarity in AUTOMATIC else None

@@ -12,6 +12,7 @@ from uuid import UUID
 from backups.simulator import far_side
 from backups.simulator.account import Account
 from backups.simulator.body import INTERNAL_HOST, Form
+from backups.simulator.cbr import PREFIX, ROUTE, CbrService
 from backups.simulator.errors import error, gateway, no_such_api, no_such_backup
 from backups.simulator.faults import Fault
 from backups.simulator.keystone import Keystone, Verdict
@@ -21,11 +22,17 @@ from backups.simulator.message import Answer, Question, answer_json
 from backups.simulator.quota import quota_body
 from backups.simulator.signing import KeyGuard, is_signed
 from backups.simulator.store import Store, VerbatimBackup
+from backups.simulator.vbs_policies import Asked, VbsPolicies
 from backups.simulator.volumes import Volumes
 from backups.simulator.xml import as_xml
 
-Resource = Literal["backup", "backups", "volume", "volumes", "quota"]
+Resource = Literal[
+    "backup", "backups", "volume", "volumes", "quota", "policies", "tasks", "job", "cbr"
+]
 _PATHS: dict[Resource, str] = {
+    "policies": r"/backuppolicy/?",
+    "tasks": r"/backuppolicy/(?P<id>[^/]+)/backuptasks/?",
+    "job": r"/jobs/(?P<id>[^/]+)/?",
     "quota": r"/cloudbackups/quota/?",
     "backups": r"/backups(?P<detail>/detail)?/?",
     "volumes": r"/volumes(?P<detail>/detail)?/?",
@@ -34,7 +41,9 @@ _PATHS: dict[Resource, str] = {
 }
 _MICROVERSION = re.compile(r"volume 3\.(\d+)")
 NEWEST_MINOR = 71
-LISTS = re.compile(r"/(backups|volumes)(/detail)?/?$")
+LISTS = re.compile(
+    r"/(backups|volumes|vaults|policies|operation-logs|backuppolicy|backuptasks)(/detail)?/?$"
+)
 
 
 class Route(NamedTuple):
@@ -42,16 +51,28 @@ class Route(NamedTuple):
     pattern: re.Pattern[str]
 
 
-def _routes(flavor: str) -> list[Route]:
+CINDER_RESOURCES: tuple[Resource, ...] = ("backups", "volumes", "backup", "volume")
+
+
+def _routes(flavor: str, api: str) -> list[Route]:
     if flavor == "cinder":
-        return [_route("/volume/v3", resource) for resource in _PATHS if resource != "quota"]
-    return [
-        _route("/v2", "quota"),
-        _route("/v2", "backups"),
-        _route("/v2", "backup"),
+        return [_route("/volume/v3", resource) for resource in CINDER_RESOURCES]
+    routes = [
         _route("/evs/v[23]", "volumes"),
         _route("/evs/v[23]", "volume"),
     ]
+    if api != "cbr":
+        routes += [
+            _route("/v2", "quota"),
+            _route("/v2", "backups"),
+            _route("/v2", "backup"),
+            _route("/v2", "policies"),
+            _route("/v2", "tasks"),
+            _route("/v1", "job"),
+        ]
+    if api != "vbs":
+        routes.append(Route("cbr", ROUTE))
+    return routes
 
 
 def _route(prefix: str, resource: Resource) -> Route:
@@ -67,6 +88,7 @@ class Switches:
     type_full: int
     volumes_allowed: bool
     quota_allowed: bool
+    api: str = "vbs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +125,10 @@ def called_service(path: str, *, flavor: str) -> CalledService | None:
         return CalledService("volumev3", path.removeprefix("/volume"))
     if path.startswith("/evs/"):
         return CalledService("evs", path.removeprefix("/evs"))
-    if path.startswith("/v2/"):
+    if path.startswith(("/v1/", "/v2/")):
         return CalledService("vbsv2", path)
+    if path.startswith(f"{PREFIX}/"):
+        return CalledService("cbr", path.removeprefix(PREFIX))
     return None
 
 
@@ -119,6 +143,8 @@ class Service:
         guard: KeyGuard,
         store: Store,
         volumes: Volumes,
+        vbs_policies: VbsPolicies,
+        cbr: CbrService,
         switches: Switches,
     ) -> None:
         self._account = account
@@ -127,13 +153,21 @@ class Service:
         self._store = store
         self._volumes = volumes
         self._switches = switches
-        self._routes = _routes(switches.flavor)
+        self._vbs_policies = vbs_policies
+        self._cbr = cbr
+        # Services that came to their end, with the status that their paths answer since.
+        self.ended: dict[str, int] = {}
+        self._routes = _routes(switches.flavor, switches.api)
         self._handlers: dict[Resource, Callable[[Call], Answer]] = {
             "backup": self._backup,
             "backups": self._backups,
             "volume": self._volume,
             "volumes": self._volume_list,
             "quota": self._quota,
+            "policies": self._policies,
+            "tasks": self._tasks,
+            "job": self._job,
+            "cbr": self._of_cbr,
         }
 
     def refusal(self, question: Question, *, now: datetime) -> Answer | None:
@@ -144,11 +178,16 @@ class Service:
             why = self._guard.refusal(question, now=now)
             if why is None:
                 return None
-            return gateway(401, "0301", f"Incorrect IAM authentication information: {why}")
+            return gateway(
+                401,
+                "0301",
+                f"Incorrect IAM authentication information: {why}",
+                prefix=_gateway_of(question),
+            )
         token = question.headers.get("x-auth-token", "")
         verdict = self._keystone.check(token)
         if verdict != "good":
-            return _refused(verdict, flavor=self._switches.flavor)
+            return _refused(verdict, flavor=self._switches.flavor, prefix=_gateway_of(question))
         called = called_service(question.path, flavor=self._switches.flavor)
         if called is None:
             return None
@@ -202,6 +241,9 @@ class Service:
         """Answers as the gateway and the service do: the one checks the path, then the sender, the
         other the rest.
         """
+        ended = self._ended(question)
+        if ended is not None:
+            return ended
         for route in self._routes:
             match = route.pattern.fullmatch(question.path)
             if match is not None:
@@ -209,6 +251,15 @@ class Service:
         if self._switches.flavor == "vbs":
             return no_such_api()
         return error(404, "text", message="Not found.")
+
+    def _ended(self, question: Question) -> Answer | None:
+        """Returns the answer of a service that is no more, None for one that is."""
+        called = called_service(question.path, flavor=self._switches.flavor)
+        names = {"vbsv2": "vbs", "cbr": "cbr"}
+        status = self.ended.get(names.get(called.type, "")) if called is not None else None
+        if status is None:
+            return None
+        return no_such_api() if status == 404 else error(status, "apigw")
 
     def _answer_of(
         self,
@@ -218,18 +269,18 @@ class Service:
         faults: Mapping[str, Fault],
         refusal: Answer | None,
     ) -> Answer:
-        refusal = refusal or self._foreign(parts["project"])
+        refusal = refusal or self._foreign(parts["project"], question)
         if refusal is not None:
             return refusal
         if question.method != "GET":
-            return error(405)
+            return error(405, "apig" if resource == "cbr" else None)
         form = self._form(question)
         if isinstance(form, Answer):
             return form
         answer = self._handlers[resource](Call(question, parts, form, faults, self._store.now()))
         return _versioned(answer, form) if form.flavor == "cinder" else answer
 
-    def _foreign(self, project: str | None) -> Answer | None:
+    def _foreign(self, project: str | None, question: Question) -> Answer | None:
         """Returns the refusal of another project: the path's project must be the
         token's (§11, trap 21).
         """
@@ -237,7 +288,12 @@ class Service:
             return None
         if self._switches.flavor == "cinder":
             return error(400, message="Malformed request url")
-        return gateway(403, "0302", "The project of the token is not the project of the URL")
+        return gateway(
+            403,
+            "0302",
+            "The project of the token is not the project of the URL",
+            prefix=_gateway_of(question),
+        )
 
     def _form(self, question: Question) -> Form | Answer:
         """Returns how to write the answer, or the error for a microversion that is not known."""
@@ -289,7 +345,7 @@ class Service:
             base = f"{self._keystone.url}/volume/v3/{self._account.project_id}"
         return ListCall(
             arguments=call.question.arguments,
-            detail=call.parts["detail"] is not None,
+            detail=call.parts.get("detail") is not None,
             form=call.form,
             base=base,
             paging=self._switches.paging,
@@ -301,6 +357,22 @@ class Service:
         if not self._switches.quota_allowed:
             return error(403, message="Policy doesn't allow backup:quota to be performed.")
         return answer_json(quota_body(self._store.rows(), call.now, call.form))
+
+    def _asked(self, call: Call) -> Asked:
+        return Asked(call.question.arguments, call.faults, call.now, call.question.query)
+
+    def _policies(self, call: Call) -> Answer:
+        return self._vbs_policies.policies(self._asked(call))
+
+    def _tasks(self, call: Call) -> Answer:
+        return self._vbs_policies.tasks(call.parts["id"] or "", self._asked(call))
+
+    def _job(self, call: Call) -> Answer:
+        return self._vbs_policies.job(call.parts["id"] or "", self._asked(call))
+
+    def _of_cbr(self, call: Call) -> Answer:
+        resource = call.parts["resource"] or ""
+        return self._cbr.answer(resource, call.parts["id"], self._asked(call))
 
 
 def _versioned(answer: Answer, form: Form) -> Answer:
@@ -315,7 +387,12 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def _refused(verdict: Verdict, *, flavor: str) -> Answer:
+def _gateway_of(question: Question) -> str:
+    """Returns what the gateway's codes begin with in front of this service."""
+    return "APIG" if question.path.startswith(f"{PREFIX}/") else "APIGW"
+
+
+def _refused(verdict: Verdict, *, flavor: str, prefix: str) -> Answer:
     """Returns a refusal. 401 has several bodies, one for each layer that may
     refuse (§8.1, trap 18).
     """
@@ -327,8 +404,16 @@ def _refused(verdict: Verdict, *, flavor: str) -> Answer:
         return error(401)
     if verdict == "missing":
         return gateway(
-            401, "0301", "Incorrect IAM authentication information: x-auth-token not found"
+            401,
+            "0301",
+            "Incorrect IAM authentication information: x-auth-token not found",
+            prefix=prefix,
         )
     if verdict == "unknown":
-        return gateway(401, "0301", "Incorrect IAM authentication information: decrypt token fail")
+        return gateway(
+            401,
+            "0301",
+            "Incorrect IAM authentication information: decrypt token fail",
+            prefix=prefix,
+        )
     return error(401, "iam")

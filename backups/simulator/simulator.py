@@ -10,19 +10,25 @@ from typing import Any, Self
 from backups.simulator.access_rules import AccessRule
 from backups.simulator.account import Account, cloud_entry, clouds_yaml
 from backups.simulator.body import Facts
+from backups.simulator.cbr import CbrService
 from backups.simulator.distort import distort
+from backups.simulator.estate import Estate
 from backups.simulator.faults import OF_LISTS, Fault, Faults
+from backups.simulator.generated import furnish
 from backups.simulator.keystone import Clock, Keystone
 from backups.simulator.listing import Paging
 from backups.simulator.message import Answer, Question
 from backups.simulator.plan import FILL_KEEP, names_of
+from backups.simulator.policy import Api
 from backups.simulator.record import Log, Request, carries_secret, without_secrets
 from backups.simulator.server import Server
 from backups.simulator.service import LISTS, Service, Switches, backup_id_of
 from backups.simulator.signing import KeyGuard
 from backups.simulator.store import Store, VerbatimBackup
 from backups.simulator.timeline import AVAILABLE
+from backups.simulator.vbs_policies import VbsPolicies
 from backups.simulator.volumes import Volumes
+from backups.simulator.with_policies import WithPolicies
 from backups.vbs import seed_example
 
 STOP_SECONDS = 1.0
@@ -54,13 +60,14 @@ class _Reply:
             self._leave(status)
 
 
-class Simulator:
+class Simulator(WithPolicies):
     """A local VBS with Keystone and volume list. A context manager; all methods are thread-safe.
 
     `host`: the address to listen on. `backups`: how many are generated (the API page's own example
     comes on top), `keep` of most disks. `clock`: aware UTC.
     `paging`: which of the two generations of `backups/vbs/API.md` §6. `flavor`: "vbs", or "cinder"
-    for stock Cinder v3. `type_full`: which value of Type means full (§3.1). `token_seconds`: how
+    for stock Cinder v3. `api`: "vbs", "cbr" for the successor alone, or "both" side by side for one
+    project. `type_full`: which value of Type means full (§3.1). `token_seconds`: how
     long a token lives. `keep_requests`: how many records to keep. IDs come from the seed: two
     clouds need two seeds.
     """
@@ -84,12 +91,16 @@ class Simulator:
         type_full: int = 0,
         token_seconds: float = 86_400,
         keep_requests: int = 50_000,
+        api: str = "vbs",
     ) -> None:
         if flavor not in ("vbs", "cinder") or paging not in ("marker", "offset"):
             raise ValueError("flavor is vbs or cinder, paging is marker or offset.")
+        if api not in ("vbs", "cbr", "both") or (flavor == "cinder" and api != "vbs"):
+            raise ValueError("api is vbs, cbr or both; stock Cinder has none but its own.")
         account = Account()
         self.account = account
         self.flavor = flavor
+        self.api = api
         self.now = clock
         self.latency_ms = latency_ms
         self.project_id = account.project_id
@@ -108,16 +119,30 @@ class Simulator:
         self._keystone = Keystone(
             self.account, clock=clock, token_seconds=token_seconds, url=self.url, flavor=flavor
         )
+        self._apis = {"vbs", "cbr"} if api == "both" else {api}
+        self._keystone.apis = frozenset(self._apis)
+        self._space = names_of(seed)
         self._store = Store(
             seed=seed,
             backups=backups,
             keep=keep,
             clock=lambda: clock().timestamp(),
-            space=names_of(seed),
+            space=self._space,
         )
         self._volumes = Volumes(self._store.world)
+        self._estate = Estate(
+            store=self._store,
+            api=api,
+            space=self._space,
+            clock=lambda: clock().timestamp(),
+            words_of=self._volumes.words_of,
+        )
+        furnish(self._estate, self._store.world, self._volumes, api=api, space=self._space)
+        self._store.is_shown = self._estate.is_in_vbs
+        self._vbs_policies = VbsPolicies(self._estate)
+        self._cbr = CbrService(self._estate, project_id=account.project_id)
         self._service = self._make_service(
-            Switches(flavor, paging, type_full, volumes_allowed, quota_allowed)
+            Switches(flavor, paging, type_full, volumes_allowed, quota_allowed, api)
         )
         self._thread: threading.Thread | None = None
 
@@ -129,6 +154,8 @@ class Simulator:
             guard=guard,
             store=self._store,
             volumes=self._volumes,
+            vbs_policies=self._vbs_policies,
+            cbr=self._cbr,
             switches=switches,
         )
 
@@ -174,8 +201,15 @@ class Simulator:
     @property
     def vbs_endpoint(self) -> str:
         """Base URL of the backups, the project ID included."""
+        if self.api == "cbr":
+            return self.cbr_endpoint
         path = "volume/v3" if self.flavor == "cinder" else "v2"
         return f"{self.url}/{path}/{self.project_id}"
+
+    @property
+    def cbr_endpoint(self) -> str:
+        """Base URL of CBR, the project ID included."""
+        return f"{self.url}/cbr/v3/{self.project_id}"
 
     @property
     def volume_endpoint(self) -> str:
@@ -187,16 +221,31 @@ class Simulator:
         """Returns a good token of the project, without a sign-in."""
         return self._keystone.issue()
 
-    def cloud_entry(self, *, auth: str = "password", **extra: Any) -> dict[str, Any]:
+    def cloud_entry(
+        self, *, auth: str = "password", api: Api | None = None, **extra: Any
+    ) -> dict[str, Any]:
         """Returns one entry of clouds.yaml; `auth`: password,
-        v3applicationcredential, token or aksk.
+        v3applicationcredential, token or aksk. `api`: of which service, where there are two.
         """
         token = self.issue_token() if auth == "token" else ""
-        entry = cloud_entry(self.account, url=self.url, auth=auth, token=token, flavor=self.flavor)
+        if api is None:
+            api = "cbr" if self.api == "cbr" else "vbs"
+        entry = cloud_entry(
+            self.account,
+            url=self.url,
+            auth=auth,
+            token=token,
+            flavor=self.flavor,
+            api=api,
+        )
         return entry | extra
 
     def clouds_yaml(self, name: str = "demo", *, auth: str = "password", **extra: Any) -> str:
-        return clouds_yaml({name: self.cloud_entry(auth=auth, **extra)})
+        """Returns a file with this cloud; with NAME-cbr too where both services are."""
+        entries = {name: self.cloud_entry(auth=auth, **extra)}
+        if self.api == "both":
+            entries[f"{name}-cbr"] = self.cloud_entry(auth=auth, api="cbr", **extra)
+        return clouds_yaml(entries)
 
     def restrict(self, rules: Sequence[AccessRule]) -> None:
         """Makes the tokens that the application credential gets from now on open only the calls
@@ -236,9 +285,10 @@ class Simulator:
         seconds: float = 10,
         fail: str | None = None,
         size_gb: int = 10,
+        api: Api = "vbs",
     ) -> str:
         """Begins a backup that takes `seconds` by the clock and ends available, or in error
-        for the reason `fail`.
+        for the reason `fail`. `api`: the service that is asked for it.
         """
 
         def facts(backup_id: str, now: float) -> Facts:
@@ -255,7 +305,12 @@ class Simulator:
                 inc=int(incremental),
             )
 
-        return self._store.create(facts, seconds=seconds, fail=fail)
+        backup_id = self._store.create(facts, seconds=seconds, fail=fail, native=api)
+        if api == "cbr" or self.api == "cbr":
+            self._estate.log_creation(
+                backup_id, volume_id, name=name, seconds=seconds, fail=fail, native=api
+            )
+        return backup_id
 
     def add_volume(self, body: Mapping[str, object]) -> None:
         """Puts this object into the volume list as it is."""
@@ -271,8 +326,14 @@ class Simulator:
     @property
     def ids(self) -> list[str]:
         """The IDs of all listed backups now, newest first."""
-        self._store.now()
+        if self.api == "cbr":
+            return self.cbr_ids
+        self._advance()
         return [row.id for row in reversed(self._store.rows())]
+
+    def _advance(self) -> None:
+        """Lets happen what the clock has reached."""
+        self._estate.advance(self._store.now())
 
     # Faults and records
 
@@ -325,6 +386,7 @@ class Simulator:
         if self.latency_ms:
             self.stopping.wait(self.latency_ms / 1000)
         now = self.now()
+        self._advance()
         faults: dict[str, Fault] = {}
         single: Fault | None = None
         for fault in self._take_faults(question, backup_id):

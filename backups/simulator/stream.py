@@ -5,6 +5,8 @@ what becomes of it.
 import zlib
 from dataclasses import dataclass
 
+from backups.simulator.body import uuid_from
+
 # Seconds.
 HOUR = 3600
 DAY = 24 * HOUR
@@ -28,6 +30,12 @@ class SimulatedVolume:
     bootable: bool = False
     encrypted: bool = False
     listed: bool = True
+    root_volume_id: str | None = None  # of the server that a volume of data is attached to
+
+    @property
+    def server_id(self) -> str:
+        """The server that it is attached to; only root volumes have one of their own."""
+        return uuid_from(f"vm {self.root_volume_id or self.volume_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,9 @@ class Stream:
     how much later than its beginning a backup first appears. `wobble`: by which share durations
     differ. `fail_one_in`: share of failures (0 = none), `cause` picks their text. `newest` and
     `oldest` are statuses that the newest and the oldest wear. `frozen_at`: the percentage at which
-    progress stands still. `peculiarity` names what is odd about it (`peculiarities.py`).
+    progress stands still. `peculiarity` names what is odd about it (`peculiarities.py`). `policy`:
+    the name of the one that it follows, at `hour` of UTC; `skips`: whether an occurrence that does
+    not exist is told as a skipped run; `times_out`: whether a failure is told as a time-out.
     """
 
     key: str
@@ -60,6 +70,10 @@ class Stream:
     oldest: str | None = None
     frozen_at: int | None = None
     peculiarity: str = "nightly"
+    policy: str | None = None
+    hour: int = 0
+    skips: bool = False
+    times_out: bool = False
 
     def random_bits(self, n: int, purpose: str = "") -> int:
         """Returns 32 bits that depend on stream, occurrence and purpose alone."""
@@ -74,6 +88,10 @@ class Stream:
         if self.jitter:
             start += self.random_bits(n) % self.jitter
         return start
+
+    def starts(self, n: int) -> float:
+        """Returns the same to the microsecond, as the API tells it."""
+        return self.begins(n) + self.random_bits(n, "micro") % 1_000_000 / 1e6
 
     def newest_at(self, now: float) -> int:
         """Returns the last existing occurrence that is visible at `now`."""

@@ -8,9 +8,10 @@ from bisect import bisect_left, insort
 from collections import deque
 from uuid import UUID, uuid5
 
-from backups.simulator.body import Facts, Form, stamp, write
+from backups.simulator.body import Facts, Form, stamp, uuid_from, write
 from backups.simulator.peculiarities import add_peculiarities
 from backups.simulator.plan import FILL_KEEP, Plan, make_plan, names_of
+from backups.simulator.policy import Api
 from backups.simulator.stream import DAY, SimulatedVolume, Stream
 from backups.simulator.timeline import AVAILABLE, ERROR, Phase, phase_at
 from backups.vbs.json_object import JsonObject
@@ -22,20 +23,27 @@ class Slot:
     """One occurrence of a stream. Bodies of settled ones are kept as bytes, for pages of 1,000."""
 
     __slots__ = ("_memo", "id", "key", "n", "queue", "start", "stream")
+    native: Api = "vbs"
 
     def __init__(self, stream: Stream, n: int, space: UUID, queue: "deque[Slot]") -> None:
         self.stream = stream
         self.n = n
         self.queue = queue
         self.id = str(uuid5(space, f"{stream.key}/{n}"))
-        microseconds = stream.random_bits(n, "micro") % 1_000_000
-        self.start = stream.begins(n) + microseconds / 1e6
+        self.start = stream.starts(n)
         self.key: Key = (self.start, self.id)
         self._memo: tuple[tuple[str, bool, Form], bytes] | None = None
 
     @property
     def volume_id(self) -> str:
         return self.stream.volume.volume_id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The backup of a whole server that this one is a part of, as CBR has it."""
+        if self.stream.peculiarity != "csbs":
+            return None
+        return uuid_from(f"server backup {self.id}")
 
     def phase(self, now: float) -> Phase:
         stream = self.stream
@@ -71,6 +79,9 @@ class Slot:
             memo = (tag, write(self.facts(phase), form))
             self._memo = memo
         return memo[1]
+
+    def facts_at(self, now: float) -> Facts:
+        return self.facts(self.phase(now))
 
     def facts(self, phase: Phase) -> Facts:
         stream = self.stream
@@ -114,6 +125,14 @@ class World:
         self._due: list[tuple[float, int]] = []
         self._queues: list[deque[Slot]] = []
         self.version = 0
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        return self._plan.streams
+
+    def occurrence_id(self, stream: Stream, n: int) -> str:
+        """Returns the ID of a backup, even of one that went long ago."""
+        return str(uuid5(self._space, f"{stream.key}/{n}"))
 
     @property
     def planned_volumes(self) -> tuple[SimulatedVolume, ...]:
@@ -191,7 +210,7 @@ def volume_body(volume: SimulatedVolume, form: Form) -> JsonObject:
         "snapshot_id": None,
         "source_volid": None,
         "metadata": {},
-        "attachments": [],
+        "attachments": _attachments(volume),
         "created_at": stamp(1735689600 + 3600.0 * volume.index),
         "updated_at": stamp(1735689600 + 3600.0 * volume.index + 60),
         "os-vol-tenant-attr:tenant_id": form.project_id,
@@ -200,3 +219,20 @@ def volume_body(volume: SimulatedVolume, form: Form) -> JsonObject:
             {"href": f"{form.url}/{form.project_id}/volumes/{volume.volume_id}", "rel": "bookmark"},
         ],
     }
+
+
+def _attachments(volume: SimulatedVolume) -> list[JsonObject]:
+    """Returns what names the server of a volume, where there is one to speak of."""
+    if not volume.bootable and volume.root_volume_id is None:
+        return []
+    return [
+        {
+            "server_id": volume.server_id,
+            "attachment_id": uuid_from(f"attachment {volume.volume_id}"),
+            "volume_id": volume.volume_id,
+            "id": volume.volume_id,
+            "device": "/dev/vda" if volume.bootable else "/dev/vdb",
+            "host_name": None,
+            "attached_at": stamp(1735689600 + 3600.0 * volume.index + 30),
+        }
+    ]

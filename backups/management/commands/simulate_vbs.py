@@ -20,8 +20,8 @@ FAULTS = "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
 
 class Command(BaseCommand):
     help = (
-        "Serve a simulated VBS, Keystone and volume list on 127.0.0.1 until SIGTERM or Ctrl-C; "
-        "prints a clouds.yaml."
+        "Serve a simulated VBS or CBR, Keystone and volume list on 127.0.0.1 until SIGTERM or "
+        "Ctrl-C; prints a clouds.yaml."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own way of saying it
 
@@ -34,6 +34,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--paging", choices=["marker", "offset"], default="marker")
         parser.add_argument("--flavor", choices=["vbs", "cinder"], default="vbs")
+        service = parser.add_mutually_exclusive_group()
+        service.add_argument(
+            "--api", choices=["vbs", "cbr"], default="vbs", help="cbr: the successor of VBS alone"
+        )
+        service.add_argument(
+            "--both",
+            action="store_true",
+            help="both for one project, on the move from VBS to CBR; prints two clouds",
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--type-full", type=int, choices=[0, 1], default=0)
         parser.add_argument(
@@ -55,6 +64,8 @@ class Command(BaseCommand):
         fault: list[str],
         paging: Paging,
         flavor: str,
+        api: str,
+        both: bool,
         seed: int,
         type_full: int,
         clouds_file: Path | None,
@@ -63,6 +74,10 @@ class Command(BaseCommand):
         **options: object,
     ) -> None:
         faults = _faults(fault)
+        if flavor == "cinder" and (both or api == "cbr"):
+            raise CommandError(
+                "Stock Cinder has no CBR beside it; leave out --flavor cinder.", returncode=2
+            )
         stop = threading.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: stop.set())
@@ -73,6 +88,7 @@ class Command(BaseCommand):
                 latency_ms=latency_ms,
                 paging=paging,
                 flavor=flavor,
+                api="both" if both else api,
                 seed=seed,
                 type_full=type_full,
                 keep_requests=RECORDED_REQUESTS,
@@ -96,7 +112,8 @@ class Command(BaseCommand):
             self.stdout.write(text, ending="")
         else:
             _write_secret(path, text)
-            self.stdout.write(f"Simulated VBS at {simulator.url}, cloud {name!r} in {path}")
+            what = "VBS and CBR" if simulator.api == "both" else simulator.api.upper()
+            self.stdout.write(f"Simulated {what} at {simulator.url}, cloud {name!r} in {path}")
         self.stdout.flush()
 
 

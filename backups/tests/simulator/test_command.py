@@ -122,8 +122,35 @@ def test_it_writes_the_clouds_file_for_its_owner_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "names", "services"),
+    [
+        (("--api", "cbr"), ["demo"], {"cbr"}),
+        (("--both", "--name", "lab"), ["lab", "lab-cbr"], {"vbs", "vbsv2", "cbr"}),
+    ],
+)
+def test_it_serves_the_successor_alone_or_beside_vbs(
+    tmp_path: Path, words: tuple[str, ...], names: list[str], services: set[str]
+) -> None:
+    file = tmp_path / "clouds.yaml"
+    with running(tmp_path, "--backups", 6, "--clouds-file", file, *words) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        clouds = yaml.safe_load(file.read_text())["clouds"]
+        assert list(clouds) == names
+        entry = clouds[names[-1]]
+        assert entry["vbs_api"] == "cbr"
+        assert line.startswith("Simulated CBR at" if len(names) == 1 else "Simulated VBS and CBR")
+        kinds = {service["type"] for service in sign_in(entry).json()["token"]["catalog"]}
+        assert kinds & {"vbs", "vbsv2", "cbr"} == services
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (
+            ("--both", "--flavor", "cinder"),
+            "CommandError: Stock Cinder has no CBR beside it; leave out --flavor cinder.",
+        ),
         (("--fault", "bogus"), "CommandError: --fault: Unknown fault 'bogus'; known are: status, "),
         (
             ("--port", "{port}"),
