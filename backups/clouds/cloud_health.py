@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backups.clouds import call_counts, circuit_breaker, registry
+from backups.clouds import call_counts, circuit_breaker, registry, service_end
 from backups.clouds.stored_error import described
 from backups.models import Cloud
 from backups.vbs.client import Client
@@ -31,6 +31,9 @@ COLUMNS = (
     "paused_until",
     "pause_reason",
     "probe_until",
+    "service_missing_since",
+    "address_missing_since",
+    "service_ended_at",
     *call_counts.MINUTE_COLUMNS,
 )
 # Of these, what each good answer moves. Pages show it to the minute, or read it anew.
@@ -86,6 +89,7 @@ def note_results(cloud: Cloud, results: Sequence[CallResult], now: datetime) -> 
     about_the_cloud = [result for result in made if not result.of_one_backup]
     _note_answers(cloud, made, about_the_cloud)
     _note_health(cloud, [result.error for result in about_the_cloud], now)
+    _note_service(cloud, about_the_cloud)
 
 
 def _note_answers(
@@ -116,9 +120,19 @@ def _note_health(cloud: Cloud, outcomes: Sequence[VBSError | None], now: datetim
     cloud.probe_until = None
 
 
+def _note_service(cloud: Cloud, about_the_cloud: Sequence[CallResult]) -> None:
+    before = cloud.service_ended_at
+    for result in about_the_cloud:
+        service_end.note(cloud, result.error, result.asked_at, is_good=result.is_good)
+    if before is None and cloud.service_ended_at is not None:
+        logger.warning("%s: its backup service has ended; nothing of it is deleted", cloud.name)
+
+
 def _note_sign_in(cloud: Cloud, client: Client) -> None:
-    cloud.catalog_type = client.endpoint_type
-    cloud.endpoint = client.known_endpoint or cloud.endpoint
+    if client.known_endpoint is not None:
+        # Else nobody knows yet, and what was known stays.
+        cloud.catalog_type = client.endpoint_type
+        cloud.endpoint = client.known_endpoint
     if client.clock_ahead is not None:
         cloud.clock_ahead_seconds = round(client.clock_ahead.total_seconds())
     if client.signed_in_at is not None:

@@ -23,8 +23,10 @@ from backups.models import Outcome as AuditOutcome
 from backups.models.data_version import data_changed
 from backups.shared import audit
 from backups.shared.locks import lock_cloud
+from backups.vbs import dialects
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.dialect_cbr import CBR
 from backups.vbs.errors import (
     Malformed,
     OutOfBudget,
@@ -43,9 +45,10 @@ Outcome = Literal["ok", "failed", "not_tried"]
 STEPS = ("name", "tls", "sign_in", "catalog", "permission", "path")
 _CATALOG_CURE = "Correct region_name and interface, or set vbs_endpoint_override."
 _PERMISSION_CURE = (
-    "Give the user the right to read backups in this project, and see that the project is the "
-    "right one."
+    "Give the user the right to read backups in this project{permission}, and see that the project "
+    "is the right one."
 )
+_POLICIES_CURE = "Schedules stay unknown."
 _RULES_CURE = (
     "Make another application credential, with a rule for this call as well (README, “Least "
     "rights”); the rules of one that exists cannot be changed."
@@ -268,6 +271,8 @@ class _Test:
             sentence = f"The catalog names {host} as {client.endpoint_type}."
         else:
             sentence = f"Not used: {self._override_name()} names {host}."
+        if client.dialect is not CBR and client.offers(CBR):
+            sentence += " The catalog has CBR too: an entry with vbs_api: cbr reads it."
         self._pass("catalog", sentence, began)
         return base
 
@@ -285,6 +290,8 @@ class _Test:
             self._list_failed(client, e, began)
             return
         sentences = ["Backups may be read."]
+        if client.dialect.has_policies and not client.credentials.has_access_rules:
+            sentences += _sentences_on_policies(client)
         if client.credentials.has_access_rules:
             try:
                 sentences += self._try_rules(client, entries)
@@ -313,8 +320,10 @@ class _Test:
             lambda: client.list_volumes(limit=1),
             lambda: client.get_volume(str(uuid4())),
         ]
-        if self._is_vbs(client):
+        if self._has_quota(client):
             calls.append(client.get_quota)
+        if client.dialect.has_policies:
+            calls.append(client.read_policies)
         sentences: list[str] = []
         for call in calls:
             refused = _refusal(call)
@@ -322,11 +331,11 @@ class _Test:
                 sentences.append(f"Refused: {refused.message_with_request}")
         return sentences
 
-    def _is_vbs(self, client: Client) -> bool:
-        if client.endpoint_type in registry.VBS_CATALOG_TYPES:
+    def _has_quota(self, client: Client) -> bool:
+        if client.dialect.has_quota:
             return True
         cloud = Cloud.objects.get(pk=self._config.name)
-        return registry.api(cloud, self._config) == "vbs"
+        return registry.dialect(cloud, self._config).has_quota
 
     def _list_failed(self, client: Client, error: VBSError, began: float) -> None:
         status = _status(error)
@@ -337,11 +346,11 @@ class _Test:
         elif isinstance(error, Unauthorized | Rejected):
             sentence = f"Not allowed{status}: {error.message}"
             is_by_rule = isinstance(error, Unauthorized) and client.credentials.has_access_rules
-            cure = _RULES_CURE if is_by_rule else _PERMISSION_CURE
+            cure = _RULES_CURE if is_by_rule else _permission_cure(client)
             self._fail("permission", sentence, cure, began)
         else:
             cures = [cure for error_class, cure in _PATH_CURES if isinstance(error, error_class)]
-            cure = cures[0] + self._cure_of_proxy(error, client.endpoint)
+            cure = cures[0] + self._cure_of_proxy(error, client.endpoint) + cure_of_api(client)
             self._fail_path(f"{error.message}{status}", cure, began)
 
     def _cure_of_proxy(self, error: VBSError, url: str) -> str:
@@ -386,6 +395,37 @@ def _refusal(call: Callable[[], object]) -> Unauthorized | None:
     except VBSError:
         return None
     return None
+
+
+def _permission_cure(client: Client) -> str:
+    permission = client.dialect.permission
+    return _PERMISSION_CURE.format(permission=f" ({permission})" if permission else "")
+
+
+def _sentences_on_policies(client: Client) -> list[str]:
+    """Returns a sentence where policies may not be read: one can do without. What else may be wrong
+    with them is told where they are read.
+    """
+    try:
+        client.read_policies()
+    except OutOfBudget:
+        return ["The call budget is used up: whether policies may be read was not tried."]
+    except Rejected as e:
+        return [f"Policies may not be read: {e.message_with_request} {_POLICIES_CURE}"]
+    except VBSError:
+        return []
+    return []
+
+
+def cure_of_api(client: Client) -> str:
+    """Returns the other service that an address looks like, by what the public clouds call their
+    hosts.
+    """
+    host = urlsplit(client.endpoint).netloc
+    for other in dialects.DIALECTS.values():
+        if host.startswith(f"{other.name}.") and other is not client.dialect:
+            return f" The address looks like one of {other.label}: write vbs_api: {other.name}."
+    return ""
 
 
 def _milliseconds_since(began: float) -> int:

@@ -37,11 +37,13 @@ _REFUSALS = frozenset({"rejected", "wrong_address", "gone"})
 
 
 def is_due(cloud: Cloud, now: datetime) -> bool:
-    """Is it time to ask for the quota? Stock Cinder has no such call, and a quota that was set is
-    not asked for.
+    """Is it time to ask for the quota? Not every service has such a call, and a quota that was set
+    is not asked for.
     """
     config = registry.configured().get(cloud.name)
-    if config is None or registry.api(cloud, config) != "vbs" or _configured(config) is not None:
+    if config is None or _configured(config) is not None:
+        return False
+    if not registry.dialect(cloud, config).has_quota:
         return False
     return cloud.quota_due_at is None or cloud.quota_due_at <= now
 

@@ -11,14 +11,17 @@ from django.conf import settings
 from backups.clouds import circuit_breaker, same_project, sign_in
 from backups.clouds.call_meter import Meter
 from backups.clouds.sign_in import fingerprint
-from backups.models import FULL_ACCESS, Access, Cloud
+from backups.models import FULL_ACCESS, Access, Backup, Cloud
 from backups.models.data_version import data_changed
 from backups.shared import clock
+from backups.vbs import dialects
 from backups.vbs.client import Client
 from backups.vbs.cloud_config import CloudConfig
+from backups.vbs.dialect import Dialect
+from backups.vbs.dialect_cbr import CBR
+from backups.vbs.dialect_openstack import CINDER, VBS
+from backups.vbs.dialects import AUTO
 from backups.vbs.kind import TypeInterpretation, Votes, full_type
-
-VBS_CATALOG_TYPES = frozenset({"vbsv2", "vbs"})
 
 __all__ = [
     "client",
@@ -95,7 +98,8 @@ def _access(name: str) -> _Access:
             access.client.close()  # Another configuration than the one it was made for.
         meter = Meter(*same_project.budget_of(name, configured()))
         guard = partial(sign_in.turn, config)
-        client = Client(config, clock=clock.now, meter=meter, guard=guard)
+        family = partial(pinned_family, name)
+        client = Client(config, clock=clock.now, meter=meter, guard=guard, family=family)
         access = _Access(config, client, meter)
         _accesses[name] = access
         return access
@@ -108,6 +112,31 @@ def forget_clients() -> None:
             access.client.close()
         _accesses.clear()
         same_project.forget()
+
+
+def pinned_family(name: str) -> str | None:
+    """Returns the dialect that `vbs_api: auto` keeps to in a cloud: once it has answered for a
+    backup, the one by which it did. None while it may still choose.
+
+    A service that left the catalog is not followed by another one.
+    """
+    cloud = Cloud.objects.filter(pk=name).only("catalog_type", "type_interpretation").first()
+    if cloud is None:
+        return None
+    family = _family(cloud)
+    if family is None or not Backup.objects.filter(cloud=name, refreshed_at__isnull=False).exists():
+        return None
+    return family.name
+
+
+def _family(cloud: Cloud) -> Dialect | None:
+    """Returns what the catalog called the service, or how its backups were last read; None where
+    neither tells.
+    """
+    by_catalog = dialects.of_catalog_type(cloud.catalog_type)
+    if by_catalog is None and cloud.type_interpretation == CBR.name:
+        return CBR
+    return by_catalog
 
 
 def ensure_rows() -> None:
@@ -138,19 +167,27 @@ def health(cloud: Cloud) -> circuit_breaker.Health:
 
 
 def api(cloud: Cloud, config: CloudConfig | None) -> str:
-    """Returns `vbs` or `cinder`; `auto` decides by the catalog type in use or by
-    what a body had.
+    """Returns the name of the dialect (`dialects`); `auto` decides by the catalog type
+    in use or by what a body had.
     """
-    if config is not None and config.api != "auto":
+    if config is not None and config.api != AUTO:
         return config.api
-    is_vbs = cloud.seen_vbs or cloud.catalog_type in VBS_CATALOG_TYPES
-    return "vbs" if is_vbs else "cinder"
+    family = _family(cloud)
+    if family is not None and family is not CINDER:
+        return family.name
+    return VBS.name if cloud.seen_vbs else CINDER.name
+
+
+def dialect(cloud: Cloud, config: CloudConfig | None) -> Dialect:
+    """Returns what the backup service of a cloud speaks, as far as is known."""
+    return dialects.DIALECTS[api(cloud, config)]
 
 
 def type_interpretation(cloud: Cloud, config: CloudConfig | None) -> TypeInterpretation:
     """Returns which meaning of Type is in force."""
-    if api(cloud, config) == "cinder":
-        return "cinder"
+    kinds_by = dialect(cloud, config).kinds_by
+    if kinds_by is not None:
+        return kinds_by
     return "vbs_0" if full_in_force(cloud, config) == 0 else "vbs_1"
 
 

@@ -17,6 +17,9 @@ from backups.clouds import connection_test, registry
 from backups.clouds.connection_test import ConnectionTest
 from backups.models import Cloud
 from backups.simulator import Fault, Simulator
+from backups.tests import otc
+from backups.vbs.client import Client
+from backups.vbs.cloud_config import CloudConfig
 from backups.vbs.clouds import load_clouds
 from backups.vbs.host_check import connect, resolve
 
@@ -70,7 +73,7 @@ def test_a_working_cloud_passes_every_step(sim: Simulator, configure: Configure,
     found = tried()
     assert (found.ok, found.fails, set(outcomes(found).values())) == (True, None, {"ok"})
     methods = {(one.method, one.path.split("?")[0].rsplit("/", 1)[-1]) for one in sim.requests}
-    assert methods <= {("POST", "tokens"), ("GET", "detail")}
+    assert methods <= {("POST", "tokens"), ("GET", "detail"), ("GET", "backuppolicy")}
 
 
 # It waits for as long as a person would; test_rate_limit.py counts in each database.
@@ -225,3 +228,63 @@ def test_plain_http_behind_an_https_address_is_said(sim: Simulator) -> None:
 
 def test_a_host_without_a_name_is_resolved_to_itself() -> None:
     assert resolve("http://127.0.0.1:5000/v3").sentence == "127.0.0.1 is 127.0.0.1."
+
+
+def detail(found: ConnectionTest, step: str) -> str:
+    return next(one.detail for one in found.steps if one.step == step)
+
+
+def test_cbr_passes_every_step_and_needs_its_own_rights(settings: Any, tmp_path: Path) -> None:
+    with Simulator(clock=timezone.now, api="cbr") as sim:
+        entry = sim.cloud_entry(vbs_api="cbr")
+        otc.configure(settings, tmp_path, {"otc": entry})
+        registry.ensure_rows()
+        found = tried()
+        assert found.ok, found
+        assert detail(found, "catalog").endswith(" as cbr.")
+        sim.fault(Fault("status", status=403, path="/backups", body="cbr"))
+        step, sentence, cure = failing(tried())
+        assert (step, "Not allowed (HTTP 403" in sentence) == ("permission", True)
+        assert "cbr:backups:list" in cure
+
+
+def test_that_policies_may_not_be_read_is_said_and_fails_nothing(
+    sim: Simulator, configure: Configure
+) -> None:
+    configure()
+    assert "olicies" not in detail(tried(), "permission")
+    sim.fault(Fault("status", status=403, path="backuppolicy"))
+    found = tried()
+    assert found.ok
+    assert "Policies may not be read: " in detail(found, "permission")
+    assert detail(found, "permission").endswith("Schedules stay unknown.")
+
+
+def test_a_catalog_that_has_cbr_too_is_told(settings: Any, tmp_path: Path) -> None:
+    with Simulator(clock=timezone.now, api="both") as sim:
+        otc.configure(settings, tmp_path, {"otc": sim.cloud_entry()})
+        registry.ensure_rows()
+        assert detail(tried(), "catalog").endswith(
+            "The catalog has CBR too: an entry with vbs_api: cbr reads it."
+        )
+
+
+@pytest.mark.parametrize(
+    ("host", "api", "cure"),
+    [
+        ("cbr.eu-de.example", "auto", "CBR: write vbs_api: cbr."),
+        ("cbr.eu-de.example", "cbr", ""),
+        ("vbs.eu-de.example", "cbr", "VBS: write vbs_api: vbs."),
+        ("vbs.eu-de.example", "auto", ""),
+        ("backups.example", "cbr", ""),
+    ],
+)
+def test_an_address_that_looks_like_another_service_is_told(host: str, api: str, cure: str) -> None:
+    auth = {"ak": "a", "sk": "s", "project_id": "0" * 31 + "1"}
+    config = CloudConfig(
+        "otc", None, "aksk", auth, vbs_endpoint_override=f"https://{host}/v2", api=api
+    )
+    client = Client(config, clock=timezone.now)
+    expected = f" The address looks like one of {cure}" if cure else ""
+    assert connection_test.cure_of_api(client) == expected
+    client.close()
