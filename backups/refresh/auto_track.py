@@ -6,18 +6,18 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
+from backups.analysis import one_backup
 from backups.clouds import registry
 from backups.derived import moves
-from backups.models import Backup, SearchText, TrashedBackup, Volume
+from backups.models import Backup, Cloud, SearchText, TrashedBackup, Volume
 from backups.models.data_version import data_changed
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
-from backups.vbs import fields
+from backups.vbs.listed_backup import ListedBackup
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def is_enabled(cloud: str) -> bool:
 
 def track(
     cloud: str,
-    entries: Mapping[uuid.UUID, Mapping[str, Any]],
+    entries: Mapping[uuid.UUID, ListedBackup],
     policy: AutoTrackPolicy,
     now: datetime,
 ) -> list[uuid.UUID]:
@@ -78,14 +78,18 @@ def track(
     Returns the IDs that are new to this cloud.
     """
     wanted: list[uuid.UUID] = []
+    servers: dict[uuid.UUID, str] = {}
     for pk, entry in entries.items():
-        volume_id = fields.identifier(entry, "volume_id", [])
-        if policy.wants(volume_id):
+        if policy.wants(entry.volume_id):
             wanted.append(pk)
+        elif entry.is_server and entry.server_id is not None:
+            servers[pk] = entry.server_id
+    wanted += _of_wanted_servers(cloud, servers, policy)
     tracked = tracked_anywhere(wanted)
     moved = take_over(cloud, tracked, now)
     # In one order for all who write.
-    new = sorted(set(wanted) - tracked - _in_trash(cloud, wanted))
+    doubles = doubles_of_other_service(cloud, {pk: entries[pk] for pk in wanted})
+    new = sorted(set(wanted) - tracked - doubles - in_trash(cloud, wanted))
     rows = [Backup(id=pk, cloud_id=cloud, tracked_at=now, next_refresh_at=now) for pk in new]
     Backup.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
     SearchText.objects.put({"id": pk} for pk in new)
@@ -93,10 +97,32 @@ def track(
     return [*new, *moved]
 
 
+def _of_wanted_servers(
+    cloud: str, servers: Mapping[uuid.UUID, str], policy: AutoTrackPolicy
+) -> list[uuid.UUID]:
+    """Returns those of the backups of servers that are wanted for the sake of a disk: which disks a
+    server has is known from its backups that are tracked. `servers`: the server of each.
+    """
+    if not servers:
+        return []
+    server_of_backup: dict[str, str | None] = {}
+    for batch in in_batches(sorted(set(servers.values()))):
+        of_servers = Backup.objects.filter(cloud=cloud, vm_id__in=batch).order_by()
+        for pk, vm_id in of_servers.values_list("pk", "vm_id"):
+            server_of_backup[str(pk)] = vm_id
+    wanted_servers: set[str | None] = set()
+    for batch in in_batches(list(server_of_backup)):
+        of_disks = Backup.objects.filter(cloud=cloud, parent_id__in=batch).order_by()
+        for parent_id, volume_id in of_disks.values_list("parent_id", "volume_id").distinct():
+            if policy.wants(volume_id):
+                wanted_servers.add(server_of_backup[str(parent_id)])
+    return [pk for pk, server_id in servers.items() if server_id in wanted_servers]
+
+
 def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.UUID]:
     """Moves those of `ids` here, which this cloud's list names, whose own cloud is not configured
-    any more or never answered for them; returns which they are. That somebody wrote an ID into
-    another cloud keeps it from no cloud that has it.
+    any more, has ended or never answered for them; returns which they are. That somebody wrote an
+    ID into another cloud keeps it from no cloud that has it.
     """
     orphans = _orphans(cloud, ids)
     if not orphans:
@@ -111,7 +137,11 @@ def take_over(cloud: str, ids: Iterable[uuid.UUID], now: datetime) -> list[uuid.
 
 
 def _orphans(cloud: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
-    is_orphan = Q(refreshed_at=None) | ~Q(cloud__in=registry.configured())
+    is_orphan = (
+        Q(refreshed_at=None)
+        | ~Q(cloud__in=registry.configured())
+        | Q(cloud__service_ended_at__isnull=False)
+    )
     orphans: list[uuid.UUID] = []
     for batch in in_batches(list(ids)):
         backups = Backup.objects.filter(is_orphan, pk__in=batch).exclude(cloud=cloud)
@@ -119,7 +149,39 @@ def _orphans(cloud: str, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
     return orphans
 
 
-def _in_trash(cloud: str, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def doubles_of_other_service(
+    cloud: str, entries: Mapping[uuid.UUID, ListedBackup]
+) -> set[uuid.UUID]:
+    """Returns those of the entries that are tracked under another ID already, through the other
+    service of the project: made from one snapshot at one time. While that service lives they are
+    not asked about twice.
+    """
+    other = Cloud.objects.filter(
+        other_service=cloud, is_configured=True, service_ended_at=None
+    ).first()
+    if other is None or not entries:
+        return set()
+    volume_ids = sorted({entry.volume_id for entry in entries.values() if entry.volume_id})
+    times_by_snapshot: dict[str, list[datetime]] = {}
+    for batch in in_batches(volume_ids):
+        rows = Backup.objects.filter(cloud=other, volume_id__in=batch, gone_at=None)
+        rows = rows.filter(created_at__isnull=False, snapshot_id__isnull=False)
+        for snapshot_id, created_at in rows.values_list("snapshot_id", "created_at"):
+            if snapshot_id is not None and created_at is not None:
+                times_by_snapshot.setdefault(snapshot_id, []).append(created_at)
+    doubles: set[uuid.UUID] = set()
+    for pk, entry in entries.items():
+        snapshot_id = entry.snapshot_id
+        listed_at = entry.created_at
+        if snapshot_id is None or listed_at is None:
+            continue
+        for at in times_by_snapshot.get(snapshot_id, ()):
+            if abs(at - listed_at) <= one_backup.SAME_TIME:
+                doubles.add(pk)
+    return doubles
+
+
+def in_trash(cloud: str, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     trashed: set[uuid.UUID] = set()
     for batch in in_batches(list(ids)):
         rows = TrashedBackup.objects.filter(cloud=cloud, backup_id__in=batch)
