@@ -17,6 +17,7 @@ from backups.models import Backup, Cause
 from backups.models.data_version import data_changed
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
+from backups.vbs.statuses import MAKING
 
 _COLUMNS = (
     "id",
@@ -122,7 +123,7 @@ def _write_running(rows: Sequence[Row], now: datetime) -> int:
             progress=row["progress"],
             created_at=row["created_at"],
             at=row["refreshed_at"] or now,
-            usual=usual_lengths.get(_Sort.of(row)) if row["status"] == "creating" else None,
+            usual=usual_lengths.get(_Sort.of(row)) if row["status"] in MAKING else None,
         )
         if observed is None:
             as_json = None
@@ -143,7 +144,7 @@ def _usual_lengths(rows: Sequence[Row]) -> dict[_Sort, timedelta]:
     """
     volume_ids: set[str] = set()
     for row in rows:
-        if row["status"] == "creating" and row["volume_id"]:
+        if row["status"] in MAKING and row["volume_id"]:
             volume_ids.add(row["volume_id"])
     if not volume_ids:
         return {}

@@ -49,10 +49,14 @@ def _write(bodies: list[Body]) -> int:
     columns: set[str] = set()
     for body in bodies:
         row = body.backup
-        decoded = payload.decode(json.loads(body.text)).columns()
-        differing = [column for column, value in decoded.items() if getattr(row, column) != value]
-        for column in differing:
-            setattr(row, column, decoded[column])
+        backup = payload.decode(json.loads(body.text))
+        decoded = backup.columns()
+        differing: list[str] = []
+        for column, value in decoded.items():
+            # Of a word that the body cannot have, null says nothing.
+            if column not in backup.not_supplied and getattr(row, column) != value:
+                differing.append(column)
+                setattr(row, column, value)
         if differing:
             columns.update(differing)
             changed.append(row)

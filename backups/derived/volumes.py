@@ -5,25 +5,26 @@ Only instants are stored; the word that they make at a given time is
 `VolumeQuerySet.with_protection`.
 """
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Least
 
-from backups.analysis import chains, judgement, protection, rules
+from backups.analysis import chains, judgement, one_backup, protection, rules
 from backups.analysis.chains import Chain
 from backups.analysis.facts import SKEW, Fact
-from backups.analysis.rules import InForce, Rule
-from backups.derived import daily_totals
+from backups.analysis.rules import InForce, PolicyRule, Rule
+from backups.derived import daily_totals, first_backups, runs, twins
 from backups.models import Backup, Cloud, CloudRule, TagRule, Volume
 from backups.models.data_version import data_changed
 from backups.shared import bulk
 from backups.shared.batches import in_batches
-from backups.shared.locks import lock_volumes
+from backups.shared.locks import clouds_of, lock_clouds, lock_volumes
 
 # A volume that a backup makes known is not in the list of volumes that was read before: that is
 # read again, so long after the last time.
@@ -56,17 +57,34 @@ DERIVED_COLUMNS = (
     "effective_zone",
     "deleted_at",
     "derive_at",
+    "last_run_at",
+    "last_run_outcome",
+    "runs_judge_at",
+)
+# Of a cloud, what the derivation of its volumes depends on.
+_CLOUD_COLUMNS = (
+    "name",
+    "follow",
+    "other_service",
+    "counts_disks",
+    "backups_listed_at",
+    "type_interpretation",
 )
 
 
 def derive(cloud: str, volume_ids: Iterable[str | None], now: datetime) -> int:
     """Brings these volumes up to date, those that backups name for the first time included.
 
-    Returns how many changed. 500 of them take 6 queries.
+    Returns how many changed. 500 of them take 7 queries.
     """
     changed = 0
     for batch in in_batches(sorted_ids(volume_ids)):
-        changed += _derive(cloud, batch, now)
+        derived = _derive(cloud, batch, now)
+        changed += derived.changed
+        first_backups.write(cloud, derived.kinds)
+        _note_doubles(derived, now)
+        if derived.are_twins_unsettled:
+            twins.settle(cloud, now, among=batch)
     return changed
 
 
@@ -154,7 +172,10 @@ def forget_backups(cloud: str, volume_ids: Sequence[str], now: datetime) -> None
             unknown = Volume.objects.filter(
                 pk__in=locked, tracked=0, listed_at__isnull=True, derive_at__isnull=True
             )
-            unknown.filter(edits__isnull=True).delete()
+            unknown = unknown.filter(edits__isnull=True)
+            runs.forget(cloud, list(unknown.values_list("volume_id", flat=True)), now)
+            unknown.delete()
+            twins.forget(cloud, batch)
             data_changed()
 
 
@@ -162,8 +183,10 @@ def remove(row: Volume, now: datetime) -> None:
     """Deletes the row of a volume that its caller has locked, and takes out of the totals by day
     what was missed of it.
     """
+    runs.forget(row.cloud_id, [row.volume_id], now)
     nothing = daily_totals.Entry(row.pk, [], [], None, row.first_seen_at)
     daily_totals.record(row.cloud_id, [nothing], now)
+    twins.forget(row.cloud_id, [row.volume_id])
     row.delete()
     data_changed()
 
@@ -182,10 +205,17 @@ def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
         row = Volume(cloud_id=cloud, volume_id=volume_id, first_seen_at=now)
         if volume_id in named:
             rows.append(row)
+    if not rows:
+        return
+    other_service = Cloud.objects.values_list("other_service", flat=True).get(pk=cloud)
+    if other_service is not None:
+        shown_there = twins.places_at_birth(cloud, ids)
+        for row in rows:
+            if row.volume_id in shown_there:
+                twins.born(row, other_service=other_service)
     Volume.objects.bulk_create(rows, ignore_conflicts=True)
-    if rows:
-        _request_volume_list(cloud)
-        data_changed()
+    _request_volume_list(cloud)
+    data_changed()
 
 
 def _request_volume_list(cloud: str) -> None:
@@ -205,24 +235,45 @@ def request_sweep(cloud: str, now: datetime) -> None:
 class _Rules:
     by_tag: Mapping[str, Rule]
     of_cloud: Rule | None
+    by_policy: Mapping[int, PolicyRule]
 
     def in_force(self, row: Volume) -> InForce:
         tags = {tag: self.by_tag[tag] for tag in row.tags if tag in self.by_tag}
-        return rules.nearest(volume=Rule.from_columns(row), tags=tags, cloud=self.of_cloud)
+        policy = None
+        if row.schedule_read == "scheduled" and row.policy_id is not None:
+            policy = self.by_policy.get(row.policy_id)
+        return rules.nearest(
+            volume=Rule.from_columns(row), tags=tags, cloud=self.of_cloud, policy=policy
+        )
 
 
-def _read_rules(cloud: str) -> _Rules:
+def _read_rules(cloud: str, promises: runs.Promises) -> _Rules:
     by_tag: dict[str, Rule] = {}
     for row in TagRule.objects.all():
         rule = Rule.from_columns(row)
         if rule is not None:
             by_tag[row.tag] = rule
     cloud_row = CloudRule.objects.filter(cloud=cloud).first()
-    return _Rules(by_tag, Rule.from_columns(cloud_row) if cloud_row else None)
+    of_cloud = Rule.from_columns(cloud_row) if cloud_row else None
+    return _Rules(by_tag, of_cloud, promises.rules)
 
 
-def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
-    """Derives one batch; returns how many volumes changed.
+@dataclass
+class _Derived:
+    """What came of a batch: how many volumes changed, which backups are others too by what service
+    (None: not any more), which volumes of the other service have not heard of these, and which
+    backups are of another kind by those before them.
+    """
+
+    changed: int = 0
+    other_service: str | None = None
+    same_as: dict[uuid.UUID, uuid.UUID | None] = field(default_factory=dict)
+    are_twins_unsettled: bool = False
+    kinds: dict[uuid.UUID, str] = field(default_factory=dict)
+
+
+def _derive(cloud: str, ids: Sequence[str], now: datetime) -> _Derived:
+    """Derives one batch.
 
     The rows are locked before the backups are read: a process that waits here sees what the one
     before it has committed.
@@ -231,36 +282,72 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> int:
     with transaction.atomic():
         rows = list(lock_volumes(Volume.objects.filter(cloud=cloud, volume_id__in=ids)))
         # Whoever sets a rule marks the volumes, so rules are read under the locks of those.
-        rules_of_cloud = _read_rules(cloud)
-        cloud_follow = Cloud.objects.values_list("follow", flat=True).get(pk=cloud)
-        facts_by_volume = _read_facts(cloud, ids)
-        changed = 0
+        cloud_row = Cloud.objects.only(*_CLOUD_COLUMNS).get(pk=cloud)
+        promises = runs.read_promises(cloud_row, now)
+        rules_of_cloud = _read_rules(cloud, promises)
+        derived = _Derived(other_service=cloud_row.other_service)
+        derived.are_twins_unsettled = _are_unsettled(cloud_row, rows)
+        evidence = _read_evidence(cloud_row, ids)
+        derived.kinds = first_backups.corrected(cloud_row, ids)
+        judged_otherwise = runs.judge(promises, rows, evidence.facts, now)
         written: list[bulk.Row] = []
         entries: list[daily_totals.Entry] = []
         are_backups_uncounted = False
         for row in rows:
-            facts = facts_by_volume[row.volume_id]
+            facts = _with_kinds(evidence.facts[row.volume_id], derived.kinds)
             volume_chains = chains.chains(facts)
             in_force = rules_of_cloud.in_force(row)
-            has_returned = _note_return(row, facts, now)
-            is_changed = _note_backups(row, facts, volume_chains, in_force, now) or has_returned
-            if is_changed or row.derive_at is not None:
+            is_changed = _note_return(row, facts, now)
+            is_changed = _note_backups(row, facts, volume_chains, in_force, now) or is_changed
+            if is_changed or row.derive_at is not None or row.pk in judged_otherwise:
                 row.derive_at = None
                 written.append([row.pk, *_values(row, DERIVED_COLUMNS)])
             if is_changed:
-                changed += 1
+                derived.changed += 1
                 has_others = (row.listed_backups or 0) > row.known_backups
                 if row.last_good_id is None and has_others:
                     are_backups_uncounted = True
-            rule = in_force.rule if _can_miss_backups(row, cloud_follow) else None
-            entry = daily_totals.Entry(row.pk, facts, volume_chains, rule, row.first_seen_at)
-            entries.append(entry)
+            entries.append(_entry(row, facts, volume_chains, in_force, cloud_row))
         bulk.update(Volume, DERIVED_COLUMNS, written)
         daily_totals.record(cloud, entries, now)
         data_changed()
+    derived.same_as = evidence.same_as
     if are_backups_uncounted:
         request_sweep(cloud, now)
-    return changed
+    return derived
+
+
+def _are_unsettled(cloud: Cloud, rows: Iterable[Volume]) -> bool:
+    """May the other service show some of these volumes, without their rows being placed so?"""
+    if cloud.other_service is None:
+        return False
+    for row in rows:
+        if row.also_under is None or (cloud.counts_disks and row.counted_under is not None):
+            return True
+    return False
+
+
+def _entry(
+    row: Volume,
+    facts: Sequence[Fact],
+    volume_chains: Sequence[Chain],
+    in_force: InForce,
+    cloud: Cloud,
+) -> daily_totals.Entry:
+    """Returns what a volume contributes to the totals by day; nothing when it is counted under
+    another cloud.
+    """
+    if row.counted_under is not None:
+        return daily_totals.Entry(row.pk, [], [], None, row.first_seen_at)
+    rule = in_force.rule if _can_miss_backups(row, cloud.follow) else None
+    return daily_totals.Entry(row.pk, facts, volume_chains, rule, row.first_seen_at)
+
+
+def _with_kinds(facts: Sequence[Fact], kinds: Mapping[uuid.UUID, str]) -> Sequence[Fact]:
+    """Returns the facts with other kinds for some of them."""
+    if not kinds:
+        return facts
+    return [fact._replace(kind=kinds.get(fact.id, fact.kind)) for fact in facts]
 
 
 def _values(row: Volume, columns: Iterable[str]) -> list[object]:
@@ -278,13 +365,56 @@ def _can_miss_backups(row: Volume, cloud_follow: str) -> bool:
     return cloud_follow == "all" or (cloud_follow == "disks" and row.tracked > 0)
 
 
-def _read_facts(cloud: str, ids: Sequence[str]) -> Mapping[str, list[Fact]]:
-    backups = Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id")
+@dataclass
+class _Evidence:
+    """The backups of each volume, by all services of its project, each once; and which are others
+    too: `same_as` holds what is to be written on the backups.
+    """
+
+    facts: Mapping[str, list[Fact]]
+    same_as: dict[uuid.UUID, uuid.UUID | None]
+
+
+def _read_evidence(cloud: Cloud, ids: Sequence[str]) -> _Evidence:
     facts: defaultdict[str, list[Fact]] = defaultdict(list)
-    for columns in bulk.rows(backups, Fact._fields):
+    if cloud.other_service is None:
+        backups = Backup.objects.filter(cloud=cloud, volume_id__in=ids).order_by("volume_id")
+        for columns in bulk.rows(backups, Fact._fields):
+            fact = Fact._make(columns)
+            facts[fact.volume_id or ""].append(fact)
+        return _Evidence(facts, {})
+    services = (cloud.name, cloud.other_service)
+    counting = cloud.name if cloud.counts_disks else cloud.other_service
+    backups = Backup.objects.filter(cloud__in=services, volume_id__in=ids).order_by("volume_id")
+    sightings: defaultdict[str, list[one_backup.Sighting]] = defaultdict(list)
+    written: dict[uuid.UUID, uuid.UUID | None] = {}
+    for *columns, name, same_as in bulk.rows(backups, [*Fact._fields, "cloud", "same_as"]):
         fact = Fact._make(columns)
-        facts[fact.volume_id or ""].append(fact)
-    return facts
+        of_volume = sightings[fact.volume_id or ""]
+        of_volume.append(one_backup.Sighting(fact, name, counts_first=name == counting))
+        written[fact.id] = same_as
+    changed: dict[uuid.UUID, uuid.UUID | None] = {}
+    for volume_id, of_volume in sightings.items():
+        doubles = one_backup.same_as(of_volume)
+        for sighting in of_volume:
+            pk = sighting.fact.id
+            if pk not in doubles:
+                facts[volume_id].append(sighting.fact)
+            if written[pk] != doubles.get(pk):
+                changed[pk] = doubles.get(pk)
+    return _Evidence(facts, changed)
+
+
+def _note_doubles(derived: _Derived, now: datetime) -> None:
+    """Stores which backups are others too. Backups are locked before volumes, so it is done once
+    these are written.
+    """
+    if not derived.same_as:
+        return
+    with transaction.atomic():
+        lock_clouds(clouds_of(list(derived.same_as)))
+        bulk.update(Backup, ["same_as"], sorted(derived.same_as.items()))
+        data_changed()
 
 
 def _note_backups(
@@ -320,7 +450,7 @@ def _note_backups(
         "undated": good is None and protection.undated(facts, now),
         "late_at": late_at,
         "overdue_at": late_at + rule.grace if late_at else None,
-        "chain_size_mb": chains.total_mb(volume_chains),
+        "chain_size_mb": _stored_mb(chains.total_mb(volume_chains), row.vault_mb),
         "failing_id": failed.newest_id if failed else None,
         "failing_since": failed.since if failed else None,
         "failing_cause": failed.cause if failed else None,
@@ -351,6 +481,15 @@ def _note_return(row: Volume, facts: Sequence[Fact], now: datetime) -> bool:
             row.deleted_at = None
             return True
     return False
+
+
+def _stored_mb(by_chains: int | None, by_vault: int | None) -> int | None:
+    """Returns how much is stored of a volume. A vault counts the backups that VBS shows as well, so
+    the two are never added: the larger one counts.
+    """
+    if by_chains is None or by_vault is None:
+        return by_chains if by_vault is None else by_vault
+    return max(by_chains, by_vault)
 
 
 def _size(facts: Sequence[Fact]) -> int | None:

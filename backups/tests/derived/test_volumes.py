@@ -145,7 +145,8 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
         undated=data.draw(st.booleans()),
     )
     other = elsewhere(data) if data.draw(st.booleans()) else None
-    row = Volume.objects.with_protection(NOON).values(*volumes.COLUMNS).get()
+    rows = Volume.objects.with_protection(NOON).with_schedule(NOON)
+    row = rows.values(*volumes.COLUMNS).get()
     assert row["protection"] == protection(volumes.standing_of(row), NOON)
     volume = Volume.objects.get()
     is_unprotected = volume.last_good_at is None or (
