@@ -22,7 +22,7 @@ from backups.derived import findings, queue
 from backups.models import Backup, Body, Cloud, Revision, SearchText
 from backups.models.data_version import data_changed, data_touched
 from backups.models.search import SEARCHED, folded, names_of_volumes
-from backups.refresh import plan, type_interpretation
+from backups.refresh import children, plan, services, type_interpretation
 from backups.refresh.claims import Claim, release
 from backups.refresh.diff import DECODED_COLUMNS, Difference
 from backups.refresh.plan import (
@@ -52,7 +52,7 @@ _COLUMNS_OF_VOLUMES = frozenset({*Fact._fields, "fail_reason", "tracking_state"}
 _COLUMNS_OF_FINDINGS = frozenset({"status", "fail_reason", "tracking_state"})
 
 # Entries of a list may have these keys empty where the single answer has them filled.
-_KEYS_FILLED_LATE = ("service_metadata", "os-bak-tenant-attr:tenant_id")
+_KEYS_FILLED_LATE = ("service_metadata", "os-bak-tenant-attr:tenant_id", "children")
 
 
 @dataclass
@@ -89,8 +89,10 @@ def apply(
         cloud = lock_cloud(cloud_name)
         state_before = cloud_health.state_of(cloud)
         cloud_health.note(cloud, results, now)
+        fetched = children.with_children(cloud_name, services.without_foreign(cloud, fetched))
         batch = _Batch(cloud, fetched)
         batch.write()
+        children.settle(cloud_name, fetched, now)
         if cloud_health.state_of(cloud) != state_before:
             batch.has_changes = True
         if claim is not None:
@@ -194,14 +196,16 @@ class _Batch:
             Backup, FailureValues._fields, [(backup.id, *backup.values) for backup in failed]
         )
         revisions: list[bulk.Row] = []
-        gone: list[uuid.UUID] = []
+        gone: dict[uuid.UUID, datetime] = {}
         for backup in failed:
             if backup.difference is not None:
-                gone.append(backup.id)
+                gone[backup.id] = self.fetched[backup.id].requested_at
                 revisions.append(self._revision(backup.id, backup.difference))
         bulk.insert(Revision, _REVISION_COLUMNS, revisions)
         if gone:
-            self.backups_to_analyse += gone
+            left = children.leave_with(self._cloud.name, gone)
+            self.backups_to_analyse += [*gone, *left.ids]
+            self.volumes_to_derive |= left.volume_ids
             volume_ids = Backup.objects.filter(pk__in=gone).order_by()
             self.volumes_to_derive.update(volume_ids.values_list("volume_id", flat=True))
 
@@ -320,7 +324,8 @@ class _Batch:
 def _erases(entry: Mapping[str, object], body: str | None) -> bool:
     """Has a list entry less than the stored answer had?
 
-    Lists may lack keys, or fill them later than single answers do (API.md §1.1, §6).
+    Lists may lack keys, or fill them later than single answers do, or never (API.md §1.1, §6,
+    §12.3).
     """
     if body is None:
         return False

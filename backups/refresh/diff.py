@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from backups.vbs import payload
 
-_NOT_STORED = frozenset({"id", "metadata", "is_vbs", "raw"})
+_NOT_STORED = frozenset({"id", "metadata", "is_vbs", "not_supplied", "raw"})
 
 
 def _decoded_columns() -> tuple[str, ...]:

@@ -12,16 +12,32 @@ from typing import Literal
 
 from django.db.models import Q
 
-from backups.clouds import circuit_breaker, quota, registry
+from backups.clouds import circuit_breaker, quota, registry, service_end
 from backups.clouds.permission import needs_a_call
 from backups.derived import queue
 from backups.models import Backup, Cloud, Volume
 from backups.models.backup import POLLED_AS_IN_FLIGHT
-from backups.refresh import auto_track, cost, list_support, list_sweep, single_gets, volume_list
+from backups.refresh import (
+    auto_track,
+    cost,
+    list_support,
+    list_sweep,
+    policies,
+    services,
+    single_gets,
+    volume_list,
+)
 from backups.shared import clock
 
 Work = Literal[
-    "refresh", "refresh_singly", "sweep", "look_for_new", "list_disks", "read_quota", "derive"
+    "refresh",
+    "refresh_singly",
+    "sweep",
+    "look_for_new",
+    "list_disks",
+    "read_quota",
+    "read_policies",
+    "derive",
 ]
 
 
@@ -30,8 +46,12 @@ def _refresh_singly(cloud: str) -> int:
 
 
 def _derive(cloud: str) -> int:
-    """Derives what other workers have left; it brings no answers."""
-    queue.derive_due(cloud, clock.now())
+    """Derives what other workers have left, and judges runs whose time has come; it brings no
+    answers.
+    """
+    now = clock.now()
+    queue.mark_runs_to_judge(cloud, now)
+    queue.derive_due(cloud, now)
     return 0
 
 
@@ -43,6 +63,7 @@ DO: dict[Work, Callable[[str], int]] = {
     "look_for_new": list_sweep.look_for_new,
     "list_disks": volume_list.read_due,
     "read_quota": quota.read_due,
+    "read_policies": policies.read_due,
     "derive": _derive,
 }
 
@@ -73,7 +94,7 @@ def needs(now: datetime) -> list[Need]:
     Where a cloud may not be asked now, that is only what asks nothing.
     """
     clouds = list(Cloud.objects.filter(pk__in=registry.configured()).order_by("name"))
-    needed = [Need(cloud.name, "derive") for cloud in clouds if queue.are_left(cloud.name, now)]
+    needed = [Need(cloud.name, "derive") for cloud in clouds if queue.is_work_left(cloud.name, now)]
     for cloud in clouds:
         needed += _needs_of(cloud, now)
     return needed
@@ -83,6 +104,8 @@ def _needs_of(cloud: Cloud, now: datetime) -> list[Need]:
     is_paused = cloud.paused_until is not None and cloud.paused_until > now
     if is_paused or registry.is_sign_in_paused(cloud, now):
         return []
+    if service_end.is_to_be_left_alone(cloud, now):
+        return []
     if circuit_breaker.state(registry.health(cloud), now) == "half_open":
         return [Need(cloud.name, "refresh")]
     needed = _refresh_needs(cloud, now)
@@ -90,6 +113,8 @@ def _needs_of(cloud: Cloud, now: datetime) -> list[Need]:
         needed.append(Need(cloud.name, "list_disks"))
     if quota.is_due(cloud, now):
         needed.append(Need(cloud.name, "read_quota"))
+    if policies.is_due(cloud, now):
+        needed.append(Need(cloud.name, "read_policies"))
     return needed
 
 
@@ -130,6 +155,9 @@ def _list_need(cloud: Cloud, now: datetime) -> Need | None:
     if _is_sweep_due(cloud, now):
         return Need(cloud.name, "sweep")
     listed_at = cloud.backups_listed_at
+    if listed_at is not None and not services.leads(cloud):
+        # Then the call that each cloud gets every few minutes is a look at the list.
+        return Need(cloud.name, "look_for_new") if needs_a_call(cloud, now) else None
     if listed_at is None or listed_at < now - LOOK_FOR_NEW_EVERY:
         return Need(cloud.name, "look_for_new")
     return None

@@ -12,8 +12,10 @@ from typing import Final
 
 from django.apps import apps
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db import transaction
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from backups.models import PolicyRevision, Run
 from backups.models.data_version import data_changed
 from backups.shared import audit_cut
 
@@ -24,6 +26,8 @@ ROWS_PER_DELETE = 1_000
 PAUSE_S = 0.05
 LOGS_KEPT = timedelta(days=90)
 EDITS_KEPT = timedelta(days=400)
+# Runs are told for 30 days; with them goes what the cloud's own log of tasks says of them.
+RUNS_KEPT = timedelta(days=40)
 
 # By the number of what, else, or by whom.
 BOUNDED: Final[Mapping[str, str]] = {
@@ -55,6 +59,8 @@ BOUNDED: Final[Mapping[str, str]] = {
     "backups.DeliveryAttempt": "some 30 a delivery",
     "backups.DeliveredAlarm": "what channels were told of an alarm, as long as it is kept",
     "backups.Account_clouds": "clouds of accounts",
+    "backups.VaultResource": "disks and servers that a vault names",
+    "backups.PolicyRevision": "400 days of a policy, and the newest before; see `_prune_revisions`",
     "auth.User": "who an administrator lets in",
     "auth.Group": "what an administrator makes",
     "auth.Permission": "four a table",
@@ -68,12 +74,15 @@ BOUNDED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Pruned:
-    """Rows of `table` go when `column` is older than `keep`. `shown`: pages or the API show it."""
+    """Rows of `table` go when `column` is older than `keep`. `shown`: pages or the API show it.
+    `counted`: what goes of it stays in the counts of its policy.
+    """
 
     table: str
     column: str
     keep: timedelta
     shown: bool = False
+    counted: bool = False
 
 
 SESSIONS: Final = Pruned("backups.UserSession", "expire_date", timedelta(0))
@@ -93,6 +102,11 @@ PRUNED: Final = (
     Pruned("backups.Silence", "ended_at", EDITS_KEPT, shown=True),
     Pruned("backups.Delivery", "written_at", LOGS_KEPT, shown=True),
     Pruned("backups.BudgetWindow", "ends_at", timedelta(days=1)),
+    Pruned("backups.Run", "slot_at", RUNS_KEPT, shown=True, counted=True),
+    Pruned("backups.PolicyTask", "created_at", RUNS_KEPT),
+    Pruned("backups.PolicyMember", "until", EDITS_KEPT, shown=True),
+    Pruned("backups.Policy", "deleted_at", EDITS_KEPT, shown=True),
+    Pruned("backups.Vault", "deleted_at", EDITS_KEPT, shown=True),
     # Revoked ones stay for those who ask whose a key was.
     Pruned("backups.ApiToken", "revoked_at", EDITS_KEPT, shown=True),
     Pruned("backups.ApiToken", "expires_at", EDITS_KEPT, shown=True),
@@ -106,6 +120,9 @@ def prune(now: datetime) -> dict[str, int]:
         deleted = _prune(rule, now)
         if deleted:
             counts[rule.table] = counts.get(rule.table, 0) + deleted
+    deleted = _prune_revisions(now)
+    if deleted:
+        counts["backups.PolicyRevision"] = deleted
     kept = timedelta(days=settings.AUDIT_DAYS)
     deleted = audit_cut.cut(before=now - kept, now=now)
     if deleted:
@@ -132,7 +149,28 @@ def _prune(rule: Pruned, now: datetime) -> int:
         if deleted:
             time.sleep(PAUSE_S)
         rows: QuerySet[Model] = model._default_manager.filter(pk__in=batch)
-        deleted += rows.delete()[0]
-        if rule.shown:
+        with transaction.atomic():
+            if rule.counted:
+                deleted += Run.objects.filter(pk__in=batch).delete_counted(now)
+            else:
+                deleted += rows.delete()[1].get(rule.table, 0)
+            if rule.shown:
+                data_changed()
+    return deleted
+
+
+def _prune_revisions(now: datetime) -> int:
+    """Deletes how policies were read more than 400 days ago, but for the newest of each: it was in
+    force after that.
+    """
+    before = now - EDITS_KEPT
+    newer = PolicyRevision.objects.filter(
+        policy=OuterRef("policy"), since__gt=OuterRef("since"), since__lt=before
+    )
+    too_old = PolicyRevision.objects.filter(Exists(newer), since__lt=before)
+    deleted = 0
+    while batch := list(too_old.order_by("pk").values_list("pk", flat=True)[:ROWS_PER_DELETE]):
+        with transaction.atomic():
+            deleted += PolicyRevision.objects.filter(pk__in=batch).delete()[0]
             data_changed()
     return deleted

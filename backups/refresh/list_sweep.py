@@ -6,7 +6,7 @@ That a list does not name a backup never makes the backup gone.
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,10 +31,11 @@ from backups.refresh.unchanged import mark_unchanged
 from backups.shared import clock
 from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
-from backups.vbs import fields, payload
+from backups.vbs import payload
 from backups.vbs.errors import OutOfBudget, SignInRefused, VBSError
 from backups.vbs.ids import is_backup_id
-from backups.vbs.paging import Walk, entry_id
+from backups.vbs.listed_backup import ListedBackup, listed, read_id, read_time
+from backups.vbs.paging import Walk
 from backups.vbs.statuses import FAILED
 
 # Of a sweep; renewed with each page, so it is longer than a page and its storing may take.
@@ -78,18 +79,15 @@ class _Listing:
         self.newest_created_at = newest_created_at
         self._created_at_by_volume: defaultdict[str, list[str]] = defaultdict(list)
 
-    def add(self, entries: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, entries: Sequence[ListedBackup]) -> None:
         for entry in entries:
-            volume_id = entry.get("volume_id")
-            created_at = entry.get("created_at")
-            if isinstance(volume_id, str):
+            if entry.raw_volume_id is not None:
                 # A failed backup is counted, but its time is not.
-                may_be_good = entry.get("status") not in FAILED
-                text = created_at if isinstance(created_at, str) and may_be_good else ""
-                self._created_at_by_volume[volume_id].append(text)
+                text = "" if entry.status in FAILED else entry.created_text or ""
+                self._created_at_by_volume[entry.raw_volume_id].append(text)
         # The list is sorted by time, one way or the other.
         for entry in (*entries[:1], *entries[-1:]):
-            at = _created_at(entry)
+            at = entry.created_at
             if at is None or at > clock.now():
                 continue
             if self.newest_created_at is None or at > self.newest_created_at:
@@ -102,7 +100,7 @@ class _Listing:
         """
         listed: dict[str, volumes.Listed] = {}
         for raw_id, texts in self._created_at_by_volume.items():
-            volume_id = fields.identifier({"volume_id": raw_id}, "volume_id", [])
+            volume_id = read_id(raw_id)
             if volume_id is None:
                 continue
             newest_at = _newest(texts, until=requested_at + SKEW)
@@ -180,22 +178,28 @@ class _Sweep:
         Its call is noted on the cloud's row even when nothing on the page is tracked.
         """
         entries: dict[str, Any] = {}
+        listed_by_id: dict[str, ListedBackup] = {}
         for entry in page:
-            backup_id = _backup_id(entry)
-            if backup_id is not None:
-                entries[backup_id] = entry
+            listed_backup = listed(entry)
+            if listed_backup.id is not None:
+                entries[listed_backup.id] = entry
+                listed_by_id[listed_backup.id] = listed_backup
+        # What the answer to another question tells: nothing is taken from the list.
+        told_elsewhere = _told_elsewhere(self._name, listed_by_id.values())
         received: dict[str, payload.Received] = {}
         digests: dict[str, str] = {}
         if self._is_trusted:
             for backup_id, entry in entries.items():
+                if backup_id in told_elsewhere:
+                    continue
                 answer = payload.receive(entry)
                 received[backup_id] = answer
                 digests[backup_id] = answer.digest
         unchanged = mark_unchanged(self._name, digests, self._page_requested_at)
         self._good += len(unchanged)
-        self._listing.add(list(entries.values()))
+        self._listing.add(list(listed_by_id.values()))
         others = {uuid.UUID(pk): entry for pk, entry in entries.items() if pk not in unchanged}
-        tracked = self._read_tracked(others)
+        tracked = self._read_tracked(others, told_elsewhere)
         old: dict[uuid.UUID, Any] = {}
         new: dict[uuid.UUID, Any] = {}
         for pk, entry in others.items():
@@ -209,27 +213,35 @@ class _Sweep:
             self._is_trusted = lacks == []
             self._is_to_be_compared = lacks is None
         if self._policy.is_enabled:
-            tracked.update(auto_track.track(self._name, new, self._policy, self._page_requested_at))
+            new_entries = {pk: listed_by_id[str(pk)] for pk in new}
+            tracked.update(
+                auto_track.track(self._name, new_entries, self._policy, self._page_requested_at)
+            )
         fetched: list[Fetched] = []
         if self._is_trusted:
             for pk, entry in others.items():
-                if pk in tracked:
+                if pk in tracked and str(pk) not in told_elsewhere:
                     answer = received.get(str(pk)) or payload.receive(entry)
                     fetched.append(Fetched(pk, self._page_requested_at, answer, listed=True))
         call = CallResult(self._page_requested_at)
         applied = apply(self._name, fetched, calls=[call], more_follows=True)
         self._good += applied.good
-        self._set_unlisted(applied.doubtful, self._page_requested_at)
+        servers = [pk for pk in others if pk in tracked and listed_by_id[str(pk)].is_server]
+        self._set_unlisted([*applied.doubtful, *servers], self._page_requested_at)
 
-    def _read_tracked(self, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-        """Returns those that are tracked in this cloud; a list serves them again."""
+    def _read_tracked(
+        self, ids: Iterable[uuid.UUID], told_elsewhere: Container[str]
+    ) -> set[uuid.UUID]:
+        """Returns those that are tracked in this cloud; a list serves them again, but for those
+        that are told of elsewhere.
+        """
         tracked: set[uuid.UUID] = set()
         for batch in in_batches(list(ids)):
             rows = Backup.objects.filter(pk__in=batch, cloud=self._name)
             unlisted: list[uuid.UUID] = []
             for pk, unlisted_at in rows.values_list("pk", "unlisted_at"):
                 tracked.add(pk)
-                if unlisted_at is not None:
+                if unlisted_at is not None and str(pk) not in told_elsewhere:
                     unlisted.append(pk)
             if unlisted and self._is_trusted:
                 self._set_unlisted(unlisted, None)
@@ -249,8 +261,9 @@ class _Sweep:
         if known_until is None:
             return False
         for entry in reversed(page):
-            if _backup_id(entry) is not None:
-                created_at = _created_at(entry)
+            listed_backup = listed(entry)
+            if listed_backup.id is not None:
+                created_at = listed_backup.created_at
                 return created_at is not None and created_at < known_until - LISTED_LATE
         return True
 
@@ -265,7 +278,8 @@ class _Sweep:
         before = self._cloud.listed
         if before is None:
             answered = Backup.objects.filter(refreshed_at__isnull=False, gone_at=None)
-            before = answered.filter(cloud=self._name).count()
+            # Lists do not name what stands in the answer about another one (`children`).
+            before = answered.filter(cloud=self._name, parent_id=None).count()
         cloud = Cloud.objects.filter(pk=self._name)
         shrunk_since = self._cloud.shrunk_since
         shrunk_to = self._cloud.shrunk_to
@@ -327,15 +341,24 @@ class _Sweep:
             data_changed()
 
 
-def _backup_id(entry: object) -> str | None:
-    """Returns the ID of an entry that can be asked about; a broken one hides no neighbour."""
-    backup_id = entry_id(entry)
-    return backup_id if is_backup_id(backup_id) else None
-
-
-def _created_at(entry: Mapping[str, Any]) -> datetime | None:
-    created_at: datetime | None = fields.instant(entry, "created_at", [])
-    return created_at
+def _told_elsewhere(cloud: str, entries: Iterable[ListedBackup]) -> set[str]:
+    """Returns the IDs of backups of servers, which are asked about singly because their entries
+    lack what they consist of, and of the children of those that are tracked (`children`).
+    """
+    told_elsewhere: set[str] = set()
+    ids_by_parent: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        if entry.id is None:
+            continue
+        if entry.is_server:
+            told_elsewhere.add(entry.id)
+        elif entry.raw_parent_id and is_backup_id(entry.raw_parent_id):
+            ids_by_parent[entry.raw_parent_id.lower()].append(entry.id)
+    for batch in in_batches(list(ids_by_parent)):
+        parents = Backup.objects.filter(pk__in=batch, cloud=cloud).order_by()
+        for pk in parents.values_list("pk", flat=True):
+            told_elsewhere.update(ids_by_parent[str(pk)])
+    return told_elsewhere
 
 
 def _newest(texts: Iterable[str], *, until: datetime) -> datetime | None:
@@ -344,7 +367,7 @@ def _newest(texts: Iterable[str], *, until: datetime) -> datetime | None:
     Times that are written alike stand in their order as texts, so most are never parsed.
     """
     for text in sorted(texts, reverse=True):
-        at = _created_at({"created_at": text})
+        at = read_time(text)
         if at is not None and at <= until:
             return at
     return None

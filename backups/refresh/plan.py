@@ -183,7 +183,8 @@ def changed(
     )
     decoded = {
         **answer.columns(),
-        "kind": kind.kind,
+        **kept(answer, before),
+        "kind": _kind(kind.kind, before, type_interpretation),
         "kind_source": kind.source,
         "kind_conflict": kind.conflict,
     }
@@ -215,6 +216,23 @@ def changed(
         is_vbs=answer.is_vbs,
         is_first=before is None,
     )
+
+
+def kept(answer: payload.Backup, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns the stored words that such an answer has no word for: it says nothing of them."""
+    return {} if before is None else {word: before[word] for word in answer.not_supplied}
+
+
+def _kind(
+    kind: str, before: Mapping[str, Any] | None, type_interpretation: TypeInterpretation
+) -> str:
+    """Returns the kind to store. Of a first backup in CBR, "unknown" stands until `derived` takes
+    it back (analysis/first_backup.py): an answer says nothing of the backups before it.
+    """
+    if before is None or type_interpretation != "cbr":
+        return kind
+    is_first = before["kind"] == "unknown" and before["kind_source"] == "is_incremental"
+    return "unknown" if is_first and kind == "incremental" else kind
 
 
 def _tracking_values(

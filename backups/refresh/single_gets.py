@@ -25,7 +25,7 @@ from backups.refresh.claims import (
     release,
 )
 from backups.refresh.fetch import SLOWEST_ANSWER_S, FetchBatch, stopping
-from backups.shared import clock
+from backups.shared import clock, server_backups
 from backups.vbs.errors import VBSError
 
 JOB_S = 20.0  # how long one job of a worker goes on
@@ -59,7 +59,8 @@ def refresh_due(name: str, *, seconds: float = JOB_S, singly: bool = False) -> i
 
 
 def refresh_these(name: str, ids: Sequence[uuid.UUID]) -> int:
-    """Refreshes these backups, due or not, before the work in bulk: a person waits.
+    """Refreshes these backups, due or not, before the work in bulk: a person waits. In place of
+    a child the whole is asked about.
 
     What is left out stays due.
     """
@@ -67,6 +68,8 @@ def refresh_these(name: str, ids: Sequence[uuid.UUID]) -> int:
     cloud = may_ask(name, now)
     if cloud is None:
         return 0
+    in_place = server_backups.asked_in_place(ids)
+    ids = list(dict.fromkeys(in_place.get(pk, pk) for pk in ids))
     if circuit_breaker.state(registry.health(cloud), now) == "half_open":
         return _probe(cloud, now, ids)
     return fetch_claimed(claim(name, ids, now), urgent=True)

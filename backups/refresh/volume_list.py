@@ -22,11 +22,11 @@ from django.db.models.functions import Coalesce
 from backups.analysis.numbers import thousands
 from backups.clouds import registry
 from backups.clouds.permission import may_ask
-from backups.derived import queue
+from backups.derived import queue, twins
 from backups.derived.volumes import CONFIRMED_AFTER, request_sweep
 from backups.models import Cloud, Volume
 from backups.models.data_version import data_changed
-from backups.refresh import list_support
+from backups.refresh import list_support, members
 from backups.refresh.list_support import LIST_BUDGET_WAIT_S
 from backups.shared import clock
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -121,6 +121,8 @@ def read(name: str, now: datetime) -> int:
     listed = listed_volume.decode(entries)
     unreadable = sum(listed_volume.decode_entry(entry) is None for entry in entries)
     absence = replace(store_listed(name, listed, now), unreadable=unreadable)
+    is_complete = pages.complete and not absence.is_doubted
+    members.note_volumes(name, _policies_named(listed), now, is_complete=is_complete)
     if pages.complete:
         answers = _ask_singly(name, absence.absent)
         judge_absent(name, absence, answers, now)
@@ -149,6 +151,7 @@ def store_listed(cloud: str, listed: Sequence[ListedVolume], now: datetime) -> A
         if new:
             request_sweep(cloud, now)
         data_changed()
+    twins.settle(cloud, now)
     queue.derive_due(cloud, now)
     known = 0
     absent: list[str] = []
@@ -194,18 +197,30 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
     queue.derive_due(cloud, now)
 
 
+def _policies_named(listed: Iterable[ListedVolume]) -> dict[str, str]:
+    """Returns the policy that each volume names in its metadata, by volume ID."""
+    return {volume.id: volume.policy_id for volume in listed if volume.policy_id is not None}
+
+
 def _create(new: Iterable[ListedVolume], cloud: str, now: datetime) -> None:
     """Creates volumes that no backup made known.
 
     One that a backup makes known at this very moment is left to the next list.
     """
     rows = []
-    # In one order for all who write.
-    for volume in sorted(new, key=lambda volume: volume.id):
+    listed = sorted(new, key=lambda volume: volume.id)  # In one order for all who write.
+    other_service = Cloud.objects.values_list("other_service", flat=True).get(pk=cloud)
+    shown_there: set[str] = set()
+    for batch in in_batches([volume.id for volume in listed]):
+        shown_there |= twins.places_at_birth(cloud, batch)
+    for volume in listed:
         row = Volume(cloud_id=cloud, volume_id=volume.id, name=volume.name, size=volume.size)
+        row.server_ids = _listed_servers(volume)
         row.first_seen_at = now
         row.listed_at = now
         row.derive_at = now
+        if other_service is not None and volume.id in shown_there:
+            twins.born(row, other_service=other_service)
         rows.append(row)
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
 
@@ -222,18 +237,26 @@ def _update_existing(
             continue
         listed_pks.append(row.pk)
         is_back = row.deleted_at is not None or row.missing_since is not None
-        if is_back or row.name != volume.name or row.size != volume.size:
+        server_ids = _listed_servers(volume)
+        are_servers_known = server_ids is not None and row.server_ids != server_ids
+        if is_back or row.name != volume.name or row.size != volume.size or are_servers_known:
             if row.deleted_at is not None:
                 row.derive_at = now
             row.name = volume.name
             row.size = volume.size
+            if are_servers_known:
+                row.server_ids = server_ids
             row.missing_since = None
             row.deleted_at = None
             changed.append(row)
-    columns = ["name", "size", "missing_since", "deleted_at", "derive_at"]
+    columns = ["name", "size", "server_ids", "missing_since", "deleted_at", "derive_at"]
     Volume.objects.bulk_update(changed, columns, batch_size=100)
     for batch in in_batches(listed_pks):
         Volume.objects.filter(pk__in=batch).update(listed_at=now)
+
+
+def _listed_servers(volume: ListedVolume) -> list[str] | None:
+    return None if volume.server_ids is None else list(volume.server_ids)
 
 
 def _mark_deleted(pks: Sequence[int], now: datetime) -> None:

@@ -19,6 +19,7 @@ from backups.refresh import housekeeping
 from backups.refresh.housekeeping import BOUNDED, PRUNED, Pruned
 from backups.tasks import forget_sessions, keep_house
 from backups.tests.accounts import make_operator
+from backups.tests.policy_rows import disk_row, members, policy, run
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -44,6 +45,20 @@ def columns_of(table: str) -> dict[str, Any]:
         cloud = Cloud.objects.create(name="otc")
         times = {"opened_at": at, "held_until": at, "changed_at": at, "burst_began_at": at}
         return {"cloud": cloud, **times}
+    if table in ("backups.Run", "backups.PolicyMember"):
+        Cloud.objects.create(name="otc")
+        row = policy(1)
+        if table == "backups.Run":
+            return {"policy": row, "outcome": "made"}
+        return {"policy": row, "since": at, "seen_at": at, "source": "task"}
+    seen = {"first_seen_at": at, "seen_at": at}
+    if table in ("backups.Policy", "backups.PolicyTask", "backups.Vault"):
+        cloud = Cloud.objects.create(name="otc")
+        return {
+            "backups.Policy": {"cloud": cloud, "api": "vbs", **seen},
+            "backups.PolicyTask": {"cloud": cloud, "state": "made"},
+            "backups.Vault": {"cloud": cloud, **seen},
+        }[table]
     columns: dict[str, dict[str, Any]] = {
         "sessions.Session": {"session_data": ""},
         "backups.UserSession": {"session_data": ""},
@@ -70,13 +85,19 @@ def test_what_is_too_old_goes_and_what_is_not_stays(
     columns = columns_of(rule.table)
     keys: list[Any] = []
     for number in range(6):
-        unique = {
+        by_table: dict[str, dict[str, Any]] = {
             "sessions.Session": {"session_key": f"key-{number}"},
             "backups.UserSession": {"session_key": f"key-{number}"},
             "backups.BudgetWindow": {"key": f"key-{number}"},
             "backups.ApiToken": {"hashed": f"hash-{number}"},
             "axes.AccessAttempt": {"user_agent": str(number)},
-        }.get(rule.table, {})
+            "backups.Policy": {"policy_id": f"policy-{number}"},
+            "backups.PolicyTask": {"task_id": f"task-{number}"},
+            "backups.Vault": {"vault_id": f"vault-{number}"},
+        }
+        unique = by_table.get(rule.table, {})
+        if rule.table == "backups.Run":
+            unique = {"volume": disk_row(f"disk-{number}")}
         at = now - rule.keep + (HOUR if number == 5 else -HOUR)
         row = model._default_manager.create(**{**columns, **unique, rule.column: at})
         # Some columns write the time of the row by themselves.
@@ -131,3 +152,36 @@ def test_a_request_without_a_session_makes_none(client: Client) -> None:
     for path in ("/", "/accounts/login/", "/api/backups/", "/no-such-page/"):
         client.get(path)
     assert UserSession.objects.count() == 0
+
+
+def test_of_how_a_policy_was_read_the_newest_of_what_is_too_old_stays() -> None:
+    now = timezone.now()
+    Cloud.objects.create(name="otc")
+    row = policy(1)
+    row.revisions.all().delete()
+    for days in (1000, 900, 500, 399, 0):
+        row.revisions.create(since=now - timedelta(days=days))
+    assert housekeeping.prune(now) == {"backups.PolicyRevision": 2}
+    left = row.revisions.order_by("since").values_list("since", flat=True)
+    assert [(now - since).days for since in left] == [500, 399, 0]
+    assert housekeeping.prune(now) == {}
+
+
+def test_runs_that_go_are_counted_on_and_those_that_never_ended_are_not() -> None:
+    now = timezone.now()
+    Cloud.objects.create(name="otc")
+    row = policy(1, pruned_runs={"made": 5})
+    members(row, ["a", "b"])
+    for disk, days, outcome in (
+        *(("a", 41, "made"), ("b", 41, "skipped"), ("a", 42, "pending"), ("b", 42, "made")),
+        ("a", 39, "failed"),
+    ):
+        run(row, disk, now - timedelta(days=days), outcome)
+    # The other service of the project shows the same run.
+    Cloud.objects.create(name="cbr")
+    twin = disk_row("a", cloud="cbr", also_under="otc", counted_under="otc")
+    row.runs.create(volume=twin, slot_at=now - timedelta(days=41), outcome="made")
+    assert housekeeping.prune(now) == {"backups.Run": 5}
+    row.refresh_from_db()
+    assert row.pruned_runs == {"made": 7, "skipped": 1}
+    assert row.runs.get().outcome == "failed"

@@ -14,10 +14,11 @@ from backups.clouds import registry
 from backups.derived.volumes import derive
 from backups.edits import volume_edits
 from backups.edits.common import Actor
-from backups.models import FULL_ACCESS, Backup, Cloud, Volume
+from backups.models import FULL_ACCESS, Backup, Cloud, PolicyMember, Volume
 from backups.refresh import dispatcher, volume_list
 from backups.reports import volumes
 from backups.simulator import Fault, Simulator
+from backups.tests.policy_rows import policy
 from backups.vbs.clouds import load_clouds
 from backups.vbs.listed_volume import ListedVolume, decode
 
@@ -48,7 +49,8 @@ def volume(volume_id: str, name: str | None = "db-01", size: Any = 10) -> dict[s
 
 def told(now: datetime | None = None) -> dict[str, tuple[str | None, int | None, str]]:
     Volume.objects.update(listed_backups=0)  # as after a whole list of backups that names none
-    rows = Volume.objects.order_by("volume_id").with_protection(now or timezone.now())
+    at = now or timezone.now()
+    rows = Volume.objects.order_by("volume_id").with_protection(at).with_schedule(at)
     return {
         row["volume_id"]: (row["name"], row["size"], row["protection"])
         for row in rows.values(*volumes.COLUMNS)
@@ -220,3 +222,19 @@ def test_the_lists_can_be_read_by_hand(sim: Simulator) -> None:
     assert out.getvalue() == "otc: 1 disks\n"
     with pytest.raises(CommandError, match="'nowhere' is no configured cloud; configured: otc"):
         call_command("list_disks", "nowhere")
+
+
+def test_whole_lists_tell_which_policy_a_disk_names_and_that_it_names_it_no_more(
+    sim: Simulator,
+) -> None:
+    now = timezone.now()
+    volume_id = "3d0f6a52-77c1-4b0e-9a44-0c6b2f1d9e10"
+    policy(1, first_seen_at=now, seen_at=now)
+    sim.add_volume({**volume(volume_id), "metadata": {"policy": "policy-1"}})
+    volume_list.read("otc", now)
+    member = PolicyMember.objects.get()
+    assert (member.volume_id, member.source, member.until) == (volume_id, "disk", None)
+    sim.add_volume(volume(volume_id))
+    for hours in (1, 2):
+        volume_list.read("otc", now + timedelta(hours=hours))
+    assert PolicyMember.objects.get().until == now + timedelta(hours=1)
