@@ -7,23 +7,30 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q
 
 from backups.analysis.facts import OUTCOMES, SKEW
-from backups.models import Backup, BackupTag, SearchText
+from backups.models import Access, Backup, BackupTag, SearchText
 from backups.models.backup import (
     KINDS,
     ORDERED,
     SERVICE_TYPES,
     TRACKING_STATES,
     in_tracking_state,
+    is_counted,
+    is_double,
 )
 from backups.models.volume import shown_name
 from backups.query import groups
 from backups.query.definition import ATTENTION, FEW, ComputedField, JoinedOrder, ListDefinition
 from backups.query.fields import FieldValue, FilterField, filter_fields
+from backups.query.list_query import ListQuery
+from backups.query.page import LeftOut
 from backups.query.public_fields import BACKUP_COLUMNS
 from backups.vbs.statuses import IN_FLIGHT
 
 # What pages call the disk of a backup.
 VOLUME_NAME: Final = "volume_name"
+# Whoever filters by one of these asks for certain backups, and gets those that are others' doubles
+# as well; `added` is of the page.
+_BY_KEY: Final = frozenset({"id", "same_as", "added"})
 
 
 def _in_tracking_states(states: Sequence[FieldValue | None], now: datetime) -> Q:
@@ -169,3 +176,13 @@ BACKUPS: Final = ListDefinition(
         )
     },
 )
+
+
+def left_out(query: ListQuery, access: Access) -> LeftOut | None:
+    """Returns what the list leaves out: each backup is shown and counted once, whichever services
+    show it.
+    """
+    filtered_by = {comparison.field for comparison in query.comparisons}
+    if not filtered_by.isdisjoint(_BY_KEY):
+        return None
+    return LeftOut(rows=is_double(access), others=is_counted(access))

@@ -11,6 +11,7 @@ from backups.query.fields import FieldValue, FilterField
 
 ATTENTION = "attention"
 Rank = Callable[[datetime], Q]
+Condition = Callable[[Sequence[FieldValue | None], datetime], Q]
 # So many matches are sorted in Python. Of more than that, an index of the order meets the next page
 # soon.
 FEW = 2000
@@ -23,7 +24,7 @@ class ComputedField:
     """
 
     field: FilterField
-    condition: Callable[[Sequence[FieldValue | None], datetime], Q]
+    condition: Condition
     bound: Callable[[str, FieldValue | None, datetime], Q] | None = None
 
 

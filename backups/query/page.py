@@ -36,6 +36,16 @@ def nothing_kept(what: object, compute: Callable[[], Result], *, ordering: str =
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Rows that a list leaves out, and the condition of all others. There are few as a rule, and
+    an index of them alone finds them.
+    """
+
+    rows: Q
+    others: Q
+
+
+@dataclass(frozen=True)
 class Page:
     """`rows` hold the columns that were asked for. `previous` and `next` are cursors as text, None
     at the ends. `matching`: how many rows match in all, None where nobody counted them.
@@ -62,6 +72,7 @@ class Pages:
 
     `few`: so many matches at most are gathered and sorted; 0 walks the index always. `kept`: who
     may know already how many there are, and which ones are on a page; then only its rows are read.
+    `left_out`: rows that are on no page and in no count.
     """
 
     def __init__(
@@ -73,11 +84,14 @@ class Pages:
         rows: QuerySet[Model] | None = None,
         few: int = FEW,
         kept: Kept = nothing_kept,
+        left_out: LeftOut | None = None,
     ) -> None:
         self._definition = definition
         self._query = query
         self._now = now
-        self._rows = definition.rows() if rows is None else rows
+        self._all_rows = definition.rows() if rows is None else rows
+        self._left_out = left_out
+        self._rows = self._all_rows.filter(left_out.others) if left_out else self._all_rows
         self._few = few
         self._kept = kept
 
@@ -179,8 +193,13 @@ class Pages:
         every_place = self._sorted_places
         if every_place is not None:
             return len(every_place)
-        # The narrowest index that has all columns of the query is what counts best.
-        return self._without_indexes(self._rows, but="").count()
+        # The narrowest index that has all columns of the query is what counts best. What is left
+        # out is counted by itself, for its column is in none of them.
+        all_matches = self._without_indexes(self._all_rows, but="").count()
+        if self._left_out is None:
+            return all_matches
+        left_out = self._all_rows.filter(self._left_out.rows)
+        return max(0, all_matches - self._without_indexes(left_out, but="").count())
 
     @cached_property
     def _text_condition(self) -> Q:

@@ -27,6 +27,11 @@ BACKUP_COLUMNS: Final = (
     "has_dependent_backups",
     "links",
     "tenant_id",
+    "expired_at",
+    "vault_id",
+    "policy_id",
+    "parent_id",
+    "same_as",
     "description",
     "inc",
     "progress",
@@ -72,6 +77,12 @@ BACKUP_FIELD_DESCRIPTIONS: Final = {
     "space_saving_percent": "By deduplication and compression.",
     "progress": "In percent; many finished backups say 0.",
     "data_timestamp": "The moment of the disk that the backup holds.",
+    "expired_at": "When the cloud deletes it, as CBR says.",
+    "vault_id": "Of CBR: the vault that holds it.",
+    "policy_id": "Of CBR: the policy that made it, as the cloud calls it.",
+    "parent_id": "Of CBR: the backup of a server that it is a part of.",
+    "same_as": "The tracked backup that this one is too, seen through another service of the same "
+    "project. Lists leave it out but for those by `id` and by `same_as`.",
     "refreshed_at": "Of the last good answer.",
     "unmapped": "Keys of `service_metadata` that have no field here.",
     "version": "For `If-Match`: the change is refused when somebody was faster.",
@@ -83,6 +94,9 @@ FOREIGN_IDS: Final = frozenset(
         "volume_id",
         "snapshot_id",
         "tenant_id",
+        "vault_id",
+        "policy_id",
+        "parent_id",
         "cmk_id",
         "backup_image_id",
         "vm_id",
@@ -118,6 +132,9 @@ VOLUME_COLUMNS: Final = (
     "rule_from",
     "rule_tag",
     "last_good_id",
+    "last_run_at",
+    "last_run_outcome",
+    "vault_mb",
 )
 # What a volume has in JSON: attributes of `reports.volumes.VolumeState`.
 VOLUME_FIELDS: Final = (
@@ -155,6 +172,14 @@ VOLUME_FIELDS: Final = (
     "changes_at",
     "loss",
     "worst_gap",
+    "schedule",
+    "policy_id",
+    "policy_name",
+    "next_run_at",
+    "last_run_at",
+    "last_run_outcome",
+    "vault_id",
+    "vault_mb",
 )
 # What the answer for one volume has: attributes of `reports.volumes.VolumeDetail`.
 VOLUME_DETAIL_FIELDS: Final = (

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from backups.models import Backup, BackupTag, Cloud, SearchText, Volume
-from backups.query.backups import BACKUPS
+from backups.models import FULL_ACCESS, Access, Backup, BackupTag, Cloud, SearchText, Volume
+from backups.query.backups import BACKUPS, left_out
 from backups.query.cursor import LAST, BadCursor, read_cursor
 from backups.query.definition import FEW
 from backups.query.list_query import InvalidQuery, parse, without
@@ -353,3 +353,41 @@ def test_a_cursor_of_another_order_or_of_nobody_is_refused(rows: list[dict[str, 
 
 def _encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def counted(query: str, access: Access) -> tuple[set[int], int | None]:
+    """The numbers of the backups of a list, walked, and how many it says there are."""
+    wanted = parse(QueryDict(query), BACKUPS)
+    rows = Backup.objects.visible_to(access)
+    once = left_out(wanted, access)
+    pages = [Pages(BACKUPS, wanted, NOW, rows=rows, few=few, left_out=once) for few in (0, FEW)]
+    walked, gathered = [one.page(None, 100, "id", count=True) for one in pages]
+    assert walked == gathered
+    assert {row["id"] for row in walked.rows} == set(pages[0].ordered_keys())
+    return {row["id"].int for row in walked.rows}, walked.matching
+
+
+def test_a_backup_that_two_services_show_is_listed_once() -> None:
+    for name in ("vbs", "cbr"):
+        Cloud.objects.create(name=name, last_good_at=NOW)
+    for number, cloud, same_as in (
+        (1, "vbs", None),
+        (2, "cbr", 1),
+        (3, "cbr", None),
+        (4, "cbr", 9),
+    ):
+        Backup.objects.create(
+            id=uuid.UUID(int=number),
+            cloud_id=cloud,
+            status="available",
+            tracked_at=NOW,
+            same_as=None if same_as is None else uuid.UUID(int=same_as),
+        )
+    of_all = FULL_ACCESS
+    assert counted("", of_all) == counted("status=available", of_all) == ({1, 3, 4}, 3)
+    assert counted("cloud=cbr", of_all) == ({3, 4}, 2)
+    # Who asks for it gets it, and who cannot see the other one does as well.
+    assert counted(f"id={uuid.UUID(int=2)}", of_all) == ({2}, 1)
+    assert counted(f"same_as={uuid.UUID(int=1)}", of_all) == ({2}, 1)
+    assert counted("same_as=null", of_all) == ({1, 3}, 2)
+    assert counted("", FULL_ACCESS.within(frozenset({"cbr"}))) == ({2, 3, 4}, 3)

@@ -79,4 +79,4 @@ def test_filters_orders_and_serializers_have_what_is_listed_and_no_more() -> Non
         assert ordered_by <= {*definition.columns, *definition.joined_orders, "attention"}
     assert tuple(BackupSerializer().fields) == BACKUP_FIELDS
     assert set(VolumeSerializer().fields) <= set(VOLUME_FIELDS)
-    assert set(VolumeDetailSerializer().fields) <= set(VOLUME_DETAIL_FIELDS)
+    assert set(VolumeDetailSerializer().fields) <= {*VOLUME_DETAIL_FIELDS, "runs"}

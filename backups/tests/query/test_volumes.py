@@ -10,10 +10,11 @@ from django.http import QueryDict
 
 from backups.models import Backup, Cloud, Volume
 from backups.query.cursor import FIRST, BadCursor, Cursor, read_cursor
-from backups.query.list_query import parse
+from backups.query.list_query import InvalidQuery, parse
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES, WORST_FIRST
 from backups.tests.facts import NOON
+from backups.tests.policy_rows import disk_row, policy, vault
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -124,3 +125,59 @@ def test_a_disk_is_found_by_the_id_of_its_last_good_backup(
     rows = Volume.objects.with_protection(NOON)
     page = Pages(VOLUMES, query, NOON, rows=rows, few=few).page(None, 7, "id", count=True)
     assert ([found["id"] for found in page.rows], page.matching) == ([row["id"]], 1)
+
+
+READ = NOON - timedelta(hours=1)
+
+
+@pytest.fixture
+def promised() -> None:
+    """Disks of each word of a schedule, and one in a cloud whose policies were not read lately."""
+    for name, read_at in (("otc", READ), ("silent", NOON - timedelta(hours=4))):
+        Cloud.objects.create(name=name, policies_read_at=read_at)
+    nightly = policy(1, name="nightly")
+    weekly = policy(2, name="weekly", policy_id="8f1f3c5e-2a07-4f0c-9d3f-6a2f31c5b0aa")
+    disk_row("on", schedule_read="scheduled", policy=nightly, last_run_outcome="made")
+    disk_row("off", schedule_read="off", policy=weekly, last_run_outcome="skipped")
+    disk_row("none", schedule_read="none", last_run_at=NOON, vault=vault(1, (), cloud="otc"))
+    disk_row("stale", cloud="silent", schedule_read="scheduled")
+
+
+def found(query: str) -> set[str]:
+    rows = Volume.objects.with_protection(NOON).with_schedule(NOON)
+    page = Pages(VOLUMES, parse(QueryDict(query), VOLUMES), NOON, rows=rows)
+    return {row["volume_id"] for row in page.page(None, 100, "volume_id").rows}
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("schedule=scheduled", {"on"}),
+        ("schedule=off&schedule=none", {"off", "none"}),
+        ("schedule=unknown", {"stale"}),
+        ("policy_id=policy-1", {"on"}),
+        ("policy_id=8F1F3C5E2A074F0C9D3F6A2F31C5B0AA", {"off"}),
+        ("policy_id=null", {"none", "stale"}),
+        ("policy_name=weekly&policy_name=null", {"off", "none", "stale"}),
+        ("policy_name=nobody", set()),
+        ("last_run_outcome=skipped", {"off"}),
+        ("last_run_outcome=null", {"none", "stale"}),
+        ("last_run_at_after=2026-11-24T12:00:00Z", {"none"}),
+        ("last_run_at_before=2026-11-24T11:59:59Z", set()),
+        ("vault_id=vault-1", {"none"}),
+        ("vault_id=null", {"on", "off", "stale"}),
+        ("vault_mb=null&schedule=none", {"none"}),
+    ],
+)
+def test_disks_are_found_by_what_is_promised_for_them(
+    promised: None, query: str, ids: set[str]
+) -> None:
+    assert found(query) == ids
+
+
+@pytest.mark.parametrize(
+    "query", ["schedule=nightly", "schedule=null", "last_run_outcome=good", "next_run_at=null"]
+)
+def test_words_of_a_schedule_that_there_are_not_are_refused(query: str) -> None:
+    with pytest.raises(InvalidQuery):
+        parse(QueryDict(query), VOLUMES)
