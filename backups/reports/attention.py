@@ -16,6 +16,7 @@ from backups.analysis.causes import explain
 from backups.analysis.incidents import STATES_WORST_FIRST
 from backups.analysis.judgement import FailureReason
 from backups.analysis.numbers import thousands
+from backups.analysis.protection import utc_text
 from backups.analysis.rules import span
 from backups.clouds import registry
 from backups.models import Cloud
@@ -24,6 +25,9 @@ from backups.reports.open_failures import OpenFailures
 from backups.reports.running_backups import RunningState
 from backups.reports.unprotected import UnprotectedVolume, crowds
 
+SERVICE_ENDED = (
+    "Add an entry with vbs_api: cbr for this project in clouds.yaml, or set vbs_api in this one."
+)
 _LONGEST_REASON = 300  # characters; the rest is on the page of the cause
 
 
@@ -102,6 +106,14 @@ def unreachable_clouds(
             continue
         error = cloud.error or {}
         why = error.get("message") or "It has not given a good answer for more than half an hour."
+        next_step = "Test the connection: it names the step that fails."
+        if cloud.service_ended_at is not None:
+            since = utc_text(cloud.service_ended_at)
+            why = (
+                f"Its backup service ended: it is not found since {since}. Its backups are kept as "
+                "they were; whether they are still there is not known."
+            )
+            next_step = SERVICE_ENDED
         query = ""
         stale = stale_by_cloud.get(cloud.name, 0)
         if stale:
@@ -113,7 +125,7 @@ def unreachable_clouds(
             id=cloud.name,
             state="unreachable",
             why=why,
-            next="Test the connection: it names the step that fails.",
+            next=next_step,
             since=parse_datetime(error["since"]) if error.get("since") else cloud.last_good_at,
             cloud=cloud.name,
             title=cloud.name,

@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q
 
 from backups.models import Access, Backup
-from backups.query.backups import BACKUPS
+from backups.query.backups import BACKUPS, left_out
 from backups.query.definition import ComputedField
 from backups.query.fields import FilterField
 from backups.query.list_query import ListQuery
@@ -39,11 +39,13 @@ def backup_pages(
     """
     rows = Backup.objects.visible_to(access).with_tracking_state(now)
     kept = kept_results(PAGE_BACKUPS, selection, versions, access=access)
-    return Pages(PAGE_BACKUPS, selection, now, rows=rows, kept=kept)
+    once = left_out(selection, access)
+    return Pages(PAGE_BACKUPS, selection, now, rows=rows, kept=kept, left_out=once)
 
 
 def backup_ids(selection: ListQuery, now: datetime, *, access: Access) -> list[str]:
     """Returns the ID of every backup of a selection of PAGE_BACKUPS, in no order."""
     rows = Backup.objects.visible_to(access)
-    matching = Pages(PAGE_BACKUPS, selection, now, rows=rows).matching
+    once = left_out(selection, access)
+    matching = Pages(PAGE_BACKUPS, selection, now, rows=rows, left_out=once).matching
     return [str(pk) for pk in matching.values_list("pk", flat=True)]

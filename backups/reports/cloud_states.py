@@ -11,6 +11,7 @@ from backups.analysis.numbers import thousands
 from backups.clouds import call_counts, circuit_breaker, quota, registry, same_project
 from backups.clouds.sign_in import PAUSE_AFTER_REFUSAL
 from backups.models import Access, Backup, Cloud, CloudCalls, StoredDay
+from backups.models.columns import unindexed
 from backups.reports.computed_once import computed_once
 from backups.reports.data_version import Versions
 from backups.reports.growth import Growth, changes_by_cloud, growth_of
@@ -29,6 +30,7 @@ class CloudState:
     region: str | None
     configured: bool
     api: str
+    service: str  # what people call it
     reachable: bool | None
     last_good_at: datetime | None
     error: dict[str, Any] | None
@@ -75,6 +77,13 @@ class CloudState:
     # Of vbsdash's clock against the cloud's; negative where it is behind.
     clock_ahead_seconds: int | None
     follow: str
+    # Its backup service is gone for good, as far as is known, since then.
+    service_ended_at: datetime | None
+    # The last whole reading of its policies, and why the newest one failed.
+    policies_read_at: datetime | None
+    policies_error: str | None
+    # Why the log of what the policies did was not read, as a sentence.
+    tasks_error: str | None
     # Why the cloud did not tell its quota, and the cure.
     quota_error: str | None
     # What is stored, where it leads, and when a quota is used up.
@@ -155,8 +164,15 @@ def _count_all(now: datetime, access: Access, tracked: dict[str, int]) -> _Count
 
 
 def _count_tracked(access: Access) -> dict[str, int]:
+    """Counts each backup once. The index that counts all of them does not know which ones are
+    doubles, so these are counted by themselves and taken off.
+    """
     backups = Backup.objects.visible_to(access).order_by()
-    return dict(backups.values_list("cloud").annotate(Count("pk")))
+    counts = dict(backups.values_list("cloud").annotate(Count("pk")))
+    doubles: Any = backups.doubles(access).annotate(cloud_name=unindexed("cloud"))
+    for cloud, count in doubles.values_list("cloud_name").annotate(Count("pk")):
+        counts[cloud] = max(0, counts.get(cloud, 0) - count)
+    return counts
 
 
 def _count_due(now: datetime, access: Access) -> dict[str, _Due]:
@@ -167,7 +183,8 @@ def _count_due(now: datetime, access: Access) -> dict[str, _Due]:
 
 def _count_conflicts(access: Access) -> dict[str, int]:
     """Counts the backups whose fields disagree on whether they are full."""
-    backups = Backup.objects.visible_to(access).filter(kind_conflict=True).order_by()
+    backups = Backup.objects.visible_to(access).counted(access).filter(kind_conflict=True)
+    backups = backups.order_by()
     return dict(backups.values_list("cloud").annotate(Count("pk")))
 
 
@@ -207,6 +224,7 @@ def _state(
         region=config.region if config else None,
         configured=config is not None,
         api=registry.api(cloud, config),
+        service=registry.dialect(cloud, config).label,
         reachable=reachable,
         last_good_at=cloud.last_good_at,
         error=cloud.error,
@@ -239,6 +257,10 @@ def _state(
         token_expires_at=cloud.token_expires_at,
         clock_ahead_seconds=cloud.clock_ahead_seconds,
         follow=config.follow if config else "none",
+        service_ended_at=cloud.service_ended_at,
+        policies_read_at=cloud.policies_read_at,
+        policies_error=cloud.policies_error,
+        tasks_error=cloud.tasks_error,
         quota_error=quota.problem(cloud),
         growth=growth_of({name: counts.stored.get(name, {})}, {name: quota.in_force(cloud)}, now),
     )
@@ -275,6 +297,9 @@ def _explain_type(
         if cloud.last_good_at is None and (config is None or config.api == "auto"):
             return None, "default", "Not known before the first answer."
         sentence = "Stock Cinder: is_incremental tells full from incremental."
+        return None, "default", f"{sentence} {contradictions}"
+    if registry.api(cloud, config) == "cbr":
+        sentence = "CBR: incremental tells full from incremental, but of a disk's first backup."
         return None, "default", f"{sentence} {contradictions}"
     full = registry.full_in_force(cloud, config)
     votes = Votes(zero=cloud.type_votes_0, one=cloud.type_votes_1)

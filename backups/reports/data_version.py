@@ -15,10 +15,17 @@ from django.db import connection
 from backups.clouds.registry import configured
 from backups.models import Cloud
 from backups.models.data_version import FIRST_TOUCHED
-from backups.models.volume import LISTED_FOR
+from backups.models.volume import LISTED_FOR, POLICIES_READ_FOR
 from backups.query.silences import quiet_now
 
-_COLUMNS = ("name", "last_good_at", "backups_listed_at", "paused_until")
+_COLUMNS = (
+    "name",
+    "last_good_at",
+    "backups_listed_at",
+    "policies_read_at",
+    "service_ended_at",
+    "paused_until",
+)
 # Days turn, and gaps become "missed", at quarters of an hour, whatever the zone.
 QUARTER_HOUR = timedelta(minutes=15)
 # In SQL of its own: each poll of each page asks for it, and for the ORM to put it together costs
@@ -31,6 +38,8 @@ _COUNTS_AND_INSTANTS = """SELECT
     (SELECT MAX(late_at) FROM backups_volume WHERE late_at <= %(now)s),
     (SELECT MAX(overdue_at) FROM backups_volume WHERE overdue_at <= %(now)s),
     (SELECT MAX(exempt_until) FROM backups_volume WHERE exempt_until <= %(now)s),
+    (SELECT MAX((SELECT MAX(runs_judge_at) FROM backups_volume
+        WHERE cloud = backups_cloud.name AND runs_judge_at <= %(now)s)) FROM backups_cloud),
     (SELECT MAX(held_until) FROM backups_alarm WHERE held_until <= %(now)s),
     (SELECT MAX(begins_at) FROM backups_silence WHERE begins_at <= %(now)s),
     (SELECT MAX(ends_at) FROM backups_silence WHERE ends_at <= %(now)s),
@@ -95,8 +104,11 @@ def _clouds(now: datetime) -> list[tuple[object, ...]]:
     for cloud in Cloud.objects.only(*_COLUMNS).order_by("name"):
         listed_at = cloud.backups_listed_at
         is_listed = listed_at is not None and listed_at > now - LISTED_FOR
+        read_at = cloud.policies_read_at
+        is_read = read_at is not None and read_at > now - POLICIES_READ_FOR
         is_paused = cloud.paused_until is not None and cloud.paused_until > now
-        states.append((cloud.name, cloud.is_heard(now), is_listed, is_paused))
+        has_ended = cloud.service_ended_at is not None
+        states.append((cloud.name, cloud.is_heard(now), is_listed, is_read, has_ended, is_paused))
     return states
 
 

@@ -90,7 +90,8 @@ def causes(
 
 
 def _causes(now: datetime, access: Access, cloud: str | None, zone: tzinfo) -> list[CauseState]:
-    backups = Backup.objects.visible_to(access).filter(cause__isnull=False).order_by()
+    backups = Backup.objects.visible_to(access).counted(access)
+    backups = backups.filter(cause__isnull=False).order_by()
     if cloud is not None:
         backups = backups.filter(cloud=cloud)
     backups = backups.annotate(at=happened_at(now))

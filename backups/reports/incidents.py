@@ -57,6 +57,8 @@ def _volumes(wrong: Wrong) -> Iterator[Trouble]:
     """Yields the unprotected volumes, by the cause of their newest tries where those failed."""
     reasons = {(group.cloud, group.cause): group for group in wrong.failures}
     listed_at = {cloud.name: cloud.backups_listed_at for cloud in wrong.clouds}
+    # The other service of a project may have made, and failed, the newest try of a volume.
+    other_service = {cloud.name: cloud.other_service or "" for cloud in wrong.clouds}
     for group in wrong.volumes:
         if group.protection not in UNPROTECTED:
             continue
@@ -68,6 +70,9 @@ def _volumes(wrong: Wrong) -> Iterator[Trouble]:
         ]
         if group.failing_cause is not None:
             failures = reasons.get((group.cloud, group.failing_cause))
+            if failures is None:
+                there = other_service.get(group.cloud, "")
+                failures = reasons.get((there, group.failing_cause))
             yield _failing_volumes(group, group.failing_cause, failures, members)
         else:
             yield _untried_volumes(group, members, listed_at.get(group.cloud))

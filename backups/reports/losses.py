@@ -17,19 +17,21 @@ _COLUMNS = (
     "protection",
     "last_good_at",
     "last_good_id",
+    "last_good__cloud",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OldestRestorePoint:
-    """The volume that would lose most. `sure` is False where a newer restore point may be there, or
+    """The volume that would lose most. `backup_id` is None where the backup lies in a cloud that is
+    not open to the reader. `sure` is False where a newer restore point may be there, or
     this one may be gone.
     """
 
     cloud: str
     volume_id: str
     title: str
-    backup_id: str
+    backup_id: str | None
     at: datetime
     is_overdue: bool
     sure: bool
@@ -58,12 +60,14 @@ def losses(now: datetime, *, access: Access) -> Losses:
     """Returns what would be lost of the volumes that the reader may see, in one query. Volumes that
     are exempt or deleted are left out: nothing is expected of them.
     """
-    rows: Any = Volume.objects.visible_to(access).with_protection(now)
+    rows: Any = Volume.objects.visible_to(access).counted(access).with_protection(now)
     expected: list[dict[str, Any]] = []
     by_tag: dict[str, list[dict[str, Any]]] = {}
     for row in rows.order_by("pk").values(*_COLUMNS):
         if row["protection"] in OUTSIDE:
             continue
+        if row["last_good__cloud"] is not None and not access.opens(row["last_good__cloud"]):
+            row["last_good_id"] = None
         expected.append(row)
         for tag in row["tags"]:
             by_tag.setdefault(tag, []).append(row)
@@ -97,7 +101,7 @@ def _oldest(row: dict[str, Any]) -> OldestRestorePoint:
         cloud=row["cloud"],
         volume_id=row["volume_id"],
         title=row["label"] or row["name"] or row["volume_id"],
-        backup_id=str(row["last_good_id"]),
+        backup_id=str(row["last_good_id"]) if row["last_good_id"] else None,
         at=row["last_good_at"],
         is_overdue=row["protection"] == "overdue",
         sure=row["protection"] != "unknown",

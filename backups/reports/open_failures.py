@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, UUIDField, When, Window
+from django.db.models import Case, Count, F, Min, Q, UUIDField, When, Window
 from django.db.models.functions import RowNumber
 
-from backups.models import Backup
-from backups.models.backup import happened_at
+from backups.models import FULL_ACCESS, Backup
+from backups.models.backup import happened_at, is_counted
 from backups.models.columns import CodePointText, unindexed
 from backups.models.volume import shown_name
 from backups.query.groups import unresolved
@@ -54,7 +54,9 @@ def open_failures(now: datetime, cloud_names: Collection[str]) -> list[OpenFailu
     index is the slow way to the few that failed.
     """
     backups: Any = Backup.objects.annotate(cloud_name=unindexed("cloud"), at=happened_at(now))
-    backups = backups.filter(unresolved(now), cause__isnull=False, cloud_name__in=cloud_names)
+    backups = backups.filter(
+        unresolved(now), _is_counted(cloud_names), cause__isnull=False, cloud_name__in=cloud_names
+    )
     group = [F("cloud_name"), F("status"), F("cause")]
     placed = backups.annotate(
         place=Window(RowNumber(), partition_by=group, order_by=(F("at").desc(), F("pk"))),
@@ -85,6 +87,11 @@ def open_failures(now: datetime, cloud_names: Collection[str]) -> list[OpenFailu
     return failures
 
 
+def _is_counted(cloud_names: Collection[str]) -> Q:
+    """Returns the condition of backups that none of these clouds shows under another row."""
+    return is_counted(FULL_ACCESS.within(frozenset(cloud_names)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class FailingSubject:
     """A disk whose backups fail, or a backup that could not be made of an unknown disk, restored or
@@ -109,7 +116,9 @@ def failing_subjects(now: datetime, cloud_names: Collection[str]) -> list[Failin
         at=happened_at(now),
         disk=Case(of_volume, default=None, output_field=CodePointText()),
     )
-    backups = backups.filter(unresolved(now), cause__isnull=False, cloud_name__in=cloud_names)
+    backups = backups.filter(
+        unresolved(now), _is_counted(cloud_names), cause__isnull=False, cloud_name__in=cloud_names
+    )
     # Where there is no disk, each backup is a group of its own.
     alone = Case(When(disk__isnull=True, then=F("id")), default=None, output_field=UUIDField())
     group: list[Any] = [F("cloud_name"), F("status"), F("disk"), alone]

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F
 
 from backups.analysis.running import NO_PACE, RunningBackup, Slowness, pace, slowness
-from backups.models import Backup, Cloud
+from backups.models import FULL_ACCESS, Backup, Cloud
 from backups.models.backup import BackupQuerySet
 from backups.models.cloud import SILENT_AFTER
 from backups.models.columns import unindexed
@@ -81,10 +81,10 @@ def _fresh_in_flight(now: datetime, clouds: Sequence[Cloud]) -> BackupQuerySet:
     """Filters by the cloud with an expression, so that SQLite takes the index of the status, which
     is best here.
     """
-    answering = Cloud.objects.filter(
-        name__in=[cloud.name for cloud in clouds], last_good_at__gt=now - SILENT_AFTER
-    )
-    return Backup.objects.alias(cloud_name=unindexed("cloud")).filter(
+    names = [cloud.name for cloud in clouds]
+    answering = Cloud.objects.filter(name__in=names, last_good_at__gt=now - SILENT_AFTER)
+    counted = Backup.objects.counted(FULL_ACCESS.within(frozenset(names)))
+    return counted.alias(cloud_name=unindexed("cloud")).filter(
         status__in=IN_FLIGHT,
         gone_at__isnull=True,
         stale_at__gt=now,

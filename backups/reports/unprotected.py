@@ -11,10 +11,11 @@ from django.db.models.functions import Coalesce
 
 from backups.analysis import judgement
 from backups.analysis.protection import UNPROTECTED
-from backups.models import Cloud, Volume
+from backups.models import FULL_ACCESS, Cloud, Volume
 from backups.reports.home_counts import VolumeCount
 from backups.reports.running_backups import RunningState
-from backups.reports.volumes import COLUMNS, failure_of, standing_of
+from backups.reports.volumes import STANDING_COLUMNS, failure_of, standing_of
+from backups.vbs.statuses import MAKING
 
 MOST_SINGLE_VOLUMES = 10  # more volumes of one cloud with one protection are not named one by one
 
@@ -62,13 +63,14 @@ def unprotected_volumes(
     """
     may_be_never = Q(last_good_at__isnull=True) & ~Q(cloud__in=crowded["never"])
     may_be_overdue = Q(overdue_at__lte=now) & ~Q(cloud__in=crowded["overdue"])
-    volumes: Any = Volume.objects.with_protection(now).order_by()
+    open_clouds = FULL_ACCESS.within(frozenset(cloud.name for cloud in clouds))
+    volumes: Any = Volume.objects.counted(open_clouds).with_protection(now).order_by()
     rows = volumes.filter(
         may_be_never | may_be_overdue, cloud__in=clouds, protection__in=UNPROTECTED
     )
     since = Coalesce("overdue_at", "first_seen_at")
     begun_at = _newest_begun(running)
-    selected = rows.values(*COLUMNS, since=since)
+    selected = rows.values(*STANDING_COLUMNS, since=since)
     unprotected = [_unprotected_volume(row, begun_at, now) for row in selected]
     unprotected.sort(key=attrgetter("cloud", "volume_id"))
     return unprotected
@@ -78,7 +80,7 @@ def _newest_begun(running: Sequence[RunningState]) -> dict[tuple[str, str], date
     """Returns by volume when the newest backup was begun that is being made now."""
     begun_at: dict[tuple[str, str], datetime] = {}
     for backup in running:
-        if backup.status != "creating" or backup.volume_id is None or backup.since is None:
+        if backup.status not in MAKING or backup.volume_id is None or backup.since is None:
             continue
         key = (backup.cloud, backup.volume_id)
         begun_at[key] = max(backup.since, begun_at.get(key, backup.since))

@@ -26,14 +26,20 @@ def newest_backups_of_volume(
     access: Access,
     fields: Sequence[str],
     limit: int,
+    also_under: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Returns these fields, one of which may be `tracking_state`, of the newest backups."""
-    rows = Backup.objects.visible_to(access).filter(cloud=cloud, volume_id=volume_id)
+    """Returns these fields, one of which may be `tracking_state`, of the newest backups.
+    `also_under`: the cloud that shows the volume by another service; its backups stand among them,
+    each once.
+    """
+    clouds = [cloud] if also_under is None else [cloud, also_under]
+    rows = Backup.objects.visible_to(access).filter(cloud__in=clouds, volume_id=volume_id)
+    if also_under is not None:
+        rows = rows.counted(access)
     return list(rows.with_tracking_state(now).newest_first().values(*fields)[:limit])
 
 
 def backups_made_between(
-    cloud: str,
     volume_id: str,
     begin: datetime,
     end: datetime,
@@ -44,11 +50,10 @@ def backups_made_between(
     limit: int,
 ) -> tuple[list[dict[str, Any]], int]:
     """Returns these fields of the newest backups of a volume that were made from `begin` up to, not
-    including, `end`, and how many there are in all.
+    including, `end`, through all services that show it, and how many there are in all.
     """
-    rows = Backup.objects.visible_to(access).filter(
-        cloud=cloud, volume_id=volume_id, created_at__gte=begin, created_at__lt=end
-    )
+    of_volume = Backup.objects.visible_to(access).filter(volume_id=volume_id)
+    rows = of_volume.counted(access).filter(created_at__gte=begin, created_at__lt=end)
     newest = rows.with_tracking_state(now).newest_first().values(*fields)[:limit]
     return list(newest), rows.count()
 

@@ -20,7 +20,8 @@ def volume_pages(
     selection: ListQuery, now: datetime, *, access: Access, versions: Versions | None = None
 ) -> Pages:
     """With `versions` what is on a page is found once for all who may see the same clouds."""
-    rows = Volume.objects.visible_to(access).with_protection(now)
+    rows = Volume.objects.visible_to(access).counted(access)
+    rows = rows.with_protection(now).with_schedule(now)
     kept = kept_results(VOLUMES, selection, versions, access=access)
     return Pages(VOLUMES, selection, now, rows=rows, kept=kept)
 
@@ -64,5 +65,6 @@ def count_volumes_by_protection(
 
 def _count_volumes_by_protection(now: datetime, access: Access) -> dict[str, int]:
     # The annotation `protection` is no field that the type checker knows.
-    rows: Any = Volume.objects.visible_to(access).with_protection(now).order_by()
+    counted = Volume.objects.visible_to(access).counted(access)
+    rows: Any = counted.with_protection(now).order_by()
     return dict(rows.values_list("protection").annotate(n=Count("pk")))

@@ -2,6 +2,7 @@
 number of them.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any, TypedDict
 from django.db.models import Q
 
 from backups.analysis import chains as chaining
-from backups.analysis import gaps, judgement, protection, rules
+from backups.analysis import gaps, judgement, protection, rules, schedule
 from backups.analysis.chains import Chain
 from backups.analysis.facts import Fact
 from backups.analysis.gaps import Gap, Loss
@@ -25,7 +26,8 @@ from backups.reports.computed_once import computed_once
 from backups.reports.data_version import Versions
 from backups.reports.growth import Growth, growth_of_volume
 
-COLUMNS = (
+# What a standing and its failure are read off.
+STANDING_COLUMNS = (
     "pk",
     "cloud",
     "volume_id",
@@ -68,9 +70,32 @@ COLUMNS = (
     "cloud__backups_listed_at",
     "last_good__stale_at",
 )
+COLUMNS = (
+    *STANDING_COLUMNS,
+    "schedule",
+    "last_run_at",
+    "last_run_outcome",
+    "vault_mb",
+    "policy",
+    "policy__cloud",
+    "policy__policy_id",
+    "policy__name",
+    "policy__enabled",
+    "policy__schedule",
+    "policy__deleted_at",
+    "vault__cloud",
+    "vault__vault_id",
+    "also_under",
+    "counted_under",
+    "cloud__service_ended_at",
+    "last_good__cloud",
+    "failing__cloud",
+)
 
 
 Row = Mapping[str, Any]  # of COLUMNS
+# Cloud and ID of a volume, and the cloud that shows it by another service, if any.
+Key = tuple[str, str, str | None]
 
 
 class Exemption(TypedDict):
@@ -88,6 +113,14 @@ class VolumeState:
     since when all of them did, and their cause. `in_force` is the rule that judges it.
     `changes_at`: until then `protection` stays as it is, without a new answer. `running_id`: the
     backup that is being made now. `known_until`: how far the evidence reaches.
+
+    `schedule`: scheduled, off, none or unknown. `policy_…`: of the policy in force, whatever word
+    that makes. `next_run_at`: when it runs next; None where no run is promised, or not known.
+    `last_run_…`: of the newest promised run that is judged.
+
+    `also_under`: the cloud that shows it by another service of the project, and is open to the
+    reader; `counted_under`: the same, where it is counted there. `service_ended_at`: since when the
+    backup service of its cloud is believed to have ended.
     """
 
     cloud: str
@@ -124,6 +157,18 @@ class VolumeState:
     changes_at: datetime | None
     loss: Loss
     gap: Gap | None
+    schedule: str
+    policy_cloud: str | None
+    policy_id: str | None
+    policy_name: str | None
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    last_run_outcome: str | None
+    vault_id: str | None
+    vault_mb: int | None
+    also_under: str | None
+    counted_under: str | None
+    service_ended_at: datetime | None
 
     @property
     def title(self) -> str:
@@ -136,7 +181,7 @@ class VolumeState:
         return {
             **rules.as_json(self.in_force.rule),
             "from": self.in_force.origin,
-            "tag": self.in_force.tag,
+            "tag": self.in_force.tag if self.in_force.origin == "tag" else None,
             "sentence": self.in_force.rule.sentence,
         }
 
@@ -188,29 +233,30 @@ def volume_states(
     `rows`, which may be sliced for who may see all. Without chains: one query. With `versions` the
     backups of the same volumes are read once for all who may see the same clouds.
     """
-    rows = rows.visible_to(access).with_protection(now)
+    rows = rows.visible_to(access).with_protection(now).with_schedule(now)
     volumes: list[Row] = list(rows.values(*COLUMNS))
     facts: dict[tuple[str, str], list[Fact]] = {}
     if chains:
-        keys = sorted((row["cloud"], row["volume_id"]) for row in volumes)
+        keys = [_key(row, access) for row in volumes]
         facts = computed_once(
             "facts",
             lambda: facts_of(keys),
             version=versions.content if versions else None,
             access=access,
-            of=keys,
+            of=sorted(keys, key=repr),
         )
     states: list[VolumeState] = []
+    next_runs = NextRuns(now)
     for row in volumes:
         facts_of_volume = facts.get((row["cloud"], row["volume_id"]), [])
-        states.append(_volume_state(row, facts_of_volume, now))
+        states.append(_volume_state(row, facts_of_volume, now, next_runs, access))
     return states
 
 
 def _with_edits(cloud: str, volume_id: str, now: datetime, access: Access) -> list[Row]:
     """Returns a row for each edit of a volume, or one without any."""
     volume = Volume.objects.visible_to(access).filter(cloud=cloud, volume_id=volume_id)
-    volume = volume.with_protection(now)
+    volume = volume.with_protection(now).with_schedule(now)
     columns = (*COLUMNS, "edits__field", "edits__by", "edits__at")
     return list(volume.order_by("edits__id").values(*columns))
 
@@ -232,8 +278,8 @@ def volume_detail(
     for edit in rows:
         if edit["edits__field"]:
             edited[edit["edits__field"]] = Edited(by=edit["edits__by"], at=edit["edits__at"])
-    facts = facts_of([(cloud, volume_id)]).get((cloud, volume_id), [])
-    state = _volume_state(row, facts, now)
+    facts = facts_of([_key(row, access)]).get((cloud, volume_id), [])
+    state = _volume_state(row, facts, now, NextRuns(now), access)
     return VolumeDetail(
         **vars(state),
         own_rule=row["rule_period_seconds"] is not None,
@@ -242,23 +288,66 @@ def volume_detail(
     )
 
 
-def facts_of(volumes: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Fact]]:
-    """Returns the backups of these volumes, by (cloud, volume_id), in one query."""
-    ids_by_cloud: dict[str, list[str]] = {}
-    for cloud, volume_id in volumes:
-        ids_by_cloud.setdefault(cloud, []).append(volume_id)
+def _key(row: Row, access: Access) -> Key:
+    return row["cloud"], row["volume_id"], _if_open(row["also_under"], access)
+
+
+def facts_of(volumes: Iterable[Key]) -> dict[tuple[str, str], list[Fact]]:
+    """Returns the backups of these volumes, by (cloud, volume_id), in one query: those of the other
+    service of the project as well, each once.
+    """
+    keys = list(volumes)
+    ids_by_cloud: dict[str, set[str]] = {}
+    for cloud, volume_id, also_under in keys:
+        for name in filter(None, (cloud, also_under)):
+            ids_by_cloud.setdefault(name, set()).add(volume_id)
     is_of_volumes = Q(pk__in=[])
     for cloud, volume_ids in ids_by_cloud.items():
         is_of_volumes |= Q(cloud=cloud, volume_id__in=volume_ids)
     backups = Backup.objects.filter(is_of_volumes).order_by()
-    facts: dict[tuple[str, str], list[Fact]] = {}
-    for cloud, *columns in backups.values_list("cloud", *Fact._fields):
+    sightings: dict[tuple[str, str], list[tuple[Fact, uuid.UUID | None]]] = {}
+    for cloud, same_as, *columns in backups.values_list("cloud", "same_as", *Fact._fields):
         fact = Fact._make(columns)
-        facts.setdefault((cloud, fact.volume_id or ""), []).append(fact)
+        sightings.setdefault((cloud, fact.volume_id or ""), []).append((fact, same_as))
+    facts: dict[tuple[str, str], list[Fact]] = {}
+    for cloud, volume_id, also_under in keys:
+        of_volume = list(sightings.get((cloud, volume_id), ()))
+        if also_under is not None:
+            of_volume += sightings.get((also_under, volume_id), ())
+        ids = {fact.id for fact, _ in of_volume}
+        facts[cloud, volume_id] = [fact for fact, same_as in of_volume if same_as not in ids]
     return facts
 
 
-def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState:
+class NextRuns:
+    """When policies run next, each looked for once."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._known: dict[int, datetime | None] = {}
+
+    def of(self, row: Row) -> datetime | None:
+        """Returns when the policy of a row of COLUMNS promises its next run; None where it promises
+        none, or nobody can say.
+        """
+        is_promised = row["schedule"] == "scheduled" and row["policy__enabled"]
+        if not is_promised or row["policy__deleted_at"] is not None:
+            return None
+        policy: int = row["policy"]
+        if policy not in self._known:
+            self._known[policy] = self._next_run(row["policy__schedule"])
+        return self._known[policy]
+
+    def _next_run(self, spec: Mapping[str, object]) -> datetime | None:
+        try:
+            return schedule.read(spec).next_after(self._now)
+        except schedule.UnreadableSchedule:
+            return None
+
+
+def _volume_state(
+    row: Row, facts: Sequence[Fact], now: datetime, next_runs: NextRuns, access: Access
+) -> VolumeState:
     standing = standing_of(row)
     running = protection.running(facts, standing.good_at)
     failure = failure_of(row)
@@ -268,6 +357,13 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
     if row["exempt_reason"] is not None:
         exempt = {"reason": row["exempt_reason"], "until": row["exempt_until"]}
     known_until = _known_until(row, facts)
+    # Where two services show a volume, its policy, its vault and backups may lie in a cloud that is
+    # not open to the reader.
+    has_policy = row["policy"] is not None and access.opens(row["policy__cloud"])
+    has_vault = row["vault__cloud"] is not None and access.opens(row["vault__cloud"])
+    is_good_open = row["last_good__cloud"] is not None and access.opens(row["last_good__cloud"])
+    last_good_id = row["last_good_id"] if is_good_open else None
+    is_failing_open = row["failing__cloud"] is not None and access.opens(row["failing__cloud"])
     return VolumeState(
         cloud=row["cloud"],
         volume_id=row["volume_id"],
@@ -278,7 +374,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         protection=row["protection"],
         why=judged.why,
         next=judged.next,
-        last_good_id=str(row["last_good_id"]) if row["last_good_id"] else None,
+        last_good_id=str(last_good_id) if last_good_id else None,
         last_good_at=row["last_good_at"],
         late_at=row["late_at"],
         overdue_at=row["overdue_at"],
@@ -286,7 +382,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         exempt=exempt,
         tags=row["tags"],
         chain_size_mb=row["chain_size_mb"],
-        failing_id=str(row["failing_id"]) if failure else None,
+        failing_id=str(row["failing_id"]) if failure and is_failing_open else None,
         failing_since=row["failing_since"] if failure else None,
         failing_cause=row["failing_cause"] if failure else None,
         chains=chaining.chains(facts),
@@ -301,7 +397,7 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
         first_seen_at=row["first_seen_at"],
         known_until=known_until,
         changes_at=_changes_at(standing, now),
-        loss=gaps.loss(standing, row["last_good_id"], now),
+        loss=gaps.loss(standing, last_good_id, now),
         gap=gaps.worst_gap(
             facts,
             since=row["first_seen_at"],
@@ -309,7 +405,23 @@ def _volume_state(row: Row, facts: Sequence[Fact], now: datetime) -> VolumeState
             is_followed=row["followed"],
             now=now,
         ),
+        schedule=row["schedule"],
+        policy_cloud=row["policy__cloud"] if has_policy else None,
+        policy_id=row["policy__policy_id"] if has_policy else None,
+        policy_name=row["policy__name"] if has_policy else None,
+        next_run_at=next_runs.of(row),
+        last_run_at=row["last_run_at"],
+        last_run_outcome=row["last_run_outcome"],
+        vault_id=row["vault__vault_id"] if has_vault else None,
+        vault_mb=row["vault_mb"],
+        also_under=_if_open(row["also_under"], access),
+        counted_under=_if_open(row["counted_under"], access),
+        service_ended_at=row["cloud__service_ended_at"],
     )
+
+
+def _if_open(cloud: str | None, access: Access) -> str | None:
+    return cloud if cloud is not None and access.opens(cloud) else None
 
 
 def failure_of(row: Row) -> FailureReason | None:

@@ -21,6 +21,7 @@ from backups.query.backups import BACKUPS
 from backups.query.list_query import parse
 from backups.query.page import Pages
 from backups.query.volumes import VOLUMES
+from backups.reports.home_counts import count_doubles
 from backups.reports.summary import Summary, summary
 from backups.tests.facts import NOON
 
@@ -285,7 +286,7 @@ def test_growth_is_told_with_its_uncertainty() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_a_summary_takes_twelve_queries(n: int) -> None:
+def test_a_summary_takes_thirteen_queries(n: int) -> None:
     for i in range(n):
         backup(3 * i + 1, status="error")
         backup(3 * i + 2, status="creating")
@@ -293,7 +294,7 @@ def test_a_summary_takes_twelve_queries(n: int) -> None:
     told()
     with CaptureQueriesContext(connection) as queries:
         summary(NOON, access=FULL_ACCESS)
-    assert len(queries) == 12
+    assert len(queries) == 13
 
 
 def test_deriving_in_any_order_leaves_the_same_days() -> None:
@@ -307,3 +308,45 @@ def test_deriving_in_any_order_leaves_the_same_days() -> None:
     again = told()
     assert (again.outcomes_by_day, again.growth) == (first.outcomes_by_day, first.growth)
     assert Counter(day.good for day in again.outcomes_by_day)[0] < 30
+
+
+def double(number: int, same_as: int, **words: Any) -> None:
+    backup(number, **words)
+    Backup.objects.filter(pk=uuid.UUID(int=number)).update(same_as=uuid.UUID(int=same_as))
+
+
+def test_what_two_services_show_is_counted_once() -> None:
+    backup(1, status="available")
+    double(2, 1, status="available")
+    double(3, 1, status="error")
+    double(4, 1, status="creating")
+    told()
+    counted = summary(NOON, access=FULL_ACCESS)
+    assert (counted.backups.total, counted.backups.by_status) == (1, {"available": 1})
+    assert counted.backups.by_tracking_state == {"fresh": 1}
+    assert counted.in_flight == ()
+    assert {item.what for item in counted.attention} <= {"volume"}
+
+
+def test_a_try_that_failed_in_the_other_service_of_the_project_says_why() -> None:
+    Cloud.objects.filter(name="otc").update(other_service="eu")
+    Cloud.objects.filter(name="eu").update(other_service="otc", counts_disks=False)
+    words = {"status": "error", "fail_reason": "BackupService.6114: The vault is full."}
+    backup(1, NOON - H, cloud="eu", **words)
+    Volume.objects.create(cloud_id="otc", volume_id="disk-1", first_seen_at=NOON - 9 * DAY)
+    told()
+    incidents = told().incidents
+    of_disk = [incident for incident in incidents if incident.kind == "backups_fail"]
+    assert of_disk
+    assert all("gave no reason" not in str(incident) for incident in of_disk)
+
+
+def test_an_index_of_them_alone_leads_to_what_is_counted_elsewhere() -> None:
+    doubles = Backup.objects.doubles(FULL_ACCESS).order_by()
+    with CaptureQueriesContext(connection) as queries:
+        count_doubles(doubles, [], NOON)
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {queries.captured_queries[0]['sql']}")
+            plan = str(cursor.fetchall())
+        assert "INDEX backup_same_as" in plan, plan
