@@ -23,6 +23,7 @@ from backups.analysis.rules import Rule
 from backups.analysis.sizes import GB, MB, Unit, in_unit, unit_for, unit_of_all
 from backups.templatetags.markup import format_html
 from backups.web import chips
+from backups.web.policy_rows import policy_url
 from backups.web.status import KINDS, Badge, of_backup, of_status
 from backups.web.volume_url import volume_url
 
@@ -57,6 +58,13 @@ def volume_href(cloud: str, volume_id: str) -> SafeString:
     where there can be none.
     """
     url = volume_url(cloud, volume_id)
+    return format_html('href="{}"', url) if url else mark_safe("")
+
+
+@register.simple_tag
+def policy_href(cloud: str, policy_id: str) -> SafeString:
+    """Writes the attribute `href` of a link to a policy's page, or nothing, as `volume_href`."""
+    url = policy_url(cloud, policy_id)
     return format_html('href="{}"', url) if url else mark_safe("")
 
 

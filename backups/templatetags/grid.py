@@ -17,6 +17,7 @@ SUNDAY = 6  # of date.weekday()
 HEIGHT = 24
 # Where the line of a state stands in a row that is one drawing; its width is in vbsdash.css.
 _MIDDLE = 12
+_UNKEPT = 23  # below all of them
 _HEIGHTS: dict[str, int] = {"missed": 20, "overdue": 18, "flight": 18}
 
 
@@ -46,6 +47,8 @@ def day_keys() -> SafeString:
         cells.setdefault(cell.shape, cell)
     key = '<li class="c {}" title="{}"><i aria-hidden="true">{}</i>{}</li>'
     keys = [(cell.shape, cell.tooltip, cell.mark, cell.text) for cell in cells.values()]
+    unkept = status.UNKEPT
+    keys.append((unkept.shape, unkept.tooltip, unkept.mark, unkept.text))
     return format_html_join("", key, keys)
 
 
@@ -64,7 +67,18 @@ def day_cells(grid: Grid, volume: VolumeRow) -> SafeString:
         days_ago = len(grid.days) - 1 - number
         is_old = not grid.own and days_ago >= PHONE_DAYS
         text = _text(day_state, is_today=days_ago == 0, is_overdue=volume.is_overdue)
-        cells.append((_cell(day_state, text, href, days_ago=days_ago, is_old=is_old),))
+        unkept = volume.unkept.get(number)
+        if unkept is not None:
+            text = f"{text}; {unkept}"
+        cell = _cell(
+            day_state,
+            text,
+            href,
+            days_ago=days_ago,
+            is_old=is_old,
+            is_unkept=unkept is not None,
+        )
+        cells.append((cell,))
     return format_html_join("", "{}", cells)
 
 
@@ -80,7 +94,15 @@ def _text(day_state: DayState, *, is_today: bool, is_overdue: bool) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _cell(day_state: DayState, text: str, href: str, *, days_ago: int, is_old: bool) -> SafeString:
+def _cell(
+    day_state: DayState,
+    text: str,
+    href: str,
+    *,
+    days_ago: int,
+    is_old: bool,
+    is_unkept: bool,
+) -> SafeString:
     """Writes the state of a day; which day it is says the head of its column, and the card.
 
     Only today's cell is a stop of the Tab key; from there the script moves by the arrow keys.
@@ -89,6 +111,8 @@ def _cell(day_state: DayState, text: str, href: str, *, days_ago: int, is_old: b
     classes = cell.shape
     if is_old:
         classes += " old"
+    if is_unkept:
+        classes += " unkept"
     if days_ago == 0:
         classes += " c-today"
     tabindex = 0 if days_ago == 0 else -1
@@ -123,6 +147,8 @@ def day_track(grid: Grid, volume: VolumeRow) -> SafeString:
         y = _HEIGHTS.get(run.state, _MIDDLE)
         shape = status.DAYS[run.state].shape
         paths.setdefault(shape, []).append(f"M{run.first} {y}h{run.length}")
+    for number in volume.unkept:
+        paths.setdefault("unkept", []).append(f"M{number} {_UNKEPT}h1")
     lines = format_html_join(
         "", '<path class="{}" d="{}"/>', [(shape, "".join(d)) for shape, d in paths.items()]
     )

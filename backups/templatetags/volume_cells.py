@@ -9,9 +9,11 @@ from django.template import Context
 from django.utils.safestring import SafeString, mark_safe
 
 from backups.templatetags.cells import content
-from backups.templatetags.formatting import ago, state, volume_href
+from backups.templatetags.formatting import ago, none, state, volume_href
 from backups.templatetags.losses import gap_tone, lasting, loss_tone
 from backups.templatetags.markup import format_html, format_html_join
+from backups.web.policy_rows import policy_url
+from backups.web.status import SCHEDULES, of_run
 from backups.web.volume_row import VolumeRow
 
 register = template.Library()
@@ -109,9 +111,33 @@ def _days_in_words(_context: Context, row: VolumeRow) -> SafeString:
     return format_html("{}", row.days_in_words)
 
 
+def _schedule(_context: Context, row: VolumeRow) -> SafeString:
+    return state(SCHEDULES[row.state.schedule])
+
+
+def _policy(_context: Context, row: VolumeRow) -> SafeString:
+    volume = row.state
+    if volume.policy_id is None or volume.policy_cloud is None:
+        return none()
+    title = volume.policy_name or volume.policy_id
+    href = policy_url(volume.policy_cloud, volume.policy_id)
+    text = format_html("<bdi>{}</bdi>", title)
+    if href is None:
+        return format_html('<span class="cut short" title="{}">{}</span>', title, text)
+    return format_html('<a class="cut short" href="{}" title="{}">{}</a>', href, title, text)
+
+
+def _last_run(_context: Context, row: VolumeRow) -> SafeString:
+    outcome = row.state.last_run_outcome
+    return none() if outcome is None else state(of_run(outcome))
+
+
 _WRITERS: Mapping[str, Callable[[Context, VolumeRow], SafeString]] = {
     "protection": _protection,
     "loss": _loss,
     "worst_gap": _worst_gap,
     "days_in_words": _days_in_words,
+    "schedule": _schedule,
+    "policy_name": _policy,
+    "last_run_outcome": _last_run,
 }

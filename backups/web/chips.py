@@ -29,6 +29,11 @@ LABELS = {
     "protection": "Protection",
     "follow": "New backups followed",
     "volume_id": "Disk ID",
+    "policy_id": "Policy ID",
+    "policy_name": "Policy",
+    "last_run_outcome": "Newest run",
+    "last_run_at": "Newest run",
+    "next_run_at": "Next run",
     "subject": "Of",
     "stage": "Stage",
     "cloud": "Cloud",
@@ -50,7 +55,9 @@ BADGES: Mapping[str, Mapping[str, status.Badge]] = {
     "severity": status.SEVERITIES,
     "stage": status.ALARM_STAGES,
     "protection": status.PROTECTION,
-    "outcome": status.AUDIT_OUTCOMES,
+    "outcome": {**status.RUNS, **status.AUDIT_OUTCOMES},
+    "last_run_outcome": status.RUNS,
+    "schedule": status.SCHEDULES,
 }
 BY_FIELD = {column.field: column for column in COLUMNS}
 FLAGS = {"true": "yes", "false": "no", "null": "not supplied"}

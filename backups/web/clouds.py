@@ -96,23 +96,29 @@ def cloud_cards(
 
 @dataclass(frozen=True)
 class CloudAnswers:
-    """The configured clouds, how many of them answer, and those that do not."""
+    """The configured clouds, how many of them answer, those that do not, and those whose backup
+    service ended.
+    """
 
     configured: Sequence[CloudCard]
     answering: int
     silent: Sequence[CloudCard]
+    ended: Sequence[CloudCard]
 
 
 def answers_of(cards: Sequence[CloudCard]) -> CloudAnswers:
     configured = [card for card in cards if card.state.configured]
     answering = 0
     silent = []
+    ended = []
     for card in configured:
-        if card.badge.tone == "ok":
+        if card.state.service_ended_at is not None:
+            ended.append(card)
+        elif card.badge.tone == "ok":
             answering += 1
         elif card.badge.tone == "fail":
             silent.append(card)
-    return CloudAnswers(configured, answering, silent)
+    return CloudAnswers(configured, answering, silent, ended)
 
 
 @require_safe
@@ -132,6 +138,7 @@ def cloud_list(request: HtmxHttpRequest) -> HttpResponse:
         "now": now,
         "clouds": cards,
         "silent": answers.silent,
+        "ended": answers.ended,
         "configured_clouds": answers.configured,
         "answering": answers.answering,
         "mark": mark,
@@ -159,7 +166,7 @@ def _card(state: CloudState, now: datetime, test: Mapping[str, Any] | None) -> C
     config = registry.configured().get(state.name)
     return CloudCard(
         state=state,
-        badge=status.REACHABLE[state.reachable] if state.configured else status.NOT_CONFIGURED,
+        badge=_badge(state),
         paused=state.paused_until is not None and state.paused_until > now,
         pause=_pause(state),
         breaker=status.BREAKERS[state.breaker],
@@ -169,6 +176,15 @@ def _card(state: CloudState, now: datetime, test: Mapping[str, Any] | None) -> C
         clocks_differ=_clocks_differ(state),
         test=_test_result(test) if test else None,
     )
+
+
+def _badge(state: CloudState) -> Badge:
+    """Returns whether a cloud answers; one whose backup service ended is never healthy."""
+    if not state.configured:
+        return status.NOT_CONFIGURED
+    if state.service_ended_at is not None:
+        return status.SERVICE_ENDED
+    return status.REACHABLE[state.reachable]
 
 
 def _pause(state: CloudState) -> str:

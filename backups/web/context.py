@@ -21,7 +21,20 @@ from backups.web import density, illness
 from backups.web.time_zone import reader
 
 LIVE_PAGES = frozenset(
-    {"home", "alarms", "backups", "backup", "volumes", "volume", "losses", "failures", "clouds"}
+    {
+        "home",
+        "alarms",
+        "backups",
+        "backup",
+        "volumes",
+        "volume",
+        "losses",
+        "migration",
+        "policies",
+        "policy",
+        "failures",
+        "clouds",
+    }
 )
 ATTENTION_AGE_S = 10  # for which a process takes its last count for the navigation
 

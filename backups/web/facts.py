@@ -50,6 +50,9 @@ _WHAT = (
     Line("Created", "created_at", "created_at", "time"),
     Line("Changed", "updated_at", "updated_at", "time"),
     Line("Data as of", "data_timestamp", "data_timestamp", "time"),
+    Line("Deleted by the cloud", "expired_at", "expired_at", "time"),
+    Line("Made by policy", "scheduled_operation_id", "policy_id", "policy"),
+    Line("Part of the backup of a server", "parent_id", "parent_id", "backup"),
     Line("Made for", "ST", "service_type", "text"),
     Line("Bootable", "bootable", "bootable", "flag"),
 )
@@ -72,6 +75,7 @@ _STORED = (
     Line("Compressed", "DL", "compressed", "flag"),
     Line("Encrypted", "VK · CMKID", "encrypted", "flag"),
     Line("Key of the encryption", "CMKID", "cmk_id", "id"),
+    Line("Vault", "vault_id", "vault_id", "id"),
     Line("Container", "container", "container", "id"),
     Line("Storage path", "SP", "storage_path", "id"),
     Line("Storage unit", "BP", "storage_unit_path", "id"),
@@ -93,11 +97,16 @@ _TRACKING = (
     Line("Known", "refreshed_at", "refreshed_at", "poll"),
     Line("Last tried", "attempted_at", "attempted_at", "poll"),
     Line("Next look", "next_refresh_at", "next_refresh_at", "poll"),
+    Line("Counted as", "same_as", "same_as", "backup"),
     Line("Tracked since", "tracked_at", "tracked_at", "time"),
     Line("Tags", "tags", "tags", "tags"),
     Line("Note", "note", "note", "none"),
     Line("Could not read", "decode_problems", "decode_problems", "problems"),
 )
+
+
+# Of CBR alone, or of what two services show: where there is none, there is no line.
+_ONLY_WITH_A_VALUE = frozenset({"expired_at", "vault_id", "policy_id", "parent_id", "same_as"})
 
 
 def groups(row: Mapping[str, Any], links: Sequence[Link]) -> list[Group]:
@@ -116,4 +125,9 @@ def groups(row: Mapping[str, Any], links: Sequence[Link]) -> list[Group]:
 
 
 def _facts(row: Mapping[str, Any], lines: Sequence[Line]) -> list[Fact]:
-    return [Fact(line.label, line.key, line.shape, row[line.field], line.unit) for line in lines]
+    facts: list[Fact] = []
+    for line in lines:
+        value = row[line.field]
+        if value is not None or line.field not in _ONLY_WITH_A_VALUE:
+            facts.append(Fact(line.label, line.key, line.shape, value, line.unit))
+    return facts

@@ -128,13 +128,13 @@ def letters(states: Sequence[DayState]) -> str:
     return "".join(LETTERS[state] for state in states)
 
 
-def list_url(cloud: str, volume_id: str) -> str:
-    """Returns the address of the list of a volume's backups."""
-    query = urlencode({"cloud": cloud, "volume_id": volume_id})
+def list_url(volume_id: str) -> str:
+    """Returns the address of the list of a volume's backups, through all services that show it."""
+    query = urlencode({"volume_id": volume_id})
     return f"{reverse('backups')}?{query}"
 
 
-def days_url(cloud: str, volume_id: str, first: date, last: date, zone: ZoneInfo) -> str:
+def days_url(volume_id: str, first: date, last: date, zone: ZoneInfo) -> str:
     """Returns the list of a volume's backups that were made from the first to the last of these
     days of the reader's zone.
     """
@@ -144,7 +144,7 @@ def days_url(cloud: str, volume_id: str, first: date, last: date, zone: ZoneInfo
         "created_at_after": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
         "created_at_before": f"{end:%Y-%m-%dT%H:%M:%SZ}",
     }
-    return f"{list_url(cloud, volume_id)}&{urlencode(span)}"
+    return f"{list_url(volume_id)}&{urlencode(span)}"
 
 
 def days_text(first: date, last: date) -> str:

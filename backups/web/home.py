@@ -19,12 +19,15 @@ from backups.analysis.calendar import last_days
 from backups.analysis.facts import OUTCOMES
 from backups.analysis.incidents import Incident, newest_first
 from backups.reports.alarms import Alarms, IncidentAlarms
+from backups.reports.coming import coming
+from backups.reports.last_runs import LastRuns, last_runs
 from backups.reports.running_backups import RunningState
 from backups.reports.summary import DAYS, Summary, summary
 from backups.shared.access import access_of
 from backups.web import status
 from backups.web.alarm_rows import incident_words
 from backups.web.clouds import answers_of, cloud_cards
+from backups.web.coming_rows import coming_row
 from backups.web.context import note_attention
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.live import POLL_MOVING_S, POLL_S, Live, to_the_minute
@@ -33,6 +36,7 @@ from backups.web.time_zone import zone
 from backups.web.volume_url import volume_url
 
 RUNNING_SHOWN = 20
+COMING_SHOWN = 6  # the page of policies has them all
 INCIDENTS_SHOWN = 30
 NEWEST = "newest"  # of `?incidents=`; the worst stand first otherwise
 
@@ -82,6 +86,8 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         return live.answer
     access = access_of(request)
     numbers = summary(now, zone(request), access=access, versions=live.versions)
+    newest_runs = last_runs(now, access=access, versions=live.versions)
+    events = coming(now, access=access, versions=live.versions)
     clouds = cloud_cards(now, access=access, brief=True, versions=live.versions)
     answers = answers_of(clouds)
     answered_at = [cloud.state.last_good_at for cloud in clouds if cloud.state.last_good_at]
@@ -112,10 +118,15 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "running_now": [_running_row(state) for state in numbers.running_backups[:RUNNING_SHOWN]],
         "running_query": _query(group="in_flight"),
         "tiles": _tiles(numbers),
+        "coming": [coming_row(event) for event in events[:COMING_SHOWN]],
+        "coming_total": len(events),
+        "coming_more": max(0, len(events) - COMING_SHOWN),
+        **_plan_tiles(newest_runs),
         "clouds": clouds,
         "configured_clouds": answers.configured,
         "answering": answers.answering,
         "silent": answers.silent,
+        "ended": answers.ended,
         "mark": _mark(incidents, numbers),
         "every": POLL_MOVING_S if is_moving else POLL_S,
         "stored": [(point.day, point.mb) for point in numbers.growth.points],
@@ -152,7 +163,7 @@ def _as_shown(page: Mapping[str, Any]) -> dict[str, Any]:
         # Without what stands beside it already.
         "summary": replace(page["summary"], as_of=None, running_backups=()),
     }
-    for key in ("configured_clouds", "silent"):
+    for key in ("configured_clouds", "silent", "ended"):
         shown[key] = [card.state.name for card in page[key]]
     return shown
 
@@ -180,6 +191,26 @@ def _tiles(numbers: Summary) -> list[Tile]:
             query = _query(tracking_state=state)
             tiles.append(Tile(count, query, status.TRACKING_STATES[state]))
     return tiles
+
+
+def _plan_tiles(newest_runs: LastRuns) -> dict[str, list[Tile]]:
+    """Returns the counts of disks by what came of their newest promised runs, and by schedule. A
+    tile's number equals the row count of the list that it links to.
+    """
+    if not newest_runs.is_anything_known:
+        return {"runs": [], "schedules": []}
+    since = f"{newest_runs.since:%Y-%m-%dT%H:%M:%SZ}"
+    runs = []
+    for outcome, count in newest_runs.by_outcome.items():
+        query = _query(group="judged", last_run_outcome=outcome, last_run_at_after=since)
+        runs.append(Tile(count, query, status.of_run(outcome)))
+    schedules = []
+    for word, badge in status.SCHEDULES.items():
+        count = newest_runs.by_schedule.get(word, 0)
+        if count:
+            query = _query(group="judged", schedule=word)
+            schedules.append(Tile(count, query, badge))
+    return {"runs": runs, "schedules": schedules}
 
 
 def _outcome_sums(numbers: Summary) -> Counter[str]:

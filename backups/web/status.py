@@ -31,6 +31,16 @@ class Cell:
 STATUSES = {
     "available": Badge("ok", "g-ok", "available", "The backup is complete and can be restored."),
     "creating": Badge("flight", "g-creating", "creating", "The backup is being written."),
+    "protecting": Badge("flight", "g-creating", "protecting", "The backup is being written."),
+    "waiting_protect": Badge(
+        "flight", "g-pending", "waiting", "It is queued: the cloud has not begun to write it."
+    ),
+    "waiting_restore": Badge(
+        "flight", "g-pending", "waiting to restore", "It is queued: its data is to be written back."
+    ),
+    "waiting_delete": Badge(
+        "flight", "g-pending", "waiting to be deleted", "It is queued: the cloud is to remove it."
+    ),
     "restoring": Badge(
         "flight", "g-restoring", "restoring", "Its data is being written back to a disk."
     ),
@@ -71,6 +81,9 @@ REACHABLE = {
     False: Badge("fail", "g-unplug", "not reachable", "Its last call failed."),
     None: Badge("mute", "g-pending", "not asked yet", "No call has been made yet."),
 }
+SERVICE_ENDED = Badge(
+    "fail", "g-gone", "service ended", "Its backup service is there no more; what it had is kept."
+)
 BREAKERS = {
     "closed": Badge("ok", "g-ok", "none", "Calls go through."),
     "half_open": Badge(
@@ -126,6 +139,80 @@ PROTECTION = {
         "It left the cloud's list of disks; kept, and it needs nothing.",
     ),
 }
+SCHEDULES = {
+    "scheduled": Badge(
+        "ok", "g-ok", "scheduled", "A policy that is switched on backs the disk up."
+    ),
+    "off": Badge(
+        "warn", "g-exempt", "schedule off", "The disk is in a policy that is switched off."
+    ),
+    "none": Badge(
+        "warn",
+        "g-never",
+        "in no schedule",
+        "Every policy of its cloud is known with all its disks, and this one is in none.",
+    ),
+    "unknown": Badge(
+        "unk",
+        "g-unknown",
+        "unknown",
+        "The policies of its cloud were not read, or their disks are not all known.",
+    ),
+}
+RUNS = {
+    "made": Badge("ok", "g-ok", "made", "It began within an hour of its time."),
+    "late": Badge("warn", "g-late", "late", "It began more than an hour after its time."),
+    "skipped": Badge(
+        "fail", "g-failo", "skipped", "The cloud left this run out; its reason stands beside it."
+    ),
+    "timed_out": Badge("fail", "g-stuck", "timed out", "The cloud gave it up: it took too long."),
+    "failed": Badge("fail", "g-fail", "failed", "It began and came to no backup."),
+    "never_started": Badge(
+        "fail", "g-never", "never started", "It was promised, and nothing of it was seen."
+    ),
+    "not_known": Badge(
+        "unk", "g-unknown", "not known", "The evidence does not reach it, so nobody can say."
+    ),
+    "pending": Badge("mute", "g-pending", "due", "Its time has come; it may still begin or end."),
+}
+_UNKNOWN_RUN = Badge("unk", "g-unknown", "", "An outcome that this version does not know.")
+POLICIES = {
+    True: Badge("ok", "g-ok", "on", "It is switched on."),
+    False: Badge("warn", "g-exempt", "off", "It is switched off: nothing runs by it."),
+    None: Badge("unk", "g-unknown", "not known", "Whether it is on could not be read."),
+}
+POLICY_GONE = Badge(
+    "mute", "g-gone", "deleted", "The cloud no longer has it; kept for the runs that it promised."
+)
+NOT_MOVED = Badge("warn", "g-late", "not moved", "CBR has no vault that names these disks.")
+NOT_MOVED_AND_ENDED = Badge(
+    "fail", "g-never", "not moved", "The old service ended, and no vault of CBR names these disks."
+)
+MOVED_IN_PART = Badge("flight", "g-restoring", "on the move", "Both services have these disks.")
+MOVED = Badge("ok", "g-ok", "moved", "CBR alone has these disks.")
+IN_NO_VAULT = Badge("fail", "g-never", "in neither", "No service backs these disks up.")
+COMING = {
+    "quota_backups": Badge(
+        "warn", "g-late", "quota of backups", "The plans need more backups than the cloud allows."
+    ),
+    "quota_gigabytes": Badge(
+        "warn", "g-late", "quota in GB", "The plans need more room than the cloud allows."
+    ),
+    "backups_per_disk": Badge(
+        "warn", "g-late", "too many backups", "A disk may have only so many backups."
+    ),
+    "run_too_long": Badge("warn", "g-stuck", "run too long", "A run lasts until the next begins."),
+    "vault_full": Badge("fail", "g-fail", "vault full", "A vault has no room, or soon none."),
+    "policy_off": Badge("warn", "g-exempt", "policy off", "Nothing runs by this policy."),
+    "policy_without_disk": Badge(
+        "mute", "g-never", "policy without a disk", "Its runs back up nothing."
+    ),
+    "disk_left_policy": Badge(
+        "warn", "g-never", "left its policy", "A disk was in a policy, and is in none that is on."
+    ),
+}
+_COMING = Badge("warn", "g-late", "", "It follows from plans, growth and limits.")
+POLICY_OLD = "So it was when the policies of its cloud were last read. Nobody knows now."
 DAYS = {
     "full": Cell("c-full", "", "full", "A full backup of this day is good."),
     "incremental": Cell("c-inc", "", "incremental", "An incremental backup of this day is good."),
@@ -157,6 +244,13 @@ DAYS = {
         "The disk was not known to vbsdash on this day, and no backup of it is.",
     ),
 }
+# Beside the state of a day: a run that a policy promised was not made.
+UNKEPT = Cell(
+    "unkept",
+    "",
+    "promised run not made",
+    "A policy promised a backup, and it was skipped, timed out, failed or never started.",
+)
 STUCK = Badge("warn", "g-stuck", "stuck", "It is in flight and has made no progress for long.")
 SLOW = Badge("warn", "g-late", "slow", "It moves, and much slower than backups of its disk do.")
 ATTENTION = {
@@ -268,6 +362,16 @@ def of_backup(
     if progress:
         return replace(badge, text=f"{badge.text} {progress} %")
     return badge
+
+
+def of_run(outcome: str) -> Badge:
+    """Returns the badge of what became of a promised run."""
+    return RUNS.get(outcome) or replace(_UNKNOWN_RUN, text=outcome.replace("_", " "))
+
+
+def of_coming(kind: str) -> Badge:
+    """Returns the badge of what is going to break."""
+    return COMING.get(kind) or replace(_COMING, text=kind.replace("_", " "))
 
 
 def stuck(progress: int | None) -> Badge:

@@ -19,7 +19,9 @@ from backups.edits.volume_edits import StillKnown, UnknownVolume
 from backups.query.list_query import InvalidQuery
 from backups.query.volume_keys import stored_volume_id
 from backups.reports import audit
+from backups.reports.policies import NOT_MADE
 from backups.reports.volume_backups import backup_ids_of_volume, newest_backups_of_volume
+from backups.reports.volume_runs import volume_plan
 from backups.reports.volumes import volume_detail
 from backups.shared.access import access_of
 from backups.vbs.statuses import FAILED, IN_FLIGHT
@@ -30,6 +32,7 @@ from backups.web.charts import chain as chain_chart
 from backups.web.htmx import HtmxHttpRequest
 from backups.web.id_in_path import to_canonical
 from backups.web.live import POLL_MOVING_S, POLL_S, Live, to_the_minute
+from backups.web.plan_rows import plan_row
 from backups.web.time_zone import zone
 from backups.web.volume_days import bad_days
 from backups.web.volume_forms import VolumeChange, VolumeForm, hours_text
@@ -39,6 +42,7 @@ NEWEST_SHOWN = 5
 CHAINS_SHOWN = 12
 ROW_FIELDS = (
     "id",
+    "cloud",
     "status",
     "tracking_state",
     "progress",
@@ -163,7 +167,9 @@ def _page(
     except InvalidQuery as e:
         page = {"problems": e.errors, "rest": e.valid_part, "list_url": request.path}
         return render(request, "backups/bad_filter.html", page, status=400)
-    row = volume_row(state, days.days, reader_zone, now)
+    plan = volume_plan(state, now, access=access)
+    unkept = [(run.slot_at, run.outcome) for run in plan.runs if run.outcome in NOT_MADE]
+    row = volume_row(state, days.days, reader_zone, now, unkept=unkept)
     alarms = rows_of_volume(cloud, volume_id, now, access=access)
     is_moving = _is_any_running(state.chains) or asked.is_followed(last_asked)
     context = {
@@ -173,10 +179,17 @@ def _page(
         "state": state,
         "grid": days,
         "bad_days": bad_days(row, days, reader_zone),
+        "plan": plan_row(plan),
         "chains": _chain_rows(state.chains),
         "chains_n": len(state.chains),
         "newest": newest_backups_of_volume(
-            cloud, volume_id, now, access=access, fields=ROW_FIELDS, limit=NEWEST_SHOWN
+            cloud,
+            volume_id,
+            now,
+            access=access,
+            fields=ROW_FIELDS,
+            limit=NEWEST_SHOWN,
+            also_under=state.also_under,
         ),
         "stored": [(point.day, point.mb) for point in state.growth.points],
         "hours": {
@@ -199,7 +212,7 @@ def _page(
         status = 400
     shown = {
         **context,
-        "volume": row.day_states,
+        "volume": (row.day_states, row.unkept),
         "state": as_shown(state),
         "known_until": to_the_minute(state.known_until),
         "alarms": alarms_as_shown(alarms),

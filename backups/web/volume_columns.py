@@ -18,6 +18,11 @@ COLUMNS = (
     Column("worst_gap", "Worst gap", classes="num", shows_from="p5"),
     Column("chain_size_mb", "Chain", "mb", order="-chain_size_mb", classes="num", shows_from="p5"),
     Column("days_in_words", "Days", classes="sum", shows_from=""),
+    Column("schedule", "Schedule", is_default=False),
+    Column("policy_name", "Policy", is_default=False),
+    Column("next_run_at", "Next run", "time", classes="num", is_default=False),
+    Column("last_run_outcome", "Newest run", is_default=False),
+    Column("last_run_at", "Promised for", "time", classes="num", is_default=False),
     Column("size", "Size", "gb", order="-size", classes="num", is_default=False),
     Column(
         "last_good_at", "Last good", "time", order="-last_good_at", classes="num", is_default=False
@@ -32,6 +37,8 @@ COLUMNS = (
     Column("volume_id", "ID", order="volume_id", is_default=False),
     Column("label", "Label", order="label", is_default=False),
     Column("note", "Note", is_default=False),
+    Column("vault_id", "Vault ID", is_default=False),
+    Column("vault_mb", "In the vault", "mb", classes="num", is_default=False),
     _time("first_seen_at", "Known since"),
 )
 

@@ -15,15 +15,17 @@ from backups.analysis.calendar import midnight
 from backups.analysis.days import DayState, runs
 from backups.query.volume_keys import stored_volume_id
 from backups.reports.volume_backups import backups_made_between
+from backups.reports.volume_runs import RunOfVolume, runs_between
 from backups.shared.access import access_of
 from backups.web import grid, status
 from backups.web.charts.scale import day_text
 from backups.web.grid import Grid
 from backups.web.htmx import HtmxHttpRequest
-from backups.web.status import Cell
+from backups.web.status import Badge, Cell
 from backups.web.time_zone import zone
 from backups.web.volume_row import VolumeRow
 
+RUNS_SHOWN = 6  # promised ones of a day; its page has them all
 SHOWN = 4  # backups of a day; the list has them all
 CARD_FIELDS = (
     "id",
@@ -55,6 +57,18 @@ class BadDays:
 
 
 @dataclass(frozen=True)
+class Promised:
+    """A promised run of a day, at a time of the reader's zone; `late`: so many seconds, where that
+    is worth a word.
+    """
+
+    at: str
+    badge: Badge
+    late: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class CardRow:
     """A backup of a day. `took`: how long it was made; None where nobody can say."""
 
@@ -73,7 +87,7 @@ def bad_days(volume: VolumeRow, shown: Grid, reader_zone: ZoneInfo) -> list[BadD
         last = shown.days[run.first + run.length - 1]
         href = ""
         if run.state == "failed":
-            href = grid.days_url(state.cloud, state.volume_id, first, last, reader_zone)
+            href = grid.days_url(state.volume_id, first, last, reader_zone)
         text = grid.days_text(first, last)
         result.append(BadDays(status.DAYS[run.state], text, run.length, href))
     return result[::-1]
@@ -91,12 +105,11 @@ def day(request: HtmxHttpRequest, cloud: str, volume_id: str, on: str) -> HttpRe
     day_shown = _day(on)
     reader_zone = zone(request)
     volume_id = stored_volume_id(cloud, volume_id)
-    href = grid.days_url(cloud, volume_id, day_shown, day_shown, reader_zone)
+    href = grid.days_url(volume_id, day_shown, day_shown, reader_zone)
     if not request.htmx:
         return redirect(href)
     now = timezone.now()
     rows, total = backups_made_between(
-        cloud,
         volume_id,
         midnight(day_shown, reader_zone),
         midnight(day_shown + timedelta(days=1), reader_zone),
@@ -105,8 +118,16 @@ def day(request: HtmxHttpRequest, cloud: str, volume_id: str, on: str) -> HttpRe
         fields=CARD_FIELDS,
         limit=SHOWN,
     )
+    runs = runs_between(
+        cloud,
+        volume_id,
+        midnight(day_shown, reader_zone),
+        midnight(day_shown + timedelta(days=1), reader_zone),
+        access=access,
+    )
     card = {
         "now": now,
+        "runs": [_promised(run, reader_zone) for run in runs[:RUNS_SHOWN]],
         "day": day_text(day_shown),
         "rows": [CardRow(row, _took(row)) for row in rows],
         "total": total,
@@ -114,6 +135,15 @@ def day(request: HtmxHttpRequest, cloud: str, volume_id: str, on: str) -> HttpRe
         "href": href,
     }
     return render(request, "backups/partials/_day_card.html", card)
+
+
+def _promised(run: RunOfVolume, reader_zone: ZoneInfo) -> Promised:
+    return Promised(
+        at=f"{run.slot_at.astimezone(reader_zone):%H:%M}",
+        badge=status.of_run(run.outcome),
+        late=run.late_seconds if run.outcome == "late" else None,
+        reason=run.reason,
+    )
 
 
 def _day(text: str) -> date:

@@ -1,7 +1,7 @@
 """A volume as pages show it: its row of the grid."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,12 +21,15 @@ OVERDUE = ("overdue", "never")
 
 @dataclass(frozen=True)
 class VolumeRow:
-    """A row of the grid: a state for each day. `short`: the rule as a row has room for it."""
+    """A row of the grid: a state for each day. `short`: the rule as a row has room for it.
+    `unkept`: in words, by the number of the day, what came of promised runs that were not made.
+    """
 
     state: VolumeState
     badge: Badge
     short: str
     day_states: tuple[DayState, ...]
+    unkept: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def is_overdue(self) -> bool:
@@ -34,7 +37,16 @@ class VolumeRow:
 
     @property
     def days_in_words(self) -> str:
-        return days_in_words(self.day_states)
+        words = days_in_words(self.day_states)
+        days = len(self.unkept)
+        if days:
+            words += f"; promised runs not made on {days} day{'' if days == 1 else 's'}"
+        return words
+
+    @property
+    def unkept_days(self) -> str:
+        """Returns the numbers of the days on which a promised run was not made, for the script."""
+        return " ".join(map(str, self.unkept))
 
     @property
     def letters(self) -> str:
@@ -56,8 +68,14 @@ class VolumeRow:
 
 
 def volume_row(
-    state: VolumeState, days: tuple[date, ...], zone: ZoneInfo, now: datetime
+    state: VolumeState,
+    days: tuple[date, ...],
+    zone: ZoneInfo,
+    now: datetime,
+    *,
+    unkept: Sequence[tuple[datetime, str]] = (),
 ) -> VolumeRow:
+    """`unkept`: time and outcome of the promised runs that were not made."""
     is_judged = state.protection not in ("exempt", "deleted")
     watch = Watch(
         rule=rule_of(state) if is_judged else None,
@@ -69,7 +87,22 @@ def volume_row(
     badge = status.PROTECTION[state.protection]
     if state.why:
         badge = replace(badge, tooltip=state.why)
-    return VolumeRow(state, badge, short_rule(state), states_by_day)
+    return VolumeRow(state, badge, short_rule(state), states_by_day, _unkept(unkept, days, zone))
+
+
+def _unkept(
+    runs: Sequence[tuple[datetime, str]], days: Sequence[date], zone: ZoneInfo
+) -> dict[int, str]:
+    """Returns the outcomes of each day in words, by the number of the day."""
+    outcomes: dict[int, list[str]] = {}
+    for slot_at, outcome in runs:
+        number = (slot_at.astimezone(zone).date() - days[0]).days
+        if 0 <= number < len(days):
+            word = status.of_run(outcome).text
+            of_day = outcomes.setdefault(number, [])
+            if word not in of_day:
+                of_day.append(word)
+    return {number: f"promised run {', '.join(words)}" for number, words in outcomes.items()}
 
 
 def as_shown(state: VolumeState) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from backups.analysis.calendar import midnight
 from backups.analysis.numbers import thousands
 from backups.analysis.protection import OUTSIDE
 from backups.analysis.sizes import Unit
@@ -37,6 +39,7 @@ from backups.reports.volume_pages import (
     volume_pages,
     volume_states_by_pk,
 )
+from backups.reports.volume_runs import unkept_runs
 from backups.reports.volumes import VolumeState
 from backups.shared.access import access_of
 from backups.web import csv_export, density, grid, list_toolbar, status
@@ -52,13 +55,13 @@ from backups.web.saved_views import volumes_url
 from backups.web.time_zone import owner, zone
 from backups.web.volume_columns import COLUMNS, DISK, with_ordering_shown
 from backups.web.volume_forms import VolumeChange, VolumeForm
-from backups.web.volume_row import as_shown, volume_row
+from backups.web.volume_row import VolumeRow, as_shown, volume_row
 
 PAGE_SIZE = 50
 # Keys of the address that filter nothing.
 NO_FILTERS = (*csv_export.NO_FILTERS, grid.KEY)
 # Filters whose fields are always in sight.
-FIELDS_IN_SIGHT = ("q", "protection", "cloud", "tag")
+FIELDS_IN_SIGHT = ("q", "protection", "schedule", "last_run_outcome", "cloud", "tag")
 # What the shape on top shows when any disk is in it.
 WORST_FIRST = ("overdue", "never", "late", "unknown")
 
@@ -151,7 +154,7 @@ def _page(
     filters = chips(query, selection, reader_zone)
     context: dict[str, Any] = {
         "now": now,
-        "volumes": [volume_row(state, days.days, reader_zone, now) for state in states],
+        "volumes": _rows(states, days, reader_zone, now, access=access, versions=live.versions),
         "grid": days,
         "span": len(days.days) + len(columns.columns) + 1 + access.may(Role.OPERATOR),
         "columns": columns,
@@ -178,17 +181,38 @@ def _page(
         "zone": reader_zone,
         "unknown_origin": count_backups_of_unknown_origin(access=access, versions=live.versions),
         "protections": list(status.PROTECTION),
+        "schedules": list(status.SCHEDULES),
+        "run_outcomes": list(status.RUNS),
         "cloud_names": sorted(cloud_names(access=access)),
         **_protection_summary(
             count_volumes_by_protection(now, access=access, versions=live.versions)
         ),
     }
-    shown_rows = [(as_shown(row.state), row.day_states) for row in context["volumes"]]
+    shown_rows = [(as_shown(row.state), row.day_states, row.unkept) for row in context["volumes"]]
     shown = {**context, "volumes": shown_rows}
     page_context = context | _views(request, query)
     return live.render(
         "backups/volumes.html", page_context, status=400 if form else 200, shown=shown
     )
+
+
+def _rows(
+    states: Sequence[VolumeState],
+    days: grid.Grid,
+    reader_zone: ZoneInfo,
+    now: datetime,
+    *,
+    access: Access,
+    versions: Versions,
+) -> list[VolumeRow]:
+    keys = [(state.cloud, state.volume_id) for state in states]
+    begin = midnight(days.days[0], reader_zone)
+    unkept = unkept_runs(keys, begin, access=access, versions=versions)
+    rows: list[VolumeRow] = []
+    for state in states:
+        of_volume = unkept.get((state.cloud, state.volume_id), [])
+        rows.append(volume_row(state, days.days, reader_zone, now, unkept=of_volume))
+    return rows
 
 
 def _heads(
@@ -211,7 +235,14 @@ def _other_filters(selection: ListQuery) -> Mapping[str, Sequence[str]]:
 
 
 def _units(columns: ChosenColumns, states: Sequence[VolumeState]) -> dict[str, Unit]:
-    sizes = [{"chain_size_mb": state.chain_size_mb, "size": state.size} for state in states]
+    sizes = [
+        {
+            "chain_size_mb": state.chain_size_mb,
+            "size": state.size,
+            "vault_mb": state.vault_mb,
+        }
+        for state in states
+    ]
     return units_of(columns.columns, sizes)
 
 

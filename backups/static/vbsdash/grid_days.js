@@ -103,11 +103,9 @@ function listAddress(table, row, from, to) {
   const rows = row ? [row] : [...table.querySelectorAll("tr[data-states]")];
   const keys = new URLSearchParams();
   for (const one of rows) {
-    const [, cloud, id] = pageOf(one).match(/([^/]+)\/([^/]+)\/$/) || [];
-    if (!id) continue;
-    for (const [key, value] of Object.entries({ cloud: decodeURIComponent(cloud), volume_id: decodeURIComponent(id) })) {
-      if (!keys.getAll(key).includes(value)) keys.append(key, value);
-    }
+    const [, id] = pageOf(one).match(/([^/]+)\/$/) || [];
+    const volume = id && decodeURIComponent(id);
+    if (volume && !keys.getAll("volume_id").includes(volume)) keys.append("volume_id", volume);
   }
   if (!keys.size) return "";
   keys.set("created_at_after", instant(beginOf(table, from)));
@@ -173,7 +171,8 @@ function showCard(day) {
   const letter = row.dataset.states[number];
   const word = JSON.parse(table.dataset.words)[letter];
   showCardText(table, box, [`${titleOf(row)} · ${dayText(table, number)}`, word]);
-  if (pageOf(row) && WITH_BACKUPS.includes(letter)) addDetails(day, box);
+  const isUnkept = (row.dataset.unkept || "").split(" ").includes(String(number));
+  if (pageOf(row) && (isUnkept || WITH_BACKUPS.includes(letter))) addDetails(day, box);
 }
 
 // What was made on the day, from the server: asked once for each day and page.

@@ -60,6 +60,20 @@ FACTS = [
     ("Note", "note", "note", "ask Ada first", "ask Ada first"),
     ("Could not read", "decode_problems", "decode_problems", ["size: odd"], "size: odd"),
 ]
+# Those that have no line while there is no value.
+ONLY_WITH_A_VALUE = [
+    (
+        "Deleted by the cloud",
+        "expired_at",
+        "expired_at",
+        "2026-12-02T03:10Z",
+        "2 Dec 2026 03:10 UTC",
+    ),
+    ("Made by policy", "scheduled_operation_id", "policy_id", "policy-1", "policy-1"),
+    ("Part of the backup of a server", "parent_id", "parent_id", "parent-1", "parent-1"),
+    ("Vault", "vault_id", "vault_id", "vault-1", "vault-1"),
+    ("Counted as", "same_as", "same_as", str(uuid.UUID(int=9)), str(uuid.UUID(int=9))),
+]
 # The facts that no field of the row is set for.
 OTHERS = [("Cloud", "cloud"), ("Links", "links"), ("State", "tracking_state")]
 
@@ -96,6 +110,18 @@ def test_a_field_is_shown_under_its_label_beside_its_key(
     without = shown_facts(web)[label, key]
     assert shown in shown_facts(web, **{field: value})[label, key]
     assert shown not in without
+
+
+@pytest.mark.parametrize(
+    ("label", "key", "field", "value", "shown"),
+    ONLY_WITH_A_VALUE,
+    ids=[fact[2] for fact in ONLY_WITH_A_VALUE],
+)
+def test_what_one_service_alone_supplies_has_a_line_where_there_is_a_value(
+    web: Client, label: str, key: str, field: str, value: Any, shown: str
+) -> None:
+    assert (label, key) not in shown_facts(web)
+    assert shown in shown_facts(web, **{field: value})[label, key]
 
 
 def test_every_fact_of_the_page_is_one_of_these(web: Client) -> None:

@@ -173,7 +173,7 @@ def test_the_card_of_a_day_has_status_size_length_and_reason(web: Client) -> Non
         answer = web.get(f"/volumes/otc/db/day/{on}/", headers=HTMX)
     card = " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())
     assert unescape(card) == ("error full · 20 GB · took 5 min <b>quota</b> used up Open the list")
-    assert (len(queries), answer["Vary"].count("HX-Request")) == (7, 1)
+    assert (len(queries), answer["Vary"].count("HX-Request")) == (8, 1)
 
 
 def test_a_day_of_four_hundred_backups_has_a_card_of_a_few(web: Client) -> None:

@@ -180,7 +180,7 @@ def test_a_page_of_another_reader_is_never_confirmed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("path", "fewer"), [("/", 16), ("/volumes/", 13), ("/backups/", 3)])
+@pytest.mark.parametrize(("path", "fewer"), [("/", 19), ("/volumes/", 14), ("/backups/", 4)])
 def test_the_second_reader_asks_for_less_and_after_a_write_nobody_does(
     path: str, fewer: int
 ) -> None:

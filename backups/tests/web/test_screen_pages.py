@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from backups.models import Backup, Volume
+from backups.models import Backup, Policy, Volume
 from backups.tests.screen import Watched, demo, sideways, track_absurd
 
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -36,6 +36,8 @@ SAME = {
     "loss": "/volumes/loss/",
     "rules": "/volumes/rules/",
     "failures": "/failures/",
+    "policies": "/policies/",
+    "migration": "/migration/",
     "goto": "/search/?q=a",
     "clouds": "/clouds/",
     "alarms": "/alarms/",
@@ -49,6 +51,7 @@ SAME = {
 OF_ROWS = [
     "backup",
     "volume",
+    "policy",
     "login",
     "styleguide",
     "users",
@@ -176,6 +179,8 @@ def test_every_page_of_the_demo_cloud_holds_in_all_widths_and_both_themes(
             "backup": address("backup", moving.pk),
             "disk": address("volume", "demo", overdue.volume_id),
         }
+        for row in Policy.objects.order_by("policy_id")[:1]:
+            own["policy"] = address("policy", "demo", row.policy_id)
         listed = {"discovered": "/backups/add/discover/?cloud=demo&volume_id=&name="}
         wrong = look_at(watched.page, SAME | own | listed, pictures=pictures)
     assert (wrong, watched.complaints) == ({}, [])
@@ -192,6 +197,7 @@ def test_every_page_holds_absurd_names_and_reasons(
         "backup-long": address("backup", uuid.UUID(int=100)),
         "backup-bare": address("backup", uuid.UUID(int=103)),
         "disk": address("volume", "otc", odd.volume_id),
+        "policy": address("policy", "otc", "policy-0"),
     }
     wrong = look_at(watched.page, SAME | own, name="absurd-", most=DESK, pictures=pictures)
     assert (wrong, watched.complaints) == ({}, [])

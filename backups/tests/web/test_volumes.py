@@ -187,7 +187,7 @@ def test_a_disk_page_says_word_rule_and_next_step(web: Client) -> None:
         re.sub(r"<[^>]*>", " ", web.get("/volumes/otc/db-01/").content.decode()).split()
     )
     assert re.search(r"Overdue\. The last good backup holds .*; every try since .* failed: ", text)
-    assert "Rule: A backup is expected every 1 day, with 2 h of grace. (the default)" in text
+    assert "Rule: A backup is expected every 1 day, with 2 h of grace. ( the default )" in text
     assert "overdue since 24 h ago" in text
     assert "failed: the cloud gave no reason." in text
     assert "Next: Delete this backup and make a new one. Before that, see that the disk" in text
