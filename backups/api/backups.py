@@ -20,16 +20,24 @@ from backups.edits import backup_edits, tracking
 from backups.edits.pasted_pieces import MOST, TooMany
 from backups.models import Backup, Body, Revision
 from backups.models.backup import BackupQuerySet
-from backups.query.backups import BACKUPS
+from backups.query.backups import BACKUPS, left_out
+from backups.query.list_query import ListQuery
 from backups.query.page import Pages
 from backups.query.public_fields import BACKUP_FIELDS
 from backups.query.revisions import REVISIONS
+from backups.reports.backup_detail import hide_doubles
 from backups.shared.access import access_of
 
 
 def tracked(request: Request, call: Call) -> BackupQuerySet:
     """Returns the backups that the reader may see, as they are now."""
     return Backup.objects.with_tracking_state(call.now).visible_to(access_of(request))
+
+
+def pages_of(request: Request, call: Call, query: ListQuery) -> Pages:
+    """Returns the pages of a query over what the reader may see; each backup once."""
+    once = left_out(query, access_of(request))
+    return Pages(BACKUPS, query, call.now, rows=tracked(request, call), left_out=once)
 
 
 class Backups(Call):
@@ -43,8 +51,9 @@ class Backups(Call):
         query = query_params.list_query(request, BACKUPS)
         fields = query_params.selected_fields(request, BACKUP_FIELDS)
         cursor = query_params.cursor(request, BACKUPS, query)
-        pages = Pages(BACKUPS, query, self.now, rows=tracked(request, self))
+        pages = pages_of(request, self, query)
         page = pages.page(cursor, query_params.limit(request), *fields)
+        hide_doubles(page.rows, access=access_of(request))
         return query_params.page_response(request, page, backup_rows(page.rows, fields))
 
     @extend_schema(
@@ -130,6 +139,7 @@ class OneBackup(Call):
         row = tracked(request, self).filter(pk=backup_id).values(*fields).first()
         if row is None:
             raise NotFound(f"{backup_id} is not tracked.")
+        hide_doubles([row], access=access_of(request))
         return backup_rows([row], fields)[0]
 
 

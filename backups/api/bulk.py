@@ -9,13 +9,12 @@ from rest_framework.response import Response
 
 from backups import tasks
 from backups.api import describe, query_params, serializers
-from backups.api.backups import refuse_too_many_ids, refuse_untracked, tracked
+from backups.api.backups import pages_of, refuse_too_many_ids, refuse_untracked, tracked
 from backups.api.base import Call
 from backups.api.errors import Unprocessed
 from backups.edits import backup_edits, tracking
 from backups.edits.common import BadValue
 from backups.query.backups import BACKUPS
-from backups.query.page import Pages
 from backups.shared.access import access_of
 
 
@@ -31,7 +30,7 @@ def _chosen(call: Call, request: Request, ids: list[uuid.UUID] | None) -> QueryS
     if not query.any:
         sentence = "Write IDs, or filter by the keys of the list: nothing means nothing here."
         raise Unprocessed({"ids": [sentence]})
-    return Pages(BACKUPS, query, call.now, rows=tracked(request, call)).matching
+    return pages_of(request, call, query).matching
 
 
 def _chosen_ids(call: Call, request: Request) -> list[str]:

@@ -28,6 +28,8 @@ GUIDE = """Volume backups: what a Volume Backup Service says of them, decoded an
 * **Tell**: `GET /api/backups/?status=error` for JSON, `GET /api/backups.csv?status=error` for a
   table, with the same filters. `fail_reason` says why; `GET /api/failures/` gives each cause once,
   with advice.
+* **Plan**: `GET /api/policies/` says what clouds promise, and what became of it;
+  `GET /api/volumes/?schedule=none` names disks that no policy has.
 * **Take** what waits for somebody: `GET /api/alarms/?stage=open`, then a POST to `acknowledge/`
   below the alarm; `POST /api/silences/` mutes alarms for a time.
 * **Page** by `next` until it is null, a whole walk in `ordering=id` (disks: `volume_id`): in other
@@ -51,7 +53,7 @@ def complete(result: Schema, generator: object, request: object, public: bool) -
         schemas["Backup"]["properties"][name]["description"] = description
     schemas["Problem"] = PROBLEM_SCHEMA
     # The parameter `fields` leaves fields out.
-    for name in ("Backup", "Alarm", "Silence", "Delivery"):
+    for name in ("Backup", "Alarm", "Silence", "Delivery", "Policy"):
         del schemas[name]["required"]
     schemas["Backup"]["examples"] = [backup_example()]
     schemas["NewBackups"]["examples"] = [{"cloud": "demo", "ids": [seed_example.ID]}]
@@ -119,6 +121,7 @@ def backup_example() -> Schema:
         "id": answer.id,
         "cloud": "demo",
         **as_json,
+        "same_as": None,
         "kind": kind.kind,
         "kind_source": kind.source,
         "kind_conflict": kind.conflict,

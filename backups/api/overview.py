@@ -1,6 +1,7 @@
 """Clouds, failures, the numbers of the home page."""
 
 import base64
+from dataclasses import asdict
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,11 +19,15 @@ from backups.clouds.registry import UnknownCloud
 from backups.edits import volume_edits
 from backups.edits.common import BadValue
 from backups.models import Role
+from backups.models.volume import SCHEDULES
 from backups.query.cursor import BadCursor
 from backups.query.volume_keys import stored_volume_id
 from backups.reports import cloud_states
+from backups.reports.coming import coming
 from backups.reports.conditional import etag
 from backups.reports.failures import causes
+from backups.reports.last_runs import last_runs
+from backups.reports.migration import Move, moves
 from backups.reports.summary import summary
 from backups.shared.access import access_of
 from backups.vbs.errors import VBSError
@@ -142,7 +147,32 @@ class Summary(Call):
         zone = zones.zone_named(name) or zones.zone_named(name.replace(" ", "+"))
         if zone is None:
             raise Unprocessed({"zone": [f"{name[:60]!r} is no time zone. {zones.cure(name)}."]})
-        return Response(json_value(summary(self.now, zone, access=access_of(request))))
+        access = access_of(request)
+        newest = last_runs(self.now, access=access)
+        answer = {
+            **asdict(summary(self.now, zone, access=access)),
+            "runs": {"since": newest.since, "by_outcome": newest.by_outcome},
+            "schedules": {word: newest.by_schedule.get(word, 0) for word in SCHEDULES},
+            "coming": coming(self.now, access=access),
+        }
+        return Response(json_value(answer))
+
+
+class Migration(Call):
+    @extend_schema(
+        operation_id="migration", responses=overview_serializers.MoveSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """How far each project has moved from its old backup service to CBR; empty where no
+        project is seen through both.
+        """
+        query_params.allow_only(request)
+        every = moves(self.now, access=access_of(request))
+        return Response([_move(move) for move in every])
+
+
+def _move(move: Move) -> object:
+    return json_value({**asdict(move), "total": move.total, "moved": move.moved})
 
 
 def _cloud_filters(request: Request) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from rest_framework import serializers
 
+from backups.analysis.forecast import ComingKind
 from backups.analysis.incidents import KINDS
 from backups.api.serializers import ErrorSerializer, Serializer
+from backups.reports.migration import GROUPS
+from backups.vbs.dialects import DIALECTS
 
 
 class PointSerializer(Serializer):
@@ -44,7 +47,20 @@ class CloudSerializer(Serializer):
     name = serializers.CharField()
     region = serializers.CharField(allow_null=True)
     configured = serializers.BooleanField()
-    api = serializers.ChoiceField(["vbs", "cinder"])
+    api = serializers.ChoiceField(list(DIALECTS))
+    service_ended_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since then its backup service counts as ended."
+    )
+    policies_read_at = serializers.DateTimeField(
+        allow_null=True, help_text="The last whole reading of its policies; null: none yet."
+    )
+    policies_error = serializers.CharField(
+        allow_null=True, help_text="Why they were not read, which is no proof that it has none."
+    )
+    tasks_error = serializers.CharField(
+        allow_null=True,
+        help_text="Why the tasks of its policies were not read: runs are judged by backups alone.",
+    )
     reachable = serializers.BooleanField(allow_null=True)
     last_good_at = serializers.DateTimeField(allow_null=True)
     error = ErrorSerializer(allow_null=True)
@@ -137,6 +153,74 @@ class DaySerializer(Serializer):
     missed = serializers.IntegerField()
 
 
+class LastRunsSerializer(Serializer):
+    since = serializers.DateTimeField(help_text="A day ago.")
+    by_outcome = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Disks by what came of their newest promised run, if that is not older.",
+    )
+
+
+class ComingSerializer(Serializer):
+    """What follows of plan, growth and limits."""
+
+    kind = serializers.ChoiceField([kind.value for kind in ComingKind])
+    at = serializers.DateTimeField(
+        allow_null=True, help_text="When it bites; null: it is so now, or nobody can say."
+    )
+    cloud = serializers.CharField()
+    policy_id = serializers.CharField(allow_null=True)
+    vault_id = serializers.CharField(allow_null=True)
+    volume_id = serializers.CharField(allow_null=True)
+    subject = serializers.CharField()
+    sum = serializers.CharField(help_text="The arithmetic in words.")
+    advice = serializers.CharField()
+
+
+class MovedDiskSerializer(Serializer):
+    cloud = serializers.CharField()
+    volume_id = serializers.CharField()
+    title = serializers.CharField()
+    last_good_at = serializers.DateTimeField(allow_null=True)
+    old_policy = serializers.CharField(allow_null=True)
+    new_policy = serializers.CharField(allow_null=True)
+    backups_in_new = serializers.BooleanField()
+
+
+class DiskGroupSerializer(Serializer):
+    name = serializers.ChoiceField(
+        GROUPS, help_text="Which of the services have the disks: the old one, CBR, both, neither."
+    )
+    count = serializers.IntegerField()
+    disks = MovedDiskSerializer(many=True, help_text="The first hundred.")
+
+
+class PolicyLeftSerializer(Serializer):
+    """A policy of the old service that is still on."""
+
+    cloud = serializers.CharField()
+    policy_id = serializers.CharField()
+    title = serializers.CharField()
+    members = serializers.IntegerField()
+    in_vaults = serializers.IntegerField(help_text="Of its disks: those in a vault of CBR as well.")
+    without_policy = serializers.IntegerField(help_text="Those in no policy of CBR.")
+
+
+class MoveSerializer(Serializer):
+    old = serializers.CharField(help_text="The cloud with the old service.")
+    old_api = serializers.CharField()
+    new = serializers.CharField(help_text="The cloud that is CBR of the same project.")
+    old_ended_at = serializers.DateTimeField(allow_null=True)
+    doubts = serializers.ListField(
+        child=serializers.CharField(), help_text="What is not known, without which nothing is sure."
+    )
+    groups = DiskGroupSerializer(many=True)
+    left = PolicyLeftSerializer(many=True, help_text="The first hundred.")
+    left_count = serializers.IntegerField()
+    total = serializers.IntegerField()
+    moved = serializers.IntegerField(help_text="Disks that CBR has.")
+
+
 class SummarySerializer(Serializer):
     as_of = serializers.DateTimeField()
     backups = CountedBackupsSerializer()
@@ -146,4 +230,10 @@ class SummarySerializer(Serializer):
     in_flight = serializers.ListField(child=serializers.UUIDField())
     chain_size_mb = serializers.IntegerField()
     outcomes_by_day = DaySerializer(many=True)
+    runs = LastRunsSerializer()
+    schedules = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Disks by `schedule`, without exempt and deleted ones.",
+    )
+    coming = ComingSerializer(many=True)
     growth = GrowthSerializer()

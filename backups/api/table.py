@@ -16,15 +16,18 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from backups.api import describe, query_params
-from backups.api.backups import tracked
+from backups.api.backups import pages_of
 from backups.api.base import Call
 from backups.api.csv_dialect import EXCEL, PLAIN, CsvDialect, dialect_of
 from backups.api.json_values import utc_text
+from backups.models import Access
 from backups.query.backups import BACKUPS
 from backups.query.order import Row
 from backups.query.page import Pages
 from backups.query.public_fields import BACKUP_FIELDS
+from backups.reports.backup_detail import hide_doubles
 from backups.reports.conditional import etag
+from backups.shared.access import access_of
 
 ROWS_PER_QUERY = 1000
 KEY_BYTES = 16  # of a UUID
@@ -74,9 +77,10 @@ class Table(CsvCall):
         """All backups that match, one a line; the form that adds backups takes it back."""
         query = query_params.list_query(request, BACKUPS, ignored_keys=("fields", "excel"))
         fields = query_params.selected_fields(request, BACKUP_FIELDS)
-        pages = Pages(BACKUPS, query, self.now, rows=tracked(request, self))
+        pages = pages_of(request, self, query)
+        access = access_of(request)
         dialect = dialect_of(request)
-        return self.answer(_chunks(pages, fields, dialect), dialect, name="backups")
+        return self.answer(_chunks(pages, fields, dialect, access), dialect, name="backups")
 
 
 class Echo:
@@ -86,7 +90,9 @@ class Echo:
         return text
 
 
-def _chunks(pages: Pages, fields: Sequence[str], dialect: CsvDialect) -> Iterator[str]:
+def _chunks(
+    pages: Pages, fields: Sequence[str], dialect: CsvDialect, access: Access
+) -> Iterator[str]:
     """Yields the header, then the lines of one query after the other: of all that match when it
     begins, as they are when they are read.
     """
@@ -97,6 +103,7 @@ def _chunks(pages: Pages, fields: Sequence[str], dialect: CsvDialect) -> Iterato
         keys += key.bytes
     for start in range(0, len(keys), ROWS_PER_QUERY * KEY_BYTES):
         rows = pages.rows_of(_uuids(keys[start : start + ROWS_PER_QUERY * KEY_BYTES]), fields)
+        hide_doubles(rows, access=access)
         yield "".join(writer.writerow(_cells(row, fields, dialect)) for row in rows)
 
 

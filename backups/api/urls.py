@@ -12,6 +12,7 @@ from backups.api import (
     backups,
     bulk,
     overview,
+    policies,
     rules,
     table,
     views,
@@ -51,6 +52,13 @@ urlpatterns = [
     path(
         "volumes/<str:cloud>/<volume_id:volume_id>/", volumes.OneVolume.as_view(), name="api-volume"
     ),
+    path("policies/", policies.Policies.as_view(), name="api-policies"),
+    path("policies.csv", policies.PolicyTable.as_view(), name="api-policies-csv"),
+    path(
+        "policies/<str:cloud>/<volume_id:policy_id>/",
+        policies.OnePolicy.as_view(),
+        name="api-policy",
+    ),
     path("rules/", rules.Rules.as_view()),
     path("rules/tags/<path:tag>/", rules.RuleOfTag.as_view()),
     path("rules/clouds/<str:cloud>/", rules.RuleOfCloud.as_view()),
@@ -60,6 +68,7 @@ urlpatterns = [
     path("clouds/<str:cloud>/test/", overview.CloudTest.as_view()),
     path("views/", views.Views.as_view()),
     path("views/<path:name>/", views.OneView.as_view()),
+    path("migration/", overview.Migration.as_view(), name="api-migration"),
     path("summary/", overview.Summary.as_view()),
     path("alarms/", alarms.AllAlarms.as_view(), name="api-alarms"),
     path("alarms/<int:alarm_id>/", alarms.OneAlarm.as_view(), name="api-alarm"),

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from backups.analysis.protection import PROTECTIONS
 from backups.api.overview_serializers import GrowthSerializer
+from backups.api.policy_serializers import RunSerializer
 from backups.api.serializers import AnyField, PageSerializer, Serializer, StrictSerializer
 from backups.api.strict_fields import (
     BoundedListField,
@@ -14,6 +15,8 @@ from backups.api.strict_fields import (
     StrictIntegerField,
     StrictTextField,
 )
+from backups.models.volume import SCHEDULES
+from backups.query.volumes import RULES, RUN_OUTCOMES
 
 
 class RuleInForceSerializer(Serializer):
@@ -27,7 +30,7 @@ class RuleInForceSerializer(Serializer):
     def get_fields(self) -> dict[str, AnyField]:
         return {
             **super().get_fields(),
-            "from": serializers.ChoiceField(["disk", "tag", "cloud", "default"]),
+            "from": serializers.ChoiceField(RULES),
         }
 
 
@@ -114,10 +117,35 @@ class VolumeSerializer(Serializer):
         help_text="The longest time between two restore points, of those that ended in the last "
         "90 days or go on; null where nothing is known.",
     )
+    schedule = serializers.ChoiceField(
+        SCHEDULES,
+        help_text="Does a policy of its cloud promise backups? off: its policies are switched off; "
+        "none: it is in none; unknown: nobody can say.",
+    )
+    policy_id = serializers.CharField(
+        allow_null=True, help_text="Of the policy that has it, as the cloud calls it."
+    )
+    policy_name = serializers.CharField(allow_null=True)
+    next_run_at = serializers.DateTimeField(
+        allow_null=True, help_text="Of that policy; null where none is promised or known."
+    )
+    last_run_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the newest run was promised that is judged."
+    )
+    last_run_outcome = serializers.ChoiceField(RUN_OUTCOMES, allow_null=True)
+    vault_id = serializers.CharField(allow_null=True, help_text="Of CBR: holds its backups.")
+    vault_mb = serializers.IntegerField(
+        allow_null=True, help_text="Stored of it in the vault, in MB, as the cloud says."
+    )
 
 
 class VolumeDetailSerializer(VolumeSerializer):
     growth = GrowthSerializer()
+    runs = RunSerializer(
+        many=True,
+        help_text="The promised ones of the last 30 days, the newest first; only here, and not in "
+        "the list of disks.",
+    )
 
 
 class VolumePageSerializer(PageSerializer):

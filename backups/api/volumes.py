@@ -24,9 +24,20 @@ from backups.query.page import Pages
 from backups.query.public_fields import VOLUME_DETAIL_FIELDS, VOLUME_FIELDS
 from backups.query.volume_keys import stored_volume_id
 from backups.query.volumes import VOLUMES
+from backups.reports.volume_runs import runs_of_volume
 from backups.reports.volumes import volume_detail, volume_states
 from backups.shared.access import access_of
 
+# Of `runs`: attributes of `reports.volume_runs.RunOfVolume`.
+RUN_FIELDS = (
+    "slot_at",
+    "outcome",
+    "late_seconds",
+    "duration_seconds",
+    "backup_id",
+    "reason",
+    "policy_id",
+)
 MOST_VOLUMES = 500  # of one page: each brings its chains along
 
 
@@ -39,13 +50,15 @@ class Volumes(Call):
     def get(self, request: Request) -> Response:
         """Disks in cursor pages, each with its protection and its chains."""
         query = query_params.list_query(request, VOLUMES, ignored_keys=("limit", "cursor"))
-        rows = Volume.objects.with_protection(self.now).visible_to(access_of(request))
+        access = access_of(request)
+        rows = Volume.objects.visible_to(access).counted(access)
+        rows = rows.with_protection(self.now).with_schedule(self.now)
         pages = Pages(VOLUMES, query, self.now, rows=rows)
         cursor = query_params.cursor(request, VOLUMES, query)
         limit = query_params.limit(request, max_limit=MOST_VOLUMES)
         page = pages.page(cursor, limit, "pk")
         volumes = in_order([row["pk"] for row in page.rows])
-        states = volume_states(volumes, self.now, access=access_of(request))
+        states = volume_states(volumes, self.now, access=access)
         results = [listed_attributes(state, VOLUME_FIELDS) for state in states]
         return query_params.page_response(request, page, results)
 
@@ -175,7 +188,10 @@ def _detail(request: Request, call: Call, cloud: str, volume_id: str) -> dict[st
     detail = volume_detail(cloud, volume_id, call.now, access=access_of(request))
     if detail is None:
         raise _not_known(cloud, volume_id)
-    return listed_attributes(detail, VOLUME_DETAIL_FIELDS)
+    shape = listed_attributes(detail, VOLUME_DETAIL_FIELDS)
+    runs = runs_of_volume(detail.cloud, detail.volume_id, call.now, access=access_of(request))
+    shape["runs"] = [listed_attributes(run, RUN_FIELDS) for run in runs]
+    return shape
 
 
 def _not_known(cloud: str, volume_id: str) -> NotFound:
