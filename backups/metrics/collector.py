@@ -12,9 +12,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backups.analysis.protection import PROTECTIONS
+from backups.analysis.runs import RunOutcome
 from backups.analysis.sizes import BYTES_PER_MB
 from backups.models import Access
 from backups.models.backup import TRACKING_STATES
+from backups.models.volume import SCHEDULES
 from backups.reports import cloud_states, monitoring
 from backups.reports.cloud_states import CloudState
 from backups.shared import processes
@@ -22,6 +24,7 @@ from backups.vbs.statuses import FAILED, BackupStatus
 
 NOT_SEEN = "not_seen"  # the status of a backup that its cloud was not asked about yet
 VOLUME_LABELS = ("cloud", "volume_id", "name")
+RUN_LABELS = ("cloud", "policy", "outcome")
 PROCESS_LABELS = ("part", "host", "pid")
 PROCESS_GAUGES = {
     "resident_memory_bytes": "Memory of the process, in bytes.",
@@ -46,6 +49,8 @@ class Metrics(Collector):
         yield from self._backups(clouds)
         yield from self._in_flight(clouds)
         yield self._volumes(clouds)
+        yield self._schedules(clouds)
+        yield from self._policies()
         yield self._chain_sizes()
         yield from self._configured_clouds(states)
         yield _cloud_requests(states)
@@ -126,6 +131,48 @@ class Metrics(Collector):
             volumes.add_metric(labels, count)
         return volumes
 
+    def _schedules(self, clouds: list[str]) -> Metric:
+        by_schedule = _zeros(clouds, SCHEDULES)
+        for group in monitoring.by_schedule(self._now, access=self._access):
+            if group.cloud in clouds:
+                by_schedule[group.cloud, group.schedule] = group.count
+        volumes = GaugeMetricFamily(
+            "vbsdash_volumes_by_schedule",
+            "Disks by whether a policy promises backups of them.",
+            labels=("cloud", "schedule"),
+        )
+        for labels, count in by_schedule.items():
+            volumes.add_metric(labels, count)
+        return volumes
+
+    def _policies(self) -> Iterator[Metric]:
+        enabled = GaugeMetricFamily(
+            "vbsdash_policy_enabled", "Is the policy switched on?", labels=("cloud", "policy")
+        )
+        runs = CounterMetricFamily(
+            "vbsdash_runs",
+            "Promised runs by what came of them, one a disk. Those that never started, and those "
+            "of which nothing is known, are counted a day after they were promised.",
+            labels=RUN_LABELS,
+        )
+        last_day = GaugeMetricFamily(
+            "vbsdash_runs_last_day",
+            "Runs that were promised in the last 24 hours, by what came of them as far as is "
+            "known, one a disk.",
+            labels=RUN_LABELS,
+        )
+        for policy in monitoring.policies(self._now, access=self._access):
+            labels = (policy.cloud, policy.title)
+            if policy.is_standing and policy.enabled is not None:
+                enabled.add_metric(labels, float(policy.enabled))
+            # A series that comes and goes cannot be alerted on.
+            for outcome in RunOutcome:
+                if outcome != RunOutcome.PENDING:
+                    runs.add_metric((*labels, outcome), policy.ended[outcome])
+                if policy.is_standing:
+                    last_day.add_metric((*labels, outcome), policy.last_day[outcome])
+        yield from (enabled, runs, last_day)
+
     def _chain_sizes(self) -> Metric:
         sizes = GaugeMetricFamily(
             "vbsdash_chain_size_bytes",
@@ -166,10 +213,16 @@ class Metrics(Collector):
             "Is nothing asked just now (breaker, Retry-After, sign-in)?",
             labels=labels,
         )
+        ended = GaugeMetricFamily(
+            "vbsdash_cloud_service_ended",
+            "Has its backup service gone for good, as far as is known?",
+            labels=labels,
+        )
         for state in states:
             if not state.configured:
                 continue
             cloud = (state.name,)
+            ended.add_metric(cloud, float(state.service_ended_at is not None))
             if state.reachable is not None:
                 up.add_metric(cloud, float(state.reachable))
             if state.last_good_at is not None:
@@ -183,7 +236,7 @@ class Metrics(Collector):
             breaker_open.add_metric(cloud, float(state.breaker != "closed"))
             is_paused = state.paused_until is not None and state.paused_until > self._now
             paused.add_metric(cloud, float(is_paused))
-        yield from (up, last_good, lag, budget, budget_used, due, breaker_open, paused)
+        yield from (up, last_good, lag, budget, budget_used, due, breaker_open, paused, ended)
 
     def _each_volume(self) -> Iterator[Metric]:
         last_good = GaugeMetricFamily(
@@ -207,6 +260,12 @@ class Metrics(Collector):
             "Did the newest backup that has ended succeed?",
             labels=VOLUME_LABELS,
         )
+        scheduled = GaugeMetricFamily(
+            "vbsdash_volume_scheduled",
+            "1 = a policy promises backups; 0 = its policies are off, or it is in none; no series "
+            "while it is unknown.",
+            labels=VOLUME_LABELS,
+        )
         for volume in monitoring.volumes(self._now, access=self._access):
             labels = (volume.cloud, volume.volume_id, volume.title)
             if volume.last_good_at is not None:
@@ -217,7 +276,9 @@ class Metrics(Collector):
                 never_backed_up.add_metric(labels, 1)
             if volume.last_was_good is not None:
                 last_outcome_good.add_metric(labels, float(volume.last_was_good))
-        yield from (last_good, protected, never_backed_up, last_outcome_good)
+            if volume.schedule != "unknown":
+                scheduled.add_metric(labels, float(volume.schedule == "scheduled"))
+        yield from (last_good, protected, never_backed_up, last_outcome_good, scheduled)
 
     def _processes(self) -> Iterator[Metric]:
         """Yields what each process noted of itself; what its system does not tell is left out."""

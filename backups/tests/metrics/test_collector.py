@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from backups.edits import tokens
-from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Process, Volume
+from backups.models import Backup, Cloud, CloudCalls, Heartbeat, Policy, Process, Run, Volume
+from backups.refresh import housekeeping
 from backups.shared import processes
 from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
+from backups.tests.policy_rows import disk_row, members, policy, read_policies, run
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -29,7 +32,7 @@ COSTS = {
 }
 LABELS = (
     *("cloud", "volume_id", "name", "status", "protection", "tracking_state", "outcome", "class"),
-    *("part", "host", "pid"),
+    *("part", "host", "pid", "schedule", "policy"),
 )
 Scraped = dict[str, dict[tuple[str, ...], float]]
 
@@ -88,9 +91,27 @@ def known(now: datetime) -> datetime:
     )
     volume("disk-3", now, label="never", name="web")
     volume("disk-4", now, exempt_reason="scratch")
+    promise(now)
     Process.objects.create(host="h", pid=2, part="worker", at=now, figures=COSTS)
     Heartbeat.objects.create(part="scheduler", at=now)
     return now
+
+
+def promise(now: datetime) -> None:
+    """A policy that has two of the disks, one that is off, and what came of runs."""
+    read_policies("otc", at=now)
+    nightly = policy(1, name="nightly", pruned_runs={"made": 100, "skipped": 2})
+    policy(2, name="twin", enabled=False)
+    policy(3, name="twin", deleted_at=now, pruned_runs={"failed": 1})
+    members(nightly, ["disk-1", "disk-2"])
+    Volume.objects.filter(volume_id="disk-3").update(schedule_read="none")
+    for hours, of_first, of_second in (
+        (50, "made", "never_started"),
+        (26, "made", "skipped"),
+        (2, "never_started", "pending"),
+    ):
+        for disk, outcome in (("disk-1", of_first), ("disk-2", of_second)):
+            run(nightly, disk, now - timedelta(hours=hours), outcome)
 
 
 def backup(now: datetime, *, volume: str, status: str, made: datetime) -> Backup:
@@ -275,4 +296,69 @@ def test_a_scrape_asks_the_database_as_often_for_one_disk_as_for_four(
         Backup.objects.exclude(volume_id="disk-1").delete()
 
 
-QUERIES = 15
+QUERIES = 20
+
+
+def test_promised_runs_are_counted_by_policy_and_outcome(client: Client, known: datetime) -> None:
+    scraped = scrape(client)
+    runs = scraped["vbsdash_runs_total"]
+    assert runs["otc", "made", "nightly"] == 100 + 2
+    assert runs["otc", "skipped", "nightly"] == 2 + 1
+    # One that never started may yet have started late, for a day.
+    assert runs["otc", "never_started", "nightly"] == 1
+    assert ("otc", "pending", "nightly") not in runs
+    assert runs["otc", "failed", "twin (policy-3)"] == 1
+    last_day = scraped["vbsdash_runs_last_day"]
+    assert last_day["otc", "never_started", "nightly"] == 1
+    assert last_day["otc", "pending", "nightly"] == 1
+    assert last_day["otc", "made", "nightly"] == 0
+    assert ("otc", "made", "twin (policy-3)") not in last_day
+    enabled = scraped["vbsdash_policy_enabled"]
+    assert enabled == {("otc", "nightly"): 1, ("otc", "twin (policy-2)"): 0}
+
+
+def test_disks_are_told_by_their_schedule(client: Client, known: datetime) -> None:
+    scraped = scrape(client)
+    scheduled = {labels[1]: value for labels, value in scraped["vbsdash_volume_scheduled"].items()}
+    assert sorted(scheduled.values()) == [0, 1, 1]
+    counts = scraped["vbsdash_volumes_by_schedule"]
+    words = ("scheduled", "off", "none", "unknown")
+    assert [counts["otc", word] for word in words] == [2, 0, 1, 0]
+    assert [counts["other", word] for word in words] == [0, 0, 0, 0]
+    # Once the policies were not read for hours, nobody can say.
+    Cloud.objects.update(policies_read_at=known - DAY)
+    scraped = scrape(client)
+    assert scraped["vbsdash_volumes_by_schedule"]["otc", "unknown"] == 3
+    assert "vbsdash_volume_scheduled" not in scraped
+
+
+def test_a_counter_of_runs_does_not_go_back_when_rows_are_pruned(
+    client: Client, known: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "ROWS_PER_DELETE", 2)
+    monkeypatch.setattr(housekeeping, "PAUSE_S", 0)
+    Run.objects.update(slot_at=F("slot_at") - 39 * DAY)
+    before = scrape(client)["vbsdash_runs_total"]
+    housekeeping.prune(known)
+    assert Run.objects.count() == 2
+    assert scrape(client)["vbsdash_runs_total"] == before
+    housekeeping.prune(known + DAY)
+    assert not Run.objects.exists()
+    assert scrape(client)["vbsdash_runs_total"] == before
+
+
+def test_a_run_that_two_services_show_is_counted_once(client: Client, known: datetime) -> None:
+    before = scrape(client)["vbsdash_runs_total"]
+    nightly = Policy.objects.get(name="nightly")
+    disk_row("disk-1", cloud="other", also_under="otc", counted_under="otc")
+    twin = Volume.objects.get(cloud="other", volume_id="disk-1")
+    Run.objects.create(
+        volume=twin, policy=nightly, slot_at=known - timedelta(hours=50), outcome="made"
+    )
+    assert scrape(client)["vbsdash_runs_total"] == before
+
+
+def test_a_service_that_ended_is_told(client: Client, known: datetime) -> None:
+    assert scrape(client)["vbsdash_cloud_service_ended"] == {("otc",): 0, ("other",): 0}
+    Cloud.objects.filter(pk="other").update(service_ended_at=known)
+    assert scrape(client)["vbsdash_cloud_service_ended"] == {("otc",): 0, ("other",): 1}

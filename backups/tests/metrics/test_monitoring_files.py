@@ -113,6 +113,8 @@ def test_every_metric_of_the_contract_is_on_the_dashboard_or_in_an_alert() -> No
         *("vbsdash_backups", "vbsdash_volumes", "vbsdash_cloud_up", "vbsdash_cloud_requests_total"),
         *("vbsdash_refresh_lag_seconds", "vbsdash_chain_size_bytes", "vbsdash_volume_protected"),
         *("vbsdash_volume_last_good_timestamp_seconds", "vbsdash_volume_never_backed_up"),
+        *("vbsdash_volume_scheduled", "vbsdash_volumes_by_schedule", "vbsdash_runs_total"),
+        *("vbsdash_policy_enabled", "vbsdash_cloud_service_ended"),
     }
 
 
