@@ -267,13 +267,16 @@ def _ends(over: Sequence[Alarm], clouds: Mapping[str, Cloud], now: datetime) -> 
     return ends
 
 
+_VOLUME_COLUMNS = ("volume_id", "protection", "followed", "last_good_at", "counted_under")
+
+
 def _ends_of_volumes(alarms: Sequence[Alarm], now: datetime) -> dict[int, Ended]:
     volumes: dict[tuple[str, str], Row] = {}
     for cloud, volume_ids in _subjects_by_cloud(alarms).items():
         for batch in in_batches(volume_ids):
             known: Any = Volume.objects.with_protection(now)
             known = known.filter(cloud=cloud, volume_id__in=batch)
-            for row in known.values("volume_id", "protection", "followed", "last_good_at"):
+            for row in known.values(*_VOLUME_COLUMNS):
                 volumes[(cloud, row["volume_id"])] = row
     ends: dict[int, Ended] = {}
     for alarm in alarms:
@@ -286,6 +289,9 @@ def _ends_of_volumes(alarms: Sequence[Alarm], now: datetime) -> dict[int, Ended]
 def _end_of_volume(alarm: Alarm, volume: Row | None) -> Ended | None:
     """Returns None where it may still be as it was."""
     if volume is None or volume["protection"] in OUTSIDE or not volume["followed"]:
+        return Ended.DROPPED
+    if volume["counted_under"] is not None:
+        # Another cloud of the same project has the alarm now.
         return Ended.DROPPED
     if alarm.kind == AlarmKind.BACKUPS_FAIL:
         # Its failures may also be untracked, or gone from the cloud.

@@ -14,7 +14,12 @@ from backups.clouds import registry
 from backups.models import FULL_ACCESS, AlarmKind, Backup, Cloud, Volume
 from backups.reports import attention
 from backups.reports.attention import AttentionItem
-from backups.reports.home_counts import count_stale, count_volumes
+from backups.reports.home_counts import (
+    count_doubles,
+    count_stale,
+    count_volumes,
+    stale_counted,
+)
 from backups.reports.open_failures import FailingSubject, failing_subjects
 from backups.reports.running_backups import RunningState, running_backups
 from backups.reports.unprotected import UnprotectedVolume, unprotected_volumes
@@ -61,7 +66,10 @@ def findings(now: datetime, clouds: Sequence[Cloud], *, counted: bool) -> list[F
     stale_by_cloud: dict[str, int] = {}
     if counted:
         backups = Backup.objects.visible_to(FULL_ACCESS).order_by()
-        stale_by_cloud = count_stale(backups.filter(gone_at__isnull=True), clouds, now)
+        stale_by_cloud = stale_counted(
+            count_stale(backups.filter(gone_at__isnull=True), clouds, now),
+            count_doubles(backups.doubles(FULL_ACCESS), clouds, now),
+        )
     of_clouds = {cloud.name: cloud for cloud in clouds}
     result = [
         *_silent(attention.unreachable_clouds(now, clouds, {}), of_clouds),
@@ -73,7 +81,7 @@ def findings(now: datetime, clouds: Sequence[Cloud], *, counted: bool) -> list[F
         *_stuck(attention.stuck_backups(now, running), running),
     ]
     if counted:
-        volumes = count_volumes(Volume.objects.filter(cloud__in=names), now)
+        volumes = count_volumes(Volume.objects.counted().filter(cloud__in=names), now)
         result += _of_clouds(
             attention.stale_backups(now, clouds, stale_by_cloud),
             AlarmKind.STALE,
