@@ -23,7 +23,7 @@ from backups.edits.pasted_ids import Line, read_each
 from backups.edits.pasted_notes import Remarks
 from backups.models import FULL_ACCESS, Access, Backup, Cloud, ObjectKind, SearchText, Verb
 from backups.models.data_version import data_changed
-from backups.shared import acting, audit
+from backups.shared import acting, audit, server_backups
 from backups.shared.audit import Act
 from backups.shared.batches import IDS_PER_QUERY, in_batches
 from backups.shared.locks import clouds_of, lock_clouds
@@ -246,6 +246,8 @@ def untrack(
         lock_clouds(name for name in clouds_of(ids) if access.opens(name))
         # Under the locks, which a backup that moves has to wait for.
         ids = in_open_clouds(ids, access)
+        # Children go with their parents.
+        ids = list(dict.fromkeys([*ids, *map(str, server_backups.children_of(ids))]))
         # Read under the lock: an answer that was being stored meanwhile may have named another
         # volume.
         volumes = by_cloud(volumes_of(ids))
@@ -269,12 +271,12 @@ def refresh_now(ids: Sequence[str], now: datetime, access: Access = FULL_ACCESS)
     names = set(left_alone.values_list("pk", flat=True))
     clouds = {name for name in clouds_of(ids) if access.opens(name)}
     sign_in.try_again(sorted(clouds & names))
-    due = 0
     with transaction.atomic():
         lock_clouds(clouds)
         ids = in_open_clouds(ids, access)
-        for batch in in_batches(ids):
-            due += Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
+        due = len(set(ids))
+        for batch in in_batches(_asked_about(ids)):
+            Backup.objects.filter(pk__in=batch).update(next_refresh_at=now)
         audit.note_many(
             Verb.BACKUP_REFRESH,
             ObjectKind.BACKUP,
@@ -284,6 +286,13 @@ def refresh_now(ids: Sequence[str], now: datetime, access: Access = FULL_ACCESS)
         )
         data_changed()
     return due
+
+
+def _asked_about(ids: Sequence[str]) -> list[uuid.UUID]:
+    """Returns what is asked about for the sake of these: in place of a child the whole."""
+    keys = [uuid.UUID(backup_id) for backup_id in ids]
+    in_place = server_backups.asked_in_place(keys)
+    return list(dict.fromkeys(in_place.get(pk, pk) for pk in keys))
 
 
 def _acts(ids: Iterable[str]) -> list[Act]:

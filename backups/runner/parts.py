@@ -38,6 +38,7 @@ def demo_part(port: int, clouds_file: Path) -> Part:
         sys.executable,
         "manage.py",
         "simulate_vbs",
+        "--both",
         "--port",
         str(port),
         "--latency-ms",

@@ -42,6 +42,7 @@ from backups.refresh.plan import Fetched
 from backups.tasks import keep_house
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
+from backups.vbs.listed_backup import listed
 
 pytestmark = pytest.mark.django_db
 IDS = [str(uuid.UUID(int=n)) for n in range(1, 4)]
@@ -245,7 +246,7 @@ def test_a_list_that_is_followed_takes_nothing_out_of_the_trash() -> None:
     have()
     tracking.untrack(IDS)
     policy = auto_track.AutoTrackPolicy("all", {}, frozenset())
-    entries = {uuid.UUID(IDS[0]): {"volume_id": "disk-1"}, uuid.UUID(int=9): {}}
+    entries = {uuid.UUID(IDS[0]): listed({"volume_id": "disk-1"}), uuid.UUID(int=9): listed({})}
     assert auto_track.track("otc", entries, policy, timezone.now()) == [uuid.UUID(int=9)]
 
 
