@@ -22,7 +22,14 @@ from backups.derived import search_names
 from backups.edits import demo, trash
 from backups.models import Backup
 from backups.publish import publish
-from backups.refresh import dispatcher, housekeeping, retention, single_gets, type_interpretation
+from backups.refresh import (
+    dispatcher,
+    housekeeping,
+    retention,
+    services,
+    single_gets,
+    type_interpretation,
+)
 from backups.refresh.dispatcher import DO, Work
 from backups.refresh.fetch import stopping
 from backups.refresh.worker_slots import worker_slot
@@ -44,10 +51,12 @@ def dispatch() -> None:
     now = clock.now()
     if settings.DEMO:
         demo.furnish(now)
+        demo.furnish_history(now)
         demo.furnish_alarms(now)
     clock.forget_the_future(now)
     outbox.forget_the_future(now)
     type_interpretation.ensure_all(now)
+    services.ensure(now)
     for name in registry.configured():
         search_names.bring_up_to_date(name)
     for channel in outbox.channels_due(now):

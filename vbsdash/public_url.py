@@ -26,6 +26,8 @@ OWN_PATHS: Final = frozenset(
         "failures",
         "healthz",
         "metrics",
+        "migration",
+        "policies",
         "readyz",
         "search",
         "static",

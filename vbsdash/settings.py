@@ -359,7 +359,11 @@ SPECTACULAR_SETTINGS = {
         "volume_id": {"type": "string", "pattern": f"^{ids.PATTERN}$"},
     },
     # Other lists of words are called by the name of their field.
-    "ENUM_NAME_OVERRIDES": {"AlarmKindEnum": "backups.models.alarm.AlarmKind.values"},
+    "ENUM_NAME_OVERRIDES": {
+        "AlarmKindEnum": "backups.models.alarm.AlarmKind.values",
+        "PolicyApiEnum": "backups.query.policies.POLICY_APIS",
+        "RunOutcomeEnum": "backups.query.volumes.RUN_OUTCOMES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVERS": [{"url": str(PUBLIC_URL)}] if PUBLIC_URL else [],

@@ -5,7 +5,8 @@ other in a ring.
    clouds by name).
 2. Its backups. Claims take them without the cloud, for they wait for nobody (SKIP LOCKED).
 3. Its volumes, by their ID.
-4. The tables by day that `derived.daily_totals` keeps, by their keys.
+4. The policies whose runs are deleted, by their keys.
+5. The tables by day that `derived.daily_totals` keeps, by their keys.
 
 Whoever holds one of these takes nothing above it. The locks are weaker than FOR UPDATE: no key ever
 changes, and what PostgreSQL checks of foreign keys at COMMIT (FOR KEY SHARE) passes. SQLite lets

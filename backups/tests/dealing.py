@@ -82,6 +82,7 @@ SECONDS = {
     "reports/test_summary.py": 11,
     "web/test_pages.py": 11,
     "refresh/test_unchanged.py": 11,
+    "analysis/test_schedule.py": 10,
     "stories/test_audit.py": 11,
     "stories/test_page_questions.py": 11,
     "stories/test_hostile_addresses.py": 11,

@@ -45,11 +45,15 @@ def running(
     **words: Any,
 ) -> Iterator[Simulator]:
     """`words` go to the simulator, `entry` into clouds.yaml; without a budget
-    unless it says otherwise.
+    unless it says otherwise. With `api="both"` there is a second cloud `otc-cbr` for the same
+    project, through CBR.
     """
     with Simulator(**{"clock": timezone.now, **words}) as sim:
-        given = sim.cloud_entry(auth=auth, **{"vbs_requests_per_second": 0, **(entry or {})})
-        configure(settings, folder, {"otc": given})
+        more = {"vbs_requests_per_second": 0, **(entry or {})}
+        entries = {"otc": sim.cloud_entry(auth=auth, **more)}
+        if sim.api == "both":
+            entries["otc-cbr"] = sim.cloud_entry(auth=auth, api="cbr", **more)
+        configure(settings, folder, entries)
         registry.ensure_rows()
         yield sim
         registry.forget_clients()
@@ -65,10 +69,9 @@ def make_due() -> None:
 
 
 def works() -> list[str]:
-    """What the dispatcher calls workers for, the list of disks and the quota aside."""
-    return [
-        need.work for need in needs(timezone.now()) if need.work not in ("list_disks", "read_quota")
-    ]
+    """What the dispatcher calls workers for, the list of disks, quota and policies aside."""
+    aside = ("list_disks", "read_quota", "read_policies")
+    return [need.work for need in needs(timezone.now()) if need.work not in aside]
 
 
 def cloud() -> Cloud:

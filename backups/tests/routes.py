@@ -12,6 +12,7 @@ VALUES = {
     "backup_id": str(uuid.UUID(int=1)),
     "cloud": "otc",
     "volume_id": "d-0",
+    "policy_id": "policy-1",
     "tag": "t0",
     "name": "view 0",
     "on": "2026-11-24",

@@ -5,6 +5,7 @@ are worth looking at.
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,16 +18,20 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from backups.alarms import evaluate
+from backups.analysis.runs import RunOutcome
 from backups.clouds import registry
+from backups.derived import queue
+from backups.edits import demo as furnished
 from backups.edits import tracking
-from backups.models import Account, Backup, Role
-from backups.refresh import type_interpretation
+from backups.models import Account, Backup, Role, Volume
+from backups.refresh import services, type_interpretation
 from backups.refresh.apply import apply
 from backups.refresh.dispatcher import DO, needs
 from backups.refresh.plan import Fetched
 from backups.runner.parts import DEMO_BACKUPS
 from backups.simulator import Simulator
 from backups.tests.otc import configure
+from backups.tests.policy_rows import members, policy, read_policies, run, vault
 from backups.tests.run_settings import LIMIT_S
 from backups.tests.sample_bodies import sample_bodies
 from backups.vbs import payload
@@ -42,6 +47,12 @@ FLAGS = [
         "--disable-background-networking",
     ),
     *("--disable-component-update", "--disable-sync"),
+]
+ABSURD_POLICIES: list[dict[str, Any]] = [
+    {"name": "p" * 200, "problems": ["q" * 1000], "claimed": 2**31 - 1},
+    {"name": "سياسة النسخ الاحتياطي", "schedule": {"calendar": "odd", "hours": None}},
+    {"name": None, "enabled": None, "claimed": 0, "retention": {"days": 10**9}},
+    {"name": "<b>off</b> 🎉", "enabled": False, "api": "cbr"},
 ]
 ABSURD = [
     {
@@ -164,22 +175,47 @@ def track_absurd(settings: Any) -> None:
         "otc",
         [Fetched(uuid.UUID(str(body["id"])), now, answer=payload.receive(body)) for body in ABSURD],
     )
+    absurd_policies(now)
+
+
+def absurd_policies(now: datetime) -> None:
+    """Policies with odd names, schedules, counts and reasons, and disks that have odd ones."""
+    odd_reason = "AutoBackup.0031: " + "r" * 5000
+    disks = sorted(Volume.objects.filter(cloud="otc").values_list("volume_id", flat=True))
+    night = now.replace(hour=22, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    read_policies("otc", at=now)
+    for number, words in enumerate(ABSURD_POLICIES):
+        row = policy(number, seen_at=now, first_seen_at=now - timedelta(days=40), **words)
+        members(row, disks, since=now, seen_at=now)
+        vault(number, [row], cloud="otc", name=words["name"], used_mb=2**50, size_gb=2**40)
+        for disk in disks:
+            for days, outcome in enumerate(RunOutcome):
+                reason = None if outcome == "made" else odd_reason
+                at = night - timedelta(days=days)
+                run(row, disk, at, outcome, reason=reason, late_seconds=10**6)
 
 
 @contextmanager
 def demo(settings: Any, folder: Path) -> Iterator[Simulator]:
-    """The cloud that `make run` shows where none is configured, as its workers have
-    it after two rounds.
+    """The clouds that `make run` shows where none is configured, as their workers have
+    them after two rounds.
     """
-    with Simulator(backups=DEMO_BACKUPS, clock=timezone.now) as sim:
-        configure(
-            settings, folder, {"demo": sim.cloud_entry(vbs_follow="all", vbs_requests_per_second=0)}
-        )
+    with Simulator(backups=DEMO_BACKUPS, api="both", clock=timezone.now) as sim:
+        words: dict[str, Any] = {"vbs_follow": "all", "vbs_requests_per_second": 0}
+        entries = {
+            "demo": sim.cloud_entry(**words),
+            "demo-cbr": sim.cloud_entry(api="cbr", **words),
+        }
+        configure(settings, folder, entries)
         registry.ensure_rows()
         for _ in range(2):
+            services.ensure(timezone.now())
             for need in needs(timezone.now()):
                 DO[need.work](need.cloud)
             type_interpretation.ensure_all(timezone.now())
+        furnished.furnish_history(timezone.now())
+        for name in entries:
+            queue.derive_due(name, timezone.now())
         evaluate.evaluate(timezone.now())
         yield sim
         registry.forget_clients()

@@ -25,7 +25,8 @@ from backups.tests.accounts import make_operator
 from backups.tests.otc import configure, silent
 from backups.vbs import payload
 from backups.vbs.json_object import parse_object
-from backups.vbs.payload import METADATA_KEYS, TENANT_KEYS
+from backups.vbs.payload import TENANT_KEYS
+from backups.vbs.service_metadata import METADATA_KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # No literal: hypothesis tries a file's literals everywhere.

@@ -54,6 +54,7 @@ def of_names(names: Iterable[str]) -> set[str]:
     parameters = {
         "backup": ["backup_id"],
         "volume": ["cloud", "volume_id"],
+        "policy": ["cloud", "policy_id"],
         "user": ["account_id"],
         "user_delete": ["account_id"],
     }

@@ -4,7 +4,7 @@ out of its page.
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from posixpath import normpath
@@ -32,6 +32,7 @@ from backups.models import (
     ExternalIdentity,
     ObjectKind,
     Outcome,
+    PolicyTask,
     Process,
     Revision,
     Role,
@@ -40,6 +41,7 @@ from backups.models import (
     Silence,
     TagRule,
     TrashedBackup,
+    VaultResource,
     Verb,
     Volume,
     VolumeTag,
@@ -47,6 +49,7 @@ from backups.models import (
 from backups.tests.accounts import make_account, make_operator
 from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
+from backups.tests.policy_rows import members, policy, read_policies, run, vault
 from backups.vbs.fields import clean
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -107,6 +110,13 @@ OWN_WORDS = {
     *("Alarm.kind", "Alarm.severity", "Alarm.ended", "Delivery.kind", "Delivery.state"),
     *("DeliveredAlarm.what", "Silence.cron", "Silence.zone"),
     "Silence.query",  # it is read before it is stored
+    *("Policy.api", "Policy.pruned_runs", "PolicyMember.source", "PolicyTask.state"),
+    *("Policy.retention", "PolicyRevision.retention"),  # numbers alone
+    *("Run.outcome", "VaultResource.resource_type"),
+    *("Volume.schedule_read", "Volume.last_run_outcome"),
+    # Names of configured clouds.
+    *("Volume.counted_under", "Volume.also_under", "Cloud.other_service"),
+    "Policy.policy_id",  # unique, so a policy of its own has it
     "TrashedBackup.content",  # JSON that edits/trash_content.py writes
 }
 PAGES = (
@@ -130,6 +140,8 @@ PAGES = (
     *("/api/backups.csv", "/api/rules/", "/api/views/", "/metrics"),
     *("/alarms/", "/alarms/?stage=closed", "/alarms/deliveries/", "/api/alarms/"),
     *("/api/silences/", "/api/deliveries/"),
+    *("/policies/", "/policies/otc/policy-1/", "/api/policies/", "/api/policies/otc/policy-1/"),
+    *("/api/policies.csv", "/api/volumes.csv", "/api/migration/"),
     *("/users/", "/trash/", "/audit/", "/api/audit/", "/api/audit.csv"),
 )
 
@@ -181,12 +193,27 @@ def web(client: Client, settings: Any, tmp_path: Path) -> Client:
     Silence.objects.create(
         query="", reason="r", by="b", made_at=now, begins_at=now, ends_at=now + timedelta(hours=1)
     )
+    promise(now)
     client.defaults["HTTP_AUTHORIZATION"] = (
         f"Bearer {tokens.create(user=user, name='t', now=now).key}"
     )
     Process.objects.create(host="h", pid=1, part="web", at=now, figures={})
     CloudCalls.objects.create(cloud=cloud, class_name="ok", n=1)
     return client
+
+
+def promise(now: datetime) -> None:
+    """A policy with a run, a task and a vault; its cloud told all of it an hour ago."""
+    read_policies("otc", at=now)
+    nightly = policy(1)
+    members(nightly, [VOLUME])
+    run(nightly, VOLUME, now - timedelta(hours=2), "skipped")
+    PolicyTask.objects.create(cloud_id="otc", task_id="t", state="skipped", created_at=now)
+    held = vault(1, [nightly], cloud="otc")
+    VaultResource.objects.create(
+        vault=held, resource_id=VOLUME, resource_type="volume", since=now, seen_at=now
+    )
+    Volume.objects.filter(volume_id=VOLUME).update(vault=held)
 
 
 def store_everywhere(text: str) -> set[str]:
@@ -238,8 +265,10 @@ def in_shape(column: str, text: str) -> Any:
         "before": text,
         "after": text,
         "running": None,
+        "schedule": {"calendar": "vbs", "hours": [text], "weekdays": [text], "time_zone": text},
         "outcomes": {},
         "days": {},
+        "used_by_day": {"2026-11-20": 10, "2026-11-24": 20},
         "message": {"headline": text},
     }
     if column.startswith("AuditEntry."):
@@ -252,6 +281,7 @@ def test_no_stored_text_makes_an_answer_fail_or_leads_elsewhere(web: Client, tex
     text = clean(text)
     store_everywhere(text)
     Volume.objects.create(cloud_id="otc", volume_id=text, label=text, first_seen_at=timezone.now())
+    policy(2, policy_id=text, name=text)
     TagRule.objects.create(
         tag=text, rule_period_seconds=3600, rule_grace_seconds=0, set_at=timezone.now(), set_by=text
     )

@@ -108,6 +108,7 @@ def test_the_connection_test_names_the_calls_that_can_be_done_without(sim: Simul
         base = f"/evs/v2/{sim.project_id}"
     refused = [f"{base}/volumes/detail", f"{base}/volumes/*"]
     if sim.flavor == "vbs":
-        refused.append(f"{sim.vbs_endpoint.removeprefix(sim.url)}/cloudbackups/quota")
+        base = sim.vbs_endpoint.removeprefix(sim.url)
+        refused += [f"{base}/cloudbackups/quota", f"{base}/backuppolicy"]
     assert step.outcome == "ok"
     assert re.findall(r"covers GET (\S+) \(request req-", step.detail) == refused

@@ -135,10 +135,10 @@ def test_a_cloud_that_tells_no_quota_says_why_unless_one_is_set(web: Client, set
     assert "The quota was not read" not in page
 
 
-def test_the_growth_of_all_clouds_takes_two_queries_and_their_states_six() -> None:
+def test_the_growth_of_all_clouds_takes_two_queries_and_their_states_seven() -> None:
     nightly(5)
     with CaptureQueriesContext(connection) as growth:
         limits.of_clouds(timezone.now(), access=FULL_ACCESS)
     with CaptureQueriesContext(connection) as states:
         cloud_states.states(timezone.now(), access=FULL_ACCESS)
-    assert (len(growth), len(states)) == (2, 6)
+    assert (len(growth), len(states)) == (2, 7)

@@ -37,6 +37,7 @@ from backups.models import (
 from backups.tests.accounts import make_account
 from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
+from backups.tests.policy_rows import policy
 from backups.tests.routes import VALUES, address_of, routes
 
 pytestmark = [pytest.mark.either, pytest.mark.django_db]
@@ -108,6 +109,9 @@ TABLE: dict[str, dict[str, Call]] = {
     "volumes/<str:cloud>/<volume_id:volume_id>/": reads(place="thing"),
     "volumes/<str:cloud>/<volume_id:volume_id>/day/<str:on>/": reads(place="thing"),
     "failures/": reads(),
+    "policies/": reads(),
+    "policies/<str:cloud>/<volume_id:policy_id>/": reads(place="thing"),
+    "migration/": reads(),
     "search/": reads(),
     "clouds/": reads(),
     "clouds/<str:name>/test/": posts(OPERATOR, "thing"),
@@ -168,6 +172,10 @@ TABLE: dict[str, dict[str, Call]] = {
         "PATCH": Call(OPERATOR, "thing", {"label": "x"}),
         "DELETE": Call(OPERATOR, "thing"),
     },
+    "api/policies/": reads(),
+    "api/policies.csv": reads(),
+    "api/policies/<str:cloud>/<volume_id:policy_id>/": reads(place="thing"),
+    "api/migration/": reads(),
     "api/rules/": reads(),
     "api/rules/tags/<path:tag>/": {
         "PUT": Call(OPERATOR, "all", PERIOD),
@@ -268,6 +276,7 @@ def world(settings: Any, tmp_path: Path) -> None:
     )
     Body.objects.create(backup=backup, received_at=now, http_status=200, text="{}")
     Volume.objects.create(cloud_id="otc", volume_id="d-0", first_seen_at=now)
+    policy(1)
     kept = Backup.objects.create(id=uuid.UUID(int=2), cloud_id="otc", tracked_at=now)
     tracking.untrack([str(kept.pk)], act=uuid.UUID(ACT))
     actor = Actor("somebody", now)

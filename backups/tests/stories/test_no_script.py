@@ -144,7 +144,7 @@ def test_a_disk_gets_a_rule_an_exemption_a_label_and_is_followed(page: Page) -> 
     unfold(page, "Exempt this disk")
     page.locator("#reason").fill("it is a copy")
     press(page, "Exempt")
-    volume = Volume.objects.get(name="hr-vault")
+    volume = Volume.objects.get(name="hr-vault", cloud="demo")
     assert (volume.label, volume.exempt_reason, volume.follow) == (
         "vault of HR",
         "it is a copy",

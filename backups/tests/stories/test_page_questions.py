@@ -31,26 +31,31 @@ from backups.models import (
 from backups.tests.accounts import make_account
 from backups.tests.alarms.rows import make_alarm, make_delivery
 from backups.tests.otc import configure, silent
+from backups.tests.policy_rows import members, policy, read_policies, run, vault
 from backups.tests.routes import VALUES
 
 pytestmark = pytest.mark.django_db
 # Session, account, its role and its settings are four, the count of alarms that wait two more, and
-# the version of a live page two. What is left is what the page tells: of home the summary's twelve,
-# two for its strip of clouds and two for the alarms of its incidents.
+# the version of a live page two. What is left is what the page tells: of home the summary's
+# fourteen, one for the newest promised runs, eight for what is coming, two for its strip of clouds
+# and two for the alarms of its incidents.
 ASKED = {
-    "/": 24,
+    "/": 35,
     "/backups/?cloud=otc": 15,
     "/backups/?q=b&tag=t0&ordering=attention": 14,
     "/backups/add/": 6,
     f"/backups/{uuid.UUID(int=1)}/": 20,
-    "/volumes/?cloud=otc": 16,
-    "/volumes/otc/d-0/": 15,
+    "/volumes/?cloud=otc": 17,
+    "/volumes/otc/d-0/": 18,
     "/volumes/growing/": 9,
     "/volumes/loss/": 9,
     "/volumes/rules/": 9,
     "/failures/": 11,
+    "/policies/": 23,
+    "/policies/otc/policy-1/": 19,
+    "/migration/": 9,
     "/search/?q=b": 10,
-    "/clouds/": 14,
+    "/clouds/": 15,
     "/alarms/": 22,
     "/alarms/deliveries/": 11,
     "/trash/": 9,
@@ -69,12 +74,16 @@ ASKED = {
     "/api/backups.csv?cloud=otc": 7,
     "/api/volumes/?cloud=otc": 9,
     "/api/volumes.csv?cloud=otc": 8,
-    "/api/volumes/otc/d-0/": 8,
+    "/api/volumes/otc/d-0/": 9,
+    "/api/policies/?cloud=otc": 14,
+    "/api/policies.csv?cloud=otc": 13,
+    "/api/policies/otc/policy-1/": 17,
+    "/api/migration/": 6,
     "/api/rules/": 7,
     "/api/failures/": 8,
     "/api/views/": 6,
-    "/api/clouds/": 11,
-    "/api/summary/": 17,
+    "/api/clouds/": 12,
+    "/api/summary/": 27,
     "/api/alarms/?stage=open": 9,
     f"/api/alarms/{VALUES['alarm_id']}/": 7,
     "/api/silences/": 9,
@@ -84,7 +93,7 @@ ASKED = {
     "/api/audit.csv": 9,
 }
 # An unfiltered list is walked: one question for each part of its order until the page is full.
-WALKED = {1: {"/backups/": 16, "/volumes/": 22}, 50: {"/backups/": 15, "/volumes/": 23}}
+WALKED = {1: {"/backups/": 17, "/volumes/": 23}, 50: {"/backups/": 16, "/volumes/": 24}}
 # The routes that are not counted here.
 UNCOUNTED = {
     "backups/add/discover/": "asks the cloud",
@@ -110,9 +119,12 @@ LIVE = {
     "/volumes/": 6,
     "/volumes/otc/d-0/": 6,
     "/volumes/loss/": 6,
+    "/policies/": 6,
+    "/policies/otc/policy-1/": 6,
+    "/migration/": 6,
     "/failures/": 6,
     "/alarms/": 6,
-    "/clouds/": 12,
+    "/clouds/": 13,
 }
 # The routes of pages that stay as they were read.
 STILL = {
@@ -153,6 +165,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
     )
     registry.ensure_rows()
     Cloud.objects.update(last_good_at=now, attempted_at=now, backups_listed_at=now)
+    read_policies("otc", at=now)
     rows = []
     for at in range(n):
         same = {
@@ -193,6 +206,7 @@ def have(n: int, settings: Any, folder: Path) -> None:
         SavedView.objects.create(user=user, name=f"view {at}", query="status=error")
         tokens.create(user=user, now=now, name=f"token {at}")
         make_alarms(at)
+        make_policy(at + 1, f"d-{at}")
         number = int(VALUES["account_id"]) + at
         other = make_account(f"user-{at}", id=number, role=Role.OPERATOR, clouds=["otc"])
         tokens.create(user=other, now=now, name="theirs")
@@ -207,6 +221,20 @@ def have(n: int, settings: Any, folder: Path) -> None:
     Revision.objects.bulk_create(
         Revision(backup=rows[0], at=now - timedelta(hours=at), changes=[]) for at in range(n)
     )
+
+
+def make_policy(number: int, volume_id: str) -> None:
+    """A policy with its vault, that has this disk and the first one, and what came of its runs."""
+    now = timezone.now()
+    row = policy(
+        number, claimed=1, first_seen_at=now - timedelta(days=40), seen_at=now, tasks_read_at=now
+    )
+    members(row, {volume_id, "d-0"}, since=now - timedelta(days=9), seen_at=now)
+    vault(number, [row], cloud="otc")
+    slot_at = now - timedelta(hours=number + 1)
+    for outcome in ("skipped", "made"):
+        run(row, volume_id, slot_at, outcome)
+        slot_at -= timedelta(days=1)
 
 
 def make_alarms(at: int) -> None:

@@ -36,6 +36,7 @@ RECIPES = (
     "A page",
     "A setting",
     "A way to sign in",
+    "A fourth dialect",
     "A channel",
 )
 DJANGO = """
@@ -351,6 +352,80 @@ for auth, auth_type, name in (
         assert name in str(e), e
     else:
         raise AssertionError(name)
+server.shutdown()
+"""
+    )
+
+
+def test_a_fourth_dialect_is_chosen_and_spoken(tmp_path: Path) -> None:
+    tree = follow("A fourth dialect", tmp_path)
+    assert len(set(tree.touched)) <= 3
+    tree.prove(
+        """
+import json, os, sys, threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+sys.path.insert(0, os.getcwd())
+from backups.vbs import dialects
+from backups.vbs.client import Client
+from backups.vbs.clouds import load_clouds
+from backups.vbs.errors import ConfigurationError, Gone
+ID = "00000000-0000-0000-0000-000000000007"
+GONE = "00000000-0000-0000-0000-000000000008"
+asked = []
+
+class Service(BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked.append(self.path)
+        is_gone = GONE in self.path
+        body = {"copies": [{"id": ID}]} if "?" in self.path else {"copy": {"id": ID}}
+        if is_gone:
+            body = {"error_code": "SBS.0404", "error_msg": "no such copy"}
+        text = json.dumps(body).encode()
+        self.send_response(404 if is_gone else 200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+server = HTTPServer(("127.0.0.1", 0), Service)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+
+def client(api):
+    entry = {
+        "auth_type": "aksk",
+        "auth": {"ak": "a", "sk": "s", "project_id": "p"},
+        "vbs_endpoint_override": f"http://127.0.0.1:{server.server_port}",
+        "vbs_api": api,
+    }
+    file = Path(os.environ["OS_CLIENT_CONFIG_FILE"])
+    file.write_text(json.dumps({"clouds": {"otc": entry}}))
+    environ = {"OS_CLIENT_CONFIG_FILE": str(file)}
+    config = load_clouds(environ, cwd=file.parent, home=file.parent)["otc"]
+    return Client(config, clock=lambda: datetime.now(UTC))
+
+one = client("sbs")
+assert one.get_backup(ID).backup == {"id": ID}
+assert one.list_backups(limit=3, sort_dir="desc") == [{"id": ID}]
+assert one.dialect.name == "sbs" and not one.dialect.has_quota
+assert asked == [f"/p/copies/{ID}", "/p/copies?limit=3&offset=0&order=-created_at"]
+try:
+    one.get_backup(GONE)
+except Gone:
+    pass
+else:
+    raise AssertionError("it was not gone")
+assert dialects.catalog_types("auto")[-1] == "sbs"
+assert dialects.catalog_types("sbs") == ["sbs"]
+try:
+    client("sbx")
+except ConfigurationError as e:
+    assert "sbs" in str(e), e
+else:
+    raise AssertionError("an unknown one was taken")
 server.shutdown()
 """
     )

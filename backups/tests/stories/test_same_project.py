@@ -268,6 +268,14 @@ def test_variables_beside_a_file_are_noticed_before_anybody_signs_in(tmp_path: P
     assert same_project.groups((name, config.place) for name, config in other.items()) == {}
 
 
+def test_two_services_of_one_project_are_no_mistake(tmp_path: Path) -> None:
+    with Simulator(api="both") as cloud:
+        (tmp_path / "clouds.yaml").write_text(cloud.clouds_yaml())
+    found = load_clouds({}, cwd=tmp_path, home=tmp_path)
+    assert list(found) == ["demo", "demo-cbr"]
+    assert same_project.groups((name, config.place) for name, config in found.items()) == {}
+
+
 def test_the_start_says_so(sim: Simulator) -> None:
     from backups.management.commands.up import _warnings
 
