@@ -57,21 +57,19 @@ def leave(cloud: str) -> None:
     data_changed()
 
 
-def places_at_birth(cloud: str, volume_ids: Iterable[str]) -> set[str]:
-    """Returns those of the volumes that the other service of the project shows already. Their new
-    rows are created as counted there, and settled after that: nothing is locked for it.
+def place_at_birth(cloud: str, new: Sequence[Volume]) -> None:
+    """Sets on new rows, before they are created, that another one counts where the other service of
+    the project shows the volume already. They are settled after that: nothing is locked for it.
     """
-    row = Cloud.objects.only("name", "other_service").get(pk=cloud)
-    if row.other_service is None:
-        return set()
-    rows = Volume.objects.filter(cloud=row.other_service, volume_id__in=list(volume_ids))
-    return set(rows.values_list("volume_id", flat=True))
-
-
-def born(volume: Volume, *, other_service: str) -> None:
-    """Sets on a new row that another one of the same volume counts."""
-    volume.also_under = other_service
-    volume.counted_under = other_service
+    other_service = Cloud.objects.values_list("other_service", flat=True).get(pk=cloud)
+    if other_service is None:
+        return
+    row_by_id = {row.volume_id: row for row in new}
+    for batch in in_batches(list(row_by_id)):
+        shown_there = Volume.objects.filter(cloud=other_service, volume_id__in=batch)
+        for volume_id in shown_there.values_list("volume_id", flat=True):
+            row_by_id[volume_id].also_under = other_service
+            row_by_id[volume_id].counted_under = other_service
 
 
 def settle(cloud: str, now: datetime, *, among: Sequence[str] | None = None) -> None:

@@ -207,12 +207,7 @@ def ensure_volumes(cloud: str, ids: Sequence[str], now: datetime) -> None:
             rows.append(row)
     if not rows:
         return
-    other_service = Cloud.objects.values_list("other_service", flat=True).get(pk=cloud)
-    if other_service is not None:
-        shown_there = twins.places_at_birth(cloud, ids)
-        for row in rows:
-            if row.volume_id in shown_there:
-                twins.born(row, other_service=other_service)
+    twins.place_at_birth(cloud, rows)
     Volume.objects.bulk_create(rows, ignore_conflicts=True)
     _request_volume_list(cloud)
     data_changed()
@@ -260,13 +255,12 @@ def _read_rules(cloud: str, promises: runs.Promises) -> _Rules:
 
 @dataclass
 class _Derived:
-    """What came of a batch: how many volumes changed, which backups are others too by what service
-    (None: not any more), which volumes of the other service have not heard of these, and which
-    backups are of another kind by those before them.
+    """What came of a batch: how many volumes changed, which backups are other ones too (None: not
+    any more), whether the other service may show some of these volumes without their rows being
+    placed so, and which backups are of another kind by those before them.
     """
 
     changed: int = 0
-    other_service: str | None = None
     same_as: dict[uuid.UUID, uuid.UUID | None] = field(default_factory=dict)
     are_twins_unsettled: bool = False
     kinds: dict[uuid.UUID, str] = field(default_factory=dict)
@@ -285,8 +279,7 @@ def _derive(cloud: str, ids: Sequence[str], now: datetime) -> _Derived:
         cloud_row = Cloud.objects.only(*_CLOUD_COLUMNS).get(pk=cloud)
         promises = runs.read_promises(cloud_row, now)
         rules_of_cloud = _read_rules(cloud, promises)
-        derived = _Derived(other_service=cloud_row.other_service)
-        derived.are_twins_unsettled = _are_unsettled(cloud_row, rows)
+        derived = _Derived(are_twins_unsettled=_are_unsettled(cloud_row, rows))
         evidence = _read_evidence(cloud_row, ids)
         derived.kinds = first_backups.corrected(cloud_row, ids)
         judged_otherwise = runs.judge(promises, rows, evidence.facts, now)

@@ -111,11 +111,6 @@ class Migration(migrations.Migration):
             field=models.TextField(null=True),
         ),
         migrations.AddField(
-            model_name='cloud',
-            name='tasks_read_at',
-            field=models.DateTimeField(null=True),
-        ),
-        migrations.AddField(
             model_name='volume',
             name='counted_under',
             field=backups.models.columns.CodePointText(null=True),

@@ -95,7 +95,6 @@ class Cloud(models.Model):
     policies_due_at = models.DateTimeField(null=True)
     policies_read_at = models.DateTimeField(null=True)  # the last whole reading
     policies_error = models.TextField(null=True)  # why they were not read, as a sentence
-    tasks_read_at = models.DateTimeField(null=True)  # up to then all tasks are known
     tasks_error = models.TextField(null=True)
     # Use of the budget: calls in the running minute and in the one before.
     minute = models.DateTimeField(null=True)

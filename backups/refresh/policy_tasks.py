@@ -92,7 +92,7 @@ def read(name: str, now: datetime) -> None:
         sentence = f"The tasks of {which} were not read to their end: {failures[0]}"
         Cloud.objects.filter(pk=name).update(tasks_error=sentence)
     else:
-        Cloud.objects.filter(pk=name).update(tasks_error=None, tasks_read_at=now)
+        Cloud.objects.filter(pk=name).update(tasks_error=None)
     data_changed()
 
 

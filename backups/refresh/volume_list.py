@@ -208,20 +208,15 @@ def _create(new: Iterable[ListedVolume], cloud: str, now: datetime) -> None:
     One that a backup makes known at this very moment is left to the next list.
     """
     rows = []
-    listed = sorted(new, key=lambda volume: volume.id)  # In one order for all who write.
-    other_service = Cloud.objects.values_list("other_service", flat=True).get(pk=cloud)
-    shown_there: set[str] = set()
-    for batch in in_batches([volume.id for volume in listed]):
-        shown_there |= twins.places_at_birth(cloud, batch)
-    for volume in listed:
+    # In one order for all who write.
+    for volume in sorted(new, key=lambda volume: volume.id):
         row = Volume(cloud_id=cloud, volume_id=volume.id, name=volume.name, size=volume.size)
         row.server_ids = _listed_servers(volume)
         row.first_seen_at = now
         row.listed_at = now
         row.derive_at = now
-        if other_service is not None and volume.id in shown_there:
-            twins.born(row, other_service=other_service)
         rows.append(row)
+    twins.place_at_birth(cloud, rows)
     Volume.objects.bulk_create(rows, ignore_conflicts=True, batch_size=IDS_PER_QUERY)
 
 

@@ -22,8 +22,8 @@ NIGHTLY: dict[str, Any] = {
 
 
 def read_policies(*clouds: str, at: datetime = NOON, **columns: Any) -> None:
-    """Lets the policies and tasks of clouds be read."""
-    known = {"policies_read_at": at, "tasks_read_at": at, "policies_error": None}
+    """Lets the policies of clouds be read."""
+    known = {"policies_read_at": at, "policies_error": None}
     Cloud.objects.filter(name__in=clouds).update(**{**known, **columns})
 
 
