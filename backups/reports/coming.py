@@ -75,8 +75,9 @@ class _Members:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of volumes by cloud and ID."""
+    """What is known of volumes by cloud and ID, at `now`."""
 
+    now: datetime
     volumes: Mapping[tuple[str, str], Mapping[str, Any]]
     backups: Mapping[tuple[str, str], tuple[int, int]]  # in all; made by a policy
 
@@ -133,7 +134,7 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
     if not policies and not vaults:
         return ()
     members = _members(policies, now, access)
-    known = _known(members, access)
+    known = _known(members, now, access)
     durations = _durations(policies, now, access)
     off_since = _off_since(policies, access)
     all_named = _all_named(policies, members)
@@ -219,10 +220,19 @@ def _all_named(policies: Sequence[Policy], members: Mapping[int, _Members]) -> f
     return exact_policies(policies, sources)
 
 
-def _known(members: Mapping[int, _Members], access: Access) -> _Known:
+def _known(members: Mapping[int, _Members], now: datetime, access: Access) -> _Known:
     """Returns what is known of the volumes of the clouds of these members, in two queries."""
     volumes: dict[tuple[str, str], Mapping[str, Any]] = {}
-    columns = ("cloud", "volume_id", "label", "name", "size", "deleted_at", "exempt_reason")
+    columns = (
+        "cloud",
+        "volume_id",
+        "label",
+        "name",
+        "size",
+        "deleted_at",
+        "exempt_reason",
+        "exempt_until",
+    )
     policies = list(members)
     clouds = Policy.objects.visible_to(access).filter(pk__in=policies).values("cloud")
     rows: Any = Volume.objects.visible_to(access).filter(cloud__in=clouds).order_by()
@@ -239,7 +249,7 @@ def _known(members: Mapping[int, _Members], access: Access) -> _Known:
     backups: dict[tuple[str, str], tuple[int, int]] = {}
     for cloud, volume_id, total, made_by_policy in counts:
         backups[cloud, volume_id or ""] = (total, made_by_policy)
-    return _Known(volumes, backups)
+    return _Known(now, volumes, backups)
 
 
 def _durations(policies: Iterable[Policy], now: datetime, access: Access) -> dict[int, list[int]]:
@@ -306,7 +316,9 @@ def _left(cloud: str, members: _Members, known: _Known) -> Iterable[LeftDisk]:
         volume = known.volumes.get((cloud, member.volume_id))
         if volume is None or member.until is None:
             continue
-        if volume["deleted_at"] is None and volume["exempt_reason"] is None:
+        until = volume["exempt_until"]
+        is_exempt = volume["exempt_reason"] is not None and (until is None or until > known.now)
+        if volume["deleted_at"] is None and not is_exempt:
             name = _title(volume, member.volume_id)
             yield LeftDisk(member.volume_id, name, member.until)
 

@@ -110,8 +110,11 @@ def test_a_disk_that_left_its_policy() -> None:
     Volume.objects.filter(volume_id="c").update(deleted_at=NOON)
     left = [event for event in coming(NOON, access=FULL_ACCESS) if event.kind == "disk_left_policy"]
     assert [event.volume_id for event in left] == ["b"]
-    Volume.objects.filter(volume_id="b").update(exempt_reason="scratch")
+    exempt = Volume.objects.filter(volume_id="b")
+    exempt.update(exempt_reason="scratch", exempt_until=NOON + H)
     assert "disk_left_policy" not in told()
+    exempt.update(exempt_until=NOON)
+    assert "disk_left_policy" in told()
 
 
 def test_a_full_vault_and_a_policy_without_a_disk() -> None:
