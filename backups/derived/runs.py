@@ -534,22 +534,26 @@ def _delete(rows: Sequence[Volume], pk_by_key: Mapping[_Key, int], now: datetime
     """Deletes runs that were promised by a membership or a revision that another reading has
     corrected. Those of a volume that is counted under another row since go once that has them.
     """
-    counted_elsewhere = {row.pk: row for row in rows if row.counted_under is not None}
+    counted_elsewhere: dict[int, Volume] = {}
+    clouds: set[str] = set()
+    volume_ids: list[str] = []
+    for row in rows:
+        if row.counted_under is not None:
+            counted_elsewhere[row.pk] = row
+            clouds.add(row.counted_under)
+            volume_ids.append(row.volume_id)
     known_there: set[tuple[str, int, datetime]] = set()
     if any(volume in counted_elsewhere for volume, _, _ in pk_by_key):
-        there: Any = Run.objects.filter(
-            volume__cloud__in={row.counted_under for row in counted_elsewhere.values()},
-            volume__volume_id__in=[row.volume_id for row in counted_elsewhere.values()],
-        )
+        there: Any = Run.objects.filter(volume__cloud__in=clouds, volume__volume_id__in=volume_ids)
         keys = there.order_by().values_list("volume__volume_id", "policy", "slot_at")
         known_there.update(keys)
     doubles: list[int] = []
     corrected: list[int] = []
     for (volume, policy, slot_at), pk in pk_by_key.items():
-        row = counted_elsewhere.get(volume)
-        if row is None:
+        moved = counted_elsewhere.get(volume)
+        if moved is None:
             corrected.append(pk)
-        elif (row.volume_id, policy, slot_at) in known_there:
+        elif (moved.volume_id, policy, slot_at) in known_there:
             doubles.append(pk)
     if doubles:
         Run.objects.filter(pk__in=doubles).delete()

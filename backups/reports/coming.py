@@ -349,8 +349,11 @@ def _project(
     now: datetime,
 ) -> ProjectPlan:
     quota = quotas_of([cloud])[cloud.name]
-    stored_backups = sum(change.backups for change in stored.values())
-    stored_gb = sum(change.gb for change in stored.values())
+    stored_backups = 0
+    stored_gb = 0
+    for change in stored.values():
+        stored_backups += change.backups
+        stored_gb += change.gb
     own = [policy for policy in policies if policy.cloud_id == cloud.name and policy.enabled]
     return ProjectPlan(
         cloud=cloud.name,
@@ -382,12 +385,11 @@ def _disks_by_day(
 
 
 def _count_at(members: _Members, at: datetime) -> int:
-    standing = sum(member.since <= at for member in members.standing)
-    left = sum(
-        member.since <= at and member.until is not None and member.until > at
-        for member in members.left
-    )
-    return standing + left
+    count = 0
+    for member in (*members.standing, *members.left):
+        if member.since <= at and (member.until is None or member.until > at):
+            count += 1
+    return count
 
 
 def _event(event: Coming, policy_ids: Mapping[int, str]) -> ComingEvent:

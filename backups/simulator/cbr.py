@@ -18,6 +18,8 @@ ROUTE = re.compile(
     r"/cbr/v3/(?P<project>[^/]+)/(?P<resource>backups|vaults|policies|operation-logs|checkpoints)"
     r"(?:/(?P<id>[^/]+))?/?"
 )
+# Words of a backup that a query may ask for as they stand in it.
+BACKUP_WORDS = ("vault_id", "checkpoint_id", "resource_type", "resource_name", "resource_az")
 SORT_KEYS = ("created_at", "updated_at", "name", "status", "protected_at", "id")
 NOT_FOUND = {
     "backups": ("BackupService.6200", "Backup does not exist."),
@@ -130,31 +132,35 @@ class CbrService:
         rows = self._estate.cbr_rows()
         if parent_id is not None:
             rows = self._estate.children_of(parent_id)
-        wanted = arguments.get("resource_id")
-        if wanted is not None:
-            rows = [row for row in rows if row.resource_id == wanted]
-        start = _instant(arguments, "start_time")
-        end = _instant(arguments, "end_time")
-        if start is not None:
-            rows = [row for row in rows if row.created >= start]
-        if end is not None:
-            rows = [row for row in rows if row.created <= end]
-        statuses = asked.every("status")
-        if statuses:
-            rows = [row for row in rows if bodies.status(row) in statuses]
         if arguments.get("image_type", "backup") != "backup":
             return []
-        name = arguments.get("name")
-        if name is not None:
-            rows = [row for row in rows if bodies.name(row) == name]
-        for word in ("vault_id", "checkpoint_id", "resource_type", "resource_name", "resource_az"):
-            value = arguments.get(word)
-            if value is not None:
-                rows = [row for row in rows if bodies.backup(row, whole=False).get(word) == value]
         own_type = arguments.get("own_type", "private")
         if own_type not in ("private", "shared", "all_granted"):
             raise BadQueryError("own_type provided.")
-        return [] if own_type == "shared" else list(rows)
+        if own_type == "shared":
+            return []
+        start = _instant(arguments, "start_time")
+        end = _instant(arguments, "end_time")
+        statuses = asked.every("status")
+        words = sorted(arguments.keys() & set(BACKUP_WORDS))
+
+        def _is_chosen(row: CbrRow) -> bool:
+            if arguments.get("resource_id", row.resource_id) != row.resource_id:
+                return False
+            if start is not None and row.created < start:
+                return False
+            if end is not None and row.created > end:
+                return False
+            if statuses and bodies.status(row) not in statuses:
+                return False
+            if "name" in arguments and bodies.name(row) != arguments["name"]:
+                return False
+            if not words:
+                return True
+            body = bodies.backup(row, whole=False)
+            return all(body.get(word) == arguments[word] for word in words)
+
+        return list(filter(_is_chosen, rows))
 
     def _sorted(self, rows: list[CbrRow], bodies: CbrBodies, sort: str) -> list[CbrRow]:
         key, _, direction = sort.partition(":")
@@ -229,22 +235,22 @@ class CbrService:
         def _as_log(item: Run | JsonObject) -> JsonObject:
             return item if isinstance(item, dict) else bodies.log(item, vaults)
 
-        runs = self._estate.runs_of_cbr()
-        if start is not None:
-            runs = [run for run in runs if run.slot + 1 >= start]
-        if end is not None:
-            runs = [run for run in runs if run.slot + 1 <= end]
-        wanted = arguments.get("resource_id")
-        if wanted is not None:
-            runs = [run for run in runs if run.resource.id == wanted]
-        vault_id = arguments.get("vault_id")
-        if vault_id is not None:
-            runs = [run for run in runs if run.vault_id == vault_id]
         statuses = asked.every("status")
-        if statuses:
-            runs = [run for run in runs if bodies.log_word(run) in statuses]
+
+        def _is_chosen(run: Run) -> bool:
+            began = run.slot + 1
+            if start is not None and began < start:
+                return False
+            if end is not None and began > end:
+                return False
+            if arguments.get("resource_id", run.resource.id) != run.resource.id:
+                return False
+            if arguments.get("vault_id", run.vault_id) != run.vault_id:
+                return False
+            return not statuses or bodies.log_word(run) in statuses
+
         added: list[JsonObject | Run] = list(self._added["operation-logs"].values())
-        items = added + list(runs)
+        items = added + list(filter(_is_chosen, self._estate.runs_of_cbr()))
         wanted_types = asked.every("operation_type")
         if wanted_types:
             items = [item for item in items if _operation_type(item) in wanted_types]

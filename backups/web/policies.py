@@ -1,6 +1,7 @@
 """The backup policies of the clouds: what each promises, and whether it was kept."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -52,13 +53,7 @@ def policy_list(request: HtmxHttpRequest) -> HttpResponse:
     matching = [state for state in states if _matches(state, q, cloud, outcome)]
     clouds = report.policies_of_clouds(now, access=access)
     events = coming(now, access=access, versions=live.versions)
-    chosen = ListQuery(
-        raw_values={
-            key: (value,)
-            for key, value in (("q", q), ("cloud", cloud), ("outcome", outcome))
-            if value
-        }
-    )
+    chosen = _chosen({"q": q, "cloud": cloud, "outcome": outcome})
     filters = chips(request.GET, chosen, zone(request))
     context = {
         "now": now,
@@ -109,6 +104,14 @@ def policy(request: HtmxHttpRequest, cloud: str, policy_id: str) -> HttpResponse
     return live.render("backups/policy.html", context, shown=shown)
 
 
+def _chosen(filters: Mapping[str, str]) -> ListQuery:
+    values: dict[str, tuple[str, ...]] = {}
+    for key, value in filters.items():
+        if value:
+            values[key] = (value,)
+    return ListQuery(raw_values=values)
+
+
 def _matches(state: PolicyState, q: str, cloud: str, outcome: str) -> bool:
     """`outcome`: of its newest run, for at least one disk."""
     if cloud and state.cloud != cloud:
@@ -116,32 +119,41 @@ def _matches(state: PolicyState, q: str, cloud: str, outcome: str) -> bool:
     if outcome and (state.newest is None or outcome not in state.newest.counts):
         return False
     searched = fold(q)
-    return any(searched in fold(text) for text in (state.name or "", state.policy_id))
+    return searched in fold(state.name or "") or searched in fold(state.policy_id)
 
 
 def _verdict(states: Sequence[PolicyState], clouds: Sequence[CloudPolicies]) -> dict[str, object]:
     """Returns what the sentence on top says of all policies, whatever is filtered."""
-    standing = [state for state in states if state.deleted_at is None]
-    broken = [state for state in standing if state.newest is not None and state.newest.not_made]
-    off = sum(state.enabled is False for state in standing)
+    total = 0
+    off = 0
+    broken = 0
+    disks_left_out = 0
+    coming_runs: list[tuple[datetime, str, int]] = []
+    for position, state in enumerate(states):
+        if state.deleted_at is not None:
+            continue
+        total += 1
+        if state.enabled is False:
+            off += 1
+        if state.newest is not None and state.newest.not_made:
+            broken += 1
+            disks_left_out += state.newest.not_made
+        if state.next_run_at is not None:
+            coming_runs.append((state.next_run_at, state.title, position))
     mark = status.POLICIES[True]
     if broken:
         mark = status.RUNS["failed"]
-    elif any(known.state not in QUIET for known in clouds) or not standing:
+    elif not total or any(known.state not in QUIET for known in clouds):
         mark = status.POLICIES[None]
     elif off:
         mark = status.POLICIES[False]
     return {
-        "total": len(standing),
-        "broken": len(broken),
-        "disks_left_out": sum(state.newest.not_made for state in broken if state.newest),
+        "total": total,
+        "broken": broken,
+        "disks_left_out": disks_left_out,
         "off": off,
         "mark": mark,
-        "next": min(
-            (state for state in standing if state.next_run_at is not None),
-            key=lambda state: (state.next_run_at, state.title),
-            default=None,
-        ),
+        "next": states[min(coming_runs)[2]] if coming_runs else None,
     }
 
 
@@ -158,11 +170,10 @@ def _cloud_as_shown(known: CloudPolicies) -> Mapping[str, Any]:
 def _problems(request: HttpRequest) -> dict[str, str]:
     """Returns a sentence for each key of the address that says nothing here."""
     allowed = ", ".join(sorted(KEYS))
-    sentences = {
-        key: f"is no filter of policies. There are: {allowed}."
-        for key in request.GET
-        if key not in KEYS
-    }
+    sentences: dict[str, str] = {}
+    for key in request.GET:
+        if key not in KEYS:
+            sentences[key] = f"is no filter of policies. There are: {allowed}."
     outcome = request.GET.get("outcome", "")
     if outcome and outcome not in OUTCOMES:
         choices = ", ".join(OUTCOMES)
