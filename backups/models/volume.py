@@ -182,28 +182,37 @@ def _has_others(now: datetime) -> Q:
         # Two services may write the time of one backup so far apart.
         | Q(also_under__isnull=False, newest_listed_at__gt=F("newest_known_at") + SKEW)
     )
-    good_here_at = ExpressionWrapper(OuterRef("last_good_at"), models.DateTimeField(null=True))
+    # Looked for in each other cloud, which are few: an index finds the volume's backups there. What
+    # the other service of its project tracks is known of this row too.
+    other_service = Coalesce(OuterRef("also_under"), Value(""), output_field=CodePointText())
+    good_here_at = ExpressionWrapper(
+        OuterRef(OuterRef("last_good_at")), models.DateTimeField(null=True)
+    )
     is_newer = (
         Q(good_here_at__isnull=True)
         | Q(created_at__isnull=True)
         | Q(created_at__gt=F("good_here_at"))
     )
-    # What the other service of its project tracks is known of this row too.
-    other_service = Coalesce(OuterRef("also_under"), Value(""), output_field=CodePointText())
-    elsewhere = (
-        Backup.objects.filter(volume_id=OuterRef("volume_id"), gone_at__isnull=True)
+    newer_good = (
+        Backup.objects.filter(
+            cloud=OuterRef("name"), volume_id=OuterRef(OuterRef("volume_id")), gone_at__isnull=True
+        )
         .exclude(status__in=FAILED)
-        .exclude(cloud=OuterRef("cloud"))
-        .exclude(cloud=other_service)
-        .filter(cloud__last_good_at__gt=now - SILENT_AFTER)
         .annotate(good_here_at=good_here_at)
         .filter(is_newer)
+        .order_by()
+    )
+    elsewhere = (
+        Cloud.objects.filter(Exists(newer_good), last_good_at__gt=now - SILENT_AFTER)
+        .exclude(name=OuterRef("cloud"))
+        .exclude(name=other_service)
+        .order_by()
     )
     silent = Cloud.objects.filter(is_configured=True, service_ended_at=None).exclude(
         last_good_at__gt=now - SILENT_AFTER
     )
     other_is_silent = Q(also_under__isnull=False, also_under__in=silent.order_by().values("name"))
-    return none_is_good | newest_unknown | other_is_silent | Q(Exists(elsewhere.order_by()))
+    return none_is_good | newest_unknown | other_is_silent | Q(Exists(elsewhere))
 
 
 def _stale(now: datetime) -> models.QuerySet[Backup, Any]:
