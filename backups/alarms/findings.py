@@ -71,13 +71,11 @@ def findings(now: datetime, clouds: Sequence[Cloud], *, counted: bool) -> list[F
             count_doubles(backups.doubles(FULL_ACCESS), clouds, now),
         )
     of_clouds = {cloud.name: cloud for cloud in clouds}
+    unprotected = unprotected_volumes(now, clouds, _NO_CROWDS, running, told_by_cloud=True)
     result = [
         *_silent(attention.unreachable_clouds(now, clouds, {}), of_clouds),
         *(_failing(subject) for subject in failing_subjects(now, configured)),
-        *(
-            _unprotected(volume, of_clouds[volume.cloud])
-            for volume in unprotected_volumes(now, clouds, _NO_CROWDS, running)
-        ),
+        *(_unprotected(volume, of_clouds[volume.cloud]) for volume in unprotected),
         *_stuck(attention.stuck_backups(now, running), running),
     ]
     if counted:

@@ -14,6 +14,8 @@ from backups.analysis.protection import Protection, Standing, utc_text
 from backups.vbs.statuses import MAKING
 
 ASK_SUPPORT = "Neither the cloud nor its documents say what to do: ask its support with the job ID."
+REASON_ELSEWHERE = "the other service of its project has the reason"
+_LOOK_ELSEWHERE = "See the reason in the other service of its project, or ask who may look there."
 _IS_BEING_MADE = "Nothing yet: a backup is being made now; see that it succeeds."
 NOT_TRIED = (
     "See in the cloud whether the backup policy still runs and holds the disk; make a backup by "
@@ -42,18 +44,23 @@ class FailedTries:
 
 @dataclass(frozen=True)
 class FailureReason:
-    """What the newest try of a volume failed by, in the cloud's own words."""
+    """What the newest try of a volume failed by, in the cloud's own words. `is_open`: False where
+    the other service of its project made that try, which is not open to the reader.
+    """
 
     since: datetime
     fail_reason: str | None
+    is_open: bool = True
 
     @property
     def meaning(self) -> str:
         """Returns it in few words, without a full stop."""
-        return in_few_words(self.fail_reason)
+        return in_few_words(self.fail_reason) if self.is_open else REASON_ELSEWHERE
 
     @property
     def advice(self) -> str:
+        if not self.is_open:
+            return _LOOK_ELSEWHERE
         return explain(status="error", reason=self.fail_reason).advice or ASK_SUPPORT
 
 

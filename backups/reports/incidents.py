@@ -85,9 +85,10 @@ def _failing_volumes(
     members: Sequence[UnprotectedVolume],
 ) -> Trouble:
     """`failures` None: their newest tries were derived as failed, and are answered for otherwise
-    since.
+    since; or the other service of the project made them, which is not open to the reader.
     """
     reason = failures.newest[0].fail_reason if failures else None
+    words = in_few_words(reason) if failures else "the reason is not known here"
     query = {"cloud": group.cloud, "cause": cause, "group": "unprotected"}
     return Trouble(
         kind="backups_fail",
@@ -97,7 +98,7 @@ def _failing_volumes(
         volumes=group.count,
         volumes_query=urlencode(query),
         says="have had no good backup" if group.count > 1 else "has had no good backup",
-        cause=in_few_words(reason),
+        cause=words,
         next=_next(members, explain(status="error", reason=reason).advice or ""),
         since=group.failing_since,
         evidence=_evidence_of(failures) if failures else Evidence(text="its backups"),

@@ -547,6 +547,7 @@ def _slots(state: PolicyState, now: datetime, access: Access) -> list[Slot]:
     hidden = hidden_backups((run.backup_id for run in runs), access=access)
     for run in runs:
         volume_id = run.volume.volume_id
+        is_open = run.backup_id not in hidden
         disk = disks.get(volume_id, {})
         by_slot.setdefault(run.slot_at, []).append(
             RunOfDisk(
@@ -557,8 +558,9 @@ def _slots(state: PolicyState, now: datetime, access: Access) -> list[Slot]:
                 outcome=run.outcome,
                 late_seconds=run.late_seconds,
                 duration_seconds=run.duration_seconds,
-                backup_id=str(run.backup_id) if run.backup_id not in hidden else None,
-                reason=run.reason,
+                backup_id=str(run.backup_id) if run.backup_id and is_open else None,
+                # Where a task gave none, it is that of the backup.
+                reason=run.reason if is_open else None,
             )
         )
     slots: list[Slot] = []
@@ -580,15 +582,15 @@ def _disks_by_id(
     return {row["volume_id"]: row for row in rows}
 
 
-def hidden_backups(ids: Iterable[uuid.UUID | None], *, access: Access) -> set[uuid.UUID | None]:
-    """Returns those of these IDs, and None, that are tracked where the reader may not look; no
-    query for who may see all clouds.
+def hidden_backups(ids: Iterable[uuid.UUID | None], *, access: Access) -> set[uuid.UUID]:
+    """Returns those of these IDs that are tracked where the reader may not look; no query for who
+    may see all clouds.
     """
     wanted = {pk for pk in ids if pk is not None}
     if access.clouds is None or not wanted:
-        return {None}
+        return set()
     elsewhere = Backup.objects.filter(pk__in=wanted).exclude(cloud__in=access.clouds)
-    return {None, *elsewhere.values_list("pk", flat=True)}
+    return set(elsewhere.values_list("pk", flat=True))
 
 
 def _named_members(state: PolicyState, now: datetime, access: Access) -> list[Member]:

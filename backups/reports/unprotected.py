@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from backups.analysis import judgement
 from backups.analysis.protection import UNPROTECTED
-from backups.models import FULL_ACCESS, Cloud, Volume
+from backups.models import FULL_ACCESS, Access, Cloud, Volume
 from backups.reports.home_counts import VolumeCount
 from backups.reports.running_backups import RunningState
 from backups.reports.volumes import STANDING_COLUMNS, failure_of, standing_of
@@ -56,8 +56,12 @@ def unprotected_volumes(
     clouds: Collection[Cloud],
     crowded: Mapping[str, Sequence[str]],
     running: Sequence[RunningState],
+    *,
+    told_by_cloud: bool = False,
 ) -> list[UnprotectedVolume]:
     """Returns those that are few enough to be named one by one, by their IDs; one query.
+    `told_by_cloud`: each is told to whoever may see its own cloud, else to one who may see all of
+    these.
 
     Most volumes are done with by two columns, without the subqueries of the protection.
     """
@@ -71,7 +75,10 @@ def unprotected_volumes(
     since = Coalesce("overdue_at", "first_seen_at")
     begun_at = _newest_begun(running)
     selected = rows.values(*STANDING_COLUMNS, since=since)
-    unprotected = [_unprotected_volume(row, begun_at, now) for row in selected]
+    unprotected: list[UnprotectedVolume] = []
+    for row in selected:
+        access = FULL_ACCESS.within(frozenset([row["cloud"]])) if told_by_cloud else open_clouds
+        unprotected.append(_unprotected_volume(row, begun_at, now, access))
     unprotected.sort(key=attrgetter("cloud", "volume_id"))
     return unprotected
 
@@ -88,12 +95,15 @@ def _newest_begun(running: Sequence[RunningState]) -> dict[tuple[str, str], date
 
 
 def _unprotected_volume(
-    row: Mapping[str, Any], begun_at: Mapping[tuple[str, str], datetime], now: datetime
+    row: Mapping[str, Any],
+    begun_at: Mapping[tuple[str, str], datetime],
+    now: datetime,
+    access: Access,
 ) -> UnprotectedVolume:
     standing = standing_of(row)
     begun = begun_at.get((row["cloud"], row["volume_id"]))
     is_running = begun is not None and (standing.good_at is None or begun > standing.good_at)
-    failure = failure_of(row)
+    failure = failure_of(row, access)
     judged = judgement.judge(replace(standing, running=is_running), now, failure=failure)
     return UnprotectedVolume(
         cloud=row["cloud"],

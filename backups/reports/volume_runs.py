@@ -220,8 +220,9 @@ def _tracked(ids: Iterable[uuid.UUID | None], access: Access) -> set[uuid.UUID]:
     return set(Backup.objects.visible_to(access).filter(pk__in=wanted).values_list("pk", flat=True))
 
 
-def _run_of_volume(run: Run, tracked: set[uuid.UUID], hidden: set[uuid.UUID | None]) -> RunOfVolume:
-    backup_id = None if run.backup_id in hidden else run.backup_id
+def _run_of_volume(run: Run, tracked: set[uuid.UUID], hidden: set[uuid.UUID]) -> RunOfVolume:
+    is_open = run.backup_id not in hidden
+    backup_id = run.backup_id if is_open else None
     return RunOfVolume(
         slot_at=run.slot_at,
         outcome=run.outcome,
@@ -229,7 +230,7 @@ def _run_of_volume(run: Run, tracked: set[uuid.UUID], hidden: set[uuid.UUID | No
         duration_seconds=run.duration_seconds,
         backup_id=str(backup_id) if backup_id else None,
         is_tracked=backup_id in tracked,
-        reason=run.reason,
+        reason=run.reason if is_open else None,  # It may be that of the backup.
         policy_cloud=run.policy.cloud_id,
         policy_id=run.policy.policy_id,
         policy_title=str(run.policy),

@@ -51,6 +51,7 @@ STANDING_COLUMNS = (
     "failing_id",
     "failing_since",
     "failing_cause",
+    "failing__cloud",
     "failing__status",
     "failing__fail_reason",
     "tracked",
@@ -89,7 +90,6 @@ COLUMNS = (
     "counted_under",
     "cloud__service_ended_at",
     "last_good__cloud",
-    "failing__cloud",
 )
 
 
@@ -350,7 +350,7 @@ def _volume_state(
 ) -> VolumeState:
     standing = standing_of(row)
     running = protection.running(facts, standing.good_at)
-    failure = failure_of(row)
+    failure = failure_of(row, access)
     is_running = running is not None
     judged = judgement.judge(replace(standing, running=is_running), now, failure=failure)
     exempt: Exemption | None = None
@@ -363,7 +363,6 @@ def _volume_state(
     has_vault = row["vault__cloud"] is not None and access.opens(row["vault__cloud"])
     is_good_open = row["last_good__cloud"] is not None and access.opens(row["last_good__cloud"])
     last_good_id = row["last_good_id"] if is_good_open else None
-    is_failing_open = row["failing__cloud"] is not None and access.opens(row["failing__cloud"])
     return VolumeState(
         cloud=row["cloud"],
         volume_id=row["volume_id"],
@@ -382,7 +381,7 @@ def _volume_state(
         exempt=exempt,
         tags=row["tags"],
         chain_size_mb=row["chain_size_mb"],
-        failing_id=str(row["failing_id"]) if failure and is_failing_open else None,
+        failing_id=str(row["failing_id"]) if failure and failure.is_open else None,
         failing_since=row["failing_since"] if failure else None,
         failing_cause=row["failing_cause"] if failure else None,
         chains=chaining.chains(facts),
@@ -424,12 +423,14 @@ def _if_open(cloud: str | None, access: Access) -> str | None:
     return cloud if cloud is not None and access.opens(cloud) else None
 
 
-def failure_of(row: Row) -> FailureReason | None:
-    """Returns what the newest try failed by, as a row of COLUMNS has it; None when it did not
-    fail, or when that backup is another one by now and the row was not derived since.
+def failure_of(row: Row, access: Access) -> FailureReason | None:
+    """Returns what the newest try failed by, as a row of STANDING_COLUMNS has it; None when it did
+    not fail, or when that backup is another one by now and the row was not derived since.
     """
     if row["failing_since"] is None or row["failing__status"] != "error":
         return None
+    if not access.opens(row["failing__cloud"]):
+        return FailureReason(row["failing_since"], None, is_open=False)
     return FailureReason(row["failing_since"], row["failing__fail_reason"])
 
 

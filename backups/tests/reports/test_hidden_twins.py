@@ -1,24 +1,29 @@
 """Of what two services of a project show, who may see one of them is told nothing of the other."""
 
 import uuid
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from backups.models import FULL_ACCESS, Access, Backup, Role, Volume
+from backups.alarms.findings import findings
+from backups.models import FULL_ACCESS, Access, Backup, Cloud, Role, Run, Volume
 from backups.reports.backup_detail import backup_row
 from backups.reports.policies import policy_detail
 from backups.reports.volume_pages import volume_state
+from backups.reports.volume_runs import runs_of_volume
 from backups.tests.accounts import make_account
-from backups.tests.alarms.estate import make_clouds
+from backups.tests.alarms.estate import answer, make_clouds
 from backups.tests.facts import NOON
 from backups.tests.policy_rows import DAY, NIGHT, disk_row, members, policy, read_policies
 
 pytestmark = pytest.mark.django_db
 IN_EU = Access(Role.VIEWER, frozenset({"eu"}))
 OLD, NEW = uuid.UUID(int=1), uuid.UUID(int=2)
+REASON = "The array is on fire."
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +34,7 @@ def twins(settings: Any, tmp_path: Path) -> None:
     daily = policy(1, cloud="eu", api="cbr")
     members(daily, ["a"], source="vault")
     plain: dict[str, Any] = {"volume_id": "a", "tracked_at": NOON, "created_at": NOON - DAY}
-    old = Backup.objects.create(id=OLD, cloud_id="otc", status="error", **plain)
+    old = Backup.objects.create(id=OLD, cloud_id="otc", status="error", fail_reason=REASON, **plain)
     Backup.objects.create(id=NEW, cloud_id="eu", same_as=OLD, **plain)
     evidence: dict[str, Any] = {
         "last_good": old,
@@ -39,7 +44,9 @@ def twins(settings: Any, tmp_path: Path) -> None:
     }
     row = disk_row("a", label="secret", also_under="eu", policy=daily, **evidence)
     disk_row("a", cloud="eu", also_under="otc", counted_under="otc", **evidence)
-    row.runs.create(policy=daily, slot_at=NIGHT - DAY, outcome="failed", backup_id=OLD)
+    row.runs.create(
+        policy=daily, slot_at=NIGHT - DAY, outcome="failed", backup_id=OLD, reason=REASON
+    )
 
 
 def test_a_policy_names_a_disk_by_a_row_that_is_open() -> None:
@@ -81,6 +88,52 @@ def test_ids_of_backups_that_are_not_open_are_null() -> None:
     assert seen is not None
     assert (hidden.last_good_id, hidden.failing_id) == (None, None)
     assert (seen.last_good_id, seen.failing_id) == (str(OLD), str(OLD))
+
+
+def never_backed_up() -> None:
+    """Lets the disk have nothing but its failed try, and be counted in `eu`."""
+    Backup.objects.filter(pk=NEW).delete()
+    none: dict[str, Any] = {"last_good": None, "last_good_at": None, "failing_cause": "cause"}
+    Volume.objects.filter(cloud="eu").update(counted_under=None, **none)
+    Volume.objects.filter(cloud="otc").update(counted_under="eu", **none)
+
+
+def test_the_reason_of_a_failure_is_told_where_its_backup_is_open() -> None:
+    never_backed_up()
+    for access, is_told in ((IN_EU, False), (FULL_ACCESS, True)):
+        state = volume_state("eu", "a", NOON, access=access)
+        detail = policy_detail("eu", "policy-1", NOON, access=access)
+        assert state is not None
+        assert detail is not None
+        [of_disk] = detail.slots[0].not_made
+        [of_volume] = runs_of_volume("eu", "a", NOON, access=access)
+        reason = REASON if is_told else None
+        assert (of_disk.reason, of_volume.reason) == (reason, reason)
+        assert ("on fire" in state.why) == is_told
+        assert ("the other service of its project has the reason" in state.why) != is_told
+        assert ("other service" in state.next) != is_told
+
+
+def test_the_reason_of_a_run_that_left_no_backup_is_told() -> None:
+    Run.objects.update(backup_id=None)
+    [run] = runs_of_volume("eu", "a", NOON, access=IN_EU)
+    assert run.reason == REASON
+
+
+def test_home_and_alarms_tell_no_reason_of_a_backup_that_is_not_open(client: Client) -> None:
+    never_backed_up()
+    now = timezone.now()
+    answer(now)
+    for name, clouds, is_told in (("one", ["eu"], False), ("both", None, True)):
+        client.force_login(make_account(name, role=Role.VIEWER, clouds=clouds))
+        summary = client.get("/api/summary/").content.decode()
+        assert '"never"' in summary
+        assert ("on fire" in summary) == is_told
+    found = findings(now, list(Cloud.objects.all()), counted=False)
+    [finding] = filter(attrgetter("volume_id"), found)
+    assert (finding.cloud, finding.state) == ("eu", "never")
+    assert "has the reason" in finding.sentence
+    assert "on fire" not in finding.sentence + finding.next
 
 
 def test_what_a_backup_is_too_is_told_where_that_is_open(client: Client) -> None:
