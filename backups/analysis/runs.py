@@ -17,6 +17,8 @@ NEVER_STARTED_AFTER: Final = timedelta(hours=4)
 # Two clocks may differ by so much.
 EARLY: Final = timedelta(minutes=5)
 WINDOW: Final = timedelta(hours=24)
+# A schedule may name days of the week; two starts of a weekly run may be some minutes less apart.
+BORNE_OUT_AFTER: Final = timedelta(days=6, hours=20)
 
 
 class RunOutcome(StrEnum):
@@ -169,13 +171,18 @@ def when_to_judge(
 
 def bears_out(slots: Sequence[datetime], starts: Iterable[datetime]) -> bool:
     """Tells whether runs of a policy that were seen bear out a schedule whose days are our
-    reckoning: one started where a slot is, not on another day. Both in UTC, slots in order.
+    reckoning: over a week at least each started where a slot is, none on another day. Both in UTC,
+    slots in order.
     """
+    first: datetime | None = None
+    last: datetime | None = None
     for start in starts:
         place = bisect_right(slots, start + EARLY)
-        if place and start < slots[place - 1] + NEVER_STARTED_AFTER:
-            return True
-    return False
+        if not place or start >= slots[place - 1] + NEVER_STARTED_AFTER:
+            return False
+        first = start if first is None else min(first, start)
+        last = start if last is None else max(last, start)
+    return first is not None and last is not None and last - first >= BORNE_OUT_AFTER
 
 
 def _in_order(slots: list[Slot]) -> list[Slot]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from backups.analysis import runs, schedule
 from backups.analysis.facts import Fact, made_by
@@ -119,6 +119,8 @@ def _slots_of(policy: Policy, revisions: Sequence[PolicyRevision], now: datetime
     """Returns what a policy promised in the last 30 days, by each revision while it was in force.
 
     Before it was first seen it is taken to have been as it was then, and none of that is known.
+    Between the last reading that showed a revision and the first that did not, it may have been
+    over already: that nothing ran then proves nothing.
     """
     begin = now - JUDGED_FOR
     end = now if policy.deleted_at is None else min(now, policy.deleted_at)
@@ -128,30 +130,36 @@ def _slots_of(policy: Policy, revisions: Sequence[PolicyRevision], now: datetime
     before = _times_of(first, begin, min(first.since, end))
     slots = [Slot(policy.pk, at, known=False) for at in before]
     for place, revision in enumerate(revisions):
-        until = revisions[place + 1].since if place + 1 < len(revisions) else end
+        until = end
+        shown_until = None if policy.deleted_at is None else policy.seen_at
+        if place + 1 < len(revisions):
+            until = revisions[place + 1].since
+            shown_until = revisions[place + 1].otherwise_at
         times = _times_of(revision, max(begin, revision.since), min(until, end))
-        is_sure = _is_sure(policy, revision, times)
-        slots += [Slot(policy.pk, at, known=True, is_sure=is_sure) for at in times]
+        is_borne_out = _is_borne_out(policy, revision, times)
+        for at in times:
+            is_sure = is_borne_out and (shown_until is None or at <= shown_until)
+            slots.append(Slot(policy.pk, at, known=True, is_sure=is_sure))
     return slots
 
 
-def _is_sure(policy: Policy, revision: PolicyRevision, times: Sequence[datetime]) -> bool:
+def _is_borne_out(policy: Policy, revision: PolicyRevision, times: Sequence[datetime]) -> bool:
     """Are the days of these runs certain? Those of some schedules are our reckoning until tasks or
-    backups of the policy were seen at such times.
+    backups of the policy were seen at such times, and at no others. Those of a few disks tell: all
+    disks of a policy run at the same times.
     """
     if not times or not schedule.read(revision.schedule).is_reckoned:
         return True
-    begin = times[0] - _BEFORE
-    tasks = PolicyTask.objects.filter(
-        cloud=policy.cloud_id, policy_id=policy.policy_id, created_at__gte=begin
-    )
-    if runs.bears_out(times, tasks.values_list("created_at", flat=True)[:_STARTS_READ]):
-        return True
-    backups = Backup.objects.filter(
-        cloud=policy.cloud_id, policy_id=policy.policy_id, created_at__gte=begin
-    ).order_by()
-    starts = backups.values_list("created_at", flat=True)[:_STARTS_READ]
-    return runs.bears_out(times, [at for at in starts if at is not None])
+    of_policy = Q(cloud=policy.cloud_id, policy_id=policy.policy_id)
+    of_policy &= Q(created_at__gte=times[0] - runs.EARLY)
+    of_policy &= Q(created_at__lt=times[-1] + runs.NEVER_STARTED_AFTER)
+    for rows in (PolicyTask.objects.filter(of_policy), Backup.objects.filter(of_policy)):
+        in_order = rows.order_by("volume_id", "created_at")
+        created = in_order.values_list("created_at", flat=True)[:_STARTS_READ]
+        starts = [at for at in created if at is not None]
+        if starts:
+            return runs.bears_out(times, starts)
+    return False
 
 
 def _times_of(revision: PolicyRevision, begin: datetime, end: datetime) -> Sequence[datetime]:
@@ -175,7 +183,15 @@ def _next_slot(policy: Policy, now: datetime) -> datetime | None:
 class _Member(NamedTuple):
     policy: int
     since: datetime
+    seen_at: datetime
+    missing_since: datetime | None
     until: datetime | None
+
+    @property
+    def shown_until(self) -> datetime | None:
+        """Returns the last time that it was seen, where it is over, or may be; else None."""
+        is_over = self.until is not None or self.missing_since is not None
+        return self.seen_at if is_over else None
 
 
 class _Task(NamedTuple):
@@ -277,7 +293,7 @@ def _judge_since(
 def _read_members(promises: Promises, rows: Sequence[Volume]) -> Mapping[str, list[_Member]]:
     members: defaultdict[str, list[_Member]] = defaultdict(list)
     volume_ids = [row.volume_id for row in rows]
-    columns = ("volume_id", "policy_id", "since", "until")
+    columns = ("volume_id", "policy_id", "since", "seen_at", "missing_since", "until")
     memberships = PolicyMember.objects.filter(policy__in=promises.policies)
     memberships = memberships.filter(volume_id__in=volume_ids).order_by("since")
     for volume_id, *values in memberships.values_list(*columns):
@@ -295,7 +311,8 @@ def _slots_of_members(
     """Returns what was promised to a volume, `until` it was deleted.
 
     A membership that was there when the policy was first seen is taken to have been there before,
-    of which nothing is known.
+    of which nothing is known. One that is over was over at some time between the last sign of it
+    and the first reading without: that nothing ran then proves nothing.
     """
     slots: list[Slot] = []
     for member in members:
@@ -308,8 +325,11 @@ def _slots_of_members(
                 break
             if slot.at < since:
                 continue
-            if slot.at >= member.since or (is_old and not slot.known):
-                slots.append(slot)
+            if slot.at < member.since and (slot.known or not is_old):
+                continue
+            if member.shown_until is not None and slot.at > member.shown_until:
+                slot = slot._replace(is_sure=False)
+            slots.append(slot)
     return slots
 
 
@@ -319,15 +339,18 @@ def _evidence(promises: Promises, facts: Sequence[Fact], begin: datetime) -> lis
     for fact in facts:
         if fact.created_at is None or fact.created_at < begin:
             continue
-        if fact.policy_id is None and (
-            made_by(name=fact.name, service_type=fact.service_type) != "policy"
-        ):
+        policy: int | None = None
+        if fact.policy_id is not None:
+            policy = promises.pk_by_id.get(fact.policy_id)
+            if policy is None:  # Of a policy that is not known.
+                continue
+        elif made_by(name=fact.name, service_type=fact.service_type) != "policy":
             continue
         evidence.append(
             Evidence(
                 fact.created_at,
                 _state_of(fact),
-                promises.pk_by_id.get(fact.policy_id),
+                policy,
                 _ended_at(fact),
                 str(fact.id),
                 None,
@@ -461,17 +484,20 @@ def reason_of(code: str | None, message: str | None) -> str | None:
 
 def _complete_until(promises: Promises, row: Volume, members: Sequence[_Member]) -> datetime | None:
     """Returns until when a run that left no trace did not start. Where tasks may be read they tell;
-    a skipped run leaves no backup. Else all backups have to be known, of a volume that is followed.
+    a skipped run leaves no backup. Else all backups of the service that has the policy have to be
+    known, of a volume that is followed there.
     """
     standing = [member for member in members if member.until is None] or members
-    known: list[datetime] = []
+    known_until: datetime | None = None
     for member in standing:
-        read_at = promises.policies[member.policy].tasks_read_at
-        if read_at is not None:
-            known.append(read_at)
-    if known:
-        return min(known) if len(known) == len(standing) else None
-    return promises.listed_at if _is_followed(promises, row) else None
+        policy = promises.policies[member.policy]
+        until = policy.tasks_read_at
+        if until is None and policy.cloud_id == row.cloud_id and _is_followed(promises, row):
+            until = promises.listed_at
+        if until is None:
+            return None
+        known_until = until if known_until is None else min(known_until, until)
+    return known_until
 
 
 def _is_followed(promises: Promises, row: Volume) -> bool:

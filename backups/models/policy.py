@@ -92,6 +92,9 @@ class PolicyRevision(models.Model):
 
     policy = models.ForeignKey(Policy, models.CASCADE, related_name="revisions")
     since = models.DateTimeField()
+    # The last reading that showed it otherwise; null: it is the first one. Of what was promised
+    # between the two, nobody knows by which.
+    otherwise_at = models.DateTimeField(null=True)
     enabled = models.BooleanField(null=True)
     schedule = models.JSONField(default=dict)
     retention = models.JSONField(default=dict)

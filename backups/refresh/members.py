@@ -6,12 +6,12 @@ disk's own metadata name it, is evidence; `policy_resource_count` is the control
 in at most one policy there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, OuterRef, Subquery
 
 from backups.analysis import runs, schedule
 from backups.derived import schedules
@@ -26,6 +26,7 @@ from backups.models import (
 )
 from backups.models.data_version import data_changed
 from backups.refresh.policy_rows import CONFIRMED_AFTER
+from backups.shared.batches import in_batches
 from backups.shared.locks import lock_cloud
 from backups.vbs.policies import ResourceType, TaskState
 
@@ -146,6 +147,20 @@ def note_tasks(name: str, now: datetime) -> None:
         data_changed()
 
 
+def leave_with_volumes(name: str, deleted: Sequence[int]) -> None:
+    """Ends what was observed of volumes that are deleted, given by the keys of their rows: they
+    count no more among those that a policy claims to have. What a vault names stays in it.
+    """
+    of_member = Volume.objects.filter(cloud=name, volume_id=OuterRef("volume_id")).order_by()
+    for batch in in_batches(deleted):
+        volumes = Volume.objects.filter(pk__in=batch).order_by()
+        standing = PolicyMember.objects.filter(
+            policy__cloud=name, volume_id__in=volumes.values("volume_id"), until=None
+        )
+        observed = standing.exclude(policy__api="cbr")
+        observed.update(until=Subquery(of_member.values("deleted_at")))
+
+
 def note_volumes(
     name: str, policy_by_volume: Mapping[str, str], now: datetime, *, is_complete: bool
 ) -> None:
@@ -252,6 +267,9 @@ class _Observed:
             return
         since = span.since
         if row is not None:
+            if source == MemberSource.DISK and row.source == MemberSource.TASK:
+                # That a policy ran for it tells more than what its metadata name.
+                return
             if row.seen_at >= span.seen_at:
                 # It was seen in another policy since: this membership is over already.
                 self._add_ended(policy, volume_id, source, span, row)

@@ -52,7 +52,7 @@ def store(name: str, reading: Reading, now: datetime) -> bool:
 def _create(row: Policy, api: str, answer: PolicyAnswer, now: datetime) -> None:
     _set(row, api, answer, now)
     row.save()
-    _add_revision(row, now)
+    _add_revision(row, now, otherwise_at=None)
 
 
 def _update(row: Policy, api: str, answer: PolicyAnswer, now: datetime) -> None:
@@ -60,11 +60,12 @@ def _update(row: Policy, api: str, answer: PolicyAnswer, now: datetime) -> None:
         # A reading that was requested later is stored already.
         return
     before = (row.enabled, row.schedule, row.retention)
+    read_before_at = row.seen_at
     was_gone = row.deleted_at is not None
     _set(row, api, answer, now)
     row.save()
     if was_gone or (row.enabled, row.schedule, row.retention) != before:
-        _add_revision(row, now)
+        _add_revision(row, now, otherwise_at=read_before_at)
 
 
 def _set(row: Policy, api: str, answer: PolicyAnswer, now: datetime) -> None:
@@ -89,7 +90,7 @@ def _set(row: Policy, api: str, answer: PolicyAnswer, now: datetime) -> None:
     row.problems = problems
 
 
-def _add_revision(row: Policy, now: datetime) -> None:
+def _add_revision(row: Policy, now: datetime, *, otherwise_at: datetime | None) -> None:
     PolicyRevision.objects.update_or_create(
         policy=row,
         since=now,
@@ -97,6 +98,7 @@ def _add_revision(row: Policy, now: datetime) -> None:
             "enabled": row.enabled,
             "schedule": row.schedule,
             "retention": row.retention,
+            "otherwise_at": otherwise_at,
         },
     )
 

@@ -193,6 +193,7 @@ def judge_absent(cloud: str, absence: Absence, answers: SingleAnswers, now: date
         for batch in in_batches(newly_missing):
             Volume.objects.filter(pk__in=batch).update(missing_since=now)
         _mark_deleted(deleted, now)
+        members.leave_with_volumes(cloud, deleted)
         data_changed()
     queue.derive_due(cloud, now)
 

@@ -159,20 +159,21 @@ def test_silence_proves_nothing_of_a_day_that_is_our_reckoning() -> None:
     ("starts", "is_borne_out"),
     [
         ([], False),
-        ([NIGHT], True),
-        ([NIGHT - 5 * MINUTE], True),
-        ([NIGHT - 6 * MINUTE], False),
-        ([NIGHT + 4 * HOUR], False),
-        ([NIGHT + 4 * HOUR - SECOND], True),
-        # On another day of three.
-        ([NIGHT + DAY, NIGHT + 4 * DAY], False),
-        ([NIGHT + DAY, NIGHT + 3 * DAY], True),
+        ([NIGHT, NIGHT + 6 * DAY, NIGHT + 9 * DAY], True),
+        ([NIGHT - 5 * MINUTE, NIGHT + 9 * DAY], True),
+        ([NIGHT - 6 * MINUTE, NIGHT + 9 * DAY], False),
+        ([NIGHT, NIGHT + 9 * DAY + 4 * HOUR], False),
+        ([NIGHT, NIGHT + 9 * DAY + 4 * HOUR - SECOND], True),
+        # For less than a week.
+        ([NIGHT, NIGHT + 3 * DAY, NIGHT + 6 * DAY], False),
+        # One of them on another day.
+        ([NIGHT, NIGHT + 4 * DAY, NIGHT + 9 * DAY], False),
     ],
 )
-def test_one_run_at_its_slot_bears_out_our_reckoning(
+def test_runs_of_a_week_at_its_slots_and_none_beside_bear_out_our_reckoning(
     starts: list[datetime], is_borne_out: bool
 ) -> None:
-    slots = [NIGHT, NIGHT + 3 * DAY, NIGHT + 6 * DAY]
+    slots = [NIGHT, NIGHT + 3 * DAY, NIGHT + 6 * DAY, NIGHT + 9 * DAY]
     assert bears_out(slots, starts) == is_borne_out
 
 

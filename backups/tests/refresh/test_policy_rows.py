@@ -9,6 +9,7 @@ import pytest
 
 from backups.derived.volumes import derive_all
 from backups.models import (
+    FULL_ACCESS,
     Backup,
     Cloud,
     Policy,
@@ -20,6 +21,8 @@ from backups.models import (
     Volume,
 )
 from backups.refresh import members, policy_rows, policy_tasks, vault_rows
+from backups.reports.volume_pages import volume_state
+from backups.reports.volume_runs import volume_plan
 from backups.tests.facts import NOON
 from backups.tests.otc import configure, silent
 from backups.vbs.policies import (
@@ -184,6 +187,7 @@ def test_runs_are_judged_by_the_revision_of_their_time() -> None:
         (NOON - DAY - 4 * H, "skipped"),
         (NOON - 4 * H, "never_started"),
     ]
+    store(policy(claimed=1))
     store(policy(claimed=1, enabled=False), at=NOON + H)
     note(at=NOON + H)
     derive_all("otc", NOON + 2 * DAY)
@@ -191,6 +195,98 @@ def test_runs_are_judged_by_the_revision_of_their_time() -> None:
     assert [at for at, _ in outcomes(volume)][-1] == NOON - 4 * H
     volume.refresh_from_db()
     assert (volume.schedule_read, volume.last_run_outcome) == ("off", "never_started")
+
+
+def test_a_run_between_two_readings_that_differ_is_no_run_that_never_started() -> None:
+    """Nobody knows by which of the two it was promised; evidence tells all the same."""
+    volumes = [disk(n) for n in (1, 2)]
+    store(policy(), at=NOON - 3 * DAY)
+    # At 07:00 it is on, at 09:00 it is off.
+    store(policy(), at=NOON - 5 * H)
+    store(policy(enabled=False), at=NOON - 3 * H)
+    old = [task(n, NOON - DAY - 4 * H, resource_id=f"disk-{n}") for n in (1, 2)]
+    note(*old, task(3, NOON - 4 * H + M, resource_id="disk-2"))
+    for volume, outcome in zip(volumes, ("not_known", "made"), strict=True):
+        newest = Run.objects.filter(volume=volume).latest("slot_at")
+        assert (newest.slot_at, newest.outcome) == (NOON - 4 * H, outcome)
+
+
+def test_a_disk_that_left_its_policy_was_not_missed_by_the_run_before_that_was_seen() -> None:
+    volume = disk()
+    store(policy(claimed=2), at=NOON - 3 * DAY)
+    day_before = [task(n, NOON - DAY - 4 * H, resource_id=f"disk-{n}") for n in (1, 2)]
+    note(*day_before, at=NOON - DAY)
+    # Taken out before the run of today, which is over the other one alone.
+    store(policy(claimed=1))
+    note(task(3, NOON - 4 * H, resource_id="disk-2"))
+    store(policy(claimed=1), at=NOON + H)
+    note(at=NOON + H)
+    assert PolicyMember.objects.get(volume_id="disk-1").until == NOON
+    assert outcomes(volume) == [(NOON - DAY - 4 * H, "made")]
+    newest = Run.objects.filter(volume=volume).latest("slot_at")
+    assert (newest.slot_at, newest.outcome) == (NOON - 4 * H, "not_known")
+
+
+def test_a_disk_that_is_deleted_counts_no_more_among_those_that_a_policy_claims() -> None:
+    gone = disk(1)
+    new = disk(2)
+    store(policy(claimed=1), at=NOON - 3 * DAY)
+    note(task(1, NOON - 4 * H))
+    assert words_of(new) == ["none"]
+    Volume.objects.filter(pk=gone.pk).update(deleted_at=NOON + M)
+    members.leave_with_volumes("otc", [gone.pk])
+    note(at=NOON + H)
+    assert PolicyMember.objects.get().until == NOON + M
+    # The one that it claims to have may be the new one.
+    assert words_of(new) == ["unknown"]
+
+
+def test_what_a_disk_names_does_not_outdo_the_task_that_ran_for_it() -> None:
+    volume = disk()
+    store(policy(), policy(id="p2", enabled=False), at=NOON - 3 * DAY)
+    note(task(1, NOON - 4 * H))
+    members.note_volumes("otc", {"disk-1": "p2"}, NOON + M, is_complete=True)
+    assert PolicyMember.objects.get().policy.policy_id == "p1"
+    assert words_of(volume) == ["scheduled"]
+
+
+def test_a_run_of_which_no_task_may_be_read_is_proved_by_the_list_of_its_own_service() -> None:
+    """That the other service lists all backups proves nothing of this one's."""
+    own = disk()
+    Cloud.objects.create(name="other", other_service="otc")
+    Cloud.objects.update(policies_read_at=NOON)
+    Cloud.objects.filter(name="otc").update(other_service="other")
+    store(policy(claimed=1), at=NOON - 3 * DAY)
+    row = Policy.objects.get()
+    PolicyMember.objects.create(
+        policy=row, volume_id="disk-1", source="task", since=NOON - 3 * DAY, seen_at=NOON
+    )
+    derive_all("otc", NOON)
+    assert outcomes(own)[-1] == (NOON - 4 * H, "never_started")
+    Policy.objects.update(cloud="other")
+    Volume.objects.update(runs_judge_at=NOON)
+    derive_all("otc", NOON)
+    assert outcomes(own) == []
+
+
+def test_a_backup_of_a_policy_that_is_not_known_is_no_run_of_another() -> None:
+    volume = disk()
+    store(policy(claimed=1), at=NOON - 3 * DAY)
+    Backup.objects.create(
+        id=uuid.UUID(int=9),
+        cloud_id="otc",
+        volume_id="disk-1",
+        name="autobk_1",
+        status="available",
+        outcome="good",
+        kind="full",
+        policy_id="stranger",
+        tracked_at=NOON,
+        created_at=NOON - 4 * H,
+        refreshed_at=NOON,
+    )
+    note(task(1, NOON - DAY - 4 * H))
+    assert outcomes(volume)[-1] == (NOON - 4 * H, "never_started")
 
 
 def test_a_deleted_disk_was_promised_nothing_since() -> None:
@@ -237,20 +333,26 @@ def test_a_schedule_that_is_our_reckoning_never_says_never_started_until_it_is_b
         "patterns": ["FREQ=DAILY;INTERVAL=2;BYHOUR=8;BYMINUTE=00"],
         "start_time": "2026-11-01T00:00:00Z",
     }
-    store(policy(schedule=every_second_day, claimed=1), at=NOON - 9 * DAY)
+    store(policy(schedule=every_second_day, claimed=1), at=NOON - 12 * DAY)
     PolicyMember.objects.create(
         policy=Policy.objects.get(),
         volume_id="disk-1",
         source="task",
-        since=NOON - 9 * DAY,
+        since=NOON - 12 * DAY,
         seen_at=NOON,
     )
     note()
     words = set(Run.objects.filter(volume=volume).values_list("outcome", flat=True))
     assert words == {"not_known"}
-    run = Run.objects.filter(volume=volume).latest("slot_at")
-    note(task(1, run.slot_at + 5 * M))
-    words = set(Run.objects.filter(slot_at__gt=NOON - 9 * DAY).values_list("outcome", flat=True))
+    runs = Run.objects.filter(volume=volume, slot_at__gt=NOON - 12 * DAY).order_by("slot_at")
+    slots = list(runs.values_list("slot_at", flat=True))
+    # One start is none of every second week.
+    note(task(1, slots[-1] + 5 * M))
+    words = set(Run.objects.filter(slot_at__gt=NOON - 12 * DAY).values_list("outcome", flat=True))
+    assert words == {"made", "not_known"}
+    note(task(1, slots[-1] + 5 * M), task(2, slots[0] + 5 * M))
+    assert slots[-1] - slots[0] >= 7 * DAY
+    words = set(Run.objects.filter(slot_at__gt=NOON - 12 * DAY).values_list("outcome", flat=True))
     assert words == {"made", "never_started"}
 
 
@@ -307,7 +409,7 @@ def test_a_vault_names_its_disks_and_those_of_its_servers(settings: Any, tmp_pat
     inside = disk(1)
     of_server = disk(2, server_ids=["server-1"])
     left_out = disk(3, server_ids=["server-1"])
-    outside = disk(4)
+    outside = disk(4, server_ids=[])
     reading = Reading(
         (policy(vault_ids=("v1",)),),
         vaults=(vault(),),
@@ -342,6 +444,23 @@ def test_a_server_whose_disks_nobody_knows_leaves_it_open_which_disk_is_in_no_sc
     outside.refresh_from_db()
     assert outside.schedule_read == "none"
     assert PolicyMember.objects.filter(volume_id="disk-9", until=None).exists()
+
+
+@pytest.mark.parametrize("hours", [None, 3, 2])
+def test_a_disk_whose_servers_were_not_read_lately_may_be_in_a_policy_of_servers(
+    settings: Any, tmp_path: Path, hours: int | None
+) -> None:
+    configure(settings, tmp_path, silent("otc", vbs_api="cbr"))
+    outside = disk(4, server_ids=None if hours is None else [])
+    disk(2, server_ids=["server-1"])
+    read(Reading((policy(vault_ids=("v1",)),), vaults=(vault(),)), NOON)
+    Cloud.objects.update(policies_read_at=NOON + (hours or 0) * H)
+    members.note("otc", NOON + (hours or 0) * H)
+    assert words_of(outside) == ["none" if hours == 2 else "unknown"]
+    state = volume_state("otc", "disk-4", NOON + (hours or 0) * H, access=FULL_ACCESS)
+    assert state is not None
+    plan = volume_plan(state, NOON + (hours or 0) * H, access=FULL_ACCESS)
+    assert ("to which servers this one is attached" in plan.sentence) == (hours != 2)
 
 
 def test_a_vault_remembers_how_much_was_used_on_each_day() -> None:
@@ -420,6 +539,8 @@ def read(reading: Reading, at: datetime) -> None:
     policy_rows.store("otc", reading, at)
     vault_rows.store("otc", reading, at)
     Cloud.objects.update(policies_read_at=at)
+    # To which servers they are attached is told by a list of volumes.
+    Volume.objects.filter(server_ids__isnull=False).update(listed_at=at)
     members.note("otc", at)
 
 
@@ -481,7 +602,7 @@ def test_only_what_was_not_read_of_its_disks_leaves_a_policy_open(
     settings: Any, tmp_path: Path, words: Any, resources: Any, word: str
 ) -> None:
     configure(settings, tmp_path, silent("otc", vbs_api="cbr"))
-    outside = disk(4)
+    outside = disk(4, server_ids=[])
     disk(2, server_ids=["server-1"])
     answer = policy(**{"vault_ids": ("v1",), **words})
     read(Reading((answer,), vaults=(vault(**resources),)), NOON)
