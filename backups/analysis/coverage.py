@@ -68,12 +68,13 @@ class Covered(NamedTuple):
 @dataclass(frozen=True)
 class CloudPolicies:
     """What is known of the policies of one cloud; made once for all its volumes. `name` None: no
-    sentence names the cloud.
+    sentence names the cloud. `covers_servers`: a policy has whole servers, with all their disks.
     """
 
     reading: PolicyReading
     counts: tuple[PolicyCount, ...] = ()
     name: str | None = None
+    covers_servers: bool = False
 
     @property
     def whose(self) -> str:
@@ -102,8 +103,11 @@ class CloudPolicies:
         return Covered("none", "No policy of its cloud has this disk.")
 
 
-def cover(memberships: Sequence[Membership], policies: CloudPolicies) -> Covered:
-    """Returns the word of one volume and why it is that one.
+def cover(
+    memberships: Sequence[Membership], policies: CloudPolicies, *, servers_known: bool = True
+) -> Covered:
+    """Returns the word of one volume and why it is that one. `servers_known`: to which servers it
+    is attached.
 
     A policy that is on outdoes one that is off, and one that is off outdoes none at all.
     """
@@ -134,9 +138,10 @@ def cover(memberships: Sequence[Membership], policies: CloudPolicies) -> Covered
         return Covered("unknown", doubt)
     if off is not None:
         return Covered("off", f"Its policy “{off.name}” is switched off.")
+    if policies.covers_servers and not servers_known and policies.in_no_policy.word == "none":
+        return Covered(
+            "unknown",
+            f"Policies of {policies.whose} have whole servers with their disks, and to which "
+            "servers this one is attached was not read lately.",
+        )
     return policies.in_no_policy
-
-
-def schedule_word(memberships: Sequence[Membership], policies: CloudPolicies) -> ScheduleWord:
-    """Returns the word alone."""
-    return cover(memberships, policies).word

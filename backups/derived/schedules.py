@@ -27,7 +27,7 @@ from backups.models import (
 from backups.models.data_version import data_changed
 from backups.models.volume import POLICIES_READ_FOR
 from backups.shared import bulk, policy_counts
-from backups.shared.locks import lock_volumes
+from backups.shared.locks import lock_clouds, lock_volumes
 
 COLUMNS = ("schedule_read", "policy_id", "vault_id", "vault_mb")
 _WRITTEN = ("schedule_read", "policy", "vault", "vault_mb", "derive_at", "runs_judge_at")
@@ -52,14 +52,16 @@ def note(cloud: str, now: datetime) -> None:
     where something has changed are derived again.
     """
     row = Cloud.objects.get(pk=cloud)
-    services = [row]
-    if row.other_service is not None:
-        services += Cloud.objects.filter(pk=row.other_service)
-    places = [_Places(service, now) for service in services if service.service_ended_at is None]
-    for service in services:
-        _write(service, places, now)
-    for service in services:
-        queue.derive_due(service.name, now)
+    names = [row.name] if row.other_service is None else [row.name, row.other_service]
+    with transaction.atomic():
+        # Both services may be read at the same time: what either says is read while nobody writes.
+        lock_clouds(names)
+        services = list(Cloud.objects.filter(pk__in=names).order_by("name"))
+        places = [_Places(service, now) for service in services if service.service_ended_at is None]
+        for service in services:
+            _write(service, places, now)
+    for name in names:
+        queue.derive_due(name, now)
 
 
 class _Places:
@@ -69,13 +71,20 @@ class _Places:
         policies = list(Policy.objects.standing().filter(cloud=cloud).order_by("pk"))
         known = policy_counts.read_members(policies)
         self._memberships = known.memberships
-        self._policies = CloudPolicies(_reading(cloud, now), known.counts)
+        self._policies = CloudPolicies(
+            _reading(cloud, now), known.counts, covers_servers=known.covers_servers
+        )
+        self._with_known_servers: set[str] = set()
+        if known.covers_servers:
+            volumes = Volume.objects.filter(cloud=cloud).with_known_servers(now).order_by()
+            self._with_known_servers.update(volumes.values_list("volume_id", flat=True))
         self._enabled = {policy.pk for policy in policies if policy.enabled}
         self._vaults = _vaults(cloud)
 
     def of(self, volume_id: str) -> _Place:
         memberships = self._memberships.get(volume_id, ())
-        word = coverage.schedule_word(memberships, self._policies)
+        servers_known = volume_id in self._with_known_servers
+        covered = coverage.cover(memberships, self._policies, servers_known=servers_known)
         policy: int | None = None
         for membership in memberships:
             # The first one that is on, else the first.
@@ -84,7 +93,7 @@ class _Places:
             ):
                 policy = membership.policy
         vault, vault_mb = self._vaults.get(volume_id, (None, None))
-        return _Place(word, policy, vault, vault_mb)
+        return _Place(covered.word, policy, vault, vault_mb)
 
 
 def _reading(cloud: Cloud, now: datetime) -> PolicyReading:
@@ -127,16 +136,15 @@ def _best(places: Sequence[_Place]) -> _Place:
 def _write(cloud: Cloud, services: Sequence[_Places], now: datetime) -> None:
     changed: list[bulk.Row] = []
     columns = ("pk", "volume_id", *COLUMNS)
-    with transaction.atomic():
-        rows = Volume.objects.filter(cloud=cloud)
-        for pk, volume_id, *values in lock_volumes(rows).values_list(*columns):
-            place = _best([service.of(volume_id) for service in services])
-            if tuple(values) != place:
-                changed.append((pk, *place, now, now))
-        bulk.update(Volume, _WRITTEN, changed)
-        if changed:
-            data_changed()
-        queue.mark_runs(rows.filter(_may_be_judged_otherwise(cloud, now)), now)
+    rows = Volume.objects.filter(cloud=cloud)
+    for pk, volume_id, *values in lock_volumes(rows).values_list(*columns):
+        place = _best([service.of(volume_id) for service in services])
+        if tuple(values) != place:
+            changed.append((pk, *place, now, now))
+    bulk.update(Volume, _WRITTEN, changed)
+    if changed:
+        data_changed()
+    queue.mark_runs(rows.filter(_may_be_judged_otherwise(cloud, now)), now)
 
 
 def _may_be_judged_otherwise(cloud: Cloud, now: datetime) -> Q:

@@ -38,7 +38,7 @@ POLICIES_READ_FOR = timedelta(hours=3)
 SCHEDULES = ("scheduled", "off", "none", "unknown")
 
 
-def _read_lately(now: datetime) -> CloudQuerySet:
+def read_lately(now: datetime) -> CloudQuerySet:
     """Returns the clouds of which the policies were read lately."""
     clouds = Cloud.objects.filter(
         is_configured=True,
@@ -52,10 +52,10 @@ def _wholly_read(now: datetime) -> CloudQuerySet:
     """Returns the clouds of which the policies were read lately, and those of the
     other service of the project too; one of both may have ended.
     """
-    read_lately = _read_lately(now)
+    heard = read_lately(now)
     ended = Cloud.objects.filter(service_ended_at__isnull=False).order_by()
-    is_read = Q(name__in=read_lately)
-    is_other_read = Q(other_service__in=read_lately)
+    is_read = Q(name__in=heard)
+    is_other_read = Q(other_service__in=heard)
     is_other_silent = Q(other_service=None) | Q(other_service__in=ended)
     has_ended = Q(service_ended_at__isnull=False)
     clouds = Cloud.objects.filter(
@@ -115,9 +115,9 @@ class VolumeQuerySet(OfClouds["Volume"]):
         That a policy has the volume is said by that policy's cloud alone; that it is off, or that
         none has it, by both services of the project, but for one that has ended.
         """
-        read_lately = _read_lately(now)
+        heard = read_lately(now)
         is_by_all = Q(cloud__in=_wholly_read(now))
-        is_known = Q(schedule_read="scheduled", policy__cloud__in=read_lately) | is_by_all & (
+        is_known = Q(schedule_read="scheduled", policy__cloud__in=heard) | is_by_all & (
             ~Q(schedule_read="scheduled") | Q(policy=None)
         )
         return self.annotate(
@@ -135,6 +135,10 @@ class VolumeQuerySet(OfClouds["Volume"]):
         if access.clouds is None:
             return self.filter(counted_under=None)
         return self.exclude(counted_under__in=access.clouds)
+
+    def with_known_servers(self, now: datetime) -> "VolumeQuerySet":
+        """Returns those of which a list has told lately to which servers they are attached."""
+        return self.filter(server_ids__isnull=False, listed_at__gt=now - POLICIES_READ_FOR)
 
     def expected(self, now: datetime) -> "VolumeQuerySet":
         """Returns those of which a backup is expected: neither deleted nor exempt."""

@@ -329,8 +329,13 @@ def _covered(
     if state.is_counted:
         policies = Policy.objects.visible_to(access).standing().filter(cloud=row.name)
         known = read_members(list(policies.order_by("pk")))
-        counted = KnownPolicies(PolicyReading.WHOLE, known.counts, other)
-        return cover(known.memberships.get(volume_id, ()), counted)
+        counted = KnownPolicies(
+            PolicyReading.WHOLE, known.counts, other, covers_servers=known.covers_servers
+        )
+        volumes = Volume.objects.visible_to(access).filter(cloud=row.name, volume_id=volume_id)
+        servers_known = known.covers_servers and volumes.with_known_servers(now).exists()
+        memberships = known.memberships.get(volume_id, ())
+        return cover(memberships, counted, servers_known=servers_known)
     if other is None:
         return Covered("unknown", state.sentence)
     if (row.policies_error or "").startswith(NOT_ALLOWED):

@@ -23,10 +23,13 @@ _ONE_RUN: Final = timedelta(hours=1)
 
 
 class KnownMembers(NamedTuple):
-    """`counts`: of each policy. `memberships`: by volume ID, the oldest first."""
+    """`counts`: of each policy. `memberships`: by volume ID, the oldest first. `covers_servers`: a
+    vault that one of the policies is bound to has a server with all its disks.
+    """
 
     counts: tuple[PolicyCount, ...]
     memberships: Mapping[str, Sequence[Membership]]
+    covers_servers: bool
 
 
 class _Member(NamedTuple):
@@ -36,7 +39,7 @@ class _Member(NamedTuple):
 
 
 def read_members(policies: Sequence[Policy]) -> KnownMembers:
-    """Reads who is in these policies, in one query for VBS and up to five more."""
+    """Reads who is in these policies, in one query for VBS and up to seven more."""
     members: dict[int, list[_Member]] = {policy.pk: [] for policy in policies}
     standing = PolicyMember.objects.filter(policy__in=list(members), until=None)
     columns = ("policy_id", "volume_id", "source", "seen_at")
@@ -68,7 +71,23 @@ def read_members(policies: Sequence[Policy]) -> KnownMembers:
                 ran_last=ran_last,
             )
         )
-    return KnownMembers(tuple(counts), memberships)
+    return KnownMembers(tuple(counts), memberships, _cover_servers(policies))
+
+
+def _cover_servers(policies: Sequence[Policy]) -> bool:
+    bound = {(policy.cloud_id, policy.policy_id) for policy in policies if policy.api == "cbr"}
+    if not bound:
+        return False
+    rows = VaultResource.objects.filter(
+        vault__cloud__in={cloud for cloud, _ in bound},
+        vault__deleted_at=None,
+        resource_type=ResourceType.SERVER.value,
+        included__isnull=True,
+    ).order_by()
+    for cloud, policy_ids in rows.values_list("vault__cloud", "vault__policy_ids").distinct():
+        if any((cloud, policy_id) in bound for policy_id in policy_ids):
+            return True
+    return False
 
 
 def exact_policies(
@@ -84,25 +103,28 @@ def exact_policies(
             named.append(policy)
     if not named:
         return frozenset()
-    not_wholly_known = _not_wholly_known({policy.cloud_id for policy in named})
+    not_wholly_known = _bound_to_what_is_not_known({policy.cloud_id for policy in named})
     return frozenset(
         policy.pk for policy in named if (policy.cloud_id, policy.policy_id) not in not_wholly_known
     )
 
 
-def _not_wholly_known(clouds: Iterable[str]) -> set[tuple[str, str]]:
-    """Returns cloud and ID of the policies that are bound to a vault of which something could not
-    be read: an entry of it, or which disks a server in it has.
-    """
-    vaults = list(Vault.objects.standing().filter(cloud__in=sorted(clouds)))
-    with_open_servers = _with_open_servers(vaults)
+def _bound_to_what_is_not_known(clouds: Iterable[str]) -> set[tuple[str, str]]:
+    """Returns cloud and ID of the policies that are bound to a vault that is not wholly known."""
     policies: set[tuple[str, str]] = set()
-    for vault in vaults:
-        if vault.is_whole and vault.pk not in with_open_servers:
-            continue
+    for vault in not_wholly_known_vaults(clouds):
         for policy_id in vault.policy_ids:
             policies.add((vault.cloud_id, str(policy_id)))
     return policies
+
+
+def not_wholly_known_vaults(clouds: Iterable[str]) -> list[Vault]:
+    """Returns the vaults of which something could not be read: an entry, or which disks a server in
+    it has; in up to three queries.
+    """
+    vaults = list(Vault.objects.standing().filter(cloud__in=sorted(clouds)).order_by("pk"))
+    with_open_servers = _with_open_servers(vaults)
+    return [vault for vault in vaults if not vault.is_whole or vault.pk in with_open_servers]
 
 
 def _with_open_servers(vaults: Sequence[Vault]) -> set[int]:

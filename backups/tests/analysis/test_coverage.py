@@ -9,7 +9,6 @@ from backups.analysis.coverage import (
     PolicyCount,
     PolicyReading,
     cover,
-    schedule_word,
 )
 
 WHOLE = PolicyReading.WHOLE
@@ -66,8 +65,8 @@ def test_a_disk_has_one_word(
     memberships: list[Membership], counts: list[PolicyCount], word: str
 ) -> None:
     policies = CloudPolicies(WHOLE, tuple(counts))
-    assert schedule_word(memberships, policies) == word
-    assert schedule_word(memberships[::-1], policies) == word
+    assert cover(memberships, policies).word == word
+    assert cover(memberships[::-1], policies).word == word
 
 
 @pytest.mark.parametrize("reading", [PolicyReading.REFUSED, PolicyReading.NEVER])
@@ -75,13 +74,13 @@ def test_a_disk_has_one_word(
 def test_policies_that_are_not_read_put_no_disk_into_no_schedule(
     reading: PolicyReading, memberships: list[Membership]
 ) -> None:
-    assert schedule_word(memberships, CloudPolicies(reading, (count(),))) == "unknown"
+    assert cover(memberships, CloudPolicies(reading, (count(),))).word == "unknown"
 
 
 def test_policies_that_were_read_in_part_prove_what_they_name_and_not_what_they_do_not() -> None:
     policies = CloudPolicies(PolicyReading.PART, (count(),))
-    assert schedule_word(IN_1, policies) == "scheduled"
-    assert schedule_word([], policies) == "unknown"
+    assert cover(IN_1, policies).word == "scheduled"
+    assert cover([], policies).word == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -121,3 +120,13 @@ def test_the_word_has_its_reason(
     covered = cover(memberships, policies)
     assert isinstance(covered, Covered)
     assert covered.sentence == sentence
+
+
+def test_a_disk_of_unknown_servers_may_be_in_a_policy_that_has_servers() -> None:
+    with_servers = CloudPolicies(PolicyReading.WHOLE, (), covers_servers=True)
+    without = CloudPolicies(PolicyReading.WHOLE, ())
+    assert cover([], with_servers, servers_known=True).word == "none"
+    assert cover([], without, servers_known=False).word == "none"
+    covered = cover([], with_servers, servers_known=False)
+    assert covered.word == "unknown"
+    assert "to which servers this one is attached was not read lately" in covered.sentence
