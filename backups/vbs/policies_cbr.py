@@ -35,6 +35,7 @@ from backups.vbs.policy_entries import (
     texts,
 )
 
+WITHOUT_DISKS: Final = frozenset({"OS::Sfs::Turbo"})
 PAGE: Final = 1000  # Entries: the most that the service gives (API.md §12.2).
 _STATES: Final = {
     "success": TaskState.MADE,
@@ -50,10 +51,8 @@ def read_policies(ask: Ask) -> Reading:
     """Asks for the policies of backups, which have no documented pages, and for the vaults."""
     policies = read_pages(ask, "/policies", "policies", {"operation_type": "backup"})
     vaults = read_pages(ask, "/vaults", "vaults", {"limit": PAGE})
-    # A policy of replication makes no backups.
-    of_backups = [e for e in policies.entries if e.get("operation_type") in (None, "", "backup")]
     return Reading(
-        tuple(decode_policy(entry) for entry in of_backups),
+        tuple(decode_policy(entry) for entry in filter(_is_of_backups, policies.entries)),
         tuple(decode_vault(entry) for entry in vaults.entries),
         is_whole=policies.is_whole and vaults.is_whole,
         problems=(*policies.problems, *vaults.problems),
@@ -77,6 +76,9 @@ def read_tasks(ask: Ask, *, since: datetime) -> TasksRead:
         error = e
     tasks: list[TaskAnswer] = []
     for entry in pages.entries:
+        if not _is_of_backups(entry):
+            # What deletes, restores or copies is no run of a policy.
+            continue
         task = decode_task(entry)
         if task is None:
             pages.doubt("A task has no time that can be read.")
@@ -87,6 +89,13 @@ def read_tasks(ask: Ask, *, since: datetime) -> TasksRead:
     return TasksRead(
         tuple(tasks), known_since, is_whole=is_whole, error=error, problems=tuple(pages.problems)
     )
+
+
+def _is_of_backups(entry: JsonObject) -> bool:
+    """Is a policy, or an operation, about making backups? The filter of the query may be ignored,
+    and a policy of replication makes none.
+    """
+    return entry.get("operation_type") in (None, "", "backup")
 
 
 def decode_policy(entry: JsonObject) -> PolicyAnswer:
@@ -151,7 +160,10 @@ def _vault_ids(entry: JsonObject, problems: Problems) -> tuple[tuple[str, ...], 
     """Returns the vaults that a policy is bound to, and whether these are all; `null` means none
     (API.md §12.5).
     """
-    value = entry.get("associated_vaults")
+    if "associated_vaults" not in entry:
+        problems.append("To which vaults the policy is bound is not told.")
+        return (), False
+    value = entry["associated_vaults"]
     if value is None:
         return (), True
     ids: list[str] = []
@@ -207,13 +219,17 @@ def _resource(
 ) -> VaultResourceAnswer | None:
     """Decodes what a vault holds; None when nobody can tell what it is."""
     resource_id = identifier(entry, "id")
-    if resource_id is None:
+    resource_type = entry.get("type")
+    if resource_id is None or not isinstance(resource_type, str):
         return None
+    if _type(resource_type) == ResourceType.OTHER and resource_type.strip() not in WITHOUT_DISKS:
+        # It may have disks that nobody names.
+        unreadable()
     extra = entry.get("extra_info")
     extra_info = extra if isinstance(extra, dict) else {}
     return VaultResourceAnswer(
         id=resource_id,
-        type=_type(entry.get("type")),
+        type=_type(resource_type),
         name=fields.text(entry, "name", problems),
         size_gb=fields.integer(entry, "size", problems),
         stored_mb=fields.integer(entry, "backup_size", problems),
@@ -246,9 +262,10 @@ def _volume_ids(value: object, unreadable: Callable[[], None]) -> tuple[str, ...
 def _type(value: object) -> ResourceType:
     if not isinstance(value, str):
         return ResourceType.OTHER
-    if value in VOLUME_TYPES:
+    resource_type = value.strip()
+    if resource_type in VOLUME_TYPES:
         return ResourceType.VOLUME
-    return ResourceType.SERVER if value in SERVER_TYPES else ResourceType.OTHER
+    return ResourceType.SERVER if resource_type in SERVER_TYPES else ResourceType.OTHER
 
 
 def decode_task(entry: JsonObject) -> TaskAnswer | None:

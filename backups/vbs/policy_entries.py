@@ -73,8 +73,9 @@ def read_pages(
     *,
     into: Entries | None = None,
 ) -> Entries:
-    """Reads a list page by page, by own offset, until a page is empty or short. The count of the
-    answer is not believed: it may be that of the page (API.md §12.2).
+    """Reads a list page by page, by own offset, until a page is empty or short. That the count of
+    the answer has come is no end: it may be that of the page (API.md §12.2). A larger one says that
+    there is more, where the answer does not tell how long a page is.
 
     What comes on two pages, or on one of them with another content, says that the list changed
     meanwhile: something may have slipped past. `into` has what came, also where a page fails.
@@ -104,11 +105,18 @@ def _read_pages(
         body = ask(path, whole_query)
         entries = list_of(body, key, pages)
         if offset and "limit" not in query and entries == first_page:
-            break  # It has no pages, whatever limit it names.
+            # It has no pages, whatever limit it names.
+            if _tells_of_more(body, len(by_id)):
+                pages.doubt(f"The list “{key}” has more entries by its own count than came.")
+            break
         first_page = first_page or entries
         is_new = _add(entries, by_id, pages)
         limit = _page_length(body, query)
-        if not entries or limit is None or len(entries) < limit:
+        is_short = limit is None or len(entries) < limit
+        is_more_told = _tells_of_more(body, len(by_id))
+        if not entries or (is_short and not is_more_told):
+            if is_more_told:
+                pages.doubt(f"The list “{key}” has more entries by its own count than came.")
             break
         if not is_new:
             pages.doubt(f"The list “{key}” repeats its page.")
@@ -132,6 +140,12 @@ def _add(entries: Sequence[object], by_id: dict[str, JsonObject], pages: Entries
             is_new = True
         by_id[entry_id] = entry
     return is_new
+
+
+def _tells_of_more(body: JsonObject, came: int) -> bool:
+    """Does an answer count more entries than came, without saying how long a page is?"""
+    count = fields.integer(body, "count", [])
+    return count is not None and count > came and body.get("limit") is None
 
 
 def _page_length(body: JsonObject, query: Mapping[str, str | int]) -> int | None:

@@ -109,6 +109,53 @@ def test_pages_end_with_a_short_one_whatever_is_counted(pages: list[list[int]], 
     assert [query.get("offset") for path, query in ask.asked if path == "/vaults"] == [None, 2]
 
 
+def test_a_count_above_what_came_says_that_there_is_more() -> None:
+    """The service gives fewer than were asked for, and does not say so."""
+    pages = [{"vaults": [{"id": f"v{n}"}], "count": 2} for n in (1, 2)]
+    ask = Service(policies={"policies": [{"id": "a"}], "count": 1}, vaults=pages)
+    reading = policies_cbr.read_policies(ask)
+    assert (len(reading.vaults or ()), reading.is_whole) == (2, True)
+    ask = Service(policies={"policies": [{"id": "a"}], "count": 40}, vaults={"vaults": []})
+    reading = policies_cbr.read_policies(ask)
+    assert (len(reading.policies), reading.is_whole) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "expected", "is_whole"),
+    [
+        ("OS::Cinder::Volume ", ResourceType.VOLUME, True),
+        ("OS::Nova::Server", ResourceType.SERVER, True),
+        ("OS::Sfs::Turbo", ResourceType.OTHER, True),
+        ("OS::Workspace::DesktopV2", ResourceType.OTHER, False),
+    ],
+)
+def test_what_may_have_disks_leaves_open_which_disks_a_vault_has(
+    resource_type: str, expected: ResourceType, is_whole: bool
+) -> None:
+    resource = {"id": "r", "type": resource_type}
+    vault = policies_cbr.decode_vault({"id": "v", "billing": {}, "resources": [resource]})
+    assert (vault.resources[0].type, vault.is_whole) == (expected, is_whole)
+
+
+@pytest.mark.parametrize("resource", [{"id": "r"}, {"id": "r", "type": None}])
+def test_a_resource_without_a_type_may_be_a_disk(resource: dict[str, Any]) -> None:
+    vault = policies_cbr.decode_vault({"id": "v", "billing": {}, "resources": [resource]})
+    assert not vault.is_whole
+
+
+def test_an_operation_that_makes_no_backup_is_no_run() -> None:
+    """The filter of the query may be ignored."""
+    logs = [{"id": "a", "created_at": "2026-11-24T12:00:00Z", "operation_type": "delete"}]
+    read = policies_cbr.read_tasks(
+        Service(operation_logs={"operation_logs": logs}), since=datetime(2026, 11, 1, tzinfo=UTC)
+    )
+    assert (read.tasks, read.is_whole) == ((), True)
+
+
+def test_a_policy_that_does_not_tell_its_vaults_is_not_bound_to_none() -> None:
+    assert not policies_cbr.decode_policy({"id": "p1"}).vaults_known
+
+
 def test_a_list_without_pages_that_names_its_length_as_limit_is_whole() -> None:
     body = {"policies": [{"id": "a"}, {"id": "b"}], "limit": 2, "count": 2}
     ask = Service(policies=body, vaults={"vaults": []})
@@ -436,5 +483,6 @@ def test_a_policy_says_whether_all_its_vaults_could_be_read(
 ) -> None:
     answer = policies_cbr.decode_policy({"id": "p1", "associated_vaults": vaults})
     assert (answer.vault_ids, answer.vaults_known) == (ids, are_known)
-    entry: dict[str, object] = {"id": "p1", "trigger": {"properties": {"pattern": 7}}}
+    entry: dict[str, object] = {"id": "p1", "associated_vaults": []}
+    entry["trigger"] = {"properties": {"pattern": 7}}
     assert policies_cbr.decode_policy(entry).vaults_known
