@@ -196,16 +196,15 @@ class _Batch:
             Backup, FailureValues._fields, [(backup.id, *backup.values) for backup in failed]
         )
         revisions: list[bulk.Row] = []
-        gone: dict[uuid.UUID, datetime] = {}
+        gone: list[uuid.UUID] = []
         for backup in failed:
             if backup.difference is not None:
-                gone[backup.id] = self.fetched[backup.id].requested_at
+                gone.append(backup.id)
                 revisions.append(self._revision(backup.id, backup.difference))
         bulk.insert(Revision, _REVISION_COLUMNS, revisions)
         if gone:
-            left = children.leave_with(self._cloud.name, gone)
-            self.backups_to_analyse += [*gone, *left.ids]
-            self.volumes_to_derive |= left.volume_ids
+            children.ask_about(self._cloud.name, gone, self._landed_at)
+            self.backups_to_analyse += gone
             volume_ids = Backup.objects.filter(pk__in=gone).order_by()
             self.volumes_to_derive.update(volume_ids.values_list("volume_id", flat=True))
 

@@ -1,18 +1,16 @@
 """Backups of a server's single disks, which the answer about the server's backup holds: each is a
-row of its own, tracked with that one, as fresh as it, and gone with it. None is asked about singly
-but what that answer names no more.
+row of its own, tracked with that one and as fresh as it. None is asked about singly but what that
+answer names no more, or once that backup is gone.
 """
 
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
-from backups.models import Backup, Revision, SearchText
+from backups.models import Backup, SearchText
 from backups.models.data_version import data_changed
 from backups.refresh import auto_track
-from backups.refresh.diff import tracking_state_change
 from backups.refresh.plan import Fetched
 from backups.shared import bulk, server_backups
 from backups.shared.batches import IDS_PER_QUERY, in_batches
@@ -20,15 +18,6 @@ from backups.vbs import payload
 from backups.vbs.ids import is_backup_id
 
 _SETTLED_COLUMNS = ("next_refresh_at", "stale_at", "refresh_interval")
-_GONE_COLUMNS = ("gone_at", "changed_at", "next_refresh_at", "missed_at")
-_REVISION_COLUMNS = ("backup", "at", "changes", "body", "keep")
-
-
-class Left(NamedTuple):
-    """What went with the backup of a server."""
-
-    ids: list[uuid.UUID]
-    volume_ids: set[str | None]
 
 
 def with_children(cloud: str, fetched: Sequence[Fetched]) -> list[Fetched]:
@@ -129,20 +118,10 @@ def _settle(cloud: str, named: Mapping[uuid.UUID, set[uuid.UUID]], now: datetime
     data_changed()
 
 
-def leave_with(cloud: str, gone_at: Mapping[uuid.UUID, datetime]) -> Left:
-    """Makes the children of backups gone that were found to be gone at these times."""
-    left = Left([], set())
-    rows: list[bulk.Row] = []
-    revisions: list[bulk.Row] = []
-    for batch in in_batches(server_backups.children_of(list(gone_at))):
-        still_there = Backup.objects.filter(pk__in=batch, cloud=cloud, gone_at=None).order_by("pk")
-        for pk, parent_id, volume_id in still_there.values_list("pk", "parent_id", "volume_id"):
-            at = gone_at[uuid.UUID(str(parent_id))]
-            change = tracking_state_change("fresh", "gone")
-            rows.append((pk, at, at, None, at))
-            revisions.append((pk, at, change.changes, None, change.is_never_pruned))
-            left.ids.append(pk)
-            left.volume_ids.add(volume_id)
-    bulk.update(Backup, _GONE_COLUMNS, rows)
-    bulk.insert(Revision, _REVISION_COLUMNS, revisions)
-    return left
+def ask_about(cloud: str, gone: Sequence[uuid.UUID], now: datetime) -> None:
+    """Has the children of backups that are found to be gone asked about singly: that they went with
+    it is likely, and a fact once the cloud has said so of each.
+    """
+    for batch in in_batches(server_backups.children_of(gone)):
+        rows = Backup.objects.filter(pk__in=batch, cloud=cloud, gone_at=None)
+        rows.update(next_refresh_at=now)

@@ -1,6 +1,5 @@
 """Backups of servers, and their children: the backups of single disks that they consist of. The
-cloud tells of those in the answer about the server's, so that is asked about in their place; they
-come and go with it.
+cloud tells of those in the answer about the server's, so that is asked about in their place.
 """
 
 import uuid
@@ -12,7 +11,7 @@ from backups.shared.batches import in_batches
 
 def asked_in_place(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     """Returns by ID of a child the backup that is asked about in its place, where that is tracked
-    in the same cloud.
+    in the same cloud and not gone.
     """
     parents: dict[uuid.UUID, tuple[uuid.UUID, str]] = {}
     for batch in in_batches(ids):
@@ -23,7 +22,7 @@ def asked_in_place(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
                 parents[pk] = (parent, cloud)
     tracked: set[tuple[uuid.UUID, str]] = set()
     for batch in in_batches([parent for parent, _ in parents.values()]):
-        tracked_rows = Backup.objects.filter(pk__in=batch).order_by()
+        tracked_rows = Backup.objects.filter(pk__in=batch, gone_at=None).order_by()
         tracked.update(tracked_rows.values_list("pk", "cloud"))
     return {pk: parent for pk, (parent, cloud) in parents.items() if (parent, cloud) in tracked}
 

@@ -114,19 +114,23 @@ def test_a_child_that_answers_for_itself_is_not_asked_again() -> None:
     assert Backup.objects.get(pk=BOOT).next_refresh_at is None
 
 
-def test_children_are_gone_with_the_servers_backup_and_come_back_with_it() -> None:
+def test_children_of_a_backup_that_is_gone_are_asked_about_and_come_back_with_it() -> None:
     answered()
     failed(1, Gone("none", http_status=404))
-    assert {child.gone_at for child in children()} == {None}
     failed(3, Gone("none", http_status=404))
     server = Backup.objects.get(pk=SERVER)
     assert server.gone_at is not None
-    assert {child.gone_at for child in children()} == {server.gone_at}
-    changes = Revision.objects.filter(backup=BOOT).latest("at", "id").changes
-    assert changes == [{"word": "tracking_state", "before": "fresh", "after": "gone"}]
-    assert not Volume.objects.filter(last_good_id__in=[BOOT, DATA]).exists()
+    # The cloud has said nothing of them yet.
+    assert {child.gone_at for child in children()} == {None}
+    assert None not in {child.next_refresh_at for child in children()}
+    assert asked_in_place([BOOT, DATA]) == {}
+    failed(4, Gone("none", http_status=404), BOOT)
+    failed(6, Gone("none", http_status=404), BOOT)
+    assert Backup.objects.get(pk=BOOT).gone_at is not None
+    assert Backup.objects.get(pk=DATA).gone_at is None
     answered(10)
     assert {child.gone_at for child in children()} == {None}
+    assert {child.next_refresh_at for child in children()} == {None}
     assert Volume.objects.filter(last_good_id__in=[BOOT, DATA]).count() == 2
 
 
