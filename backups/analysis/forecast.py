@@ -98,6 +98,10 @@ class PolicyPlan:
     limits_backups: bool = False
     off_since: datetime | None = None
     left: tuple[LeftDisk, ...] = ()
+    # The other service of the project, None where there is none or it has ended, and whether it is
+    # not known what that one promises.
+    other_service: str | None = None
+    is_other_unknown: bool = False
 
     @property
     def disks(self) -> int:
@@ -162,8 +166,9 @@ def coming(
     hiding = {policy.cloud for policy in policies if policy.may_have_others}
     for policy in policies:
         events += _of_policy(policy, now)
-        # A disk that left one policy may be among those of another that nobody has seen.
-        if policy.cloud in hiding:
+        # A disk that left one policy may be among those of another that nobody has seen, here or
+        # with the other service of the project.
+        if policy.is_other_unknown or not hiding.isdisjoint((policy.cloud, policy.other_service)):
             continue
         for disk in policy.left:
             if disk.volume_id not in in_policies:

@@ -118,7 +118,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class InForce:
-    """`tag` is the tag that brought the rule, or the name of the policy, when one did."""
+    """`tag` is the tag that brought the rule, or the name of the policy, when one did; None where
+    that policy is not open to the reader.
+    """
 
     rule: Rule
     origin: Origin
@@ -132,7 +134,7 @@ class InForce:
         if self.origin == "cloud":
             return "set for its cloud"
         if self.origin == "policy":
-            return f"that of its policy “{self.tag}”"
+            return f"that of its policy “{self.tag}”" if self.tag else "that of a policy"
         if self.origin == "default":
             return "the default"
         return f"set for the tag “{self.tag}”"

@@ -99,7 +99,7 @@ def coming(
     """Returns all that is coming in the clouds that the reader may see; what has no date first,
     then by date.
 
-    In one query for the clouds, and eleven more at most where any of them has policies or vaults.
+    In one query for the clouds, and twelve more at most where any of them has policies or vaults.
     With `versions` these are made once for each hourly reading and each quarter of an hour, for all
     who may see the same clouds: plans and growth are slower than that.
     """
@@ -138,6 +138,8 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
     durations = _durations(policies, now, access)
     off_since = _off_since(policies, access)
     all_named = _all_named(policies, members)
+    others = _other_services(clouds)
+    read = {cloud.name for cloud in clouds}
     plans: list[PolicyPlan] = []
     for row in policies:
         of_policy = members[row.pk]
@@ -149,6 +151,8 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
                 durations=tuple(durations.get(row.pk, ())),
                 off_since=off_since.get(row.pk),
                 is_exact=row.pk in all_named,
+                other_service=others.get(row.cloud_id),
+                is_other_unknown=not read.issuperset(filter(None, [others.get(row.cloud_id)])),
             )
         )
     stored = changes_by_cloud(StoredDay.objects.visible_to(access))
@@ -162,6 +166,18 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
     by_plan = [_event(event, policy_ids) for event in events]
     by_growth = _by_growth(clouds, stored, by_plan, now)
     return tuple(sorted([*by_plan, *by_growth], key=_place))
+
+
+def _other_services(clouds: Iterable[Cloud]) -> dict[str, str]:
+    """Returns the other service of the project of each of these clouds, unless that has ended:
+    whether the reader may see it or not.
+    """
+    pairs = {cloud.name: cloud.other_service for cloud in clouds if cloud.other_service}
+    if not pairs:
+        return {}
+    ended = Cloud.objects.filter(name__in=pairs.values(), service_ended_at__isnull=False)
+    gone = set(ended.values_list("name", flat=True))
+    return {name: other for name, other in pairs.items() if other not in gone}
 
 
 def _by_growth(
@@ -291,6 +307,8 @@ def _policy_plan(
     durations: tuple[int, ...],
     off_since: datetime | None,
     is_exact: bool,
+    other_service: str | None,
+    is_other_unknown: bool,
 ) -> PolicyPlan:
     schedule = schedule_of(row.schedule)
     return PolicyPlan(
@@ -307,6 +325,8 @@ def _policy_plan(
         limits_backups=row.api == "vbs",
         off_since=off_since,
         left=tuple(_left(row.cloud_id, members, known)),
+        other_service=other_service,
+        is_other_unknown=is_other_unknown,
     )
 
 

@@ -25,7 +25,7 @@ from backups.models import (
     Volume,
 )
 from backups.reports.policies import reading
-from backups.shared.policy_counts import EXACT
+from backups.shared.policy_counts import EXACT, not_wholly_known_vaults
 from backups.vbs.policies import ResourceType
 
 SUCCESSOR: Final = "cbr"
@@ -182,8 +182,8 @@ def pairs(*, access: Access) -> list[tuple[Cloud, Cloud]]:
 
 
 def moves(now: datetime, *, access: Access) -> list[Move]:
-    """Returns how far each project has moved, in five queries; empty where no two services of one
-    project are seen.
+    """Returns how far each project has moved, in up to eight queries; empty where no two services
+    of one project are seen.
     """
     both = pairs(access=access)
     if not both:
@@ -196,7 +196,8 @@ def moves(now: datetime, *, access: Access) -> list[Move]:
         new_name = new_of_old.get(name)
         # What the old service lists of the new one's backups is no evidence of the old one.
         covered[new_name if new_name and has_new else name].with_backups.add(volume_id)
-    return [_move(old, new, volumes, covered, now) for old, new in both]
+    half_known = {vault.cloud_id for vault in not_wholly_known_vaults(names)}
+    return [_move(old, new, volumes, covered, half_known, now) for old, new in both]
 
 
 def _api(cloud: Cloud) -> str:
@@ -277,7 +278,12 @@ def _server(resource: VaultResource) -> _Server:
 
 
 def _move(
-    old: Cloud, new: Cloud, volumes: Volumes, covered: Mapping[str, _Covered], now: datetime
+    old: Cloud,
+    new: Cloud,
+    volumes: Volumes,
+    covered: Mapping[str, _Covered],
+    half_known: Collection[str],
+    now: datetime,
 ) -> Move:
     of_old = covered[old.name]
     of_new = covered[new.name]
@@ -304,7 +310,7 @@ def _move(
         old_api=_api(old),
         new=new.name,
         old_ended_at=old.service_ended_at,
-        doubts=tuple(_doubts(old, new, now)),
+        doubts=tuple(_doubts(old, new, half_known, now)),
         groups=tuple(_group(name, disks) for name, disks in groups.items()),
         left=tuple(left[:MOST_NAMED]),
         left_count=len(left),
@@ -363,8 +369,13 @@ def _left(
     return left
 
 
-def _doubts(old: Cloud, new: Cloud, now: datetime) -> Iterator[str]:
+def _doubts(old: Cloud, new: Cloud, half_known: Collection[str], now: datetime) -> Iterator[str]:
     for cloud in (old, new):
         state, sentence = reading(cloud, _api(cloud), now)
         if state not in ("read", "none"):
             yield f"{cloud.name}: {sentence}"
+        if cloud.name in half_known:
+            yield (
+                f"{cloud.name}: not all of a vault could be read, or not which disks a server in "
+                "it has; what seems to be in no vault may be there."
+            )

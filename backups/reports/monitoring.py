@@ -14,6 +14,7 @@ from backups.analysis.protection import OUTSIDE
 from backups.analysis.runs import WINDOW
 from backups.models import Access, Backup, Heartbeat, Policy, Run, Volume
 from backups.models.policy import has_ended
+from backups.models.volume import read_lately
 from backups.shared.heartbeat import OUTWARD
 from backups.vbs.statuses import FAILED, IN_FLIGHT
 
@@ -65,7 +66,8 @@ class PolicyRuns:
     """Promised runs of a policy by outcome, one for each volume. `ended`: since it is known, those
     whose outcome stays. `last_day`: of the last day, also those that are open.
 
-    `title` is its name, with its ID where another one of its cloud has or had that name too.
+    `enabled` None: it is not known now. `title` is its name, with its ID where another one of its
+    cloud has or had that name too.
     """
 
     cloud: str
@@ -119,11 +121,12 @@ def by_schedule(now: datetime, *, access: Access) -> list[ScheduleCount]:
 
 
 def policies(now: datetime, *, access: Access) -> list[PolicyRuns]:
-    """Counts the runs of every policy, in three queries, of which an index answers the large one.
+    """Counts the runs of every policy, in four queries, of which an index answers the large one.
 
     Those that are stored with two rows of a volume are the same runs, and taken off.
     """
     rows = list(Policy.objects.visible_to(access).order_by("cloud", "policy_id"))
+    heard = set(read_lately(now).values_list("name", flat=True))
     named = Counter((row.cloud_id, row.name) for row in rows)
     by_pk: dict[int, PolicyRuns] = {}
     for row in rows:
@@ -131,7 +134,7 @@ def policies(now: datetime, *, access: Access) -> list[PolicyRuns]:
         by_pk[row.pk] = PolicyRuns(
             cloud=row.cloud_id,
             title=str(row) if is_alone or not row.name else f"{row.name} ({row.policy_id})",
-            enabled=row.enabled,
+            enabled=row.enabled if row.cloud_id in heard else None,
             is_standing=row.deleted_at is None,
             ended=Counter(row.pruned_runs),
             last_day=Counter(),

@@ -100,7 +100,7 @@ def _unprotected_volume(
     now: datetime,
     access: Access,
 ) -> UnprotectedVolume:
-    standing = standing_of(row)
+    standing = standing_of(row, access)
     begun = begun_at.get((row["cloud"], row["volume_id"]))
     is_running = begun is not None and (standing.good_at is None or begun > standing.good_at)
     failure = failure_of(row, access)

@@ -62,6 +62,7 @@ STANDING_COLUMNS = (
     "first_seen_at",
     "rule_from",
     "rule_tag",
+    "policy__cloud",
     "rule_period_seconds",
     "effective_period_seconds",
     "effective_grace_seconds",
@@ -78,7 +79,6 @@ COLUMNS = (
     "last_run_outcome",
     "vault_mb",
     "policy",
-    "policy__cloud",
     "policy__policy_id",
     "policy__name",
     "policy__enabled",
@@ -348,7 +348,7 @@ class NextRuns:
 def _volume_state(
     row: Row, facts: Sequence[Fact], now: datetime, next_runs: NextRuns, access: Access
 ) -> VolumeState:
-    standing = standing_of(row)
+    standing = standing_of(row, access)
     running = protection.running(facts, standing.good_at)
     failure = failure_of(row, access)
     is_running = running is not None
@@ -434,9 +434,10 @@ def failure_of(row: Row, access: Access) -> FailureReason | None:
     return FailureReason(row["failing_since"], row["failing__fail_reason"])
 
 
-def standing_of(row: Row) -> Standing:
-    """Returns a row of COLUMNS as the pure rules want it."""
+def standing_of(row: Row, access: Access) -> Standing:
+    """Returns a row of STANDING_COLUMNS as the pure rules want it."""
     rule = rules.effective(row)
+    is_hidden = row["rule_from"] == "policy" and not access.opens(row["policy__cloud"] or "")
     answered_at = row["cloud__last_good_at"]
     listed_at = row["cloud__backups_listed_at"]
     return Standing(
@@ -444,7 +445,7 @@ def standing_of(row: Row) -> Standing:
         good_source=row["last_good_source"],
         late_at=row["late_at"],
         overdue_at=row["overdue_at"],
-        rule=InForce(rule, row["rule_from"], row["rule_tag"]),
+        rule=InForce(rule, row["rule_from"], None if is_hidden else row["rule_tag"]),
         knowledge=Knowledge(
             answering_until=answered_at + SILENT_AFTER if answered_at else None,
             listed_until=listed_at + LISTED_FOR if listed_at else None,

@@ -435,6 +435,11 @@ def test_a_disk_that_left_its_policy_is_told_while_it_is_in_no_other() -> None:
     assert kinds == {ComingKind.DISK_LEFT_POLICY, ComingKind.POLICY_OFF}
     # It may be the one of a policy's disks that nobody has seen.
     assert events(policy(left=LEFT), policy(policy=2, claimed=3)) == []
+    # Nor is anything known of the other service of the project.
+    assert events(policy(left=LEFT, other_service="d", is_other_unknown=True)) == []
+    hiding = replace(policy(policy=2, claimed=3), cloud="d")
+    assert events(policy(left=LEFT, other_service="d"), hiding) == []
+    assert len(events(policy(left=LEFT, other_service="d"))) == 1
 
 
 # --- all ---

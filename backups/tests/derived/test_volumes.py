@@ -147,7 +147,7 @@ def test_sql_and_the_pure_rule_give_the_same_word(otc: Cloud, data: Any) -> None
     other = elsewhere(data) if data.draw(st.booleans()) else None
     rows = Volume.objects.with_protection(NOON).with_schedule(NOON)
     row = rows.values(*volumes.COLUMNS).get()
-    assert row["protection"] == protection(volumes.standing_of(row), NOON)
+    assert row["protection"] == protection(volumes.standing_of(row, FULL_ACCESS), NOON)
     volume = Volume.objects.get()
     is_unprotected = volume.last_good_at is None or (
         volume.late_at is not None and volume.late_at <= NOON

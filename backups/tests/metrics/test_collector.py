@@ -296,7 +296,7 @@ def test_a_scrape_asks_the_database_as_often_for_one_disk_as_for_four(
         Backup.objects.exclude(volume_id="disk-1").delete()
 
 
-QUERIES = 20
+QUERIES = 21
 
 
 def test_promised_runs_are_counted_by_policy_and_outcome(client: Client, known: datetime) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
-from django.utils import timezone
 
 from backups.alarms.findings import findings
 from backups.models import FULL_ACCESS, Access, Backup, Cloud, Role, Run, Volume
@@ -16,7 +16,7 @@ from backups.reports.policies import policy_detail
 from backups.reports.volume_pages import volume_state
 from backups.reports.volume_runs import runs_of_volume
 from backups.tests.accounts import make_account
-from backups.tests.alarms.estate import answer, make_clouds
+from backups.tests.alarms.estate import make_clouds
 from backups.tests.facts import NOON
 from backups.tests.policy_rows import DAY, NIGHT, disk_row, members, policy, read_policies
 
@@ -27,8 +27,9 @@ REASON = "The array is on fire."
 
 
 @pytest.fixture(autouse=True)
-def twins(settings: Any, tmp_path: Path) -> None:
+def twins(settings: Any, tmp_path: Path, clock: time_machine.Traveller) -> None:
     """A disk that is counted in `otc`, with a backup there and the same one in `eu`."""
+    clock.move_to(NOON)
     make_clouds(settings, tmp_path)
     read_policies("otc", "eu")
     daily = policy(1, cloud="eu", api="cbr")
@@ -122,14 +123,12 @@ def test_the_reason_of_a_run_that_left_no_backup_is_told() -> None:
 
 def test_home_and_alarms_tell_no_reason_of_a_backup_that_is_not_open(client: Client) -> None:
     never_backed_up()
-    now = timezone.now()
-    answer(now)
     for name, clouds, is_told in (("one", ["eu"], False), ("both", None, True)):
         client.force_login(make_account(name, role=Role.VIEWER, clouds=clouds))
         summary = client.get("/api/summary/").content.decode()
         assert '"never"' in summary
         assert ("on fire" in summary) == is_told
-    found = findings(now, list(Cloud.objects.all()), counted=False)
+    found = findings(NOON, list(Cloud.objects.all()), counted=False)
     [finding] = filter(attrgetter("volume_id"), found)
     assert (finding.cloud, finding.state) == ("eu", "never")
     assert "has the reason" in finding.sentence

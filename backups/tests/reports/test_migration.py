@@ -206,7 +206,7 @@ def test_three_disks_ask_no_more_than_one(number: int) -> None:
     with CaptureQueriesContext(connection) as asked:
         move = told()
     assert move.total == number
-    assert len(asked) == 5
+    assert len(asked) == 7
 
 
 def test_a_long_list_is_cut_and_counted() -> None:

@@ -48,6 +48,7 @@ OTHERWISE = {
     "reports/running_backups.py _fresh_in_flight": BY_CLOUDS,
     "reports/failures.py _causes": BY_KEYS,
     "reports/failures.py _visible_texts": BY_KEYS,
+    "reports/coming.py _other_services": "asks which of them have ended, shown or not",
     "reports/policies.py hidden_backups": "asks which backups lie in a cloud that is not open",
     "reports/volume_runs.py _runs_of": "takes both rows of volumes in clouds that are open",
     "reports/policies.py policy_states": "asks for the newest runs of policies that are visible",
