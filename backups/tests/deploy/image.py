@@ -36,6 +36,8 @@ BUILD_S = 10 * LIMIT_S  # for one step: all packages are fetched anew
 DEBIANS_PYTHON = Path("/usr/bin/python3.11")
 # Every kind of instruction that is understood; another one fails the test.
 NOTED = {"EXPOSE", "STOPSIGNAL", "VOLUME", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+# An account that is not root may have no path to it.
+CHROOT = shutil.which("chroot", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 UNSHARED = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
 
 
@@ -180,7 +182,7 @@ class Image:
         env = {**self.final.env, "HOME": "/tmp"}
         script = mounts(self.final.root)
         inner = as_process(self.final, env, ["sh", "-ec", command])
-        script.append(f"exec chroot {self.final.root} {inner}")
+        script.append(f"exec {CHROOT} {self.final.root} {inner}")
         done = subprocess.run(
             [*UNSHARED, "sh", "-c", "\n".join(script)],
             capture_output=True,
@@ -203,7 +205,7 @@ class Image:
             # A mount of its own: it stays writable when the root is not.
             f"mount --bind {volume} {volume}",
             f"mount -o remount,bind,ro {stage.root}",
-            f"exec chroot {stage.root} {as_process(stage, env, argv)}",
+            f"exec {CHROOT} {stage.root} {as_process(stage, env, argv)}",
         ]
         with log.open("ab") as out:
             process = subprocess.Popen(
