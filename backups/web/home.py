@@ -120,7 +120,6 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
         "tiles": _tiles(numbers),
         "coming": [coming_row(event) for event in events[:COMING_SHOWN]],
         "coming_total": len(events),
-        "coming_more": max(0, len(events) - COMING_SHOWN),
         **_plan_tiles(newest_runs),
         "clouds": clouds,
         "configured_clouds": answers.configured,
