@@ -318,6 +318,7 @@ def _slots_of_members(
     for member in members:
         policy = promises.policies[member.policy]
         is_old = member.since <= policy.first_seen_at + _BEFORE
+        shown_until = member.shown_until
         for slot in promises.slots[member.policy]:
             if member.until is not None and slot.at >= member.until:
                 break
@@ -327,9 +328,10 @@ def _slots_of_members(
                 continue
             if slot.at < member.since and (slot.known or not is_old):
                 continue
-            if member.shown_until is not None and slot.at > member.shown_until:
-                slot = slot._replace(is_sure=False)
-            slots.append(slot)
+            if shown_until is None or slot.at <= shown_until:
+                slots.append(slot)
+            else:
+                slots.append(slot._replace(is_sure=False))
     return slots
 
 
