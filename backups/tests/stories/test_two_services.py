@@ -135,6 +135,8 @@ def test_cbr_tells_vaults_runs_and_reasons(
         for number, volume_id in enumerate((of_server, also_of_server)):
             attached = [{"server_id": SERVER, "device": f"/dev/vd{number}"}]
             sim.add_volume({"id": volume_id, "name": volume_id, "size": 1, "attachments": attached})
+        # That no list of volumes named it would leave open whether a server has it.
+        sim.add_volume({"id": outside, "name": outside, "size": 1, "attachments": []})
         policy_id = sim.add_policy("daily", api="cbr", keep=3)
         sim.add_vault(
             "vault",
