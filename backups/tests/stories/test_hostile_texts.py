@@ -240,6 +240,10 @@ def store_everywhere(text: str) -> set[str]:
                 **values,
             )
         elif values:
+            if model is Process:
+                # One that has noted itself anew since the last text would be there twice.
+                newest = Process.objects.order_by("-pk").values_list("pk", flat=True).first()
+                Process.objects.exclude(pk=newest).delete()
             model._default_manager.update(**values)
         stored.update(f"{model.__name__}.{name}" for name in values)
     return stored
