@@ -242,8 +242,8 @@ def store_everywhere(text: str) -> set[str]:
         elif values:
             if model is Process:
                 # One that has noted itself anew since the last text would be there twice.
-                newest = Process.objects.order_by("-pk").values_list("pk", flat=True).first()
-                Process.objects.exclude(pk=newest).delete()
+                newest = Process.objects.order_by("-pk")[:1]
+                Process.objects.exclude(pk__in=[row.pk for row in newest]).delete()
             model._default_manager.update(**values)
         stored.update(f"{model.__name__}.{name}" for name in values)
     return stored
