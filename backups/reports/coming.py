@@ -143,6 +143,7 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
     plans: list[PolicyPlan] = []
     for row in policies:
         of_policy = members[row.pk]
+        other = others.get(row.cloud_id)
         plans.append(
             _policy_plan(
                 row,
@@ -151,8 +152,8 @@ def _coming(clouds: Sequence[Cloud], now: datetime, access: Access) -> tuple[Com
                 durations=tuple(durations.get(row.pk, ())),
                 off_since=off_since.get(row.pk),
                 is_exact=row.pk in all_named,
-                other_service=others.get(row.cloud_id),
-                is_other_unknown=not read.issuperset(filter(None, [others.get(row.cloud_id)])),
+                other_service=other,
+                is_other_unknown=other is not None and other not in read,
             )
         )
     stored = changes_by_cloud(StoredDay.objects.visible_to(access))
@@ -172,12 +173,16 @@ def _other_services(clouds: Iterable[Cloud]) -> dict[str, str]:
     """Returns the other service of the project of each of these clouds, unless that has ended:
     whether the reader may see it or not.
     """
-    pairs = {cloud.name: cloud.other_service for cloud in clouds if cloud.other_service}
-    if not pairs:
-        return {}
-    ended = Cloud.objects.filter(name__in=pairs.values(), service_ended_at__isnull=False)
-    gone = set(ended.values_list("name", flat=True))
-    return {name: other for name, other in pairs.items() if other not in gone}
+    others: dict[str, str] = {}
+    for cloud in clouds:
+        if cloud.other_service is not None:
+            others[cloud.name] = cloud.other_service
+    if not others:
+        return others
+    ended = Cloud.objects.filter(other_service__in=list(others), service_ended_at__isnull=False)
+    for name in ended.values_list("other_service", flat=True):
+        others.pop(name or "", None)
+    return others
 
 
 def _by_growth(
@@ -224,7 +229,10 @@ def _members(policies: Iterable[Policy], now: datetime, access: Access) -> dict[
     rows: Any = PolicyMember.objects.visible_to(access).filter(lately, policy__in=list(members))
     for member in rows.order_by("volume_id", "pk"):
         of_policy = members[member.policy_id]
-        (of_policy.standing if member.until is None else of_policy.left).append(member)
+        if member.until is None:
+            of_policy.standing.append(member)
+        else:
+            of_policy.left.append(member)
     return members
 
 
