@@ -117,6 +117,22 @@ def test_a_disk_that_left_its_policy() -> None:
     assert "disk_left_policy" in told()
 
 
+def test_a_disk_that_left_its_policy_may_be_in_one_of_the_other_service() -> None:
+    row = policy(1, claimed=1)
+    members(row, ["a", "b"])
+    PolicyMember.objects.filter(volume_id="b").update(until=NOON - DAY)
+    Cloud.objects.filter(name="otc").update(other_service="eu")
+    Cloud.objects.filter(name="eu").update(other_service="otc")
+    assert "disk_left_policy" in told()
+    # Who may not see it is told no more than who may see that it was not read.
+    assert "disk_left_policy" not in told(Access(Role.VIEWER, frozenset(["otc"])))
+    Cloud.objects.filter(name="eu").update(policies_read_at=NOON - DAY)
+    assert "disk_left_policy" not in told()
+    # A service that has ended promises nothing.
+    Cloud.objects.filter(name="eu").update(service_ended_at=NOON - DAY)
+    assert "disk_left_policy" in told()
+
+
 def test_a_full_vault_and_a_policy_without_a_disk() -> None:
     row = policy(1, cloud="eu", api="cbr")
     vault(1, [row], size_gb=10, used_mb=10 * 1024)
